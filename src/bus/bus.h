@@ -1,0 +1,69 @@
+/*
+ * bus: one thread per serial line or TCP endpoint. It knows registers and times, never points,
+ * values, topics or configuration. Jobs go in, reports come out.
+ */
+#ifndef BUS_BUS_H
+#define BUS_BUS_H
+
+#include "bus/queue.h"
+#include "core/model.h"
+#include "core/schedule.h"
+
+struct bus;
+
+enum report_kind {
+	REPORT_READ,     /* span and words, read at `at` */
+	REPORT_FAILED,   /* a read failed: span, outcome, exception */
+	REPORT_JOB,      /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0: never) */
+	REPORT_REPLACED, /* job `id` was replaced by a newer one with the same key, never sent */
+	REPORT_UNIT,     /* span.unit came (online) or went */
+	REPORT_ASIDE,    /* span is refused by the device again and again: set aside */
+	REPORT_PORT,     /* the port came (online) or went; text says why */
+	REPORT_ENDED,    /* the thread's last word */
+};
+
+struct report {
+	uint8_t kind, outcome, exception;
+	bool online;
+	uint32_t bus;      /* tag given at creation */
+	uint64_t id;
+	us_t at, sent;
+	struct span span;
+	union {
+		uint16_t word[CELLS_MAX];
+		char text[2 * CELLS_MAX];
+	};
+};
+
+struct bus_figures {
+	struct line_counters line;
+	uint32_t retries, missed, reopened;
+	us_t busy;             /* line time used since start, µs */
+	us_t stepped;          /* monotonic time of the last step, for the watchdog */
+	us_t step_limit;       /* the longest a step may take now */
+	bool up;
+	char port[64];         /* "/dev/ttyUSB0" */
+	char line_text[24];    /* "9600 8N1" or "tcp" */
+	char trouble[128];     /* why it is down; "" when up */
+};
+
+/* Starts the thread. conf is copied. Reports are pushed to `reports` (waiting while it is full).
+ * index/of: this bus among how many, for the grid's phase. */
+struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
+		       struct queue *reports);
+
+/* All of these may be called from any thread and never block. */
+void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r, size_t nr);
+bool bus_submit(struct bus *b, const struct job *j);       /* false: busy (table full) */
+bool bus_demand(struct bus *b, const struct span *s, us_t due);
+bool bus_cancel(struct bus *b, uint64_t id);
+void bus_figures(struct bus *b, struct bus_figures *out);
+bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out);
+
+/* Ask it to end: finishes the exchange under way, reports waiting jobs OUT_CLOSED, then REPORT_ENDED. */
+void bus_close(struct bus *b);
+void bus_destroy(struct bus *b); /* joins the thread; NULL is fine */
+
+us_t clock_now(void);          /* CLOCK_MONOTONIC, µs */
+
+#endif

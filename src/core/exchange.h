@@ -1,0 +1,108 @@
+/*
+ * exchange: one request and its answer on a serial line (RTU, RTU over TCP), as a pure machine.
+ *
+ * It decides when the line may be used, what bytes are the answer, and what every other byte means.
+ * It does no I/O and reads no clock: the driver asks exchange_next() what to do, does it, and tells
+ * the machine. So every fault at every moment runs in virtual time in the tests.
+ *
+ * The rule that makes wrong values impossible: to a unit with unanswered requests goes only a
+ * request whose answer cannot be mistaken for any of theirs (struct peer holds the barred signatures).
+ */
+#ifndef CORE_EXCHANGE_H
+#define CORE_EXCHANGE_H
+
+#include "core/pdu.h"
+#include "core/wiretime.h"
+
+#define PEER_BARS 4
+#define PEER_TURNS 8
+
+struct bar {
+	struct signature sig;
+	us_t until; /* US_NEVER: its request is unanswered; else barred until then */
+};
+
+/* What is known of one unit on a line. Plain data; starts zeroed, then peer_init(). */
+struct peer {
+	struct bar bar[PEER_BARS];
+	us_t turn[PEER_TURNS]; /* recent turnarounds: end of request to first byte of the answer */
+	uint8_t nturn, turn_at;
+	uint8_t doublings;     /* of the time-out, after time-outs in a row */
+	bool full;             /* bars overflowed: keep silent until `ready_at` */
+	us_t ready_at;         /* no request to this unit before */
+	us_t mute_until;
+};
+
+void peer_init(struct peer *p, us_t now);
+
+/* Is a request with this signature barred now? Also true while `full`. */
+bool peer_barred(const struct peer *p, const struct signature *s, us_t now);
+
+/* Any request unanswered (an exception answer then proves nothing)? */
+bool peer_outstanding(const struct peer *p);
+
+/* After (re)opening a port: nothing is known to be in step; a predecessor's answer may still come. */
+void peer_unsure(struct peer *p, us_t now, us_t configured_timeout);
+
+/* The time-out for a read: min(configured, max(50 ms, 4 × worst recent turnaround)), doubled after
+ * each time-out. Writes always use the configured one. µs. */
+us_t peer_timeout(const struct peer *p, us_t configured);
+us_t peer_turnaround(const struct peer *p); /* median of the recent ones, for planning; 0 unknown */
+
+struct line_counters {
+	uint32_t requests, responses, timeouts, crc_errors, garbled, late, exceptions, foreign, echoes, collisions;
+};
+
+/* What is known of the line. One per open port. */
+struct line {
+	struct wire wire;
+	us_t last_end;   /* when the last frame (any frame) ended on the line */
+	us_t latency;    /* the adapter's: bytes of one frame may come apart by this much */
+	bool echo;       /* the adapter repeats what we send */
+	bool timed;      /* write() to wire timing can be trusted (a real UART): early bytes are foreign */
+	uint8_t early;   /* early answers with unique signatures, clears `timed` after three */
+	struct line_counters count;
+};
+
+void line_init(struct line *l, const struct wire *w, us_t now);
+
+enum exchange_act {
+	EX_SLEEP, /* sleep until `until`, do not look at the port */
+	EX_READ,  /* read what is there now, without waiting; exchange_input(), also with n = 0 */
+	EX_SEND,  /* write the request; then exchange_sent() with the time before the write */
+	EX_POLL,  /* wait for bytes until `until`, then exchange_input() (n = 0 when none came) */
+	EX_DONE,  /* see exchange.outcome */
+};
+
+struct exchange {
+	struct line *line;
+	struct peer *peer;
+	const struct request *req;
+	us_t timeout;
+	us_t configured;
+	uint8_t state;
+	bool second;         /* drop the first right answer, take the next (nothing to vary) */
+	struct signature sig;
+	us_t sent, tx_end, end, first, last_rx;
+	uint16_t n;
+	uint8_t buf[2 * ADU_RTU_MAX];
+	/* result */
+	enum outcome outcome;
+	uint8_t exception;
+	us_t turnaround;     /* measured, when OUT_OK or OUT_REFUSED */
+	uint16_t answer_len; /* PDU of the answer */
+	const uint8_t *answer;
+};
+
+/* Begin an exchange. Line, peer and request belong to the caller and must live until EX_DONE.
+ * timeout: for the answer's first byte, counted from the end of the request on the wire;
+ * configured: the configured upper bound (bars last this long). unit 0: broadcast, ends OUT_OK after
+ * `timeout` as turnaround. */
+void exchange_begin(struct exchange *x, struct line *l, struct peer *p, const struct request *r,
+		    us_t timeout, us_t configured);
+
+enum exchange_act exchange_next(struct exchange *x, us_t now, us_t *until);
+void exchange_sent(struct exchange *x, us_t before, us_t now);
+void exchange_input(struct exchange *x, const uint8_t *bytes, size_t n, us_t now);
+
+#endif

@@ -1,0 +1,210 @@
+/*
+ * model: the configuration as a value. Loaded whole into one arena, checked whole, never changed.
+ *
+ * Devices that are configured alike share one point set, so a map of 250 equal meters costs one.
+ */
+#ifndef CORE_MODEL_H
+#define CORE_MODEL_H
+
+#include "core/arena.h"
+#include "core/codec.h"
+#include "core/diag.h"
+#include "core/expr.h"
+#include "core/filter.h"
+#include "core/schedule.h"
+#include "core/span.h"
+
+#define NAME_MAX_LEN 64
+
+struct label {
+	int64_t code;
+	const char *text;
+};
+
+enum point_source { SOURCE_REGISTER, SOURCE_EXPR };
+enum rate { RATE_FAST, RATE_NORMAL, RATE_SLOW, RATE_ONCE, RATE_NONE /* `every` decides */ };
+enum poll_mode { POLL_ALWAYS, POLL_ON_DEMAND };
+enum alert_kind { ALERT_NONE, ALERT_FAULT, ALERT_WARNING };
+
+/* How a point is written. NULL in struct point: read-only. */
+struct write_rule {
+	bool only;                 /* cannot be read */
+	bool has_min, has_max, has_step;
+	double min, max, step;
+	uint8_t function;          /* 0: device's, else 5, 6, 15, 16, 22 */
+	int32_t address;           /* -1: where it is read */
+	int32_t on, off, toggle;   /* raw words; -1: not given */
+	us_t settle;               /* after the acknowledgement, before the read-back */
+	bool verify;
+	bool persistent;           /* EEPROM: no write when it already holds the value */
+	us_t min_write_interval;
+	us_t pulse;                /* 0: none */
+	bool repeatable;
+	const char *confirm;       /* payload must be "word value"; NULL: none */
+	const char *group;
+	us_t rewrite;              /* keep-alive; 0: none */
+	us_t sync;                 /* set a clock this often; 0: never */
+	bool accept_retained;
+	us_t command_timeout;
+	us_t safe_after;           /* 0: no safe value */
+	const char *safe_value;
+	bool safe_on_broker, safe_on_no_command;
+	const uint8_t *raw;        /* action by a raw PDU; NULL: none */
+	uint8_t raw_len;
+	uint16_t raw_answer;
+};
+
+struct point {
+	const char *name;
+	struct where where;
+	uint8_t source;            /* enum point_source */
+	uint8_t table;
+	uint8_t parts;             /* 1, or 2: two registers that are not neighbours */
+	uint16_t addr[2];          /* most significant first */
+	struct codec codec;
+	const struct expr *expr;
+	int32_t exponent_from;     /* point of the same device; -1: none */
+	int32_t factor_from;
+	const struct label *label;
+	uint16_t nlabel;
+	bool has_valid;
+	double valid_min, valid_max;
+	const struct counter_rule *counter;
+	const char *unit, *description, *class_, *state_class, *icon;
+	/* reading */
+	uint8_t rate, prio, poll;
+	bool barrier;
+	const char *together;      /* NULL: none */
+	us_t period;               /* resolved; PERIOD_FASTEST, PERIOD_ONCE */
+	us_t stale;                /* resolved */
+	/* telling */
+	struct filter_rule filter;
+	bool retain, history;
+	uint8_t qos;
+	uint8_t alert;             /* enum alert_kind */
+	int32_t alert_code;
+	const char *alert_desc;
+	const struct write_rule *write; /* NULL: read-only */
+};
+
+/* Words a profile's author says must decode so; run by make check. */
+struct profile_test {
+	struct where where;
+	const char *title, *source;
+	struct { uint8_t table; uint16_t addr, n; const uint16_t *word; } *block;
+	size_t nblock;
+	struct { const char *point, *text; struct where where; } *expect;
+	size_t nexpect;
+};
+
+struct pointset {
+	const struct point *point;
+	uint32_t n;
+	struct where where;
+};
+
+struct setup_step {
+	uint32_t point;
+	const char *value;
+	struct where where;
+};
+
+struct device {
+	const char *name;
+	struct where where;
+	const char *profile;       /* NULL: points only in devices.yaml */
+	const char *title, *vendor, *model;
+	uint32_t bus;
+	uint8_t id;
+	bool enabled, commands, json, shared;
+	uint32_t point0;           /* index of its first point among all points of the model */
+	const struct pointset *set;
+	struct unit_rule rule;
+	uint16_t max_write;        /* registers */
+	uint8_t write_function;    /* 0: 6 for one register, 16 for more; 6, 16 */
+	const struct setup_step *setup;
+	size_t nsetup;
+	const struct setup_step *offline; /* values to tell when it goes offline */
+	size_t noffline;
+	int32_t identify_point;    /* point that must have this text; -1: none */
+	const char *identify_text;
+	bool identify_ignore;
+	const struct pointset *tests_of; /* unused outside profile tests */
+};
+
+enum bus_kind { BUS_SERIAL, BUS_TCP, BUS_RTU_TCP };
+enum direction { DIRECTION_AUTO, DIRECTION_KERNEL, DIRECTION_RTS, DIRECTION_OFF };
+
+struct bus_conf {
+	const char *name;
+	struct where where;
+	uint8_t kind;              /* enum bus_kind */
+	const char *port;          /* path of the tty */
+	const char *host;          /* TCP */
+	uint16_t tcp_port;
+	uint32_t baud;             /* 0 for BUS_TCP */
+	uint8_t data, stop;
+	char parity;
+	uint8_t direction;
+	bool rts_high;             /* while sending */
+	us_t rts_before, rts_after;
+	us_t silence;              /* 0: by the rule */
+	us_t timeout;
+	uint8_t retries;
+	bool echo;
+	us_t connect_delay, close_idle; /* close_idle 0: never */
+};
+
+struct mqtt_conf {
+	struct where where;
+	const char *host;
+	uint16_t port;
+	bool use_tls;
+	uint8_t version;           /* 0 auto, 4 (3.1.1), 5 */
+	const char *client_id;     /* NULL: made from gateway name and MAC */
+	const char *prefix;
+	const char *username, *password; /* never in a message */
+	const char *ca, *cert, *key;
+	bool tls_verify;
+	us_t keepalive;
+	uint8_t qos_value, qos_status, qos_command;
+	bool retain;
+	us_t expiry;               /* 0: off */
+	bool payload_unit;         /* value+unit */
+	size_t history_buffer;
+	us_t sys_interval;         /* 0: off */
+};
+
+struct model {
+	struct arena *arena;
+	const char *file;
+	const char *gateway;
+	char hash[17];             /* of all files read, hex */
+	struct mqtt_conf mqtt;
+	const struct bus_conf *bus;
+	size_t nbus;
+	const struct device *device;
+	size_t ndevice;
+	size_t npoint;             /* of all devices together */
+};
+
+void model_destroy(struct model *m); /* NULL is fine; frees the arena */
+
+/* The wants and rules of one bus. Arrays are malloc'ed, the caller frees both. Points that share
+ * registers become one want with the shortest period. on_demand[global point] != 0: polled too. */
+size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand, struct want **wants,
+		   struct unit_rule **rules, size_t *nrule);
+
+/* Registers a point occupies, from its lowest address to its highest. */
+struct span model_span(const struct device *d, const struct point *p);
+
+/* The words of a point out of a block that covers its span, gathered in the order it lists them. */
+void model_gather(const struct point *p, const struct span *block, const uint16_t *words, uint16_t *out);
+
+int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
+int model_find_point(const struct pointset *s, const char *name, size_t len);
+
+/* What stands on the topic: label, number with its decimals, text, None. unit NULL: without. */
+int point_print(const struct point *p, const struct value *v, const char *unit, char *buf, size_t size);
+
+#endif
