@@ -15,7 +15,9 @@
 struct outbox;
 typedef uint32_t slot_t; /* 0: none */
 
-enum slot_class { SLOT_STATUS, SLOT_ALERTS, SLOT_VALUE, SLOT_SYS }; /* order of telling after a connect */
+/* In the order of telling after a connect. The gateway comes after its devices: who sees it online must
+ * not find a device's status of before the outage. */
+enum slot_class { SLOT_STATUS, SLOT_GATEWAY, SLOT_ALERTS, SLOT_VALUE, SLOT_SYS };
 
 struct outbox *outbox_create(size_t fifo_bytes);
 void outbox_destroy(struct outbox *o);
@@ -36,6 +38,7 @@ struct post {
 	const char *topic, *payload; /* both text, copied */
 	uint8_t qos;
 	bool retain;
+	bool history;            /* kept in fifo_bytes; all else has a bound of its own, so neither drowns the other */
 	const void *correlation; /* MQTT 5; NULL: none */
 	size_t correlation_len;
 };
@@ -79,8 +82,8 @@ bool outbox_take(struct outbox *o, struct outgoing *out);
 void outbox_sent(struct outbox *o, void *item);
 void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text wins) */
 
-/* After a connect: every slot that has a text is dirty, in the order of telling: statuses in the order
- * they were made (gateway's first), Alerts, values with the freshest first, health. Posts keep their order, behind. */
+/* After a connect: every slot that has a text is dirty, in the order of its class; in a class as they were
+ * made, values the last set first. Posts keep their order, behind the values. */
 void outbox_all_dirty(struct outbox *o);
 
 /* Called from outbox_kick, on the caller's thread, if something is dirty. */
