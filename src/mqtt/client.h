@@ -14,6 +14,7 @@ enum mqtt_event_kind { MQTT_UP, MQTT_DOWN, MQTT_MESSAGE };
 struct mqtt_event {
 	uint8_t kind;
 	bool retained;
+	bool dup;                /* MQTT_MESSAGE: the broker says it may have delivered it before */
 	uint8_t protocol;        /* MQTT_UP: 4 or 5 */
 	char *topic;             /* MQTT_MESSAGE; malloc'ed, the receiver frees: mqtt_event_free() */
 	char *payload;           /* NUL-terminated, may hold NULs inside: see len */
