@@ -67,6 +67,20 @@ bool pdu_answers(const struct request *r, const uint8_t *pdu, size_t len, uint8_
 /* The cells of a good read answer. Bits are packed 16 to a word. words has room for CELLS_MAX. */
 void pdu_cells(const struct request *r, const uint8_t *pdu, size_t len, uint16_t *words);
 
+/* Length of the PDU at `pdu` by what it says itself (function, byte count), when it is a request (or an
+ * answer) of a function of the specification and its head lies within len bytes; else 0. For cutting
+ * other parties' frames out of a stream; the CRC decides. */
+size_t pdu_request_size(const uint8_t *pdu, size_t len);
+size_t pdu_answer_size(const uint8_t *pdu, size_t len);
+
+/* The right answer's exact length for this request PDU, 0 when only silence tells. */
+uint16_t pdu_answer_len(const uint8_t *pdu, size_t len);
+
+bool pdu_is_write(uint8_t fc); /* changes the device: never tried twice on its own */
+
 uint16_t crc16(const uint8_t *bytes, size_t n); /* as sent: low byte first */
+
+/* Unit, PDU and CRC into frame (ADU_RTU_MAX bytes); returns its length. */
+size_t pdu_frame(uint8_t unit, const uint8_t *pdu, size_t len, uint8_t *frame);
 
 #endif

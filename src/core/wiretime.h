@@ -25,10 +25,12 @@ us_t wire_chars(const struct wire *w, unsigned n);
 unsigned pdu_read_request_len(void);
 unsigned pdu_read_answer_len(uint8_t table, unsigned count);
 
-/* Wire time of one whole read: request, answer, the silence after each, and `turnaround`. µs. */
+/* Wire time of one whole read: request, turnaround, answer, silence. `turnaround` as measured (end of
+ * the request to the answer's first bit: it holds the silence behind the request); 0, unknown: the
+ * silence. µs. */
 us_t wire_read(const struct wire *w, uint8_t table, unsigned count, us_t turnaround);
 
-/* Wire time of one exchange of PDUs of these lengths, silences included. µs. */
+/* Wire time of one exchange of PDUs of these lengths, in the same way. µs. */
 us_t wire_exchange(const struct wire *w, unsigned request, unsigned answer, us_t turnaround);
 
 #endif
