@@ -32,7 +32,7 @@ struct write_rule {
 	bool has_min, has_max, has_step;
 	double min, max, step;
 	uint8_t function;          /* 0: device's, else 5, 6, 15, 16, 22 */
-	int32_t address;           /* -1: where it is read */
+	int32_t address;           /* -1: where it is read; else a coil (for coil and discrete) or holding register */
 	int32_t on, off, toggle;   /* raw words; -1: not given */
 	us_t settle;               /* after the acknowledgement, before the read-back */
 	bool verify;
@@ -52,6 +52,7 @@ struct write_rule {
 	const uint8_t *raw;        /* action by a raw PDU; NULL: none */
 	uint8_t raw_len;
 	uint16_t raw_answer;
+	struct where where;
 };
 
 struct point {
@@ -65,6 +66,8 @@ struct point {
 	const struct expr *expr;
 	int32_t exponent_from;     /* point of the same device; -1: none */
 	int32_t factor_from;
+	int32_t count_from;        /* point that says how many of a repetition there are; -1: none */
+	uint16_t repeat_n;         /* its place in the repetition, from 1; told as None above the count */
 	const struct label *label;
 	uint16_t nlabel;
 	bool has_valid;
@@ -97,11 +100,29 @@ struct profile_test {
 	size_t nexpect;
 };
 
+/* Points that are written together (write_rule.group): members that a command leaves out are read
+ * first and go along unchanged. All in one request when they are neighbours, else in `order`. */
+struct group_rule {
+	const char *name;
+	struct where where;
+	const uint32_t *order;     /* points of the set, as the profile orders them; may be none */
+	size_t norder;
+	/* each must be true of the values about to be written; rule_text is for the message */
+	const struct expr *const *rule;
+	const char *const *rule_text;
+	size_t nrule;
+};
+
 struct pointset {
 	const struct point *point;
 	uint32_t n;
 	struct where where;
+	const struct group_rule *group;
+	size_t ngroup;
 };
+
+enum profile_status { STATUS_NONE, STATUS_TESTED, STATUS_DOCUMENTED, STATUS_EXPERIMENTAL };
+enum identify_kind { IDENTIFY_EQUALS, IDENTIFY_STARTS, IDENTIFY_ONE_OF };
 
 struct setup_step {
 	uint32_t point;
@@ -127,8 +148,17 @@ struct device {
 	const struct setup_step *offline; /* values to tell when it goes offline */
 	size_t noffline;
 	int32_t identify_point;    /* point that must have this text; -1: none */
-	const char *identify_text;
+	const char *identify_text; /* the first of identify_word */
 	bool identify_ignore;
+	uint8_t identify_kind;     /* enum identify_kind */
+	const char *const *identify_word;
+	size_t nidentify;
+	uint64_t functions;        /* bit n: function code n works; 0: not stated */
+	int32_t unlock_point;      /* point to be written before other writes; -1: none */
+	const char *unlock_value;
+	us_t unlock_lasts;         /* good for further writes this long; 0: before each write */
+	const char *sources;       /* of the profile, one a line */
+	uint8_t status;            /* enum profile_status, of the profile */
 	const struct pointset *tests_of; /* unused outside profile tests */
 };
 
