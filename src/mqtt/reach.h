@@ -1,0 +1,13 @@
+/*
+ * reach: why a TCP connection to host:port fails, in words. The MQTT library only says that it does.
+ */
+#ifndef MQTT_REACH_H
+#define MQTT_REACH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Tries once, for at most 2 s (a name look-up may take longer): waits, so not for main. */
+void reach_explain(const char *host, uint16_t port, char *buf, size_t size);
+
+#endif
