@@ -13,13 +13,15 @@ struct event {
 	struct event *next;
 	us_t at;
 	bool request;
-	bool lost; /* a request nobody will understand */
+	bool client; /* another client's request: its unit answers */
+	bool lost;   /* a request nobody will understand */
 	size_t n;
 	uint8_t bytes[FRAME_MAX];
 };
 
 struct sim_unit {
 	us_t turnaround, delay;
+	us_t busy_until;    /* works on a late answer: the next come after it */
 	enum sim_fault fault;
 	unsigned n; /* requests that still get it */
 	struct event *held; /* answers held back, oldest first */
@@ -264,12 +266,9 @@ static void other_client(struct simline *l, const struct event *request, us_t at
 	if (q->bytes[1] > FC_READ_INPUT)
 		q->bytes[1] = FC_READ_HOLDING;
 	q->bytes[3] = (uint8_t)(q->bytes[3] + 1 + draw(l, 20));
+	q->client = true;
 	reframe(q, 5);
-	struct event *a = answer_to(l, q->bytes, q->n,
-				    at + wire_chars(&l->wire, 8) + l->unit[q->bytes[0]].turnaround);
 	add_event(l, q);
-	if (a)
-		add_event(l, a);
 }
 
 /* Held answers first, in their order, a silence apart; then this one. */
@@ -320,8 +319,11 @@ static enum sim_fault choose_fault(struct simline *l, struct sim_unit *u, us_t *
 		return SIM_NONE;
 	for (;;) {
 		const uint32_t f = draw(l, SIM_FAULTS);
-		if (l->set >> f & 1)
-			return f;
+		if (!(l->set >> f & 1))
+			continue;
+		if (f == SIM_OVERTAKEN)
+			*delay /= 4;
+		return f;
 	}
 }
 
@@ -340,8 +342,12 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 		one_behind(l, u, e);
 		return;
 	}
-	if (fault == SIM_LATE)
+	if (fault == SIM_LATE || fault == SIM_OVERTAKEN)
 		e->at = q->at + delay;
+	if (e->at < u->busy_until)
+		e->at = u->busy_until;
+	if (fault == SIM_LATE)
+		u->busy_until = e->at + wire_chars(&l->wire, (unsigned)e->n) + u->turnaround;
 	e->at = release_held(l, u, e->at);
 	if (fault == SIM_NOISE_BEFORE) {
 		struct event *n = event_of(e->bytes, 0, e->at);
@@ -397,6 +403,11 @@ static void speak(struct simline *l, struct event *e)
 		arrive(l, both ? (uint8_t)draw(l, 256) : e->bytes[i], e->at + wire_chars(&l->wire, (unsigned)i + 1));
 	l->busy_until = e->at + wire_chars(&l->wire, (unsigned)e->n);
 	l->count.busy += l->busy_until - e->at;
+	if (!e->client || both)
+		return;
+	struct event *a = answer_to(l, e->bytes, e->n, l->busy_until + l->unit[e->bytes[0]].turnaround);
+	if (a)
+		add_event(l, a);
 }
 
 static void advance(struct simline *l, us_t now)

@@ -16,7 +16,8 @@ enum sim_fault {
 	SIM_NONE,
 	SIM_LOST,           /* the request is spoilt on its way: not executed, no answer */
 	SIM_SILENT,         /* executed, but no answer ever comes */
-	SIM_LATE,           /* the answer comes `delay` after the request */
+	SIM_LATE,           /* the answer comes `delay` after the request, later ones queue behind it */
+	SIM_OVERTAKEN,      /* the same, but later answers do not wait (random: a quarter of the delay) */
 	SIM_HELD,           /* the answer is held back until the next request that is not, then comes first */
 	SIM_BEHIND,         /* this request is answered with the answer before (the first: with nothing) */
 	SIM_DOUBLED,        /* the answer comes twice, less than a silence apart */
@@ -57,7 +58,7 @@ void simline_destroy(struct simline *l); /* NULL is fine */
 void simline_turnaround(struct simline *l, uint8_t unit, us_t turnaround);
 void simline_echo(struct simline *l, bool on);
 
-/* The next n requests to this unit get this fault. delay: for SIM_LATE, µs. */
+/* The next n requests to this unit get this fault. delay: for SIM_LATE and SIM_OVERTAKEN, µs. */
 void simline_fault(struct simline *l, uint8_t unit, enum sim_fault fault, unsigned n, us_t delay);
 
 /* From now on this many of a thousand requests get a fault out of the set (bit 1 << sim_fault). */
