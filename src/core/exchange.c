@@ -209,6 +209,8 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 	struct line *l = x->line;
 	const struct signature s = pdu_signature(x->send);
 
+	if (l->last_end < x->tx_late)
+		l->last_end = x->tx_late;
 	if (o == OUT_TIMEOUT && l->echo && !x->echoed && x->noise) {
 		l->count.collisions++; /* our own words came back as something else */
 		o = OUT_DROPPED;
@@ -301,7 +303,6 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 		x->doubted = true;
 		return false;
 	}
-	l->last_end = x->last_rx;
 	if (exception && gateway_exception(exception)) {
 		x->exception = exception;
 		fail(x, OUT_TIMEOUT, now);
@@ -378,7 +379,6 @@ static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
 	}
 	note_stray(x, f, now);
 	if (frame_is_request(f)) { /* another client is on this line */
-		x->line->last_end = x->last_rx;
 		fail(x, OUT_DROPPED, now);
 		return true;
 	}
@@ -416,7 +416,6 @@ static void quiet(struct exchange *x, us_t now)
 	if (x->state != ST_RECEIVE)
 		return;
 	if (x->n) {
-		l->last_end = x->last_rx;
 		if (frame_begun(x->buf, x->n, x->send, &at, &need) && at >= x->stale) {
 			if (need && x->n - at == need)
 				l->count.crc_errors++;
@@ -431,8 +430,6 @@ static void quiet(struct exchange *x, us_t now)
 	}
 	if (now < x->end)
 		return; /* noise does not end the wait */
-	if (l->last_end < x->tx_late)
-		l->last_end = x->tx_late;
 	fail(x, OUT_TIMEOUT, now);
 }
 
@@ -474,7 +471,7 @@ static void append(struct exchange *x, const uint8_t *bytes, size_t n, us_t now)
 	}
 	memcpy(x->buf + x->n, bytes, n);
 	x->n = (uint16_t)(x->n + n);
-	x->last_rx = now;
+	x->last_rx = x->line->last_end = now;
 }
 
 static void receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t now)
@@ -501,7 +498,6 @@ static void drain(struct exchange *x, const uint8_t *bytes, size_t n, us_t now)
 {
 	if (n) {
 		append(x, bytes, n, now);
-		x->line->last_end = now;
 		if (!x->noisy)
 			x->noisy = now;
 		x->state = ST_WAIT;
@@ -556,6 +552,9 @@ void exchange_sent(struct exchange *x, us_t before, us_t now)
 	x->first = x->wake = 0;
 	x->echoed = false;
 	x->line->cut = false;
+	/* What came before this was sent can no longer be taken for its answer, if all is told. */
+	if (x->peer && !x->peer->full && !x->proven)
+		x->strayed = false;
 	if (!proving(x))
 		x->sent = before;
 	x->state = broadcast(x) ? ST_REST : ST_RECEIVE;
@@ -567,6 +566,8 @@ static enum exchange_act wait_for_line(struct exchange *x, us_t now, us_t *until
 {
 	us_t t = x->line->last_end + x->line->wire.silence;
 
+	if (x->strict && !x->proven)
+		t += x->line->wire.silence; /* a second answer may follow one silence behind the first */
 	if (x->n && t < x->line->last_end + split(x->line))
 		t = x->line->last_end + split(x->line); /* of stray bytes more may come */
 	if (x->peer && t < x->peer->ready_at)
