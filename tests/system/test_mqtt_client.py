@@ -88,6 +88,8 @@ class OldBroker(threading.Thread):
             except OSError:
                 return
             packet = s.recv(1024)
+            if not packet:
+                continue  # somebody only looked whether the port answers
             level = packet[packet.index(b"MQTT") + 4]
             self.levels.append(level)
             if level == 4:
