@@ -67,7 +67,8 @@ struct mqtt_client {
 	bool holding;
 	char told[192];       /* reason told last */
 	char explained[192];
-	us_t explained_at;
+	us_t explained_at, up_since;
+	unsigned short_lives; /* connections in a row lost right after they were made */
 	bool reachable;
 	bool refusal_told;
 };

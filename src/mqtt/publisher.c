@@ -12,6 +12,7 @@
 #define RETRY_LATE (30 * US_S)
 #define PATIENCE (180 * US_S)
 #define STUCK (60 * US_S)         /* no answer at all, and the library noticed nothing */
+#define SHORT_LIFE (5 * US_S)
 #define PARTING (300 * US_MS)
 #define EXPLAIN_EVERY (10 * US_S)
 
@@ -57,7 +58,7 @@ static us_t jitter(struct mqtt_client *c, us_t t)
 
 static us_t back_off(struct mqtt_client *c, enum paho_failure f, us_t now)
 {
-	if (f != PAHO_REFUSED && now - c->down_since < PATIENCE)
+	if (f != PAHO_REFUSED && c->short_lives < 3 && now - c->down_since < PATIENCE)
 		c->delay = RETRY_SOON;
 	else
 		c->delay = c->delay < US_S ? US_S : c->delay * 2;
@@ -109,6 +110,14 @@ static enum paho_failure explain(struct mqtt_client *c, char *text, size_t size,
 	return c->reachable ? PAHO_CLOSED : PAHO_NETWORK;
 }
 
+static void lost(struct mqtt_client *c, us_t now)
+{
+	c->down_since = now;
+	c->short_lives = now - c->up_since < SHORT_LIFE ? c->short_lives + 1 : 0;
+	if (!c->short_lives)
+		c->delay = 0;
+}
+
 static void went_down(struct mqtt_client *c, enum paho_failure f, const char *why, us_t now)
 {
 	char text[192];
@@ -119,13 +128,16 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 		c->holding = false;
 	}
 	if (was_up)
-		c->down_since = now;
+		lost(c, now);
 	snprintf(text, sizeof text, "%s", why);
 	if (f == PAHO_UNCLEAR)
 		f = explain(c, text, sizeof text, now);
 	if (f == PAHO_VERSION)
 		c->proven = false; /* another broker than before: try all again */
 	c->retry_at = other_version(c, f) ? now : client_now() + back_off(c, f, now);
+	if (was_up && c->short_lives >= 3)
+		snprintf(text, sizeof text, "%.80s; again and again: does another client use the client id %.60s?", why,
+			 c->client_id);
 	note_error(c, text, was_up);
 }
 
@@ -210,7 +222,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	pthread_mutex_unlock(&c->lock);
 	c->proven = true;
 	c->closed = 0;
-	c->delay = 0;
+	c->up_since = now;
 	c->told[0] = '\0';
 	c->refusal_told = false;
 	c->moved_at = now;

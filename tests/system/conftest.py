@@ -60,7 +60,7 @@ class Broker:
         if os.geteuid() == 0:
             lines.append("user root")  # else it becomes a user that cannot read our directory
         lines += ["log_dest stderr", "log_type all", "connection_messages true", "set_tcp_nodelay true",
-                  "max_queued_messages 0", *self.extra]
+                  "max_queued_messages 1000000", *self.extra]
         with open(conf, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
