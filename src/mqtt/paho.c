@@ -38,7 +38,7 @@ struct paho {
 	pthread_mutex_t lock;             /* of what follows; nothing is called while it is held */
 	struct flight flight[PAHO_FLIGHTS];
 	bool settled;                     /* down was told for this connect */
-	char tls_error[128], farewell[128]; /* farewell: the broker's reason, before it closes */
+	char tls_error[128];
 };
 
 static void tell_down(struct paho *p, enum paho_failure f, const char *why)
@@ -115,21 +115,17 @@ static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *r)
 static void on_lost(void *ctx, char *cause)
 {
 	struct paho *p = ctx;
-	char why[128];
-	pthread_mutex_lock(&p->lock);
-	const bool farewell = p->farewell[0] != '\0';
-	snprintf(why, sizeof why, "%s", farewell ? p->farewell : cause ? cause : "the connection was lost");
-	pthread_mutex_unlock(&p->lock);
-	tell_down(p, farewell ? PAHO_REFUSED : PAHO_NETWORK, why);
+	tell_down(p, PAHO_NETWORK, cause ? cause : "the connection was lost");
 }
 
+/* 1.3.12 then does not see the socket close, and believes to be connected. */
 static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
 {
 	struct paho *p = ctx;
+	char why[128];
 	(void)props;
-	pthread_mutex_lock(&p->lock);
-	reason_disconnect((int)code, p->farewell, sizeof p->farewell);
-	pthread_mutex_unlock(&p->lock);
+	reason_disconnect((int)code, why, sizeof why);
+	tell_down(p, PAHO_FAREWELL, why);
 }
 
 static int on_tls_error(const char *text, size_t len, void *ctx)
@@ -205,7 +201,7 @@ bool paho_connect(struct paho *p, char *why, size_t size)
 	}
 	pthread_mutex_lock(&p->lock);
 	p->settled = false;
-	p->tls_error[0] = p->farewell[0] = '\0';
+	p->tls_error[0] = '\0';
 	pthread_mutex_unlock(&p->lock);
 	const int rc = MQTTAsync_connect(p->handle, o);
 	if (rc == MQTTASYNC_SUCCESS)

@@ -58,7 +58,7 @@ static us_t jitter(struct mqtt_client *c, us_t t)
 
 static us_t back_off(struct mqtt_client *c, enum paho_failure f, us_t now)
 {
-	if (f != PAHO_REFUSED && c->short_lives < 3 && now - c->down_since < PATIENCE)
+	if (f != PAHO_REFUSED && f != PAHO_FAREWELL && c->short_lives < 3 && now - c->down_since < PATIENCE)
 		c->delay = RETRY_SOON;
 	else
 		c->delay = c->delay < US_S ? US_S : c->delay * 2;
@@ -132,12 +132,14 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 	snprintf(text, sizeof text, "%s", why);
 	if (f == PAHO_UNCLEAR)
 		f = explain(c, text, sizeof text, now);
+	if (f == PAHO_FAREWELL)
+		drop_handle(c);
 	if (f == PAHO_VERSION)
 		c->proven = false; /* another broker than before: try all again */
 	c->retry_at = other_version(c, f) ? now : client_now() + back_off(c, f, now);
 	if (was_up && c->short_lives >= 3)
-		snprintf(text, sizeof text, "%.80s; again and again: does another client use the client id %.60s?", why,
-			 c->client_id);
+		snprintf(text, sizeof text, "%.70s; again and again: does another client use the client id %.60s?",
+			 why, c->client_id);
 	note_error(c, text, was_up);
 }
 
