@@ -70,7 +70,7 @@ static void make_proof(struct exchange *x, us_t now)
 	const bool bits = x->req->pdu[0] <= FC_READ_DISCRETE || x->req->pdu[0] == FC_WRITE_COIL ||
 			  x->req->pdu[0] == FC_WRITE_COILS;
 	const bool has_addr = plain_read(x->req) || pdu_is_write(x->req->pdu[0]);
-	const uint16_t addr = has_addr ? (uint16_t)(x->req->pdu[1] << 8 | x->req->pdu[2]) : 0;
+	const uint16_t addr = (uint16_t)(has_addr ? x->req->pdu[1] << 8 | x->req->pdu[2] : 0);
 	const uint16_t nonce = ++x->line->nonce;
 
 	x->send = &x->proof;
