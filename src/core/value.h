@@ -42,6 +42,12 @@ struct decimal {
 bool decimal_parse(const char *text, struct decimal *out);
 double decimal_real(const struct decimal *d);
 
+/* d × 10^exponent (a mant of 0 counts as 1, as in a codec's scale). False: does not fit. */
+bool decimal_shift(const struct decimal *d, int exponent, struct decimal *out);
+
+/* 10^n; false above 10^19. */
+bool value_ten(unsigned n, uint64_t *out);
+
 struct value value_int(int64_t i);
 struct value value_uint(uint64_t u);
 struct value value_real(double r);

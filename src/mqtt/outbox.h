@@ -15,7 +15,9 @@
 struct outbox;
 typedef uint32_t slot_t; /* 0: none */
 
-enum slot_class { SLOT_STATUS, SLOT_ALERTS, SLOT_VALUE, SLOT_SYS }; /* order of telling after a connect */
+/* In the order of telling after a connect. The gateway comes after its devices: who sees it online must
+ * not find a device's status of before the outage. */
+enum slot_class { SLOT_STATUS, SLOT_GATEWAY, SLOT_ALERTS, SLOT_VALUE, SLOT_SYS };
 
 struct outbox *outbox_create(size_t fifo_bytes);
 void outbox_destroy(struct outbox *o);
@@ -33,9 +35,10 @@ void outbox_clear(struct outbox *o, slot_t s);
 void outbox_text(struct outbox *o, slot_t s, char *buf, size_t size);
 
 struct post {
-	const char *topic, *payload;
+	const char *topic, *payload; /* both text, copied */
 	uint8_t qos;
 	bool retain;
+	bool history;            /* kept in fifo_bytes; all else has a bound of its own, so neither drowns the other */
 	const void *correlation; /* MQTT 5; NULL: none */
 	size_t correlation_len;
 };
@@ -43,7 +46,53 @@ struct post {
 /* false: full, oldest of its kind dropped and counted. Copies. */
 bool outbox_post(struct outbox *o, const struct post *p);
 
+/* Differs this text from the last one set (a slot never set differs from all)? */
+bool outbox_differs(struct outbox *o, slot_t s, const char *text);
+
 /* Once per turn of main: wakes the publisher if anything is dirty. */
 void outbox_kick(struct outbox *o);
+
+struct outbox_figures {
+	size_t slots, dirty;   /* dirty: slots waiting to be sent, those on the way not counted */
+	size_t posts, bytes;   /* FIFO; those on the way are counted */
+	uint64_t dropped;      /* posts lost because the FIFO was full */
+	size_t memory;         /* bytes of all slots, their topics and texts, and the hash */
+};
+
+void outbox_figures(struct outbox *o, struct outbox_figures *out);
+
+/* -- the publisher's side (client only) ---------------------------------------------------------- */
+
+/* A message on its way. Texts are valid until the next outbox_take; every message taken gets exactly
+ * one outbox_sent or outbox_failed. */
+struct outgoing {
+	const char *topic, *payload;
+	size_t len;
+	uint8_t qos;
+	bool retain;
+	bool value;              /* a point's value: message expiry applies */
+	const void *correlation;
+	size_t correlation_len;
+	void *item;              /* the outbox's own */
+};
+
+/* The next message to send. False: nothing is dirty. A slot that is on its way is not taken again
+ * before outbox_sent or outbox_failed, so that one topic's texts never overtake each other. */
+bool outbox_take(struct outbox *o, struct outgoing *out);
+/* Is there anything to send, even if it cannot be taken yet? */
+bool outbox_waiting(struct outbox *o);
+
+void outbox_sent(struct outbox *o, void *item);
+void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text wins) */
+
+/* After a connect: every slot that has a text is dirty, in the order of its class; in a class as they were
+ * made, values the last set first. Posts keep their order, behind the values. */
+void outbox_all_dirty(struct outbox *o);
+
+/* Before the end: statuses that wait go first, in their order. */
+void outbox_statuses_first(struct outbox *o);
+
+/* Called from outbox_kick, on the caller's thread, if something is dirty. */
+void outbox_on_kick(struct outbox *o, void (*wake)(void *ctx), void *ctx);
 
 #endif

@@ -1,0 +1,536 @@
+#include "mqtt/outbox.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "mqtt/slots.h"
+
+#define POST_BIT 0x80000000u    /* a list id with it names a post, without it a slot */
+#define POST_BYTES (256 * 1024) /* Nak and answers */
+
+struct item {
+	struct link link;
+	uint32_t at;         /* its place in the table of posts */
+	bool flying, history, retain;
+	uint8_t qos;
+	size_t size;         /* counted against the bound */
+	size_t payload_at, len, correlation_at, correlation_len;
+	bool correlation;
+	char data[];         /* topic NUL payload NUL correlation */
+};
+
+struct outbox {
+	pthread_mutex_t lock;
+	struct slots slots;
+	uint32_t head, tail, redo; /* redo: the last failed message put back in front */
+	size_t ndirty, npost;
+	uint32_t clock;
+	struct item **post;
+	uint32_t post_room, free_post; /* free places are chained through post_next */
+	uint32_t *post_next;
+	size_t bytes[2], limit[2]; /* [1]: history */
+	uint64_t dropped;
+	char *take;                /* texts of the message taken last */
+	size_t take_room;
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+};
+
+static struct slot *slot_at(const struct outbox *o, uint32_t id)
+{
+	return slots_at(&o->slots, id);
+}
+
+static struct link *link_at(const struct outbox *o, uint32_t id)
+{
+	return id & POST_BIT ? &o->post[id & ~POST_BIT]->link : &slot_at(o, id)->link;
+}
+
+/* -- the dirty list ---------------------------------------------------------------------------- */
+
+static void list_insert_after(struct outbox *o, uint32_t after, uint32_t id)
+{
+	struct link *l = link_at(o, id);
+	const uint32_t next = after ? link_at(o, after)->next : o->head;
+	l->prev = after;
+	l->next = next;
+	if (after)
+		link_at(o, after)->next = id;
+	else
+		o->head = id;
+	if (next)
+		link_at(o, next)->prev = id;
+	else
+		o->tail = id;
+}
+
+static void list_remove(struct outbox *o, uint32_t id)
+{
+	const struct link *l = link_at(o, id);
+	if (o->redo == id)
+		o->redo = l->prev;
+	if (l->prev)
+		link_at(o, l->prev)->next = l->next;
+	else
+		o->head = l->next;
+	if (l->next)
+		link_at(o, l->next)->prev = l->prev;
+	else
+		o->tail = l->prev;
+}
+
+static void slot_list(struct outbox *o, uint32_t id, uint32_t after)
+{
+	list_insert_after(o, after, id);
+	slot_at(o, id)->listed = 1;
+	o->ndirty++;
+}
+
+static void slot_unlist(struct outbox *o, uint32_t id)
+{
+	list_remove(o, id);
+	slot_at(o, id)->listed = 0;
+	o->ndirty--;
+}
+
+/* -- slots ------------------------------------------------------------------------------------- */
+
+slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain)
+{
+	const size_t n = strlen(topic);
+	if (n == 0 || n > UINT16_MAX)
+		return 0;
+	pthread_mutex_lock(&o->lock);
+	uint32_t id = slots_find(&o->slots, topic, n);
+	if (!id)
+		id = slots_make(&o->slots, topic, n);
+	struct slot *s = slot_at(o, id);
+	s->class_ = c & 7;
+	s->qos = qos & 3;
+	s->retain = retain;
+	s->gone = 0;
+	pthread_mutex_unlock(&o->lock);
+	return id;
+}
+
+/* A value keeps its place, else fast topics starve the rest; a status goes behind what was set before it. */
+static void slot_mark(struct outbox *o, uint32_t id)
+{
+	struct slot *s = slot_at(o, id);
+	if (s->listed && s->class_ <= SLOT_GATEWAY)
+		slot_unlist(o, id);
+	if (!s->listed)
+		slot_list(o, id, o->tail);
+}
+
+static bool slot_differs(const struct slot *s, const char *text)
+{
+	return !s->set || strcmp(slots_text_of(s), text) != 0;
+}
+
+void outbox_set(struct outbox *o, slot_t id, const char *text, bool again)
+{
+	if (!id)
+		return;
+	pthread_mutex_lock(&o->lock);
+	struct slot *s = slot_at(o, id);
+	const bool differs = slot_differs(s, text);
+	s->fresh = ++o->clock; /* also when not told: it was read, it is fresh */
+	if (differs || again) {
+		if (differs)
+			slots_text(&o->slots, s, text);
+		s->set = 1;
+		slot_mark(o, id);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+bool outbox_differs(struct outbox *o, slot_t id, const char *text)
+{
+	if (!id)
+		return false;
+	pthread_mutex_lock(&o->lock);
+	const bool differs = slot_differs(slot_at(o, id), text);
+	pthread_mutex_unlock(&o->lock);
+	return differs;
+}
+
+void outbox_clear(struct outbox *o, slot_t id)
+{
+	if (!id)
+		return;
+	pthread_mutex_lock(&o->lock);
+	struct slot *s = slot_at(o, id);
+	slots_text(&o->slots, s, "");
+	s->gone = 1;
+	s->set = 0;
+	if (s->retain) {
+		slot_mark(o, id);
+	} else {
+		if (s->listed)
+			slot_unlist(o, id);
+		if (!s->flying)
+			slots_free(&o->slots, id);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_text(struct outbox *o, slot_t id, char *buf, size_t size)
+{
+	if (!size)
+		return;
+	buf[0] = '\0';
+	if (!id)
+		return;
+	pthread_mutex_lock(&o->lock);
+	const struct slot *s = slot_at(o, id);
+	const size_t n = s->text_len < size ? s->text_len : size - 1;
+	memcpy(buf, slots_text_of(s), n);
+	buf[n] = '\0';
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* -- posts ------------------------------------------------------------------------------------- */
+
+static struct item *item_make(const struct post *p)
+{
+	const size_t topic = strlen(p->topic), len = strlen(p->payload);
+	const size_t n = p->correlation ? p->correlation_len : 0;
+	const size_t size = sizeof(struct item) + topic + len + 2 + n;
+	struct item *i = mem_alloc(1, size);
+	i->size = size;
+	i->history = p->history;
+	i->retain = p->retain;
+	i->qos = p->qos;
+	i->payload_at = topic + 1;
+	i->len = len;
+	i->correlation = p->correlation != NULL;
+	i->correlation_at = topic + len + 2;
+	i->correlation_len = n;
+	memcpy(i->data, p->topic, topic);
+	memcpy(i->data + i->payload_at, p->payload, len);
+	if (n)
+		memcpy(i->data + i->correlation_at, p->correlation, n);
+	return i;
+}
+
+static void post_free(struct outbox *o, struct item *i)
+{
+	o->bytes[i->history] -= i->size;
+	o->npost--;
+	o->post[i->at] = NULL;
+	o->post_next[i->at] = o->free_post;
+	o->free_post = i->at;
+	free(i);
+}
+
+static void post_place(struct outbox *o, struct item *i)
+{
+	if (!o->free_post) {
+		const uint32_t old = o->post_room ? o->post_room : 1; /* place 0 is never used */
+		o->post_room = old * 2;
+		o->post = mem_grow(o->post, o->post_room, sizeof *o->post);
+		o->post_next = mem_grow(o->post_next, o->post_room, sizeof *o->post_next);
+		for (uint32_t at = o->post_room; at > old; at--) {
+			o->post[at - 1] = NULL;
+			o->post_next[at - 1] = o->free_post;
+			o->free_post = at - 1;
+		}
+	}
+	i->at = o->free_post;
+	o->free_post = o->post_next[i->at];
+	o->post[i->at] = i;
+	o->npost++;
+	o->bytes[i->history] += i->size;
+}
+
+/* Drop the oldest of a kind until `size` more bytes fit. False: something was lost. */
+static bool post_make_room(struct outbox *o, bool history, size_t size)
+{
+	bool lost = false;
+	for (uint32_t id = o->head; id && o->bytes[history] + size > o->limit[history];) {
+		const uint32_t next = link_at(o, id)->next;
+		if (id & POST_BIT && o->post[id & ~POST_BIT]->history == history) {
+			list_remove(o, id);
+			post_free(o, o->post[id & ~POST_BIT]);
+			o->dropped++;
+			lost = true;
+		}
+		id = next;
+	}
+	return !lost;
+}
+
+bool outbox_post(struct outbox *o, const struct post *p)
+{
+	struct item *i = item_make(p);
+	pthread_mutex_lock(&o->lock);
+	bool whole = post_make_room(o, i->history, i->size);
+	if (o->bytes[i->history] + i->size > o->limit[i->history]) {
+		free(i); /* larger than all, or the rest is on its way */
+		o->dropped++;
+		whole = false;
+	} else {
+		post_place(o, i);
+		list_insert_after(o, o->tail, i->at | POST_BIT);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return whole;
+}
+
+/* -- hand-over to the publisher ------------------------------------------------------------------ */
+
+/* Item pointers are ids, so that a stale one can do no harm. */
+static void *item_of(uint32_t id)
+{
+	return (void *)(uintptr_t)id;
+}
+
+static char *take_room(struct outbox *o, size_t n)
+{
+	if (n > o->take_room) {
+		o->take = mem_grow(o->take, n, 1);
+		o->take_room = n;
+	}
+	return o->take;
+}
+
+static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
+{
+	struct slot *s = slot_at(o, id);
+	const size_t n = s->topic_len + s->text_len + 2u;
+	char *copy = memcpy(take_room(o, n), s->text, n);
+	*out = (struct outgoing){
+		.topic = copy, .payload = copy + s->topic_len + 1, .len = s->text_len, .qos = s->qos,
+		.retain = s->retain, .value = s->class_ == SLOT_VALUE && !s->gone, .item = item_of(id),
+	};
+	slot_unlist(o, id);
+	s->flying = 1;
+}
+
+static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
+{
+	struct item *i = o->post[id & ~POST_BIT];
+	const size_t n = i->size - sizeof *i;
+	char *copy = memcpy(take_room(o, n), i->data, n);
+	*out = (struct outgoing){
+		.topic = copy, .payload = copy + i->payload_at, .len = i->len, .qos = i->qos, .retain = i->retain,
+		.correlation = i->correlation ? copy + i->correlation_at : NULL,
+		.correlation_len = i->correlation_len, .item = item_of(id),
+	};
+	list_remove(o, id);
+	i->flying = true;
+}
+
+bool outbox_take(struct outbox *o, struct outgoing *out)
+{
+	bool passed_by = false, taken = false;
+	pthread_mutex_lock(&o->lock);
+	for (uint32_t id = o->head; id; id = link_at(o, id)->next) {
+		if (id & POST_BIT) {
+			if (passed_by)
+				break; /* a value set before it must go first */
+			take_post(o, id, out);
+			taken = true;
+			break;
+		}
+		if (slot_at(o, id)->flying) {
+			passed_by = true;
+			continue;
+		}
+		take_slot(o, id, out);
+		taken = true;
+		break;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return taken;
+}
+
+bool outbox_waiting(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	const bool waiting = o->head != 0;
+	pthread_mutex_unlock(&o->lock);
+	return waiting;
+}
+
+void outbox_sent(struct outbox *o, void *item)
+{
+	const uint32_t id = (uint32_t)(uintptr_t)item;
+	pthread_mutex_lock(&o->lock);
+	if (id & POST_BIT) {
+		post_free(o, o->post[id & ~POST_BIT]);
+	} else {
+		struct slot *s = slot_at(o, id);
+		s->flying = 0;
+		if (s->gone && !s->listed)
+			slots_free(&o->slots, id);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_failed(struct outbox *o, void *item)
+{
+	const uint32_t id = (uint32_t)(uintptr_t)item;
+	pthread_mutex_lock(&o->lock);
+	if (id & POST_BIT) {
+		o->post[id & ~POST_BIT]->flying = false;
+		list_insert_after(o, o->redo, id);
+		o->redo = id;
+	} else {
+		struct slot *s = slot_at(o, id);
+		s->flying = 0;
+		if (s->gone && !s->retain && !s->listed) {
+			slots_free(&o->slots, id);
+		} else if (!s->listed) {
+			slot_list(o, id, o->redo);
+			o->redo = id;
+		}
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+struct telling {
+	uint32_t id, age;
+	uint8_t class_;
+};
+
+static int telling_order(const void *a, const void *b)
+{
+	const struct telling *x = a, *y = b;
+	if (x->class_ != y->class_)
+		return x->class_ < y->class_ ? -1 : 1;
+	if (x->class_ == SLOT_VALUE && x->age != y->age)
+		return x->age < y->age ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static size_t telling_collect(struct outbox *o, struct telling *t)
+{
+	size_t n = 0;
+	for (uint32_t id = 1; id <= o->slots.n; id++) {
+		const struct slot *s = slot_at(o, id);
+		if (s->text && (s->set || s->listed || s->gone))
+			t[n++] = (struct telling){ id, o->clock - s->fresh, s->class_ };
+	}
+	qsort(t, n, sizeof *t, telling_order);
+	return n;
+}
+
+/* Cut the posts out of the list, chained by next; gives the first. */
+static uint32_t list_keep_posts(struct outbox *o)
+{
+	uint32_t first = 0, last = 0;
+	for (uint32_t id = o->head, next; id; id = next) {
+		next = link_at(o, id)->next;
+		if (!(id & POST_BIT)) {
+			slot_at(o, id)->listed = 0;
+			continue;
+		}
+		link_at(o, id)->next = 0;
+		if (last)
+			link_at(o, last)->next = id;
+		else
+			first = id;
+		last = id;
+	}
+	o->head = o->tail = o->redo = 0;
+	o->ndirty = 0;
+	return first;
+}
+
+static void list_add_posts(struct outbox *o, uint32_t first)
+{
+	for (uint32_t id = first, next; id; id = next) {
+		next = link_at(o, id)->next;
+		list_insert_after(o, o->tail, id);
+	}
+}
+
+void outbox_all_dirty(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	struct telling *t = mem_alloc(o->slots.used, sizeof *t);
+	const size_t n = telling_collect(o, t);
+	uint32_t posts = list_keep_posts(o);
+	for (size_t i = 0; i < n; i++) {
+		if (t[i].class_ > SLOT_VALUE && posts) {
+			list_add_posts(o, posts);
+			posts = 0;
+		}
+		slot_list(o, t[i].id, o->tail);
+	}
+	list_add_posts(o, posts);
+	pthread_mutex_unlock(&o->lock);
+	free(t);
+}
+
+void outbox_statuses_first(struct outbox *o)
+{
+	uint32_t after = 0;
+	pthread_mutex_lock(&o->lock);
+	for (uint32_t id = o->head, next; id; id = next) {
+		next = link_at(o, id)->next;
+		if (id & POST_BIT || slot_at(o, id)->class_ > SLOT_GATEWAY)
+			continue;
+		slot_unlist(o, id);
+		slot_list(o, id, after);
+		after = id;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+void outbox_kick(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	void (*wake)(void *) = o->head ? o->wake : NULL;
+	void *ctx = o->wake_ctx;
+	pthread_mutex_unlock(&o->lock);
+	if (wake)
+		wake(ctx);
+}
+
+void outbox_on_kick(struct outbox *o, void (*wake)(void *ctx), void *ctx)
+{
+	pthread_mutex_lock(&o->lock);
+	o->wake = wake;
+	o->wake_ctx = ctx;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_figures(struct outbox *o, struct outbox_figures *out)
+{
+	pthread_mutex_lock(&o->lock);
+	*out = (struct outbox_figures){
+		.slots = o->slots.used, .dirty = o->ndirty, .posts = o->npost, .bytes = o->bytes[0] + o->bytes[1],
+		.dropped = o->dropped, .memory = o->slots.memory,
+	};
+	pthread_mutex_unlock(&o->lock);
+}
+
+struct outbox *outbox_create(size_t fifo_bytes)
+{
+	struct outbox *o = mem_alloc(1, sizeof *o);
+	pthread_mutex_init(&o->lock, NULL);
+	o->limit[0] = POST_BYTES;
+	o->limit[1] = fifo_bytes;
+	return o;
+}
+
+void outbox_destroy(struct outbox *o)
+{
+	if (!o)
+		return;
+	slots_destroy(&o->slots);
+	for (uint32_t at = 1; at < o->post_room; at++)
+		free(o->post[at]);
+	free(o->post);
+	free(o->post_next);
+	free(o->take);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}

@@ -1,0 +1,141 @@
+#include "mqtt/slots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+
+#define BLOCK 256
+
+struct slot *slots_at(const struct slots *t, uint32_t id)
+{
+	return &t->block[(id - 1) / BLOCK][(id - 1) % BLOCK];
+}
+
+const char *slots_text_of(const struct slot *s)
+{
+	return s->text + s->topic_len + 1;
+}
+
+static uint32_t hash_of(const char *topic, size_t n)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)topic[i]) * 16777619u;
+	return h ^ h >> 15;
+}
+
+static uint32_t *bucket(const struct slots *t, const char *topic, size_t n)
+{
+	return &t->hash[hash_of(topic, n) & (t->hash_size - 1)];
+}
+
+static void link_in(struct slots *t, uint32_t id)
+{
+	struct slot *s = slots_at(t, id);
+	uint32_t *head = bucket(t, s->text, s->topic_len);
+	s->chain = *head;
+	*head = id;
+}
+
+static void grow(struct slots *t)
+{
+	const uint32_t size = t->hash_size ? t->hash_size * 2 : 64;
+	free(t->hash);
+	t->hash = mem_alloc(size, sizeof *t->hash);
+	t->memory += (size - t->hash_size) * sizeof *t->hash;
+	t->hash_size = size;
+	for (uint32_t id = 1; id <= t->n; id++) {
+		if (slots_at(t, id)->text)
+			link_in(t, id);
+	}
+}
+
+/* What malloc gives anyway for n bytes, so that a text may change its length a little in place. */
+static size_t room_for(size_t n)
+{
+	const size_t head = sizeof(size_t);
+	return ((n + head + 15) & ~(size_t)15) - head;
+}
+
+void slots_text(struct slots *t, struct slot *s, const char *text)
+{
+	const size_t n = strlen(text);
+	const size_t old = room_for(s->topic_len + s->text_len + 2u), room = room_for(s->topic_len + n + 2);
+	if (old != room) {
+		s->text = mem_grow(s->text, room, 1);
+		t->memory += room - old;
+	}
+	memcpy(s->text + s->topic_len + 1, text, n + 1);
+	s->text_len = (uint32_t)n;
+}
+
+static void add_block(struct slots *t)
+{
+	const uint32_t nblock = t->n / BLOCK;
+	t->block = mem_grow(t->block, nblock + 1, sizeof *t->block);
+	t->block[nblock] = mem_alloc(BLOCK, sizeof(struct slot));
+	t->memory += BLOCK * sizeof(struct slot);
+	for (uint32_t i = BLOCK; i > 0; i--) {
+		t->block[nblock][i - 1].chain = t->free_;
+		t->free_ = t->n + i;
+	}
+	t->n += BLOCK;
+}
+
+uint32_t slots_make(struct slots *t, const char *topic, size_t n)
+{
+	if (t->used >= t->hash_size)
+		grow(t);
+	if (!t->free_)
+		add_block(t);
+	const uint32_t id = t->free_;
+	struct slot *s = slots_at(t, id);
+	const size_t room = room_for(n + 2);
+	t->free_ = s->chain;
+	t->used++;
+	t->memory += room;
+	memset(s, 0, sizeof *s);
+	s->topic_len = (uint16_t)n;
+	s->text = mem_alloc(room, 1);
+	memcpy(s->text, topic, n);
+	link_in(t, id);
+	return id;
+}
+
+void slots_free(struct slots *t, uint32_t id)
+{
+	struct slot *s = slots_at(t, id);
+	uint32_t *at = bucket(t, s->text, s->topic_len);
+	while (*at != id)
+		at = &slots_at(t, *at)->chain;
+	*at = s->chain;
+	t->memory -= room_for(s->topic_len + s->text_len + 2u);
+	free(s->text);
+	memset(s, 0, sizeof *s);
+	s->chain = t->free_;
+	t->free_ = id;
+	t->used--;
+}
+
+uint32_t slots_find(const struct slots *t, const char *topic, size_t n)
+{
+	uint32_t id = t->hash_size ? *bucket(t, topic, n) : 0;
+	while (id) {
+		const struct slot *s = slots_at(t, id);
+		if (s->topic_len == n && memcmp(s->text, topic, n) == 0)
+			return id;
+		id = s->chain;
+	}
+	return 0;
+}
+
+void slots_destroy(struct slots *t)
+{
+	for (uint32_t id = 1; id <= t->n; id++)
+		free(slots_at(t, id)->text);
+	for (uint32_t b = 0; b < t->n / BLOCK; b++)
+		free(t->block[b]);
+	free(t->block);
+	free(t->hash);
+}

@@ -1,0 +1,43 @@
+/*
+ * slots: the table of retained topics and their last texts, found by topic. The outbox's own: no lock.
+ * Small, because there may be tens of thousands: 32 bytes and the two texts in one piece.
+ */
+#ifndef MQTT_SLOTS_H
+#define MQTT_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct link {
+	uint32_t prev, next; /* ids in the outbox's list; 0: none */
+};
+
+struct slot {
+	struct link link;
+	uint32_t chain;      /* next slot of the same hash, or next free slot */
+	uint32_t fresh;      /* when it was set last, in sets */
+	uint32_t text_len;
+	uint16_t topic_len;
+	uint16_t class_ : 3, qos : 2, retain : 1;
+	uint16_t listed : 1, flying : 1; /* in the list of the dirty; on its way */
+	uint16_t set : 1, gone : 1;      /* has a text to tell; to be freed when told */
+	char *text;          /* topic NUL text NUL; NULL: free slot */
+};
+
+struct slots {
+	struct slot **block; /* slots are made by the block, so that they never move */
+	uint32_t n, free_, used; /* ids 1 to n exist */
+	uint32_t *hash, hash_size;
+	size_t memory;       /* bytes of all this */
+};
+
+struct slot *slots_at(const struct slots *t, uint32_t id);
+uint32_t slots_find(const struct slots *t, const char *topic, size_t n); /* 0: none */
+uint32_t slots_make(struct slots *t, const char *topic, size_t n);       /* must not exist */
+void slots_free(struct slots *t, uint32_t id);
+void slots_text(struct slots *t, struct slot *s, const char *text);
+const char *slots_text_of(const struct slot *s);
+void slots_destroy(struct slots *t);
+
+#endif

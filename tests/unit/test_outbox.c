@@ -1,0 +1,445 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pthread.h>
+
+#include <cmocka.h>
+
+#include "mqtt/outbox.h"
+
+/* Takes everything as if sent at once; gives "topic=payload topic=payload". */
+static const char *drain(struct outbox *o)
+{
+	static char text[4096];
+	struct outgoing m;
+	size_t n = 0;
+	text[0] = '\0';
+	while (outbox_take(o, &m)) {
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s=%s", n ? " " : "", m.topic, m.payload);
+		outbox_sent(o, m.item);
+	}
+	return text;
+}
+
+static bool post(struct outbox *o, const char *topic, const char *payload)
+{
+	return outbox_post(o, &(struct post){ .topic = topic, .payload = payload, .qos = 1 });
+}
+
+static slot_t value(struct outbox *o, const char *topic)
+{
+	return outbox_slot(o, topic, SLOT_VALUE, 0, true);
+}
+
+static void a_topic_has_one_slot_and_keeps_its_text(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t a = value(o, "a"), b = value(o, "b");
+	char text[8];
+	assert_int_not_equal(a, 0);
+	assert_int_not_equal(a, b);
+	assert_int_equal(value(o, "a"), a);
+	outbox_text(o, a, text, sizeof text);
+	assert_string_equal(text, "");
+	assert_true(outbox_differs(o, a, ""));
+	outbox_set(o, a, "12.5", false);
+	outbox_text(o, a, text, sizeof text);
+	assert_string_equal(text, "12.5");
+	outbox_text(o, a, text, 3);
+	assert_string_equal(text, "12");
+	assert_false(outbox_differs(o, a, "12.5"));
+	assert_true(outbox_differs(o, a, "12.50"));
+	assert_string_equal(drain(o), "a=12.5");
+	outbox_set(o, 0, "x", true); /* none: ignored */
+	assert_int_equal(outbox_slot(o, "", SLOT_VALUE, 0, true), 0);
+	outbox_destroy(o);
+	outbox_destroy(NULL);
+}
+
+static void the_same_text_is_told_again_only_if_asked(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t a = value(o, "a");
+	outbox_set(o, a, "1", false);
+	assert_string_equal(drain(o), "a=1");
+	outbox_set(o, a, "1", false);
+	assert_string_equal(drain(o), "");
+	outbox_set(o, a, "1", true);
+	assert_string_equal(drain(o), "a=1");
+	outbox_destroy(o);
+}
+
+static void an_overwritten_value_keeps_its_place(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t a = value(o, "a"), b = value(o, "b");
+	outbox_set(o, a, "1", false);
+	outbox_set(o, b, "1", false);
+	outbox_set(o, a, "2", false);
+	assert_string_equal(drain(o), "a=2 b=1");
+	outbox_destroy(o);
+}
+
+static void an_overwritten_status_moves_to_the_end(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t s = outbox_slot(o, "s", SLOT_STATUS, 1, true), a = value(o, "a");
+	outbox_set(o, s, "online", false);
+	outbox_set(o, a, "1", false);
+	outbox_set(o, s, "offline", false);
+	assert_string_equal(drain(o), "a=1 s=offline");
+	outbox_destroy(o);
+}
+
+static void a_value_set_before_a_nak_goes_before_it(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t a = value(o, "a");
+	struct outgoing m;
+	outbox_set(o, a, "1", false);
+	post(o, "nak", "x");
+	assert_string_equal(drain(o), "a=1 nak=x");
+	/* also when an older text of the topic is still on its way */
+	outbox_set(o, a, "2", false);
+	assert_true(outbox_take(o, &m));
+	outbox_set(o, a, "3", false);
+	post(o, "nak", "y");
+	struct outgoing none;
+	assert_false(outbox_take(o, &none));
+	outbox_sent(o, m.item);
+	assert_string_equal(drain(o), "a=3 nak=y");
+	outbox_destroy(o);
+}
+
+static void a_topic_on_its_way_is_not_overtaken_and_others_go_on(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t a = value(o, "a"), b = value(o, "b");
+	struct outgoing m;
+	outbox_set(o, a, "1", false);
+	assert_true(outbox_take(o, &m));
+	outbox_set(o, a, "2", false);
+	outbox_set(o, b, "1", false);
+	assert_string_equal(m.payload, "1");
+	assert_string_equal(drain(o), "b=1");
+	outbox_sent(o, m.item);
+	assert_string_equal(drain(o), "a=2");
+	outbox_destroy(o);
+}
+
+static void what_failed_goes_first_again_in_its_order(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t a = value(o, "a"), b = value(o, "b"), c = value(o, "c");
+	struct outgoing m[3], none;
+	outbox_set(o, a, "1", false);
+	outbox_set(o, b, "1", false);
+	post(o, "nak", "x");
+	for (int i = 0; i < 3; i++)
+		assert_true(outbox_take(o, &m[i]));
+	assert_false(outbox_take(o, &none));
+	outbox_set(o, c, "1", false);
+	outbox_set(o, b, "2", false); /* newer than the failed one: keeps its own place */
+	for (int i = 0; i < 3; i++)
+		outbox_failed(o, m[i].item);
+	assert_string_equal(drain(o), "a=1 nak=x c=1 b=2");
+	outbox_destroy(o);
+}
+
+static void after_a_connect_all_is_told_in_the_order_of_classes(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t sys = outbox_slot(o, "sys", SLOT_SYS, 0, true);
+	const slot_t old = value(o, "old"), fresh = value(o, "fresh"), never = value(o, "never");
+	const slot_t alerts = outbox_slot(o, "alerts", SLOT_ALERTS, 1, true);
+	const slot_t gw = outbox_slot(o, "gw", SLOT_GATEWAY, 1, true);
+	const slot_t dev = outbox_slot(o, "dev", SLOT_STATUS, 1, true);
+	(void)never;
+	outbox_set(o, gw, "online", false);
+	outbox_set(o, sys, "1", false);
+	outbox_set(o, fresh, "1", false);
+	outbox_set(o, old, "1", false);
+	outbox_set(o, fresh, "1", false); /* read again, unchanged */
+	outbox_set(o, alerts, "{}", false);
+	outbox_set(o, dev, "online", false);
+	drain(o);
+	post(o, "nak", "x");
+	outbox_set(o, old, "2", false);
+	outbox_set(o, fresh, "1", false);
+	outbox_all_dirty(o);
+	assert_string_equal(drain(o), "dev=online gw=online alerts={} fresh=1 old=2 nak=x sys=1");
+	assert_string_equal(drain(o), "");
+	outbox_destroy(o);
+}
+
+static void a_cleared_topic_is_emptied_and_its_slot_is_free(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outbox_figures f;
+	slot_t a = value(o, "a");
+	outbox_set(o, a, "1", false);
+	drain(o);
+	outbox_clear(o, a);
+	outbox_all_dirty(o); /* the broker was away: still to be told */
+	outbox_figures(o, &f);
+	assert_int_equal(f.slots, 1);
+	assert_string_equal(drain(o), "a=");
+	outbox_figures(o, &f);
+	assert_int_equal(f.slots, 0);
+	/* made again before it was told */
+	a = value(o, "a");
+	outbox_set(o, a, "1", false);
+	outbox_clear(o, a);
+	assert_int_equal(value(o, "a"), a);
+	assert_string_equal(drain(o), "a=");
+	outbox_set(o, a, "2", false);
+	assert_string_equal(drain(o), "a=2");
+	/* nothing retained: nothing to tell */
+	const slot_t n = outbox_slot(o, "n", SLOT_VALUE, 0, false);
+	outbox_set(o, n, "1", false);
+	outbox_clear(o, n);
+	assert_string_equal(drain(o), "");
+	outbox_figures(o, &f);
+	assert_int_equal(f.slots, 1);
+	outbox_destroy(o);
+}
+
+static void a_full_queue_loses_the_oldest_of_its_kind_and_counts(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(400);
+	struct outbox_figures f;
+	char text[8];
+	unsigned refused = 0;
+	post(o, "nak", "kept");
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, "%d", i);
+		refused += !outbox_post(o, &(struct post){ .topic = "h", .payload = text, .history = true });
+	}
+	outbox_figures(o, &f);
+	assert_true(f.bytes < 600);
+	assert_int_equal(f.dropped, refused);
+	assert_int_equal(f.posts + f.dropped, 101);
+	const char *left = drain(o);
+	assert_ptr_equal(strstr(left, "nak=kept"), left);
+	assert_string_equal(left + strlen(left) - 4, "h=99");
+	/* what is larger than all is refused, what stands there stays */
+	char large[500];
+	memset(large, 'x', sizeof large - 1);
+	large[sizeof large - 1] = '\0';
+	assert_false(outbox_post(o, &(struct post){ .topic = "h", .payload = large, .history = true }));
+	assert_string_equal(drain(o), "");
+	outbox_destroy(o);
+}
+
+static void a_post_carries_its_correlation_data(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	outbox_post(o, &(struct post){ .topic = "t", .payload = "p", .correlation = "\0\1\2", .correlation_len = 3 });
+	assert_true(outbox_take(o, &m));
+	assert_int_equal(m.correlation_len, 3);
+	assert_memory_equal(m.correlation, "\0\1\2", 3);
+	assert_int_equal(m.len, 1);
+	outbox_sent(o, m.item);
+	outbox_destroy(o);
+}
+
+static void a_slot_costs_little_memory(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(0);
+	struct outbox_figures f;
+	const unsigned n = 10000;
+	size_t texts = 0;
+	for (unsigned i = 0; i < n; i++) {
+		char topic[64], text[16];
+		texts += (size_t)snprintf(topic, sizeof topic, "xnet/sts/meter%u/ImportEnergy%u", i / 40, i % 40);
+		texts += (size_t)snprintf(text, sizeof text, "%u.5", i);
+		outbox_set(o, value(o, topic), text, false);
+	}
+	outbox_figures(o, &f);
+	const size_t each = (f.memory - texts) / n;
+	if (each > 56)
+		fail_msg("%zu bytes a slot beside its texts", each);
+	outbox_destroy(o);
+}
+
+/* -- a random life against a plain model -------------------------------------------------------- */
+
+#define TOPICS 40
+
+static void random_lives_end_with_the_last_texts_told(void **state)
+{
+	(void)state;
+	const unsigned seed = 4711;
+	print_message("seed %u\n", seed);
+	srand(seed);
+	struct outbox *o = outbox_create(1000);
+	char want[TOPICS][16] = { "" }, told[TOPICS][16] = { "" };
+	struct outgoing flying[8];
+	char flying_topic[8], flying_text[8][16];
+	unsigned nflying = 0;
+	for (int step = 0; step < 200000; step++) {
+		const int t = rand() % TOPICS;
+		char topic[8];
+		snprintf(topic, sizeof topic, "t%d", t);
+		switch (rand() % 6) {
+		case 0:
+		case 1:
+			snprintf(want[t], sizeof want[t], "%d", rand() % 1000);
+			outbox_set(o, value(o, topic), want[t], rand() % 2);
+			break;
+		case 2:
+			if (want[t][0] == '\0')
+				break;
+			outbox_clear(o, value(o, topic));
+			want[t][0] = '\0';
+			break;
+		case 3:
+			if (nflying == 8 || !outbox_take(o, &flying[nflying]))
+				break;
+			flying_topic[nflying] = (char)atoi(flying[nflying].topic + 1);
+			snprintf(flying_text[nflying], 16, "%s", flying[nflying].payload);
+			nflying++;
+			break;
+		case 4:
+			if (!nflying)
+				break;
+			if (rand() % 3) {
+				snprintf(told[(int)flying_topic[0]], 16, "%s", flying_text[0]);
+				outbox_sent(o, flying[0].item);
+			} else {
+				outbox_failed(o, flying[0].item);
+			}
+			nflying--;
+			memmove(flying, flying + 1, nflying * sizeof *flying);
+			memmove(flying_topic, flying_topic + 1, nflying);
+			memmove(flying_text, flying_text + 1, nflying * sizeof *flying_text);
+			break;
+		default:
+			if (rand() % 100 == 0)
+				outbox_all_dirty(o);
+		}
+	}
+	for (unsigned i = 0; i < nflying; i++)
+		outbox_failed(o, flying[i].item);
+	struct outgoing m;
+	while (outbox_take(o, &m)) {
+		snprintf(told[atoi(m.topic + 1)], 16, "%s", m.payload);
+		outbox_sent(o, m.item);
+	}
+	for (int t = 0; t < TOPICS; t++)
+		assert_string_equal(told[t], want[t]);
+	outbox_destroy(o);
+}
+
+/* -- two threads ------------------------------------------------------------------------------- */
+
+struct shared {
+	struct outbox *o;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool woken, ended;
+	unsigned kicks, taken;
+	char last[50][16];
+};
+
+static void wake(void *ctx)
+{
+	struct shared *s = ctx;
+	pthread_mutex_lock(&s->lock);
+	s->woken = true;
+	s->kicks++;
+	pthread_cond_signal(&s->cond);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void *publisher(void *ctx)
+{
+	struct shared *s = ctx;
+	bool ended = false;
+	while (!ended) {
+		struct outgoing m;
+		pthread_mutex_lock(&s->lock);
+		while (!s->woken && !s->ended)
+			pthread_cond_wait(&s->cond, &s->lock);
+		s->woken = false;
+		ended = s->ended;
+		pthread_mutex_unlock(&s->lock);
+		while (outbox_take(s->o, &m)) {
+			snprintf(s->last[atoi(m.topic)], 16, "%s", m.payload);
+			if (s->taken++ % 7 == 0)
+				outbox_failed(s->o, m.item);
+			else
+				outbox_sent(s->o, m.item);
+		}
+	}
+	return NULL;
+}
+
+static void a_writer_and_a_publisher_agree_at_the_end(void **state)
+{
+	(void)state;
+	struct shared s = { .o = outbox_create(1000), .lock = PTHREAD_MUTEX_INITIALIZER,
+			    .cond = PTHREAD_COND_INITIALIZER };
+	pthread_t thread;
+	outbox_on_kick(s.o, wake, &s);
+	outbox_kick(s.o); /* nothing dirty: nobody is woken */
+	assert_int_equal(s.kicks, 0);
+	pthread_create(&thread, NULL, publisher, &s);
+	for (int turn = 0; turn < 2000; turn++) {
+		for (int t = 0; t < 50; t++) {
+			char topic[8], text[16];
+			snprintf(topic, sizeof topic, "%d", t);
+			snprintf(text, sizeof text, "%d", turn * t);
+			outbox_set(s.o, value(s.o, topic), text, true);
+		}
+		outbox_kick(s.o);
+	}
+	pthread_mutex_lock(&s.lock);
+	s.ended = true;
+	pthread_cond_signal(&s.cond);
+	pthread_mutex_unlock(&s.lock);
+	pthread_join(thread, NULL);
+	for (int t = 0; t < 50; t++)
+		assert_int_equal(atoi(s.last[t]), 1999 * t);
+	assert_true(s.kicks >= 1 && s.kicks <= 2000);
+	outbox_destroy(s.o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_topic_has_one_slot_and_keeps_its_text),
+		cmocka_unit_test(the_same_text_is_told_again_only_if_asked),
+		cmocka_unit_test(an_overwritten_value_keeps_its_place),
+		cmocka_unit_test(an_overwritten_status_moves_to_the_end),
+		cmocka_unit_test(a_value_set_before_a_nak_goes_before_it),
+		cmocka_unit_test(a_topic_on_its_way_is_not_overtaken_and_others_go_on),
+		cmocka_unit_test(what_failed_goes_first_again_in_its_order),
+		cmocka_unit_test(after_a_connect_all_is_told_in_the_order_of_classes),
+		cmocka_unit_test(a_cleared_topic_is_emptied_and_its_slot_is_free),
+		cmocka_unit_test(a_full_queue_loses_the_oldest_of_its_kind_and_counts),
+		cmocka_unit_test(a_post_carries_its_correlation_data),
+		cmocka_unit_test(a_slot_costs_little_memory),
+		cmocka_unit_test(random_lives_end_with_the_last_texts_told),
+		cmocka_unit_test(a_writer_and_a_publisher_agree_at_the_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
