@@ -348,6 +348,14 @@ bool outbox_take(struct outbox *o, struct outgoing *out)
 	return taken;
 }
 
+bool outbox_waiting(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	const bool waiting = o->head != 0;
+	pthread_mutex_unlock(&o->lock);
+	return waiting;
+}
+
 void outbox_sent(struct outbox *o, void *item)
 {
 	const uint32_t id = (uint32_t)(uintptr_t)item;
@@ -457,6 +465,21 @@ void outbox_all_dirty(struct outbox *o)
 	list_add_posts(o, posts);
 	pthread_mutex_unlock(&o->lock);
 	free(t);
+}
+
+void outbox_statuses_first(struct outbox *o)
+{
+	uint32_t after = 0;
+	pthread_mutex_lock(&o->lock);
+	for (uint32_t id = o->head, next; id; id = next) {
+		next = link_at(o, id)->next;
+		if (id & POST_BIT || slot_at(o, id)->class_ > SLOT_GATEWAY)
+			continue;
+		slot_unlist(o, id);
+		slot_list(o, id, after);
+		after = id;
+	}
+	pthread_mutex_unlock(&o->lock);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */

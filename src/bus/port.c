@@ -1,0 +1,269 @@
+#include "bus/port.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bus/clock.h"
+#include "bus/tcp.h"
+
+#define CONNECT_TIMEOUT (3 * US_S)
+#define STREAM_LATENCY (100 * US_MS) /* a network may tear a frame apart by this much */
+#define SLICE (100 * US_MS)          /* between two looks at *stop */
+
+struct port_ops {
+	bool (*open)(struct port *p);
+	void (*close)(struct port *p);
+	enum port_sent (*send)(struct port *p, const struct request *r);
+	int (*read)(struct port *p, uint8_t *buf, size_t room, us_t until);
+	const char *gone; /* said behind the name when the link breaks */
+	bool frames;      /* read gives whole answers; unasked bytes are a broken link */
+};
+
+char *port_name(const struct bus_conf *conf, char *buf, size_t size)
+{
+	if (conf->kind == BUS_SERIAL)
+		snprintf(buf, size, "%s", conf->port);
+	else if (strchr(conf->host, ':'))
+		snprintf(buf, size, "[%s]:%u", conf->host, conf->tcp_port);
+	else
+		snprintf(buf, size, "%s:%u", conf->host, conf->tcp_port);
+	return buf;
+}
+
+static void port_gone(struct port *p, const char *how)
+{
+	char name[80];
+	snprintf(p->why, sizeof(p->why), "%.78s %s", port_name(p->conf, name, sizeof(name)), how);
+}
+
+/* 1: there is something to read, 0: time is over, -1: gone. *ended: nothing can follow any more. */
+static int port_wait(struct port *p, us_t until, bool *ended)
+{
+	for (;;) {
+		const us_t now = clock_now();
+		const struct timespec left = clock_timespec(until > now ? until - now : 0);
+		struct pollfd f = {.fd = p->fd, .events = POLLIN};
+		const int n = ppoll(&f, 1, &left, NULL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		*ended = n > 0 && f.revents & (POLLHUP | POLLERR | POLLNVAL);
+		if (n > 0 && f.revents & POLLIN)
+			return 1;
+		return n == 0 ? 0 : -1;
+	}
+}
+
+/* -- serial ---------------------------------------------------------------- */
+
+static bool serial_port_open(struct port *p)
+{
+	if (!serial_open(&p->serial, p->conf, p->why, sizeof(p->why)))
+		return false;
+	p->fd = p->serial.fd;
+	return true;
+}
+
+static void serial_port_close(struct port *p)
+{
+	serial_close(&p->serial);
+}
+
+static enum port_sent serial_port_send(struct port *p, const struct request *r)
+{
+	const int n = rtu_send(p->serial.rtu, r);
+	if (n == r->len + 3)
+		return PORT_SENT;
+	return n <= 0 ? PORT_UNSENT : PORT_PARTLY;
+}
+
+/* A tty without bytes reads as 0 bytes, and so does one that was hung up: poll() tells them apart. */
+static int stream_read(struct port *p, uint8_t *buf, size_t room, us_t until)
+{
+	for (;;) {
+		bool ended = false;
+		const int ready = until ? port_wait(p, until, &ended) : 1;
+		if (ready <= 0)
+			return ready;
+		const ssize_t n = read(p->fd, buf, room);
+		if (n > 0)
+			return (int)n;
+		if (ended || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return -1;
+		if (n == 0 && p->conf->kind != BUS_SERIAL)
+			return -1;
+		if (!until)
+			return 0;
+	}
+}
+
+/* -- sockets --------------------------------------------------------------- */
+
+static bool socket_open(struct port *p)
+{
+	const struct bus_conf *c = p->conf;
+	p->fd = tcp_connect(c->host, c->tcp_port, CONNECT_TIMEOUT, p->stop, p->why, sizeof(p->why));
+	if (p->fd < 0)
+		return false;
+	const us_t ready = clock_now() + c->connect_delay;
+	for (us_t now = clock_now(); now < ready && !atomic_load(p->stop); now = clock_now())
+		clock_sleep(now + SLICE < ready ? now + SLICE : ready);
+	return true;
+}
+
+static void socket_close(struct port *p)
+{
+	close(p->fd);
+}
+
+static enum port_sent socket_write(struct port *p, const uint8_t *bytes, size_t n)
+{
+	const ssize_t sent = send(p->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent == (ssize_t)n)
+		return PORT_SENT;
+	return sent <= 0 ? PORT_UNSENT : PORT_PARTLY;
+}
+
+static enum port_sent rtu_tcp_send(struct port *p, const struct request *r)
+{
+	uint8_t frame[ADU_RTU_MAX];
+	return socket_write(p, frame, pdu_frame(r->unit, r->pdu, r->len, frame));
+}
+
+static enum port_sent mbap_send(struct port *p, const struct request *r)
+{
+	uint8_t frame[MBAP_MAX];
+	const uint8_t unit = p->zero ? 0 : r->unit;
+	return socket_write(p, frame, mbap_build(frame, ++p->transaction, unit, r->pdu, r->len));
+}
+
+/* Takes one frame off the head of rx. Its length when it belongs to the transaction under way, 0 when
+ * there is none yet, -1 when the peer does not speak Modbus TCP. */
+static int mbap_take(struct port *p, uint8_t *buf)
+{
+	struct mbap f;
+	int size;
+	while ((size = mbap_parse(p->rx, p->nrx, &f)) > 0) {
+		const bool ours = f.transaction == p->transaction;
+		const uint8_t unit = p->zero && f.unit == 0 ? UINT8_MAX : f.unit;
+		const size_t n = ours ? pdu_frame(unit, f.pdu, f.len, buf) : 0;
+		p->nrx -= (uint16_t)size;
+		memmove(p->rx, p->rx + size, p->nrx);
+		if (ours)
+			return (int)n;
+		p->late++;
+	}
+	return size;
+}
+
+static int mbap_read(struct port *p, uint8_t *buf, size_t room, us_t until)
+{
+	bool ended;
+	if (!until || room < ADU_RTU_MAX)
+		return 0; /* what came unasked was seen by port_alive() */
+	for (;;) {
+		const int size = mbap_take(p, buf);
+		if (size < 0)
+			port_gone(p, "does not speak Modbus TCP");
+		if (size)
+			return size;
+		const int ready = port_wait(p, until, &ended);
+		if (ready <= 0)
+			return ready;
+		const ssize_t n = recv(p->fd, p->rx + p->nrx, sizeof(p->rx) - p->nrx, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return -1;
+		p->nrx += (uint16_t)(n > 0 ? n : 0);
+	}
+}
+
+/* -- one face -------------------------------------------------------------- */
+
+static const struct port_ops ops_of[] = {
+	[BUS_SERIAL] = {
+		.open = serial_port_open,
+		.close = serial_port_close,
+		.send = serial_port_send,
+		.read = stream_read,
+		.gone = "is gone",
+	},
+	[BUS_TCP] = {
+		.open = socket_open,
+		.close = socket_close,
+		.send = mbap_send,
+		.read = mbap_read,
+		.gone = "closed the connection",
+		.frames = true,
+	},
+	[BUS_RTU_TCP] = {
+		.open = socket_open,
+		.close = socket_close,
+		.send = rtu_tcp_send,
+		.read = stream_read,
+		.gone = "closed the connection",
+	},
+};
+
+void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *stop)
+{
+	*p = (struct port){
+		.conf = conf,
+		.stop = stop,
+		.ops = &ops_of[conf->kind],
+		.fd = -1,
+		.serial = {.fd = -1, .lock = -1},
+	};
+}
+
+bool port_open(struct port *p)
+{
+	port_close(p);
+	p->why[0] = 0;
+	return p->ops->open(p);
+}
+
+void port_close(struct port *p)
+{
+	if (p->fd >= 0)
+		p->ops->close(p);
+	p->fd = -1;
+	p->nrx = 0;
+}
+
+void port_describe(const struct port *p, struct line *l)
+{
+	const bool serial = p->conf->kind == BUS_SERIAL;
+	l->echo = p->conf->echo;
+	l->timed = serial && p->serial.timed;
+	l->latency = serial ? p->serial.latency : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY : 0;
+}
+
+bool port_alive(struct port *p)
+{
+	const short unasked = p->ops->frames ? POLLIN : 0;
+	struct pollfd f = {.fd = p->fd, .events = (short)(POLLRDHUP | unasked)};
+	if (p->fd >= 0 && p->nrx == 0 && poll(&f, 1, 0) == 0)
+		return true;
+	port_gone(p, p->ops->gone);
+	return false;
+}
+
+enum port_sent port_send(struct port *p, const struct request *r)
+{
+	const enum port_sent sent = p->ops->send(p, r);
+	if (sent != PORT_SENT)
+		port_gone(p, p->ops->gone);
+	return sent;
+}
+
+int port_read(struct port *p, uint8_t *buf, size_t room, us_t until)
+{
+	p->why[0] = 0;
+	const int n = p->ops->read(p, buf, room, until);
+	if (n < 0 && !p->why[0])
+		port_gone(p, p->ops->gone);
+	return n;
+}

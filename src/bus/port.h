@@ -1,0 +1,58 @@
+/*
+ * port: what a bus sends through: a serial port, Modbus TCP, or RTU over TCP, behind one face.
+ *
+ * All three take a request and give the answer as an RTU frame (unit, PDU, CRC), so that one exchange
+ * machine (core/exchange.h) guards them all: a transaction id proves nothing about the serial line
+ * behind a gateway. Modbus TCP gives only whole frames of the transaction under way.
+ */
+#ifndef BUS_PORT_H
+#define BUS_PORT_H
+
+#include <stdatomic.h>
+
+#include "bus/serial.h"
+#include "core/exchange.h"
+#include "core/mbap.h"
+
+enum port_sent {
+	PORT_SENT,
+	PORT_UNSENT, /* the link is gone, nothing went out */
+	PORT_PARTLY, /* the link is gone, something may have gone out */
+};
+
+struct port_ops;
+
+struct port {
+	const struct bus_conf *conf;   /* the bus's; outlives the port */
+	const atomic_bool *stop;       /* a connect gives up when it becomes true */
+	const struct port_ops *ops;
+	int fd;                        /* -1: closed */
+	struct serial serial;
+	uint16_t transaction, nrx;
+	bool zero;                     /* the request's unit is 0 and shown as 255: on TCP it answers */
+	uint32_t late;                 /* answers of transactions that were given up */
+	uint8_t rx[MBAP_MAX];
+	char why[128];                 /* the last failure, a sentence */
+};
+
+void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *stop);
+
+/* "/dev/ttyUSB0", "192.168.1.50:502". Returns buf. */
+char *port_name(const struct bus_conf *conf, char *buf, size_t size);
+
+/* False: why says it. A connect and its name look-up block; a serial port never does. */
+bool port_open(struct port *p);
+void port_close(struct port *p);
+
+/* Tells the line what is known of the port. */
+void port_describe(const struct port *p, struct line *l);
+
+/* Is the link still there, and (Modbus TCP) nothing unasked in it? Asks the kernel only. */
+bool port_alive(struct port *p);
+
+enum port_sent port_send(struct port *p, const struct request *r);
+
+/* Waits for bytes until `until` (0: takes what is there). How many came; 0: none; -1: link gone. */
+int port_read(struct port *p, uint8_t *buf, size_t room, us_t until);
+
+#endif

@@ -1,0 +1,131 @@
+#include "bus/queue.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/arena.h"
+
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t room_made;
+	size_t size, room;   /* of one item, bytes; items */
+	size_t first, used;  /* ring: index of the oldest, how many */
+	unsigned waiting;    /* pushers */
+	bool closed;
+	int fd;
+	unsigned char *item;
+};
+
+struct queue *queue_create(size_t item_size, size_t room)
+{
+	const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	struct queue *q = mem_alloc(1, sizeof(*q));
+	q->fd = fd;
+	q->size = item_size;
+	q->room = room;
+	q->item = mem_alloc(room, item_size);
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_cond_init(&q->room_made, NULL);
+	return q;
+}
+
+void queue_destroy(struct queue *q)
+{
+	if (!q)
+		return;
+	pthread_cond_destroy(&q->room_made);
+	pthread_mutex_destroy(&q->lock);
+	close(q->fd);
+	free(q->item);
+	free(q);
+}
+
+/* The eventfd changes only with the lock held, so that it tells the truth about `used`. It counts
+ * to one and never blocks: neither call can fail but by a signal, which eventfd does not know. */
+static void queue_raise(struct queue *q)
+{
+	const uint64_t one = 1;
+	if (write(q->fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+static void queue_lower(struct queue *q)
+{
+	uint64_t count;
+	if (read(q->fd, &count, sizeof(count)) < 0)
+		abort();
+}
+
+static void queue_put(struct queue *q, const void *item)
+{
+	memcpy(q->item + (q->first + q->used) % q->room * q->size, item, q->size);
+	if (q->used++ == 0)
+		queue_raise(q);
+}
+
+bool queue_try_push(struct queue *q, const void *item)
+{
+	pthread_mutex_lock(&q->lock);
+	const bool fits = !q->closed && q->used < q->room;
+	if (fits)
+		queue_put(q, item);
+	pthread_mutex_unlock(&q->lock);
+	return fits;
+}
+
+bool queue_push(struct queue *q, const void *item)
+{
+	pthread_mutex_lock(&q->lock);
+	q->waiting++;
+	while (!q->closed && q->used == q->room)
+		pthread_cond_wait(&q->room_made, &q->lock);
+	q->waiting--;
+	const bool open = !q->closed;
+	if (open)
+		queue_put(q, item);
+	pthread_mutex_unlock(&q->lock);
+	return open;
+}
+
+bool queue_pop(struct queue *q, void *item)
+{
+	pthread_mutex_lock(&q->lock);
+	const bool any = q->used > 0;
+	if (any) {
+		memcpy(item, q->item + q->first * q->size, q->size);
+		q->first = (q->first + 1) % q->room;
+		if (--q->used == 0)
+			queue_lower(q);
+		if (q->waiting)
+			pthread_cond_signal(&q->room_made);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return any;
+}
+
+void queue_close(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->closed = true;
+	pthread_cond_broadcast(&q->room_made);
+	pthread_mutex_unlock(&q->lock);
+}
+
+int queue_fd(const struct queue *q)
+{
+	return q->fd;
+}
+
+size_t queue_used(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	const size_t used = q->used;
+	pthread_mutex_unlock(&q->lock);
+	return used;
+}

@@ -1,0 +1,149 @@
+#include "bus/serial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bus/tty.h"
+
+#define MINI_UART_BAUD_MAX 115200
+
+static const struct {
+	int error;
+	const char *sentence; /* with the port's name before it */
+} open_error[] = {
+	{ENOENT, "is not there"},
+	{ENXIO, "is not there"},
+	{ENODEV, "is not there"},
+	{EIO, "is gone"},
+	{EACCES, "may not be opened: add the user xnetd runs as to group dialout"},
+	{EPERM, "may not be opened: add the user xnetd runs as to group dialout"},
+	{EBUSY, "is in use by another program"},
+	{EWOULDBLOCK, "is in use by another program"},
+	{EISDIR, "is not a serial port"},
+	{ENOTTY, "is not a serial port"},
+	{EINVAL, "does not take these line settings"},
+};
+
+static bool refuse(const char *port, int error, char *why, size_t size)
+{
+	for (size_t i = 0; i < sizeof(open_error) / sizeof(open_error[0]); i++)
+		if (open_error[i].error == error) {
+			snprintf(why, size, "%s %s", port, open_error[i].sentence);
+			return false;
+		}
+	snprintf(why, size, "%s cannot be opened: %s", port, strerror(error));
+	return false;
+}
+
+/* The lock comes before anything is changed, on a descriptor of its own: libmodbus sets the line
+ * while it opens, and another program may be using it. */
+static bool serial_lock(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
+{
+	s->lock = open(conf->port, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (s->lock < 0 || !isatty(s->lock) || flock(s->lock, LOCK_EX | LOCK_NB) < 0)
+		return refuse(conf->port, errno, why, size);
+	return true;
+}
+
+/* What this hardware cannot do, before it does something else instead. */
+static bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *why, size_t size)
+{
+	if (f->mini_uart && conf->parity != 'N')
+		snprintf(why, size,
+			 "%s is the Raspberry Pi's mini UART, which has no parity: use the PL011 "
+			 "(dtoverlay=disable-bt) or parity N", conf->port);
+	else if (f->mini_uart && conf->baud > MINI_UART_BAUD_MAX)
+		snprintf(why, size, "%s is the Raspberry Pi's mini UART, too unsteady above %d baud",
+			 conf->port, MINI_UART_BAUD_MAX);
+	else if (f->console)
+		snprintf(why, size,
+			 "%s is the kernel's console: take console= for it out of the kernel's "
+			 "command line", conf->port);
+	else
+		return true;
+	return false;
+}
+
+/* libmodbus turns a rate it does not know into 9600 and reports success. A driver may round. */
+static bool serial_speed(const struct serial *s, const struct bus_conf *conf, char *why, size_t size)
+{
+	const uint32_t set = tty_speed(s->fd);
+	const uint32_t off = set > conf->baud ? set - conf->baud : conf->baud - set;
+	if (off <= conf->baud / 50)
+		return true;
+	snprintf(why, size, "%s cannot do %" PRIu32 " baud", conf->port, conf->baud);
+	return false;
+}
+
+static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
+{
+	const us_t pause = conf->rts_before > conf->rts_after ? conf->rts_before : conf->rts_after;
+	switch (conf->direction) {
+	case DIRECTION_KERNEL:
+		if (tty_rs485_set(s->fd, true, conf))
+			return true;
+		snprintf(why, size,
+			 "the driver of %s has no RS-485 mode: use direction: rts, or an adapter that "
+			 "switches direction itself", conf->port);
+		return false;
+	case DIRECTION_RTS:
+		if (tty_has_rts(s->fd) && rtu_drive_rts(s->rtu, conf->rts_high, pause))
+			return true;
+		snprintf(why, size, "%s has no RTS line: use an adapter that switches direction itself",
+			 conf->port);
+		return false;
+	case DIRECTION_OFF:
+		if (tty_rs485_state(s->fd) == TTY_RS485_ON)
+			tty_rs485_set(s->fd, false, conf);
+		return true;
+	default:
+		/* auto: the adapter switches, or the device tree has told the kernel how. */
+		return true;
+	}
+}
+
+bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
+{
+	struct tty_facts facts;
+	struct stat st;
+	*s = (struct serial){.fd = -1, .lock = -1};
+	if (!serial_lock(s, conf, why, size) || fstat(s->lock, &st) < 0)
+		goto out;
+	tty_facts("", st.st_rdev, &facts);
+	if (!serial_able(conf, &facts, why, size))
+		goto out;
+	s->rtu = rtu_open(conf);
+	if (!s->rtu) {
+		refuse(conf->port, errno, why, size);
+		goto out;
+	}
+	s->fd = rtu_fd(s->rtu);
+	if (!serial_speed(s, conf, why, size) || !serial_direct(s, conf, why, size))
+		goto out;
+	ioctl(s->fd, TIOCEXCL);
+	tty_low_latency("", s->fd, st.st_rdev);
+	tty_facts("", st.st_rdev, &facts); /* the latency that holds now */
+	s->latency = facts.latency;
+	s->timed = facts.timed;
+	return true;
+out:
+	serial_close(s);
+	return false;
+}
+
+void serial_close(struct serial *s)
+{
+	if (s->fd >= 0)
+		ioctl(s->fd, TIOCNXCL); /* or the next open finds it busy while a child still holds it */
+	rtu_close(s->rtu);
+	if (s->lock >= 0)
+		close(s->lock);
+	*s = (struct serial){.fd = -1, .lock = -1};
+}

@@ -1,0 +1,22 @@
+/*
+ * serial: opens a serial port for one bus alone and sets it up for RS-485, or says in a sentence why
+ * it cannot. Owns two descriptors: the lock and libmodbus' port.
+ */
+#ifndef BUS_SERIAL_H
+#define BUS_SERIAL_H
+
+#include "bus/rtu.h"
+
+struct serial {
+	struct rtu *rtu; /* NULL: closed */
+	int fd;          /* of rtu; -1: closed */
+	int lock;        /* holds the flock; -1: closed */
+	bool timed;      /* see struct line */
+	us_t latency;
+};
+
+/* False: why gets a sentence ("/dev/ttyUSB0 is not there"). Never blocks. */
+bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_t size);
+void serial_close(struct serial *s);
+
+#endif

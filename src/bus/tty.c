@@ -1,0 +1,140 @@
+#include "bus/tty.h"
+
+#include <asm/termbits.h>
+#include <fcntl.h>
+#include <linux/serial.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define LATENCY_UNKNOWN (20 * US_MS) /* USB adapters that do not tell collect for up to 16 ms */
+
+/* Drivers whose write() is not the start of a UART: pseudo-terminals, CDC-ACM, Bluetooth
+ * (Linux Documentation/admin-guide/devices.txt). */
+static const struct {
+	unsigned first, last;
+} untimed_major[] = {{3, 3}, {128, 143}, {166, 166}, {216, 216}};
+
+static ssize_t tty_attribute(const char *root, dev_t dev, const char *name, char *buf, size_t size)
+{
+	char path[512];
+	snprintf(path, sizeof(path), "%s/sys/dev/char/%u:%u/%s", root, major(dev), minor(dev), name);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	const ssize_t n = read(fd, buf, size - 1);
+	close(fd);
+	buf[n > 0 ? n : 0] = 0;
+	return n;
+}
+
+/* "compatible" of the device tree is a list of strings, each with its NUL. */
+static bool tty_is_mini_uart(const char *root, dev_t dev)
+{
+	char list[256];
+	const ssize_t n = tty_attribute(root, dev, "device/of_node/compatible", list, sizeof(list));
+	return n > 0 && memmem(list, (size_t)n, "bcm2835-aux-uart", strlen("bcm2835-aux-uart"));
+}
+
+/* A line is "ttyAMA0   -W- (EC p a)   204:64". */
+static bool tty_is_console(const char *root, dev_t dev)
+{
+	char path[512], line[256];
+	snprintf(path, sizeof(path), "%s/proc/consoles", root);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return false;
+	bool found = false;
+	while (!found && fgets(line, sizeof(line), f)) {
+		unsigned ma, mi;
+		const char *number = strrchr(line, ')');
+		found = number && sscanf(number + 1, "%u:%u", &ma, &mi) == 2 && ma == major(dev) &&
+			mi == minor(dev);
+	}
+	fclose(f);
+	return found;
+}
+
+static us_t tty_latency(const char *root, dev_t dev)
+{
+	char text[64];
+	if (tty_attribute(root, dev, "device/latency_timer", text, sizeof(text)) > 0)
+		return (atoi(text) + 1) * US_MS;
+	/* Only serial ports on USB have this attribute. */
+	if (tty_attribute(root, dev, "device/port_number", text, sizeof(text)) > 0)
+		return LATENCY_UNKNOWN;
+	return 0;
+}
+
+void tty_facts(const char *root, dev_t dev, struct tty_facts *out)
+{
+	*out = (struct tty_facts){
+		.mini_uart = tty_is_mini_uart(root, dev),
+		.console = tty_is_console(root, dev),
+		.latency = tty_latency(root, dev),
+		.timed = true,
+	};
+	for (size_t i = 0; i < sizeof(untimed_major) / sizeof(untimed_major[0]); i++)
+		if (major(dev) >= untimed_major[i].first && major(dev) <= untimed_major[i].last)
+			out->timed = false;
+}
+
+uint32_t tty_speed(int fd)
+{
+	struct termios2 t;
+	return ioctl(fd, TCGETS2, &t) < 0 ? 0 : t.c_ospeed;
+}
+
+void tty_low_latency(const char *root, int fd, dev_t dev)
+{
+	struct serial_struct s;
+	if (ioctl(fd, TIOCGSERIAL, &s) == 0 && !(s.flags & ASYNC_LOW_LATENCY)) {
+		s.flags |= ASYNC_LOW_LATENCY;
+		ioctl(fd, TIOCSSERIAL, &s);
+	}
+	char path[512];
+	snprintf(path, sizeof(path), "%s/sys/dev/char/%u:%u/device/latency_timer", root, major(dev),
+		 minor(dev));
+	const int timer = open(path, O_WRONLY | O_CLOEXEC);
+	if (timer < 0)
+		return;
+	if (write(timer, "1\n", 2) < 0) {
+		/* It stays as slow as it is; tty_facts() reads what holds. */
+	}
+	close(timer);
+}
+
+enum tty_rs485 tty_rs485_state(int fd)
+{
+	struct serial_rs485 r;
+	if (ioctl(fd, TIOCGRS485, &r) < 0)
+		return TTY_RS485_NONE;
+	return r.flags & SER_RS485_ENABLED ? TTY_RS485_ON : TTY_RS485_OFF;
+}
+
+static uint32_t whole_ms(us_t t)
+{
+	return (uint32_t)((t + US_MS - 1) / US_MS);
+}
+
+bool tty_rs485_set(int fd, bool on, const struct bus_conf *conf)
+{
+	struct serial_rs485 r = {0};
+	if (on) {
+		r.flags = SER_RS485_ENABLED |
+			  (conf->rts_high ? SER_RS485_RTS_ON_SEND : SER_RS485_RTS_AFTER_SEND);
+		r.flags |= conf->echo ? SER_RS485_RX_DURING_TX : 0;
+		r.delay_rts_before_send = whole_ms(conf->rts_before);
+		r.delay_rts_after_send = whole_ms(conf->rts_after);
+	}
+	return ioctl(fd, TIOCSRS485, &r) == 0;
+}
+
+bool tty_has_rts(int fd)
+{
+	int lines;
+	return ioctl(fd, TIOCMGET, &lines) == 0;
+}

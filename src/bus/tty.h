@@ -1,0 +1,36 @@
+/*
+ * tty: what the system knows of a serial port, and the settings libmodbus has no call for.
+ * Linux: tty_ioctl(4), Documentation/driver-api/serial/serial-rs485.rst.
+ */
+#ifndef BUS_TTY_H
+#define BUS_TTY_H
+
+#include <sys/types.h>
+
+#include "core/model.h"
+
+struct tty_facts {
+	bool mini_uart; /* Raspberry Pi: no parity, clocked by the core */
+	bool console;   /* the kernel writes its messages here */
+	bool timed;     /* write() starts a real UART: an answer cannot come earlier than the wire allows */
+	us_t latency;   /* how far apart the adapter may deliver the bytes of one frame */
+};
+
+/* root: "" or a directory that holds proc/ and sys/ (tests). */
+void tty_facts(const char *root, dev_t dev, struct tty_facts *out);
+
+/* Speed the driver really set; 0 when it cannot be asked. */
+uint32_t tty_speed(int fd);
+
+/* Ask the adapter to deliver each byte at once. What cannot be had is left alone. */
+void tty_low_latency(const char *root, int fd, dev_t dev);
+
+enum tty_rs485 { TTY_RS485_NONE, TTY_RS485_OFF, TTY_RS485_ON };
+enum tty_rs485 tty_rs485_state(int fd);
+
+/* Kernel RS-485 on, with polarity and delays of conf (whole ms, rounded up), or off. False: errno. */
+bool tty_rs485_set(int fd, bool on, const struct bus_conf *conf);
+
+bool tty_has_rts(int fd);
+
+#endif
