@@ -50,7 +50,7 @@ bool peer_outstanding(const struct peer *p);
 
 /* What an exchange notes; for Modbus TCP, where libmodbus does the exchange, the bus calls them. */
 void peer_unanswered(struct peer *p, const struct signature *s, us_t now, us_t configured);
-void peer_stray(struct peer *p, const struct signature *s, us_t until); /* an answer nobody waits for */
+void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until); /* nobody waits for it */
 void peer_in_step(struct peer *p, us_t now, us_t configured);           /* a right answer came */
 void peer_turned(struct peer *p, us_t turnaround);                      /* it took so long */
 /* May an answer to a request with this signature be believed? exception: an exception answer. */
@@ -88,6 +88,7 @@ struct line {
 	bool timed;      /* write() to wire timing can be trusted (a real UART): early bytes are foreign */
 	uint8_t early;   /* early answers with unique signatures, clears `timed` after three */
 	uint8_t stray_at;
+	uint16_t nonce;  /* of the last proof by diagnostics */
 	struct stray stray[LINE_STRAYS];
 	struct line_counters count;
 };
@@ -112,15 +113,26 @@ struct exchange {
 	const struct request *send; /* what EX_SEND writes: req, or proof */
 	struct request proof;
 	uint8_t state;
-	bool second;         /* a hint, not needed: the exchange finds out itself that it must prove */
-	uint8_t drop;        /* right answers still to be dropped, each followed by the same request */
-	bool twice;          /* answers were dropped: nothing stray may come until the last */
-	bool doubted;        /* an exception came that may not be believed */
-	struct signature sig;  /* of req */
-	us_t sent;           /* time before the write of req; 0: it was never sent, whatever the outcome */
-	us_t tx_start, tx_end, tx_late, end, first, last_rx, wake, noisy;
-	uint16_t n, stale, echo_left, noise;
-	uint16_t first_n;
+	bool second;           /* a hint, not needed: the exchange finds out itself that it must prove */
+	bool begun;            /* it is settled how to send */
+	bool proven;           /* the unit was proven in step within this exchange */
+	bool repeat;           /* the first right answer is dropped, the same request sent again */
+	bool strict;           /* proven, or one answer dropped: nothing stray may come before the last */
+	bool strayed;          /* something stray of this unit came */
+	bool doubted;          /* an exception came that may not be believed */
+	bool echoed;           /* our own request was heard */
+	struct signature sig;  /* of what is sent */
+	us_t sent;             /* before the write of req; 0: it was never sent, whatever the outcome */
+	us_t tx_start, tx_end; /* of what is sent: before the write, and its end on the wire */
+	us_t tx_late;          /* the same end, if the write was held up: never too early */
+	us_t end;              /* the answer is over by then, or does not come */
+	us_t first, last_rx;   /* bytes in buf: first and last arrival; first 0: none */
+	us_t wake;             /* do not look before: the answer can not be complete */
+	us_t noisy;            /* when the line first was not silent before sending */
+	uint16_t first_n;      /* bytes that arrived at `first` */
+	uint16_t stale;        /* bytes in buf that came before our request was out */
+	uint16_t noise;        /* bytes of no frame since it was sent */
+	uint16_t n;
 	uint8_t buf[2 * ADU_RTU_MAX];
 	/* result */
 	enum outcome outcome;

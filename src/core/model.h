@@ -68,6 +68,7 @@ struct point {
 	int32_t factor_from;
 	int32_t count_from;        /* point that says how many of a repetition there are; -1: none */
 	uint16_t repeat_n;         /* its place in the repetition, from 1; told as None above the count */
+	bool hidden;               /* omitted, but others need it: no topic, no commands, not in info */
 	const struct label *label;
 	uint16_t nlabel;
 	bool has_valid;
@@ -221,18 +222,33 @@ struct model {
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 
 /* The wants and rules of one bus. Arrays are malloc'ed, the caller frees both. Points that share
- * registers become one want with the shortest period. on_demand[global point] != 0: polled too. */
+ * registers become one want with the shortest period. on_demand[global point] != 0: polled too; NULL:
+ * none. Disabled devices, expressions and write-only points contribute nothing. */
 size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand, struct want **wants,
 		   struct unit_rule **rules, size_t *nrule);
 
 /* Registers a point occupies, from its lowest address to its highest. */
 struct span model_span(const struct device *d, const struct point *p);
 
-/* The words of a point out of a block that covers its span, gathered in the order it lists them. */
+/* The words of a point out of a block that covers its span, gathered in the order it lists them. A cell
+ * of a bit table becomes a word 0 or 1. */
 void model_gather(const struct point *p, const struct span *block, const uint16_t *words, uint16_t *out);
 
 int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
 int model_find_point(const struct pointset *s, const char *name, size_t len);
+
+/* A point's value out of its gathered words: codec, exponent, factor, valid range. exponent, factor:
+ * values of the points named by exponent_from and factor_from; NULL when the point names none. text
+ * as in codec_decode(). */
+void point_decode(const struct point *p, const uint16_t *words, const struct value *exponent,
+		  const struct value *factor, char *text, struct value *out);
+
+/* The way back; words and mask as in codec_encode(). */
+enum codec_fault point_encode(const struct point *p, const struct value *v, const struct value *exponent,
+			      const struct value *factor, uint16_t *words, uint16_t *mask);
+
+/* The label of a value's code, NULL: none. */
+const struct label *point_label(const struct point *p, const struct value *v);
 
 /* What stands on the topic: label, number with its decimals, text, None. unit NULL: without. */
 int point_print(const struct point *p, const struct value *v, const char *unit, char *buf, size_t size);
