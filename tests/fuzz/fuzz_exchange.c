@@ -105,6 +105,7 @@ static void run(struct exchange *x, struct feed *f, struct line *l)
 				exchange_input(x, NULL, 0, f->now);
 			break;
 		case EX_SEND:
+		case EX_PROVE:
 			must(f->now >= l->last_end + l->wire.silence);
 			exchange_sent(x, f->now, f->now + next(f));
 			break;
