@@ -33,7 +33,7 @@ static void node_read(const struct schedule *s, struct unit *u, struct node *n, 
 		n->due += period;
 		return;
 	}
-	const us_t next = grid_next(s, period, now);
+	const us_t next = grid_next(s, n, now);
 	const us_t passed = (next - n->due) / period - 1;
 	if (passed > 0)
 		u->count.missed += (uint32_t)passed;

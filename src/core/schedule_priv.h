@@ -37,6 +37,7 @@ struct node {
 	us_t base;          /* age is counted from here: the grid point before, or the last read if late */
 	us_t last;          /* last good read, or NEVER_READ */
 	us_t refused_since; /* since when it was part of a refused block; 0: not suspected */
+	uint16_t steps;     /* its grid points are origin + steps × pitch + k × period */
 	uint8_t group;      /* while a culprit is searched only equals share a read; 0: no suspicion */
 	uint8_t refused;    /* times refused alone */
 	uint8_t asides;
@@ -85,7 +86,7 @@ struct unit {
 
 struct schedule {
 	struct wire wire;
-	us_t origin;           /* grid points are origin + k × period */
+	us_t origin, pitch;    /* of the grid; see struct node */
 	unsigned index, of;
 	bool phased;           /* origin is set */
 	bool lost;             /* no port */
@@ -104,6 +105,7 @@ struct schedule {
 	bool varied;           /* the turn reads other cells than the plan has */
 	uint8_t debt;          /* turns polls are owed by commands and demands */
 	bool last_was_demand;
+	uint8_t demand_waits;  /* commands that went before a demand that was due */
 	uint8_t skips;
 	uint32_t turns, rank_turn[RANKS];
 	us_t credit, credit_at; /* µs of line time for silent units */
@@ -152,7 +154,7 @@ us_t unit_turnaround(const struct unit *u);
 us_t unit_ready_at(const struct unit *u);
 void unit_due_now(struct schedule *s, struct unit *u, us_t now);
 void schedule_scratch(struct schedule *s);
-us_t grid_next(const struct schedule *s, us_t period, us_t now); /* the first grid point after now */
+us_t grid_next(const struct schedule *s, const struct node *n, us_t now); /* its first point after now */
 void demands_drop(struct schedule *s, uint8_t unit);
 
 /* schedule_block.c */

@@ -172,7 +172,7 @@ void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, 
 			node->due = now + US_S;
 			continue;
 		}
-		node->due = grid_next(s, period, now);
+		node->due = grid_next(s, node, now);
 		u->count.missed++;
 	}
 }

@@ -172,8 +172,6 @@ static us_t free_from(const struct simline *l, us_t at)
 	return l->busy_until > at ? l->busy_until + l->wire.silence : at;
 }
 
-/* -- what a device does with a request ---------------------------------------------------------- */
-
 static void noise(struct simline *l, struct event *e, size_t at, size_t n)
 {
 	if (e->n + n > FRAME_MAX)
@@ -386,8 +384,6 @@ static void deliver(struct simline *l, const struct event *q)
 	}
 	send_answer(l, e, q, fault, delay);
 }
-
-/* -- time --------------------------------------------------------------------------------------- */
 
 /* A device, or noise, begins to speak. */
 static void speak(struct simline *l, struct event *e)
