@@ -21,7 +21,7 @@ struct north {
 	struct json json;    /* kept for its memory */
 };
 
-struct request {
+struct north_request {
 	char *topic;
 	void *correlation;
 	size_t correlation_len;
@@ -149,11 +149,11 @@ void north_sys(struct north *n, const char *path, const char *text)
 
 /* -- hearing ----------------------------------------------------------------------------------- */
 
-static struct request *request_make(const struct mqtt_event *e, size_t expected)
+static struct north_request *request_make(const struct mqtt_event *e, size_t expected)
 {
 	if (!e->response_topic || !topic_valid(e->response_topic))
 		return NULL;
-	struct request *r = mem_alloc(1, sizeof *r);
+	struct north_request *r = mem_alloc(1, sizeof *r);
 	r->topic = mem_strdup(e->response_topic);
 	r->expected = expected;
 	if (e->correlation) {
@@ -164,7 +164,7 @@ static struct request *request_make(const struct mqtt_event *e, size_t expected)
 	return r;
 }
 
-static void request_free(struct request *r)
+static void request_free(struct north_request *r)
 {
 	json_free(&r->answer);
 	free(r->correlation);
@@ -199,7 +199,7 @@ void north_event_free(struct north_event *e)
 	e->nitem = 0;
 }
 
-static void answer_part(struct request *r, const struct north_outcome *o)
+static void answer_part(struct north_request *r, const struct north_outcome *o)
 {
 	json_bool(&r->answer, "ok", !o->reason);
 	json_string(&r->answer, "param", o->param ? o->param : "");
@@ -209,7 +209,7 @@ static void answer_part(struct request *r, const struct north_outcome *o)
 }
 
 /* {"ok":…,"param":…} for one; {"results":[{…},…],"ok":…} for several. */
-static void request_told(struct north *n, struct request *r, const struct north_outcome *o)
+static void request_told(struct north *n, struct north_request *r, const struct north_outcome *o)
 {
 	const bool several = r->expected > 1;
 	if (r->told++ == 0) {

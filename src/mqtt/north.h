@@ -66,7 +66,7 @@ void north_sys(struct north *n, const char *path, const char *text);
 /* -- what is heard ----------------------------------------------------------------------------- */
 
 /* An MQTT 5 request that waits for its one answer; counts the outcomes still to come. */
-struct request;
+struct north_request;
 
 enum north_kind {
 	NORTH_NONE,     /* not ours, empty, or dealt with inside */
@@ -96,7 +96,7 @@ struct north_outcome {
 	const char *value;       /* as sent; or, done, as the device now has it */
 	const char *reason;      /* NULL: done (no Nak); else the Nak's reason */
 	bool quiet;              /* no Nak, only the MQTT 5 answer: superseded */
-	struct request *request; /* of the event; NULL: nobody waits */
+	struct north_request *request; /* of the event; NULL: nobody waits */
 };
 
 struct north_event {
@@ -107,7 +107,7 @@ struct north_event {
 	const char *text;
 	struct north_item *item;
 	size_t nitem;
-	struct request *request;     /* give it on with each outcome: it expects nitem of them (at least one) */
+	struct north_request *request;     /* give it on with each outcome: it expects nitem of them (at least one) */
 	struct north_outcome refused;
 	char reason[320];            /* behind refused.reason */
 	void *memory;                /* behind the items; north_event_free */
