@@ -122,23 +122,23 @@ static void print_bus(const struct model *m, uint32_t bus)
 
 int verb_plan(int argc, char **argv)
 {
-	static const struct option table[] = { SOURCE_LONG_OPTIONS, { "help", no_argument, NULL, 'h' }, { 0 } };
+	static const struct option table[] = { FILES_LONG_OPTIONS, { "help", no_argument, NULL, 'h' }, { 0 } };
 	struct config_paths paths;
 
-	source_init(&paths);
-	for (int c; (c = getopt_long(argc, argv, SOURCE_OPTIONS "h", table, NULL)) != -1;) {
+	files_init(&paths);
+	for (int c; (c = getopt_long(argc, argv, FILES_OPTIONS "h", table, NULL)) != -1;) {
 		if (c == 'h') {
 			help();
 			return EXIT_SUCCESS;
 		}
-		if (!source_option(&paths, c))
+		if (!files_option(&paths, c))
 			return usage("plan");
 	}
 	if (optind < argc)
 		paths.file = argv[optind++];
 	if (optind < argc)
 		return usage("plan");
-	struct model *m = source_load(&paths);
+	struct model *m = files_load(&paths);
 	if (!m)
 		return EXIT_CONFIG;
 	for (uint32_t i = 0; i < m->nbus; i++)
