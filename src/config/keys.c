@@ -135,7 +135,8 @@ static void apply_hit(struct load *l, const struct hit *h, void *object)
 			*(const char **)at = load_text(l, text);
 		break;
 	case KEY_OTHER:
-		k->set(l, h, object);
+		if (k->set) /* else it is read by who knows all layers */
+			k->set(l, h, object);
 		break;
 	default:
 		apply_number(l, h, object);

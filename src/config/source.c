@@ -223,3 +223,25 @@ void source_load(struct load *l, const char *path)
 	l->seen = arena_array(l->scratch, FILES_MAX, sizeof *l->seen);
 	source_one(l, path, (struct where){ NULL, 0, 0 });
 }
+
+const char **source_profiles(struct load *l, size_t *n)
+{
+	const char **names = NULL;
+	*n = 0;
+	for (size_t i = 0; i < sizeof l->paths->profiles / sizeof *l->paths->profiles && l->paths->profiles[i]; i++) {
+		glob_t found = { 0 };
+		const char *pattern = arena_printf(l->scratch, "%s/*.yaml", l->paths->profiles[i]);
+		if (glob(pattern, 0, NULL, &found) == 0) {
+			const char **more = arena_array(l->scratch, *n + found.gl_pathc, sizeof *more);
+			if (*n)
+				memcpy(more, names, *n * sizeof *more);
+			names = more;
+			for (size_t k = 0; k < found.gl_pathc; k++) {
+				const char *base = strrchr(found.gl_pathv[k], '/') + 1;
+				names[(*n)++] = arena_strndup(l->scratch, base, strlen(base) - strlen(".yaml"));
+			}
+		}
+		globfree(&found);
+	}
+	return names;
+}

@@ -78,6 +78,4 @@ enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint
 /* The value a raw step is worth (for "rounded to"): decode(encode(v)). Numbers only. */
 bool codec_round(const struct codec *c, const struct value *v, struct value *out);
 
-bool utf8_valid(const char *text, size_t len);
-
 #endif

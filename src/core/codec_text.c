@@ -69,19 +69,6 @@ static unsigned utf8_length(const unsigned char *s, unsigned n)
 	return 0;
 }
 
-bool utf8_valid(const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	while (len) {
-		const unsigned n = utf8_length(s, len < 4 ? (unsigned)len : 4);
-		if (!n)
-			return false;
-		s += n;
-		len -= n;
-	}
-	return true;
-}
-
 void string_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out)
 {
 	unsigned char bytes[BYTES_MAX];

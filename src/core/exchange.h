@@ -84,7 +84,7 @@ struct line {
 	us_t latency;    /* the adapter's: bytes of one frame may come apart by this much */
 	bool echo;       /* the adapter repeats what we send; also found out from the first read */
 	bool echo_found; /* `echo` was found out: taken back when a read comes without */
-	bool cut;        /* the last answer was cut: if the rest follows, `latency` was too short */
+	uint16_t missing; /* bytes of the last answer: if they follow, `latency` was too short */
 	bool timed;      /* write() to wire timing can be trusted (a real UART): early bytes are foreign */
 	uint8_t early;   /* early answers with unique signatures, clears `timed` after three */
 	uint8_t stray_at;

@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/arena.h"
 #include "mqtt/client_private.h"
+
+#define GRACE (600 * US_MS) /* for DISCONNECT and the library's own end, behind the limit */
 
 void mqtt_event_free(struct mqtt_event *e)
 {
@@ -237,6 +240,19 @@ void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 		 c->conf.host, (unsigned)c->conf.port);
 }
 
+/* The library may hold the publisher for seconds (a name look-up): then it is left behind. */
+static void join(struct mqtt_client *c)
+{
+	const us_t until = c->end_by + GRACE;
+	const struct timespec t = { .tv_sec = until / US_S, .tv_nsec = until % US_S * 1000 };
+	if (pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &t) == 0)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->left_open = true;
+	pthread_mutex_unlock(&c->lock);
+	pthread_detach(c->thread);
+}
+
 void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 {
 	if (!c)
@@ -248,7 +264,7 @@ void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 	c->end_by = client_now() + limit;
 	wake(c);
 	pthread_mutex_unlock(&c->lock);
-	pthread_join(c->thread, NULL);
+	join(c);
 	pthread_mutex_lock(&c->push_lock);
 	c->gone = true;
 	pthread_mutex_unlock(&c->push_lock);

@@ -66,6 +66,10 @@ struct mqtt_client {
 	struct outgoing held; /* taken from the outbox, waits for room among the QoS 1 */
 	bool holding;
 	char told[192];       /* reason told last */
+	char explained[192];
+	us_t explained_at, up_since;
+	unsigned short_lives; /* connections in a row lost right after they were made */
+	bool reachable;
 	bool refusal_told;
 };
 

@@ -84,40 +84,32 @@ static void on_connect5(void *ctx, MQTTAsync_successData5 *r)
 	p->sink.up(p->sink.ctx, &p->terms);
 }
 
-static void connect_failed(struct paho *p, int code, const char *message)
+static void connect_failed(struct paho *p, int code)
 {
-	char why[256];
-	const struct mqtt_conf *c = p->conf;
-	pthread_mutex_lock(&p->lock);
-	const bool tls_text = p->tls_error[0] != '\0';
-	if (tls_text)
-		snprintf(why, sizeof why, "TLS: %s", p->tls_error);
-	pthread_mutex_unlock(&p->lock);
+	char why[192] = "";
 	if (code > 0) {
 		reason_connect(p->protocol, code, why, sizeof why);
 		tell_down(p, reason_is_version(p->protocol, code) ? PAHO_VERSION : PAHO_REFUSED, why);
 		return;
 	}
-	/* the library's own words for a socket that never opened or a handshake that failed */
-	const bool tcp = message && strstr(message, "connect failure");
-	if (!tls_text && tcp && c->use_tls)
-		snprintf(why, sizeof why, "no TLS connection to %s:%u; if the port is right and the broker runs, "
-			 "its certificate is not for %s", c->host, c->port, c->host);
-	else if (!tls_text)
-		snprintf(why, sizeof why, "%s", tcp || !message ? "cannot connect" : message);
-	tell_down(p, tcp || tls_text ? PAHO_NETWORK : PAHO_CLOSED, why);
+	/* the library's words do not tell a refused port from a name not found or a closed connection */
+	pthread_mutex_lock(&p->lock);
+	if (p->tls_error[0])
+		snprintf(why, sizeof why, "TLS: %s", p->tls_error);
+	pthread_mutex_unlock(&p->lock);
+	tell_down(p, why[0] ? PAHO_NETWORK : PAHO_UNCLEAR, why);
 }
 
 static void on_connect_failure(void *ctx, MQTTAsync_failureData *r)
 {
-	connect_failed(ctx, r ? r->code : -1, r ? r->message : NULL);
+	connect_failed(ctx, r ? r->code : -1);
 }
 
 static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *r)
 {
 	/* 1.3.12 puts the broker's reason into code, later ones into reasonCode */
 	const int code = !r ? -1 : r->code > 0 ? r->code : r->reasonCode > 0 ? (int)r->reasonCode : r->code;
-	connect_failed(ctx, code, r ? r->message : NULL);
+	connect_failed(ctx, code);
 }
 
 static void on_lost(void *ctx, char *cause)
@@ -126,13 +118,14 @@ static void on_lost(void *ctx, char *cause)
 	tell_down(p, PAHO_NETWORK, cause ? cause : "the connection was lost");
 }
 
+/* 1.3.12 then does not see the socket close, and believes to be connected. */
 static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
 {
 	struct paho *p = ctx;
 	char why[128];
 	(void)props;
 	reason_disconnect((int)code, why, sizeof why);
-	tell_down(p, PAHO_REFUSED, why);
+	tell_down(p, PAHO_FAREWELL, why);
 }
 
 static int on_tls_error(const char *text, size_t len, void *ctx)

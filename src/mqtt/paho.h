@@ -18,7 +18,14 @@ struct paho_terms { /* what the broker said when it accepted */
 	bool retain;
 };
 
-enum paho_failure { PAHO_NETWORK, PAHO_VERSION, PAHO_CLOSED, PAHO_REFUSED };
+enum paho_failure {
+	PAHO_NETWORK,
+	PAHO_VERSION, /* the broker says that it does not speak it */
+	PAHO_REFUSED,
+	PAHO_FAREWELL, /* the broker ended the connection with a reason: this handle is of no more use */
+	PAHO_UNCLEAR, /* no connection, or closed without an answer; no words given */
+	PAHO_CLOSED,  /* the port answers, the broker closed */
+};
 
 struct paho_sink {
 	void (*up)(void *ctx, const struct paho_terms *t);

@@ -12,7 +12,9 @@
 #define RETRY_LATE (30 * US_S)
 #define PATIENCE (180 * US_S)
 #define STUCK (60 * US_S)         /* no answer at all, and the library noticed nothing */
+#define SHORT_LIFE (5 * US_S)
 #define PARTING (300 * US_MS)
+#define EXPLAIN_EVERY (10 * US_S)
 
 /* What the other threads left for the publisher, taken at the start of a turn. */
 struct news {
@@ -56,7 +58,7 @@ static us_t jitter(struct mqtt_client *c, us_t t)
 
 static us_t back_off(struct mqtt_client *c, enum paho_failure f, us_t now)
 {
-	if (f != PAHO_REFUSED && now - c->down_since < PATIENCE)
+	if (f != PAHO_REFUSED && f != PAHO_FAREWELL && c->short_lives < 3 && now - c->down_since < PATIENCE)
 		c->delay = RETRY_SOON;
 	else
 		c->delay = c->delay < US_S ? US_S : c->delay * 2;
@@ -90,8 +92,35 @@ static void note_error(struct mqtt_client *c, const char *why, bool was_up)
 	client_tell(c, MQTT_DOWN, NULL, why);
 }
 
+/* Words for a failure that came without; asked at most every 10 s, because asking costs time. */
+static enum paho_failure explain(struct mqtt_client *c, char *text, size_t size, us_t now)
+{
+	const struct mqtt_conf *m = &c->conf;
+	if (!c->explained_at || now - c->explained_at > EXPLAIN_EVERY) {
+		c->explained_at = now;
+		c->reachable = reach_explain(m->host, m->port, c->explained, sizeof c->explained);
+		if (c->reachable && m->use_tls)
+			snprintf(c->explained, sizeof c->explained, "no TLS connection to %s:%u: not a TLS port, or "
+				 "its certificate is not for %s", m->host, (unsigned)m->port, m->host);
+		else if (c->reachable)
+			snprintf(c->explained, sizeof c->explained, "%s:%u closes the connection without an "
+				 "answer", m->host, (unsigned)m->port);
+	}
+	snprintf(text, size, "%s", c->explained);
+	return c->reachable ? PAHO_CLOSED : PAHO_NETWORK;
+}
+
+static void lost(struct mqtt_client *c, us_t now)
+{
+	c->down_since = now;
+	c->short_lives = now - c->up_since < SHORT_LIFE ? c->short_lives + 1 : 0;
+	if (!c->short_lives)
+		c->delay = 0;
+}
+
 static void went_down(struct mqtt_client *c, enum paho_failure f, const char *why, us_t now)
 {
+	char text[192];
 	const bool was_up = c->state == CLIENT_UP;
 	set_state(c, CLIENT_IDLE);
 	if (c->holding) {
@@ -99,18 +128,19 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 		c->holding = false;
 	}
 	if (was_up)
-		c->down_since = now;
-	/* after working for long one refusal of the version is news: try all again */
+		lost(c, now);
+	snprintf(text, sizeof text, "%s", why);
+	if (f == PAHO_UNCLEAR)
+		f = explain(c, text, sizeof text, now);
+	if (f == PAHO_FAREWELL)
+		drop_handle(c);
 	if (f == PAHO_VERSION)
-		c->proven = false;
-	c->retry_at = other_version(c, f) ? now : now + back_off(c, f, now);
-	if (!was_up && f == PAHO_NETWORK && strcmp(why, "cannot connect") == 0) {
-		char text[192];
-		reach_explain(c->conf.host, c->conf.port, text, sizeof text);
-		note_error(c, text, was_up);
-	} else {
-		note_error(c, why, was_up);
-	}
+		c->proven = false; /* another broker than before: try all again */
+	c->retry_at = other_version(c, f) ? now : client_now() + back_off(c, f, now);
+	if (was_up && c->short_lives >= 3)
+		snprintf(text, sizeof text, "%.70s; again and again: does another client use the client id %.60s?",
+			 why, c->client_id);
+	note_error(c, text, was_up);
 }
 
 static void begin(struct mqtt_client *c, us_t now)
@@ -194,7 +224,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	pthread_mutex_unlock(&c->lock);
 	c->proven = true;
 	c->closed = 0;
-	c->delay = 0;
+	c->up_since = now;
 	c->told[0] = '\0';
 	c->refusal_told = false;
 	c->moved_at = now;
@@ -242,10 +272,19 @@ static uint64_t begin_pumping(struct mqtt_client *c)
 	return done;
 }
 
+/* Main gave up waiting while the library held us: the outbox may be gone. */
+static bool abandoned(struct mqtt_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool left = c->left_open;
+	pthread_mutex_unlock(&c->lock);
+	return left;
+}
+
 static void pump(struct mqtt_client *c)
 {
 	uint64_t done = begin_pumping(c);
-	for (;;) {
+	while (!abandoned(c)) {
 		if (!c->holding && !outbox_take(c->outbox, &c->held)) {
 			if (nothing_to_take(c, done))
 				return;
@@ -377,9 +416,12 @@ void *publisher_run(void *ctx)
 	for (;;) {
 		pthread_mutex_lock(&c->lock);
 		take_news(c, &n);
+		const bool left = c->left_open;
 		pthread_mutex_unlock(&c->lock);
+		if (left)
+			return NULL;
 		const us_t until = step(c, &n, client_now());
-		if (n.ending && end(c, &n, client_now()))
+		if (n.ending && !abandoned(c) && end(c, &n, client_now()))
 			return NULL;
 		pthread_mutex_lock(&c->lock);
 		wait_until(c, n.ending && c->state == CLIENT_PARTING ? c->retry_at : until);

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define REACH_LIMIT_MS 2000
+#define REACH_LIMIT_MS 500
 
 /* 0: it can be reached. */
 static int try_address(const struct addrinfo *a)
@@ -30,7 +30,7 @@ static int try_address(const struct addrinfo *a)
 	return error;
 }
 
-void reach_explain(const char *host, uint16_t port, char *buf, size_t size)
+bool reach_explain(const char *host, uint16_t port, char *buf, size_t size)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
@@ -39,12 +39,12 @@ void reach_explain(const char *host, uint16_t port, char *buf, size_t size)
 	const int rc = getaddrinfo(host, service, &hints, &list);
 	if (rc != 0) {
 		snprintf(buf, size, "cannot find %s: %s", host, gai_strerror(rc));
-		return;
+		return false;
 	}
 	const int error = try_address(list);
 	freeaddrinfo(list);
+	buf[0] = '\0';
 	if (error)
 		snprintf(buf, size, "cannot connect to %s:%u: %s", host, (unsigned)port, strerror(error));
-	else
-		snprintf(buf, size, "%s:%u answers, but no connection came about", host, (unsigned)port);
+	return error == 0;
 }

@@ -4,10 +4,12 @@
 #ifndef MQTT_REACH_H
 #define MQTT_REACH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Tries once, for at most 2 s (a name look-up may take longer): waits, so not for main. */
-void reach_explain(const char *host, uint16_t port, char *buf, size_t size);
+/* Tries once, for at most half a second (a name look-up may take longer): waits, so not for main. True: the
+ * port can be reached, so the trouble is above TCP, and buf is "". */
+bool reach_explain(const char *host, uint16_t port, char *buf, size_t size);
 
 #endif

@@ -1,0 +1,118 @@
+/* The tests of a profile: raw words and the values they must give. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+struct testing {
+	struct load *l;
+	const struct pointset *set;
+	const struct profile *profile;
+	struct profile_test t;
+	size_t room;
+};
+
+static void block_read(struct testing *x, uint8_t table, const struct pair *pair)
+{
+	struct diag *d = x->l->d;
+	const struct node *v = pair->value;
+	int64_t addr;
+	if (!number_parse(pair->key->text, &addr) || addr < x->profile->address_base || addr > 65536) {
+		diag_error(d, pair->key->where, "\"%s\" is not an address, decimal or 0x", pair->key->text);
+		return;
+	}
+	if (v->kind != NODE_LIST || v->n == 0 || v->n > 65535) {
+		diag_error(d, v->where, "expects a list of raw words");
+		return;
+	}
+	uint16_t *word = arena_array(x->l->arena, v->n, sizeof *word);
+	for (uint32_t i = 0; i < v->n; i++) {
+		int64_t raw = 0;
+		scalar_int(d, "raw word", v->item[i], 0, table_is_bits(table) ? 1 : 65535, &raw);
+		word[i] = (uint16_t)raw;
+	}
+	x->t.block[x->t.nblock].table = table;
+	x->t.block[x->t.nblock].addr = (uint16_t)(addr - x->profile->address_base);
+	x->t.block[x->t.nblock].n = (uint16_t)v->n;
+	x->t.block[x->t.nblock++].word = word;
+}
+
+static void set_block(struct load *l, const struct hit *h, void *object)
+{
+	struct testing *x = object;
+	const struct node *v = h->value;
+	if (v->kind != NODE_MAP) {
+		diag_error(l->d, v->where, "%s: expects first addresses and raw words, like {0x10: [1, 2]}",
+			   h->key->name);
+		return;
+	}
+	for (uint32_t i = 0; i < v->n; i++)
+		block_read(x, (uint8_t)h->key->min, &v->pair[i]);
+}
+
+static void set_expect(struct load *l, const struct hit *h, void *object)
+{
+	struct testing *x = object;
+	const struct node *v = h->value;
+	if (v->kind != NODE_MAP) {
+		diag_error(l->d, v->where, "expect: expects points and their texts");
+		return;
+	}
+	x->t.expect = arena_array(l->arena, v->n, sizeof *x->t.expect);
+	for (uint32_t i = 0; i < v->n; i++) {
+		const int k = pointset_index(l, x->set, "expect", v->pair[i].key);
+		const char *text = scalar_text(l->d, v->pair[i].key->text, v->pair[i].value);
+		if (k < 0 || !text)
+			continue;
+		x->t.expect[x->t.nexpect].point = x->set->point[k].name;
+		x->t.expect[x->t.nexpect].text = arena_strdup(l->arena, text);
+		x->t.expect[x->t.nexpect++].where = v->pair[i].key->where;
+	}
+}
+
+#define TEST(field) KEY_AT(struct testing, t.field)
+#define TABLE(which) .type = KEY_OTHER, .set = set_block, .min = which, .form = "{first address: [words]}"
+
+static const struct key test_keys[] = {
+	{ "title", KEY_TEXT, KEY_REQUIRED, TEST(title), .doc = "What is tested, in a few words." },
+	{ "source", KEY_TEXT, KEY_REQUIRED, TEST(source), .doc = "Where the words come from." },
+	{ "coil", TABLE(TABLE_COIL), .doc = "Coils." },
+	{ "discrete", TABLE(TABLE_DISCRETE), .doc = "Discrete inputs." },
+	{ "holding", TABLE(TABLE_HOLDING), .doc = "Holding registers." },
+	{ "input", TABLE(TABLE_INPUT), .doc = "Input registers." },
+	{ "expect", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_expect, .form = "{point: text}",
+	  .doc = "What must stand on the topics." },
+};
+
+const struct keyset keyset_test = { .name = "profile.tests", .key = test_keys, .n = COUNT(test_keys) };
+
+static void test_read(struct testing *x, const struct node *n)
+{
+	size_t blocks = 0;
+	for (uint32_t i = 0; n->kind == NODE_MAP && i < n->n; i++)
+		blocks += n->pair[i].value->kind == NODE_MAP ? n->pair[i].value->n : 0;
+	x->t.where = n->where;
+	x->t.block = arena_array(x->l->arena, blocks, sizeof *x->t.block);
+	keys_read(x->l, &keyset_test, n, n->where, x);
+}
+
+size_t tests_read(struct load *l, const struct profile *p, const struct pointset *s, struct profile_test **out)
+{
+	*out = NULL;
+	if (!p->tests)
+		return 0;
+	if (p->tests->kind != NODE_LIST) {
+		diag_error(l->d, p->tests->where, "tests: expects a list");
+		return 0;
+	}
+	*out = arena_array(l->arena, p->tests->n, sizeof **out);
+	for (uint32_t i = 0; i < p->tests->n; i++) {
+		struct testing x = { .l = l, .set = s, .profile = p };
+		test_read(&x, p->tests->item[i]);
+		(*out)[i] = x.t;
+	}
+	return p->tests->n;
+}
