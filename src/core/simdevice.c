@@ -63,10 +63,10 @@ static size_t list_spans(const struct pointset *set, uint8_t table, struct span 
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		const struct point *p = &set->point[i];
-		const unsigned words = table_is_bits(table) ? 1 : codec_words(&p->codec) / p->parts;
 
 		if (!readable(p) || p->table != table)
 			continue;
+		const unsigned words = table_is_bits(table) ? 1 : codec_words(&p->codec) / p->parts;
 		for (unsigned part = 0; part < p->parts; part++)
 			span[n++] = (struct span){ .table = table,
 						   .addr = p->addr[part],

@@ -240,7 +240,7 @@ static const char *do_fault(struct command *c)
 
 static const char *do_delay(struct command *c)
 {
-	return parse_duration(c->word[2], &c->unit->turnaround) ? NULL : "how long? 40ms";
+	return c->n == 3 && parse_duration(c->word[2], &c->unit->turnaround) ? NULL : "how long? 40ms";
 }
 
 /* The value may hold blanks: the words are put together again. */

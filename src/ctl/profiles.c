@@ -22,7 +22,7 @@ static struct model *load(const char *path)
 	diag_init(&d);
 	struct model *m = config_load_profile(path, &d, &tests, &ntest);
 	if (!m)
-		source_tell(&d);
+		files_tell(&d);
 	diag_free(&d);
 	return m;
 }
@@ -110,17 +110,17 @@ static int show(const struct config_paths *paths, const char *name)
 
 int verb_profiles(int argc, char **argv)
 {
-	static const struct option table[] = { SOURCE_LONG_OPTIONS, { "help", no_argument, NULL, 'h' }, { 0 } };
+	static const struct option table[] = { FILES_LONG_OPTIONS, { "help", no_argument, NULL, 'h' }, { 0 } };
 	struct config_paths paths;
 	bool good = true;
 
-	source_init(&paths);
+	files_init(&paths);
 	for (int c; (c = getopt_long(argc, argv, "P:h", table, NULL)) != -1;) {
 		if (c == 'h') {
 			help();
 			return EXIT_SUCCESS;
 		}
-		if (!source_option(&paths, c))
+		if (!files_option(&paths, c))
 			return usage("profiles");
 	}
 	if (optind + 1 < argc)

@@ -87,7 +87,7 @@ static bool take(struct arguments *a, int c)
 		a->conf.seed = n;
 		return true;
 	default:
-		return source_option(&a->paths, c);
+		return files_option(&a->paths, c);
 	}
 }
 
@@ -95,7 +95,7 @@ static bool take(struct arguments *a, int c)
 static int parse(struct arguments *a, int argc, char **argv)
 {
 	static const struct option table[] = {
-		SOURCE_LONG_OPTIONS,
+		FILES_LONG_OPTIONS,
 		{ "bus", required_argument, NULL, 'b' },
 		{ "link", required_argument, NULL, 'l' },
 		{ "tcp", required_argument, NULL, 't' },
@@ -108,7 +108,7 @@ static int parse(struct arguments *a, int argc, char **argv)
 		{ 0 },
 	};
 
-	for (int c; (c = getopt_long(argc, argv, SOURCE_OPTIONS "b:l:t:h", table, NULL)) != -1;) {
+	for (int c; (c = getopt_long(argc, argv, FILES_OPTIONS "b:l:t:h", table, NULL)) != -1;) {
 		if (c == 'h') {
 			help();
 			return 1 + EXIT_SUCCESS;
@@ -169,11 +169,11 @@ int verb_sim(int argc, char **argv)
 {
 	struct arguments a = { .conf = { .tcp_port = -1, .seed = 1, .turnaround = TURNAROUND } };
 
-	source_init(&a.paths);
+	files_init(&a.paths);
 	int status = parse(&a, argc, argv);
 	if (status)
 		return status - 1;
-	struct model *m = source_load(&a.paths);
+	struct model *m = files_load(&a.paths);
 	if (!m)
 		return EXIT_CONFIG;
 	status = run(&a, m);

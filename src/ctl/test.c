@@ -36,7 +36,7 @@ static bool try_profile(const char *path, struct diag *d, struct replay_result *
 		r->passed++;
 	else
 		r->failed++;
-	source_tell(d); /* its places live in the model */
+	files_tell(d); /* its places live in the model */
 	model_destroy(m);
 	return true;
 }
@@ -53,7 +53,7 @@ int verb_test(int argc, char **argv)
 
 		diag_init(&d);
 		if (!try_profile(argv[i], &d, &r)) {
-			source_tell(&d);
+			files_tell(&d);
 			unreadable = true;
 			r.failed++;
 		}
