@@ -21,6 +21,7 @@
 #define LINE_MAX_LEN 512
 #define REPLY_MAX 8192
 #define HUNG_UP_LOOK (10 * US_MS)
+#define PIECE (2 * US_MS) /* an answer's bytes are handed on in pieces, its first and last in time */
 
 /* Where commands come from and replies go to. */
 struct control {
@@ -35,6 +36,7 @@ struct sim {
 	struct sim_pty pty;
 	struct wire wire;
 	struct simline *line;
+	us_t handed_on;
 	bool hung_up;
 	struct sim_tcp *tcp;
 	int signals, listener;
@@ -89,9 +91,21 @@ static void line_step(struct sim *s)
 	size_t n;
 
 	line_read(s, monotonic());
-	while ((n = simline_read(s->line, monotonic(), out, sizeof(out))) > 0)
+	while ((n = simline_read(s->line, monotonic(), out, sizeof(out))) > 0) {
+		s->handed_on = monotonic();
 		if (!s->hung_up && write(s->pty.fd, out, n) < 0 && errno == EIO)
 			s->hung_up = true;
+	}
+}
+
+static us_t line_next(struct sim *s)
+{
+	const us_t next = simline_next(s->line, monotonic()), end = simline_end(s->line);
+	const us_t piece = s->handed_on + PIECE;
+
+	if (end == US_NEVER || next >= piece)
+		return next;
+	return end < piece ? end : piece;
 }
 
 /* -- commands -------------------------------------------------------------------- */
@@ -188,7 +202,7 @@ static us_t step(struct sim *s, us_t now)
 	if (s->tcp)
 		return sim_tcp_step(s->tcp, s->units, now, time(NULL));
 	line_step(s);
-	next = simline_next(s->line, monotonic());
+	next = line_next(s);
 	return s->hung_up && next > now + HUNG_UP_LOOK ? now + HUNG_UP_LOOK : next;
 }
 

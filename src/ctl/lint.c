@@ -46,7 +46,7 @@ void units_free(struct units *u)
 
 static void lint_unit(const struct point *p, const struct units *u, struct diag *diag)
 {
-	if (!p->unit)
+	if (!u || !p->unit)
 		return;
 	for (size_t i = 0; i < u->n; i++)
 		if (strcmp(u->unit[i], p->unit) == 0)
