@@ -38,7 +38,7 @@ struct model *config_load(const struct config_paths *paths, struct diag *d)
 	source_load(&l, paths->file);
 	gateway_load(&l);
 	mqtt_load(&l);
-	keys_collect(&l, &keyset_defaults, l.defaults, 0, 0, &(struct hits){ 0 });
+	defaults_check(&l);
 	buses_load(&l);
 	devices_load(&l);
 	buses_finish(&l);

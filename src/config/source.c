@@ -194,7 +194,7 @@ static const struct key root_keys[] = {
 	  .doc = "More files to read, relative to this one; may hold wildcards." },
 };
 
-const struct keyset keyset_root = { .name = "file", .key = root_keys, .n = sizeof root_keys / sizeof *root_keys };
+const struct keyset keyset_root = { .name = "top level", .key = root_keys, .n = sizeof root_keys / sizeof *root_keys };
 
 /* Each file once: a circle of includes ends here, too. */
 static void source_one(struct load *l, const char *path, struct where from)

@@ -207,7 +207,7 @@ enum exchange_act exchange_next(struct exchange *x, us_t now, us_t *until)
 	case ST_WAIT:
 		return wait_for_line(x, now, until);
 	case ST_SEND:
-		return EX_SEND;
+		return exchange_proving(x) ? EX_PROVE : EX_SEND;
 	case ST_RECEIVE:
 		*until = x->wake ? x->wake : exchange_deadline(x);
 		if (!x->wake)

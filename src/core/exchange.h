@@ -98,10 +98,11 @@ void line_init(struct line *l, const struct wire *w, us_t now);
 enum exchange_act {
 	EX_SLEEP, /* sleep until `until`, do not look at the port */
 	EX_READ,  /* read what is there now, without waiting; exchange_input(), also with n = 0 */
-	EX_SEND,  /* write x->send (it may be a proof, not your request), then exchange_sent() with the
-		   * times before and after the write */
+	EX_SEND,  /* write the request, then exchange_sent() with the times before and after the write */
 	EX_POLL,  /* wait for bytes until `until`, then exchange_input() (n = 0 when none came) */
 	EX_DONE,  /* see exchange.outcome */
+	EX_PROVE, /* write x->proof, a request of the machine's own; then as for EX_SEND. A driver that has
+		   * no need to tell them apart writes x->send for both */
 };
 
 struct exchange {
@@ -110,7 +111,7 @@ struct exchange {
 	const struct request *req;
 	us_t timeout;
 	us_t configured;
-	const struct request *send; /* what EX_SEND writes: req, or proof */
+	const struct request *send; /* what is to be written: req, or &proof */
 	struct request proof;
 	uint8_t state;
 	bool second;           /* a hint, not needed: the exchange finds out itself that it must prove */

@@ -177,6 +177,7 @@ static enum outcome run(struct rig *r, const struct request *q, us_t timeout)
 			read_now(r);
 			break;
 		case EX_SEND:
+		case EX_PROVE:
 			send_now(r);
 			break;
 		case EX_POLL:
