@@ -259,7 +259,7 @@ static bool in_range(const struct point *p, const uint16_t *words)
 
 static uint16_t cell_in(uint8_t table, const uint16_t *words, unsigned i)
 {
-	return table_is_bits(table) ? words[i / 16] >> i % 16 & 1 : words[i];
+	return table_is_bits(table) ? (uint16_t)(words[i / 16] >> i % 16 & 1) : words[i];
 }
 
 /* May these cells be written? Every one must belong to a writable point. */
@@ -336,11 +336,10 @@ static size_t refuse(const uint8_t *pdu, uint8_t exception, uint8_t *answer)
 static bool odd_coil(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_t *answer,
                      size_t *n)
 {
-	const uint16_t addr = len == 5 ? (uint16_t)(pdu[1] << 8 | pdu[2]) : 0;
-	const uint16_t raw = len == 5 ? (uint16_t)(pdu[3] << 8 | pdu[4]) : 0;
-
 	if (pdu[0] != FC_WRITE_COIL || len != 5)
 		return false;
+	const uint16_t addr = (uint16_t)(pdu[1] << 8 | pdu[2]);
+	const uint16_t raw = (uint16_t)(pdu[3] << 8 | pdu[4]);
 	for (uint32_t i = 0; i < s->device->set->n; i++) {
 		const struct point *p = &s->device->set->point[i];
 		if (!writable(p, TABLE_COIL) || target_of(p).addr != addr)

@@ -53,7 +53,7 @@ static void print_data(const uint8_t *pdu, size_t len, char *out, size_t size)
 	if (pdu[0] == FC_WRITE_COILS)
 		n = len > 6 ? word(pdu + 3) : 0;
 	for (size_t i = 0; i < n && at + 8 < size; i++) {
-		const unsigned w = pdu[0] == FC_WRITE_COILS ? pdu[from + i / 8] >> i % 8 & 1u
+		const unsigned w = pdu[0] == FC_WRITE_COILS ? (unsigned)pdu[from + i / 8] >> i % 8 & 1
 		                                            : word(pdu + from + 2 * i);
 		at += (size_t)snprintf(out + at, size - at, "%s%u", i ? "," : "", w);
 	}
