@@ -17,7 +17,8 @@ static const struct write_rule any = { RULE };
 static const struct write_rule limited = { RULE, .has_min = true, .min = 20, .has_max = true, .max = 75,
 					   .has_step = true, .step = 0.5 };
 static const struct write_rule stepped = { RULE, .has_step = true, .step = 5 };
-static const struct write_rule toggled = { RULE, .toggle = 0x5500 };
+static const struct write_rule toggled = { .address = -1, .on = -1, .off = -1, .toggle = 0x5500, .verify = true,
+					   .repeatable = true };
 static const struct write_rule dangerous = { RULE, .confirm = "erase" };
 static const struct write_rule action = { RULE, .raw = (const uint8_t *)"\x42", .raw_len = 1 };
 static const struct write_rule wide = { RULE, .has_max = true, .max = 100 };
