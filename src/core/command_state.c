@@ -27,16 +27,9 @@ static const char *exception_text(uint8_t code)
 	return name ? name : "exception";
 }
 
-/* A toggle or the begin of a pulse: another one would be another switching. */
-static bool once_only(const struct command_table *t, const struct record *r)
-{
-	const struct write_rule *w = record_point(t, r)->write;
-	return r->value.toggle || w->raw || (w->pulse && r->value.on);
-}
-
 static bool repeatable(const struct command_table *t, const struct record *r)
 {
-	return !once_only(t, r) && (record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END);
+	return record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END;
 }
 
 static bool readable(const struct command_table *t, const struct record *r)
@@ -94,7 +87,7 @@ void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 static void record_unsure(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	if (r->origin != COMMAND_PULSE_END) {
-		if (once_only(t, r)) {
+		if (record_once_only(t, r)) {
 			record_end(t, r, COMMAND_FAILED, NULL, "no answer; not repeated, since it may have been carried out", now);
 			return;
 		}
@@ -136,7 +129,7 @@ static void pulse_end(struct command_table *t, const struct record *on, us_t sen
 static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t at, us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
-	const bool old = record_newer(t, r) && !once_only(t, r);
+	const bool old = record_newer(t, r) && !record_once_only(t, r);
 	t->device[r->device].unlocked = 0;
 	if (exception == 5) {
 		record_taken(t, r, at, now);
