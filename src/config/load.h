@@ -17,6 +17,7 @@
 /* One value of `parameters`. */
 struct parameter {
 	const char *name, *value;
+	const struct node *choices; /* list, or NULL: any text */
 };
 
 /* A profile as far as no device is needed. Parsed once, when the first device names it. */
@@ -85,6 +86,8 @@ const char *source_path(struct load *l, const char *from, const char *name);
 /* Read devices.yaml and what it includes into l's sections. */
 extern const struct keyset keyset_root;
 void source_load(struct load *l, const char *path);
+/* Names of all profiles in the search path, for "did you mean"; scratch memory. */
+const char **source_profiles(struct load *l, size_t *n);
 /* First line of a secret file, in the model's arena; NULL after an error at `where`. */
 const char *source_secret(struct load *l, const char *path, struct where where);
 
@@ -134,25 +137,18 @@ struct ratings {
 	us_t every;                     /* the device's; -1: not given */
 };
 
+/* What `defaults` says, whether a point needs it or not. */
+void defaults_check(struct load *l);
 /* The points of a device configured so: one set for all that are configured alike. */
 const struct pointset *pointset_get(struct load *l, const struct layers *layers);
+/* Does the device have no such point only because of `if`, only or omit? */
+bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name);
 int pointset_index(struct load *l, const struct pointset *s, const char *key, const struct node *name);
 
 /* -- point.c: one point -- */
 struct reference {
 	const char *name;               /* NULL: none */
 	struct where where;
-};
-
-struct draft {
-	struct point p;
-	struct write_rule w;
-	bool writable;
-	struct reference exponent_from, factor_from, count_from, expr;
-	struct decimal scale;
-	uint64_t *na;
-	bool has_decimals, has_scale, has_type, has_zone, utc;
-	struct where source_where;
 };
 
 /* How to read one point: its maps, most specific first. layer[] numbers them in struct layers. */
@@ -170,11 +166,30 @@ struct recipe {
 	struct where where;
 };
 
+struct draft {
+	struct point p;
+	struct write_rule w;
+	bool writable;
+	struct reference exponent_from, factor_from, count_from, expr;
+	const struct recipe *recipe;
+	struct layout *layout;
+	uint8_t zone;                   /* 0 local, 1 utc */
+	int8_t decimals;                /* -1: not given */
+	bool has_type, has_rate, has_every, has_stale;
+	us_t every;
+	struct where source_where;
+	struct hits *hits;              /* while it is read and checked */
+};
+
 extern const struct keyset keyset_point, keyset_valid, keyset_counter, keyset_repeat, keyset_defaults, keyset_rates;
+/* Keys of this map that points inherit, whether a point needs them or not. NULL is fine. */
+void inherit_check(struct load *l, const struct node *map);
 void point_read(struct load *l, const struct recipe *r, const struct ratings *rates, struct draft *out);
+/* point_check.c: what its keys say together */
 void point_check(struct load *l, struct draft *d);
 void set_reference(struct load *l, const struct hit *h, void *object);
 void set_function(struct load *l, const struct hit *h, void *object);
+void set_functions(struct load *l, const struct hit *h, void *object);
 
 /* -- value.c: the keys that say what a raw word means -- */
 void set_source(struct load *l, const struct hit *h, void *object);
@@ -188,18 +203,24 @@ void set_layout(struct load *l, const struct hit *h, void *object);
 /* -- write.c -- */
 extern const struct keyset keyset_write, keyset_safe;
 void write_read(struct load *l, const struct recipe *r, struct draft *out);
+/* write_check.c */
 void write_check(struct load *l, struct draft *d);
+/* Why this text is no value of the point, as words behind it; NULL: it is one. */
+const char *value_problem(const struct point *p, const char *text);
 
 /* -- device.c -- */
 extern const struct keyset keyset_device, keyset_identify, keyset_unlock;
 void devices_load(struct load *l);
+/* Add what a profile and its bases say. */
+void layers_profile(struct layers *x, const struct profile *p);
 /* One device of these layers. */
 void device_make(struct load *l, const struct layers *layers, struct device *out);
 
 /* -- tests.c -- */
 extern const struct keyset keyset_test;
-size_t tests_read(struct load *l, const struct profile *p, const struct pointset *s,
-		  struct profile_test **out);
+/* The model of one profile alone: one device on a bus of its own, and its tests. Tests with other
+ * parameters get a device of their own. */
+void profile_device(struct load *l, const struct profile *p, struct profile_test **tests, size_t *ntest);
 
 /* -- check.c: what only the whole can tell -- */
 void check_model(struct load *l);

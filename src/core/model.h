@@ -68,6 +68,7 @@ struct point {
 	int32_t factor_from;
 	int32_t count_from;        /* point that says how many of a repetition there are; -1: none */
 	uint16_t repeat_n;         /* its place in the repetition, from 1; told as None above the count */
+	bool hidden;               /* omitted, but others need it: no topic, no commands, not in info */
 	const struct label *label;
 	uint16_t nlabel;
 	bool has_valid;
@@ -94,6 +95,7 @@ struct point {
 struct profile_test {
 	struct where where;
 	const char *title, *source;
+	uint32_t device;           /* of the profile's model: 0, or one with other parameters */
 	struct { uint8_t table; uint16_t addr, n; const uint16_t *word; } *block;
 	size_t nblock;
 	struct { const char *point, *text; struct where where; } *expect;

@@ -259,3 +259,10 @@ struct span plan_block(const struct wire *w, const struct plan_limits *l, const 
 	run_cover(&p, &r, &block, &which);
 	return block;
 }
+
+bool plan_allows(const struct wire *w, const struct plan_limits *l, const struct span *span)
+{
+	const uint32_t end = (uint32_t)span->addr + span->count;
+	return span->count > 0 && span->count <= cells_most(w, l, span->table) &&
+	       end <= window_end(l, span->addr) && !cut_between(l, span->table, span->addr, end);
+}

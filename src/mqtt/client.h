@@ -9,7 +9,12 @@
 #include "core/model.h"
 #include "mqtt/outbox.h"
 
-enum mqtt_event_kind { MQTT_UP, MQTT_DOWN, MQTT_MESSAGE };
+enum mqtt_event_kind {
+	MQTT_UP,
+	MQTT_DOWN,    /* the connection is lost, or could not be made: told when the reason changes */
+	MQTT_MESSAGE,
+	MQTT_REFUSED, /* the broker refuses a subscription or a publication (topic; text: why); told once a topic */
+};
 
 struct mqtt_event {
 	uint8_t kind;
@@ -23,22 +28,27 @@ struct mqtt_event {
 	void *correlation;
 	size_t correlation_len;
 	uint32_t expiry;         /* seconds; 0: none */
-	char text[128];          /* MQTT_DOWN: why */
+	char text[192];          /* MQTT_DOWN, MQTT_REFUSED: why, for people */
 };
 
+/* Frees what the event points to, not the struct itself. */
 void mqtt_event_free(struct mqtt_event *e);
 
 struct mqtt_figures {
-	uint64_t published, received, dropped, reconnects;
-	size_t queued;
+	uint64_t published, received, dropped, reconnects; /* published: acknowledged, or written (QoS 0) */
+	size_t queued;           /* waiting and on their way */
 	bool connected;
-	char broker[128], last_error[128];
+	char broker[128], last_error[192];
 	uint8_t protocol;
 };
 
 struct mqtt_client;
 
-/* push: called on any thread, must only queue the event and wake; it takes over the event's memory.
+/* Starts the publisher thread and returns; connects in the background, and again for ever. conf is
+ * copied. Clears http_proxy and https_proxy (the library would obey them) and ignores SIGPIPE, so
+ * call it before other threads that read the environment.
+ * push: called on any thread, must only queue the event and wake. It copies *e and takes over
+ * what it points to.
  * will: topic and text of the Last Will (retained, QoS 1). filters: subscribed after each connect. */
 struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id, struct outbox *o,
 				const char *will_topic, const char *will_text,

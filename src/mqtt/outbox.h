@@ -25,6 +25,13 @@ void outbox_destroy(struct outbox *o);
 /* Find or make the slot of a topic. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain);
 
+/* The slot of a topic if there is one, else 0; a slot's topic ("" if it has none). Copies. */
+slot_t outbox_find(struct outbox *o, const char *topic);
+void outbox_topic(struct outbox *o, slot_t s, char *buf, size_t size);
+
+/* Tell its last text again, if it has one. */
+void outbox_again(struct outbox *o, slot_t s);
+
 /* New text: dirty. The same text again is told again only if `again`. */
 void outbox_set(struct outbox *o, slot_t s, const char *text, bool again);
 
@@ -79,12 +86,18 @@ struct outgoing {
 /* The next message to send. False: nothing is dirty. A slot that is on its way is not taken again
  * before outbox_sent or outbox_failed, so that one topic's texts never overtake each other. */
 bool outbox_take(struct outbox *o, struct outgoing *out);
+/* Is there anything to send, even if it cannot be taken yet? */
+bool outbox_waiting(struct outbox *o);
+
 void outbox_sent(struct outbox *o, void *item);
 void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text wins) */
 
 /* After a connect: every slot that has a text is dirty, in the order of its class; in a class as they were
  * made, values the last set first. Posts keep their order, behind the values. */
 void outbox_all_dirty(struct outbox *o);
+
+/* Before the end: statuses that wait go first, in their order. */
+void outbox_statuses_first(struct outbox *o);
 
 /* Called from outbox_kick, on the caller's thread, if something is dirty. */
 void outbox_on_kick(struct outbox *o, void (*wake)(void *ctx), void *ctx);
