@@ -56,6 +56,20 @@ static void build_registers(const struct device *d, const struct point *p, const
 	j->fc = whole ? register_function(d, p, j->span.count) : FC_MASK_WRITE;
 }
 
+/* Two neighbours listed with the more significant word first, though it lies behind. */
+static void turn_parts(const struct point *p, struct job *j)
+{
+	const uint16_t value = j->value[0], mask = j->mask[0];
+	if (p->parts != 2 || p->addr[1] > p->addr[0])
+		return;
+	if (p->write->address < 0)
+		j->span.addr = p->addr[1];
+	j->value[0] = j->value[1];
+	j->mask[0] = j->mask[1];
+	j->value[1] = value;
+	j->mask[1] = mask;
+}
+
 void job_build(const struct device *d, const struct point *p, const struct command_value *v, struct job *j)
 {
 	const struct write_rule *w = p->write;
@@ -74,6 +88,7 @@ void job_build(const struct device *d, const struct point *p, const struct comma
 		build_coil(p, v, j);
 	} else {
 		build_registers(d, p, v, j);
+		turn_parts(p, j);
 	}
 }
 

@@ -517,6 +517,11 @@ static void the_profiles_words_and_addresses_are_used(void **state)
 	rig_command(&g, P_ACTION, "on");
 	expect(COMMAND_ACKNOWLEDGED, "", 5);
 	assert_int_equal(g.write[4].fc, 0);
+	g.ntold = 0;
+	rig_command(&g, P_TURNED, "65538");
+	expect(COMMAND_VERIFIED, "", 6);
+	assert_int_equal(g.holding[230], 2);
+	assert_int_equal(g.holding[231], 1);
 }
 
 static void what_can_not_be_read_back_is_told_once(void **state)

@@ -62,7 +62,7 @@ static const struct point raw_action = { .name = "Reset", .table = TABLE_HOLDING
 	.codec = { .type = TYPE_U16 }, .write = &action, .exponent_from = -1, .factor_from = -1 };
 static const struct point read_only = { .name = "Ro", .table = TABLE_HOLDING, .parts = 1, .codec = { .type = TYPE_U16 },
 	.exponent_from = -1, .factor_from = -1 };
-static const struct point split = { .name = "Split", .table = TABLE_HOLDING, .parts = 2, .codec = { .type = TYPE_U32 },
+static const struct point split = { .name = "Split", .table = TABLE_HOLDING, .parts = 2, .addr = { 690, 625 }, .codec = { .type = TYPE_U32 },
 	.write = &any, .exponent_from = -1, .factor_from = -1 };
 
 /* Exactly one of `shown` (how it will be read back) and `reason`. */
