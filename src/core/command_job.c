@@ -167,7 +167,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	j->id = ++t->next_id;
 	j->key = n == 1 ? t->lane[r[0]->lane].key : 0;
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
-	j->only_if_different |= r[0]->only_if_different && !j->raw_len;
+	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len && !w->only;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
 	for (size_t i = 0; i < n; i++) {

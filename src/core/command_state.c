@@ -72,13 +72,23 @@ static void record_verify(struct command_table *t, struct record *r, us_t after,
 	act_demand(t, r, after);
 }
 
+/* Nothing is read back: the value is told in the form it would have been read. */
+static void record_acknowledge(struct command_table *t, struct record *r, us_t now)
+{
+	char shown[VALUE_PRINT_MAX];
+	const bool known = r->value.v.kind != VALUE_NONE; /* not of a toggle or an action */
+	if (known)
+		point_print(record_point(t, r), &r->value.v, NULL, shown, sizeof shown);
+	record_end(t, r, COMMAND_ACKNOWLEDGED, known ? shown : NULL, NULL, now);
+}
+
 /* The device took the write. */
 void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	const bool pulse_begins = w->pulse && r->value.on && r->origin != COMMAND_PULSE_END;
 	if (!readable(t, r) || !w->verify || pulse_begins || t->closing || record_newer(t, r))
-		record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+		record_acknowledge(t, r, now);
 	else
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
 }

@@ -207,7 +207,7 @@ static void accepted_for_later_is_verified_too(void **state)
 static void the_last_value_wins(void **state)
 {
 	(void)state;
-	char text[8];
+	char text[16];
 	for (int i = 0; i < 50; i++) {
 		snprintf(text, sizeof text, "%d", 20 + i);
 		rig_command(&g, P_SETPOINT, text);
@@ -531,7 +531,7 @@ static void what_can_not_be_read_back_is_told_once(void **state)
 	expect(COMMAND_ACKNOWLEDGED, "", 1);
 	assert_true(rig_only(&g)->acknowledged_only);
 	g.ntold = 0;
-	rig_command(&g, P_NOVERIFY, "5");
+	rig_command(&g, P_NOVERIFY, " 5e0 ");
 	expect(COMMAND_ACKNOWLEDGED, "", 2);
 	assert_true(rig_only(&g)->acknowledged_only);
 	assert_string_equal(g.value[0], "5");

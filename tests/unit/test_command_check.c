@@ -182,7 +182,7 @@ static void a_long_list_of_labels_ends_in_dots(void **state)
 {
 	(void)state;
 	struct label many[60];
-	char name[60][16], reason[64];
+	char name[60][20], reason[64];
 	struct command_value v;
 	for (int i = 0; i < 60; i++) {
 		snprintf(name[i], sizeof name[i], "label%d", i);
