@@ -96,18 +96,10 @@ void json_close(struct json *j, char bracket)
 	j->comma = true;
 }
 
-void json_string_n(struct json *j, const char *name, const char *text, size_t n)
+void json_put_string(struct json *j, const char *name, const char *text, size_t n)
 {
 	begin(j, name);
 	put_string(j, text, n);
-}
-
-void json_string(struct json *j, const char *name, const char *text)
-{
-	if (text)
-		json_string_n(j, name, text, strlen(text));
-	else
-		json_null(j, name);
 }
 
 void json_int(struct json *j, const char *name, int64_t i)
@@ -119,14 +111,23 @@ void json_int(struct json *j, const char *name, int64_t i)
 	put_text(j, text);
 }
 
-void json_real(struct json *j, const char *name, double r)
+/* The fewest digits that read back equal; an exponent only where a person would write one. */
+static void real_text(double r, char *buf, size_t size)
 {
-	char text[40] = "null";
-	for (int digits = 1; isfinite(r) && digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, r);
-		if (strtod(text, NULL) == r)
-			break;
+	const double size_of_it = fabs(r);
+	const bool plain = r == 0 || (size_of_it >= 1e-5 && size_of_it < 1e15);
+	for (int digits = plain ? 0 : 1; digits <= 20; digits++) {
+		snprintf(buf, size, plain ? "%.*f" : "%.*g", digits, r);
+		if (strtod(buf, NULL) == r)
+			return;
 	}
+}
+
+void json_put_real(struct json *j, const char *name, double r)
+{
+	char text[48] = "null";
+	if (isfinite(r))
+		real_text(r == 0 ? 0 : r, text, sizeof text); /* no "-0" */
 	begin(j, name);
 	put_text(j, text);
 }
@@ -137,7 +138,7 @@ void json_bool(struct json *j, const char *name, bool b)
 	put_text(j, b ? "true" : "false");
 }
 
-void json_null(struct json *j, const char *name)
+void json_put_null(struct json *j, const char *name)
 {
 	begin(j, name);
 	put_text(j, "null");
@@ -184,7 +185,7 @@ static bool is_exact(const char *text)
 void json_value(struct json *j, const char *name, const char *text)
 {
 	if (strcmp(text, "None") == 0) {
-		json_null(j, name);
+		json_put_null(j, name);
 	} else if (json_is_number(text) && is_exact(text)) {
 		begin(j, name);
 		put_text(j, text);

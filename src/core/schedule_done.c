@@ -65,6 +65,8 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 	demands_met(s, span);
 	if (span->count > u->good[kind])
 		u->good[kind] = span->count;
+	if (u->searching)
+		refused_search_ends(s, u);
 	u->unwell = 0;
 	u->busy_wait = u->busy_sum = 0;
 }

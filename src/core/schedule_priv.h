@@ -46,7 +46,7 @@ struct node {
 
 struct learnt {
 	struct cut cut;
-	us_t born; /* when it was suspected; 0: proven */
+	us_t born; /* when it was cut on suspicion; 0: proven */
 };
 
 enum unit_state {
@@ -74,6 +74,7 @@ struct unit {
 	bool suspect;          /* everyone else who is due goes first */
 	bool told_offline;
 	bool free_probe;
+	bool searching;        /* a culprit: wants or holes are suspected */
 	bool no_longer;        /* it does not like reads of cells nobody wants */
 	bool kept;             /* adopt: still has wants, a rule or jobs */
 	uint16_t most[2];      /* cells (registers, bits) a read may have, as learnt; 0: not learnt */
@@ -171,6 +172,7 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		     struct effects *e);
 void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, us_t now);
 void learnt_add(struct unit *u, const struct cut *c, us_t born);
+void refused_search_ends(struct schedule *s, struct unit *u);
 void learnt_disproved(struct unit *u, const struct span *span);
 
 #endif
