@@ -108,6 +108,8 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 		l->count.collisions++; /* our own words came back as something else */
 		o = OUT_DROPPED;
 	}
+	if (x->client)
+		o = OUT_DROPPED;
 	if (o == OUT_TIMEOUT)
 		l->count.timeouts++;
 	if (exchange_proving(x) && o == OUT_TIMEOUT)
@@ -204,6 +206,10 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 		x->doubted = true;
 		return false;
 	}
+	if (x->client) {
+		fail(x, OUT_DROPPED, now);
+		return true;
+	}
 	l->count.responses++;
 	l->missing = 0;
 	if (l->echo_found && !x->echoed)
@@ -272,10 +278,8 @@ static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
 			early_answer(x, now);
 	}
 	note_stray(x, f, now);
-	if (frame_is_request(f)) { /* another client is on this line */
-		fail(x, OUT_DROPPED, now);
-		return true;
-	}
+	/* Another client on this line: no answer is ours for sure, but let them pass. */
+	x->client = x->client || frame_is_request(f);
 	shift(x, f->at + f->len, now);
 	return false;
 }
