@@ -38,7 +38,7 @@ struct model *config_load(const struct config_paths *paths, struct diag *d)
 	source_load(&l, paths->file);
 	gateway_load(&l);
 	mqtt_load(&l);
-	keys_collect(&l, &keyset_defaults, l.defaults, 0, 0, &(struct hits){ 0 });
+	defaults_check(&l);
 	buses_load(&l);
 	devices_load(&l);
 	buses_finish(&l);
@@ -52,7 +52,7 @@ struct model *config_load_profile(const char *path, struct diag *d, struct profi
 	const size_t errors = d->errors;
 	const char *slash = strrchr(path, '/');
 	char *dir = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-	const struct config_paths paths = { .file = path, .profiles = { dir } };
+	const struct config_paths paths = { .file = path, .profiles = { dir, PROFILE_DIR } };
 	load_begin(&l, &paths, d);
 	l.m->file = arena_strdup(l.arena, path);
 	l.m->gateway = "gateway";

@@ -8,7 +8,6 @@
 #include "config/scalar.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-#define DEVICES_MAX 4096
 #define WINDOWS_MAX 32
 
 /* -- the table ------------------------------------------------------------------------------ */
@@ -40,8 +39,6 @@ static void set_windows(struct load *l, const struct hit *h, void *object)
 #define DEVICE(field) KEY_AT(struct device, field)
 #define ELSEWHERE(text) .type = KEY_OTHER, .form = text
 
-static const char *const commands_words[] = { "off", "on", NULL };
-
 static const struct key device_keys[] = {
 	{ "profile", ELSEWHERE("profile"), .doc = "What kind of device it is; without one it lists its points itself." },
 	{ "parameters", ELSEWHERE("{name: value}"), .doc = "What the profile lets a device choose." },
@@ -56,7 +53,7 @@ static const struct key device_keys[] = {
 	{ "points", ELSEWHERE("map of points"), .doc = "Points of its own, and changes to the profile's." },
 	{ "address_base", ELSEWHERE("0 or 1"), .preset = "0", .doc = "Which number the first register has in points." },
 	{ "enabled", KEY_BOOL, DEVICE(enabled), .preset = "true", .doc = "Whether it is polled at all." },
-	{ "commands", KEY_CHOICE, DEVICE(commands), .choice = commands_words, .preset = "on",
+	{ "commands", KEY_BOOL, DEVICE(commands), .preset = "on",
 	  .doc = "off: commands are refused." },
 	{ "json", KEY_BOOL, KEY_PROFILE, DEVICE(json), .preset = "false",
 	  .doc = "Also tell all points as one JSON message." },
@@ -196,10 +193,10 @@ static const struct key unlock_keys[] = {
 const struct keyset keyset_unlock = { .name = "device.unlock", .key = unlock_keys, .n = COUNT(unlock_keys) };
 
 /* The most specific map that has the key. */
-static const struct node *layer_get(const struct layers *layers, const char *key)
+static const struct node *layer_get(const struct layers *layers, const char *key, unsigned *layer)
 {
-	for (unsigned i = 0; i < layers->ndevice; i++) {
-		const struct node *v = node_get(layers->device[i], key);
+	for (*layer = 0; *layer < layers->ndevice; (*layer)++) {
+		const struct node *v = node_get(layers->device[*layer], key);
 		if (v)
 			return v;
 	}
@@ -207,8 +204,10 @@ static const struct node *layer_get(const struct layers *layers, const char *key
 }
 
 static void step_read(struct load *l, const struct pointset *s, const char *key, const struct pair *pair,
-		      bool written, struct setup_step *out, size_t *n)
+		      bool written, bool lenient, struct setup_step *out, size_t *n)
 {
+	if (lenient && pointset_omits(l, s, pair->key))
+		return;
 	const int i = pointset_index(l, s, key, pair->key);
 	const char *text = scalar_text(l->d, pair->key->text, pair->value);
 	if (i < 0 || !text)
@@ -225,7 +224,9 @@ static void step_read(struct load *l, const struct pointset *s, const char *key,
 static size_t steps_read(struct load *l, const struct layers *layers, const struct pointset *s, const char *key,
 			 bool written, const struct setup_step **out)
 {
-	const struct node *v = layer_get(layers, key);
+	unsigned layer = 0;
+	const struct node *v = layer_get(layers, key, &layer);
+	const bool lenient = layer >= layers->own; /* a profile may name what this device leaves out */
 	if (!v || node_is_null(v))
 		return 0;
 	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
@@ -237,7 +238,7 @@ static size_t steps_read(struct load *l, const struct layers *layers, const stru
 			diag_error(l->d, item[i]->where, "%s: expects points and values, like {Mode: remote}", key);
 		else
 			for (uint32_t k = 0; k < item[i]->n; k++)
-				step_read(l, s, key, &item[i]->pair[k], written, step, &n);
+				step_read(l, s, key, &item[i]->pair[k], written, lenient, step, &n);
 	}
 	*out = step;
 	return n;
@@ -268,6 +269,8 @@ void device_make(struct load *l, const struct layers *layers, struct device *d)
 				      .max_read = READ_REGISTERS_MAX, .max_hole = UINT16_MAX };
 	d->max_write = WRITE_REGISTERS_MAX;
 	rule_read(l, layers, bus, d);
+	for (unsigned i = 0; i < layers->ndevice; i++)
+		inherit_check(l, layers->device[i]);
 	const struct profile *p = layers->profile;
 	if (p) {
 		d->profile = p->name;
@@ -281,7 +284,8 @@ void device_make(struct load *l, const struct layers *layers, struct device *d)
 	identify_read(l, layers, d);
 	d->nsetup = steps_read(l, layers, d->set, "setup", true, &d->setup);
 	d->noffline = steps_read(l, layers, d->set, "offline", false, &d->offline);
-	const struct node *unlock = layer_get(layers, "unlock");
+	unsigned layer;
+	const struct node *unlock = layer_get(layers, "unlock", &layer);
 	struct unlocking x = { d->set, d };
 	if (unlock)
 		keys_read(l, &keyset_unlock, unlock, unlock->where, &x);

@@ -105,7 +105,9 @@ static struct members members_collect(struct load *l)
 			members_range(l, &m, &l->devices.entry[i]);
 	for (size_t i = 0; i < l->devices.n; i++) {
 		const struct entry *e = &l->devices.entry[i];
-		if (strchr(e->name, '(') || !name_check(l, "a device's name", e->key))
+		if (e->node->kind != NODE_MAP)
+			diag_error(l->d, e->node->where, "device: expects keys and values");
+		if (e->node->kind != NODE_MAP || strchr(e->name, '(') || !name_check(l, "a device's name", e->key))
 			continue;
 		struct member *x = member_find(&m, e->name);
 		(x ? x : member_add(l, &m, e->name))->own = e;
@@ -271,29 +273,4 @@ void devices_load(struct load *l)
 	}
 	l->m->device = device;
 	l->m->ndevice = m.n;
-}
-
-void profile_device(struct load *l, const struct profile *p, struct profile_test **tests, size_t *ntest)
-{
-	struct layers layers = { .where = p->where };
-	struct device *d = arena_alloc(l->arena, sizeof *d);
-	struct bus_draft *bus = l->bus;
-	bus->conf = (struct bus_conf){ .name = "profile", .where = p->where, .kind = BUS_SERIAL, .port = "/dev/null",
-				       .baud = 9600, .data = 8, .parity = 'N', .stop = 1,
-				       .timeout = 500 * US_MS, .retries = 1 };
-	d->name = "profile";
-	d->where = p->where;
-	d->id = 1;
-	layers_profile(&layers, p);
-	device_make(l, &layers, d);
-	bus_use(l, 0, p, d->name, d->where);
-	struct bus_conf *conf = arena_alloc(l->arena, sizeof *conf);
-	*conf = bus->conf;
-	l->m->bus = conf;
-	l->m->nbus = 1;
-	l->m->device = d;
-	l->m->ndevice = 1;
-	l->m->npoint = d->set->n;
-	*ntest = tests_read(l, p, d->set, tests);
-	check_model(l);
 }

@@ -38,7 +38,7 @@ static void unknown_key(struct load *l, const struct keyset *set, const struct n
 	size_t n = keyset_names(set, 0, names, 0);
 	for (size_t i = 0; i < 3 && set->also[i]; i++)
 		n = keyset_names(set->also[i], set->also_flags[i], names, n);
-	diag_error(l->d, key->where, "unknown key \"%s\" in a %s%s", key->text, set->name,
+	diag_error(l->d, key->where, "%s: unknown key \"%s\"%s", set->name, key->text,
 		   scalar_hint(key->text, names, n, hint, sizeof hint));
 }
 
@@ -49,7 +49,7 @@ void keys_collect(struct load *l, const struct keyset *set, const struct node *m
 		return;
 	if (map->kind != NODE_MAP) {
 		if (!only)
-			diag_error(l->d, map->where, "a %s is a map of keys and values", set->name);
+			diag_error(l->d, map->where, "%s: expects keys and values", set->name);
 		return;
 	}
 	for (uint32_t i = 0; i < map->n; i++) {
@@ -135,7 +135,8 @@ static void apply_hit(struct load *l, const struct hit *h, void *object)
 			*(const char **)at = load_text(l, text);
 		break;
 	case KEY_OTHER:
-		k->set(l, h, object);
+		if (k->set) /* else it is read by who knows all layers */
+			k->set(l, h, object);
 		break;
 	default:
 		apply_number(l, h, object);
@@ -159,7 +160,8 @@ void keys_read(struct load *l, const struct keyset *set, const struct node *map,
 	struct hits hits;
 	memset(&hits, 0, sizeof hits);
 	keys_collect(l, set, map, 0, 0, &hits);
-	keys_apply(l, set, &hits, where, object);
+	if (!map || map->kind == NODE_MAP || node_is_null(map))
+		keys_apply(l, set, &hits, where, object);
 }
 
 const struct hit *keys_hit(const struct keyset *set, const struct hits *hits, const char *name)

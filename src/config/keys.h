@@ -22,7 +22,7 @@ enum key_type {
 	KEY_SIZE,     /* integer of `size` bytes, bytes, min..max */
 	KEY_TEXT,     /* const char *, copied to the model's arena */
 	KEY_CHOICE,   /* integer of `size` bytes: index into choice */
-	KEY_OTHER,    /* set() does it */
+	KEY_OTHER,    /* set() does it; no set(): read elsewhere, layer by layer */
 };
 
 enum key_flag {

@@ -137,8 +137,12 @@ struct ratings {
 	us_t every;                     /* the device's; -1: not given */
 };
 
+/* What `defaults` says, whether a point needs it or not. */
+void defaults_check(struct load *l);
 /* The points of a device configured so: one set for all that are configured alike. */
 const struct pointset *pointset_get(struct load *l, const struct layers *layers);
+/* Does the device have no such point only because of `if`, only or omit? */
+bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name);
 int pointset_index(struct load *l, const struct pointset *s, const char *key, const struct node *name);
 
 /* -- point.c: one point -- */
@@ -178,6 +182,8 @@ struct draft {
 };
 
 extern const struct keyset keyset_point, keyset_valid, keyset_counter, keyset_repeat, keyset_defaults, keyset_rates;
+/* Keys of this map that points inherit, whether a point needs them or not. NULL is fine. */
+void inherit_check(struct load *l, const struct node *map);
 void point_read(struct load *l, const struct recipe *r, const struct ratings *rates, struct draft *out);
 /* point_check.c: what its keys say together */
 void point_check(struct load *l, struct draft *d);
@@ -205,8 +211,6 @@ const char *value_problem(const struct point *p, const char *text);
 /* -- device.c -- */
 extern const struct keyset keyset_device, keyset_identify, keyset_unlock;
 void devices_load(struct load *l);
-/* The model of one profile alone: one device on a bus of its own, and its tests. */
-void profile_device(struct load *l, const struct profile *p, struct profile_test **tests, size_t *ntest);
 /* Add what a profile and its bases say. */
 void layers_profile(struct layers *x, const struct profile *p);
 /* One device of these layers. */
@@ -214,8 +218,9 @@ void device_make(struct load *l, const struct layers *layers, struct device *out
 
 /* -- tests.c -- */
 extern const struct keyset keyset_test;
-size_t tests_read(struct load *l, const struct profile *p, const struct pointset *s,
-		  struct profile_test **out);
+/* The model of one profile alone: one device on a bus of its own, and its tests. Tests with other
+ * parameters get a device of their own. */
+void profile_device(struct load *l, const struct profile *p, struct profile_test **tests, size_t *ntest);
 
 /* -- check.c: what only the whole can tell -- */
 void check_model(struct load *l);

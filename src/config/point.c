@@ -247,6 +247,16 @@ static void resolve_period(struct draft *d, const struct ratings *rates)
 		p->stale = 3 * p->period > STALE_LEAST ? 3 * p->period : STALE_LEAST;
 }
 
+void inherit_check(struct load *l, const struct node *map)
+{
+	struct hits hits;
+	struct draft draft = { .recipe = NULL };
+	memset(&hits, 0, sizeof hits);
+	keys_collect(l, &keyset_point, map, 0, KEY_INHERIT, &hits);
+	if (map)
+		keys_apply(l, &keyset_point, &hits, map->where, &draft);
+}
+
 void point_read(struct load *l, const struct recipe *r, const struct ratings *rates, struct draft *out)
 {
 	struct hits hits;

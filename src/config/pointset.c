@@ -49,6 +49,18 @@ static struct ratings ratings_read(struct load *l, const struct layers *layers)
 	return r;
 }
 
+void defaults_check(struct load *l)
+{
+	struct hits hits;
+	struct ratings ratings;
+	const struct node *rates = node_get(l->defaults, "rates");
+	memset(&hits, 0, sizeof hits);
+	keys_collect(l, &keyset_defaults, l->defaults, 0, 0, &hits);
+	inherit_check(l, l->defaults);
+	if (rates)
+		keys_read(l, &keyset_rates, rates, rates->where, &ratings);
+}
+
 /* -- a set being made ---------------------------------------------------------------------------- */
 
 struct making {
@@ -57,6 +69,8 @@ struct making {
 	struct recipes recipes;
 	struct draft *draft;
 	bool *wanted, *kept;   /* told; or at least needed by one that is */
+	const char **absent;   /* names left out by `if` */
+	size_t nabsent;
 	int32_t *index;        /* of the draft in the finished set; -1: left out */
 	size_t n;
 };
@@ -90,6 +104,7 @@ static void drafts_read(struct making *m)
 	const size_t nparameter = profile_parameters(l, m->layers->profile, m->layers->device, m->layers->own,
 						     &parameter);
 	m->draft = arena_array(l->scratch, m->recipes.n, sizeof *m->draft);
+	m->absent = arena_array(l->scratch, m->recipes.n, sizeof *m->absent);
 	for (size_t i = 0; i < m->recipes.n; i++) {
 		const struct recipe *r = &m->recipes.recipe[i];
 		const struct node *condition = NULL;
@@ -97,7 +112,17 @@ static void drafts_read(struct making *m)
 			condition = node_get(r->map[k], "if");
 		if (!condition || condition_true(l, condition, parameter, nparameter))
 			point_read(l, r, &rates, &m->draft[m->n++]);
+		else
+			m->absent[m->nabsent++] = r->name;
 	}
+}
+
+static bool is_absent(const struct making *m, const char *name, size_t len)
+{
+	for (size_t i = 0; i < m->nabsent; i++)
+		if (strncmp(m->absent[i], name, len) == 0 && !m->absent[i][len])
+			return true;
+	return false;
 }
 
 /* `only` or `omit` of the device: marks[i] for each point it names. Wildcards as in a shell. */
@@ -118,9 +143,14 @@ static bool names_mark(struct making *m, const char *key, bool *marks)
 				continue;
 			marks[i] = found = true;
 		}
-		if (pattern && !found)
+		if (!pattern || found)
+			continue;
+		if (!is_absent(m, pattern, strlen(pattern)))
 			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key, pattern,
 				   name_hint(m, pattern, hint, sizeof hint));
+		else if (strcmp(key, "only") == 0)
+			diag_error(m->l->d, item[k]->where, "only: point \"%s\" does not exist with these parameters",
+				   pattern);
 	}
 	return true;
 }
@@ -206,13 +236,25 @@ static void drafts_check_circles(struct making *m)
 			circle_from(m, state, i);
 }
 
+static bool is_text(const struct node *n, const char *text)
+{
+	return n && n->kind == NODE_SCALAR && strcmp(n->text, text) == 0;
+}
+
+/* Does the device itself need it: identify, unlock, setup? */
 static bool is_named(const struct making *m, const char *name)
 {
-	const struct profile *p = m->layers->profile;
-	for (; p; p = p->base) {
-		const struct node *point = node_get(p->identify, "point");
-		if (point && point->kind == NODE_SCALAR && strcmp(point->text, name) == 0)
+	const struct layers *of = m->layers;
+	for (const struct profile *p = of->profile; p; p = p->base)
+		if (is_text(node_get(p->identify, "point"), name))
 			return true;
+	for (unsigned i = 0; i < of->ndevice; i++) {
+		const struct node *setup = node_get(of->device[i], "setup");
+		if (is_text(node_get(node_get(of->device[i], "unlock"), "point"), name) || node_get(setup, name))
+			return true;
+		for (uint32_t k = 0; setup && setup->kind == NODE_LIST && k < setup->n; k++)
+			if (node_get(setup->item[k], name))
+				return true;
 	}
 	return false;
 }
@@ -259,6 +301,21 @@ static int kept_lookup(void *ctx, const char *name, size_t len)
 	return i < 0 ? -1 : m->index[i];
 }
 
+/* The same for rules of a group: with a point that does not exist the rule is dropped. */
+struct rule_names {
+	struct making *m;
+	bool absent;
+};
+
+static int rule_lookup(void *ctx, const char *name, size_t len)
+{
+	struct rule_names *names = ctx;
+	if (!is_absent(names->m, name, len))
+		return kept_lookup(names->m, name, len);
+	names->absent = true;
+	return 0;
+}
+
 static const struct write_rule *write_finish(const struct making *m, const struct draft *d)
 {
 	if (!d->writable)
@@ -302,7 +359,8 @@ static void set_order(struct load *l, const struct hit *h, void *object)
 	for (uint32_t i = 0; i < v->n; i++) {
 		const char *name = scalar_text(l->d, "order", v->item[i]);
 		const struct reference r = { name, v->item[i]->where };
-		const int32_t k = name ? reference_bind(g->m, "order", &r) : -1;
+		const bool there = name && !is_absent(g->m, name, strlen(name));
+		const int32_t k = there ? reference_bind(g->m, "order", &r) : -1;
 		if (k >= 0 && g->m->index[k] >= 0)
 			order[g->rule->norder++] = (uint32_t)g->m->index[k];
 	}
@@ -322,8 +380,9 @@ static void set_rules(struct load *l, const struct hit *h, void *object)
 	for (uint32_t i = 0; i < v->n; i++) {
 		const char *s = scalar_text(l->d, "rules", v->item[i]);
 		const struct reference r = { s, v->item[i]->where };
-		const struct expr *e = s ? expr_bind(g->m, l->arena, "rules", &r, kept_lookup, g->m) : NULL;
-		if (!e)
+		struct rule_names names = { g->m, false };
+		const struct expr *e = s ? expr_bind(g->m, l->arena, "rules", &r, rule_lookup, &names) : NULL;
+		if (!e || names.absent)
 			continue;
 		rule[g->rule->nrule] = e;
 		text[g->rule->nrule++] = arena_strdup(l->arena, s);
@@ -372,7 +431,7 @@ static void groups_finish(struct making *m, struct pointset *s)
 	s->group = group;
 }
 
-static const struct pointset *pointset_make(struct load *l, const struct layers *layers)
+static const struct pointset *pointset_make(struct load *l, const struct layers *layers, struct recipes *all)
 {
 	struct making m = { .l = l, .layers = layers };
 	struct pointset *s = arena_alloc(l->arena, sizeof *s);
@@ -390,6 +449,7 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	points_finish(&m, point);
 	s->point = point;
 	groups_finish(&m, s);
+	*all = m.recipes;
 	return s;
 }
 
@@ -404,15 +464,21 @@ struct cached {
 	const struct profile *profile;
 	const struct node *node[2][COUNT(cached_keys)];
 	const struct pointset *set;
+	struct recipes all;    /* also those left out */
 };
 
 const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 {
 	struct cached *c = arena_alloc(l->scratch, sizeof *c);
 	c->profile = layers->profile;
-	for (unsigned i = 0; i < layers->own; i++)
-		for (size_t k = 0; k < COUNT(cached_keys); k++)
-			c->node[i][k] = node_get(layers->device[i], cached_keys[k]);
+	for (size_t k = 0; k < COUNT(cached_keys); k++) {
+		/* an entry that says nothing about points is as if it were not there */
+		size_t n = 0;
+		for (unsigned i = 0; i < layers->own; i++) {
+			c->node[n][k] = node_get(layers->device[i], cached_keys[k]);
+			n += c->node[n][k] != NULL;
+		}
+	}
 	for (const struct cached *old = l->cached; old; old = old->next) {
 		bool same = old->profile == c->profile;
 		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)
@@ -421,10 +487,21 @@ const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 		if (same)
 			return old->set;
 	}
-	c->set = pointset_make(l, layers);
+	c->set = pointset_make(l, layers, &c->all);
 	c->next = l->cached;
 	l->cached = c;
 	return c->set;
+}
+
+bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name)
+{
+	const struct cached *c = l->cached;
+	while (c && c->set != s)
+		c = c->next;
+	for (size_t i = 0; c && i < c->all.n; i++)
+		if (is_text(name, c->all.recipe[i].name))
+			return model_find_point(s, name->text, strlen(name->text)) < 0;
+	return false;
 }
 
 int pointset_index(struct load *l, const struct pointset *s, const char *key, const struct node *name)

@@ -110,8 +110,8 @@ static const struct key profile_keys[] = {
 
 const struct keyset keyset_profile = {
 	.name = "profile", .key = profile_keys, .n = COUNT(profile_keys),
-	.also = { &keyset_device, &keyset_point, &keyset_defaults },
-	.also_flags = { KEY_FORCE | KEY_PROFILE, KEY_INHERIT, 0 },
+	.also = { &keyset_device, &keyset_point },
+	.also_flags = { KEY_FORCE | KEY_PROFILE, KEY_INHERIT },
 };
 
 /* -- finding and reading ------------------------------------------------------------------------ */
@@ -119,8 +119,8 @@ const struct keyset keyset_profile = {
 /* Keys of a device in the profile: known ones only. What they say is read with each device. */
 static const struct keyset keyset_profile_device = {
 	.name = "profile.device", .key = NULL, .n = 0,
-	.also = { &keyset_device, &keyset_point, &keyset_defaults },
-	.also_flags = { KEY_FORCE | KEY_PROFILE, KEY_INHERIT, 0 },
+	.also = { &keyset_device, &keyset_point },
+	.also_flags = { KEY_FORCE | KEY_PROFILE, KEY_INHERIT },
 };
 
 static unsigned profile_depth(const struct profile *p)
@@ -306,10 +306,12 @@ size_t profile_parameters(struct load *l, const struct profile *p, const struct 
 				known++;
 			if (known < n)
 				continue; /* the more specific profile's counts */
-			read[n].p = (struct parameter){ .name = pair->key->text, .value = "" };
+			read[n].p = (struct parameter){ .name = pair->key->text };
 			keys_read(l, &keyset_parameter, pair->value, pair->key->where, &read[n]);
 			parameter[n] = read[n].p;
 			parameter_check(l, &parameter[n], pair->value);
+			if (!parameter[n].value)
+				parameter[n].value = "";
 			n++;
 		}
 	}

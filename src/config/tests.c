@@ -12,7 +12,6 @@ struct testing {
 	const struct pointset *set;
 	const struct profile *profile;
 	struct profile_test t;
-	size_t room;
 };
 
 static void block_read(struct testing *x, uint8_t table, const struct pair *pair)
@@ -79,6 +78,8 @@ static void set_expect(struct load *l, const struct hit *h, void *object)
 static const struct key test_keys[] = {
 	{ "title", KEY_TEXT, KEY_REQUIRED, TEST(title), .doc = "What is tested, in a few words." },
 	{ "source", KEY_TEXT, KEY_REQUIRED, TEST(source), .doc = "Where the words come from." },
+	{ "parameters", .type = KEY_OTHER, .form = "{name: value}", .preset = "their defaults",
+	  .doc = "Parameters as a device would set them." },
 	{ "coil", TABLE(TABLE_COIL), .doc = "Coils." },
 	{ "discrete", TABLE(TABLE_DISCRETE), .doc = "Discrete inputs." },
 	{ "holding", TABLE(TABLE_HOLDING), .doc = "Holding registers." },
@@ -99,20 +100,69 @@ static void test_read(struct testing *x, const struct node *n)
 	keys_read(x->l, &keyset_test, n, n->where, x);
 }
 
-size_t tests_read(struct load *l, const struct profile *p, const struct pointset *s, struct profile_test **out)
+/* A map {parameters: ...} as the device of a test would be written. */
+static const struct node *parameters_node(struct load *l, const struct node *test)
 {
-	*out = NULL;
-	if (!p->tests)
-		return 0;
-	if (p->tests->kind != NODE_LIST) {
-		diag_error(l->d, p->tests->where, "tests: expects a list");
-		return 0;
+	const struct pair *found = node_find(test, "parameters");
+	if (!found)
+		return NULL;
+	struct pair *pair = arena_alloc(l->scratch, sizeof *pair);
+	struct node *map = arena_alloc(l->scratch, sizeof *map);
+	*pair = *found;
+	*map = (struct node){ .where = found->key->where, .kind = NODE_MAP, .weight = found->value->weight + 1,
+			      .n = 1, .pair = pair };
+	return map;
+}
+
+/* The index of the profile's device with these parameters; NULL: with their defaults. */
+static uint32_t device_with(struct load *l, const struct profile *p, struct device *device,
+			    const struct node *parameters)
+{
+	struct layers layers = { .where = p->where };
+	struct device d = { .where = p->where, .name = "profile", .id = 1 };
+	if (parameters)
+		layers.device[layers.ndevice++] = parameters;
+	layers.own = layers.ndevice;
+	layers_profile(&layers, p);
+	device_make(l, &layers, &d);
+	for (uint32_t i = 0; i < l->m->ndevice; i++)
+		if (device[i].set == d.set)
+			return i;
+	const uint32_t n = (uint32_t)l->m->ndevice++;
+	if (n)
+		d.name = arena_printf(l->arena, "profile%u", n + 1);
+	d.id = d.rule.unit = (uint8_t)(n + 1);
+	d.point0 = (uint32_t)l->m->npoint;
+	l->m->npoint += d.set->n;
+	device[n] = d;
+	return n;
+}
+
+void profile_device(struct load *l, const struct profile *p, struct profile_test **tests, size_t *ntest)
+{
+	const struct node *list = p->tests;
+	if (list && list->kind != NODE_LIST)
+		diag_error(l->d, list->where, "tests: expects a list");
+	const uint32_t n = list && list->kind == NODE_LIST ? list->n : 0;
+	struct device *device = arena_array(l->arena, n + 1, sizeof *device);
+	struct profile_test *test = arena_array(l->arena, n, sizeof *test);
+	l->buses.n = 1; /* the one bus, without a place of its own */
+	l->bus->conf = (struct bus_conf){ .name = "profile", .where = p->where, .kind = BUS_SERIAL, .port = "/dev/null",
+					  .baud = 9600, .data = 8, .parity = 'N', .stop = 1,
+					  .timeout = 500 * US_MS, .retries = 1 };
+	device_with(l, p, device, NULL);
+	for (uint32_t i = 0; i < n; i++) {
+		struct testing x = { .l = l, .profile = p };
+		const struct node *parameters = parameters_node(l, list->item[i]);
+		x.t.device = parameters ? device_with(l, p, device, parameters) : 0;
+		x.set = device[x.t.device].set;
+		test_read(&x, list->item[i]);
+		test[i] = x.t;
 	}
-	*out = arena_array(l->arena, p->tests->n, sizeof **out);
-	for (uint32_t i = 0; i < p->tests->n; i++) {
-		struct testing x = { .l = l, .set = s, .profile = p };
-		test_read(&x, p->tests->item[i]);
-		(*out)[i] = x.t;
-	}
-	return p->tests->n;
+	bus_use(l, 0, p, "profile", p->where);
+	buses_finish(l);
+	l->m->device = device;
+	*tests = test;
+	*ntest = n;
+	check_model(l);
 }

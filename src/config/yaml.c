@@ -177,26 +177,25 @@ static bool is_merge(const struct node *key)
 	return !key->quoted && strcmp(key->text, "<<") == 0;
 }
 
-/* How many pairs a value of `<<` brings; -1 and an error if it is no map. */
-static long merge_size(struct builder *b, const struct node *v)
+/* How many pairs a value of `<<` brings; an error if it is no map. */
+static size_t merge_size(struct builder *b, const struct node *v)
 {
 	if (v->kind == NODE_MAP)
 		return v->n;
-	long sum = 0;
+	size_t sum = 0;
 	bool good = v->kind == NODE_LIST;
 	for (uint32_t i = 0; good && i < v->n; i++) {
 		good = v->item[i]->kind == NODE_MAP;
 		sum += v->item[i]->n;
 	}
-	if (good)
-		return sum;
-	builder_error(b, v->where, "<<: expects a map or a list of maps");
-	return -1;
+	if (!good)
+		builder_error(b, v->where, "<<: expects a map or a list of maps");
+	return sum;
 }
 
 static uint32_t merge_map(const struct node *from, struct keyhash *h, struct pair *pair, uint32_t n)
 {
-	for (uint32_t i = 0; i < from->n; i++)
+	for (uint32_t i = 0; from->kind == NODE_MAP && i < from->n; i++)
 		if (!keyhash_add(h, from->pair[i].key))
 			pair[n++] = from->pair[i];
 	return n;
@@ -204,7 +203,7 @@ static uint32_t merge_map(const struct node *from, struct keyhash *h, struct pai
 
 static uint32_t merge(const struct node *v, struct keyhash *h, struct pair *pair, uint32_t n)
 {
-	if (v->kind == NODE_MAP)
+	if (v->kind != NODE_LIST)
 		return merge_map(v, h, pair, n);
 	for (uint32_t i = 0; i < v->n; i++)
 		n = merge_map(v->item[i], h, pair, n);
@@ -219,10 +218,7 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 		const struct node *key = child[2 * i], *value = child[2 * i + 1];
 		if (!is_merge(key))
 			continue;
-		const long more = merge_size(b, value);
-		if (more < 0)
-			return true;
-		room += (size_t)more;
+		room += merge_size(b, value);
 	}
 	if (room > YAML_NODES) {
 		builder_error(b, map->where, "aliases multiply to too many values");
@@ -234,6 +230,8 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 	map->pair = pair;
 	for (size_t i = 0; i < n; i++) {
 		const struct node *key = child[2 * i];
+		if (key == b->nothing)
+			continue;
 		const struct node *first = keyhash_add(&seen, key);
 		if (first) {
 			b->failed = true;

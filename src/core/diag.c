@@ -21,13 +21,29 @@ void diag_free(struct diag *d)
 	for (size_t i = 0; i < d->n; i++)
 		free(d->message[i].text);
 	free(d->message);
+	for (size_t i = 0; i < d->nfile; i++)
+		free(d->file[i]);
+	free(d->file);
 	diag_init(d);
+}
+
+/* A name that lives as long as the messages: a model that is refused takes its own along. */
+static const char *diag_file(struct diag *d, const char *file)
+{
+	if (!file)
+		return NULL;
+	for (size_t i = 0; i < d->nfile; i++)
+		if (strcmp(d->file[i], file) == 0)
+			return d->file[i];
+	d->file = mem_grow(d->file, d->nfile + 1, sizeof *d->file);
+	return d->file[d->nfile++] = mem_strdup(file);
 }
 
 static void diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt, va_list ap)
 {
 	char text[1024];
 	vsnprintf(text, sizeof text, fmt, ap);
+	w.file = diag_file(d, w.file);
 	if (d->n == d->room) {
 		d->room = d->room ? 2 * d->room : 16;
 		d->message = mem_grow(d->message, d->room, sizeof *d->message);

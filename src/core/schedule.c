@@ -102,11 +102,11 @@ void schedule_scratch(struct schedule *s)
 	s->cut = mem_grow(s->cut, s->scratch, sizeof(struct cut));
 }
 
-us_t grid_next(const struct schedule *s, us_t period, us_t now)
+us_t grid_next(const struct schedule *s, const struct node *n, us_t now)
 {
-	if (now < s->origin)
-		return s->origin;
-	return s->origin + ((now - s->origin) / period + 1) * period;
+	const us_t period = n->want.period;
+	const us_t behind = (now - s->origin - n->steps * s->pitch) % period;
+	return now + period - (behind < 0 ? behind + period : behind);
 }
 
 void demands_drop(struct schedule *s, uint8_t unit)

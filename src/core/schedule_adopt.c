@@ -5,6 +5,8 @@
 
 #include "core/arena.h"
 
+#define PHASE_TURNAROUND (50 * US_MS) /* blocks that a slow device would be asked for at once */
+
 static int node_order(const void *a, const void *b)
 {
 	const struct want *x = &((const struct node *)a)->want, *y = &((const struct node *)b)->want;
@@ -17,8 +19,7 @@ static int node_order(const void *a, const void *b)
 	return x->len - y->len;
 }
 
-/* The grid's phase differs per bus, else a hundred of them wake in one instant; but on one bus all
- * periods keep one phase, so that what is due together can be read together. */
+/* The grid's phase differs per bus, else a hundred of them wake in one instant. */
 static void phase_set(struct schedule *s, us_t now)
 {
 	us_t shortest = US_NEVER;
@@ -28,8 +29,8 @@ static void phase_set(struct schedule *s, us_t now)
 	if (s->phased || s->n == 0)
 		return;
 	s->origin = now;
-	if (shortest != US_NEVER)
-		s->origin += shortest / s->of * s->index;
+	s->pitch = shortest == US_NEVER ? US_S : shortest;
+	s->origin += s->pitch / s->of * s->index;
 	s->phased = true;
 }
 
@@ -56,8 +57,53 @@ static void node_carry(const struct schedule *s, struct node *n, const struct no
 	else if (want.period == PERIOD_FASTEST)
 		n->due = now;
 	else
-		n->due = us_min(grid_next(s, want.period, now), us_max(now, n->last + want.period));
+		n->due = us_min(grid_next(s, n, now), us_max(now, n->last + want.period));
 	n->base = n->last;
+}
+
+/* Wants that could share a read keep one phase for all their periods, so that they do share it. The
+ * next such block is one pitch later: the slow ones do not all come due in the same instant and do not
+ * delay the fast ones. What is there already keeps its phase, and gives it to new neighbours. */
+static void block_phase(struct schedule *s, const struct span *block, size_t *first, uint16_t *steps)
+{
+	size_t end = *first;
+	const struct node *old = NULL;
+	while (end < s->n && s->node[end].want.unit == block->unit && node_inside(&s->node[end], block)) {
+		if (s->node[end].last != NEVER_READ)
+			old = &s->node[end];
+		end++;
+	}
+	const uint16_t phase = old ? old->steps : (*steps)++;
+	for (; *first < end; (*first)++)
+		if (s->node[*first].last == NEVER_READ)
+			s->node[*first].steps = phase;
+}
+
+static void phases_set(struct schedule *s)
+{
+	struct span *block = mem_alloc(s->n, sizeof *block);
+	uint16_t steps = 0;
+	for (size_t first = 0; first < s->n;) {
+		const struct want *w = &s->node[first].want;
+		const struct unit *u = unit_find(s, w->unit);
+		size_t end = first;
+		while (end < s->n && s->node[end].want.unit == w->unit && s->node[end].want.table == w->table) {
+			s->list[end - first] = &s->node[end].want;
+			end++;
+		}
+		const struct plan_limits l = {
+			.max_read = u->rule.max_read,
+			.max_hole = u->rule.max_hole,
+			.turnaround = us_max(unit_turnaround(u), PHASE_TURNAROUND),
+			.window = u->window,
+			.nwindow = u->rule.nwindow,
+		};
+		const size_t blocks = plan_cover(&s->wire, &l, s->list, end - first, block);
+		for (size_t i = 0; i < blocks; i++)
+			block_phase(s, &block[i], &first, &steps);
+		first = end;
+	}
+	free(block);
 }
 
 static void units_adopt(struct schedule *s, const struct unit_rule *r, size_t nr, us_t now)
@@ -138,4 +184,5 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
 	units_forget(s);
 	units_range(s);
 	schedule_scratch(s);
+	phases_set(s);
 }

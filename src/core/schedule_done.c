@@ -33,7 +33,7 @@ static void node_read(const struct schedule *s, struct unit *u, struct node *n, 
 		n->due += period;
 		return;
 	}
-	const us_t next = grid_next(s, period, now);
+	const us_t next = grid_next(s, n, now);
 	const us_t passed = (next - n->due) / period - 1;
 	if (passed > 0)
 		u->count.missed += (uint32_t)passed;
@@ -65,6 +65,8 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 	demands_met(s, span);
 	if (span->count > u->good[kind])
 		u->good[kind] = span->count;
+	if (u->searching)
+		refused_search_ends(s, u);
 	u->unwell = 0;
 	u->busy_wait = u->busy_sum = 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define SKIPS_MAX 8       /* turns of better classes before a lower one gets one */
+#define DEMAND_WAITS_MAX 4 /* commands that go before a demand */
 #define SUSPECT_SHARE 20  /* a suspect waits for the others, but not longer than 20 × what it cost */
 
 /* The most urgent of each class. */
@@ -197,8 +198,6 @@ static void turn_for(struct turn *out, enum turn_kind kind, struct unit *u)
 
 static void turn_job(struct schedule *s, us_t now, struct turn *out)
 {
-	s->debt = (uint8_t)(s->debt + job_exchanges(s, s->current));
-	s->last_was_demand = false;
 	turn_for(out, TURN_JOB, unit_get(s, s->current->span.unit, now));
 	out->span = s->current->span;
 	out->job = s->current;
@@ -227,14 +226,29 @@ static void turn_sleep(const struct schedule *s, us_t wake, us_t now, struct tur
 
 /* Polls get every second turn: commands and demands run up a debt. A command does not wait for the
  * poll that a demand owes, it only owes one more. */
-static bool take_command(struct schedule *s, bool polls, us_t now)
+static bool take_command(struct schedule *s, bool polls, bool demands, us_t now)
 {
-	if (!polls)
-		s->debt = 0;
 	if (s->debt > (s->last_was_demand ? 1 : 0))
 		return false;
+	if (demands && s->debt == 0 && s->demand_waits >= DEMAND_WAITS_MAX)
+		return false;
 	s->current = jobs_take(s, now);
-	return s->current != NULL;
+	if (!s->current)
+		return false;
+	s->demand_waits = demands ? (uint8_t)(s->demand_waits + 1) : 0;
+	s->debt = (uint8_t)(s->debt + (polls ? job_exchanges(s, s->current) : 0));
+	s->last_was_demand = false;
+	return true;
+}
+
+static bool take_demand(struct schedule *s, bool polls, bool demands)
+{
+	if (!demands || s->debt > 0)
+		return false;
+	s->debt = polls;
+	s->last_was_demand = true;
+	s->demand_waits = 0;
+	return true;
 }
 
 void schedule_next(struct schedule *s, us_t now, struct turn *out)
@@ -249,13 +263,13 @@ void schedule_next(struct schedule *s, us_t now, struct turn *out)
 	credit_earn(s, now);
 	struct survey v = survey_all(s, now);
 	const bool polls = choice_any(&v.ready) || choice_any(&v.passing) || choice_any(&v.suspect);
-	if (take_command(s, polls, now)) {
+	if (!polls)
+		s->debt = 0;
+	if (take_command(s, polls, v.demand, now)) {
 		turn_job(s, now, out);
 		return;
 	}
-	if (v.demand && (s->debt == 0 || !polls)) {
-		s->debt = (uint8_t)(s->debt + polls);
-		s->last_was_demand = true;
+	if (take_demand(s, polls, v.demand)) {
 		turn_read(s, v.demand, now, out);
 		return;
 	}

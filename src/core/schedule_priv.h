@@ -37,6 +37,7 @@ struct node {
 	us_t base;          /* age is counted from here: the grid point before, or the last read if late */
 	us_t last;          /* last good read, or NEVER_READ */
 	us_t refused_since; /* since when it was part of a refused block; 0: not suspected */
+	uint16_t steps;     /* its grid points are origin + steps × pitch + k × period */
 	uint8_t group;      /* while a culprit is searched only equals share a read; 0: no suspicion */
 	uint8_t refused;    /* times refused alone */
 	uint8_t asides;
@@ -45,7 +46,7 @@ struct node {
 
 struct learnt {
 	struct cut cut;
-	us_t born; /* when it was suspected; 0: proven */
+	us_t born; /* when it was cut on suspicion; 0: proven */
 };
 
 enum unit_state {
@@ -73,6 +74,7 @@ struct unit {
 	bool suspect;          /* everyone else who is due goes first */
 	bool told_offline;
 	bool free_probe;
+	bool searching;        /* a culprit: wants or holes are suspected */
 	bool no_longer;        /* it does not like reads of cells nobody wants */
 	bool kept;             /* adopt: still has wants, a rule or jobs */
 	uint16_t most[2];      /* cells (registers, bits) a read may have, as learnt; 0: not learnt */
@@ -85,7 +87,7 @@ struct unit {
 
 struct schedule {
 	struct wire wire;
-	us_t origin;           /* grid points are origin + k × period */
+	us_t origin, pitch;    /* of the grid; see struct node */
 	unsigned index, of;
 	bool phased;           /* origin is set */
 	bool lost;             /* no port */
@@ -104,6 +106,7 @@ struct schedule {
 	bool varied;           /* the turn reads other cells than the plan has */
 	uint8_t debt;          /* turns polls are owed by commands and demands */
 	bool last_was_demand;
+	uint8_t demand_waits;  /* commands that went before a demand that was due */
 	uint8_t skips;
 	uint32_t turns, rank_turn[RANKS];
 	us_t credit, credit_at; /* µs of line time for silent units */
@@ -152,7 +155,7 @@ us_t unit_turnaround(const struct unit *u);
 us_t unit_ready_at(const struct unit *u);
 void unit_due_now(struct schedule *s, struct unit *u, us_t now);
 void schedule_scratch(struct schedule *s);
-us_t grid_next(const struct schedule *s, us_t period, us_t now); /* the first grid point after now */
+us_t grid_next(const struct schedule *s, const struct node *n, us_t now); /* its first point after now */
 void demands_drop(struct schedule *s, uint8_t unit);
 
 /* schedule_block.c */
@@ -169,6 +172,7 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		     struct effects *e);
 void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, us_t now);
 void learnt_add(struct unit *u, const struct cut *c, us_t born);
+void refused_search_ends(struct schedule *s, struct unit *u);
 void learnt_disproved(struct unit *u, const struct span *span);
 
 #endif

@@ -34,12 +34,44 @@ static void learnt_remove(struct unit *u, size_t i)
 	memmove(&u->learnt[i], &u->learnt[i + 1], (u->nlearnt - i) * sizeof(struct learnt));
 }
 
-/* The holes cut at that moment are not (alone) to blame: the search goes on beside them. */
-static void learnt_doubted(struct unit *u, uint8_t table, us_t born)
+/* The holes cut on the way to a culprit are not to blame. If they are as well, they will be found. */
+static void learnt_absolve(struct unit *u, uint8_t table)
 {
 	for (size_t i = u->nlearnt; i-- > 0;)
-		if (u->learnt[i].cut.table == table && u->learnt[i].born == born)
+		if (u->learnt[i].cut.table == table && u->learnt[i].born)
 			learnt_remove(u, i);
+}
+
+/* All is read again since the last hole was cut: that was it. */
+static void learnt_prove(struct unit *u, uint8_t table)
+{
+	struct learnt *last = NULL;
+	for (size_t i = 0; i < u->nlearnt; i++) {
+		struct learnt *l = &u->learnt[i];
+		if (l->cut.table == table && l->born && (!last || l->born > last->born))
+			last = l;
+	}
+	if (last)
+		last->born = 0;
+	learnt_absolve(u, table);
+}
+
+/* After a good read: is the search over? */
+void refused_search_ends(struct schedule *s, struct unit *u)
+{
+	bool suspected[4] = { false };
+	bool any = false;
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		const struct node *n = &s->node[i];
+		if (!n->refused_since || n->aside)
+			continue;
+		suspected[n->want.table & 3] = true;
+		any = true;
+	}
+	for (uint8_t table = 0; table < 4; table++)
+		if (!suspected[table])
+			learnt_prove(u, table);
+	u->searching = any;
 }
 
 /* These cells were read: they are not forbidden. */
@@ -71,13 +103,12 @@ static size_t members_of(struct schedule *s, const struct unit *u, const struct 
 	return n;
 }
 
-static us_t members_since(const struct schedule *s, size_t n)
+static bool members_suspected(const struct schedule *s, size_t n)
 {
-	us_t since = 0;
 	for (size_t i = 0; i < n; i++)
-		if (s->set[i]->refused_since && (!since || s->set[i]->refused_since < since))
-			since = s->set[i]->refused_since;
-	return since;
+		if (s->set[i]->refused_since)
+			return true;
+	return false;
 }
 
 static uint8_t group_new(struct unit *u)
@@ -120,11 +151,9 @@ static bool length_refused(struct unit *u, const struct span *span)
 	return true;
 }
 
-static void block_split(struct schedule *s, struct unit *u, size_t n, const struct span *span, us_t since,
-			us_t now)
+static void block_split(struct schedule *s, struct unit *u, size_t n, const struct span *span, us_t now)
 {
 	struct cut hole;
-	learnt_doubted(u, span->table, since);
 	const bool has_hole = hole_in_the_middle(s, n, span, &hole);
 	if (has_hole)
 		learnt_add(u, &hole, now);
@@ -134,6 +163,7 @@ static void block_split(struct schedule *s, struct unit *u, size_t n, const stru
 	const uint8_t high = has_hole ? s->set[0]->group : group_new(u);
 	for (size_t i = 0; i < n; i++) {
 		s->set[i]->refused_since = now;
+		s->set[i]->due = us_min(s->set[i]->due, now); /* the search needs it */
 		s->set[i]->group = i < n / 2 ? low : high;
 	}
 }
@@ -148,7 +178,7 @@ static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t n
 	if (n->refused < enough)
 		return;
 	const us_t pause = n->asides < 6 ? ASIDE_FIRST << n->asides : ASIDE_LONGEST;
-	learnt_doubted(u, n->want.table, n->refused_since);
+	learnt_absolve(u, n->want.table);
 	learnt_add(u, &(struct cut){ n->want.table, n->want.addr, n->want.len }, 0);
 	e->aside = n->asides == 0;
 	e->aside_span = (struct span){ n->want.unit, n->want.table, n->want.addr, n->want.len };
@@ -172,7 +202,7 @@ void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, 
 			node->due = now + US_S;
 			continue;
 		}
-		node->due = grid_next(s, period, now);
+		node->due = grid_next(s, node, now);
 		u->count.missed++;
 	}
 }
@@ -201,6 +231,7 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		return;
 	}
 	const size_t n = members_of(s, u, span);
+	u->searching = true;
 	demands_refused(s, span, n <= 1);
 	if (!about_address && ++u->unwell < UNWELL) {
 		nodes_put_off(s, u, span, now);
@@ -212,11 +243,11 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 			nodes_put_off(s, u, span, now);
 		return;
 	}
-	const us_t since = members_since(s, n);
-	if (n == 0 || (!since && length_refused(u, span)))
+	const bool suspected = members_suspected(s, n);
+	if (n == 0 || (!suspected && length_refused(u, span)))
 		return;
-	if (since) {
-		block_split(s, u, n, span, since, now);
+	if (suspected) {
+		block_split(s, u, n, span, now);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -488,3 +488,8 @@ us_t simline_next(struct simline *l, us_t now)
 		t = l->arrival[l->out].at;
 	return t < now ? now : t;
 }
+
+us_t simline_end(const struct simline *l)
+{
+	return l->out < l->in ? l->arrival[l->in - 1].at : US_NEVER;
+}

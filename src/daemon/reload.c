@@ -25,7 +25,7 @@ struct reload {
 	struct model *model;
 	struct diag diag;
 	/* commands that wait for their answer; NULL: one without a request */
-	struct request *request[REQUESTS_MAX];
+	struct north_request *request[REQUESTS_MAX];
 	size_t nrequest;
 	size_t nfirst;         /* how many of them the running read answers */
 };
@@ -64,7 +64,7 @@ int reload_fd(const struct gateway *g)
 	return g->reload->done;
 }
 
-static void outcome(struct gateway *g, struct request *request, const char *reason)
+static void outcome(struct gateway *g, struct north_request *request, const char *reason)
 {
 	const struct north_outcome o = {
 		.device = NORTH_GATEWAY,
@@ -85,7 +85,7 @@ static void answer_all(struct gateway *g, const char *reason)
 	memmove(r->request, r->request + r->nfirst, r->nrequest * sizeof *r->request);
 }
 
-void reload_begin(struct gateway *g, struct request *request, bool command)
+void reload_begin(struct gateway *g, struct north_request *request, bool command)
 {
 	struct reload *r = g->reload;
 	if (command && r->nrequest == REQUESTS_MAX) {

@@ -12,7 +12,7 @@ void reload_destroy(struct gateway *g); /* waits for a thread still reading */
 
 /* Begin. command: a message asked for it; it and its request (may be NULL) are answered at the end.
  * While one is being read, another one is begun after it. */
-void reload_begin(struct gateway *g, struct request *request, bool command);
+void reload_begin(struct gateway *g, struct north_request *request, bool command);
 
 /* Readable when the thread has finished; then reload_finish(). -1: none. */
 int reload_fd(const struct gateway *g);

@@ -20,7 +20,8 @@ void mqtt_event_free(struct mqtt_event *e)
 	free(e->payload);
 	free(e->response_topic);
 	free(e->correlation);
-	free(e);
+	e->topic = e->payload = e->response_topic = NULL;
+	e->correlation = NULL;
 }
 
 /* -- what the library tells, on its threads: note it, wake the publisher ------------------------- */
@@ -109,22 +110,19 @@ static void on_message(void *ctx, struct mqtt_event *e)
 	deliver(c, e);
 }
 
-static struct mqtt_event *event_make(enum mqtt_event_kind kind, const char *text)
+static void tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic, const char *text)
 {
-	struct mqtt_event *e = mem_alloc(1, sizeof *e);
-	e->kind = (uint8_t)kind;
-	snprintf(e->text, sizeof e->text, "%s", text);
-	return e;
+	struct mqtt_event e = { .kind = (uint8_t)kind, .protocol = c->protocol };
+	snprintf(e.text, sizeof e.text, "%s", text);
+	e.topic = topic ? mem_strdup(topic) : NULL;
+	deliver(c, &e);
 }
 
 static void on_not_subscribed(void *ctx, const char *filter, const char *why)
 {
-	struct mqtt_client *c = ctx;
 	char text[192];
 	snprintf(text, sizeof text, "subscription refused: %s", why);
-	struct mqtt_event *e = event_make(MQTT_REFUSED, text);
-	e->topic = mem_strdup(filter);
-	deliver(c, e);
+	tell(ctx, MQTT_REFUSED, filter, text);
 }
 
 static void on_disconnected(void *ctx)
@@ -144,12 +142,9 @@ void client_sink(struct mqtt_client *c, struct paho_sink *sink)
 	};
 }
 
-void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic, const char *text)
+void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text)
 {
-	struct mqtt_event *e = event_make(kind, text);
-	e->protocol = c->protocol;
-	e->topic = topic ? mem_strdup(topic) : NULL;
-	deliver(c, e);
+	tell(c, kind, NULL, text);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */

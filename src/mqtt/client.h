@@ -31,6 +31,7 @@ struct mqtt_event {
 	char text[192];          /* MQTT_DOWN, MQTT_REFUSED: why, for people */
 };
 
+/* Frees what the event points to, not the struct itself. */
 void mqtt_event_free(struct mqtt_event *e);
 
 struct mqtt_figures {
@@ -46,7 +47,8 @@ struct mqtt_client;
 /* Starts the publisher thread and returns; connects in the background, and again for ever. conf is
  * copied. Clears http_proxy and https_proxy (the library would obey them) and ignores SIGPIPE, so
  * call it before other threads that read the environment.
- * push: called on any thread, must only queue the event and wake; it takes over the event's memory.
+ * push: called on any thread, must only queue the event and wake. It copies *e and takes over
+ * what it points to.
  * will: topic and text of the Last Will (retained, QoS 1). filters: subscribed after each connect. */
 struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id, struct outbox *o,
 				const char *will_topic, const char *will_text,

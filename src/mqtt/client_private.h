@@ -75,7 +75,7 @@ struct mqtt_client {
 
 us_t client_now(void);
 void client_sink(struct mqtt_client *c, struct paho_sink *sink);
-void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic, const char *text);
+void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
 void *publisher_run(void *ctx);
 
 #endif

@@ -66,7 +66,7 @@ void north_sys(struct north *n, const char *path, const char *text);
 /* -- what is heard ----------------------------------------------------------------------------- */
 
 /* An MQTT 5 request that waits for its one answer; counts the outcomes still to come. */
-struct request;
+struct north_request;
 
 enum north_kind {
 	NORTH_NONE,     /* not ours, empty, or dealt with inside */
@@ -96,7 +96,7 @@ struct north_outcome {
 	const char *value;       /* as sent; or, done, as the device now has it */
 	const char *reason;      /* NULL: done (no Nak); else the Nak's reason */
 	bool quiet;              /* no Nak, only the MQTT 5 answer: superseded */
-	struct request *request; /* of the event; NULL: nobody waits */
+	struct north_request *request; /* of the event; NULL: nobody waits */
 };
 
 struct north_event {
@@ -107,9 +107,9 @@ struct north_event {
 	const char *text;
 	struct north_item *item;
 	size_t nitem;
-	struct request *request;     /* give it on with each outcome: it expects nitem of them (at least one) */
+	struct north_request *request;     /* give it on with each outcome: it expects nitem of them (at least one) */
 	struct north_outcome refused;
-	char reason[192];            /* behind refused.reason */
+	char reason[320];            /* behind refused.reason */
 	void *memory;                /* behind the items; north_event_free */
 };
 
@@ -132,6 +132,7 @@ struct north_ops {
 	void *(*create)(struct outbox *o);
 	void (*destroy)(void *self);
 	void (*adopt)(void *self, const struct model *m);
+	const char *(*will)(void *self); /* topic; the first row that has one says it */
 	size_t (*filters)(void *self, const char *const **filters);
 	void (*status)(void *self, int32_t device, bool online);
 	void (*value)(void *self, uint32_t device, uint32_t point, const char *text, bool again);
@@ -139,6 +140,7 @@ struct north_ops {
 	void (*history)(void *self, uint32_t device, uint32_t point, const char *text, int64_t unix_ms);
 	void (*snapshot)(void *self, uint32_t device, int64_t unix_ms,
 			 const char *(*text)(void *ctx, uint32_t point), void *ctx);
+	bool (*differs)(void *self, uint32_t device, uint32_t point, const char *text);
 	void (*alerts)(void *self, int32_t device, const char *json);
 	void (*sys)(void *self, const char *path, const char *text);
 	bool (*event)(void *self, const struct mqtt_event *e, struct north_event *out); /* true: mine */

@@ -177,18 +177,43 @@ void outbox_clear(struct outbox *o, slot_t id)
 	pthread_mutex_unlock(&o->lock);
 }
 
+static void copy_text(char *buf, size_t size, const char *text, size_t n)
+{
+	if (n >= size)
+		n = size - 1;
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+}
+
 void outbox_text(struct outbox *o, slot_t id, char *buf, size_t size)
 {
-	if (!size)
-		return;
-	buf[0] = '\0';
-	if (!id)
-		return;
 	pthread_mutex_lock(&o->lock);
-	const struct slot *s = slot_at(o, id);
-	const size_t n = s->text_len < size ? s->text_len : size - 1;
-	memcpy(buf, slots_text_of(s), n);
-	buf[n] = '\0';
+	const struct slot *s = id ? slot_at(o, id) : NULL;
+	copy_text(buf, size, s ? slots_text_of(s) : "", s ? s->text_len : 0);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_topic(struct outbox *o, slot_t id, char *buf, size_t size)
+{
+	pthread_mutex_lock(&o->lock);
+	const struct slot *s = id && id <= o->slots.n ? slot_at(o, id) : NULL;
+	copy_text(buf, size, s && s->text ? s->text : "", s ? s->topic_len : 0);
+	pthread_mutex_unlock(&o->lock);
+}
+
+slot_t outbox_find(struct outbox *o, const char *topic)
+{
+	pthread_mutex_lock(&o->lock);
+	const uint32_t id = slots_find(&o->slots, topic, strlen(topic));
+	pthread_mutex_unlock(&o->lock);
+	return id;
+}
+
+void outbox_again(struct outbox *o, slot_t id)
+{
+	pthread_mutex_lock(&o->lock);
+	if (id && slot_at(o, id)->set)
+		slot_mark(o, id);
 	pthread_mutex_unlock(&o->lock);
 }
 

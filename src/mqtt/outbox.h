@@ -25,6 +25,13 @@ void outbox_destroy(struct outbox *o);
 /* Find or make the slot of a topic. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain);
 
+/* The slot of a topic if there is one, else 0; a slot's topic ("" if it has none). Copies. */
+slot_t outbox_find(struct outbox *o, const char *topic);
+void outbox_topic(struct outbox *o, slot_t s, char *buf, size_t size);
+
+/* Tell its last text again, if it has one. */
+void outbox_again(struct outbox *o, slot_t s);
+
 /* New text: dirty. The same text again is told again only if `again`. */
 void outbox_set(struct outbox *o, slot_t s, const char *text, bool again);
 

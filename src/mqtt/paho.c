@@ -374,19 +374,16 @@ static void learn_properties(struct mqtt_event *e, MQTTProperties *props)
 static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m)
 {
 	struct paho *p = ctx;
-	struct mqtt_event *e = mem_alloc(1, sizeof *e);
-	e->kind = MQTT_MESSAGE;
-	e->retained = m->retained != 0;
-	e->dup = m->dup != 0;
-	e->protocol = p->protocol;
-	e->topic = copy_bytes(topic, topic_len ? (size_t)topic_len : strlen(topic));
-	e->len = (size_t)m->payloadlen;
-	e->payload = copy_bytes(m->payload, e->len);
+	struct mqtt_event e = {
+		.kind = MQTT_MESSAGE, .retained = m->retained != 0, .dup = m->dup != 0, .protocol = p->protocol,
+		.topic = copy_bytes(topic, topic_len ? (size_t)topic_len : strlen(topic)),
+		.len = (size_t)m->payloadlen, .payload = copy_bytes(m->payload, (size_t)m->payloadlen),
+	};
 	if (p->protocol == 5)
-		learn_properties(e, &m->properties);
+		learn_properties(&e, &m->properties);
 	MQTTAsync_freeMessage(&m);
 	MQTTAsync_free(topic);
-	p->sink.message(p->sink.ctx, e);
+	p->sink.message(p->sink.ctx, &e);
 	return 1;
 }
 

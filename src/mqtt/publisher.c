@@ -89,7 +89,7 @@ static void note_error(struct mqtt_client *c, const char *why, bool was_up)
 	if (!was_up && strcmp(c->told, why) == 0)
 		return;
 	snprintf(c->told, sizeof c->told, "%s", why);
-	client_tell(c, MQTT_DOWN, NULL, why);
+	client_tell(c, MQTT_DOWN, why);
 }
 
 /* Words for a failure that came without; asked at most every 10 s, because asking costs time. */
@@ -231,7 +231,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	outbox_all_dirty(c->outbox);
 	for (size_t i = 0; i < c->nhave; i++)
 		paho_subscribe(c->paho, c->have[i], c->have_qos);
-	client_tell(c, MQTT_UP, NULL, "");
+	client_tell(c, MQTT_UP, "");
 }
 
 /* -- publishing -------------------------------------------------------------------------------- */
@@ -363,7 +363,7 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	if (n->refused && !c->refusal_told) {
 		char text[128];
 		snprintf(text, sizeof text, "the broker refuses publications: %s", n->refused);
-		client_tell(c, MQTT_REFUSED, NULL, text);
+		client_tell(c, MQTT_REFUSED, text);
 		c->refusal_told = true;
 	}
 	if (c->state == CLIENT_IDLE && now >= c->retry_at && !n->ending)
