@@ -181,6 +181,25 @@ void schedule_port_back(struct schedule *s, us_t now)
 	}
 }
 
+void schedule_forget(struct schedule *s, uint8_t unit, us_t now)
+{
+	struct unit *u = unit_find(s, unit);
+	if (!u)
+		return;
+	u->nlearnt = 0;
+	u->searching = u->no_longer = false;
+	u->split.count = 0;
+	memset(u->most, 0, sizeof u->most);
+	memset(u->good, 0, sizeof u->good);
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *n = &s->node[i];
+		n->group = n->refused = n->asides = 0;
+		n->refused_since = 0;
+		n->due = n->aside ? now : n->due;
+		n->aside = false;
+	}
+}
+
 bool schedule_unit(const struct schedule *s, uint8_t unit, struct unit_figures *out)
 {
 	const struct unit *u = unit_find(s, unit);

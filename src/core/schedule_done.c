@@ -189,6 +189,15 @@ static void turnaround_learn(struct unit *u, us_t turnaround)
 		u->turn = u->turn ? (7 * u->turn + turnaround) / 8 : turnaround;
 }
 
+/* Something came back. Broadcasts are answered by nobody, and what could not even be sent (no
+ * turnaround was measured) by nobody either. */
+static bool turn_answered(const struct unit *u, enum outcome o, us_t turnaround)
+{
+	if (o == OUT_REFUSED)
+		return turnaround > 0;
+	return o == OUT_SAME || (o == OUT_OK && (u->rule.unit != 0 || u->n > 0));
+}
+
 static void read_refused(struct schedule *s, struct unit *u, const struct turn *t, uint8_t exception, us_t now,
 			 struct effects *e)
 {
@@ -221,17 +230,14 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	count_turn(u, o);
 	turnaround_learn(u, turnaround);
 	unit_pause(u, t->kind, now);
+	if (turn_answered(u, o, turnaround))
+		unit_answered(s, u, now, e);
 	switch (o) {
 	case OUT_OK:
-		unit_answered(s, u, now, e);
 		if (t->kind != TURN_JOB)
 			span_read(s, u, &t->span, now);
 		break;
-	case OUT_SAME:
-		unit_answered(s, u, now, e);
-		break;
 	case OUT_REFUSED:
-		unit_answered(s, u, now, e);
 		read_refused(s, u, t, exception, now, e);
 		break;
 	case OUT_TIMEOUT:
@@ -241,6 +247,7 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	case OUT_DROPPED:
 		u->pass = true;
 		break;
+	case OUT_SAME:
 	case OUT_LINK:
 	case OUT_EXPIRED:
 	case OUT_CLOSED:

@@ -216,7 +216,7 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 		sim_note(l, &t->span);
 	l->last_span = t->span;
 	struct effects e;
-	schedule_done(l->schedule, t, o, exception, o == OUT_TIMEOUT ? 0 : d->turnaround, took, l->now, &e);
+	schedule_done(l->schedule, t, o, exception, o == OUT_TIMEOUT ? 0 : d->turnaround + 1, took, l->now, &e);
 	sim_effects(l, &e, t->span.unit);
 }
 

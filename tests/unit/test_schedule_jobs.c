@@ -272,6 +272,32 @@ static void a_unit_is_left_alone_after_a_write_and_others_go_on(void **state)
 	sim_end(&line);
 }
 
+static void what_was_never_answered_proves_nobody_alive(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_adopt(&line);
+	struct effects e;
+	/* a request that can not be built is refused by ourselves: no turnaround */
+	submit(write_of(1, 1, 7, 1));
+	schedule_next(line.schedule, line.now, &line.turn);
+	schedule_done(line.schedule, &line.turn, OUT_REFUSED, 3, 0, 0, line.now, &e);
+	assert_false(e.online);
+	/* a broadcast */
+	submit(write_of(2, 0, 7, 1));
+	schedule_next(line.schedule, line.now, &line.turn);
+	assert_int_equal(line.turn.kind, TURN_JOB);
+	schedule_done(line.schedule, &line.turn, OUT_OK, 0, 0, 100 * US_MS, line.now += 100 * US_MS, &e);
+	assert_false(e.online);
+	/* a refusal by the device does */
+	submit(write_of(3, 1, 7, 1));
+	schedule_next(line.schedule, line.now, &line.turn);
+	schedule_done(line.schedule, &line.turn, OUT_REFUSED, 3, 5 * US_MS, 20 * US_MS, line.now += 20 * US_MS, &e);
+	assert_true(e.online);
+	sim_end(&line);
+}
+
 static void a_demand_goes_before_polls_when_it_is_due_and_is_met_once(void **state)
 {
 	(void)state;
@@ -342,6 +368,7 @@ int main(void)
 		cmocka_unit_test(the_table_is_bounded_per_unit_and_per_bus),
 		cmocka_unit_test(writes_get_the_configured_time_out),
 		cmocka_unit_test(a_unit_is_left_alone_after_a_write_and_others_go_on),
+		cmocka_unit_test(what_was_never_answered_proves_nobody_alive),
 		cmocka_unit_test(a_demand_goes_before_polls_when_it_is_due_and_is_met_once),
 		cmocka_unit_test(a_demand_shares_its_read_with_neighbours_that_are_due),
 		cmocka_unit_test(a_refused_demand_is_dropped),
