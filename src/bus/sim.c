@@ -21,6 +21,8 @@
 #define LINE_MAX_LEN 512
 #define REPLY_MAX 8192
 #define HUNG_UP_LOOK (10 * US_MS)
+#define PIECE                                                                                      \
+	(2 * US_MS) /* an answer's bytes are handed on in pieces, its first and last in time */
 
 /* Where commands come from and replies go to. */
 struct control {
@@ -35,6 +37,7 @@ struct sim {
 	struct sim_pty pty;
 	struct wire wire;
 	struct simline *line;
+	us_t handed_on;
 	bool hung_up;
 	struct sim_tcp *tcp;
 	int signals, listener;
@@ -89,9 +92,21 @@ static void line_step(struct sim *s)
 	size_t n;
 
 	line_read(s, monotonic());
-	while ((n = simline_read(s->line, monotonic(), out, sizeof(out))) > 0)
+	while ((n = simline_read(s->line, monotonic(), out, sizeof(out))) > 0) {
+		s->handed_on = monotonic();
 		if (!s->hung_up && write(s->pty.fd, out, n) < 0 && errno == EIO)
 			s->hung_up = true;
+	}
+}
+
+static us_t line_next(struct sim *s)
+{
+	const us_t next = simline_next(s->line, monotonic()), end = simline_end(s->line);
+	const us_t piece = s->handed_on + PIECE;
+
+	if (end == US_NEVER || next >= piece)
+		return next;
+	return end < piece ? end : piece;
 }
 
 /* -- commands -------------------------------------------------------------------- */
@@ -100,7 +115,8 @@ static void command(struct sim *s, struct control *c, char *line)
 {
 	char reply[REPLY_MAX];
 
-	simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply, sizeof(reply) - 1);
+	simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
+	                 sizeof(reply) - 1);
 	strcat(reply, "\n");
 	if (write(c->out, reply, strlen(reply)) < 0 && errno != EPIPE)
 		fprintf(stderr, "xnetctl: reply: %s\n", strerror(errno));
@@ -136,7 +152,7 @@ static void control_accept(struct sim *s)
 		close(fd);
 		return;
 	}
-	s->control[s->ncontrol++] = (struct control){ .in = fd, .out = fd };
+	s->control[s->ncontrol++] = (struct control){.in = fd, .out = fd};
 }
 
 static void control_step(struct sim *s, size_t i)
@@ -154,7 +170,7 @@ static void control_step(struct sim *s, size_t i)
 
 static int control_listen(const char *path)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
@@ -162,7 +178,8 @@ static int control_listen(const char *path)
 	} else {
 		strcpy(a.sun_path, path);
 		unlink(path);
-		if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, CONTROLS) == 0)
+		if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+		    listen(fd, CONTROLS) == 0)
 			return fd;
 	}
 	fprintf(stderr, "xnetctl: %s: %s\n", path, strerror(errno));
@@ -188,7 +205,7 @@ static us_t step(struct sim *s, us_t now)
 	if (s->tcp)
 		return sim_tcp_step(s->tcp, s->units, now, time(NULL));
 	line_step(s);
-	next = simline_next(s->line, monotonic());
+	next = line_next(s);
 	return s->hung_up && next > now + HUNG_UP_LOOK ? now + HUNG_UP_LOOK : next;
 }
 
@@ -196,14 +213,15 @@ static size_t wait_list(const struct sim *s, struct pollfd *fd)
 {
 	size_t n = 0;
 
-	fd[n++] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
-	fd[n++] = (struct pollfd){ .fd = s->listener, .events = POLLIN };
+	fd[n++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+	fd[n++] = (struct pollfd){.fd = s->listener, .events = POLLIN};
 	for (size_t i = 0; i < CONTROLS; i++)
-		fd[n++] = (struct pollfd){ .fd = i < s->ncontrol ? s->control[i].in : -1, .events = POLLIN };
+		fd[n++] = (struct pollfd){.fd = i < s->ncontrol ? s->control[i].in : -1,
+		                          .events = POLLIN};
 	if (s->tcp)
 		n += sim_tcp_poll(s->tcp, fd + n);
 	else if (!s->hung_up)
-		fd[n++] = (struct pollfd){ .fd = s->pty.fd, .events = POLLIN };
+		fd[n++] = (struct pollfd){.fd = s->pty.fd, .events = POLLIN};
 	return n;
 }
 
@@ -212,8 +230,10 @@ static void loop(struct sim *s)
 	struct pollfd fd[2 + CONTROLS + SIM_TCP_FDS];
 
 	while (!s->end) {
-		const us_t next = step(s, monotonic()), now = monotonic(), wait = next > now ? next - now : 0;
-		const struct timespec limit = { .tv_sec = (time_t)(wait / US_S), .tv_nsec = (long)(wait % US_S) * 1000 };
+		const us_t next = step(s, monotonic()), now = monotonic(),
+			   wait = next > now ? next - now : 0;
+		const struct timespec limit = {.tv_sec = (time_t)(wait / US_S),
+		                               .tv_nsec = (long)(wait % US_S) * 1000};
 		const size_t n = wait_list(s, fd);
 
 		if (ppoll(fd, n, next == US_NEVER ? NULL : &limit, NULL) <= 0)
@@ -262,7 +282,7 @@ static bool open_line(struct sim *s)
 
 int sim_run(const struct sim_conf *c)
 {
-	struct sim s = { .conf = c, .pty = { .fd = -1 }, .listener = -1 };
+	struct sim s = {.conf = c, .pty = {.fd = -1}, .listener = -1};
 	int status = EXIT_FAILURE;
 
 	prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: the wire's time is our product */
@@ -271,7 +291,8 @@ int sim_run(const struct sim_conf *c)
 	if (c->write_log)
 		simunits_on_write(s.units, log_write, c->write_log);
 	if (c->stdin_commands)
-		s.control[s.ncontrol++] = (struct control){ .in = STDIN_FILENO, .out = STDOUT_FILENO };
+		s.control[s.ncontrol++] =
+			(struct control){.in = STDIN_FILENO, .out = STDOUT_FILENO};
 	if (c->control && (s.listener = control_listen(c->control)) < 0)
 		goto out;
 	if (!open_line(&s))

@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEADER 7 /* transaction, protocol, length, unit: Modbus Messaging on TCP/IP V1.0b, 3.1.3 */
+#define HEADER 7 /* transaction, protocol, length, unit: Modbus Messaging on TCP/IP V1.0b, 3.1.3   \
+	          */
 #define FRAME_MAX (HEADER + PDU_MAX)
 #define WAITING 8
 
@@ -38,9 +39,9 @@ struct sim_tcp {
 struct sim_tcp *sim_tcp_open(int *port)
 {
 	struct sim_tcp *t = mem_alloc(1, sizeof(*t));
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)*port),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = {.sin_family = AF_INET,
+	                        .sin_port = htons((uint16_t)*port),
+	                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(a);
 	const int on = 1;
 
@@ -79,10 +80,10 @@ size_t sim_tcp_poll(const struct sim_tcp *t, struct pollfd *fd)
 	size_t n = 0;
 
 	if (t->n < SIM_TCP_CLIENTS)
-		fd[n++] = (struct pollfd){ .fd = t->fd, .events = POLLIN };
+		fd[n++] = (struct pollfd){.fd = t->fd, .events = POLLIN};
 	for (size_t i = 0; i < t->n; i++)
 		if (t->client[i]->nwaiting < WAITING)
-			fd[n++] = (struct pollfd){ .fd = t->client[i]->fd, .events = POLLIN };
+			fd[n++] = (struct pollfd){.fd = t->client[i]->fd, .events = POLLIN};
 	return n;
 }
 

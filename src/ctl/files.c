@@ -6,7 +6,8 @@ static const char own_profiles[] = CONFIG_DIR "/profiles";
 
 void files_init(struct config_paths *p)
 {
-	*p = (struct config_paths){ .file = CONFIG_DIR "/devices.yaml", .profiles = { own_profiles, PROFILE_DIR } };
+	*p = (struct config_paths){.file = CONFIG_DIR "/devices.yaml",
+	                           .profiles = {own_profiles, PROFILE_DIR}};
 }
 
 /* The first directory given replaces the defaults. */

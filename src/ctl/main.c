@@ -9,13 +9,13 @@ static const struct {
 	const char *name, *does;
 	int (*run)(int argc, char **argv);
 } verb[] = {
-	{ "check", "check the configuration and say everything that is wrong", verb_check },
-	{ "keys", "print every key of devices.yaml and of profiles", verb_keys },
-	{ "plan", "what is read how often, and the load of each line", verb_plan },
-	{ "ports", "list serial ports with their lasting names", verb_ports },
-	{ "profiles", "list the device profiles, or show one", verb_profiles },
-	{ "sim", "simulate a line with the configured devices", verb_sim },
-	{ "test", "run the tests inside profiles", verb_test },
+	{"check", "check the configuration and say everything that is wrong", verb_check},
+	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
+	{"plan", "what is read how often, and the load of each line", verb_plan},
+	{"ports", "list serial ports with their lasting names", verb_ports},
+	{"profiles", "list the device profiles, or show one", verb_profiles},
+	{"sim", "simulate a line with the configured devices", verb_sim},
+	{"test", "run the tests inside profiles", verb_test},
 };
 
 #define VERBS (sizeof(verb) / sizeof(verb[0]))
@@ -26,7 +26,8 @@ static void help(void)
 	     "The tool beside the gateway xnetd.\n");
 	for (size_t i = 0; i < VERBS; i++)
 		printf("  %-10s %s\n", verb[i].name, verb[i].does);
-	puts("\n'xnetctl VERB --help' explains one. 'xnetctl --version' prints the version. See xnetctl(1).");
+	puts("\n'xnetctl VERB --help' explains one. 'xnetctl --version' prints the version. See "
+	     "xnetctl(1).");
 }
 
 static int unknown(const char *word)
@@ -49,7 +50,8 @@ int main(int argc, char **argv)
 		fputs("xnetctl: a verb is missing\nTry 'xnetctl --help'.\n", stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		help();
 		return EXIT_SUCCESS;
 	}

@@ -9,7 +9,8 @@
 static void help(void)
 {
 	puts("Usage: xnetctl plan [OPTION]... [FILE]\n"
-	     "What is read, how often, in how many requests, and how much of each line's time it takes. A\n"
+	     "What is read, how often, in how many requests, and how much of each line's time it "
+	     "takes. A\n"
 	     "turnaround of 5 ms is assumed.\n"
 	     "\n"
 	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
@@ -36,8 +37,11 @@ static void print_period(us_t period)
 
 static struct plan_limits limits_of(const struct unit_rule *r)
 {
-	return (struct plan_limits){ .max_read = r->max_read, .max_hole = r->max_hole, .turnaround = TURNAROUND,
-				     .window = r->window, .nwindow = r->nwindow };
+	return (struct plan_limits){.max_read = r->max_read,
+	                            .max_hole = r->max_hole,
+	                            .turnaround = TURNAROUND,
+	                            .window = r->window,
+	                            .nwindow = r->nwindow};
 }
 
 /* Wants of one unit, table and period, that are read together. */
@@ -45,7 +49,8 @@ static size_t same(const struct want *w, size_t n)
 {
 	size_t k = 1;
 
-	while (k < n && w[k].unit == w[0].unit && w[k].table == w[0].table && w[k].period == w[0].period)
+	while (k < n && w[k].unit == w[0].unit && w[k].table == w[0].table &&
+	       w[k].period == w[0].period)
 		k++;
 	return k;
 }
@@ -64,10 +69,10 @@ static int compare(const void *a, const void *b)
 }
 
 /* Returns the part of the line's time these reads take. */
-static double print_group(const struct model *m, uint32_t bus, const struct wire *wire, const struct want *w,
-			  size_t n, const struct unit_rule *rule)
+static double print_group(const struct model *m, uint32_t bus, const struct wire *wire,
+                          const struct want *w, size_t n, const struct unit_rule *rule)
 {
-	static const char *const table[] = { "coil", "discrete", "holding", "input" };
+	static const char *const table[] = {"coil", "discrete", "holding", "input"};
 	const struct plan_limits limits = limits_of(rule);
 	const struct want *list[SHOWN_MAX];
 	struct span block[SHOWN_MAX];
@@ -127,7 +132,8 @@ static void print_bus(const struct model *m, uint32_t bus)
 
 int verb_plan(int argc, char **argv)
 {
-	static const struct option table[] = { FILES_LONG_OPTIONS, { "help", no_argument, NULL, 'h' }, { 0 } };
+	static const struct option table[] = {
+		FILES_LONG_OPTIONS, {"help", no_argument, NULL, 'h'}, {0}};
 	struct config_paths paths;
 
 	files_init(&paths);

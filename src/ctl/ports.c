@@ -25,7 +25,8 @@ static bool is_placeholder(const char *name)
 	return type == 0;
 }
 
-/* Ports that exist as hardware have a device below their class entry; consoles of the kernel have not. */
+/* Ports that exist as hardware have a device below their class entry; consoles of the kernel have
+ * not. */
 static bool is_serial(const char *name)
 {
 	char path[PATH_MAX];
@@ -82,7 +83,8 @@ int verb_ports(int argc, char **argv)
 
 	if (argc > 1) {
 		puts("Usage: xnetctl ports\n"
-		     "List serial ports: name, driver, and the lasting name to use in devices.yaml.");
+		     "List serial ports: name, driver, and the lasting name to use in "
+		     "devices.yaml.");
 		return strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
 	}
 	const int n = scandir("/sys/class/tty", &entry, NULL, alphasort);

@@ -26,7 +26,11 @@ int verb_test(int argc, char **argv);
 /* The options every verb with a configuration has: -c, --config FILE; -P, --profiles DIR (up to
  * three). */
 #define FILES_OPTIONS "c:P:"
-#define FILES_LONG_OPTIONS {"config", required_argument, NULL, 'c'}, {"profiles", required_argument, NULL, 'P'}
+#define FILES_LONG_OPTIONS                                                                         \
+	{"config", required_argument, NULL, 'c'},                                                  \
+	{                                                                                          \
+		"profiles", required_argument, NULL, 'P'                                           \
+	}
 
 /* The defaults: the installed places. */
 void files_init(struct config_paths *p);

@@ -11,24 +11,37 @@
 #include "core/server.h"
 #include "core/simunits.h"
 
-static const struct write_rule any = { .address = -1, .on = -1, .off = -1, .toggle = -1 };
+static const struct write_rule any = {.address = -1, .on = -1, .off = -1, .toggle = -1};
 static const struct point point[] = {
-	{ .name = "SetPoint", .table = TABLE_HOLDING, .parts = 1, .addr = { 40 }, .exponent_from = -1,
-	  .factor_from = -1, .codec = { .type = TYPE_U16, .length = 1 }, .write = &any },
+	{.name = "SetPoint",
+         .table = TABLE_HOLDING,
+         .parts = 1,
+         .addr = {40},
+         .exponent_from = -1,
+         .factor_from = -1,
+         .codec = {.type = TYPE_U16, .length = 1},
+         .write = &any},
 };
 static const struct point other_point[] = {
-	{ .name = "Elsewhere", .table = TABLE_HOLDING, .parts = 1, .addr = { 900 }, .exponent_from = -1,
-	  .factor_from = -1, .codec = { .type = TYPE_U16, .length = 1 }, .write = &any },
+	{.name = "Elsewhere",
+         .table = TABLE_HOLDING,
+         .parts = 1,
+         .addr = {900},
+         .exponent_from = -1,
+         .factor_from = -1,
+         .codec = {.type = TYPE_U16, .length = 1},
+         .write = &any},
 };
-static const struct pointset set = { .point = point, .n = 1 }, other_set = { .point = other_point, .n = 1 };
+static const struct pointset set = {.point = point, .n = 1},
+			     other_set = {.point = other_point, .n = 1};
 static const struct device device[] = {
-	{ .name = "a", .id = 1, .enabled = true, .set = &set },
-	{ .name = "b", .id = 2, .enabled = true, .set = &set },
-	{ .name = "b2", .id = 2, .enabled = true, .shared = true, .set = &other_set },
-	{ .name = "off", .id = 3, .set = &set },
-	{ .name = "elsewhere", .id = 4, .bus = 1, .enabled = true, .set = &set },
+	{.name = "a", .id = 1, .enabled = true, .set = &set},
+	{.name = "b", .id = 2, .enabled = true, .set = &set},
+	{.name = "b2", .id = 2, .enabled = true, .shared = true, .set = &other_set},
+	{.name = "off", .id = 3, .set = &set},
+	{.name = "elsewhere", .id = 4, .bus = 1, .enabled = true, .set = &set},
 };
-static const struct model model = { .device = device, .ndevice = 5 };
+static const struct model model = {.device = device, .ndevice = 5};
 static struct simunits *units;
 static char said[2048];
 
@@ -174,13 +187,14 @@ static void a_delay_is_the_turnaround(void **state)
 static void every_write_is_told_with_its_time_and_words(void **state)
 {
 	uint8_t answer[PDU_MAX];
-	const uint16_t two[] = { 1, 65535 };
+	const uint16_t two[] = {1, 65535};
 	struct request r;
 
 	(void)state;
 	write_one(1, 513, answer);
-	assert_string_equal(said, "{\"time\":1.234567,\"device\":\"a\",\"unit\":1,\"fc\":6,\"addr\":40,"
-				  "\"words\":[513],\"exception\":0}");
+	assert_string_equal(said,
+	                    "{\"time\":1.234567,\"device\":\"a\",\"unit\":1,\"fc\":6,\"addr\":40,"
+	                    "\"words\":[513],\"exception\":0}");
 	assert_true(pdu_write_registers(&r, 1, 40, 2, two));
 	simunits_turn(units, 1);
 	simunits_answer(units, 1, r.pdu, r.len, 0, 0, answer);
@@ -210,11 +224,10 @@ static void stats_count_by_device(void **state)
 	read_one(1, 40, answer);
 	write_one(1, 1, answer);
 	read_one(2, 40, answer);
-	assert_string_equal(command("stats"),
-			    "{\"requests\":3,\"early\":7,\"devices\":{"
-			    "\"a\":{\"unit\":1,\"requests\":2,\"writes\":1},"
-			    "\"b\":{\"unit\":2,\"requests\":1,\"writes\":0},"
-			    "\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0}}}");
+	assert_string_equal(command("stats"), "{\"requests\":3,\"early\":7,\"devices\":{"
+	                                      "\"a\":{\"unit\":1,\"requests\":2,\"writes\":1},"
+	                                      "\"b\":{\"unit\":2,\"requests\":1,\"writes\":0},"
+	                                      "\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0}}}");
 }
 
 static void wrong_commands_say_what_is_wrong(void **state)
@@ -222,24 +235,24 @@ static void wrong_commands_say_what_is_wrong(void **state)
 	static const struct {
 		const char *text, *reply;
 	} row[] = {
-		{ "", "error: commands: unplug plug fault delay set freeze thaw stats" },
-		{ "jump", "error: commands: unplug plug fault delay set freeze thaw stats" },
-		{ "unplug", "error: words are missing" },
-		{ "unplug nobody", "error: no such device" },
-		{ "fault a strange", "error: no such fault: see xnetctl(1)" },
-		{ "fault a exception", "error: which exception? 1 to 255" },
-		{ "fault a exception 0", "error: which exception? 1 to 255" },
-		{ "fault a late", "error: how late? 700ms" },
-		{ "fault a late soon", "error: how late? 700ms" },
-		{ "delay a 5 s", "error: how long? 40ms" },
-		{ "delay a 5", "ok" },
-		{ "delay a x", "error: how long? 40ms" },
-		{ "set a Nothing 1", "error: no such point" },
-		{ "set a SetPoint warm", "error: no value of this point" },
-		{ "set a SetPoint 70000", "error: does not fit its registers" },
-		{ "set a SetPoint 65535", "ok" },
-		{ "freeze", "ok" },
-		{ "thaw", "ok" },
+		{"", "error: commands: unplug plug fault delay set freeze thaw stats"},
+		{"jump", "error: commands: unplug plug fault delay set freeze thaw stats"},
+		{"unplug", "error: words are missing"},
+		{"unplug nobody", "error: no such device"},
+		{"fault a strange", "error: no such fault: see xnetctl(1)"},
+		{"fault a exception", "error: which exception? 1 to 255"},
+		{"fault a exception 0", "error: which exception? 1 to 255"},
+		{"fault a late", "error: how late? 700ms"},
+		{"fault a late soon", "error: how late? 700ms"},
+		{"delay a 5 s", "error: how long? 40ms"},
+		{"delay a 5", "ok"},
+		{"delay a x", "error: how long? 40ms"},
+		{"set a Nothing 1", "error: no such point"},
+		{"set a SetPoint warm", "error: no value of this point"},
+		{"set a SetPoint 70000", "error: does not fit its registers"},
+		{"set a SetPoint 65535", "ok"},
+		{"freeze", "ok"},
+		{"thaw", "ok"},
 	};
 
 	(void)state;
