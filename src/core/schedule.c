@@ -134,14 +134,15 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due)
 		s->demand = mem_grow(s->demand, s->demand_room, sizeof(struct node));
 	}
 	s->demand[s->ndemand++] = (struct node){
-		.want = {
-			.unit = span->unit,
-			.table = span->table,
-			.addr = span->addr,
-			.len = span->count,
-			.period = PERIOD_ONCE,
-			.prio = CLASS_HIGH,
-		},
+		.want =
+			{
+				.unit = span->unit,
+				.table = span->table,
+				.addr = span->addr,
+				.len = span->count,
+				.period = PERIOD_ONCE,
+				.prio = CLASS_HIGH,
+			},
 		.due = due,
 		.base = due - PERIOD_OF_ONCE,
 		.last = NEVER_READ,

@@ -27,7 +27,7 @@ static struct world {
 	struct window window[2];
 	uint8_t ended[JOBS]; /* times each job came to an end: exactly once in the end */
 	us_t expires[JOBS];
-	uint64_t jobs;       /* ids given out: 1 .. jobs - 1 */
+	uint64_t jobs; /* ids given out: 1 .. jobs - 1 */
 	bool online[256];
 } w;
 
@@ -39,16 +39,17 @@ static unsigned below(unsigned n)
 	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
 }
 
-#define must(what)                                                    \
-	do {                                                          \
-		if (!(what))                                          \
-			fail_msg("seed %u: not true: " #what, seed);  \
+#define must(what)                                                                                 \
+	do {                                                                                       \
+		if (!(what))                                                                       \
+			fail_msg("seed %u: not true: " #what, seed);                               \
 	} while (0)
 
 static void world_adopt(void)
 {
-	static const us_t period[] = { PERIOD_FASTEST, PERIOD_ONCE, 100 * US_MS, US_S, 10 * US_S, 3600 * US_S };
-	w.window[0] = (struct window){ 50, 99 };
+	static const us_t period[] = {PERIOD_FASTEST, PERIOD_ONCE, 100 * US_MS,
+	                              US_S,           10 * US_S,   3600 * US_S};
+	w.window[0] = (struct window){50, 99};
 	w.nrule = below(UNITS + 1);
 	for (size_t i = 0; i < w.nrule; i++)
 		w.rule[i] = (struct unit_rule){
@@ -79,9 +80,9 @@ static void world_adopt(void)
 			w.want[i].len = (uint16_t)(1 + below(6));
 	schedule_adopt(w.s, w.want, w.n, w.rule, w.nrule, w.now);
 	for (size_t i = 0; i < w.n; i++)
-		must(schedule_unit(w.s, w.want[i].unit, &(struct unit_figures){ 0 }));
+		must(schedule_unit(w.s, w.want[i].unit, &(struct unit_figures){0}));
 	for (unsigned unit = 0; unit < 256; unit++)
-		if (!schedule_unit(w.s, (uint8_t)unit, &(struct unit_figures){ 0 }))
+		if (!schedule_unit(w.s, (uint8_t)unit, &(struct unit_figures){0}))
 			w.online[unit] = false; /* forgotten */
 }
 
@@ -93,7 +94,7 @@ static void world_submit(void)
 	const struct job j = {
 		.id = w.jobs,
 		.key = below(8),
-		.span = { (uint8_t)below(UNITS + 2), TABLE_HOLDING, (uint16_t)below(100), 1 },
+		.span = {(uint8_t)below(UNITS + 2), TABLE_HOLDING, (uint16_t)below(100), 1},
 		.fc = below(4) ? FC_WRITE_REGISTER : FC_MASK_WRITE,
 		.only_if_different = below(5) == 0,
 		.replaceable = below(4) != 0,
@@ -123,7 +124,8 @@ static void world_tidy(void)
 	if (below(400) == 0)
 		while (schedule_cancel(w.s, 0, &id))
 			w.ended[id]++;
-	if (w.jobs > 1 && below(20) == 0 && schedule_cancel(w.s, 1 + below((unsigned)w.jobs - 1), &id))
+	if (w.jobs > 1 && below(20) == 0 &&
+	    schedule_cancel(w.s, 1 + below((unsigned)w.jobs - 1), &id))
 		w.ended[id]++;
 }
 
@@ -152,16 +154,17 @@ static void world_happens(bool in_turn)
 		world_submit();
 		break;
 	case 10 ... 12:
-		schedule_demand(w.s, &(struct span){ (uint8_t)below(UNITS + 2), (uint8_t)below(4),
-						     (uint16_t)below(200), (uint16_t)(1 + below(3)) },
-				w.now + below(500) * US_MS);
+		schedule_demand(w.s,
+		                &(struct span){(uint8_t)below(UNITS + 2), (uint8_t)below(4),
+		                               (uint16_t)below(200), (uint16_t)(1 + below(3))},
+		                w.now + below(500) * US_MS);
 		break;
 	}
 }
 
 static enum outcome world_outcome(const struct turn *t, uint8_t *exception)
 {
-	static const uint8_t codes[] = { 1, 2, 2, 2, 3, 4, 5, 6, 6, 10, 11, 77 };
+	static const uint8_t codes[] = {1, 2, 2, 2, 3, 4, 5, 6, 6, 10, 11, 77};
 	*exception = 0;
 	switch (below(12)) {
 	case 0 ... 1:
@@ -193,7 +196,8 @@ static void turn_check(const struct turn *t)
 	}
 	must(t->rule->unit == t->span.unit);
 	must(t->span.count > 0 && t->span.addr + t->span.count <= 65536);
-	must(t->span.count <= (t->span.table <= TABLE_DISCRETE ? READ_BITS_MAX : READ_REGISTERS_MAX));
+	must(t->span.count <=
+	     (t->span.table <= TABLE_DISCRETE ? READ_BITS_MAX : READ_REGISTERS_MAX));
 	must(w.now >= t->peer->ready_at && w.now >= t->peer->mute_until);
 }
 
@@ -202,7 +206,7 @@ static void turn_take(const struct turn *t)
 	turn_check(t);
 	uint8_t exception;
 	const enum outcome o = world_outcome(t, &exception);
-	const struct signature sig = { .fc = 3, .answer_len = (uint8_t)(2 + 2 * t->span.count) };
+	const struct signature sig = {.fc = 3, .answer_len = (uint8_t)(2 + 2 * t->span.count)};
 	const uint8_t unit = t->span.unit;
 	struct effects e;
 	w.now += 1 + below(60000);
@@ -214,7 +218,8 @@ static void turn_take(const struct turn *t)
 		w.ended[t->job->id]++;
 	if (below(50) == 0)
 		world_happens(true); /* also while a turn is under way */
-	schedule_done(w.s, t, o, exception, o == OUT_TIMEOUT ? 0 : 3000, 1 + below(60000), w.now, &e);
+	schedule_done(w.s, t, o, exception, o == OUT_TIMEOUT ? 0 : 3000, 1 + below(60000), w.now,
+	              &e);
 	must(!(e.online && e.offline));
 	must(!e.online || !w.online[unit]);
 	if (e.online || e.offline)

@@ -43,7 +43,8 @@ static void busy_line(us_t period)
 	sim_run(&line, 10 * US_S);
 }
 
-/* -- refused ------------------------------------------------------------------------------------------ */
+/* -- refused
+ * ------------------------------------------------------------------------------------------ */
 
 static void the_culprit_is_found_and_the_rest_goes_on(void **state)
 {
@@ -91,7 +92,8 @@ static void a_forbidden_hole_is_learnt_and_nothing_set_aside(void **state)
 		sim_measure(&line);
 		sim_run(&line, MINUTE);
 		assert_int_equal(line.aside, 0);
-		assert_int_equal(line.requests, 120); /* one hole is cut, the others are still bridged */
+		assert_int_equal(line.requests,
+		                 120); /* one hole is cut, the others are still bridged */
 		for (size_t i = 0; i < 8; i++)
 			assert_int_equal(line.reading[i].reads, 60);
 		sim_adopt(&line); /* what is learnt survives */
@@ -102,7 +104,8 @@ static void a_forbidden_hole_is_learnt_and_nothing_set_aside(void **state)
 	}
 }
 
-static void a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted(void **state)
+static void
+a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted(void **state)
 {
 	(void)state;
 	sim_begin(&line, 9600);
@@ -160,7 +163,7 @@ static void random_forbidden_addresses_never_stop_the_rest(void **state)
 		const unsigned n = 1 + below(40);
 		for (unsigned i = 0; i < n; i++)
 			sim_want(&line, 1, (uint16_t)below(150), (uint16_t)(1 + below(4)),
-				 (us_t)(1 + below(3)) * 2 * US_S);
+			         (us_t)(1 + below(3)) * 2 * US_S);
 		struct device *d = &line.device[1];
 		d->nforbidden = (uint8_t)below(FORBIDDEN);
 		for (int i = 0; i < d->nforbidden; i++)
@@ -174,11 +177,13 @@ static void random_forbidden_addresses_never_stop_the_rest(void **state)
 			for (int k = 0; k < d->nforbidden; k++)
 				bad |= d->forbidden[k] >= line.want[i].addr &&
 				       d->forbidden[k] < line.want[i].addr + line.want[i].len;
-			const bool ok = bad ? line.reading[i].reads == 0
-					    : line.reading[i].reads >= 5 * MINUTE / line.want[i].period - 1;
+			const bool ok =
+				bad ? line.reading[i].reads == 0
+				    : line.reading[i].reads >= 5 * MINUTE / line.want[i].period - 1;
 			if (!ok)
-				fail_msg("seed %u: want %zu (%u, %u) bad %d, %d reads", seed, i, line.want[i].addr,
-					 line.want[i].len, bad, (int)line.reading[i].reads);
+				fail_msg("seed %u: want %zu (%u, %u) bad %d, %d reads", seed, i,
+				         line.want[i].addr, line.want[i].len, bad,
+				         (int)line.reading[i].reads);
 		}
 		sim_end(&line);
 	}
@@ -283,7 +288,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_culprit_is_found_and_the_rest_goes_on),
 		cmocka_unit_test(a_forbidden_hole_is_learnt_and_nothing_set_aside),
-		cmocka_unit_test(a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted),
+		cmocka_unit_test(
+			a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted),
 		cmocka_unit_test(a_device_that_refuses_long_reads_gets_shorter_ones),
 		cmocka_unit_test(random_forbidden_addresses_never_stop_the_rest),
 		cmocka_unit_test(a_passing_refusal_sets_nothing_aside),

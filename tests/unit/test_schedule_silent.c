@@ -49,7 +49,8 @@ static void busy_line(us_t period)
 	sim_run(&line, 10 * US_S);
 }
 
-/* -- silent units ---------------------------------------------------------------------------------- */
+/* -- silent units
+ * ---------------------------------------------------------------------------------- */
 
 static void one_silent_unit_of_four_costs_the_others_next_to_nothing(void **state)
 {
@@ -78,7 +79,7 @@ static void one_silent_unit_of_four_costs_the_others_next_to_nothing(void **stat
 static void offline_is_three_requests_unanswered_over_three_seconds(void **state)
 {
 	(void)state;
-	static const us_t period[] = { 100 * US_MS, US_S, 60 * US_S };
+	static const us_t period[] = {100 * US_MS, US_S, 60 * US_S};
 	for (int i = 0; i < 3; i++) {
 		busy_line(period[i]);
 		line.n = 6;
@@ -164,7 +165,7 @@ static void a_command_wakes_a_silent_unit_at_once(void **state)
 	sim_run(&line, MINUTE);
 	silence(4, line.now, 0);
 	uint64_t old;
-	const struct job j = { .id = 1, .span = { 4, TABLE_HOLDING, 0, 1 }, .fc = FC_WRITE_REGISTER };
+	const struct job j = {.id = 1, .span = {4, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
 	schedule_submit(line.schedule, &j, line.now, &old);
 	line.online = 0;
 	const us_t from = line.now;
@@ -183,7 +184,7 @@ static void a_write_only_unit_goes_and_comes_by_its_commands(void **state)
 	sim_unit(&line, 7, 5 * US_MS);
 	sim_adopt(&line);
 	uint64_t old;
-	struct job j = { .span = { 7, TABLE_HOLDING, 0, 1 }, .fc = FC_WRITE_REGISTER };
+	struct job j = {.span = {7, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
 	for (j.id = 1; j.id <= 9; j.id++) {
 		j.value[0] = (uint16_t)j.id;
 		silence(7, 0, j.id >= 3 && j.id <= 6 ? US_NEVER : 0);
@@ -247,7 +248,8 @@ static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew
 	schedule_next(line.schedule, line.now, &line.turn);
 	assert_int_equal(line.turn.kind, TURN_SLEEP);
 	assert_true(line.turn.until == US_NEVER);
-	assert_false(schedule_demand(line.schedule, &(struct span){ 1, TABLE_HOLDING, 0, 1 }, line.now));
+	assert_false(
+		schedule_demand(line.schedule, &(struct span){1, TABLE_HOLDING, 0, 1}, line.now));
 	line.now += 10 * US_S;
 	schedule_port_back(line.schedule, line.now);
 	line.online = 0;
@@ -258,7 +260,8 @@ static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew
 	sim_end(&line);
 }
 
-/* -- a spoilt line ----------------------------------------------------------------------------------- */
+/* -- a spoilt line
+ * ----------------------------------------------------------------------------------- */
 
 static bool lose_some(struct line_sim *l)
 {
@@ -276,14 +279,16 @@ static void no_read_is_sent_whose_answer_could_be_mistaken(void **state)
 		for (uint8_t unit = 1; unit <= 4; unit++) {
 			sim_unit(&line, unit, 5 * US_MS);
 			for (uint16_t i = 0; i < 8; i++)
-				sim_want(&line, unit, (uint16_t)below(200), (uint16_t)(1 + below(4)),
-					 (us_t)(1 + below(5)) * 500 * US_MS);
+				sim_want(&line, unit, (uint16_t)below(200),
+				         (uint16_t)(1 + below(4)),
+				         (us_t)(1 + below(5)) * 500 * US_MS);
 		}
 		const uint32_t seed = rng;
 		sim_adopt(&line);
 		sim_run(&line, 10 * MINUTE);
 		if (line.barred || line.offline)
-			fail_msg("seed %u: barred %d, offline %d", seed, line.barred, (int)line.offline);
+			fail_msg("seed %u: barred %d, offline %d", seed, line.barred,
+			         (int)line.offline);
 		sim_end(&line);
 	}
 }
@@ -305,7 +310,8 @@ static void a_unit_with_one_register_is_asked_for_one_more(void **state)
 	assert_int_equal(line.turn.span.addr, 100);
 	assert_int_equal(line.turn.span.count, 2);
 	assert_false(line.turn.second);
-	line.rule[0].max_hole = 0; /* nothing else may be asked for: the exchange must prove the step */
+	line.rule[0].max_hole =
+		0; /* nothing else may be asked for: the exchange must prove the step */
 	sim_adopt(&line);
 	schedule_next(line.schedule, line.now, &line.turn);
 	assert_int_equal(line.turn.span.count, 1);
@@ -323,9 +329,11 @@ int main(void)
 		cmocka_unit_test(all_it_has_is_read_when_a_unit_is_back),
 		cmocka_unit_test(a_command_wakes_a_silent_unit_at_once),
 		cmocka_unit_test(a_write_only_unit_goes_and_comes_by_its_commands),
-		cmocka_unit_test(ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn),
+		cmocka_unit_test(
+			ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn),
 		cmocka_unit_test(when_all_were_silent_the_first_back_brings_the_others_at_once),
-		cmocka_unit_test(a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew),
+		cmocka_unit_test(
+			a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew),
 		cmocka_unit_test(no_read_is_sent_whose_answer_could_be_mistaken),
 		cmocka_unit_test(a_unit_with_one_register_is_asked_for_one_more),
 	};
