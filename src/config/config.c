@@ -52,7 +52,7 @@ struct model *config_load_profile(const char *path, struct diag *d, struct profi
 	const size_t errors = d->errors;
 	const char *slash = strrchr(path, '/');
 	char *dir = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-	const struct config_paths paths = { .file = path, .profiles = { dir } };
+	const struct config_paths paths = { .file = path, .profiles = { dir, PROFILE_DIR } };
 	load_begin(&l, &paths, d);
 	l.m->file = arena_strdup(l.arena, path);
 	l.m->gateway = "gateway";

@@ -471,9 +471,14 @@ const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 {
 	struct cached *c = arena_alloc(l->scratch, sizeof *c);
 	c->profile = layers->profile;
-	for (unsigned i = 0; i < layers->own; i++)
-		for (size_t k = 0; k < COUNT(cached_keys); k++)
-			c->node[i][k] = node_get(layers->device[i], cached_keys[k]);
+	for (size_t k = 0; k < COUNT(cached_keys); k++) {
+		/* an entry that says nothing about points is as if it were not there */
+		size_t n = 0;
+		for (unsigned i = 0; i < layers->own; i++) {
+			c->node[n][k] = node_get(layers->device[i], cached_keys[k]);
+			n += c->node[n][k] != NULL;
+		}
+	}
 	for (const struct cached *old = l->cached; old; old = old->next) {
 		bool same = old->profile == c->profile;
 		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)

@@ -74,8 +74,10 @@ void config_print_keys(void (*line)(void *ctx, const char *text), void *ctx)
 			if (k->flags & KEY_HIDDEN)
 				continue;
 			key_form(k, form, sizeof form);
-			snprintf(text, sizeof text, "%s.%s (%s)%s%s%s: %s", sets[s]->name, k->name, form,
-				 k->preset ? " [" : "", k->preset ? k->preset : "", k->preset ? "]" : "", k->doc);
+			const bool top = sets[s] == &keyset_root;
+			snprintf(text, sizeof text, "%s%s%s (%s)%s%s%s: %s", top ? "" : sets[s]->name, top ? "" : ".",
+				 k->name, form, k->preset ? " [" : "", k->preset ? k->preset : "",
+				 k->preset ? "]" : "", k->doc);
 			line(ctx, text);
 		}
 	}

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,11 +37,18 @@ static void source_error(struct load *l, const char *path, struct where from, co
 		diag_error(l->d, (struct where){ arena_strdup(l->arena, path), 0, 0 }, "%s", problem);
 }
 
+/* Opened without waiting: the name may be that of a pipe or a port. */
+static FILE *file_open(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? NULL : fdopen(fd, "r");
+}
+
 /* The file's bytes in scratch memory. */
 static char *file_read(struct load *l, const char *path, struct where from, size_t *len)
 {
 	struct stat st;
-	FILE *f = fopen(path, "re");
+	FILE *f = file_open(path);
 	if (!f) {
 		source_error(l, path, from, strerror(errno));
 		return NULL;
@@ -84,7 +92,7 @@ const char *source_secret(struct load *l, const char *path, struct where where)
 {
 	struct stat st;
 	char line[SECRET_MAX];
-	FILE *f = fopen(path, "re");
+	FILE *f = file_open(path);
 	if (!f) {
 		diag_error(l->d, where, "password_file: %s: %s", path, strerror(errno));
 		return NULL;

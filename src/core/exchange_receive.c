@@ -62,7 +62,9 @@ static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 		line_stray(x->line, f->unit, &s, until);
 		return;
 	}
-	if (x->peer)
+	if (x->peer && frame_is_request(f))
+		peer_asked(x->peer, &s, now, until);
+	else if (x->peer)
 		peer_stray(x->peer, &s, now, until);
 	x->strayed = true;
 }
@@ -132,8 +134,10 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 
 	/* After the same request twice one answer of its kind may be left over. */
 	peer_in_step(p, now, x->configured);
-	if (unproven)
+	if (unproven && x->exception)
 		peer_unanswered(p, &x->sig, now, x->configured);
+	else if (unproven)
+		peer_left_over(p, &x->sig, now, x->configured);
 	p->doublings = 0;
 	if (x->n > f->at + f->len) { /* a doubled answer */
 		peer_stray(p, &x->sig, now, now + 2 * x->configured);
@@ -158,8 +162,9 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 		x->peer->deaf = 0;
 		x->proven = true;
 		x->send = x->req;
+	} else {
+		x->repeat--;
 	}
-	x->repeat = false;
 	x->strayed = false;
 	shift(x, f->at + f->len, now);
 	x->state = ST_WAIT;
@@ -190,14 +195,14 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 {
 	struct line *l = x->line;
 
+	if (gateway_exception(exception)) {
+		x->exception = exception;
+		fail(x, OUT_TIMEOUT, now); /* whichever request it was for: it only ends the wait */
+		return true;
+	}
 	if (exception && !trusted(x, now)) {
 		x->doubted = true;
 		return false;
-	}
-	if (exception && gateway_exception(exception)) {
-		x->exception = exception;
-		fail(x, OUT_TIMEOUT, now);
-		return true;
 	}
 	l->count.responses++;
 	l->missing = 0;

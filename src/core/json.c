@@ -111,14 +111,23 @@ void json_int(struct json *j, const char *name, int64_t i)
 	put_text(j, text);
 }
 
+/* The fewest digits that read back equal; an exponent only where a person would write one. */
+static void real_text(double r, char *buf, size_t size)
+{
+	const double size_of_it = fabs(r);
+	const bool plain = r == 0 || (size_of_it >= 1e-5 && size_of_it < 1e15);
+	for (int digits = plain ? 0 : 1; digits <= 20; digits++) {
+		snprintf(buf, size, plain ? "%.*f" : "%.*g", digits, r);
+		if (strtod(buf, NULL) == r)
+			return;
+	}
+}
+
 void json_put_real(struct json *j, const char *name, double r)
 {
-	char text[40] = "null";
-	for (int digits = 1; isfinite(r) && digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, r);
-		if (strtod(text, NULL) == r)
-			break;
-	}
+	char text[48] = "null";
+	if (isfinite(r))
+		real_text(r == 0 ? 0 : r, text, sizeof text); /* no "-0" */
 	begin(j, name);
 	put_text(j, text);
 }

@@ -53,6 +53,7 @@ struct job {
 	struct span span;     /* what is written */
 	uint8_t fc;           /* 5, 6, 15, 16; 22: masked write (merged by reading first if the unit has no
 	                       * FC 22); 0: raw request */
+	uint8_t merge_fc;     /* of a fc 22 that is merged by reading: 6 or 16; 0: 6 for one register, else 16 */
 	bool only_if_different; /* read first, write only what differs (persistent registers) */
 	bool replaceable;     /* false: toggles and pulses */
 	us_t not_before;      /* 0: at once */

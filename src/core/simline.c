@@ -340,6 +340,8 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 		one_behind(l, u, e);
 		return;
 	}
+	if (fault == SIM_OVERTAKEN && u->held)
+		fault = SIM_LATE; /* answers held back keep their order */
 	if (fault == SIM_LATE || fault == SIM_OVERTAKEN)
 		e->at = q->at + delay;
 	if (e->at < u->busy_until)

@@ -108,7 +108,9 @@ void events_take(struct gateway *g)
 {
 	struct mqtt_event m;
 	for (int n = 0; n < EVENTS_PER_TURN && queue_pop(g->events, &m); n++) {
-		if (m.kind != MQTT_MESSAGE)
+		if (m.kind == MQTT_REFUSED)
+			log_warn("broker: %s%s%s", m.topic ? m.topic : "", m.topic ? ": " : "", m.text);
+		else if (m.kind != MQTT_MESSAGE)
 			connection(g, &m);
 		struct north_event e = {0};
 		north_event(g->north, &m, &e);

@@ -1,6 +1,7 @@
 #include "mqtt/json_parse.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,13 @@ void json_members_free(struct json_members *m)
 	*m = (struct json_members){ 0 };
 }
 
+/* As the sender wrote it, as nearly as can be told: the fewest digits that read back equal. */
 static char *real_text(double r)
 {
-	char text[40];
-	for (int digits = 1; digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, r);
+	char text[48];
+	const bool plain = r == 0 || (fabs(r) >= 1e-5 && fabs(r) < 1e15);
+	for (int digits = plain ? 0 : 1; digits <= 20; digits++) {
+		snprintf(text, sizeof text, plain ? "%.*f" : "%.*g", digits, r);
 		if (strtod(text, NULL) == r)
 			break;
 	}
