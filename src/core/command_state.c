@@ -261,8 +261,12 @@ void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t e
 
 void command_replaced(struct command_table *t, uint64_t id, us_t now)
 {
-	for (struct record *r; (r = record_with_job(t, id));)
-		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+	for (struct record *r; (r = record_with_job(t, id));) {
+		if (t->closing && !record_newer(t, r))
+			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		else
+			record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+	}
 }
 
 void command_busy(struct command_table *t, uint64_t id, us_t now)
@@ -477,7 +481,9 @@ void command_shutdown(struct command_table *t, us_t now)
 			record_launch(t, r, now);
 		} else if (r->state == STATE_VERIFYING) {
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
-		} else if (r->state != STATE_WAITING) {
+		} else if (r->state == STATE_WAITING) {
+			act_cancel(t, r); /* one on the wire is finished, the others are not begun */
+		} else {
 			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
 		}
 	}

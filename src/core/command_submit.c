@@ -34,7 +34,7 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 	const struct device *d = record_device(t, r);
 	const struct write_rule *w = record_point(t, r)->write;
 	const struct device_state *s = &t->device[r->device];
-	if (t->closing)
+	if (t->closing && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_FAILED, "shutting down");
 	else if (q->retained && !(w && w->accept_retained))
 		draft_refuse(r, COMMAND_REFUSED,
