@@ -117,6 +117,10 @@ bool group_job(const struct device *d, const struct point *p, struct job *j);
 size_t group_rank(const struct device *d, uint32_t point);
 
 /* command_state.c */
+#define PULSE_AGAIN (5 * US_S) /* the end of a pulse is tried until it is done */
+void record_retry(struct record *r, us_t due);
+/* It could not be read back: an end, but for the end of a pulse. */
+void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);
 void record_taken(struct command_table *t, struct record *r, us_t at, us_t now);
 struct command_input record_input(const struct command_table *t, uint32_t device,
                                   const struct point *p, const char *text, struct value *exponent,

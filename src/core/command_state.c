@@ -9,9 +9,7 @@
 #define READS_MAX 3
 #define BUSY_AGAIN (250 * US_MS)
 #define BUSY_MAX 20
-#define PULSE_AGAIN (5 * US_S)
-#define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
-#define CLOCK_SLACK 15         /* s: a clock goes on while it is read back */
+#define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
 /* "Modbus Application Protocol V1.1b3", section 7. */
 static const char *const exception_name[] = {
@@ -58,7 +56,12 @@ struct command_input record_input(const struct command_table *t, uint32_t device
 	return in;
 }
 
-static void record_retry(struct record *r, us_t due)
+static bool device_online(const struct command_table *t, const struct record *r)
+{
+	return !t->ops.online || t->ops.online(t->ops.ctx, r->device);
+}
+
+void record_retry(struct record *r, us_t due)
 {
 	r->state = STATE_RETRYING;
 	r->job = 0;
@@ -116,7 +119,7 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 			           "no answer; not known whether it was carried out", now);
 			return;
 		}
-		if (t->closing || (t->ops.online && !t->ops.online(t->ops.ctx, r->device))) {
+		if (t->closing || !device_online(t, r)) {
 			record_end(t, r, COMMAND_FAILED, NULL, "no answer", now);
 			return;
 		}
@@ -189,7 +192,9 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		record_retry(r, now + PULSE_AGAIN);
 		return;
 	}
-	if (o == OUT_GARBLED && again && r->tries < 1) {
+	/* a read before the write was lost: nothing happened yet */
+	const bool lost = o == OUT_GARBLED || (o == OUT_TIMEOUT && device_online(t, r));
+	if (lost && again && r->tries < 1) {
 		r->tries++;
 		record_retry(r, now);
 		return;
@@ -340,7 +345,7 @@ void command_read(struct command_table *t, uint32_t bus, const struct span *bloc
 	}
 }
 
-static void record_unread(struct command_table *t, struct record *r, const char *why, us_t now)
+void record_unread(struct command_table *t, struct record *r, const char *why, us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
 	if (r->origin == COMMAND_PULSE_END && !t->closing) {
@@ -373,125 +378,4 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
 			                               : "the device is silent",
 			              now);
 	}
-}
-
-/* -- units, buses, time ------------------------------------------------------------------------ */
-
-void command_offline(struct command_table *t, uint32_t device, us_t now)
-{
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
-		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)
-			continue; /* one try is due to each */
-		if (r->origin == COMMAND_PULSE_END) {
-			if (r->state != STATE_RETRYING)
-				record_retry(r, now + PULSE_AGAIN);
-			continue;
-		}
-		record_unread(t, r, "the device is offline", now);
-	}
-}
-
-void command_bus_closed(struct command_table *t, uint32_t bus, us_t now)
-{
-	for (size_t i = t->n; i-- > 0;)
-		if (record_device(t, t->record[i])->bus == bus)
-			record_end(t, t->record[i], COMMAND_FAILED, NULL,
-			           t->closing ? "shutting down" : "the line was closed", now);
-}
-
-static void record_tick(struct command_table *t, struct record *r, us_t now)
-{
-	switch (r->state) {
-	case STATE_PARKED:
-		if (r->expires && now >= r->expires)
-			record_end(t, r, COMMAND_EXPIRED, NULL, "the write before it is not done",
-			           now);
-		break;
-	case STATE_RETRYING:
-		if (now < r->due)
-			break;
-		if (r->expires && now >= r->expires)
-			record_end(t, r, COMMAND_FAILED, NULL, "the device is busy", now);
-		else
-			record_launch(t, r, now);
-		break;
-	case STATE_WAITING:
-		if (r->expires && now >= r->expires + SILENT_BUS)
-			record_end(t, r, COMMAND_FAILED, NULL, "the line does not report", now);
-		break;
-	default:
-		if (now >= r->due)
-			record_unread(t, r, "not read in time", now);
-	}
-}
-
-void command_tick(struct command_table *t, us_t now)
-{
-	for (size_t i = t->n; i-- > 0;)
-		record_tick(t, t->record[i], now);
-}
-
-static us_t record_due(const struct record *r)
-{
-	switch (r->state) {
-	case STATE_PARKED:
-		return r->expires ? r->expires : US_NEVER;
-	case STATE_WAITING:
-		return r->expires ? r->expires + SILENT_BUS : US_NEVER;
-	default:
-		return r->due;
-	}
-}
-
-us_t command_due(const struct command_table *t)
-{
-	us_t due = US_NEVER;
-	for (size_t i = 0; i < t->n; i++)
-		if (record_due(t->record[i]) < due)
-			due = record_due(t->record[i]);
-	return due;
-}
-
-bool command_holds(const struct command_table *t, uint32_t global_point, us_t at)
-{
-	if (t->n == 0 || !t->lane_of[global_point] || !t->lane[t->lane_of[global_point] - 1].alive)
-		return false;
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *r = t->record[i];
-		if (r->lane != t->lane_of[global_point] - 1)
-			continue;
-		if (r->state == STATE_VERIFYING || r->state == STATE_UNSURE
-		            ? at < r->after
-		            : r->origin != COMMAND_PULSE_END || at >= r->not_before)
-			return true;
-	}
-	return false;
-}
-
-void command_shutdown(struct command_table *t, us_t now)
-{
-	t->closing = true;
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
-		if (r->origin == COMMAND_PULSE_END) {
-			if (r->state == STATE_WAITING)
-				act_cancel(t, r);
-			r->not_before = 0;
-			record_launch(t, r, now);
-		} else if (r->state == STATE_VERIFYING) {
-			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
-		} else if (r->state == STATE_WAITING) {
-			act_cancel(t, r); /* one on the wire is finished, the others are not begun */
-		} else {
-			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
-		}
-	}
-}
-
-void command_finish(struct command_table *t, us_t now)
-{
-	t->closing = true;
-	while (t->n)
-		record_end(t, t->record[t->n - 1], COMMAND_FAILED, NULL, "shutting down", now);
 }

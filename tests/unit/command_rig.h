@@ -60,6 +60,8 @@ enum fault {
 	EXCEPTION,
 	OTHER_VALUE,
 	LINE_DOWN,
+	LOST_READ, /* the one before a masked or conditional write */
+
 	STUCK /* never reported */
 };
 
@@ -403,6 +405,11 @@ static inline void job_do(struct rig *g, const struct job *j)
 	g->faults -= g->faults > 0;
 	if (fault == STUCK)
 		return;
+	if (fault == LOST_READ && (j->only_if_different || j->fc == FC_MASK_WRITE)) {
+		g->now += g->exchange;
+		command_job(g->t, j->id, OUT_TIMEOUT, 0, 0, g->now, g->now);
+		return;
+	}
 	if (fault == LINE_DOWN) {
 		command_job(g->t, j->id, OUT_LINK, 0, 0, g->now, g->now);
 		return;
@@ -412,7 +419,7 @@ static inline void job_do(struct rig *g, const struct job *j)
 		command_job(g->t, j->id, OUT_SAME, 0, 0, g->now, g->now);
 		return;
 	}
-	if (fault == GOOD || fault == OTHER_VALUE || fault == LOST_ANSWER)
+	if (fault == GOOD || fault == OTHER_VALUE || fault == LOST_ANSWER || fault == LOST_READ)
 		device_write(g, j);
 	g->now += g->exchange;
 	if (fault == LOST_REQUEST || fault == LOST_ANSWER || g->offline)

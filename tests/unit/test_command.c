@@ -81,6 +81,18 @@ static void a_lost_answer_is_read_and_not_written_again(void **state)
 	assert_int_equal(g.submits, 1);
 }
 
+static void a_lost_read_before_the_write_is_made_again(void **state)
+{
+	(void)state;
+	fault(LOST_READ, 1, 0);
+	rig_command(&g, P_FLAG_A, "on");
+	expect(COMMAND_VERIFIED, "", 1);
+	g.ntold = 0;
+	fault(LOST_READ, 2, 0);
+	rig_command(&g, P_FLAG_A, "off");
+	expect(COMMAND_FAILED, "no answer; nothing was written", 1);
+}
+
 static void two_lost_requests_are_enough(void **state)
 {
 	(void)state;
@@ -448,6 +460,7 @@ int main(void)
 		T(checks_come_before_the_wire),
 		T(a_lost_request_is_read_and_written_once_more),
 		T(a_lost_answer_is_read_and_not_written_again),
+		T(a_lost_read_before_the_write_is_made_again),
 		T(two_lost_requests_are_enough),
 		T(what_may_not_be_repeated_is_not),
 		T(exceptions_are_told_by_name),
