@@ -259,8 +259,10 @@ static bool decimal_unscale(const struct codec *c, struct value v, bool *neg, ui
 	/* Digits that can not change the result: the divisor's half is a multiple of ten as well.
 	 */
 	while (!value_ten(drop, &up) || __builtin_mul_overflow(scale, up, &divisor)) {
-		if (drop < 2)
-			return *mag = 0, true;
+		if (drop < 2) {
+			*mag = 0;
+			return true;
+		}
 		v.mant /= 10;
 		drop--;
 	}

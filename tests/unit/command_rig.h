@@ -49,6 +49,8 @@ enum rig_point {
 	P_FAR0,
 	P_FAR1,
 	P_TURNED,
+	P_POWER,
+	P_POWEREXP,
 	RIG_POINTS
 };
 
@@ -186,6 +188,15 @@ static const struct point points[RIG_POINTS] = {
                       .exponent_from = -1,
                       .factor_from = -1,
                       .codec = {.type = TYPE_U32}},
+	[P_POWER] = {.name = "Power",
+                     .table = TABLE_HOLDING,
+                     .parts = 1,
+                     .addr = {240},
+                     .write = &usual,
+                     .exponent_from = P_POWEREXP,
+                     .factor_from = -1,
+                     .codec = {.type = TYPE_S16, .decimals = -1}},
+	[P_POWEREXP] = POINT("PowerExp", TABLE_HOLDING, 241, NULL, .type = TYPE_S16),
 };
 
 static inline int look_up(void *ctx, const char *name, size_t len)

@@ -523,6 +523,9 @@ static void clocks_are_set_from_any_iso_text(void **state)
 	static const struct layout utc = {
 		.part = PARTS(PART_YEAR, PART_MONTH, PART_DAY, PART_HOUR, PART_MIN, PART_SEC),
 		.utc = true};
+	static const struct layout hhmm = {.part = PARTS(PART_HHMM)};
+	static const struct layout date = {
+		.part = PARTS(PART_YEAR2, PART_MONTH, PART_DAY, PART_WEEKDAY)};
 	static const struct layout timer = {.part = PARTS(PART_HOUR, PART_MIN), .bytes = true};
 	static const struct layout bytes = {
 		.part = PARTS(PART_YEAR, PART_MONTH, PART_SKIP, PART_DAY), .bytes = true};
@@ -549,6 +552,12 @@ static void clocks_are_set_from_any_iso_text(void **state)
 		{&timer, "15:30", true, {0x0F1E}},
 		{&timer, "15:30:00", true, {0x0F1E}},
 		{&timer, "1530", false, {0}},
+		{&hhmm, "15:30", true, {1530}},
+		{&date, "2028-02-29", true, {28, 2, 29, 2}},
+		{&date, "2028-02-29T", false, {0}},
+		{&date, "2028-2-29", false, {0}},
+		{&local, "2026-11-21T10:00+1", false, {0}},
+		{&local, "1969-12-31T10:00", false, {0}},
 		{&bytes, "2026-11-21", true, {0x1A0B, 0x0015}},
 		{&bytes, "2126-11-21", false, {0}},
 		{&bytes, "1999-11-21", false, {0}},

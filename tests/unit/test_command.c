@@ -383,6 +383,37 @@ static void what_is_gone_is_told(void **state)
 	expect(COMMAND_FAILED, "the line was closed", 3);
 }
 
+static void at_the_very_end_nothing_is_left_unanswered(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	rig_command(&g, P_SETPOINT, "45");
+	fault(EXCEPTION, 99, 6);
+	rig_command(&g, P_RELAY, "toggle");
+	for (int i = 0; i < 4; i++)
+		rig_step(&g);
+	command_shutdown(g.t, g.now);
+	command_finish(g.t, g.now);
+	rig_take(&g);
+	assert_int_equal(command_alive(g.t), 0);
+	assert_int_equal(g.ntold, 4);
+	assert_true(command_due(g.t) == US_NEVER);
+	assert_string_equal(command_end_name(rig_last(&g)->end), "failed");
+}
+
+static void what_still_lives_is_freed_with_the_table(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		rig_command(&g, P_RELAY, "toggle");
+	command_submit(
+		g.t,
+		&(struct command_request){.item = &(struct command_item){P_MODE, "local"}, .n = 1},
+		g.now); /* its action is never taken */
+	assert_int_equal(command_alive(g.t), 21);
+}
+
 static void a_reload_keeps_what_still_exists(void **state)
 {
 	(void)state;
@@ -477,6 +508,8 @@ int main(void)
 		T(a_flood_is_busy),
 		T(time_runs_out),
 		T(what_is_gone_is_told),
+		T(at_the_very_end_nothing_is_left_unanswered),
+		T(what_still_lives_is_freed_with_the_table),
 		T(a_reload_keeps_what_still_exists),
 		T(permissions_are_looked_at),
 	};

@@ -192,6 +192,16 @@ static void the_profiles_words_and_addresses_are_used(void **state)
 	assert_int_equal(g.holding[231], 1);
 }
 
+static void a_scale_that_stands_in_the_device_is_used(void **state)
+{
+	(void)state;
+	g.holding[241] = (uint16_t)-2;
+	rig_command(&g, P_POWER, "-12.345");
+	expect(COMMAND_VERIFIED, "", 1);
+	assert_int_equal(g.write[0].value, (uint16_t)-1235);
+	assert_string_equal(g.value[0], "-12.35");
+}
+
 static void what_can_not_be_read_back_is_told_once(void **state)
 {
 	(void)state;
@@ -258,6 +268,7 @@ int main(void)
 		T(groups_are_written_whole_with_the_rest_as_read),
 		T(groups_that_are_no_neighbours_keep_their_order),
 		T(the_profiles_words_and_addresses_are_used),
+		T(a_scale_that_stands_in_the_device_is_used),
 		T(what_can_not_be_read_back_is_told_once),
 		T(a_clock_may_go_on_while_it_is_read_back),
 		T(a_password_goes_first),
