@@ -616,6 +616,94 @@ static void doubled_answers_bar_their_like_for_a_while_spoilt_ones_do_not(void *
 	rig_close(&r);
 }
 
+/* An exchange fed by hand, its request just sent. */
+static void sent_by_hand(struct rig *r, const struct request *q, us_t write_took)
+{
+	us_t until;
+	exchange_begin(&r->x, &r->line, &r->peer[1], q, CONFIGURED, CONFIGURED);
+	while (exchange_next(&r->x, r->now, &until) == EX_SLEEP)
+		r->now = until;
+	exchange_input(&r->x, NULL, 0, r->now);
+	assert_int_equal(exchange_next(&r->x, r->now, &until), EX_SEND);
+	exchange_sent(&r->x, r->now, r->now + write_took);
+}
+
+static void a_second_copy_in_the_same_breath_bars_its_like(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	uint8_t bytes[2 * ADU_RTU_MAX];
+	rig_open(&r, 9600, 21);
+	in_step(&r, 1);
+	pdu_read(&q, 1, TABLE_HOLDING, 100, 5);
+	sent_by_hand(&r, &q, 0);
+	const size_t n = answer_frame(1, 5, bytes);
+	memcpy(bytes + n, bytes, n);
+	exchange_input(&r.x, bytes, 2 * n, r.now + 60000);
+	assert_int_equal(r.x.outcome, OUT_OK);
+	assert_true(barred(&r, 1, 5));
+	rig_close(&r);
+}
+
+static void the_silence_counts_from_the_latest_end_our_request_can_have(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	us_t until;
+	uint8_t bytes[ADU_RTU_MAX];
+	rig_open(&r, 9600, 22);
+	in_step(&r, 1);
+	r.line.timed = false;
+	pdu_read(&q, 1, TABLE_HOLDING, 100, 5);
+	sent_by_hand(&r, &q, 30000); /* the write was held up: who knows when it began */
+	const size_t n = answer_frame(1, 5, bytes);
+	bytes[4] ^= 1;
+	exchange_input(&r.x, bytes, n, r.now + 31000);
+	assert_int_equal(exchange_next(&r.x, r.now + 31000, &until), EX_DONE);
+	assert_int_equal(r.x.outcome, OUT_GARBLED);
+	exchange_begin(&r.x, &r.line, &r.peer[1], &q, CONFIGURED, CONFIGURED);
+	assert_int_equal(exchange_next(&r.x, r.now + 31000, &until), EX_SLEEP);
+	assert_int_equal(until, r.now + 30000 + wire_chars(&r.wire, 8) + r.wire.silence);
+	rig_close(&r);
+}
+
+static void an_overflowed_unit_that_doubles_is_not_believed(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 23);
+	in_step(&r, 1);
+	r.peer[1].full = true;
+	simline_fault(r.sim, 1, SIM_DOUBLED, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 5), OUT_GARBLED);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 6), OUT_OK);
+	rig_close(&r);
+}
+
+/* One block, no other function answered: the request goes once more than answers may be due. */
+static void a_deaf_unit_with_one_block_gives_the_right_value_however_far_behind(void **state)
+{
+	(void)state;
+	for (unsigned behind = 1; behind <= 3; behind++) {
+		struct rig r;
+		rig_open(&r, 9600, 24);
+		r.no_other_function = true;
+		in_step(&r, 1);
+		r.good = 0;
+		simline_fault(r.sim, 1, SIM_HELD, 2 * behind - 1, 0);
+		for (unsigned tries = 0; r.good == 0; tries++) {
+			read_once(&r, 1, TABLE_HOLDING, 100, 1);
+			assert_true(tries < 30);
+			if (tries == 2 * behind - 2) /* every second was a proof, unheard */
+				simline_fault(r.sim, 1, SIM_BEHIND, 100, 0);
+		}
+		assert_int_equal(r.wrong, 0);
+		rig_close(&r);
+	}
+}
+
 static void strays_of_other_units_are_remembered(void **state)
 {
 	(void)state;
@@ -914,6 +1002,10 @@ int main(void)
 		cmocka_unit_test(another_client_on_the_line_is_told),
 		cmocka_unit_test(an_answer_behind_a_spoilt_request_of_another_client_is_not_taken),
 		cmocka_unit_test(doubled_answers_bar_their_like_for_a_while_spoilt_ones_do_not),
+		cmocka_unit_test(a_second_copy_in_the_same_breath_bars_its_like),
+		cmocka_unit_test(the_silence_counts_from_the_latest_end_our_request_can_have),
+		cmocka_unit_test(an_overflowed_unit_that_doubles_is_not_believed),
+		cmocka_unit_test(a_deaf_unit_with_one_block_gives_the_right_value_however_far_behind),
 		cmocka_unit_test(strays_of_other_units_are_remembered),
 		cmocka_unit_test(bytes_that_come_before_our_request_is_out_are_not_its_answer),
 		cmocka_unit_test(a_line_that_is_never_silent_is_given_up_unsent),
