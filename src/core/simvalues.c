@@ -238,6 +238,11 @@ static double standing(const struct simvalues *v, const struct point *p)
 
 	first.now = first.start;
 	x = number(&first, p);
+	/* what the moving value never passes */
+	if (!w && strstr(p->name, "Max"))
+		x *= p->unit && strcmp(p->unit, "V") == 0 ? 1.06 : 8;
+	if (!w && strstr(p->name, "Min"))
+		x *= 0.9;
 	if (w && w->has_min && w->has_max && (x < w->min || x > w->max))
 		x = w->min + (w->max - w->min) / 2;
 	if (w && w->has_step && w->step > 0 && w->has_min)

@@ -14,7 +14,9 @@ static void help(void)
 	     "turnaround of 5 ms is assumed.\n"
 	     "\n"
 	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
-	     "  -P, --profiles DIR   where device profiles are; may be given up to three times");
+	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
+	     "      --points         list the points instead: device, point, told or quiet, "
+	     "period");
 }
 
 static const char *device_of(const struct model *m, uint32_t bus, uint8_t unit)
@@ -130,14 +132,36 @@ static void print_bus(const struct model *m, uint32_t bus)
 	free(rule);
 }
 
+static void list_points(const struct model *m)
+{
+	for (size_t i = 0; i < m->ndevice; i++) {
+		const struct device *d = &m->device[i];
+		for (uint32_t k = 0; k < d->set->n; k++) {
+			const struct point *p = &d->set->point[k];
+			const bool told =
+				p->filter.mode != PUBLISH_NEVER && !(p->write && p->write->only);
+			printf("%-16s %-36s %-5s", d->name, p->name, told ? "told" : "quiet");
+			print_period(p->period);
+			putchar('\n');
+		}
+	}
+}
+
 int verb_plan(int argc, char **argv)
 {
-	static const struct option table[] = {
-		FILES_LONG_OPTIONS, {"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option table[] = {FILES_LONG_OPTIONS,
+	                                      {"points", no_argument, NULL, 'p'},
+	                                      {"help", no_argument, NULL, 'h'},
+	                                      {0}};
 	struct config_paths paths;
+	bool points = false;
 
 	files_init(&paths);
 	for (int c; (c = getopt_long(argc, argv, FILES_OPTIONS "h", table, NULL)) != -1;) {
+		if (c == 'p') {
+			points = true;
+			continue;
+		}
 		if (c == 'h') {
 			help();
 			return EXIT_SUCCESS;
@@ -152,7 +176,9 @@ int verb_plan(int argc, char **argv)
 	struct model *m = files_load(&paths);
 	if (!m)
 		return EXIT_CONFIG;
-	for (uint32_t i = 0; i < m->nbus; i++)
+	if (points)
+		list_points(m);
+	for (uint32_t i = 0; i < m->nbus && !points; i++)
 		print_bus(m, i);
 	model_destroy(m);
 	return EXIT_SUCCESS;

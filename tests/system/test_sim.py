@@ -225,6 +225,24 @@ def test_it_serves_modbus_tcp_with_all_units(line):  # noqa: F811
         c.close()
 
 
+def test_it_serves_rtu_over_tcp_with_the_lines_time(line):  # noqa: F811
+    one = line(HOUSE.replace("port: {port}", 'rtu_tcp: "127.0.0.1:9"'), tcp=0)
+    tcp = int(re.search(r"ready: 127.0.0.1:(\d+)", open(one.log, encoding="utf-8").read()).group(1))
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", tcp), LIMIT) as c:
+            frame = bytes([3, 1, 0, 0, 0, 8])
+            begin = time.monotonic()
+            c.sendall(frame + crc(frame))
+            got = b""
+            while len(got) < 6:
+                piece = c.recv(300)
+                assert piece
+                got += piece
+            assert time.monotonic() - begin >= 14 * CHARACTER + 0.005
+            assert got[:4] == b"\x03\x01\x01\x00" and crc(got[:-2]) == got[-2:]
+        time.sleep(2 * SILENCE)
+
+
 def test_it_says_what_is_wrong_on_the_command_line(tmp_path):
     config = tmp_path / "devices.yaml"
     config.write_text(HOUSE.format(port="/dev/ttyNONE", broker="mqtt://127.0.0.1:1"))
