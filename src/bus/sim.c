@@ -21,6 +21,8 @@
 #define LINE_MAX_LEN 512
 #define REPLY_MAX 8192
 #define HUNG_UP_LOOK (10 * US_MS)
+#define PIECE                                                                                      \
+	(2 * US_MS) /* an answer's bytes are handed on in pieces, its first and last in time */
 
 /* Where commands come from and replies go to. */
 struct control {
@@ -33,8 +35,11 @@ struct sim {
 	const struct sim_conf *conf;
 	struct simunits *units;
 	struct sim_pty pty;
+	int port; /* where frames come and go: the pseudo-terminal, or a client of RTU over TCP */
+	int rtu_port; /* listens for that client; -1: none */
 	struct wire wire;
 	struct simline *line;
+	us_t handed_on;
 	bool hung_up;
 	struct sim_tcp *tcp;
 	int signals, listener;
@@ -72,14 +77,37 @@ static void take_frame(struct sim *s, const uint8_t *bytes, size_t n, us_t now)
 	simline_write(s->line, bytes, n, now);
 }
 
+/* RTU over TCP: as such converters do, one client at a time, the newest. */
+static void take_client(struct sim *s)
+{
+	const int fd = s->rtu_port >= 0 ? sim_tcp_accept(s->rtu_port) : -1;
+
+	if (fd < 0)
+		return;
+	if (s->port >= 0)
+		close(s->port);
+	s->port = fd;
+}
+
 /* Nobody there: poll() would not wait. */
+static void hang_up(struct sim *s)
+{
+	s->hung_up = true;
+	if (s->rtu_port >= 0 && s->port >= 0) {
+		close(s->port);
+		s->port = -1;
+	}
+}
+
 static void line_read(struct sim *s, us_t now)
 {
 	uint8_t bytes[2 * ADU_RTU_MAX];
-	const ssize_t n = read(s->pty.fd, bytes, sizeof(bytes));
+	const ssize_t n = s->port < 0 ? 0 : read(s->port, bytes, sizeof(bytes));
 
-	s->hung_up = n < 0 && errno == EIO;
-	if (n > 0 && sim_pty_speed_is(&s->pty, s->wire.baud))
+	s->hung_up = false;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		hang_up(s);
+	else if (n > 0 && (s->rtu_port >= 0 || sim_pty_speed_is(&s->pty, s->wire.baud)))
 		take_frame(s, bytes, (size_t)n, now);
 }
 
@@ -88,10 +116,23 @@ static void line_step(struct sim *s)
 	uint8_t out[ADU_RTU_MAX];
 	size_t n;
 
+	take_client(s);
 	line_read(s, monotonic());
-	while ((n = simline_read(s->line, monotonic(), out, sizeof(out))) > 0)
-		if (!s->hung_up && write(s->pty.fd, out, n) < 0 && errno == EIO)
-			s->hung_up = true;
+	while ((n = simline_read(s->line, monotonic(), out, sizeof(out))) > 0) {
+		s->handed_on = monotonic();
+		if (!s->hung_up && write(s->port, out, n) < 0 && errno != EAGAIN)
+			hang_up(s);
+	}
+}
+
+static us_t line_next(struct sim *s)
+{
+	const us_t next = simline_next(s->line, monotonic()), end = simline_end(s->line);
+	const us_t piece = s->handed_on + PIECE;
+
+	if (end == US_NEVER || next >= piece)
+		return next;
+	return end < piece ? end : piece;
 }
 
 /* -- commands -------------------------------------------------------------------- */
@@ -100,7 +141,8 @@ static void command(struct sim *s, struct control *c, char *line)
 {
 	char reply[REPLY_MAX];
 
-	simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply, sizeof(reply) - 1);
+	simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
+	                 sizeof(reply) - 1);
 	strcat(reply, "\n");
 	if (write(c->out, reply, strlen(reply)) < 0 && errno != EPIPE)
 		fprintf(stderr, "xnetctl: reply: %s\n", strerror(errno));
@@ -136,7 +178,7 @@ static void control_accept(struct sim *s)
 		close(fd);
 		return;
 	}
-	s->control[s->ncontrol++] = (struct control){ .in = fd, .out = fd };
+	s->control[s->ncontrol++] = (struct control){.in = fd, .out = fd};
 }
 
 static void control_step(struct sim *s, size_t i)
@@ -154,7 +196,7 @@ static void control_step(struct sim *s, size_t i)
 
 static int control_listen(const char *path)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
@@ -162,7 +204,8 @@ static int control_listen(const char *path)
 	} else {
 		strcpy(a.sun_path, path);
 		unlink(path);
-		if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, CONTROLS) == 0)
+		if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+		    listen(fd, CONTROLS) == 0)
 			return fd;
 	}
 	fprintf(stderr, "xnetctl: %s: %s\n", path, strerror(errno));
@@ -188,7 +231,7 @@ static us_t step(struct sim *s, us_t now)
 	if (s->tcp)
 		return sim_tcp_step(s->tcp, s->units, now, time(NULL));
 	line_step(s);
-	next = simline_next(s->line, monotonic());
+	next = line_next(s);
 	return s->hung_up && next > now + HUNG_UP_LOOK ? now + HUNG_UP_LOOK : next;
 }
 
@@ -196,14 +239,15 @@ static size_t wait_list(const struct sim *s, struct pollfd *fd)
 {
 	size_t n = 0;
 
-	fd[n++] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
-	fd[n++] = (struct pollfd){ .fd = s->listener, .events = POLLIN };
+	fd[n++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+	fd[n++] = (struct pollfd){.fd = s->listener, .events = POLLIN};
 	for (size_t i = 0; i < CONTROLS; i++)
-		fd[n++] = (struct pollfd){ .fd = i < s->ncontrol ? s->control[i].in : -1, .events = POLLIN };
+		fd[n++] = (struct pollfd){.fd = i < s->ncontrol ? s->control[i].in : -1,
+		                          .events = POLLIN};
 	if (s->tcp)
 		n += sim_tcp_poll(s->tcp, fd + n);
 	else if (!s->hung_up)
-		fd[n++] = (struct pollfd){ .fd = s->pty.fd, .events = POLLIN };
+		fd[n++] = (struct pollfd){.fd = s->port, .events = POLLIN};
 	return n;
 }
 
@@ -212,8 +256,10 @@ static void loop(struct sim *s)
 	struct pollfd fd[2 + CONTROLS + SIM_TCP_FDS];
 
 	while (!s->end) {
-		const us_t next = step(s, monotonic()), now = monotonic(), wait = next > now ? next - now : 0;
-		const struct timespec limit = { .tv_sec = (time_t)(wait / US_S), .tv_nsec = (long)(wait % US_S) * 1000 };
+		const us_t next = step(s, monotonic()), now = monotonic(),
+			   wait = next > now ? next - now : 0;
+		const struct timespec limit = {.tv_sec = (time_t)(wait / US_S),
+		                               .tv_nsec = (long)(wait % US_S) * 1000};
 		const size_t n = wait_list(s, fd);
 
 		if (ppoll(fd, n, next == US_NEVER ? NULL : &limit, NULL) <= 0)
@@ -240,29 +286,42 @@ static int catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool open_tcp(struct sim *s, bool rtu)
+{
+	int port = s->conf->tcp_port;
+
+	if (rtu)
+		s->rtu_port = sim_tcp_listen(&port);
+	else
+		s->tcp = sim_tcp_open(&port);
+	if (!s->tcp && s->rtu_port < 0)
+		return false;
+	printf("ready: 127.0.0.1:%d\n", port);
+	return true;
+}
+
 static bool open_line(struct sim *s)
 {
 	const struct sim_conf *c = s->conf;
 	const struct bus_conf *b = &c->model->bus[c->bus];
-	int port = c->tcp_port;
+	const bool modbus_tcp = c->tcp_port >= 0 && b->kind != BUS_RTU_TCP;
 
-	if (port >= 0) {
-		s->tcp = sim_tcp_open(&port);
-		if (s->tcp)
-			printf("ready: 127.0.0.1:%d\n", port);
-		return s->tcp != NULL;
+	if (!modbus_tcp) {
+		wire_init(&s->wire, b->baud, b->data, b->parity, b->stop, b->silence);
+		s->line = simline_create(&s->wire, c->seed, answer, s);
 	}
-	wire_init(&s->wire, b->baud, b->data, b->parity, b->stop, b->silence);
-	s->line = simline_create(&s->wire, c->seed, answer, s);
+	if (c->tcp_port >= 0)
+		return open_tcp(s, !modbus_tcp);
 	if (!sim_pty_open(&s->pty, c->link))
 		return false;
+	s->port = s->pty.fd;
 	printf("ready: %s\n", c->link ? c->link : s->pty.name);
 	return true;
 }
 
 int sim_run(const struct sim_conf *c)
 {
-	struct sim s = { .conf = c, .pty = { .fd = -1 }, .listener = -1 };
+	struct sim s = {.conf = c, .pty = {.fd = -1}, .port = -1, .rtu_port = -1, .listener = -1};
 	int status = EXIT_FAILURE;
 
 	prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: the wire's time is our product */
@@ -271,7 +330,8 @@ int sim_run(const struct sim_conf *c)
 	if (c->write_log)
 		simunits_on_write(s.units, log_write, c->write_log);
 	if (c->stdin_commands)
-		s.control[s.ncontrol++] = (struct control){ .in = STDIN_FILENO, .out = STDOUT_FILENO };
+		s.control[s.ncontrol++] =
+			(struct control){.in = STDIN_FILENO, .out = STDOUT_FILENO};
 	if (c->control && (s.listener = control_listen(c->control)) < 0)
 		goto out;
 	if (!open_line(&s))
@@ -280,6 +340,10 @@ int sim_run(const struct sim_conf *c)
 	loop(&s);
 	status = EXIT_SUCCESS;
 out:
+	if (s.rtu_port >= 0) {
+		hang_up(&s);
+		close(s.rtu_port);
+	}
 	sim_pty_close(&s.pty);
 	sim_tcp_close(s.tcp);
 	while (s.ncontrol)

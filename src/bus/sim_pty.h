@@ -7,12 +7,13 @@
 #include <stdbool.h>
 
 struct sim_pty {
-	int fd;          /* our end */
-	char name[64];   /* of the other end */
+	int fd;        /* our end */
+	char name[64]; /* of the other end */
 	const char *link;
 };
 
-/* False: told on standard error. A stale link of that name is replaced, anything else is left alone. */
+/* False: told on standard error. A stale link of that name is replaced, anything else is left
+ * alone. */
 bool sim_pty_open(struct sim_pty *p, const char *link);
 void sim_pty_close(struct sim_pty *p); /* the link goes too, if it is still ours */
 

@@ -14,14 +14,21 @@
 
 struct sim_tcp;
 
-/* Listens on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. NULL: told on standard error. */
+/* A listening socket on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. -1: told on
+ * standard error. */
+int sim_tcp_listen(int *port);
+int sim_tcp_accept(int listener); /* without delay, not blocking; -1: nobody there */
+
+/* Listens on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. NULL: told on standard
+ * error. */
 struct sim_tcp *sim_tcp_open(int *port);
 void sim_tcp_close(struct sim_tcp *t); /* NULL is fine */
 
 /* Descriptors to wait for: room for SIM_TCP_FDS; returns how many. */
 size_t sim_tcp_poll(const struct sim_tcp *t, struct pollfd *fd);
 
-/* Serve what is ready; send answers whose time has come. epoch: seconds UTC. Returns when to call again. */
+/* Serve what is ready; send answers whose time has come. epoch: seconds UTC. Returns when to call
+ * again. */
 us_t sim_tcp_step(struct sim_tcp *t, struct simunits *units, us_t now, int64_t epoch);
 
 #endif

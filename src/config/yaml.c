@@ -16,7 +16,7 @@ struct builder {
 	const char *file;
 	const char *text;
 	size_t len;
-	bool failed;   /* errors, but reading goes on */
+	bool failed;               /* errors, but reading goes on */
 	const struct node **stack; /* children of the nodes being built */
 	size_t n, room;
 	struct anchor *anchor;
@@ -26,13 +26,13 @@ struct builder {
 
 static struct where builder_where(const struct builder *b, yaml_mark_t mark)
 {
-	return (struct where){ b->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
+	return (struct where){b->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
 }
 
 /* libyaml gives only a byte offset for what its reader refuses. */
 static struct where offset_where(const struct builder *b, size_t offset)
 {
-	struct where w = { b->file, 1, 1 };
+	struct where w = {b->file, 1, 1};
 	for (size_t i = 0; i < offset && i < b->len; i++) {
 		w.column++;
 		if (b->text[i] == '\n') {
@@ -61,7 +61,7 @@ static void syntax_error(struct builder *b)
 		diag_error(b->d, w, "%s %s%s", problem, p->context, hint);
 	else
 		diag_error(b->d, w, "%s %s that begins in line %zu%s", problem, p->context,
-			   p->context_mark.line + 1, hint);
+		           p->context_mark.line + 1, hint);
 }
 
 static bool next_event(struct builder *b, yaml_event_t *e)
@@ -105,7 +105,7 @@ static size_t anchor_open(struct builder *b, const yaml_char_t *name)
 		b->anchor_room = b->anchor_room ? 2 * b->anchor_room : 16;
 		b->anchor = mem_grow(b->anchor, b->anchor_room, sizeof *b->anchor);
 	}
-	b->anchor[b->nanchor] = (struct anchor){ .name = mem_strdup((const char *)name) };
+	b->anchor[b->nanchor] = (struct anchor){.name = mem_strdup((const char *)name)};
 	return b->nanchor++;
 }
 
@@ -125,8 +125,9 @@ static const struct node *alias(struct builder *b, const yaml_event_t *e)
 		if (b->anchor[i].node)
 			return b->anchor[i].node;
 		b->failed = true;
-		diag_error(b->d, w, "alias *%s stands inside its own anchor &%s: it would contain itself", name,
-			   name);
+		diag_error(b->d, w,
+		           "alias *%s stands inside its own anchor &%s: it would contain itself",
+		           name, name);
 		return b->nothing;
 	}
 	b->failed = true;
@@ -177,26 +178,25 @@ static bool is_merge(const struct node *key)
 	return !key->quoted && strcmp(key->text, "<<") == 0;
 }
 
-/* How many pairs a value of `<<` brings; -1 and an error if it is no map. */
-static long merge_size(struct builder *b, const struct node *v)
+/* How many pairs a value of `<<` brings; an error if it is no map. */
+static size_t merge_size(struct builder *b, const struct node *v)
 {
 	if (v->kind == NODE_MAP)
 		return v->n;
-	long sum = 0;
+	size_t sum = 0;
 	bool good = v->kind == NODE_LIST;
 	for (uint32_t i = 0; good && i < v->n; i++) {
 		good = v->item[i]->kind == NODE_MAP;
 		sum += v->item[i]->n;
 	}
-	if (good)
-		return sum;
-	builder_error(b, v->where, "<<: expects a map or a list of maps");
-	return -1;
+	if (!good)
+		builder_error(b, v->where, "<<: expects a map or a list of maps");
+	return sum;
 }
 
 static uint32_t merge_map(const struct node *from, struct keyhash *h, struct pair *pair, uint32_t n)
 {
-	for (uint32_t i = 0; i < from->n; i++)
+	for (uint32_t i = 0; from->kind == NODE_MAP && i < from->n; i++)
 		if (!keyhash_add(h, from->pair[i].key))
 			pair[n++] = from->pair[i];
 	return n;
@@ -204,7 +204,7 @@ static uint32_t merge_map(const struct node *from, struct keyhash *h, struct pai
 
 static uint32_t merge(const struct node *v, struct keyhash *h, struct pair *pair, uint32_t n)
 {
-	if (v->kind == NODE_MAP)
+	if (v->kind != NODE_LIST)
 		return merge_map(v, h, pair, n);
 	for (uint32_t i = 0; i < v->n; i++)
 		n = merge_map(v->item[i], h, pair, n);
@@ -219,10 +219,7 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 		const struct node *key = child[2 * i], *value = child[2 * i + 1];
 		if (!is_merge(key))
 			continue;
-		const long more = merge_size(b, value);
-		if (more < 0)
-			return true;
-		room += (size_t)more;
+		room += merge_size(b, value);
 	}
 	if (room > YAML_NODES) {
 		builder_error(b, map->where, "aliases multiply to too many values");
@@ -234,13 +231,15 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 	map->pair = pair;
 	for (size_t i = 0; i < n; i++) {
 		const struct node *key = child[2 * i];
+		if (key == b->nothing)
+			continue;
 		const struct node *first = keyhash_add(&seen, key);
 		if (first) {
 			b->failed = true;
-			diag_error(b->d, key->where, "key \"%s\" is given twice, first in line %u", key->text,
-				   first->where.line);
+			diag_error(b->d, key->where, "key \"%s\" is given twice, first in line %u",
+			           key->text, first->where.line);
 		} else if (!is_merge(key)) {
-			pair[map->n++] = (struct pair){ key, child[2 * i + 1] };
+			pair[map->n++] = (struct pair){key, child[2 * i + 1]};
 		}
 	}
 	const uint32_t own = map->n;
@@ -257,7 +256,8 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 static const struct node *build(struct builder *b, yaml_event_t *e, unsigned depth);
 
 /* The children of a list or map, pushed; false on a fault that ends reading. */
-static bool build_children(struct builder *b, struct node *parent, yaml_event_type_t end, unsigned depth)
+static bool build_children(struct builder *b, struct node *parent, yaml_event_type_t end,
+                           unsigned depth)
 {
 	const size_t first = b->n;
 	for (;;) {
@@ -291,9 +291,11 @@ static const struct node *build_collection(struct builder *b, const yaml_event_t
 		builder_error(b, n->where, "nested too deep");
 		return NULL;
 	}
-	const size_t anchor = anchor_open(b, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor);
+	const size_t anchor =
+		anchor_open(b, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor);
 	const size_t first = b->n;
-	if (!build_children(b, n, map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT, depth + 1))
+	if (!build_children(b, n, map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT,
+	                    depth + 1))
 		return NULL;
 	const size_t count = b->n - first;
 	if (map) {
@@ -347,10 +349,11 @@ static void build_stream(struct builder *b, const struct node **root)
 			return;
 		end = e.type == YAML_STREAM_END_EVENT;
 		if (e.type == YAML_DOCUMENT_START_EVENT && ++documents > 1) {
-			builder_error(b, builder_where(b, e.start_mark), "a second document begins here: one file, one document");
+			builder_error(b, builder_where(b, e.start_mark),
+			              "a second document begins here: one file, one document");
 			end = true;
 		} else if (e.type == YAML_SCALAR_EVENT || e.type == YAML_SEQUENCE_START_EVENT ||
-			   e.type == YAML_MAPPING_START_EVENT || e.type == YAML_ALIAS_EVENT) {
+		           e.type == YAML_MAPPING_START_EVENT || e.type == YAML_ALIAS_EVENT) {
 			*root = build(b, &e, 0);
 			end = !*root;
 		}
@@ -359,12 +362,13 @@ static void build_stream(struct builder *b, const struct node **root)
 }
 
 bool yaml_parse(struct arena *a, const char *name, const char *text, size_t len, struct diag *d,
-		const struct node **root)
+                const struct node **root)
 {
-	struct builder b = { .arena = a, .d = d, .file = name, .text = text, .len = len };
+	struct builder b = {.arena = a, .d = d, .file = name, .text = text, .len = len};
 	*root = NULL;
 	if (len > YAML_FILE_MAX) {
-		diag_error(d, (struct where){ name, 0, 0 }, "larger than %d MiB", YAML_FILE_MAX >> 20);
+		diag_error(d, (struct where){name, 0, 0}, "larger than %d MiB",
+		           YAML_FILE_MAX >> 20);
 		return false;
 	}
 	if (!yaml_parser_initialize(&b.parser))
@@ -419,7 +423,7 @@ bool node_same(const struct node *a, const struct node *b)
 		if (a->kind == NODE_LIST && !node_same(a->item[i], b->item[i]))
 			return false;
 		if (a->kind == NODE_MAP && (!node_same(a->pair[i].key, b->pair[i].key) ||
-					    !node_same(a->pair[i].value, b->pair[i].value)))
+		                            !node_same(a->pair[i].value, b->pair[i].value)))
 			return false;
 	}
 	return true;

@@ -78,4 +78,7 @@ enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint
 /* The value a raw step is worth (for "rounded to"): decode(encode(v)). Numbers only. */
 bool codec_round(const struct codec *c, const struct value *v, struct value *out);
 
+/* Two texts of a clock at most this far apart? A time of day alone or a date must be the same. */
+bool codec_time_near(const struct codec *c, const char *a, const char *b, unsigned seconds);
+
 #endif

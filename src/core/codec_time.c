@@ -408,3 +408,14 @@ enum codec_fault time_from_text(const struct codec *c, const char *text, uint16_
 	}
 	return CODEC_OK;
 }
+
+bool codec_time_near(const struct codec *c, const char *a, const char *b, unsigned seconds)
+{
+	struct civil ta, tb;
+	if (!has_date(c->layout) || !has_time(c->layout))
+		return strcmp(a, b) == 0;
+	if (!civil_parse(c->layout, a, &ta) || !civil_parse(c->layout, b, &tb))
+		return false;
+	const int64_t apart = ta.epoch - tb.epoch;
+	return apart <= (int64_t)seconds && -apart <= (int64_t)seconds;
+}

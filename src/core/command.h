@@ -39,10 +39,10 @@ struct command_input {
 	const struct value *exponent, *factor; /* of exponent_from, factor_from; NULL: the point has none */
 };
 
-/* False: reason is a sentence for a person ("above the maximum 75"). Permissions that do not depend on
- * the value (read-only, commands: off) are looked at too. */
-bool command_check(const struct device *d, const struct point *p, const struct command_input *in,
-		   struct command_value *out, char *reason, size_t size);
+/* False: reason is a sentence for a person ("above the maximum 75"). Read-only points are refused too;
+ * what does not depend on the point (commands: off, retained) is the table's business. */
+bool command_check(const struct point *p, const struct command_input *in, struct command_value *out, char *reason,
+		   size_t size);
 
 /* -- the table of live commands ------------------------------------------------------ */
 
@@ -73,11 +73,12 @@ enum command_origin {
 struct command_outcome {
 	enum command_end end;
 	uint8_t origin;        /* enum command_origin */
-	uint32_t device, point;
+	uint32_t device, point; /* UINT32_MAX: gone with a reload */
 	uint32_t item;         /* which of the request's items */
 	void *request;         /* as submitted */
 	const char *param;     /* the point's name */
-	const char *value;     /* as sent; DIFFERS, VERIFIED: as the device has it now */
+	const char *value;     /* as sent; VERIFIED, DIFFERS: as the device has it now; ACKNOWLEDGED: as it was
+				* written (rounded, its label, without unit) */
 	const char *sent_text; /* as sent, always */
 	const char *reason;    /* NULL when it ended well, and "" never */
 	struct span span;      /* registers written; count 0: none were */
@@ -89,7 +90,7 @@ struct command_outcome {
 
 enum command_act {
 	COMMAND_SUBMIT,  /* give job to bus; command_busy() if it does not take it */
-	COMMAND_CANCEL,  /* take job `id` back from bus if it still waits; its report comes or not, either is fine */
+	COMMAND_CANCEL,  /* take job `id` back from bus; command_replaced() if it still waited */
 	COMMAND_DEMAND,  /* read span on bus at `due` */
 	COMMAND_TELL,    /* an outcome */
 };

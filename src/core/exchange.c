@@ -87,9 +87,19 @@ static void make_proof(struct exchange *x, us_t now)
 		(uint8_t)nonce }, 5, 5);
 }
 
+/* Answers that may still come and would fit. */
+static unsigned count_alike(const struct peer *p, const struct signature *s, us_t now)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < PEER_BARS; i++)
+		n += p->bar[i].until > now && signature_same(&p->bar[i].sig, s);
+	return n;
+}
+
 /* The rule: to a unit with unanswered requests goes only what can not be mistaken. If the request
  * itself can be, prove the unit in step first: by another request or, for reads at the start and where
- * the unit answers no other function, by the same request twice. */
+ * the unit answers no other function, by the same request once more than answers may be due. */
 static void decide(struct exchange *x, us_t now)
 {
 	struct peer *p = x->peer;
@@ -98,15 +108,14 @@ static void decide(struct exchange *x, us_t now)
 	if (broadcast(x))
 		return;
 	take_line_strays(x, now);
-	struct peer aside = *p;
-	aside.mute_until = 0;
-	const bool barred = peer_barred(&aside, &x->sig, now);
+	const unsigned alike = count_alike(p, &x->sig, now);
+	const bool barred = alike > 0;
 	if (!barred && !p->doubt && !p->full && !p->unsure)
 		return;
 	x->strict = true;
 	x->strayed = false;
 	if (plain_read(x->req) && ((!barred && !p->doubt) || p->deaf % 2))
-		x->repeat = true;
+		x->repeat = (uint8_t)(alike + (p->full || p->unsure));
 	else
 		make_proof(x, now);
 }
@@ -167,7 +176,7 @@ void exchange_sent(struct exchange *x, us_t before, us_t now)
 	x->end = x->tx_late + x->timeout + wire_chars(w, answer);
 	x->n = x->stale = x->noise = 0;
 	x->first = x->wake = 0;
-	x->echoed = false;
+	x->echoed = x->client = false;
 	/* What came before this was sent can no longer be taken for its answer, if all is told. */
 	if (x->peer && !x->peer->full && !x->proven)
 		x->strayed = false;
@@ -207,7 +216,7 @@ enum exchange_act exchange_next(struct exchange *x, us_t now, us_t *until)
 	case ST_WAIT:
 		return wait_for_line(x, now, until);
 	case ST_SEND:
-		return EX_SEND;
+		return exchange_proving(x) ? EX_PROVE : EX_SEND;
 	case ST_RECEIVE:
 		*until = x->wake ? x->wake : exchange_deadline(x);
 		if (!x->wake)

@@ -19,7 +19,8 @@
 
 struct bar {
 	struct signature sig;
-	us_t until; /* US_NEVER: its request is unanswered; else barred until then */
+	us_t until;  /* US_NEVER: its request is unanswered; else barred until then */
+	bool normal; /* its answer is known to be no exception */
 };
 
 /* What is known of one unit on a line. Plain data; starts zeroed, then peer_init(). */
@@ -28,7 +29,7 @@ struct peer {
 	us_t turn[PEER_TURNS]; /* recent turnarounds: end of request to first byte of the answer */
 	uint8_t nturn, turn_at;
 	uint8_t doublings;     /* of the time-out, after time-outs in a row */
-	bool full;             /* bars overflowed: more is unanswered than they hold; until proven in step */
+	bool full;             /* bars overflowed: not all is known that may come; until proven */
 	bool unsure;           /* the port was opened: one answer may be due that nobody here asked for */
 	bool doubt;            /* an exception came that could be an older request's: prove the step first */
 	uint8_t deaf;          /* proofs by another function without an answer */
@@ -48,11 +49,16 @@ bool peer_barred(const struct peer *p, const struct signature *s, us_t now);
 /* Any request unanswered (an exception to the same function then proves nothing)? */
 bool peer_outstanding(const struct peer *p);
 
-/* What an exchange notes; for Modbus TCP, where libmodbus does the exchange, the bus calls them. */
+/* What an exchange notes. */
 void peer_unanswered(struct peer *p, const struct signature *s, us_t now, us_t configured);
-void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until); /* nobody waits for it */
-void peer_in_step(struct peer *p, us_t now, us_t configured);           /* a right answer came */
-void peer_turned(struct peer *p, us_t turnaround);                      /* it took so long */
+/* One normal answer of two may be left over. */
+void peer_left_over(struct peer *p, const struct signature *s, us_t now, us_t configured);
+/* Somebody else asked the unit: an answer is due. */
+void peer_asked(struct peer *p, const struct signature *s, us_t now, us_t until);
+/* An answer came that nobody waits for: its like may follow. */
+void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until);
+void peer_in_step(struct peer *p, us_t now, us_t configured); /* a right answer came */
+void peer_turned(struct peer *p, us_t turnaround);            /* it took so long */
 /* May an answer to a request with this signature be believed? exception: an exception answer. */
 bool peer_trusts(const struct peer *p, const struct signature *s, bool exception, us_t now);
 
@@ -98,10 +104,11 @@ void line_init(struct line *l, const struct wire *w, us_t now);
 enum exchange_act {
 	EX_SLEEP, /* sleep until `until`, do not look at the port */
 	EX_READ,  /* read what is there now, without waiting; exchange_input(), also with n = 0 */
-	EX_SEND,  /* write x->send (it may be a proof, not your request), then exchange_sent() with the
-		   * times before and after the write */
+	EX_SEND,  /* write the request, then exchange_sent() with the times before and after the write */
 	EX_POLL,  /* wait for bytes until `until`, then exchange_input() (n = 0 when none came) */
 	EX_DONE,  /* see exchange.outcome */
+	EX_PROVE, /* write x->proof, a request of the machine's own; then as for EX_SEND. A driver that has
+		   * no need to tell them apart writes x->send for both */
 };
 
 struct exchange {
@@ -110,15 +117,16 @@ struct exchange {
 	const struct request *req;
 	us_t timeout;
 	us_t configured;
-	const struct request *send; /* what EX_SEND writes: req, or proof */
+	const struct request *send; /* what is to be written: req, or &proof */
 	struct request proof;
 	uint8_t state;
 	bool second;           /* a hint, not needed: the exchange finds out itself that it must prove */
 	bool begun;            /* it is settled how to send */
 	bool proven;           /* the unit was proven in step within this exchange */
-	bool repeat;           /* the first right answer is dropped, the same request sent again */
-	bool strict;           /* proven, or one answer dropped: nothing stray may come before the last */
+	uint8_t repeat;        /* right answers to be dropped, the same request sent again after each */
+	bool strict;           /* proven, or answers dropped: nothing stray may come before the last */
 	bool strayed;          /* something stray of this unit came */
+	bool client;           /* another client's request was heard since */
 	bool doubted;          /* an exception came that may not be believed */
 	bool echoed;           /* our own request was heard */
 	struct signature sig;  /* of what is sent */
@@ -142,11 +150,12 @@ struct exchange {
 	const uint8_t *answer;
 };
 
-/* Begin an exchange. It ends EX_DONE with `outcome`. OUT_DROPPED with sent 0: the line never became
- * silent. OUT_TIMEOUT with sent 0: the unit did not answer the proof, a write was not sent. Line, peer and request belong to the caller and must live until EX_DONE.
+/* Begin an exchange; it goes until EX_DONE and then has its `outcome`. Line, peer and request belong to
+ * the caller and must live as long. OUT_DROPPED with `sent` 0: the line never became silent; any other
+ * failure with `sent` 0: the unit failed the proof. Then the request was never sent.
  * timeout: for the answer's first byte, counted from the end of the request on the wire;
- * configured: the configured upper bound (bars last this long). unit 0: broadcast, ends OUT_OK after
- * `timeout` as turnaround. */
+ * configured: the configured upper bound (bars last this long). unit 0: broadcast, peer may be NULL, ends
+ * OUT_OK after `timeout` as turnaround. */
 void exchange_begin(struct exchange *x, struct line *l, struct peer *p, const struct request *r,
 		    us_t timeout, us_t configured);
 

@@ -33,7 +33,8 @@ bool peer_outstanding(const struct peer *p)
 	return p->full || p->unsure;
 }
 
-/* A free place, else that of the bar that ends first; NULL when all are unanswered. */
+/* A free place, else that of the bar that ends first, which is then forgotten, but not that there was
+ * one; NULL when all are unanswered. */
 static struct bar *place(struct peer *p, us_t now)
 {
 	struct bar *best = NULL;
@@ -45,6 +46,7 @@ static struct bar *place(struct peer *p, us_t now)
 		if (b->until != US_NEVER && (!best || b->until < best->until))
 			best = b;
 	}
+	p->full = true;
 	return best;
 }
 
@@ -52,15 +54,30 @@ void peer_unanswered(struct peer *p, const struct signature *s, us_t now, us_t c
 {
 	struct bar *b = place(p, now);
 
-	if (!b) { /* forget the oldest, but not that there was one */
+	if (!b) { /* the same for the oldest; and leave the unit alone */
 		memmove(p->bar, p->bar + 1, sizeof p->bar - sizeof p->bar[0]);
 		b = &p->bar[PEER_BARS - 1];
-		p->full = true;
 		p->mute_until = now + configured;
 	}
-	*b = (struct bar){ *s, US_NEVER };
+	*b = (struct bar){ .sig = *s, .until = US_NEVER };
 	if (p->doublings < DOUBLINGS_MAX)
 		p->doublings++;
+}
+
+void peer_left_over(struct peer *p, const struct signature *s, us_t now, us_t configured)
+{
+	peer_unanswered(p, s, now, configured);
+	for (int i = 0; i < PEER_BARS; i++)
+		if (p->bar[i].until == US_NEVER && signature_same(&p->bar[i].sig, s))
+			p->bar[i].normal = true;
+}
+
+void peer_asked(struct peer *p, const struct signature *s, us_t now, us_t until)
+{
+	struct bar *b = place(p, now);
+
+	if (b)
+		*b = (struct bar){ .sig = *s, .until = until };
 }
 
 void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until)
@@ -74,11 +91,7 @@ void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until)
 			b->until = until;
 		return;
 	}
-	struct bar *b = place(p, now);
-	if (b)
-		*b = (struct bar){ *s, until };
-	else
-		p->full = true;
+	peer_asked(p, s, now, until);
 }
 
 void peer_in_step(struct peer *p, us_t now, us_t configured)
@@ -99,7 +112,7 @@ bool peer_trusts(const struct peer *p, const struct signature *s, bool exception
 		const struct bar *b = &p->bar[i];
 		if (!live(b, now))
 			continue;
-		if (exception ? (b->sig.fc & 0x7F) == s->fc : signature_same(&b->sig, s))
+		if (exception ? !b->normal && (b->sig.fc & 0x7F) == s->fc : signature_same(&b->sig, s))
 			return false;
 	}
 	return true;

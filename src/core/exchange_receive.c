@@ -62,7 +62,9 @@ static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 		line_stray(x->line, f->unit, &s, until);
 		return;
 	}
-	if (x->peer)
+	if (x->peer && frame_is_request(f))
+		peer_asked(x->peer, &s, now, until);
+	else if (x->peer)
 		peer_stray(x->peer, &s, now, until);
 	x->strayed = true;
 }
@@ -106,6 +108,8 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 		l->count.collisions++; /* our own words came back as something else */
 		o = OUT_DROPPED;
 	}
+	if (x->client)
+		o = OUT_DROPPED;
 	if (o == OUT_TIMEOUT)
 		l->count.timeouts++;
 	if (exchange_proving(x) && o == OUT_TIMEOUT)
@@ -132,8 +136,10 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 
 	/* After the same request twice one answer of its kind may be left over. */
 	peer_in_step(p, now, x->configured);
-	if (unproven)
+	if (unproven && x->exception)
 		peer_unanswered(p, &x->sig, now, x->configured);
+	else if (unproven)
+		peer_left_over(p, &x->sig, now, x->configured);
 	p->doublings = 0;
 	if (x->n > f->at + f->len) { /* a doubled answer */
 		peer_stray(p, &x->sig, now, now + 2 * x->configured);
@@ -158,8 +164,9 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 		x->peer->deaf = 0;
 		x->proven = true;
 		x->send = x->req;
+	} else {
+		x->repeat--;
 	}
-	x->repeat = false;
 	x->strayed = false;
 	shift(x, f->at + f->len, now);
 	x->state = ST_WAIT;
@@ -190,13 +197,17 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 {
 	struct line *l = x->line;
 
+	if (gateway_exception(exception)) {
+		x->exception = exception;
+		fail(x, OUT_TIMEOUT, now); /* whichever request it was for: it only ends the wait */
+		return true;
+	}
 	if (exception && !trusted(x, now)) {
 		x->doubted = true;
 		return false;
 	}
-	if (exception && gateway_exception(exception)) {
-		x->exception = exception;
-		fail(x, OUT_TIMEOUT, now);
+	if (x->client) {
+		fail(x, OUT_DROPPED, now);
 		return true;
 	}
 	l->count.responses++;
@@ -267,10 +278,8 @@ static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
 			early_answer(x, now);
 	}
 	note_stray(x, f, now);
-	if (frame_is_request(f)) { /* another client is on this line */
-		fail(x, OUT_DROPPED, now);
-		return true;
-	}
+	/* Another client on this line: no answer is ours for sure, but let them pass. */
+	x->client = x->client || frame_is_request(f);
 	shift(x, f->at + f->len, now);
 	return false;
 }
@@ -295,10 +304,35 @@ us_t exchange_deadline(const struct exchange *x)
 	return t < last ? t : last;
 }
 
+/* An answer has begun at `at` and comes to nothing. */
+static void spoilt(struct exchange *x, size_t at, size_t need, us_t now)
+{
+	const size_t got = x->n - at;
+
+	if (need && got == need)
+		x->line->count.crc_errors++;
+	else
+		x->line->count.garbled++;
+	x->line->missing = got < need ? (uint16_t)(need - got) : 0;
+	fail(x, OUT_GARBLED, now);
+}
+
+/* All bytes of the answer are there, by its own word too, and the CRC is wrong: no need to wait. */
+static void give_up_spoilt(struct exchange *x, us_t now)
+{
+	size_t at, need;
+
+	if ((x->line->echo && !x->echoed) ||
+	    !frame_begun(x->buf, x->n, x->send, &at, &need) || at < x->stale)
+		return;
+	const size_t got = x->n - at;
+	if (need && got >= need && pdu_answer_size(x->buf + at + 1, got - 1) + 3 == need)
+		spoilt(x, at, need, now);
+}
+
 /* The line has fallen silent, or the time is over. */
 static void quiet(struct exchange *x, us_t now)
 {
-	struct line *l = x->line;
 	size_t at, need;
 
 	take_frames(x, true, now);
@@ -306,21 +340,15 @@ static void quiet(struct exchange *x, us_t now)
 		return;
 	if (x->n) {
 		if (frame_begun(x->buf, x->n, x->send, &at, &need) && at >= x->stale) {
-			if (need && x->n - at == need)
-				l->count.crc_errors++;
-			else
-				l->count.garbled++;
-			l->missing = x->n - at < need ? (uint16_t)(need - (x->n - at)) : 0;
-			fail(x, OUT_GARBLED, now);
+			spoilt(x, at, need, now);
 			return;
 		}
 		learn_split(x);
 		x->noise = (uint16_t)(x->noise + x->n);
 		shift(x, x->n, now);
 	}
-	if (now < x->end)
-		return; /* noise does not end the wait */
-	fail(x, OUT_TIMEOUT, now);
+	if (now >= x->end) /* noise does not end the wait */
+		fail(x, OUT_TIMEOUT, now);
 }
 
 /* When the answer now coming in can be complete. */
@@ -375,6 +403,8 @@ void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t n
 		if (x->line->timed && now < x->tx_start + wire_chars(w, sent) * 97 / 100)
 			x->stale = x->n;
 		take_frames(x, false, now);
+		if (x->state == ST_RECEIVE && x->n)
+			give_up_spoilt(x, now);
 		if (x->state == ST_RECEIVE && x->n)
 			plan_wake(x, now);
 	}

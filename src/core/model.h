@@ -95,6 +95,7 @@ struct point {
 struct profile_test {
 	struct where where;
 	const char *title, *source;
+	uint32_t device;           /* of the profile's model: 0, or one with other parameters */
 	struct { uint8_t table; uint16_t addr, n; const uint16_t *word; } *block;
 	size_t nblock;
 	struct { const char *point, *text; struct where where; } *expect;

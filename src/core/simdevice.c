@@ -63,14 +63,14 @@ static size_t list_spans(const struct pointset *set, uint8_t table, struct span 
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		const struct point *p = &set->point[i];
-		const unsigned words = table_is_bits(table) ? 1 : codec_words(&p->codec) / p->parts;
 
 		if (!readable(p) || p->table != table)
 			continue;
+		const unsigned words = table_is_bits(table) ? 1 : codec_words(&p->codec) / p->parts;
 		for (unsigned part = 0; part < p->parts; part++)
-			span[n++] = (struct span){ .table = table,
-						   .addr = p->addr[part],
-						   .count = (uint16_t)(words ? words : 1) };
+			span[n++] = (struct span){.table = table,
+			                          .addr = p->addr[part],
+			                          .count = (uint16_t)(words ? words : 1)};
 	}
 	return n;
 }
@@ -78,7 +78,8 @@ static size_t list_spans(const struct pointset *set, uint8_t table, struct span 
 static void make_image(struct simdevice *s, uint8_t table)
 {
 	const struct pointset *set = s->device->set;
-	const unsigned hole = s->device->rule.max_hole == UINT16_MAX ? HOLE_DEFAULT : s->device->rule.max_hole;
+	const unsigned hole =
+		s->device->rule.max_hole == UINT16_MAX ? HOLE_DEFAULT : s->device->rule.max_hole;
 	struct span *span = mem_alloc(2 * (size_t)set->n + 1, sizeof(*span));
 	struct image *m = &s->image[table];
 	const size_t n = list_spans(set, table, span);
@@ -102,7 +103,8 @@ static void make_image(struct simdevice *s, uint8_t table)
 }
 
 /* Where word k of a point stands. */
-static uint16_t *point_cell(const struct simdevice *s, const struct point *p, unsigned k, unsigned words)
+static uint16_t *point_cell(const struct simdevice *s, const struct point *p, unsigned k,
+                            unsigned words)
 {
 	const unsigned each = words / p->parts ? words / p->parts : 1;
 
@@ -112,7 +114,7 @@ static uint16_t *point_cell(const struct simdevice *s, const struct point *p, un
 static bool put(struct simdevice *s, const struct point *p, const struct value *v)
 {
 	const unsigned n = table_is_bits(p->table) ? 1 : codec_words(&p->codec);
-	uint16_t word[CELLS_MAX] = { 0 }, mask[CELLS_MAX] = { 0 };
+	uint16_t word[CELLS_MAX] = {0}, mask[CELLS_MAX] = {0};
 
 	if (n > CELLS_MAX)
 		return false;
@@ -203,8 +205,8 @@ static struct target target_of(const struct point *p)
 {
 	const unsigned n = table_is_bits(p->table) ? 1 : codec_words(&p->codec);
 
-	return (struct target){ (uint16_t)(p->write->address >= 0 ? p->write->address : p->addr[0]),
-				(uint16_t)(p->parts > 1 ? 1 : n) };
+	return (struct target){(uint16_t)(p->write->address >= 0 ? p->write->address : p->addr[0]),
+	                       (uint16_t)(p->parts > 1 ? 1 : n)};
 }
 
 static bool covers(uint16_t addr, uint16_t count, const struct target *t)
@@ -223,7 +225,8 @@ static bool writable(const struct point *p, uint8_t table)
 }
 
 /* A device that takes its settings only together refuses a part of them. */
-static bool group_whole(const struct simdevice *s, uint8_t table, uint16_t addr, uint16_t count, const char *group)
+static bool group_whole(const struct simdevice *s, uint8_t table, uint16_t addr, uint16_t count,
+                        const char *group)
 {
 	for (uint32_t i = 0; i < s->device->set->n; i++) {
 		const struct point *p = &s->device->set->point[i];
@@ -250,17 +253,18 @@ static bool in_range(const struct point *p, const uint16_t *words)
 	if (v.kind == VALUE_TEXT)
 		return true;
 	/* half a raw step of grace: the bound itself may not be a step */
-	return !(p->write->has_min && x < p->write->min - 1e-6) && !(p->write->has_max && x > p->write->max + 1e-6);
+	return !(p->write->has_min && x < p->write->min - 1e-6) &&
+	       !(p->write->has_max && x > p->write->max + 1e-6);
 }
 
 static uint16_t cell_in(uint8_t table, const uint16_t *words, unsigned i)
 {
-	return table_is_bits(table) ? words[i / 16] >> i % 16 & 1 : words[i];
+	return table_is_bits(table) ? (uint16_t)(words[i / 16] >> i % 16 & 1) : words[i];
 }
 
 /* May these cells be written? Every one must belong to a writable point. */
 static uint8_t check_write(const struct simdevice *s, uint8_t table, uint16_t addr, uint16_t count,
-			   const uint16_t *words)
+                           const uint16_t *words)
 {
 	for (uint16_t a = 0; a < count; a++) {
 		uint8_t e = EXC_ADDRESS;
@@ -274,9 +278,9 @@ static uint8_t check_write(const struct simdevice *s, uint8_t table, uint16_t ad
 			if (p->write->group && !group_whole(s, table, addr, count, p->write->group))
 				return EXC_FAILURE;
 			e = !table_is_bits(table) && covers(addr, count, &t) && p->write->on < 0 &&
-					    !in_range(p, words + (t.addr - addr)) ?
-				    EXC_VALUE :
-				    0;
+			                    !in_range(p, words + (t.addr - addr))
+			            ? EXC_VALUE
+			            : 0;
 		}
 		if (e)
 			return e;
@@ -294,7 +298,8 @@ static uint16_t as_read(const struct point *p, uint16_t word)
 	return word;
 }
 
-static uint8_t on_write(void *ctx, uint8_t table, uint16_t addr, uint16_t count, const uint16_t *words)
+static uint8_t on_write(void *ctx, uint8_t table, uint16_t addr, uint16_t count,
+                        const uint16_t *words)
 {
 	struct simdevice *s = ctx;
 	const uint8_t e = check_write(s, table, addr, count, words);
@@ -326,14 +331,15 @@ static size_t refuse(const uint8_t *pdu, uint8_t exception, uint8_t *answer)
 	return 2;
 }
 
-/* FC 5 with a word of the vendor's own: 0x5500 toggles, 0x0007 is a time. False: not such a case. */
-static bool odd_coil(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_t *answer, size_t *n)
+/* FC 5 with a word of the vendor's own: 0x5500 toggles, 0x0007 is a time. False: not such a case.
+ */
+static bool odd_coil(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_t *answer,
+                     size_t *n)
 {
-	const uint16_t addr = len == 5 ? (uint16_t)(pdu[1] << 8 | pdu[2]) : 0;
-	const uint16_t raw = len == 5 ? (uint16_t)(pdu[3] << 8 | pdu[4]) : 0;
-
 	if (pdu[0] != FC_WRITE_COIL || len != 5)
 		return false;
+	const uint16_t addr = (uint16_t)(pdu[1] << 8 | pdu[2]);
+	const uint16_t raw = (uint16_t)(pdu[3] << 8 | pdu[4]);
 	for (uint32_t i = 0; i < s->device->set->n; i++) {
 		const struct point *p = &s->device->set->point[i];
 		if (!writable(p, TABLE_COIL) || target_of(p).addr != addr)
@@ -352,8 +358,10 @@ static bool odd_coil(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_
 	return false;
 }
 
-/* An action by a request of its own: the answer is the request's beginning, as long as the profile says. */
-static bool raw_action(const struct simdevice *s, const uint8_t *pdu, size_t len, uint8_t *answer, size_t *n)
+/* An action by a request of its own: the answer is the request's beginning, as long as the profile
+ * says. */
+static bool raw_action(const struct simdevice *s, const uint8_t *pdu, size_t len, uint8_t *answer,
+                       size_t *n)
 {
 	for (uint32_t i = 0; i < s->device->set->n; i++) {
 		const struct write_rule *w = s->device->set->point[i].write;
@@ -381,8 +389,8 @@ static bool lacks_function(const struct device *d, uint8_t fc)
 
 static bool too_long(const struct device *d, const uint8_t *pdu, size_t len)
 {
-	return (pdu[0] == FC_READ_HOLDING || pdu[0] == FC_READ_INPUT) && len == 5 && d->rule.max_read &&
-	       (pdu[3] << 8 | pdu[4]) > d->rule.max_read;
+	return (pdu[0] == FC_READ_HOLDING || pdu[0] == FC_READ_INPUT) && len == 5 &&
+	       d->rule.max_read && (pdu[3] << 8 | pdu[4]) > d->rule.max_read;
 }
 
 size_t simdevice_answer(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_t *answer)
@@ -412,8 +420,9 @@ static bool parse(const struct point *p, const char *text, struct value *v)
 			return true;
 		}
 	}
-	if (p->codec.type == TYPE_STRING || p->codec.type == TYPE_BYTES || p->codec.type == TYPE_DATETIME) {
-		*v = (struct value){ .kind = VALUE_TEXT, .text = text };
+	if (p->codec.type == TYPE_STRING || p->codec.type == TYPE_BYTES ||
+	    p->codec.type == TYPE_DATETIME) {
+		*v = (struct value){.kind = VALUE_TEXT, .text = text};
 		return true;
 	}
 	if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0) {
@@ -453,7 +462,7 @@ struct simdevice *simdevice_create(const struct device *d, uint64_t seed, us_t n
 		.ctx = s,
 		.read = on_read,
 		.write = on_write,
-		.object = { d->vendor, d->model ? d->model : d->title, "1.0" },
+		.object = {d->vendor, d->model ? d->model : d->title, "1.0"},
 		.no_mask_write = !d->rule.has_mask_write,
 	};
 	for (uint8_t t = 0; t < TABLES; t++)

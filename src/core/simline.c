@@ -340,6 +340,8 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 		one_behind(l, u, e);
 		return;
 	}
+	if (fault == SIM_OVERTAKEN && u->held)
+		fault = SIM_LATE; /* answers held back keep their order */
 	if (fault == SIM_LATE || fault == SIM_OVERTAKEN)
 		e->at = q->at + delay;
 	if (e->at < u->busy_until)
@@ -485,4 +487,9 @@ us_t simline_next(struct simline *l, us_t now)
 	if (l->out < l->in && l->arrival[l->out].at < t)
 		t = l->arrival[l->out].at;
 	return t < now ? now : t;
+}
+
+us_t simline_end(const struct simline *l)
+{
+	return l->out < l->in ? l->arrival[l->in - 1].at : US_NEVER;
 }

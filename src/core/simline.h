@@ -72,6 +72,7 @@ size_t simline_read(struct simline *l, us_t now, uint8_t *buf, size_t size); /* 
 
 /* When something happens next: `now` if bytes can be read, US_NEVER if nothing will. */
 us_t simline_next(struct simline *l, us_t now);
+us_t simline_end(const struct simline *l); /* when the last byte now on its way arrives; US_NEVER: none is */
 struct simline_counters simline_count(const struct simline *l);
 
 /* The generator behind it: the same seed gives the same run. */

@@ -19,7 +19,7 @@ struct unit {
 	uint32_t times;    /* requests that still get fault or exception; UINT32_MAX: all */
 	us_t late, turnaround;
 	uint8_t refuse; /* the request under way gets this exception */
-	uint32_t requests, writes;
+	uint32_t requests, writes, refused;
 };
 
 struct simunits {
@@ -42,7 +42,8 @@ static unsigned word(const uint8_t *b)
 	return (unsigned)(b[0] << 8 | b[1]);
 }
 
-/* The data of a request as numbers: words, coils for 15, or the bytes behind an unknown function. */
+/* The data of a request as numbers: words, coils for 15, or the bytes behind an unknown function.
+ */
 static void print_data(const uint8_t *pdu, size_t len, char *out, size_t size)
 {
 	const bool list = pdu[0] == FC_WRITE_REGISTERS || pdu[0] == FC_WRITE_COILS;
@@ -52,15 +53,16 @@ static void print_data(const uint8_t *pdu, size_t len, char *out, size_t size)
 	if (pdu[0] == FC_WRITE_COILS)
 		n = len > 6 ? word(pdu + 3) : 0;
 	for (size_t i = 0; i < n && at + 8 < size; i++) {
-		const unsigned w = pdu[0] == FC_WRITE_COILS ? pdu[from + i / 8] >> i % 8 & 1u :
-							      word(pdu + from + 2 * i);
+		const unsigned w = pdu[0] == FC_WRITE_COILS
+		                           ? (unsigned)pdu[from + i / 8] >> i % 8 & 1
+		                           : word(pdu + from + 2 * i);
 		at += (size_t)snprintf(out + at, size - at, "%s%u", i ? "," : "", w);
 	}
 	out[at] = '\0';
 }
 
-static void tell_write(const struct simunits *s, const struct unit *u, uint8_t id, const uint8_t *pdu,
-		       size_t len, unsigned exception, us_t now)
+static void tell_write(const struct simunits *s, const struct unit *u, uint8_t id,
+                       const uint8_t *pdu, size_t len, unsigned exception, us_t now)
 {
 	char data[1024], json[1400];
 
@@ -68,10 +70,11 @@ static void tell_write(const struct simunits *s, const struct unit *u, uint8_t i
 		return;
 	print_data(pdu, len, data, sizeof(data));
 	snprintf(json, sizeof(json),
-		 "{\"time\":%" PRId64 ".%06d,\"device\":\"%s\",\"unit\":%u,\"fc\":%u,\"addr\":%u,\"words\":[%s],"
-		 "\"exception\":%u}",
-		 now / US_S, (int)(now % US_S), u->device->name, id, pdu[0], len >= 3 ? word(pdu + 1) : 0, data,
-		 exception);
+	         "{\"time\":%" PRId64
+	         ".%06d,\"device\":\"%s\",\"unit\":%u,\"fc\":%u,\"addr\":%u,\"words\":[%s],"
+	         "\"exception\":%u}",
+	         now / US_S, (int)(now % US_S), u->device->name, id, pdu[0],
+	         len >= 3 ? word(pdu + 1) : 0, data, exception);
 	s->line(s->ctx, json);
 }
 
@@ -86,7 +89,7 @@ static struct unit *first_of(struct simunits *s, uint8_t unit)
 struct sim_turn simunits_turn(struct simunits *s, uint8_t unit)
 {
 	struct unit *u = first_of(s, unit);
-	struct sim_turn t = { .fault = SIM_NONE };
+	struct sim_turn t = {.fault = SIM_NONE};
 
 	if (!u)
 		return t;
@@ -109,14 +112,16 @@ static size_t exception_answer(const uint8_t *pdu, uint8_t code, uint8_t *answer
 	return 2;
 }
 
-static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t *pdu, size_t len, us_t now,
-		  int64_t epoch, uint8_t *answer)
+static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t *pdu, size_t len,
+                  us_t now, int64_t epoch, uint8_t *answer)
 {
 	size_t n;
 
 	u->requests++;
 	simdevice_step(u->sim, now, epoch);
-	n = u->refuse ? exception_answer(pdu, u->refuse, answer) : simdevice_answer(u->sim, pdu, len, answer);
+	n = u->refuse ? exception_answer(pdu, u->refuse, answer)
+	              : simdevice_answer(u->sim, pdu, len, answer);
+	u->refused += n == 2 && answer[0] & 0x80;
 	if (!is_read(pdu[0])) {
 		u->writes++;
 		tell_write(s, u, id, pdu, len, n == 2 && answer[0] & 0x80 ? answer[1] : 0, now);
@@ -125,7 +130,7 @@ static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t 
 }
 
 size_t simunits_answer(struct simunits *s, uint8_t unit, const uint8_t *pdu, size_t len, us_t now,
-		       int64_t epoch, uint8_t *answer)
+                       int64_t epoch, uint8_t *answer)
 {
 	size_t n = 0;
 
@@ -162,7 +167,8 @@ static bool parse_duration(const char *text, us_t *out)
 	if (end == text || x < 0)
 		return false;
 	*out = (us_t)(x * (strcmp(end, "s") == 0 ? 1e6 : strcmp(end, "us") == 0 ? 1 : 1e3));
-	return *end == '\0' || strcmp(end, "s") == 0 || strcmp(end, "ms") == 0 || strcmp(end, "us") == 0;
+	return *end == '\0' || strcmp(end, "s") == 0 || strcmp(end, "ms") == 0 ||
+	       strcmp(end, "us") == 0;
 }
 
 /* A plug is pulled for everything behind that unit id. */
@@ -189,24 +195,24 @@ static const struct {
 	const char *name;
 	uint8_t fault;
 } fault_name[] = {
-	{ "none", SIM_NONE },
-	{ "exception", SIM_NONE },
-	{ "silent", SIM_LOST },
-	{ "mute", SIM_SILENT },
-	{ "late", SIM_LATE },
-	{ "crc", SIM_BAD_CRC },
-	{ "short", SIM_SHORT },
-	{ "cut", SIM_CUT },
-	{ "held", SIM_HELD },
-	{ "behind", SIM_BEHIND },
-	{ "doubled", SIM_DOUBLED },
-	{ "other-unit", SIM_OTHER_UNIT },
-	{ "wrong-length", SIM_WRONG_LENGTH },
-	{ "noise-before", SIM_NOISE_BEFORE },
-	{ "noise-inside", SIM_NOISE_INSIDE },
-	{ "noise-after", SIM_NOISE_AFTER },
-	{ "glitch", SIM_GLITCH },
-	{ "client", SIM_CLIENT },
+	{"none", SIM_NONE},
+	{"exception", SIM_NONE},
+	{"silent", SIM_LOST},
+	{"mute", SIM_SILENT},
+	{"late", SIM_LATE},
+	{"crc", SIM_BAD_CRC},
+	{"short", SIM_SHORT},
+	{"cut", SIM_CUT},
+	{"held", SIM_HELD},
+	{"behind", SIM_BEHIND},
+	{"doubled", SIM_DOUBLED},
+	{"other-unit", SIM_OTHER_UNIT},
+	{"wrong-length", SIM_WRONG_LENGTH},
+	{"noise-before", SIM_NOISE_BEFORE},
+	{"noise-inside", SIM_NOISE_INSIDE},
+	{"noise-after", SIM_NOISE_AFTER},
+	{"glitch", SIM_GLITCH},
+	{"client", SIM_CLIENT},
 };
 
 #define FAULT_NAMES (sizeof(fault_name) / sizeof(fault_name[0]))
@@ -228,7 +234,8 @@ static const char *do_fault(struct command *c)
 		if (code < 1 || code > 255)
 			return "which exception? 1 to 255";
 	}
-	if (fault_name[f].fault == SIM_LATE && (c->n <= next || !parse_duration(c->word[next++], &u->late)))
+	if (fault_name[f].fault == SIM_LATE &&
+	    (c->n <= next || !parse_duration(c->word[next++], &u->late)))
 		return "how late? 700ms";
 	u->exception = (uint8_t)code;
 	u->fault = fault_name[f].fault;
@@ -240,7 +247,8 @@ static const char *do_fault(struct command *c)
 
 static const char *do_delay(struct command *c)
 {
-	return parse_duration(c->word[2], &c->unit->turnaround) ? NULL : "how long? 40ms";
+	return c->n == 3 && parse_duration(c->word[2], &c->unit->turnaround) ? NULL
+	                                                                     : "how long? 40ms";
 }
 
 /* The value may hold blanks: the words are put together again. */
@@ -262,14 +270,17 @@ static const char *do_freeze(struct command *c)
 
 static const char *do_stats(struct command *c)
 {
-	size_t at = (size_t)snprintf(c->reply, c->size, "{\"requests\":%u,\"early\":%u,\"devices\":{",
-				     (unsigned)c->s->requests, (unsigned)c->early);
+	size_t at =
+		(size_t)snprintf(c->reply, c->size, "{\"requests\":%u,\"early\":%u,\"devices\":{",
+	                         (unsigned)c->s->requests, (unsigned)c->early);
 
-	for (size_t i = 0; i < c->s->n && at + 160 < c->size; i++) {
+	for (size_t i = 0; i < c->s->n && at + 180 < c->size; i++) {
 		const struct unit *u = &c->s->unit[i];
-		at += (size_t)snprintf(c->reply + at, c->size - at,
-				       "%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u}", i ? "," : "",
-				       u->device->name, u->device->id, (unsigned)u->requests, (unsigned)u->writes);
+		at += (size_t)snprintf(
+			c->reply + at, c->size - at,
+			"%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u,\"refused\":%u}",
+			i ? "," : "", u->device->name, u->device->id, (unsigned)u->requests,
+			(unsigned)u->writes, (unsigned)u->refused);
 	}
 	snprintf(c->reply + at, c->size - at, "}}");
 	return NULL;
@@ -277,13 +288,14 @@ static const char *do_stats(struct command *c)
 
 static const struct {
 	const char *name;
-	unsigned words;    /* at least, with its own name */
-	bool device;       /* the second word is a device */
+	unsigned words;                        /* at least, with its own name */
+	bool device;                           /* the second word is a device */
 	const char *(*run)(struct command *c); /* NULL, or what is wrong */
 } verb[] = {
-	{ "unplug", 2, true, do_unplug }, { "plug", 2, true, do_plug },     { "fault", 3, true, do_fault },
-	{ "delay", 3, true, do_delay },   { "set", 4, true, do_set },       { "freeze", 1, false, do_freeze },
-	{ "thaw", 1, false, do_freeze },  { "stats", 1, false, do_stats },
+	{"unplug", 2, true, do_unplug}, {"plug", 2, true, do_plug},
+	{"fault", 3, true, do_fault},   {"delay", 3, true, do_delay},
+	{"set", 4, true, do_set},       {"freeze", 1, false, do_freeze},
+	{"thaw", 1, false, do_freeze},  {"stats", 1, false, do_stats},
 };
 
 static struct unit *find(const struct simunits *s, const char *name)
@@ -309,10 +321,11 @@ static const char *run(struct command *c)
 
 void simunits_command(struct simunits *s, char *line, uint32_t early, char *reply, size_t size)
 {
-	struct command c = { .s = s, .early = early, .reply = reply, .size = size };
+	struct command c = {.s = s, .early = early, .reply = reply, .size = size};
 	char *save = NULL;
 
-	for (char *w = strtok_r(line, " \t\r\n", &save); w && c.n < WORDS_MAX; w = strtok_r(NULL, " \t\r\n", &save))
+	for (char *w = strtok_r(line, " \t\r\n", &save); w && c.n < WORDS_MAX;
+	     w = strtok_r(NULL, " \t\r\n", &save))
 		c.word[c.n++] = w;
 	reply[0] = '\0';
 	const char *wrong = run(&c);
@@ -324,7 +337,8 @@ void simunits_command(struct simunits *s, char *line, uint32_t early, char *repl
 
 /* -- life ------------------------------------------------------------------------ */
 
-struct simunits *simunits_create(const struct model *m, uint32_t bus, uint64_t seed, us_t turnaround, us_t now)
+struct simunits *simunits_create(const struct model *m, uint32_t bus, uint64_t seed,
+                                 us_t turnaround, us_t now)
 {
 	struct simunits *s = mem_alloc(1, sizeof(*s));
 
@@ -333,9 +347,9 @@ struct simunits *simunits_create(const struct model *m, uint32_t bus, uint64_t s
 		const struct device *d = &m->device[i];
 		if (d->bus != bus || !d->enabled)
 			continue;
-		s->unit[s->n++] = (struct unit){
-			.device = d, .sim = simdevice_create(d, seed, now), .turnaround = turnaround
-		};
+		s->unit[s->n++] = (struct unit){.device = d,
+		                                .sim = simdevice_create(d, seed, now),
+		                                .turnaround = turnaround};
 	}
 	return s;
 }

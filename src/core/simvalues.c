@@ -27,7 +27,9 @@ static uint64_t hash_text(uint64_t seed, const char *text)
 /* −1 to 1 at lattice point n. */
 static double jump(uint64_t seed, int64_t n)
 {
-	return (double)(hash(seed ^ (uint64_t)n * 0xD1342543DE82EF95u) >> 11) / (double)(1ull << 52) - 1;
+	return (double)(hash(seed ^ (uint64_t)n * 0xD1342543DE82EF95u) >> 11) /
+	               (double)(1ull << 52) -
+	       1;
 }
 
 /* −1 to 1, wandering with `period` seconds between its turning points. */
@@ -64,7 +66,8 @@ static double watts(const struct simvalues *v, enum sim_subject s)
 
 	switch (s) {
 	case SUBJECT_SOLAR: /* clouds take up to a third */
-		return 520 * sun(v) * (0.83 + 0.15 * wander(seed, t, 20) + 0.02 * wander(seed + 1, t, 2));
+		return 520 * sun(v) *
+		       (0.83 + 0.15 * wander(seed, t, 20) + 0.02 * wander(seed + 1, t, 2));
 	case SUBJECT_CHARGER:
 		return 0.96 * watts(v, SUBJECT_SOLAR);
 	case SUBJECT_LOAD: /* a lamp or two */
@@ -79,7 +82,7 @@ static double watts(const struct simvalues *v, enum sim_subject s)
 
 static double volts(const struct simvalues *v, enum sim_subject s)
 {
-	static const double nominal[SUBJECTS] = { 230, 36, 13.2, 13.2, 13.2 };
+	static const double nominal[SUBJECTS] = {230, 36, 13.2, 13.2, 13.2};
 	const double t = elapsed(v);
 	const uint64_t seed = hash(v->seed + 100 + s);
 	const uint64_t battery = hash(v->seed + 100 + SUBJECT_BATTERY);
@@ -87,7 +90,9 @@ static double volts(const struct simvalues *v, enum sim_subject s)
 	if (s == SUBJECT_MAINS)
 		return nominal[s] + 1.5 * wander(seed, t, 30) + 0.3 * wander(seed + 1, t, 2);
 	if (s == SUBJECT_SOLAR)
-		return sun(v) > 0 ? nominal[s] + 1.2 * wander(seed, t, 15) + 0.2 * wander(seed + 1, t, 2) : 0.5;
+		return sun(v) > 0 ? nominal[s] + 1.2 * wander(seed, t, 15) +
+		                            0.2 * wander(seed + 1, t, 2)
+		                  : 0.5;
 	return nominal[s] + watts(v, SUBJECT_BATTERY) / 600 + 0.02 * wander(battery, t, 5);
 }
 
@@ -97,11 +102,13 @@ static enum sim_subject subject(const char *name)
 		const char *start;
 		enum sim_subject subject;
 	} row[] = {
-		{ "Pv", SUBJECT_SOLAR },        { "Gen", SUBJECT_SOLAR },       { "Chg", SUBJECT_CHARGER },
-		{ "Load", SUBJECT_LOAD },       { "Batt", SUBJECT_BATTERY },    { "Cell", SUBJECT_BATTERY },
-		{ "Charger", SUBJECT_CHARGER }, { "Custom", SUBJECT_BATTERY },  { "System", SUBJECT_BATTERY },
-		{ "OverV", SUBJECT_BATTERY },   { "LowV", SUBJECT_BATTERY },    { "Day", SUBJECT_BATTERY },
-		{ "Night", SUBJECT_BATTERY },
+		{"Pv", SUBJECT_SOLAR},        {"Gen", SUBJECT_SOLAR},
+		{"Chg", SUBJECT_CHARGER},     {"Load", SUBJECT_LOAD},
+		{"Batt", SUBJECT_BATTERY},    {"Cell", SUBJECT_BATTERY},
+		{"Charger", SUBJECT_CHARGER}, {"Custom", SUBJECT_BATTERY},
+		{"System", SUBJECT_BATTERY},  {"OverV", SUBJECT_BATTERY},
+		{"LowV", SUBJECT_BATTERY},    {"Day", SUBJECT_BATTERY},
+		{"Night", SUBJECT_BATTERY},
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
@@ -204,16 +211,14 @@ static double of_nothing(const struct simvalues *v, const struct point *p)
 	return (double)(1 + seed % 20);
 }
 
-
-
 static const struct {
 	const char *unit;
 	double (*of)(const struct simvalues *v, const struct point *p);
 } quantity[] = {
-	{ "V", of_volts },     { "A", of_amperes },    { "W", of_power },     { "kW", of_power },
-	{ "VA", of_power },    { "kVA", of_power },    { "var", of_power },   { "kvar", of_power },
-	{ "Wh", of_energy },   { "kWh", of_energy },   { "varh", of_energy }, { "kvarh", of_energy },
-	{ "°C", of_degrees },  { "%", of_per_cent },   { "Hz", of_hertz },
+	{"V", of_volts},    {"A", of_amperes},  {"W", of_power},     {"kW", of_power},
+	{"VA", of_power},   {"kVA", of_power},  {"var", of_power},   {"kvar", of_power},
+	{"Wh", of_energy},  {"kWh", of_energy}, {"varh", of_energy}, {"kvarh", of_energy},
+	{"°C", of_degrees}, {"%", of_per_cent}, {"Hz", of_hertz},
 };
 
 static double number(const struct simvalues *v, const struct point *p)
@@ -233,6 +238,11 @@ static double standing(const struct simvalues *v, const struct point *p)
 
 	first.now = first.start;
 	x = number(&first, p);
+	/* what the moving value never passes */
+	if (!w && strstr(p->name, "Max"))
+		x *= p->unit && strcmp(p->unit, "V") == 0 ? 1.06 : 8;
+	if (!w && strstr(p->name, "Min"))
+		x *= 0.9;
 	if (w && w->has_min && w->has_max && (x < w->min || x > w->max))
 		x = w->min + (w->max - w->min) / 2;
 	if (w && w->has_step && w->step > 0 && w->has_min)
@@ -242,14 +252,14 @@ static double standing(const struct simvalues *v, const struct point *p)
 
 static bool stands(const struct point *p)
 {
-	return p->write || p->rate == RATE_ONCE || strstr(p->name, "Max") || strstr(p->name, "Min") ||
-	       strncmp(p->name, "System", 6) == 0;
+	return p->write || p->rate == RATE_ONCE || strstr(p->name, "Max") ||
+	       strstr(p->name, "Min") || strncmp(p->name, "System", 6) == 0;
 }
 
 /* The state a person likes to see; else the first label, which is the quiet one. */
 static int64_t state(const struct simvalues *v, const struct point *p)
 {
-	static const char *const lively[] = { "Running", "Bulk", "MPPT", "Manual", "User" };
+	static const char *const lively[] = {"Running", "Bulk", "MPPT", "Manual", "User"};
 
 	if (p->alert)
 		return 0;
@@ -281,7 +291,8 @@ static void say(const struct simvalues *v, const struct point *p, char *text)
 		text[room - 1] = '\0';
 }
 
-/* RFC 3339 from seconds since 1970 (days to civil date after Howard Hinnant's public domain note). */
+/* RFC 3339 from seconds since 1970 (days to civil date after Howard Hinnant's public domain note).
+ */
 static void say_time(int64_t epoch, char *text)
 {
 	const int64_t day = epoch / 86400 + 719468, era = day / 146097;
@@ -291,13 +302,14 @@ static void say_time(int64_t epoch, char *text)
 	const int month = (int)(mp < 10 ? mp + 3 : mp - 9), second = (int)(epoch % 86400);
 
 	snprintf(text, VALUE_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02dZ",
-		 (int)(yoe + era * 400 + (month <= 2)), month, (int)(doy - (153 * mp + 2) / 5 + 1),
-		 second / 3600, second / 60 % 60, second % 60);
+	         (int)(yoe + era * 400 + (month <= 2)), month, (int)(doy - (153 * mp + 2) / 5 + 1),
+	         second / 3600, second / 60 % 60, second % 60);
 }
 
 void simvalues_init(struct simvalues *v, const struct device *d, uint64_t seed, us_t now)
 {
-	*v = (struct simvalues){ .device = d, .seed = hash_text(hash(seed), d->name), .start = now, .now = now };
+	*v = (struct simvalues){
+		.device = d, .seed = hash_text(hash(seed), d->name), .start = now, .now = now};
 	for (unsigned s = 0; s < SUBJECTS; s++) {
 		v->imported[s] = (double)(hash(v->seed + s) % 3000 + 500);
 		v->exported[s] = (double)(hash(v->seed + 50 + s) % 300);
@@ -320,17 +332,18 @@ void simvalues_step(struct simvalues *v, us_t now, int64_t epoch)
 	}
 }
 
-void simvalues_point(const struct simvalues *v, const struct point *p, char *text, struct value *out)
+void simvalues_point(const struct simvalues *v, const struct point *p, char *text,
+                     struct value *out)
 {
 	switch (p->codec.type) {
 	case TYPE_STRING:
 	case TYPE_BYTES:
 		say(v, p, text);
-		*out = (struct value){ .kind = VALUE_TEXT, .text = text };
+		*out = (struct value){.kind = VALUE_TEXT, .text = text};
 		return;
 	case TYPE_DATETIME:
 		say_time(v->epoch, text);
-		*out = (struct value){ .kind = VALUE_TEXT, .text = text };
+		*out = (struct value){.kind = VALUE_TEXT, .text = text};
 		return;
 	case TYPE_BOOL:
 		*out = value_bool(state(v, p) != 0);

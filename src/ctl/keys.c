@@ -15,7 +15,8 @@ int verb_keys(int argc, char **argv)
 {
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
 		puts("Usage: xnetctl keys [WORD]\n"
-		     "Print every key of devices.yaml and of profiles: type, default, meaning; with WORD only\n"
+		     "Print every key of devices.yaml and of profiles: type, default, meaning; "
+		     "with WORD only\n"
 		     "lines that contain it.");
 		return argc == 2 && strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
 	}

@@ -24,7 +24,7 @@ bool units_read(struct units *u, const char *profile_path)
 	FILE *f = units_open(profile_path);
 	char line[256];
 
-	*u = (struct units){ 0 };
+	*u = (struct units){0};
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "#\n")] = '\0';
 		if (!line[0])
@@ -46,7 +46,7 @@ void units_free(struct units *u)
 
 static void lint_unit(const struct point *p, const struct units *u, struct diag *diag)
 {
-	if (!p->unit)
+	if (!u || !p->unit)
 		return;
 	for (size_t i = 0; i < u->n; i++)
 		if (strcmp(u->unit[i], p->unit) == 0)
@@ -71,9 +71,10 @@ static void lint_point(const struct device *d, const struct point *p, struct dia
 		return;
 	if (p->rate == RATE_NONE)
 		diag_error(diag, p->where, "%s: profiles say rate, not every", p->name);
-	if (p->parts == 1 && !table_is_bits(p->table) && d->rule.max_read && s.count > d->rule.max_read)
+	if (p->parts == 1 && !table_is_bits(p->table) && d->rule.max_read &&
+	    s.count > d->rule.max_read)
 		diag_error(diag, p->where, "%s: %u registers, but max_read is %u", p->name, s.count,
-			   d->rule.max_read);
+		           d->rule.max_read);
 }
 
 static void lint_head(const struct device *d, struct diag *diag)
@@ -81,7 +82,10 @@ static void lint_head(const struct device *d, struct diag *diag)
 	const struct {
 		const char *key, *value;
 	} row[] = {
-		{ "title", d->title }, { "vendor", d->vendor }, { "models", d->model }, { "sources", d->sources },
+		{"title", d->title},
+		{"vendor", d->vendor},
+		{"models", d->model},
+		{"sources", d->sources},
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
@@ -92,14 +96,16 @@ static void lint_head(const struct device *d, struct diag *diag)
 }
 
 void lint_profile(const struct device *d, const struct profile_test *tests, size_t ntest,
-		  const struct units *units, struct diag *diag)
+                  const struct units *units, struct diag *diag)
 {
 	lint_head(d, diag);
 	if (ntest < TESTS_LEAST)
-		diag_error(diag, d->where, "%zu tests; at least %d snapshots are wanted", ntest, TESTS_LEAST);
+		diag_error(diag, d->where, "%zu tests; at least %d snapshots are wanted", ntest,
+		           TESTS_LEAST);
 	for (size_t i = 0; i < ntest; i++) {
 		if (!tests[i].source || !tests[i].source[0])
-			diag_error(diag, tests[i].where, "the test does not say where its words come from");
+			diag_error(diag, tests[i].where,
+			           "the test does not say where its words come from");
 		if (tests[i].nexpect == 0)
 			diag_error(diag, tests[i].where, "the test expects nothing");
 	}

@@ -12,12 +12,13 @@ struct units {
 	size_t n;
 };
 
-/* From units.txt beside the profile, else from the installed profiles. False: neither is there. */
+/* From units.txt beside the profile, else beside the installed profiles. False: neither is there.
+ */
 bool units_read(struct units *u, const char *profile_path);
 void units_free(struct units *u);
 
-/* Adds an error for everything that is missing or odd. */
+/* Adds an error for everything that is missing or odd. units NULL: they are not looked at. */
 void lint_profile(const struct device *d, const struct profile_test *tests, size_t ntest,
-		  const struct units *units, struct diag *diag);
+                  const struct units *units, struct diag *diag);
 
 #endif

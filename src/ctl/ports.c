@@ -8,21 +8,31 @@
 
 #define BY_ID "/dev/serial/by-id"
 
-/* Ports that exist as hardware have a device below their class entry; consoles of the kernel have not. */
+/* The kernel's placeholders for PC ports that are not there are of type 0 (unknown UART). */
+static bool is_placeholder(const char *name)
+{
+	char path[PATH_MAX];
+	int type = 1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/tty/%s/type", name);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (fscanf(f, "%d", &type) != 1)
+		type = 1;
+	fclose(f);
+	return type == 0;
+}
+
+/* Ports that exist as hardware have a device below their class entry; consoles of the kernel have
+ * not. */
 static bool is_serial(const char *name)
 {
-	char path[PATH_MAX], driver[PATH_MAX];
-	ssize_t n;
+	char path[PATH_MAX];
 
-	if (strncmp(name, "tty", 3) != 0)
-		return false;
 	snprintf(path, sizeof(path), "/sys/class/tty/%s/device/driver", name);
-	n = readlink(path, driver, sizeof(driver) - 1);
-	if (n < 0)
-		return false;
-	driver[n] = '\0';
-	/* placeholders of PC hardware that is not there */
-	return !strstr(driver, "/serial8250");
+	return strncmp(name, "tty", 3) == 0 && access(path, F_OK) == 0 && !is_placeholder(name);
 }
 
 static void print_driver(const char *name)
@@ -73,7 +83,8 @@ int verb_ports(int argc, char **argv)
 
 	if (argc > 1) {
 		puts("Usage: xnetctl ports\n"
-		     "List serial ports: name, driver, and the lasting name to use in devices.yaml.");
+		     "List serial ports: name, driver, and the lasting name to use in "
+		     "devices.yaml.");
 		return strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
 	}
 	const int n = scandir("/sys/class/tty", &entry, NULL, alphasort);

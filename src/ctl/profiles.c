@@ -22,7 +22,7 @@ static struct model *load(const char *path)
 	diag_init(&d);
 	struct model *m = config_load_profile(path, &d, &tests, &ntest);
 	if (!m)
-		source_tell(&d);
+		files_tell(&d);
 	diag_free(&d);
 	return m;
 }
@@ -37,7 +37,7 @@ static int is_profile(const struct dirent *e)
 /* False: one of them cannot be read. */
 static bool list(const char *dir)
 {
-	static const char *const status[] = { "", "tested", "documented", "experimental" };
+	static const char *const status[] = {"", "tested", "documented", "experimental"};
 	struct dirent **entry;
 	bool good = true;
 	const int n = scandir(dir, &entry, is_profile, alphasort);
@@ -48,7 +48,8 @@ static bool list(const char *dir)
 		struct model *m = load(path);
 		const size_t len = strlen(entry[i]->d_name) - 5;
 		if (m)
-			printf("%-24.*s %-13s %s\n", (int)len, entry[i]->d_name, status[m->device[0].status],
+			printf("%-24.*s %-13s %s\n", (int)len, entry[i]->d_name,
+			       status[m->device[0].status],
 			       m->device[0].title ? m->device[0].title : "");
 		good = good && m;
 		model_destroy(m);
@@ -68,23 +69,27 @@ static const char *access_of(const struct point *p)
 
 static void print_point(const struct point *p)
 {
-	static const char *const table[] = { "coil", "discrete", "holding", "input" };
-	static const char *const rate[] = { "fast", "normal", "slow", "once", "" };
+	static const char *const table[] = {"coil", "discrete", "holding", "input"};
+	static const char *const rate[] = {"fast", "normal", "slow", "once", ""};
 	char place[32] = "computed";
 
 	if (p->source == SOURCE_REGISTER)
 		snprintf(place, sizeof(place), "%s 0x%04X", table[p->table], p->addr[0]);
-	printf("  %-36s %-16s %-3s %-7s %s", p->name, place, access_of(p), rate[p->rate], p->unit ? p->unit : "");
+	printf("  %-36s %-16s %-3s %-7s %s", p->name, place, access_of(p), rate[p->rate],
+	       p->unit ? p->unit : "");
 	for (uint16_t i = 0; i < p->nlabel; i++)
 		printf("%s%s", i ? ", " : " ", p->label[i].text);
+	if (p->alert)
+		printf("%s %d: %s", p->alert == ALERT_FAULT ? "fault" : "warning",
+		       (int)p->alert_code, p->alert_desc ? p->alert_desc : "");
 	putchar('\n');
 }
 
 static void show_device(const struct device *d, const struct bus_conf *b)
 {
-	printf("%s\nvendor   %s\nmodels   %s\nline     %u %u%c%u\nsources  %s\npoints\n", d->title ? d->title : d->name,
-	       d->vendor ? d->vendor : "", d->model ? d->model : "", (unsigned)b->baud, b->data, b->parity, b->stop,
-	       d->sources ? d->sources : "");
+	printf("%s\nvendor   %s\nmodels   %s\nline     %u %u%c%u\nsources  %s\npoints\n",
+	       d->title ? d->title : d->name, d->vendor ? d->vendor : "", d->model ? d->model : "",
+	       (unsigned)b->baud, b->data, b->parity, b->stop, d->sources ? d->sources : "");
 	for (uint32_t i = 0; i < d->set->n; i++)
 		print_point(&d->set->point[i]);
 }
@@ -110,17 +115,18 @@ static int show(const struct config_paths *paths, const char *name)
 
 int verb_profiles(int argc, char **argv)
 {
-	static const struct option table[] = { SOURCE_LONG_OPTIONS, { "help", no_argument, NULL, 'h' }, { 0 } };
+	static const struct option table[] = {
+		FILES_LONG_OPTIONS, {"help", no_argument, NULL, 'h'}, {0}};
 	struct config_paths paths;
 	bool good = true;
 
-	source_init(&paths);
+	files_init(&paths);
 	for (int c; (c = getopt_long(argc, argv, "P:h", table, NULL)) != -1;) {
 		if (c == 'h') {
 			help();
 			return EXIT_SUCCESS;
 		}
-		if (!source_option(&paths, c))
+		if (!files_option(&paths, c))
 			return usage("profiles");
 	}
 	if (optind + 1 < argc)

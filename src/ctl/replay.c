@@ -64,17 +64,17 @@ static bool value_of(struct replay *r, uint32_t index, struct value *out)
 	}
 	if (codec_words(&p->codec) > CELLS_MAX || !gather(r->test, p, words))
 		return false;
-	point_decode(p, words, depends(r, p->exponent_from, &exponent), depends(r, p->factor_from, &factor),
-		     r->text, out);
+	point_decode(p, words, depends(r, p->exponent_from, &exponent),
+	             depends(r, p->factor_from, &factor), r->text, out);
 	if (depends(r, p->count_from, &count) && !(value_number(&count) >= p->repeat_n))
 		*out = value_none();
 	return true;
 }
 
 void replay_test(const struct device *d, const struct profile_test *t, struct diag *diag,
-		 struct replay_result *r)
+                 struct replay_result *r)
 {
-	struct replay replay = { .device = d, .test = t, .value = value_of };
+	struct replay replay = {.device = d, .test = t, .value = value_of};
 	char text[VALUE_PRINT_MAX];
 	struct value v;
 
@@ -86,7 +86,8 @@ void replay_test(const struct device *d, const struct profile_test *t, struct di
 		if (index < 0) {
 			diag_error(diag, t->expect[i].where, "there is no point '%s'", name);
 		} else if (!value_of(&replay, (uint32_t)index, &v)) {
-			diag_error(diag, t->expect[i].where, "the test gives no words for '%s'", name);
+			diag_error(diag, t->expect[i].where, "the test gives no words for '%s'",
+			           name);
 		} else {
 			point_print(&d->set->point[index], &v, NULL, text, sizeof(text));
 			if (strcmp(text, t->expect[i].text) == 0) {
@@ -94,7 +95,8 @@ void replay_test(const struct device *d, const struct profile_test *t, struct di
 				r->passed++;
 				continue;
 			}
-			diag_error(diag, t->expect[i].where, "%s is '%s', not '%s'", name, text, t->expect[i].text);
+			diag_error(diag, t->expect[i].where, "%s is '%s', not '%s'", name, text,
+			           t->expect[i].text);
 		}
 	}
 }

@@ -13,6 +13,6 @@ struct replay_result {
 
 /* Adds to *r; every failure becomes a message at its place. */
 void replay_test(const struct device *d, const struct profile_test *t, struct diag *diag,
-		 struct replay_result *r);
+                 struct replay_result *r);
 
 #endif

@@ -11,22 +11,27 @@
 static void help(void)
 {
 	puts("Usage: xnetctl sim [OPTION]...\n"
-	     "Simulate a line: every device of devices.yaml on that bus answers as its profile says, with\n"
+	     "Simulate a line: every device of devices.yaml on that bus answers as its profile "
+	     "says, with\n"
 	     "true wire time, moving values, and writes that stick.\n"
 	     "\n"
 	     "  -c, --config FILE      the configuration (default " CONFIG_DIR "/devices.yaml)\n"
 	     "  -P, --profiles DIR     where device profiles are; may be given up to three times\n"
 	     "  -b, --bus NAME         which bus (not needed when there is one)\n"
-	     "  -l, --link PATH        name of the line, a symbolic link (default: the bus's port, unless\n"
+	     "  -l, --link PATH        name of the line, a symbolic link (default: the bus's port, "
+	     "unless\n"
 	     "                         that is below /dev)\n"
-	     "  -t, --tcp PORT         serve Modbus TCP on 127.0.0.1 instead; 0: any free port\n"
+	     "  -t, --tcp PORT         serve it on 127.0.0.1 instead, as RTU over TCP if the bus "
+	     "is\n"
+	     "                         that, else as Modbus TCP; 0: any free port\n"
 	     "      --control PATH     take commands on this UNIX socket\n"
 	     "      --stdin            take commands on standard input, end when it ends\n"
 	     "      --write-log FILE   write every write request there, one JSON object a line\n"
 	     "      --turnaround MS    of every device, in milliseconds (default 5)\n"
 	     "      --seed N           other values (default 1)\n"
 	     "\n"
-	     "Commands: unplug DEV, plug DEV, fault DEV none|exception N|crc|short|silent|mute|late TIME [xCOUNT],\n"
+	     "Commands: unplug DEV, plug DEV, fault DEV none|exception "
+	     "N|crc|short|silent|mute|late TIME [xCOUNT],\n"
 	     "delay DEV TIME, set DEV POINT VALUE|auto, freeze, thaw, stats.\n"
 	     "It prints 'ready: NAME' when the line can be opened, and ends with Ctrl-C.");
 }
@@ -87,7 +92,7 @@ static bool take(struct arguments *a, int c)
 		a->conf.seed = n;
 		return true;
 	default:
-		return source_option(&a->paths, c);
+		return files_option(&a->paths, c);
 	}
 }
 
@@ -95,20 +100,20 @@ static bool take(struct arguments *a, int c)
 static int parse(struct arguments *a, int argc, char **argv)
 {
 	static const struct option table[] = {
-		SOURCE_LONG_OPTIONS,
-		{ "bus", required_argument, NULL, 'b' },
-		{ "link", required_argument, NULL, 'l' },
-		{ "tcp", required_argument, NULL, 't' },
-		{ "control", required_argument, NULL, OPT_CONTROL },
-		{ "stdin", no_argument, NULL, OPT_STDIN },
-		{ "write-log", required_argument, NULL, OPT_LOG },
-		{ "turnaround", required_argument, NULL, OPT_TURNAROUND },
-		{ "seed", required_argument, NULL, OPT_SEED },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		FILES_LONG_OPTIONS,
+		{"bus", required_argument, NULL, 'b'},
+		{"link", required_argument, NULL, 'l'},
+		{"tcp", required_argument, NULL, 't'},
+		{"control", required_argument, NULL, OPT_CONTROL},
+		{"stdin", no_argument, NULL, OPT_STDIN},
+		{"write-log", required_argument, NULL, OPT_LOG},
+		{"turnaround", required_argument, NULL, OPT_TURNAROUND},
+		{"seed", required_argument, NULL, OPT_SEED},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 
-	for (int c; (c = getopt_long(argc, argv, SOURCE_OPTIONS "b:l:t:h", table, NULL)) != -1;) {
+	for (int c; (c = getopt_long(argc, argv, FILES_OPTIONS "b:l:t:h", table, NULL)) != -1;) {
 		if (c == 'h') {
 			help();
 			return 1 + EXIT_SUCCESS;
@@ -129,7 +134,8 @@ static bool choose_bus(struct arguments *a, const struct model *m)
 	if (a->bus)
 		fprintf(stderr, "xnetctl sim: %s has no bus '%s'\n", m->file, a->bus);
 	else
-		fprintf(stderr, "xnetctl sim: %s has %zu buses: choose one with --bus\n", m->file, m->nbus);
+		fprintf(stderr, "xnetctl sim: %s has %zu buses: choose one with --bus\n", m->file,
+		        m->nbus);
 	return false;
 }
 
@@ -140,7 +146,8 @@ static bool choose_line(struct arguments *a, const struct model *m)
 	if (a->conf.tcp_port >= 0)
 		return true;
 	if (b->kind != BUS_SERIAL) {
-		fprintf(stderr, "xnetctl sim: bus '%s' is a network connection: use --tcp PORT\n", b->name);
+		fprintf(stderr, "xnetctl sim: bus '%s' is a network connection: use --tcp PORT\n",
+		        b->name);
 		return false;
 	}
 	if (!a->conf.link && b->port && strncmp(b->port, "/dev/", 5) != 0)
@@ -167,13 +174,13 @@ static int run(struct arguments *a, const struct model *m)
 
 int verb_sim(int argc, char **argv)
 {
-	struct arguments a = { .conf = { .tcp_port = -1, .seed = 1, .turnaround = TURNAROUND } };
+	struct arguments a = {.conf = {.tcp_port = -1, .seed = 1, .turnaround = TURNAROUND}};
 
-	source_init(&a.paths);
+	files_init(&a.paths);
 	int status = parse(&a, argc, argv);
 	if (status)
 		return status - 1;
-	struct model *m = source_load(&a.paths);
+	struct model *m = files_load(&a.paths);
 	if (!m)
 		return EXIT_CONFIG;
 	status = run(&a, m);

@@ -25,18 +25,22 @@ int verb_test(int argc, char **argv);
 
 /* The options every verb with a configuration has: -c, --config FILE; -P, --profiles DIR (up to
  * three). */
-#define SOURCE_OPTIONS "c:P:"
-#define SOURCE_LONG_OPTIONS {"config", required_argument, NULL, 'c'}, {"profiles", required_argument, NULL, 'P'}
+#define FILES_OPTIONS "c:P:"
+#define FILES_LONG_OPTIONS                                                                         \
+	{"config", required_argument, NULL, 'c'},                                                  \
+	{                                                                                          \
+		"profiles", required_argument, NULL, 'P'                                           \
+	}
 
 /* The defaults: the installed places. */
-void source_init(struct config_paths *p);
+void files_init(struct config_paths *p);
 
 /* Take option `c` with its optarg. False: not one of ours, or too many directories (told). */
-bool source_option(struct config_paths *p, int c);
+bool files_option(struct config_paths *p, int c);
 
 /* Load; every message goes to standard error. NULL on error. */
-struct model *source_load(const struct config_paths *p);
-void source_tell(struct diag *d); /* sorts and prints to standard error */
+struct model *files_load(const struct config_paths *p);
+void files_tell(struct diag *d); /* sorts and prints to standard error */
 
 /* "Try …": for wrong usage; returns EXIT_USAGE. */
 int usage(const char *verb);

@@ -15,22 +15,42 @@
 
 enum { VOLTS, CURRENT, POWER, ENERGY, STATE, SETPOINT, LOW, HIGH, RELAY, FLASH, ACTION, POINTS };
 
-static const struct label stage[] = { { 0, "Not Charging" }, { 1, "Float" }, { 2, "Bulk" } };
+static const struct label stage[] = {{0, "Not Charging"}, {1, "Float"}, {2, "Bulk"}};
 static const struct write_rule setting = {
-	.has_min = true, .has_max = true, .min = 20, .max = 75, .address = -1, .on = -1, .off = -1, .toggle = -1,
+	.has_min = true,
+	.has_max = true,
+	.min = 20,
+	.max = 75,
+	.address = -1,
+	.on = -1,
+	.off = -1,
+	.toggle = -1,
 };
-static const struct write_rule grouped = { .group = "pair", .address = -1, .on = -1, .off = -1, .toggle = -1 };
-static const struct write_rule relay = { .address = -1, .on = 0xFF00, .off = 0, .toggle = 0x5500 };
-static const struct write_rule flash = { .only = true, .address = -1, .on = -1, .off = -1, .toggle = -1 };
-static const uint8_t reset[] = { 0x42 };
+static const struct write_rule grouped = {
+	.group = "pair", .address = -1, .on = -1, .off = -1, .toggle = -1};
+static const struct write_rule relay = {.address = -1, .on = 0xFF00, .off = 0, .toggle = 0x5500};
+static const struct write_rule flash = {
+	.only = true, .address = -1, .on = -1, .off = -1, .toggle = -1};
+static const uint8_t reset[] = {0x42};
 static const struct write_rule action = {
-	.only = true, .raw = reset, .raw_len = 1, .raw_answer = 1, .address = -1, .on = -1, .off = -1, .toggle = -1,
+	.only = true,
+	.raw = reset,
+	.raw_len = 1,
+	.raw_answer = 1,
+	.address = -1,
+	.on = -1,
+	.off = -1,
+	.toggle = -1,
 };
 
-#define REG(n, t, a, ty, mant_, unit_)                                                                       \
-	{                                                                                                     \
-		.name = n, .table = t, .parts = 1, .addr = { a }, .unit = unit_, .exponent_from = -1,         \
-		.factor_from = -1, .codec = { .type = ty, .length = 1, .scale = { mant_, mant_ == 1 ? 2 : 0 } } \
+#define REG(n, t, a, ty, mant_, unit_)                                                             \
+	{                                                                                          \
+		.name = n, .table = t, .parts = 1, .addr = {a}, .unit = unit_,                     \
+		.exponent_from = -1, .factor_from = -1, .codec = {                                 \
+			.type = ty,                                                                \
+			.length = 1,                                                               \
+			.scale = {mant_, mant_ == 1 ? 2 : 0}                                       \
+		}                                                                                  \
 	}
 
 static struct point point[POINTS] = {
@@ -47,8 +67,9 @@ static struct point point[POINTS] = {
 	[ACTION] = REG("Reset", TABLE_HOLDING, 0, TYPE_U16, 0, NULL),
 };
 
-static struct pointset set = { .point = point, .n = POINTS };
-static struct device device = { .name = "scc1", .id = 1, .enabled = true, .set = &set, .rule = { .max_hole = UINT16_MAX } };
+static struct pointset set = {.point = point, .n = POINTS};
+static struct device device = {
+	.name = "scc1", .id = 1, .enabled = true, .set = &set, .rule = {.max_hole = UINT16_MAX}};
 static struct simdevice *sim;
 static uint8_t answer[PDU_MAX];
 
@@ -242,14 +263,14 @@ static void what_is_not_writable_answers_exception_2(void **state)
 	(void)state;
 	assert_true(pdu_write_register(&r, 1, 41, 1));
 	assert_int_equal(exception_of(&r), EXC_ADDRESS);
-	const uint16_t two[] = { 5000, 1 };
+	const uint16_t two[] = {5000, 1};
 	assert_true(pdu_write_registers(&r, 1, 40, 2, two));
 	assert_int_equal(exception_of(&r), EXC_ADDRESS);
 }
 
 static void a_group_is_written_whole_or_not_at_all(void **state)
 {
-	const uint16_t two[] = { 5, 9 };
+	const uint16_t two[] = {5, 9};
 	struct request r;
 	uint16_t w[2];
 
@@ -280,8 +301,8 @@ static void a_device_that_takes_only_one_function_refuses_the_other(void **state
 
 static void a_coil_is_switched_and_toggled(void **state)
 {
-	static const uint16_t raw[] = { 0xFF00, 0x5500, 0x5500, 0x0000, 0x5500 };
-	static const uint16_t stands[] = { 1, 0, 1, 0, 1 };
+	static const uint16_t raw[] = {0xFF00, 0x5500, 0x5500, 0x0000, 0x5500};
+	static const uint16_t stands[] = {1, 0, 1, 0, 1};
 	struct request r;
 	uint16_t w;
 

@@ -4,9 +4,10 @@
 
 static const char own_profiles[] = CONFIG_DIR "/profiles";
 
-void source_init(struct config_paths *p)
+void files_init(struct config_paths *p)
 {
-	*p = (struct config_paths){ .file = CONFIG_DIR "/devices.yaml", .profiles = { own_profiles, PROFILE_DIR } };
+	*p = (struct config_paths){.file = CONFIG_DIR "/devices.yaml",
+	                           .profiles = {own_profiles, PROFILE_DIR}};
 }
 
 /* The first directory given replaces the defaults. */
@@ -26,7 +27,7 @@ static bool add_profiles(struct config_paths *p, const char *dir)
 	return true;
 }
 
-bool source_option(struct config_paths *p, int c)
+bool files_option(struct config_paths *p, int c)
 {
 	switch (c) {
 	case 'c':
@@ -39,7 +40,7 @@ bool source_option(struct config_paths *p, int c)
 	}
 }
 
-void source_tell(struct diag *d)
+void files_tell(struct diag *d)
 {
 	char text[1024];
 
@@ -50,13 +51,13 @@ void source_tell(struct diag *d)
 	}
 }
 
-struct model *source_load(const struct config_paths *p)
+struct model *files_load(const struct config_paths *p)
 {
 	struct diag d;
 
 	diag_init(&d);
 	struct model *m = config_load(p, &d);
-	source_tell(&d);
+	files_tell(&d);
 	diag_free(&d);
 	return m;
 }
