@@ -16,9 +16,11 @@ static void check_ids(struct load *l)
 			*at = d;
 		else if (!d->shared && !(*at)->shared)
 			diag_error(l->d, d->where,
-				   "id %u on bus \"%s\" is used already by \"%s\" (%s:%u); shared: true if that is "
-				   "meant", d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
-				   (*at)->where.line);
+			           "id %u on bus \"%s\" is used already by \"%s\" (%s:%u); shared: "
+			           "true if that is "
+			           "meant",
+			           d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
+			           (*at)->where.line);
 	}
 }
 
@@ -27,8 +29,10 @@ static void check_names(struct load *l)
 	const struct model *m = l->m;
 	for (size_t i = 0; i < m->ndevice; i++)
 		if (strcmp(m->device[i].name, m->gateway) == 0)
-			diag_error(l->d, m->device[i].where, "device \"%s\" has the gateway's name: their status "
-				   "topics would be one", m->gateway);
+			diag_error(l->d, m->device[i].where,
+			           "device \"%s\" has the gateway's name: their status "
+			           "topics would be one",
+			           m->gateway);
 }
 
 /* Points wider than what the device reads or writes at once, or across a border of its windows. */
@@ -43,19 +47,22 @@ static void check_widths(struct load *l, const struct device *d)
 		const bool written = p->write && !p->write->raw;
 		const bool single = written && !p->write->function && d->write_function == 6;
 		if (!(p->write && p->write->only) && words > d->rule.max_read)
-			diag_error(l->d, p->where, "point \"%s\" has %u registers, max_read is %u", p->name, words,
-				   d->rule.max_read);
+			diag_error(l->d, p->where, "point \"%s\" has %u registers, max_read is %u",
+			           p->name, words, d->rule.max_read);
 		if (written && words > d->max_write)
-			diag_error(l->d, p->where, "point \"%s\" has %u registers, max_write is %u", p->name, words,
-				   d->max_write);
+			diag_error(l->d, p->where, "point \"%s\" has %u registers, max_write is %u",
+			           p->name, words, d->max_write);
 		if (single && words > 1)
-			diag_error(l->d, p->where, "point \"%s\" has %u registers, fc6 writes only one", p->name,
-				   words);
+			diag_error(l->d, p->where,
+			           "point \"%s\" has %u registers, fc6 writes only one", p->name,
+			           words);
 		for (unsigned k = 0; k < d->rule.nwindow; k++) {
 			const struct window *w = &d->rule.window[k];
-			if ((p->addr[0] < w->first && last >= w->first) || (p->addr[0] <= w->last && last > w->last))
-				diag_error(l->d, p->where, "point \"%s\" lies across a border of the windows",
-					   p->name);
+			if ((p->addr[0] < w->first && last >= w->first) ||
+			    (p->addr[0] <= w->last && last > w->last))
+				diag_error(l->d, p->where,
+				           "point \"%s\" lies across a border of the windows",
+				           p->name);
 		}
 	}
 }
@@ -66,14 +73,18 @@ static bool check_expiry(struct load *l, const struct device *d)
 	const us_t expiry = l->m->mqtt.expiry;
 	for (uint32_t i = 0; expiry && i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
-		const us_t again = p->filter.heartbeat > p->period ? p->filter.heartbeat : p->period;
-		if (p->filter.mode != PUBLISH_CHANGE || p->period == PERIOD_ONCE || p->source == SOURCE_EXPR)
+		const us_t again =
+			p->filter.heartbeat > p->period ? p->filter.heartbeat : p->period;
+		if (p->filter.mode != PUBLISH_CHANGE || p->period == PERIOD_ONCE ||
+		    p->source == SOURCE_EXPR)
 			continue;
 		if (p->filter.heartbeat && expiry >= 3 * again)
 			continue;
 		diag_error(l->d, l->m->mqtt.where,
-			   "mqtt: expiry must be at least 3 times the heartbeat and period of each point; \"%s\" of "
-			   "\"%s\" is told too rarely", p->name, d->name);
+		           "mqtt: expiry must be at least 3 times the heartbeat and period of each "
+		           "point; \"%s\" of "
+		           "\"%s\" is told too rarely",
+		           p->name, d->name);
 		return false;
 	}
 	return true;
@@ -81,7 +92,8 @@ static bool check_expiry(struct load *l, const struct device *d)
 
 static void check_functions(struct load *l, const struct device *d)
 {
-	static const uint8_t reads[] = { [TABLE_COIL] = 1, [TABLE_DISCRETE] = 2, [TABLE_HOLDING] = 3, [TABLE_INPUT] = 4 };
+	static const uint8_t reads[] = {
+		[TABLE_COIL] = 1, [TABLE_DISCRETE] = 2, [TABLE_HOLDING] = 3, [TABLE_INPUT] = 4};
 	for (uint32_t i = 0; d->functions && i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
 		uint8_t fc = reads[p->table];
@@ -90,8 +102,9 @@ static void check_functions(struct load *l, const struct device *d)
 		if (p->source != SOURCE_REGISTER || (p->write && p->write->only))
 			continue;
 		if (!(d->functions >> fc & 1))
-			diag_error(l->d, p->where, "point \"%s\" is read by fc%u, which is not among functions", p->name,
-				   fc);
+			diag_error(l->d, p->where,
+			           "point \"%s\" is read by fc%u, which is not among functions",
+			           p->name, fc);
 	}
 }
 

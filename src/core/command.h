@@ -77,7 +77,8 @@ struct command_outcome {
 	uint32_t item;         /* which of the request's items */
 	void *request;         /* as submitted */
 	const char *param;     /* the point's name */
-	const char *value;     /* as sent; DIFFERS, VERIFIED: as the device has it now */
+	const char *value;     /* as sent; VERIFIED, DIFFERS: as the device has it now; ACKNOWLEDGED: as it was
+				* written (rounded, its label, without unit) */
 	const char *sent_text; /* as sent, always */
 	const char *reason;    /* NULL when it ended well, and "" never */
 	struct span span;      /* registers written; count 0: none were */

@@ -192,7 +192,8 @@ static bool check_writable(const struct point *p, const struct answer *a)
 {
 	if (!p->write || p->source != SOURCE_REGISTER)
 		return refuse(a, "read-only");
-	if (p->parts == 2)
+	if (p->parts == 2 && (codec_words(&p->codec) != 2 ||
+			       (p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])))
 		return refuse(a, "read-only: its two registers can not be written together");
 	return true;
 }

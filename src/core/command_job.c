@@ -56,6 +56,20 @@ static void build_registers(const struct device *d, const struct point *p, const
 	j->fc = whole ? register_function(d, p, j->span.count) : FC_MASK_WRITE;
 }
 
+/* Two neighbours listed with the more significant word first, though it lies behind. */
+static void turn_parts(const struct point *p, struct job *j)
+{
+	const uint16_t value = j->value[0], mask = j->mask[0];
+	if (p->parts != 2 || p->addr[1] > p->addr[0])
+		return;
+	if (p->write->address < 0)
+		j->span.addr = p->addr[1];
+	j->value[0] = j->value[1];
+	j->mask[0] = j->mask[1];
+	j->value[1] = value;
+	j->mask[1] = mask;
+}
+
 void job_build(const struct device *d, const struct point *p, const struct command_value *v, struct job *j)
 {
 	const struct write_rule *w = p->write;
@@ -74,6 +88,7 @@ void job_build(const struct device *d, const struct point *p, const struct comma
 		build_coil(p, v, j);
 	} else {
 		build_registers(d, p, v, j);
+		turn_parts(p, j);
 	}
 }
 
@@ -152,7 +167,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	j->id = ++t->next_id;
 	j->key = n == 1 ? t->lane[r[0]->lane].key : 0;
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
-	j->only_if_different |= r[0]->only_if_different && !j->raw_len;
+	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len && !w->only;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
 	for (size_t i = 0; i < n; i++) {

@@ -87,6 +87,7 @@ const struct point *record_point(const struct command_table *t, const struct rec
 struct record *record_create(const struct command_table *t, uint32_t device, uint32_t point, const char *text);
 void record_insert(struct command_table *t, struct record *r, us_t now);
 uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point);
+bool record_once_only(const struct command_table *t, const struct record *r); /* another would switch again */
 bool record_newer(const struct command_table *t, const struct record *r); /* a later one of its lane lives */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
 void act_cancel(struct command_table *t, const struct record *r);

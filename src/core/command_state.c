@@ -27,16 +27,9 @@ static const char *exception_text(uint8_t code)
 	return name ? name : "exception";
 }
 
-/* A toggle or the begin of a pulse: another one would be another switching. */
-static bool once_only(const struct command_table *t, const struct record *r)
-{
-	const struct write_rule *w = record_point(t, r)->write;
-	return r->value.toggle || w->raw || (w->pulse && r->value.on);
-}
-
 static bool repeatable(const struct command_table *t, const struct record *r)
 {
-	return !once_only(t, r) && (record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END);
+	return record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END;
 }
 
 static bool readable(const struct command_table *t, const struct record *r)
@@ -79,13 +72,23 @@ static void record_verify(struct command_table *t, struct record *r, us_t after,
 	act_demand(t, r, after);
 }
 
+/* Nothing is read back: the value is told in the form it would have been read. */
+static void record_acknowledge(struct command_table *t, struct record *r, us_t now)
+{
+	char shown[VALUE_PRINT_MAX];
+	const bool known = r->value.v.kind != VALUE_NONE; /* not of a toggle or an action */
+	if (known)
+		point_print(record_point(t, r), &r->value.v, NULL, shown, sizeof shown);
+	record_end(t, r, COMMAND_ACKNOWLEDGED, known ? shown : NULL, NULL, now);
+}
+
 /* The device took the write. */
 void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	const bool pulse_begins = w->pulse && r->value.on && r->origin != COMMAND_PULSE_END;
 	if (!readable(t, r) || !w->verify || pulse_begins || t->closing || record_newer(t, r))
-		record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+		record_acknowledge(t, r, now);
 	else
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
 }
@@ -94,7 +97,7 @@ void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 static void record_unsure(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	if (r->origin != COMMAND_PULSE_END) {
-		if (once_only(t, r)) {
+		if (record_once_only(t, r)) {
 			record_end(t, r, COMMAND_FAILED, NULL, "no answer; not repeated, since it may have been carried out", now);
 			return;
 		}
@@ -136,7 +139,7 @@ static void pulse_end(struct command_table *t, const struct record *on, us_t sen
 static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t at, us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
-	const bool old = record_newer(t, r) && !once_only(t, r);
+	const bool old = record_newer(t, r) && !record_once_only(t, r);
 	t->device[r->device].unlocked = 0;
 	if (exception == 5) {
 		record_taken(t, r, at, now);
@@ -243,8 +246,12 @@ void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t e
 
 void command_replaced(struct command_table *t, uint64_t id, us_t now)
 {
-	for (struct record *r; (r = record_with_job(t, id));)
-		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+	for (struct record *r; (r = record_with_job(t, id));) {
+		if (t->closing && !record_newer(t, r))
+			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		else
+			record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+	}
 }
 
 void command_busy(struct command_table *t, uint64_t id, us_t now)
@@ -445,7 +452,9 @@ void command_shutdown(struct command_table *t, us_t now)
 			record_launch(t, r, now);
 		} else if (r->state == STATE_VERIFYING) {
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
-		} else if (r->state != STATE_WAITING) {
+		} else if (r->state == STATE_WAITING) {
+			act_cancel(t, r); /* one on the wire is finished, the others are not begun */
+		} else {
 			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
 		}
 	}

@@ -33,7 +33,7 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 	const struct device *d = record_device(t, r);
 	const struct write_rule *w = record_point(t, r)->write;
 	const struct device_state *s = &t->device[r->device];
-	if (t->closing)
+	if (t->closing && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_FAILED, "shutting down");
 	else if (q->retained && !(w && w->accept_retained))
 		draft_refuse(r, COMMAND_REFUSED, "retained commands are not carried out; "
@@ -135,12 +135,6 @@ static bool drafts_duplicate(struct command_table *t, const struct command_reque
 
 /* -- last value wins ------------------------------------------------------------------------ */
 
-static bool once_only(const struct command_table *t, const struct record *r)
-{
-	const struct write_rule *w = record_point(t, r)->write;
-	return r->value.toggle || w->raw || (w->pulse && r->value.on) || r->origin == COMMAND_PULSE_END;
-}
-
 static void record_overtake(struct command_table *t, struct record *r, us_t now)
 {
 	switch (r->state) {
@@ -174,7 +168,7 @@ static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
 			continue;
 		on_wire |= r->state == STATE_WAITING && record_point(t, r)->write->min_write_interval &&
 			   r->job_from <= now;
-		if (!once_only(t, r))
+		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END)
 			record_overtake(t, r, now);
 		else if (r->state == STATE_VERIFYING)
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
@@ -187,8 +181,8 @@ static void lane_cancel(struct command_table *t, const struct record *r)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *o = t->record[i];
-		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->alone && !once_only(t, o) &&
-		    o->serial < r->serial)
+		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->alone && o->serial < r->serial &&
+		    !record_once_only(t, o) && o->origin != COMMAND_PULSE_END)
 			act_cancel(t, o);
 	}
 }

@@ -113,6 +113,12 @@ struct record *record_create(const struct command_table *t, uint32_t device, uin
 	return r;
 }
 
+bool record_once_only(const struct command_table *t, const struct record *r)
+{
+	const struct write_rule *w = record_point(t, r)->write;
+	return r->value.toggle || w->raw || (w->pulse && r->value.on);
+}
+
 uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point)
 {
 	uint32_t *slot = &t->lane_of[t->model->device[device].point0 + point];

@@ -6,9 +6,9 @@
 
 #include "core/arena.h"
 
-#define CLASSES_MAX 16  /* periods of one line that are looked at, the shortest first */
+#define CLASSES_MAX 16 /* periods of one line that are looked at, the shortest first */
 #define FACTOR_MAX 64
-#define WORTH 0.5       /* per cent less, or the change is not worth telling */
+#define WORTH 0.5 /* per cent less, or the change is not worth telling */
 
 struct advice {
 	const struct wire *wire;
@@ -41,7 +41,8 @@ static us_t shortest_above(const struct advice *a, us_t period)
 {
 	us_t next = US_NEVER;
 	for (size_t i = 0; i < a->n; i++)
-		if (advisable(a->wants[i].period) && a->wants[i].period > period && a->wants[i].period < next)
+		if (advisable(a->wants[i].period) && a->wants[i].period > period &&
+		    a->wants[i].period < next)
 			next = a->wants[i].period;
 	return next;
 }
@@ -71,8 +72,8 @@ static double load_now(struct advice *a)
 	return schedule_load(a->wire, a->slower, a->n, a->rules, a->nrules, a->turnaround);
 }
 
-/* Double the period of one class: of those that reach the limit the one with the fewest wants, else the
- * one that helps most. False: none is worth it. */
+/* Double the period of one class: of those that reach the limit the one with the fewest wants, else
+ * the one that helps most. False: none is worth it. */
 static bool step(struct advice *a, double limit, double *load)
 {
 	size_t best = a->classes;
@@ -84,8 +85,8 @@ static bool step(struct advice *a, double limit, double *load)
 		const double with = load_now(a);
 		a->factor[k] /= 2;
 		const bool better = with > limit || reached > limit
-				  ? with < reached - WORTH
-				  : a->members[k] < a->members[best];
+		                            ? with < reached - WORTH
+		                            : a->members[k] < a->members[best];
 		if (!better)
 			continue;
 		best = k;
@@ -98,8 +99,9 @@ static bool step(struct advice *a, double limit, double *load)
 	return true;
 }
 
-size_t load_advise(const struct wire *w, const struct want *wants, size_t n, const struct unit_rule *r, size_t nr,
-		   us_t turnaround, double limit, struct load_change *change, size_t room, double *load)
+size_t load_advise(const struct wire *w, const struct want *wants, size_t n,
+                   const struct unit_rule *r, size_t nr, us_t turnaround, double limit,
+                   struct load_change *change, size_t room, double *load)
 {
 	struct advice a = {
 		.wire = w,
@@ -145,8 +147,8 @@ int load_print(const struct load_change *change, size_t n, char *buf, size_t siz
 		load_print_period(change[i].from, from, sizeof from);
 		load_print_period(change[i].to, to, sizeof to);
 		const size_t left = len < size ? size - len : 0;
-		len += (size_t)snprintf(left ? buf + len : NULL, left, "%s%zu of %s every %s", i ? ", " : "",
-					change[i].wants, from, to);
+		len += (size_t)snprintf(left ? buf + len : NULL, left, "%s%zu of %s every %s",
+		                        i ? ", " : "", change[i].wants, from, to);
 	}
 	return (int)len;
 }

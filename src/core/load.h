@@ -14,12 +14,13 @@ struct load_change {
 	size_t wants;
 };
 
-/* The changes that bring the load (see schedule_load()) to `limit` per cent: as few wants as possible,
- * periods doubled so that they stay multiples of each other. change[]: room for `room`, by period.
- * *load gets what is reached, which is above the limit when nothing helps. Returns how many; 0 also
- * when the load is within the limit already. */
-size_t load_advise(const struct wire *w, const struct want *wants, size_t n, const struct unit_rule *r, size_t nr,
-		   us_t turnaround, double limit, struct load_change *change, size_t room, double *load);
+/* The changes that bring the load (see schedule_load()) to `limit` per cent: as few wants as
+ * possible, periods doubled so that they stay multiples of each other. change[]: room for `room`,
+ * by period. *load gets what is reached, which is above the limit when nothing helps. Returns how
+ * many; 0 also when the load is within the limit already. */
+size_t load_advise(const struct wire *w, const struct want *wants, size_t n,
+                   const struct unit_rule *r, size_t nr, us_t turnaround, double limit,
+                   struct load_change *change, size_t room, double *load);
 
 /* "12 of 1s every 4s, 30 of 5s every 10s"; returns the length as snprintf. */
 int load_print(const struct load_change *change, size_t n, char *buf, size_t size);

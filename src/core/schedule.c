@@ -134,14 +134,15 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due)
 		s->demand = mem_grow(s->demand, s->demand_room, sizeof(struct node));
 	}
 	s->demand[s->ndemand++] = (struct node){
-		.want = {
-			.unit = span->unit,
-			.table = span->table,
-			.addr = span->addr,
-			.len = span->count,
-			.period = PERIOD_ONCE,
-			.prio = CLASS_HIGH,
-		},
+		.want =
+			{
+				.unit = span->unit,
+				.table = span->table,
+				.addr = span->addr,
+				.len = span->count,
+				.period = PERIOD_ONCE,
+				.prio = CLASS_HIGH,
+			},
 		.due = due,
 		.base = due - PERIOD_OF_ONCE,
 		.last = NEVER_READ,
@@ -178,6 +179,25 @@ void schedule_port_back(struct schedule *s, us_t now)
 		u->pass = u->suspect = u->free_probe = false;
 		u->count.online = false;
 		unit_due_now(s, u, now);
+	}
+}
+
+void schedule_forget(struct schedule *s, uint8_t unit, us_t now)
+{
+	struct unit *u = unit_find(s, unit);
+	if (!u)
+		return;
+	u->nlearnt = 0;
+	u->searching = u->no_longer = false;
+	u->split.count = 0;
+	memset(u->most, 0, sizeof u->most);
+	memset(u->good, 0, sizeof u->good);
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *n = &s->node[i];
+		n->group = n->refused = n->asides = 0;
+		n->refused_since = 0;
+		n->due = n->aside ? now : n->due;
+		n->aside = false;
 	}
 }
 

@@ -9,7 +9,8 @@
 
 static int node_order(const void *a, const void *b)
 {
-	const struct want *x = &((const struct node *)a)->want, *y = &((const struct node *)b)->want;
+	const struct want *x = &((const struct node *)a)->want,
+			  *y = &((const struct node *)b)->want;
 	if (x->unit != y->unit)
 		return x->unit - y->unit;
 	if (x->table != y->table)
@@ -62,13 +63,16 @@ static void node_carry(const struct schedule *s, struct node *n, const struct no
 }
 
 /* Wants that could share a read keep one phase for all their periods, so that they do share it. The
- * next such block is one pitch later: the slow ones do not all come due in the same instant and do not
- * delay the fast ones. What is there already keeps its phase, and gives it to new neighbours. */
-static void block_phase(struct schedule *s, const struct span *block, size_t *first, uint16_t *steps)
+ * next such block is one pitch later: the slow ones do not all come due in the same instant and do
+ * not delay the fast ones. What is there already keeps its phase, and gives it to new neighbours.
+ */
+static void block_phase(struct schedule *s, const struct span *block, size_t *first,
+                        uint16_t *steps)
 {
 	size_t end = *first;
 	const struct node *old = NULL;
-	while (end < s->n && s->node[end].want.unit == block->unit && node_inside(&s->node[end], block)) {
+	while (end < s->n && s->node[end].want.unit == block->unit &&
+	       node_inside(&s->node[end], block)) {
 		if (s->node[end].last != NEVER_READ)
 			old = &s->node[end];
 		end++;
@@ -87,7 +91,8 @@ static void phases_set(struct schedule *s)
 		const struct want *w = &s->node[first].want;
 		const struct unit *u = unit_find(s, w->unit);
 		size_t end = first;
-		while (end < s->n && s->node[end].want.unit == w->unit && s->node[end].want.table == w->table) {
+		while (end < s->n && s->node[end].want.unit == w->unit &&
+		       s->node[end].want.table == w->table) {
 			s->list[end - first] = &s->node[end].want;
 			end++;
 		}
@@ -110,7 +115,7 @@ static void units_adopt(struct schedule *s, const struct unit_rule *r, size_t nr
 {
 	for (size_t i = 0; i < s->nunit; i++)
 		s->unit[i]->kept = s->unit[i]->jobs > 0 ||
-				   (s->current && s->current->span.unit == s->unit[i]->rule.unit);
+		                   (s->current && s->current->span.unit == s->unit[i]->rule.unit);
 	for (size_t i = 0; i < nr; i++) {
 		struct unit *u = unit_get(s, r[i].unit, now);
 		free(u->window);
@@ -158,7 +163,7 @@ static void units_range(struct schedule *s)
 }
 
 void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const struct unit_rule *r,
-		    size_t nr, us_t now)
+                    size_t nr, us_t now)
 {
 	struct node *old = s->node;
 	const size_t nold = s->n;
@@ -173,7 +178,8 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
 	phase_set(s, now);
 	for (size_t i = 0; i < nw; i++) {
 		const struct node *was =
-			nold ? bsearch(&s->node[i], old, nold, sizeof(struct node), node_order) : NULL;
+			nold ? bsearch(&s->node[i], old, nold, sizeof(struct node), node_order)
+			     : NULL;
 		if (was)
 			node_carry(s, &s->node[i], was, now);
 		else

@@ -36,7 +36,7 @@ static void set_cuts(struct schedule *s, struct set *set)
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *node = &s->node[i];
 		if (node->want.table == set->table && (node->aside || node->group != set->group))
-			s->cut[n++] = (struct cut){ set->table, node->want.addr, node->want.len };
+			s->cut[n++] = (struct cut){set->table, node->want.addr, node->want.len};
 	}
 	set->limits.cut = s->cut;
 	set->limits.ncut = (uint16_t)n;
@@ -46,9 +46,11 @@ static void set_limits(struct schedule *s, struct set *set)
 {
 	const struct unit *u = set->unit;
 	const uint16_t learnt = u->most[table_kind(set->table)];
-	const uint16_t registers = table_is_bits(set->table) ? (uint16_t)((learnt + 15) / 16) : learnt;
+	const uint16_t registers =
+		table_is_bits(set->table) ? (uint16_t)((learnt + 15) / 16) : learnt;
 	set->limits = (struct plan_limits){
-		.max_read = registers && registers < u->rule.max_read ? registers : u->rule.max_read,
+		.max_read =
+			registers && registers < u->rule.max_read ? registers : u->rule.max_read,
 		.max_hole = u->rule.max_hole,
 		.turnaround = unit_turnaround(u),
 		.window = u->window,
@@ -70,7 +72,7 @@ static void set_insert(struct schedule *s, struct set *set, struct node *n)
 /* All wants and demands due now or soon that may share a read with n. */
 static struct set set_of(struct schedule *s, struct unit *u, const struct node *n, us_t now)
 {
-	struct set set = { .unit = u, .table = n->want.table, .group = n->group };
+	struct set set = {.unit = u, .table = n->want.table, .group = n->group};
 	for (size_t i = u->first; i < u->first + u->n; i++)
 		if (s->node[i].want.table == set.table && node_wanted(&s->node[i], set.group, now))
 			s->set[set.n++] = &s->node[i];
@@ -111,12 +113,13 @@ static bool span_barred(const struct unit *u, const struct span *span, us_t now)
 	return peer_barred(&u->peer, &sig, now);
 }
 
-/* -- another answer length, when the block's own could be mistaken ------------------------------- */
+/* -- another answer length, when the block's own could be mistaken -------------------------------
+ */
 
 /* Another due block of the unit. */
 static bool vary_other(struct schedule *s, struct unit *u, us_t now, struct span *out)
 {
-	struct span tried = { .count = 0 };
+	struct span tried = {.count = 0};
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
 		if (n->due > now || (tried.count && node_inside(n, &tried)))
@@ -132,8 +135,8 @@ static bool vary_other(struct schedule *s, struct unit *u, us_t now, struct span
 }
 
 /* The block less some of its last wants, or some of its first ones. */
-static bool vary_fewer(const struct schedule *s, const struct set *set, const struct span *block, us_t now,
-		       struct span *out)
+static bool vary_fewer(const struct schedule *s, const struct set *set, const struct span *block,
+                       us_t now, struct span *out)
 {
 	uint32_t end = 0;
 	bool found = false;
@@ -164,8 +167,8 @@ static bool vary_fewer(const struct schedule *s, const struct set *set, const st
 }
 
 /* Does the unit have these cells, as far as its wants tell? */
-static bool cells_known(const struct schedule *s, const struct unit *u, uint8_t table, uint32_t addr,
-			uint32_t end)
+static bool cells_known(const struct schedule *s, const struct unit *u, uint8_t table,
+                        uint32_t addr, uint32_t end)
 {
 	for (size_t i = u->first; i < u->first + u->n && addr < end; i++) {
 		const struct want *w = &s->node[i].want;
@@ -175,8 +178,8 @@ static bool cells_known(const struct schedule *s, const struct unit *u, uint8_t 
 	return addr >= end;
 }
 
-static bool vary_longer(const struct schedule *s, const struct set *set, const struct span *block, bool known,
-			us_t now, struct span *out)
+static bool vary_longer(const struct schedule *s, const struct set *set, const struct span *block,
+                        bool known, us_t now, struct span *out)
 {
 	const uint32_t step = table_is_bits(block->table) ? FAR_BITS : 1;
 	if (!known && set->unit->no_longer)
@@ -198,10 +201,12 @@ static bool vary_longer(const struct schedule *s, const struct set *set, const s
 	return false;
 }
 
-static bool vary_shorter(const struct set *set, const struct span *block, us_t now, struct span *out)
+static bool vary_shorter(const struct set *set, const struct span *block, us_t now,
+                         struct span *out)
 {
 	const uint32_t step = table_is_bits(block->table) ? FAR_BITS : 1;
-	for (uint32_t less = step; less <= step * (PEER_BARS + 1) && less < block->count; less += step) {
+	for (uint32_t less = step; less <= step * (PEER_BARS + 1) && less < block->count;
+	     less += step) {
 		struct span shorter = *block;
 		shorter.count = (uint16_t)(block->count - less);
 		if (!span_barred(set->unit, &shorter, now)) {
@@ -213,7 +218,8 @@ static bool vary_shorter(const struct set *set, const struct span *block, us_t n
 }
 
 /* The cells to read for n. False: whatever is read, its answer could be mistaken. */
-bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t now, struct span *out)
+bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t now,
+                struct span *out)
 {
 	struct set set = set_of(s, u, n, now);
 	const struct span block = set_block(s, &set, n);
@@ -238,14 +244,14 @@ bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t n
 /* One cell of a silent unit, or as few more as make the answer unmistakable. */
 bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out)
 {
-	struct span first = { .count = 0 };
+	struct span first = {.count = 0};
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
 		const uint16_t step = table_is_bits(n->want.table) ? FAR_BITS : 1;
 		if (n->aside)
 			continue;
 		for (uint16_t count = 1; count <= n->want.len; count = (uint16_t)(count + step)) {
-			*out = (struct span){ u->rule.unit, n->want.table, n->want.addr, count };
+			*out = (struct span){u->rule.unit, n->want.table, n->want.addr, count};
 			if (first.count == 0)
 				first = *out;
 			if (!span_barred(u, out, now))
@@ -255,9 +261,10 @@ bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out)
 	*out = first;
 	if (first.count == 0)
 		return false;
-	struct set set = { .unit = u, .table = first.table };
+	struct set set = {.unit = u, .table = first.table};
 	set_limits(s, &set);
-	if (vary_longer(s, &set, &first, true, now, out) || vary_longer(s, &set, &first, false, now, out))
+	if (vary_longer(s, &set, &first, true, now, out) ||
+	    vary_longer(s, &set, &first, false, now, out))
 		return true;
 	*out = first;
 	return false;

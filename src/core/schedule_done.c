@@ -5,7 +5,7 @@
 #define BUSY_FIRST (100 * US_MS)
 #define EXCEPTION_ACKNOWLEDGE 5 /* specification, section 7: accepted, takes long */
 #define EXCEPTION_BUSY 6
-#define EXCEPTION_NO_PATH 10    /* a gateway's: as good as no answer */
+#define EXCEPTION_NO_PATH 10 /* a gateway's: as good as no answer */
 #define EXCEPTION_NO_TARGET 11
 
 static void node_read(const struct schedule *s, struct unit *u, struct node *n, us_t now)
@@ -71,7 +71,8 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 	u->busy_wait = u->busy_sum = 0;
 }
 
-/* -- alive or not ---------------------------------------------------------------------------------- */
+/* -- alive or not
+ * ---------------------------------------------------------------------------------- */
 
 /* The first one back after all were silent: what ailed them was perhaps the line. */
 static void units_look_again(struct schedule *s, const struct unit *back)
@@ -117,7 +118,8 @@ static bool unit_gone(const struct unit *u, us_t now)
 	return u->fails >= OFFLINE_REQUESTS && now - u->first_fail >= OFFLINE_TIME;
 }
 
-/* The shortest period of what was asked, at most a second: so long a unit in doubt is left alone. */
+/* The shortest period of what was asked, at most a second: so long a unit in doubt is left alone.
+ */
 static us_t doubt_wait(const struct schedule *s, const struct unit *u, const struct span *span)
 {
 	us_t wait = ASK_AGAIN;
@@ -127,7 +129,8 @@ static us_t doubt_wait(const struct schedule *s, const struct unit *u, const str
 	return wait;
 }
 
-static void unit_doubted(struct schedule *s, struct unit *u, const struct span *span, us_t now, us_t took)
+static void unit_doubted(struct schedule *s, struct unit *u, const struct span *span, us_t now,
+                         us_t took)
 {
 	u->suspect = true;
 	u->failed_at = now;
@@ -135,8 +138,8 @@ static void unit_doubted(struct schedule *s, struct unit *u, const struct span *
 	u->wait_until = s->turn_at + doubt_wait(s, u, span);
 }
 
-static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t, bool silent, us_t took,
-			us_t now, struct effects *e)
+static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t, bool silent,
+                        us_t took, us_t now, struct effects *e)
 {
 	if (u->fails == 0)
 		u->first_fail = s->turn_at;
@@ -159,7 +162,8 @@ static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t
 		unit_down(s, u, now, took);
 }
 
-/* Exceptions 5 and 6: wait, twice as long each time, within the time-out; then the next grid point. */
+/* Exceptions 5 and 6: wait, twice as long each time, within the time-out; then the next grid point.
+ */
 static void unit_busy(struct schedule *s, struct unit *u, const struct span *span, us_t now)
 {
 	u->busy_wait = u->busy_wait ? 2 * u->busy_wait : BUSY_FIRST;
@@ -172,7 +176,8 @@ static void unit_busy(struct schedule *s, struct unit *u, const struct span *spa
 	u->peer.ready_at = us_max(u->peer.ready_at, now + u->busy_wait);
 }
 
-/* -- the turn's end -------------------------------------------------------------------------------- */
+/* -- the turn's end
+ * -------------------------------------------------------------------------------- */
 
 static void count_turn(struct unit *u, enum outcome o)
 {
@@ -189,8 +194,17 @@ static void turnaround_learn(struct unit *u, us_t turnaround)
 		u->turn = u->turn ? (7 * u->turn + turnaround) / 8 : turnaround;
 }
 
-static void read_refused(struct schedule *s, struct unit *u, const struct turn *t, uint8_t exception, us_t now,
-			 struct effects *e)
+/* Something came back. Broadcasts are answered by nobody, and what could not even be sent (no
+ * turnaround was measured) by nobody either. */
+static bool turn_answered(const struct unit *u, enum outcome o, us_t turnaround)
+{
+	if (o == OUT_REFUSED)
+		return turnaround > 0;
+	return o == OUT_SAME || (o == OUT_OK && (u->rule.unit != 0 || u->n > 0));
+}
+
+static void read_refused(struct schedule *s, struct unit *u, const struct turn *t,
+                         uint8_t exception, us_t now, struct effects *e)
 {
 	if (t->kind != TURN_READ)
 		return;
@@ -202,36 +216,35 @@ static void read_refused(struct schedule *s, struct unit *u, const struct turn *
 
 static void unit_pause(struct unit *u, enum turn_kind kind, us_t now)
 {
-	const us_t pause = kind == TURN_JOB ? us_max(u->rule.pause, u->rule.pause_after_write) : u->rule.pause;
+	const us_t pause =
+		kind == TURN_JOB ? us_max(u->rule.pause, u->rule.pause_after_write) : u->rule.pause;
 	if (pause)
 		u->peer.ready_at = us_max(u->peer.ready_at, now + pause);
 }
 
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
-		   us_t turnaround, us_t took, us_t now, struct effects *e)
+                   us_t turnaround, us_t took, us_t now, struct effects *e)
 {
-	*e = (struct effects){ 0 };
+	*e = (struct effects){0};
 	struct unit *u = unit_find(s, t->span.unit);
 	free(s->current);
 	s->current = NULL;
 	if (!u || s->lost || t->kind == TURN_SLEEP)
 		return;
-	if (o == OUT_REFUSED && (exception == EXCEPTION_NO_PATH || exception == EXCEPTION_NO_TARGET))
+	if (o == OUT_REFUSED &&
+	    (exception == EXCEPTION_NO_PATH || exception == EXCEPTION_NO_TARGET))
 		o = OUT_TIMEOUT;
 	count_turn(u, o);
 	turnaround_learn(u, turnaround);
 	unit_pause(u, t->kind, now);
+	if (turn_answered(u, o, turnaround))
+		unit_answered(s, u, now, e);
 	switch (o) {
 	case OUT_OK:
-		unit_answered(s, u, now, e);
 		if (t->kind != TURN_JOB)
 			span_read(s, u, &t->span, now);
 		break;
-	case OUT_SAME:
-		unit_answered(s, u, now, e);
-		break;
 	case OUT_REFUSED:
-		unit_answered(s, u, now, e);
 		read_refused(s, u, t, exception, now, e);
 		break;
 	case OUT_TIMEOUT:
@@ -241,6 +254,7 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	case OUT_DROPPED:
 		u->pass = true;
 		break;
+	case OUT_SAME:
 	case OUT_LINK:
 	case OUT_EXPIRED:
 	case OUT_CLOSED:

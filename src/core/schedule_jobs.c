@@ -99,7 +99,8 @@ static us_t job_ready_at(const struct schedule *s, const struct job *j)
 struct job *jobs_take(struct schedule *s, us_t now)
 {
 	for (size_t i = 0; i < s->njob; i++)
-		if (!job_expired(s->job[i], now) && job_ready_at(s, s->job[i]) <= now && !job_behind(s, i, now))
+		if (!job_expired(s->job[i], now) && job_ready_at(s, s->job[i]) <= now &&
+		    !job_behind(s, i, now))
 			return job_remove(s, i);
 	return NULL;
 }

@@ -49,7 +49,8 @@ static void run_until(struct run *r, struct schedule *s, us_t end)
 			r->now = us_min(t.until, end);
 			continue;
 		}
-		const us_t took = us_max(1, wire_read(r->wire, t.span.table, t.span.count, r->turnaround));
+		const us_t took =
+			us_max(1, wire_read(r->wire, t.span.table, t.span.count, r->turnaround));
 		r->busy += took;
 		r->turns++;
 		r->now += r->instant ? 0 : took;
@@ -58,10 +59,10 @@ static void run_until(struct run *r, struct schedule *s, us_t end)
 }
 
 /* The share of the wire's time the wants need, or use if the line is too slow for them. */
-static double run_share(const struct wire *w, const struct want *want, size_t n, const struct unit_rule *r,
-			size_t nr, us_t turnaround, bool instant)
+static double run_share(const struct wire *w, const struct want *want, size_t n,
+                        const struct unit_rule *r, size_t nr, us_t turnaround, bool instant)
 {
-	struct run run = { .wire = w, .turnaround = turnaround, .instant = instant };
+	struct run run = {.wire = w, .turnaround = turnaround, .instant = instant};
 	struct schedule *s = schedule_create(w, 0, 1, 0);
 	const us_t lcm = periods_lcm(want, n);
 	schedule_adopt(s, want, n, r, nr, 0);
@@ -74,8 +75,8 @@ static double run_share(const struct wire *w, const struct want *want, size_t n,
 	return run.now > run.start ? (double)run.busy / (double)(run.now - run.start) : 0;
 }
 
-double schedule_load(const struct wire *w, const struct want *wants, size_t n, const struct unit_rule *r,
-		     size_t nr, us_t turnaround)
+double schedule_load(const struct wire *w, const struct want *wants, size_t n,
+                     const struct unit_rule *r, size_t nr, us_t turnaround)
 {
 	struct want *want = mem_alloc(n, sizeof *want);
 	size_t kept = 0;
@@ -85,7 +86,8 @@ double schedule_load(const struct wire *w, const struct want *wants, size_t n, c
 		if (period == PERIOD_FASTEST)
 			continue;
 		if (period > SIMULATED_MAX && period != PERIOD_ONCE)
-			rare += (double)wire_read(w, wants[i].table, wants[i].len, turnaround) / (double)period;
+			rare += (double)wire_read(w, wants[i].table, wants[i].len, turnaround) /
+			        (double)period;
 		else
 			want[kept++] = wants[i];
 	}

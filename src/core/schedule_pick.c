@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-#define SKIPS_MAX 8       /* turns of better classes before a lower one gets one */
+#define SKIPS_MAX 8        /* turns of better classes before a lower one gets one */
 #define DEMAND_WAITS_MAX 4 /* commands that go before a demand */
-#define SUSPECT_SHARE 20  /* a suspect waits for the others, but not longer than 20 × what it cost */
+#define SUSPECT_SHARE 20 /* a suspect waits for the others, but not longer than 20 × what it cost \
+	                  */
 
 /* The most urgent of each class. */
 struct choice {
@@ -15,9 +16,9 @@ struct choice {
 /* All that is due now, seen once. */
 struct survey {
 	struct choice ready, passing, suspect;
-	us_t oldest;       /* last read of the longest unread among the ready */
+	us_t oldest; /* last read of the longest unread among the ready */
 	struct node *demand;
-	us_t wake;         /* when more is due or ready */
+	us_t wake; /* when more is due or ready */
 };
 
 static double node_urgency(const struct node *n, us_t now)
@@ -26,7 +27,8 @@ static double node_urgency(const struct node *n, us_t now)
 	return period ? (double)(now - n->base) / (double)period : (double)(now - n->base);
 }
 
-/* Ties: the shorter period, then who waits longest, then the lower address (they come in that order). */
+/* Ties: the shorter period, then who waits longest, then the lower address (they come in that
+ * order). */
 static bool node_first(const struct node *a, double ua, const struct node *b, double ub)
 {
 	if (ua > ub || ua < ub)
@@ -91,7 +93,7 @@ static void survey_demands(struct schedule *s, us_t now, struct survey *v)
 
 static struct survey survey_all(struct schedule *s, us_t now)
 {
-	struct survey v = { .oldest = US_NEVER, .wake = US_NEVER };
+	struct survey v = {.oldest = US_NEVER, .wake = US_NEVER};
 	for (size_t i = 0; i < s->nunit; i++)
 		if (s->unit[i]->state != UNIT_DOWN)
 			survey_unit(s, s->unit[i], now, &v);
@@ -111,7 +113,8 @@ static struct choice survey_eligible(struct schedule *s, const struct survey *v,
 	for (int r = 0; r < RANKS; r++) {
 		struct node *n = v->suspect.best[r];
 		const struct unit *u = n ? unit_find(s, n->want.unit) : NULL;
-		if (u && (v->oldest >= u->failed_at || now >= u->failed_at + SUSPECT_SHARE * u->failed_cost))
+		if (u && (v->oldest >= u->failed_at ||
+		          now >= u->failed_at + SUSPECT_SHARE * u->failed_cost))
 			choice_offer(&c, n, v->suspect.urgency[r]);
 	}
 	for (size_t i = 0; i < s->nunit; i++)
@@ -139,7 +142,8 @@ static struct node *choice_take(struct schedule *s, const struct choice *c)
 	return c->best[best];
 }
 
-/* -- silent units ---------------------------------------------------------------------------------- */
+/* -- silent units
+ * ---------------------------------------------------------------------------------- */
 
 static us_t probe_cost(const struct schedule *s, const struct unit *u)
 {
@@ -182,10 +186,12 @@ static void credit_earn(struct schedule *s, us_t now)
 static us_t probe_at(const struct schedule *s, const struct unit *u, us_t now)
 {
 	const us_t lack = u->free_probe ? 0 : probe_cost(s, u) - s->credit;
-	return us_max(now + us_max(lack, 0) * silent_share(s), us_max(u->peer.ready_at, u->peer.mute_until));
+	return us_max(now + us_max(lack, 0) * silent_share(s),
+	              us_max(u->peer.ready_at, u->peer.mute_until));
 }
 
-/* -- the turn --------------------------------------------------------------------------------------- */
+/* -- the turn
+ * --------------------------------------------------------------------------------------- */
 
 static void turn_for(struct turn *out, enum turn_kind kind, struct unit *u)
 {

@@ -6,11 +6,12 @@
 
 #define ASIDE_FIRST (600 * US_S)
 #define ASIDE_LONGEST (6 * 3600 * US_S)
-#define REFUSALS 2         /* of one want alone, until it is set aside */
-#define REFUSALS_UNWELL 5  /* the same, for exceptions that are not about addresses */
-#define UNWELL 3           /* those in a row, until a culprit is searched */
+#define REFUSALS 2        /* of one want alone, until it is set aside */
+#define REFUSALS_UNWELL 5 /* the same, for exceptions that are not about addresses */
+#define UNWELL 3          /* those in a row, until a culprit is searched */
 
-/* -- what is learnt ------------------------------------------------------------------------------ */
+/* -- what is learnt ------------------------------------------------------------------------------
+ */
 
 void learnt_add(struct unit *u, const struct cut *c, us_t born)
 {
@@ -25,7 +26,7 @@ void learnt_add(struct unit *u, const struct cut *c, us_t born)
 		u->learnt = mem_alloc(LEARNT_MAX, sizeof(struct learnt));
 	if (u->nlearnt == LEARNT_MAX)
 		memmove(&u->learnt[0], &u->learnt[1], --u->nlearnt * sizeof(struct learnt));
-	u->learnt[u->nlearnt++] = (struct learnt){ .cut = *c, .born = born };
+	u->learnt[u->nlearnt++] = (struct learnt){.cut = *c, .born = born};
 }
 
 static void learnt_remove(struct unit *u, size_t i)
@@ -34,7 +35,8 @@ static void learnt_remove(struct unit *u, size_t i)
 	memmove(&u->learnt[i], &u->learnt[i + 1], (u->nlearnt - i) * sizeof(struct learnt));
 }
 
-/* The holes cut on the way to a culprit are not to blame. If they are as well, they will be found. */
+/* The holes cut on the way to a culprit are not to blame. If they are as well, they will be found.
+ */
 static void learnt_absolve(struct unit *u, uint8_t table)
 {
 	for (size_t i = u->nlearnt; i-- > 0;)
@@ -59,7 +61,7 @@ static void learnt_prove(struct unit *u, uint8_t table)
 /* After a good read: is the search over? */
 void refused_search_ends(struct schedule *s, struct unit *u)
 {
-	bool suspected[4] = { false };
+	bool suspected[4] = {false};
 	bool any = false;
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
@@ -86,13 +88,14 @@ void learnt_disproved(struct unit *u, const struct span *span)
 		if (c->addr < first)
 			c->len = (uint16_t)(first - c->addr);
 		else if (cut_end > end)
-			*c = (struct cut){ c->table, (uint16_t)end, (uint16_t)(cut_end - end) };
+			*c = (struct cut){c->table, (uint16_t)end, (uint16_t)(cut_end - end)};
 		else
 			learnt_remove(u, i);
 	}
 }
 
-/* -- the wants of a refused block ------------------------------------------------------------------ */
+/* -- the wants of a refused block
+ * ------------------------------------------------------------------ */
 
 static size_t members_of(struct schedule *s, const struct unit *u, const struct span *span)
 {
@@ -118,7 +121,8 @@ static uint8_t group_new(struct unit *u)
 }
 
 /* The hole nearest the block's middle. False: it has none. */
-static bool hole_in_the_middle(const struct schedule *s, size_t n, const struct span *span, struct cut *hole)
+static bool hole_in_the_middle(const struct schedule *s, size_t n, const struct span *span,
+                               struct cut *hole)
 {
 	const uint32_t middle = 2u * span->addr + span->count; /* twice */
 	uint32_t end = span->addr, nearest = UINT32_MAX;
@@ -129,7 +133,8 @@ static bool hole_in_the_middle(const struct schedule *s, size_t n, const struct 
 			const uint32_t off = at > middle ? at - middle : middle - at;
 			if (off < nearest) {
 				nearest = off;
-				*hole = (struct cut){ span->table, (uint16_t)end, (uint16_t)(w->addr - end) };
+				*hole = (struct cut){span->table, (uint16_t)end,
+				                     (uint16_t)(w->addr - end)};
 			}
 		}
 		if ((uint32_t)w->addr + w->len > end)
@@ -151,7 +156,8 @@ static bool length_refused(struct unit *u, const struct span *span)
 	return true;
 }
 
-static void block_split(struct schedule *s, struct unit *u, size_t n, const struct span *span, us_t now)
+static void block_split(struct schedule *s, struct unit *u, size_t n, const struct span *span,
+                        us_t now)
 {
 	struct cut hole;
 	const bool has_hole = hole_in_the_middle(s, n, span, &hole);
@@ -168,7 +174,8 @@ static void block_split(struct schedule *s, struct unit *u, size_t n, const stru
 	}
 }
 
-static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t now, struct effects *e)
+static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t now,
+                         struct effects *e)
 {
 	n->group = n->group ? n->group : group_new(u);
 	if (!n->refused_since)
@@ -179,9 +186,9 @@ static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t n
 		return;
 	const us_t pause = n->asides < 6 ? ASIDE_FIRST << n->asides : ASIDE_LONGEST;
 	learnt_absolve(u, n->want.table);
-	learnt_add(u, &(struct cut){ n->want.table, n->want.addr, n->want.len }, 0);
+	learnt_add(u, &(struct cut){n->want.table, n->want.addr, n->want.len}, 0);
 	e->aside = n->asides == 0;
-	e->aside_span = (struct span){ n->want.unit, n->want.table, n->want.addr, n->want.len };
+	e->aside_span = (struct span){n->want.unit, n->want.table, n->want.addr, n->want.len};
 	u->split.count = 0;
 	n->aside = true;
 	if (n->asides < UINT8_MAX)
@@ -220,8 +227,8 @@ static void demands_refused(struct schedule *s, const struct span *span, bool al
 	s->ndemand = kept;
 }
 
-void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code, us_t now,
-		     struct effects *e)
+void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,
+                     us_t now, struct effects *e)
 {
 	const bool about_address = code >= 1 && code <= 3;
 	if (peer_outstanding(&u->peer))

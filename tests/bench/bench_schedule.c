@@ -57,8 +57,8 @@ static void run(const char *what, uint32_t baud, unsigned step, unsigned units, 
 		turns++;
 	}
 	const double spent = seconds() - start;
-	printf("%-58s %8.0f turns/s, %5.2f us a turn, %lld sleeps\n", what, TURNS / spent, spent / TURNS * 1e6,
-	       (long long)sleeps);
+	printf("%-58s %8.0f turns/s, %5.2f us a turn, %lld sleeps\n", what, TURNS / spent,
+	       spent / TURNS * 1e6, (long long)sleeps);
 	schedule_destroy(s);
 }
 

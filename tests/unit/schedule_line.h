@@ -21,13 +21,13 @@ struct device {
 	uint16_t longest;               /* registers; more is refused with 3; 0: no limit */
 	uint16_t forbidden[FORBIDDEN];  /* addresses refused with 2 */
 	uint8_t nforbidden;
-	uint8_t exception;              /* instead of 2 */
-	us_t busy_until;                /* exception 6 before */
+	uint8_t exception; /* instead of 2 */
+	us_t busy_until;   /* exception 6 before */
 	us_t requests, timeouts;
 };
 
 struct reading {
-	us_t last, worst;      /* the longest between two reads */
+	us_t last, worst; /* the longest between two reads */
 	us_t reads, due_after_failure;
 };
 
@@ -41,20 +41,20 @@ struct line_sim {
 	size_t n;
 	struct unit_rule rule[DEVICES];
 	size_t nrule;
-	bool measure;          /* gaps and counts are kept */
+	bool measure; /* gaps and counts are kept */
 	us_t requests, reads, jobs, probes;
 	us_t busy, silent_busy; /* line time: all, of unanswered requests */
-	us_t longest;          /* exchange */
-	us_t online, offline;  /* effects seen */
+	us_t longest;           /* exchange */
+	us_t online, offline;   /* effects seen */
 	us_t online_at, offline_at;
-	uint8_t came, went;    /* the units of those */
+	uint8_t came, went; /* the units of those */
 	us_t aside;
 	struct span aside_span, last_span;
 	struct turn turn;
-	us_t job_start;        /* of the last job */
+	us_t job_start; /* of the last job */
 	uint64_t job_id;
 	uint16_t job_value;
-	bool barred;           /* a read was sent whose answer could be mistaken */
+	bool barred; /* a read was sent whose answer could be mistaken */
 	void (*on_job)(struct line_sim *l, const struct job *j);
 	bool (*lost)(struct line_sim *l); /* is this frame lost? */
 };
@@ -85,7 +85,8 @@ static inline struct unit_rule *sim_unit(struct line_sim *l, uint8_t unit, us_t 
 	return &l->rule[l->nrule++];
 }
 
-static inline void sim_want(struct line_sim *l, uint8_t unit, uint16_t addr, uint16_t len, us_t period)
+static inline void sim_want(struct line_sim *l, uint8_t unit, uint16_t addr, uint16_t len,
+                            us_t period)
 {
 	l->want[l->n++] = (struct want){
 		.unit = unit,
@@ -126,7 +127,8 @@ static inline void sim_note(struct line_sim *l, const struct span *s)
 	}
 }
 
-static inline uint8_t sim_refuses(const struct line_sim *l, const struct device *d, const struct span *s)
+static inline uint8_t sim_refuses(const struct line_sim *l, const struct device *d,
+                                  const struct span *s)
 {
 	if (l->now < d->busy_until)
 		return 6;
@@ -201,8 +203,8 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 		exception = job ? 0 : sim_refuses(l, d, &t->span);
 		o = exception ? OUT_REFUSED : OUT_OK;
 		took = exception ? wire_exchange(&l->wire, 5, 2, d->turnaround)
-		       : job	 ? wire_exchange(&l->wire, 5, 5, d->turnaround)
-				 : wire_read(&l->wire, t->span.table, t->span.count, d->turnaround);
+		       : job     ? wire_exchange(&l->wire, 5, 5, d->turnaround)
+		                 : wire_read(&l->wire, t->span.table, t->span.count, d->turnaround);
 		peer_turned(t->peer, d->turnaround);
 		if (!exception)
 			peer_in_step(t->peer, l->now + took, t->configured);
@@ -216,7 +218,8 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 		sim_note(l, &t->span);
 	l->last_span = t->span;
 	struct effects e;
-	schedule_done(l->schedule, t, o, exception, o == OUT_TIMEOUT ? 0 : d->turnaround, took, l->now, &e);
+	schedule_done(l->schedule, t, o, exception, o == OUT_TIMEOUT ? 0 : d->turnaround + 1, took,
+	              l->now, &e);
 	sim_effects(l, &e, t->span.unit);
 }
 
@@ -246,7 +249,8 @@ static inline double sim_worst(const struct line_sim *l, us_t grace)
 {
 	double worst = 0;
 	for (size_t i = 0; i < l->n; i++) {
-		const double gap = (double)(l->reading[i].worst - grace) / (double)l->want[i].period;
+		const double gap =
+			(double)(l->reading[i].worst - grace) / (double)l->want[i].period;
 		worst = gap > worst ? gap : worst;
 	}
 	return worst;

@@ -17,7 +17,8 @@ static const struct write_rule any = { RULE };
 static const struct write_rule limited = { RULE, .has_min = true, .min = 20, .has_max = true, .max = 75,
 					   .has_step = true, .step = 0.5 };
 static const struct write_rule stepped = { RULE, .has_step = true, .step = 5 };
-static const struct write_rule toggled = { RULE, .toggle = 0x5500 };
+static const struct write_rule toggled = { .address = -1, .on = -1, .off = -1, .toggle = 0x5500, .verify = true,
+					   .repeatable = true };
 static const struct write_rule dangerous = { RULE, .confirm = "erase" };
 static const struct write_rule action = { RULE, .raw = (const uint8_t *)"\x42", .raw_len = 1 };
 static const struct write_rule wide = { RULE, .has_max = true, .max = 100 };
@@ -61,7 +62,7 @@ static const struct point raw_action = { .name = "Reset", .table = TABLE_HOLDING
 	.codec = { .type = TYPE_U16 }, .write = &action, .exponent_from = -1, .factor_from = -1 };
 static const struct point read_only = { .name = "Ro", .table = TABLE_HOLDING, .parts = 1, .codec = { .type = TYPE_U16 },
 	.exponent_from = -1, .factor_from = -1 };
-static const struct point split = { .name = "Split", .table = TABLE_HOLDING, .parts = 2, .codec = { .type = TYPE_U32 },
+static const struct point split = { .name = "Split", .table = TABLE_HOLDING, .parts = 2, .addr = { 690, 625 }, .codec = { .type = TYPE_U32 },
 	.write = &any, .exponent_from = -1, .factor_from = -1 };
 
 /* Exactly one of `shown` (how it will be read back) and `reason`. */
@@ -181,7 +182,7 @@ static void a_long_list_of_labels_ends_in_dots(void **state)
 {
 	(void)state;
 	struct label many[60];
-	char name[60][16], reason[64];
+	char name[60][20], reason[64];
 	struct command_value v;
 	for (int i = 0; i < 60; i++) {
 		snprintf(name[i], sizeof name[i], "label%d", i);

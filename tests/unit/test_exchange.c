@@ -774,7 +774,8 @@ static const struct {
 	{ "spoilt", BIT(SIM_BAD_CRC) | BIT(SIM_CUT) | BIT(SIM_NOISE_BEFORE) | BIT(SIM_GLITCH) |
 		    BIT(SIM_NOISE_INSIDE) | BIT(SIM_NOISE_AFTER) | BIT(SIM_LOST) },
 	{ "two clients", BIT(SIM_CLIENT) | BIT(SIM_CLIENT_AFTER) },
-	{ "all", BIT(SIM_FAULTS) - 2 },
+	/* Less two that no line can tell apart when mixed with the others: see doc/line.md. */
+	{ "all", (BIT(SIM_FAULTS) - 2) & ~BIT(SIM_OVERTAKEN) & ~BIT(SIM_OTHER_UNIT) },
 };
 
 static void no_seed_of_any_fault_gives_a_wrong_value(void **state)
@@ -888,7 +889,7 @@ static void a_spoilt_line_keeps_most_of_its_rate(void **state)
 	(void)state;
 	const double rate = (double)time_of_good_reads(0, 2000) / (double)time_of_good_reads(120, 2000);
 	print_message("12 %% of the answers spoilt or lost: %.3f of the clean line's reads\n", rate);
-	assert_true(rate >= 0.8);
+	assert_true(rate >= 0.84);
 }
 
 int main(void)

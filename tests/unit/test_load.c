@@ -53,7 +53,8 @@ static void a_block_a_second_loads_the_line_by_its_wire_time(void **state)
 	(void)state;
 	sim_begin(&line, 9600);
 	plant(1, 1, US_S);
-	assert_true(near(load(), percent(wire_read(&line.wire, TABLE_HOLDING, 10, TURN), US_S), 0.01));
+	assert_true(
+		near(load(), percent(wire_read(&line.wire, TABLE_HOLDING, 10, TURN), US_S), 0.01));
 	sim_end(&line);
 }
 
@@ -101,7 +102,9 @@ static void rare_reads_count_by_their_share(void **state)
 	sim_unit(&line, 1, TURN);
 	for (uint16_t i = 0; i < 100; i++)
 		sim_want(&line, 1, (uint16_t)(500 * i), 10, 60 * MINUTE);
-	assert_true(near(load(), percent(100 * wire_read(&line.wire, TABLE_HOLDING, 10, TURN), 60 * MINUTE), 0.01));
+	assert_true(near(load(),
+	                 percent(100 * wire_read(&line.wire, TABLE_HOLDING, 10, TURN), 60 * MINUTE),
+	                 0.01));
 	sim_end(&line);
 }
 
@@ -126,8 +129,9 @@ static void planned_load_is_what_the_line_then_uses(void **state)
 			sim_unit(&line, (uint8_t)unit, TURN);
 		const unsigned n = 5 + below(60);
 		for (unsigned i = 0; i < n; i++)
-			sim_want(&line, (uint8_t)(1 + below(units)), (uint16_t)below(400), (uint16_t)(1 + below(4)),
-				 (us_t[]){ US_S, 2 * US_S, 5 * US_S, 10 * US_S, MINUTE }[below(5)]);
+			sim_want(&line, (uint8_t)(1 + below(units)), (uint16_t)below(400),
+			         (uint16_t)(1 + below(4)),
+			         (us_t[]){US_S, 2 * US_S, 5 * US_S, 10 * US_S, MINUTE}[below(5)]);
 		const double planned = load();
 		sim_adopt(&line);
 		sim_run(&line, 2 * MINUTE);
@@ -140,11 +144,13 @@ static void planned_load_is_what_the_line_then_uses(void **state)
 	}
 }
 
-/* -- what to change --------------------------------------------------------------------------------- */
+/* -- what to change
+ * --------------------------------------------------------------------------------- */
 
 static size_t advise(struct load_change *change, double *reached)
 {
-	return load_advise(&line.wire, line.want, line.n, line.rule, line.nrule, TURN, LOAD_LIMIT, change, 8, reached);
+	return load_advise(&line.wire, line.want, line.n, line.rule, line.nrule, TURN, LOAD_LIMIT,
+	                   change, 8, reached);
 }
 
 static void a_line_within_the_limit_needs_no_advice(void **state)
@@ -189,8 +195,8 @@ static void of_two_ways_the_one_with_fewer_wants_is_told(void **state)
 {
 	(void)state;
 	sim_begin(&line, 9600);
-	plant(1, 10, US_S);                           /* 43 % */
-	for (uint16_t i = 0; i < 22; i++)             /* as much again, by more wants */
+	plant(1, 10, US_S);               /* 43 % */
+	for (uint16_t i = 0; i < 22; i++) /* as much again, by more wants */
 		sim_want(&line, 1, (uint16_t)(20000 + 500 * i), 10, 2 * US_S);
 	struct load_change change[8];
 	double reached;
@@ -223,9 +229,10 @@ static void periods_are_printed_as_people_write_them(void **state)
 	assert_string_equal(text, "1.5s");
 	load_print_period(5 * MINUTE, text, sizeof text);
 	assert_string_equal(text, "5m");
-	const struct load_change two[] = { { US_S, 2 * US_S, 3 }, { 5 * MINUTE, 10 * MINUTE, 12 } };
+	const struct load_change two[] = {{US_S, 2 * US_S, 3}, {5 * MINUTE, 10 * MINUTE, 12}};
 	char all[64], cut[8];
-	assert_int_equal(load_print(two, 2, all, sizeof all), strlen("3 of 1s every 2s, 12 of 5m every 10m"));
+	assert_int_equal(load_print(two, 2, all, sizeof all),
+	                 strlen("3 of 1s every 2s, 12 of 5m every 10m"));
 	assert_string_equal(all, "3 of 1s every 2s, 12 of 5m every 10m");
 	assert_int_equal(load_print(two, 2, cut, sizeof cut), strlen(all));
 	assert_string_equal(cut, "3 of 1s");

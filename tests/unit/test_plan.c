@@ -9,7 +9,7 @@
 
 #include "core/plan.h"
 
-#define SMALL 7    /* wants of a map whose partitions are all tried: 877 */
+#define SMALL 7 /* wants of a map whose partitions are all tried: 877 */
 #define LARGE 300
 #define SEED 20261121u
 
@@ -28,17 +28,19 @@ static struct wire wire_of(uint32_t baud)
 	return w;
 }
 
-static const struct plan_limits plain = { .max_read = 125, .max_hole = UINT16_MAX, .turnaround = 5 * US_MS };
+static const struct plan_limits plain = {
+	.max_read = 125, .max_hole = UINT16_MAX, .turnaround = 5 * US_MS};
 
 static struct want holding(uint16_t addr, uint16_t len)
 {
-	return (struct want){ .unit = 1, .table = TABLE_HOLDING, .addr = addr, .len = len, .period = US_S };
+	return (struct want){
+		.unit = 1, .table = TABLE_HOLDING, .addr = addr, .len = len, .period = US_S};
 }
 
 /* -- what the examples say ---------------------------------------------------- */
 
-static size_t cover(const struct wire *w, const struct plan_limits *l, const struct want *want, size_t n,
-		    struct span *block)
+static size_t cover(const struct wire *w, const struct plan_limits *l, const struct want *want,
+                    size_t n, struct span *block)
 {
 	const struct want *p[LARGE];
 	for (size_t i = 0; i < n; i++)
@@ -50,9 +52,10 @@ static void a_hole_of_ten_registers_is_bridged_at_9600_and_one_of_twelve_is_not(
 {
 	(void)state;
 	const struct wire w = wire_of(9600);
-	/* a request more costs 13 characters, a silence and the turnaround: 22.2 ms, 10.6 registers */
-	const struct want near[] = { holding(0, 2), holding(12, 2) };
-	const struct want far[] = { holding(0, 2), holding(14, 2) };
+	/* a request more costs 13 characters, a silence and the turnaround: 22.2 ms, 10.6 registers
+	 */
+	const struct want near[] = {holding(0, 2), holding(12, 2)};
+	const struct want far[] = {holding(0, 2), holding(14, 2)};
 	struct span block[2];
 	assert_int_equal(cover(&w, &plain, near, 2, block), 1);
 	assert_int_equal(block[0].count, 14);
@@ -65,7 +68,7 @@ static void a_slow_device_is_asked_for_more_at_once(void **state)
 	const struct wire w = wire_of(9600);
 	struct plan_limits l = plain;
 	l.turnaround = 40 * US_MS;
-	const struct want want[] = { holding(0, 2), holding(28, 2) };
+	const struct want want[] = {holding(0, 2), holding(28, 2)};
 	struct span block[2];
 	assert_int_equal(cover(&w, &l, want, 2, block), 1);
 }
@@ -88,7 +91,8 @@ static void a_tcp_device_gets_as_few_requests_as_its_limits_allow(void **state)
 {
 	(void)state;
 	const struct wire w = wire_of(0);
-	const struct want want[] = { holding(0, 1), holding(60, 1), holding(120, 10), holding(129, 4) };
+	const struct want want[] = {holding(0, 1), holding(60, 1), holding(120, 10),
+	                            holding(129, 4)};
 	struct plan_limits l = plain;
 	l.turnaround = 0;
 	struct span block[4];
@@ -102,7 +106,7 @@ static void a_want_over_a_limit_gets_a_block_alone(void **state)
 	const struct wire w = wire_of(9600);
 	struct plan_limits l = plain;
 	l.max_read = 4;
-	const struct want want[] = { holding(0, 2), holding(2, 8), holding(10, 2) };
+	const struct want want[] = {holding(0, 2), holding(2, 8), holding(10, 2)};
 	struct span block[3];
 	assert_int_equal(cover(&w, &l, want, 3, block), 3);
 	assert_int_equal(block[1].count, 8);
@@ -112,7 +116,7 @@ static void bits_are_counted_sixteen_to_a_register_and_2000_at_most(void **state
 {
 	(void)state;
 	const struct wire w = wire_of(115200);
-	struct want want[2] = { holding(0, 1), holding(1999, 1) };
+	struct want want[2] = {holding(0, 1), holding(1999, 1)};
 	want[0].table = want[1].table = TABLE_COIL;
 	struct span block[2];
 	assert_int_equal(wire_read(&w, TABLE_COIL, 2000, 0) <= PLAN_EXCHANGE_MAX, 1);
@@ -157,8 +161,8 @@ static int by_address(const void *a, const void *b)
 
 static void map_random(struct map *m, size_t most)
 {
-	static const uint32_t bauds[] = { 0, 1200, 9600, 19200, 115200 };
-	static const uint16_t holes[] = { 0, 3, 20, UINT16_MAX, UINT16_MAX };
+	static const uint32_t bauds[] = {0, 1200, 9600, 19200, 115200};
+	static const uint16_t holes[] = {0, 3, 20, UINT16_MAX, UINT16_MAX};
 	memset(m, 0, sizeof *m);
 	m->wire = wire_of(bauds[below(5)]);
 	const uint8_t table = (uint8_t)below(4);
@@ -249,10 +253,11 @@ static bool span_allowed(const struct map *m, const uint8_t *member, unsigned ad
 
 static bool alone(const struct map *m, size_t i)
 {
-	uint8_t member[LARGE] = { 0 };
+	uint8_t member[LARGE] = {0};
 	member[i] = 1;
 	return m->sorted[i]->barrier ||
-	       !span_allowed(m, member, m->sorted[i]->addr, (unsigned)m->sorted[i]->addr + m->sorted[i]->len);
+	       !span_allowed(m, member, m->sorted[i]->addr,
+	                     (unsigned)m->sorted[i]->addr + m->sorted[i]->len);
 }
 
 /* The wire time of one group, or -1 if it may not be one read. */
@@ -281,7 +286,8 @@ static us_t group_cost(const struct map *m, const uint8_t *member, const bool *i
 }
 
 /* Best of all partitions of the wants, want i onwards: group[i] is where it goes. */
-static us_t brute(const struct map *m, const bool *is_alone, uint8_t *group, size_t i, uint8_t groups)
+static us_t brute(const struct map *m, const bool *is_alone, uint8_t *group, size_t i,
+                  uint8_t groups)
 {
 	if (i == m->n) {
 		us_t sum = 0;
@@ -299,7 +305,8 @@ static us_t brute(const struct map *m, const bool *is_alone, uint8_t *group, siz
 	us_t best = US_NEVER;
 	for (uint8_t g = 0; g <= groups; g++) {
 		group[i] = g;
-		const us_t sum = brute(m, is_alone, group, i + 1, g == groups ? groups + 1 : groups);
+		const us_t sum =
+			brute(m, is_alone, group, i + 1, g == groups ? groups + 1 : groups);
 		best = sum < best ? sum : best;
 	}
 	return best;
@@ -330,11 +337,12 @@ static void small_plans_cost_what_the_best_of_all_partitions_costs(void **state)
 		const us_t best = brute(&m, is_alone, group, 0, 0);
 		if (plan_cost(&m, block, n) != best)
 			fail_msg("seed %u: plan %lld µs, best %lld µs", seed,
-				 (long long)plan_cost(&m, block, n), (long long)best);
+			         (long long)plan_cost(&m, block, n), (long long)best);
 	}
 }
 
-/* Every want inside exactly the one block that is its own; blocks are allowed and cover nothing else. */
+/* Every want inside exactly the one block that is its own; blocks are allowed and cover nothing
+ * else. */
 static const char *fault(const struct map *m, const struct span *block, size_t n)
 {
 	size_t owner[LARGE];
@@ -343,7 +351,8 @@ static const char *fault(const struct map *m, const struct span *block, size_t n
 		if (b.addr > m->sorted[i]->addr ||
 		    (unsigned)b.addr + b.count < (unsigned)m->sorted[i]->addr + m->sorted[i]->len)
 			return "a want is cut";
-		/* wants and blocks come in one order; one that must be alone does not share the last block */
+		/* wants and blocks come in one order; one that must be alone does not share the
+		 * last block */
 		owner[i] = i == 0 ? 0 : owner[i - 1] + (alone(m, i) || alone(m, i - 1));
 		for (; owner[i] < n; owner[i]++)
 			if (block[owner[i]].addr == b.addr && block[owner[i]].count == b.count)
@@ -352,7 +361,7 @@ static const char *fault(const struct map *m, const struct span *block, size_t n
 			return "plan_block and plan_cover differ";
 	}
 	for (size_t k = 0; k < n; k++) {
-		uint8_t member[LARGE] = { 0 };
+		uint8_t member[LARGE] = {0};
 		size_t members = 0;
 		for (size_t i = 0; i < m->n; i++) {
 			member[i] = owner[i] == k;
@@ -365,13 +374,15 @@ static const char *fault(const struct map *m, const struct span *block, size_t n
 		if (!wanted_in(m, member, block[k].addr) ||
 		    !wanted_in(m, member, (unsigned)block[k].addr + block[k].count - 1))
 			return "a block longer than its wants";
-		if (members > 1 && !span_allowed(m, member, block[k].addr, (unsigned)block[k].addr + block[k].count))
+		if (members > 1 && !span_allowed(m, member, block[k].addr,
+		                                 (unsigned)block[k].addr + block[k].count))
 			return "a limit or a forbidden address";
 	}
 	return NULL;
 }
 
-static void plans_of_random_maps_keep_every_rule_and_never_cost_more_than_one_read_each(void **state)
+static void
+plans_of_random_maps_keep_every_rule_and_never_cost_more_than_one_read_each(void **state)
 {
 	(void)state;
 	rng = SEED;
@@ -386,7 +397,8 @@ static void plans_of_random_maps_keep_every_rule_and_never_cost_more_than_one_re
 			fail_msg("seed %u: %s", seed, why);
 		us_t naive = 0;
 		for (size_t i = 0; i < m.n; i++)
-			naive += wire_read(&m.wire, m.want[0].table, m.sorted[i]->len, m.limits.turnaround);
+			naive += wire_read(&m.wire, m.want[0].table, m.sorted[i]->len,
+			                   m.limits.turnaround);
 		if (plan_cost(&m, block, n) > naive)
 			fail_msg("seed %u: dearer than one read a want", seed);
 	}
@@ -395,7 +407,8 @@ static void plans_of_random_maps_keep_every_rule_and_never_cost_more_than_one_re
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_hole_of_ten_registers_is_bridged_at_9600_and_one_of_twelve_is_not),
+		cmocka_unit_test(
+			a_hole_of_ten_registers_is_bridged_at_9600_and_one_of_twelve_is_not),
 		cmocka_unit_test(a_slow_device_is_asked_for_more_at_once),
 		cmocka_unit_test(no_exchange_takes_longer_than_a_command_may_wait),
 		cmocka_unit_test(a_tcp_device_gets_as_few_requests_as_its_limits_allow),
@@ -403,7 +416,8 @@ int main(void)
 		cmocka_unit_test(bits_are_counted_sixteen_to_a_register_and_2000_at_most),
 		cmocka_unit_test(nothing_due_is_nothing_to_read),
 		cmocka_unit_test(small_plans_cost_what_the_best_of_all_partitions_costs),
-		cmocka_unit_test(plans_of_random_maps_keep_every_rule_and_never_cost_more_than_one_read_each),
+		cmocka_unit_test(
+			plans_of_random_maps_keep_every_rule_and_never_cost_more_than_one_read_each),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

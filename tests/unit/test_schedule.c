@@ -29,13 +29,15 @@ static void plant_of_twelve_blocks(us_t period, unsigned wants_a_block)
 		sim_unit(&line, unit, 5 * US_MS);
 		for (uint16_t block = 0; block < 3; block++)
 			for (uint16_t i = 0; i < wants_a_block; i++)
-				sim_want(&line, unit, (uint16_t)(1000 * block + i * 10 / wants_a_block),
-					 (uint16_t)(10 / wants_a_block), period);
+				sim_want(&line, unit,
+				         (uint16_t)(1000 * block + i * 10 / wants_a_block),
+				         (uint16_t)(10 / wants_a_block), period);
 	}
 	sim_adopt(&line);
 }
 
-/* -- the grid ------------------------------------------------------------------------------------ */
+/* -- the grid ------------------------------------------------------------------------------------
+ */
 
 static void first_reads_begin_at_once_and_take_one_scan(void **state)
 {
@@ -83,7 +85,7 @@ static void periods_that_are_due_together_share_their_reads(void **state)
 	(void)state;
 	sim_begin(&line, 9600);
 	sim_unit(&line, 1, 5 * US_MS);
-	static const us_t period[] = { US_S, 2 * US_S, 5 * US_S, 10 * US_S };
+	static const us_t period[] = {US_S, 2 * US_S, 5 * US_S, 10 * US_S};
 	for (uint16_t i = 0; i < 40; i++)
 		sim_want(&line, 1, i, 1, period[i % 4]);
 	sim_adopt(&line);
@@ -118,12 +120,14 @@ static void hours_of_mixed_periods_stay_within_the_period_and_one_exchange(void 
 {
 	(void)state;
 	sim_begin(&line, 9600);
-	static const us_t period[] = { US_S, 10 * US_S, 300 * US_S };
+	static const us_t period[] = {US_S, 10 * US_S, 300 * US_S};
 	for (uint8_t unit = 1; unit <= 4; unit++) {
 		sim_unit(&line, unit, (us_t)unit * 5 * US_MS);
 		for (uint16_t i = 0; i < 30; i++)
 			sim_want(&line, unit, (uint16_t)(i % 3 * 500 + i), 1 + i % 2,
-				 i < 4 ? period[0] : i < 16 ? period[1] : period[2]);
+			         i < 4    ? period[0]
+			         : i < 16 ? period[1]
+			                  : period[2]);
 	}
 	sim_adopt(&line);
 	sim_run(&line, 10 * MINUTE);
@@ -151,8 +155,8 @@ static void random_maps_below_overload_miss_nothing(void **state)
 			sim_unit(&line, unit, (us_t)below(20000));
 		const unsigned n = 1 + below(60);
 		for (unsigned i = 0; i < n; i++)
-			sim_want(&line, (uint8_t)(1 + below(units)), (uint16_t)below(300), (uint16_t)(1 + below(4)),
-				 (us_t)(3 + below(20)) * US_S);
+			sim_want(&line, (uint8_t)(1 + below(units)), (uint16_t)below(300),
+			         (uint16_t)(1 + below(4)), (us_t)(3 + below(20)) * US_S);
 		sim_adopt(&line);
 		sim_run(&line, MINUTE);
 		sim_measure(&line);
@@ -164,12 +168,14 @@ static void random_maps_below_overload_miss_nothing(void **state)
 			missed += f.missed;
 		}
 		if (line.busy < 7 * MINUTE && (missed || sim_worst(&line, 2 * US_S) > 1.05))
-			fail_msg("seed %u: %u missed, worst gap %.3f", seed, missed, sim_worst(&line, 0));
+			fail_msg("seed %u: %u missed, worst gap %.3f", seed, missed,
+			         sim_worst(&line, 0));
 		sim_end(&line);
 	}
 }
 
-/* -- overload ------------------------------------------------------------------------------------- */
+/* -- overload -------------------------------------------------------------------------------------
+ */
 
 static void overload_stretches_all_periods_evenly_and_is_counted(void **state)
 {
@@ -193,7 +199,8 @@ static void overload_stretches_all_periods_evenly_and_is_counted(void **state)
 	sim_run(&line, HOUR);
 	double least = 1e9, most = 0;
 	for (size_t i = 0; i < line.n; i++) {
-		const double stretch = (double)HOUR / (double)line.reading[i].reads / (double)line.want[i].period;
+		const double stretch =
+			(double)HOUR / (double)line.reading[i].reads / (double)line.want[i].period;
 		least = stretch < least ? stretch : least;
 		most = stretch > most ? stretch : most;
 	}
@@ -217,7 +224,7 @@ static void overload_takes_from_the_low_class_first_but_never_all(void **state)
 	sim_adopt(&line);
 	sim_measure(&line);
 	sim_run(&line, HOUR);
-	us_t reads[3] = { 0 };
+	us_t reads[3] = {0};
 	for (size_t i = 0; i < 60; i++)
 		reads[i / 20] += line.reading[i].reads;
 	assert_true(reads[0] > 70000);
@@ -232,7 +239,10 @@ static void all_lower_classes_get_turns_under_an_overloaded_high_one(void **stat
 	sim_begin(&line, 9600);
 	sim_unit(&line, 1, 5 * US_MS);
 	for (uint16_t i = 0; i < 40; i++) {
-		sim_want(&line, 1, (uint16_t)(i * 500), 4, i < 30 ? US_S : i < 35 ? 10 * US_S : PERIOD_FASTEST);
+		sim_want(&line, 1, (uint16_t)(i * 500), 4,
+		         i < 30   ? US_S
+		         : i < 35 ? 10 * US_S
+		                  : PERIOD_FASTEST);
 		line.want[i].prio = i < 30 ? CLASS_HIGH : i < 32 ? CLASS_NORMAL : CLASS_LOW;
 	}
 	sim_adopt(&line);
@@ -243,7 +253,8 @@ static void all_lower_classes_get_turns_under_an_overloaded_high_one(void **stat
 	sim_end(&line);
 }
 
-/* -- fastest and once ------------------------------------------------------------------------------ */
+/* -- fastest and once
+ * ------------------------------------------------------------------------------ */
 
 static void fastest_takes_what_the_others_leave(void **state)
 {
@@ -284,7 +295,8 @@ static void once_is_read_at_each_coming_online(void **state)
 	sim_end(&line);
 }
 
-/* -- reload ----------------------------------------------------------------------------------------- */
+/* -- reload
+ * ----------------------------------------------------------------------------------------- */
 
 static void a_reload_keeps_the_phase_and_reads_only_what_is_new(void **state)
 {
@@ -354,7 +366,8 @@ int main(void)
 		cmocka_unit_test(one_period_keeps_its_gaps_within_a_twentieth),
 		cmocka_unit_test(no_more_requests_are_made_than_the_least_possible),
 		cmocka_unit_test(periods_that_are_due_together_share_their_reads),
-		cmocka_unit_test(a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_periods),
+		cmocka_unit_test(
+			a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_periods),
 		cmocka_unit_test(hours_of_mixed_periods_stay_within_the_period_and_one_exchange),
 		cmocka_unit_test(random_maps_below_overload_miss_nothing),
 		cmocka_unit_test(overload_stretches_all_periods_evenly_and_is_counted),

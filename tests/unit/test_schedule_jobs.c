@@ -18,11 +18,11 @@ static struct job write_of(uint64_t id, uint8_t unit, uint16_t addr, uint16_t va
 	return (struct job){
 		.id = id,
 		.key = 1u + addr,
-		.span = { unit, TABLE_HOLDING, addr, 1 },
+		.span = {unit, TABLE_HOLDING, addr, 1},
 		.fc = FC_WRITE_REGISTER,
 		.replaceable = true,
 		.expires = line.now + 10 * US_S,
-		.value = { value },
+		.value = {value},
 	};
 }
 
@@ -72,7 +72,8 @@ static void a_flood_of_commands_leaves_polls_every_second_turn(void **state)
 	uint64_t id = 1;
 	int jobs_in_a_row = 0;
 	for (int turn = 0; turn < 2000; turn++) {
-		while (submit(write_of(id, (uint8_t)(1 + id % 4), (uint16_t)(id % 100), 1)) == SUBMIT_ACCEPTED)
+		while (submit(write_of(id, (uint8_t)(1 + id % 4), (uint16_t)(id % 100), 1)) ==
+		       SUBMIT_ACCEPTED)
 			id++;
 		sim_step(&line, US_NEVER);
 		jobs_in_a_row = line.turn.kind == TURN_JOB ? jobs_in_a_row + 1 : 0;
@@ -94,8 +95,10 @@ static void commands_and_read_backs_together_leave_polls_every_second_turn(void 
 	for (int turn = 0; turn < 2000; turn++) {
 		while (submit(write_of(id, 1, (uint16_t)(id % 100), 1)) == SUBMIT_ACCEPTED)
 			id++;
-		schedule_demand(line.schedule, &(struct span){ 2, TABLE_HOLDING, (uint16_t)(5000 + turn % 50 * 99), 1 },
-				line.now);
+		schedule_demand(
+			line.schedule,
+			&(struct span){2, TABLE_HOLDING, (uint16_t)(5000 + turn % 50 * 99), 1},
+			line.now);
 		sim_step(&line, US_NEVER);
 		polls += line.turn.kind == TURN_READ && line.last_span.addr < 5000;
 	}
@@ -148,7 +151,8 @@ static void a_replaced_command_keeps_its_place_and_the_newest_value(void **state
 	sim_unit(&line, 1, 5 * US_MS);
 	sim_adopt(&line);
 	uint64_t old = 0;
-	const struct job a = write_of(1, 1, 7, 10), b = write_of(2, 1, 8, 20), c = write_of(3, 1, 7, 30);
+	const struct job a = write_of(1, 1, 7, 10), b = write_of(2, 1, 8, 20),
+			 c = write_of(3, 1, 7, 30);
 	schedule_submit(line.schedule, &a, line.now, &old);
 	schedule_submit(line.schedule, &b, line.now, &old);
 	assert_int_equal(schedule_submit(line.schedule, &c, line.now, &old), SUBMIT_REPLACED);
@@ -167,7 +171,8 @@ static void toggles_are_never_replaced_and_keep_their_order(void **state)
 	sim_begin(&line, 9600);
 	sim_unit(&line, 1, 5 * US_MS);
 	sim_adopt(&line);
-	struct job set = write_of(1, 1, 7, 10), toggle = write_of(2, 1, 7, 1), again = write_of(3, 1, 7, 20);
+	struct job set = write_of(1, 1, 7, 10), toggle = write_of(2, 1, 7, 1),
+		   again = write_of(3, 1, 7, 20);
 	toggle.replaceable = false;
 	set.not_before = line.now + US_S; /* the later ones must not overtake it */
 	assert_int_equal(submit(set), SUBMIT_ACCEPTED);
@@ -219,8 +224,9 @@ static void the_table_is_bounded_per_unit_and_per_bus(void **state)
 	assert_int_equal(accepted, 32);
 	for (uint8_t unit = 2; unit < 40; unit++)
 		for (uint16_t i = 0; i < 20; i++)
-			accepted += submit(write_of(1000u * unit + i, unit, (uint16_t)(100 * unit + i), 1)) ==
-				    SUBMIT_ACCEPTED;
+			accepted +=
+				submit(write_of(1000u * unit + i, unit, (uint16_t)(100 * unit + i),
+			                        1)) == SUBMIT_ACCEPTED;
 	assert_int_equal(accepted, 256);
 	uint64_t id;
 	assert_true(schedule_cancel(line.schedule, 3, &id));
@@ -243,12 +249,14 @@ static void writes_get_the_configured_time_out(void **state)
 	assert_int_equal(line.turn.kind, TURN_JOB);
 	assert_true(line.turn.timeout == 500 * US_MS);
 	struct effects e;
-	schedule_done(line.schedule, &line.turn, OUT_OK, 0, 5 * US_MS, 20 * US_MS, line.now += 20 * US_MS, &e);
+	schedule_done(line.schedule, &line.turn, OUT_OK, 0, 5 * US_MS, 20 * US_MS,
+	              line.now += 20 * US_MS, &e);
 	schedule_next(line.schedule, line.now, &line.turn);
 	assert_int_equal(line.turn.kind, TURN_READ);
 	assert_true(line.turn.timeout == 50 * US_MS);
 	assert_true(line.turn.configured == 500 * US_MS);
-	schedule_done(line.schedule, &line.turn, OUT_OK, 0, 5 * US_MS, 20 * US_MS, line.now += 20 * US_MS, &e);
+	schedule_done(line.schedule, &line.turn, OUT_OK, 0, 5 * US_MS, 20 * US_MS,
+	              line.now += 20 * US_MS, &e);
 	sim_end(&line);
 }
 
@@ -272,11 +280,39 @@ static void a_unit_is_left_alone_after_a_write_and_others_go_on(void **state)
 	sim_end(&line);
 }
 
+static void what_was_never_answered_proves_nobody_alive(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_adopt(&line);
+	struct effects e;
+	/* a request that can not be built is refused by ourselves: no turnaround */
+	submit(write_of(1, 1, 7, 1));
+	schedule_next(line.schedule, line.now, &line.turn);
+	schedule_done(line.schedule, &line.turn, OUT_REFUSED, 3, 0, 0, line.now, &e);
+	assert_false(e.online);
+	/* a broadcast */
+	submit(write_of(2, 0, 7, 1));
+	schedule_next(line.schedule, line.now, &line.turn);
+	assert_int_equal(line.turn.kind, TURN_JOB);
+	schedule_done(line.schedule, &line.turn, OUT_OK, 0, 0, 100 * US_MS, line.now += 100 * US_MS,
+	              &e);
+	assert_false(e.online);
+	/* a refusal by the device does */
+	submit(write_of(3, 1, 7, 1));
+	schedule_next(line.schedule, line.now, &line.turn);
+	schedule_done(line.schedule, &line.turn, OUT_REFUSED, 3, 5 * US_MS, 20 * US_MS,
+	              line.now += 20 * US_MS, &e);
+	assert_true(e.online);
+	sim_end(&line);
+}
+
 static void a_demand_goes_before_polls_when_it_is_due_and_is_met_once(void **state)
 {
 	(void)state;
 	busy_line(9600);
-	const struct span span = { 3, TABLE_HOLDING, 7000, 2 };
+	const struct span span = {3, TABLE_HOLDING, 7000, 2};
 	const us_t due = line.now + 200 * US_MS;
 	assert_true(schedule_demand(line.schedule, &span, due));
 	assert_true(schedule_demand(line.schedule, &span, due)); /* the same: met by one read */
@@ -291,7 +327,8 @@ static void a_demand_goes_before_polls_when_it_is_due_and_is_met_once(void **sta
 	}
 	assert_int_equal(reads, 1);
 	assert_true(at >= due && at <= due + 2 * line.longest);
-	assert_false(schedule_demand(line.schedule, &(struct span){ 99, TABLE_HOLDING, 0, 1 }, line.now));
+	assert_false(
+		schedule_demand(line.schedule, &(struct span){99, TABLE_HOLDING, 0, 1}, line.now));
 	sim_end(&line);
 }
 
@@ -304,7 +341,7 @@ static void a_demand_shares_its_read_with_neighbours_that_are_due(void **state)
 	sim_adopt(&line);
 	sim_run(&line, 29 * US_S);
 	sim_measure(&line);
-	schedule_demand(line.schedule, &(struct span){ 1, TABLE_HOLDING, 4, 2 }, line.now + US_S);
+	schedule_demand(line.schedule, &(struct span){1, TABLE_HOLDING, 4, 2}, line.now + US_S);
 	sim_run(&line, 2 * US_S);
 	assert_int_equal(line.requests, 1);
 	assert_int_equal(line.last_span.addr, 0);
@@ -322,7 +359,7 @@ static void a_refused_demand_is_dropped(void **state)
 	line.device[1].forbidden[line.device[1].nforbidden++] = 500;
 	sim_run(&line, 5 * US_S);
 	sim_measure(&line);
-	schedule_demand(line.schedule, &(struct span){ 1, TABLE_HOLDING, 500, 1 }, line.now);
+	schedule_demand(line.schedule, &(struct span){1, TABLE_HOLDING, 500, 1}, line.now);
 	sim_run(&line, 3 * US_S);
 	assert_int_equal(line.requests, 1);
 	sim_end(&line);
@@ -342,6 +379,7 @@ int main(void)
 		cmocka_unit_test(the_table_is_bounded_per_unit_and_per_bus),
 		cmocka_unit_test(writes_get_the_configured_time_out),
 		cmocka_unit_test(a_unit_is_left_alone_after_a_write_and_others_go_on),
+		cmocka_unit_test(what_was_never_answered_proves_nobody_alive),
 		cmocka_unit_test(a_demand_goes_before_polls_when_it_is_due_and_is_met_once),
 		cmocka_unit_test(a_demand_shares_its_read_with_neighbours_that_are_due),
 		cmocka_unit_test(a_refused_demand_is_dropped),

@@ -49,7 +49,8 @@ static void busy_line(us_t period)
 	sim_run(&line, 10 * US_S);
 }
 
-/* -- silent units ---------------------------------------------------------------------------------- */
+/* -- silent units
+ * ---------------------------------------------------------------------------------- */
 
 static void one_silent_unit_of_four_costs_the_others_next_to_nothing(void **state)
 {
@@ -78,7 +79,7 @@ static void one_silent_unit_of_four_costs_the_others_next_to_nothing(void **stat
 static void offline_is_three_requests_unanswered_over_three_seconds(void **state)
 {
 	(void)state;
-	static const us_t period[] = { 100 * US_MS, US_S, 60 * US_S };
+	static const us_t period[] = {100 * US_MS, US_S, 60 * US_S};
 	for (int i = 0; i < 3; i++) {
 		busy_line(period[i]);
 		line.n = 6;
@@ -164,7 +165,7 @@ static void a_command_wakes_a_silent_unit_at_once(void **state)
 	sim_run(&line, MINUTE);
 	silence(4, line.now, 0);
 	uint64_t old;
-	const struct job j = { .id = 1, .span = { 4, TABLE_HOLDING, 0, 1 }, .fc = FC_WRITE_REGISTER };
+	const struct job j = {.id = 1, .span = {4, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
 	schedule_submit(line.schedule, &j, line.now, &old);
 	line.online = 0;
 	const us_t from = line.now;
@@ -183,7 +184,7 @@ static void a_write_only_unit_goes_and_comes_by_its_commands(void **state)
 	sim_unit(&line, 7, 5 * US_MS);
 	sim_adopt(&line);
 	uint64_t old;
-	struct job j = { .span = { 7, TABLE_HOLDING, 0, 1 }, .fc = FC_WRITE_REGISTER };
+	struct job j = {.span = {7, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
 	for (j.id = 1; j.id <= 9; j.id++) {
 		j.value[0] = (uint16_t)j.id;
 		silence(7, 0, j.id >= 3 && j.id <= 6 ? US_NEVER : 0);
@@ -247,7 +248,8 @@ static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew
 	schedule_next(line.schedule, line.now, &line.turn);
 	assert_int_equal(line.turn.kind, TURN_SLEEP);
 	assert_true(line.turn.until == US_NEVER);
-	assert_false(schedule_demand(line.schedule, &(struct span){ 1, TABLE_HOLDING, 0, 1 }, line.now));
+	assert_false(
+		schedule_demand(line.schedule, &(struct span){1, TABLE_HOLDING, 0, 1}, line.now));
 	line.now += 10 * US_S;
 	schedule_port_back(line.schedule, line.now);
 	line.online = 0;
@@ -258,7 +260,8 @@ static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew
 	sim_end(&line);
 }
 
-/* -- a spoilt line ----------------------------------------------------------------------------------- */
+/* -- a spoilt line
+ * ----------------------------------------------------------------------------------- */
 
 static bool lose_some(struct line_sim *l)
 {
@@ -276,14 +279,16 @@ static void no_read_is_sent_whose_answer_could_be_mistaken(void **state)
 		for (uint8_t unit = 1; unit <= 4; unit++) {
 			sim_unit(&line, unit, 5 * US_MS);
 			for (uint16_t i = 0; i < 8; i++)
-				sim_want(&line, unit, (uint16_t)below(200), (uint16_t)(1 + below(4)),
-					 (us_t)(1 + below(5)) * 500 * US_MS);
+				sim_want(&line, unit, (uint16_t)below(200),
+				         (uint16_t)(1 + below(4)),
+				         (us_t)(1 + below(5)) * 500 * US_MS);
 		}
 		const uint32_t seed = rng;
 		sim_adopt(&line);
 		sim_run(&line, 10 * MINUTE);
 		if (line.barred || line.offline)
-			fail_msg("seed %u: barred %d, offline %d", seed, line.barred, (int)line.offline);
+			fail_msg("seed %u: barred %d, offline %d", seed, line.barred,
+			         (int)line.offline);
 		sim_end(&line);
 	}
 }
@@ -305,225 +310,12 @@ static void a_unit_with_one_register_is_asked_for_one_more(void **state)
 	assert_int_equal(line.turn.span.addr, 100);
 	assert_int_equal(line.turn.span.count, 2);
 	assert_false(line.turn.second);
-	line.rule[0].max_hole = 0; /* nothing else may be asked for: the exchange must prove the step */
+	line.rule[0].max_hole =
+		0; /* nothing else may be asked for: the exchange must prove the step */
 	sim_adopt(&line);
 	schedule_next(line.schedule, line.now, &line.turn);
 	assert_int_equal(line.turn.span.count, 1);
 	assert_true(line.turn.second);
-	sim_end(&line);
-}
-
-/* -- refused ------------------------------------------------------------------------------------------ */
-
-static void the_culprit_is_found_and_the_rest_goes_on(void **state)
-{
-	(void)state;
-	sim_begin(&line, 9600);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 16; i++)
-		sim_want(&line, 1, i, 1, US_S);
-	line.device[1].forbidden[line.device[1].nforbidden++] = 11;
-	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, US_S);
-	assert_int_equal(line.aside, 1);
-	assert_int_equal(line.aside_span.addr, 11);
-	assert_int_equal(line.aside_span.count, 1);
-	for (size_t i = 0; i < 16; i++)
-		assert_int_equal(line.reading[i].reads, i != 11);
-	sim_run(&line, 10 * US_S);
-	sim_measure(&line);
-	sim_run(&line, 5 * MINUTE);
-	assert_int_equal(line.requests, 2 * 300); /* 0 to 10 and 12 to 15 */
-	sim_run(&line, 20 * 60 * MINUTE);
-	assert_int_equal(line.aside, 1); /* told once, tried rarely */
-	line.device[1].nforbidden = 0;
-	sim_run(&line, 6 * 60 * MINUTE);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
-	assert_int_equal(line.requests, 60);
-	assert_int_equal(line.reading[11].reads, 60);
-	assert_int_equal(line.offline, 0);
-	sim_end(&line);
-}
-
-static void a_forbidden_hole_is_learnt_and_nothing_set_aside(void **state)
-{
-	(void)state;
-	for (uint16_t forbidden = 2; forbidden < 30; forbidden += 4) {
-		sim_begin(&line, 9600);
-		sim_unit(&line, 1, 5 * US_MS);
-		for (uint16_t i = 0; i < 8; i++)
-			sim_want(&line, 1, (uint16_t)(4 * i), 2, US_S);
-		line.device[1].forbidden[line.device[1].nforbidden++] = forbidden;
-		sim_adopt(&line);
-		sim_run(&line, 10 * US_S);
-		sim_measure(&line);
-		sim_run(&line, MINUTE);
-		assert_int_equal(line.aside, 0);
-		assert_int_equal(line.requests, 120); /* one hole is cut, the others are still bridged */
-		for (size_t i = 0; i < 8; i++)
-			assert_int_equal(line.reading[i].reads, 60);
-		sim_adopt(&line); /* what is learnt survives */
-		sim_measure(&line);
-		sim_run(&line, MINUTE);
-		assert_int_equal(line.requests, 120);
-		sim_end(&line);
-	}
-}
-
-static void a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted(void **state)
-{
-	(void)state;
-	sim_begin(&line, 9600);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 5; i++)
-		sim_want(&line, 1, (uint16_t)(i * 2), 2, US_S);
-	line.device[1].forbidden[line.device[1].nforbidden++] = 5;
-	sim_adopt(&line);
-	sim_run(&line, 10 * US_S);
-	assert_int_equal(line.aside, 1);
-	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
-	assert_int_equal(line.requests, 120);
-	line.want[2] = line.want[4];
-	line.n = 4;
-	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
-	assert_int_equal(line.requests, 120);
-	sim_end(&line);
-}
-
-static void a_device_that_refuses_long_reads_gets_shorter_ones(void **state)
-{
-	(void)state;
-	sim_begin(&line, 115200);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 100; i++)
-		sim_want(&line, 1, i, 1, US_S);
-	line.device[1].longest = 40;
-	sim_adopt(&line);
-	sim_run(&line, MINUTE);
-	struct unit_figures before, after;
-	schedule_unit(line.schedule, 1, &before);
-	sim_measure(&line);
-	sim_run(&line, 10 * MINUTE);
-	schedule_unit(line.schedule, 1, &after);
-	assert_int_equal(line.aside, 0);
-	assert_int_equal(after.exceptions, before.exceptions);
-	assert_true(line.requests <= 4 * 600);
-	for (size_t i = 0; i < 100; i++)
-		assert_int_equal(line.reading[i].reads, 600);
-	sim_end(&line);
-}
-
-static void random_forbidden_addresses_never_stop_the_rest(void **state)
-{
-	(void)state;
-	rng = SEED;
-	for (int round = 0; round < 150; round++) {
-		const uint32_t seed = rng;
-		sim_begin(&line, 19200);
-		sim_unit(&line, 1, 5 * US_MS);
-		const unsigned n = 1 + below(40);
-		for (unsigned i = 0; i < n; i++)
-			sim_want(&line, 1, (uint16_t)below(150), (uint16_t)(1 + below(4)),
-				 (us_t)(1 + below(3)) * 2 * US_S);
-		struct device *d = &line.device[1];
-		d->nforbidden = (uint8_t)below(FORBIDDEN);
-		for (int i = 0; i < d->nforbidden; i++)
-			d->forbidden[i] = (uint16_t)below(150);
-		sim_adopt(&line);
-		sim_run(&line, 5 * MINUTE);
-		sim_measure(&line);
-		sim_run(&line, 5 * MINUTE);
-		for (size_t i = 0; i < line.n; i++) {
-			bool bad = false;
-			for (int k = 0; k < d->nforbidden; k++)
-				bad |= d->forbidden[k] >= line.want[i].addr &&
-				       d->forbidden[k] < line.want[i].addr + line.want[i].len;
-			const bool ok = bad ? line.reading[i].reads == 0
-					    : line.reading[i].reads >= 5 * MINUTE / line.want[i].period - 1;
-			if (!ok)
-				fail_msg("seed %u: want %zu (%u, %u) bad %d, %d reads", seed, i, line.want[i].addr,
-					 line.want[i].len, bad, (int)line.reading[i].reads);
-		}
-		sim_end(&line);
-	}
-}
-
-static void a_passing_refusal_sets_nothing_aside(void **state)
-{
-	(void)state;
-	busy_line(US_S);
-	line.device[1].exception = 2;
-	line.device[1].forbidden[0] = 3;
-	line.device[1].nforbidden = 1;
-	while (line.last_span.unit != 1)
-		sim_step(&line, US_NEVER);
-	line.device[1].nforbidden = 0;
-	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
-	assert_int_equal(line.aside, 0);
-	assert_int_equal(line.requests, 12 * 60);
-	sim_end(&line);
-}
-
-static void a_busy_device_is_asked_again_later_and_counts_as_alive(void **state)
-{
-	(void)state;
-	busy_line(US_S);
-	sim_run(&line, US_S - line.now % US_S - 10 * US_MS);
-	line.device[2].busy_until = line.now + 250 * US_MS;
-	sim_measure(&line);
-	sim_run(&line, 3 * US_S);
-	assert_true(line.device[2].requests <= 12);
-	line.device[2].busy_until = line.now + 20 * US_S;
-	sim_measure(&line);
-	sim_run(&line, 20 * US_S);
-	assert_int_equal(line.offline, 0);
-	assert_int_equal(line.aside, 0);
-	assert_true(line.device[2].requests <= 20 * 9);
-	assert_true(worst_gap_without(2) <= US_S * 105 / 100 + line.longest);
-	sim_run(&line, 2 * US_S);
-	sim_measure(&line);
-	sim_run(&line, 10 * US_S);
-	assert_int_equal(line.requests, 120);
-	sim_end(&line);
-}
-
-static void a_failing_device_is_not_hammered(void **state)
-{
-	(void)state;
-	busy_line(US_S);
-	struct device *d = &line.device[3];
-	d->exception = 4;
-	d->forbidden[d->nforbidden++] = 0;
-	d->forbidden[d->nforbidden++] = 1000;
-	d->forbidden[d->nforbidden++] = 2000;
-	sim_run(&line, 10 * US_S);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
-	assert_true(d->requests <= 180);
-	assert_int_equal(line.offline, 0);
-	sim_end(&line);
-}
-
-static void a_gateway_that_reaches_nobody_counts_as_silence(void **state)
-{
-	(void)state;
-	busy_line(US_S);
-	struct device *d = &line.device[3];
-	d->exception = 11;
-	d->forbidden[d->nforbidden++] = 0;
-	d->forbidden[d->nforbidden++] = 1000;
-	d->forbidden[d->nforbidden++] = 2000;
-	sim_run(&line, 10 * US_S);
-	assert_int_equal(line.offline, 1);
-	assert_int_equal(line.aside, 0);
 	sim_end(&line);
 }
 
@@ -537,20 +329,13 @@ int main(void)
 		cmocka_unit_test(all_it_has_is_read_when_a_unit_is_back),
 		cmocka_unit_test(a_command_wakes_a_silent_unit_at_once),
 		cmocka_unit_test(a_write_only_unit_goes_and_comes_by_its_commands),
-		cmocka_unit_test(ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn),
+		cmocka_unit_test(
+			ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn),
 		cmocka_unit_test(when_all_were_silent_the_first_back_brings_the_others_at_once),
-		cmocka_unit_test(a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew),
+		cmocka_unit_test(
+			a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew),
 		cmocka_unit_test(no_read_is_sent_whose_answer_could_be_mistaken),
 		cmocka_unit_test(a_unit_with_one_register_is_asked_for_one_more),
-		cmocka_unit_test(the_culprit_is_found_and_the_rest_goes_on),
-		cmocka_unit_test(a_forbidden_hole_is_learnt_and_nothing_set_aside),
-		cmocka_unit_test(a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted),
-		cmocka_unit_test(a_device_that_refuses_long_reads_gets_shorter_ones),
-		cmocka_unit_test(random_forbidden_addresses_never_stop_the_rest),
-		cmocka_unit_test(a_passing_refusal_sets_nothing_aside),
-		cmocka_unit_test(a_busy_device_is_asked_again_later_and_counts_as_alive),
-		cmocka_unit_test(a_failing_device_is_not_hammered),
-		cmocka_unit_test(a_gateway_that_reaches_nobody_counts_as_silence),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
