@@ -164,7 +164,7 @@ static bool in_range(const struct point *p, const uint16_t *words)
 
 static uint16_t cell_in(uint8_t table, const uint16_t *words, unsigned i)
 {
-	return table_is_bits(table) ? (uint16_t)(words[i / 16] >> i % 16 & 1) : words[i];
+	return (uint16_t)(table_is_bits(table) ? words[i / 16] >> i % 16 & 1 : words[i]);
 }
 
 /* May these cells be written? Every one must belong to a writable point. */

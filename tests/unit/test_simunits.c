@@ -248,8 +248,8 @@ static void wrong_commands_say_what_is_wrong(void **state)
 	static const struct {
 		const char *text, *reply;
 	} row[] = {
-		{"", "error: commands: unplug plug fault delay set freeze thaw stats"},
-		{"jump", "error: commands: unplug plug fault delay set freeze thaw stats"},
+		{"", "error: commands: unplug plug fault delay set freeze thaw stats log"},
+		{"jump", "error: commands: unplug plug fault delay set freeze thaw stats log"},
 		{"unplug", "error: words are missing"},
 		{"unplug nobody", "error: no such device"},
 		{"fault a strange", "error: no such fault: see xnetctl(1)"},
