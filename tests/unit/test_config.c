@@ -344,6 +344,27 @@ static void a_profile_loads_with_its_tests(void **state)
 	done(m);
 }
 
+static void a_test_may_choose_parameters(void **state)
+{
+	(void)state;
+	struct profile_test *t;
+	size_t n;
+	diag_init(&told);
+	struct model *m = config_load_profile("profiles/variants.yaml", &told, &t, &n);
+	assert_non_null(m);
+	assert_int_equal(n, 3);
+	assert_int_equal(m->ndevice, 2); /* one for each set of parameters */
+	assert_int_equal(t[0].device, 0);
+	assert_int_equal(t[1].device, 1);
+	assert_int_equal(t[2].device, 1);
+	assert_false(has_point(&m->device[0], "Input1"));
+	assert_true(has_point(&m->device[1], "Input1"));
+	assert_int_equal(m->device[0].noffline, 0); /* it has no such point */
+	assert_int_equal(m->device[1].noffline, 1);
+	assert_int_equal(m->npoint, 3);
+	done(m);
+}
+
 /* -- secrets -- */
 
 static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
@@ -407,6 +428,7 @@ int main(void)
 		cmocka_unit_test(repetitions_count_addresses_and_names),
 		cmocka_unit_test(included_files_are_one_map),
 		cmocka_unit_test(a_profile_loads_with_its_tests),
+		cmocka_unit_test(a_test_may_choose_parameters),
 		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
 	};
