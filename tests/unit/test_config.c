@@ -37,6 +37,16 @@ static char *messages(const struct diag *d)
 	return text;
 }
 
+/* But for the password's mode: version control and tarballs keep no 0640. */
+static bool is_silent(const struct diag *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->message[i].level == DIAG_ERROR ||
+		    !strstr(d->message[i].text, "mqtt.password can be read by everybody"))
+			return false;
+	return true;
+}
+
 static void good_maps_load_without_a_word(void **state)
 {
 	(void)state;
@@ -46,7 +56,7 @@ static void good_maps_load_without_a_word(void **state)
 		struct diag d;
 		struct model *m = load(found.gl_pathv[i], &d);
 		char *got = messages(&d);
-		if (!m || *got)
+		if (!m || !is_silent(&d))
 			fail_msg("%s gives\n%s", found.gl_pathv[i], got);
 		free(got);
 		model_destroy(m);
