@@ -35,6 +35,8 @@ struct sim {
 	const struct sim_conf *conf;
 	struct simunits *units;
 	struct sim_pty pty;
+	int port; /* where frames come and go: the pseudo-terminal, or a client of RTU over TCP */
+	int rtu_port; /* listens for that client; -1: none */
 	struct wire wire;
 	struct simline *line;
 	us_t handed_on;
@@ -43,7 +45,7 @@ struct sim {
 	int signals, listener;
 	struct control control[CONTROLS];
 	size_t ncontrol;
-	bool end;
+	bool end, tell_writes;
 };
 
 static us_t monotonic(void)
@@ -75,14 +77,37 @@ static void take_frame(struct sim *s, const uint8_t *bytes, size_t n, us_t now)
 	simline_write(s->line, bytes, n, now);
 }
 
+/* RTU over TCP: as such converters do, one client at a time, the newest. */
+static void take_client(struct sim *s)
+{
+	const int fd = s->rtu_port >= 0 ? sim_tcp_accept(s->rtu_port) : -1;
+
+	if (fd < 0)
+		return;
+	if (s->port >= 0)
+		close(s->port);
+	s->port = fd;
+}
+
 /* Nobody there: poll() would not wait. */
+static void hang_up(struct sim *s)
+{
+	s->hung_up = true;
+	if (s->rtu_port >= 0 && s->port >= 0) {
+		close(s->port);
+		s->port = -1;
+	}
+}
+
 static void line_read(struct sim *s, us_t now)
 {
 	uint8_t bytes[2 * ADU_RTU_MAX];
-	const ssize_t n = read(s->pty.fd, bytes, sizeof(bytes));
+	const ssize_t n = s->port < 0 ? 0 : read(s->port, bytes, sizeof(bytes));
 
-	s->hung_up = n < 0 && errno == EIO;
-	if (n > 0 && sim_pty_speed_is(&s->pty, s->wire.baud))
+	s->hung_up = false;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		hang_up(s);
+	else if (n > 0 && (s->rtu_port >= 0 || sim_pty_speed_is(&s->pty, s->wire.baud)))
 		take_frame(s, bytes, (size_t)n, now);
 }
 
@@ -91,11 +116,12 @@ static void line_step(struct sim *s)
 	uint8_t out[ADU_RTU_MAX];
 	size_t n;
 
+	take_client(s);
 	line_read(s, monotonic());
 	while ((n = simline_read(s->line, monotonic(), out, sizeof(out))) > 0) {
 		s->handed_on = monotonic();
-		if (!s->hung_up && write(s->pty.fd, out, n) < 0 && errno == EIO)
-			s->hung_up = true;
+		if (!s->hung_up && write(s->port, out, n) < 0 && errno != EAGAIN)
+			hang_up(s);
 	}
 }
 
@@ -111,12 +137,29 @@ static us_t line_next(struct sim *s)
 
 /* -- commands -------------------------------------------------------------------- */
 
+static void log_write(void *ctx, const char *json)
+{
+	const struct sim *s = ctx;
+
+	if (s->tell_writes) {
+		printf("%s\n", json);
+		fflush(stdout);
+	}
+	if (s->conf->write_log) {
+		fprintf(s->conf->write_log, "%s\n", json);
+		fflush(s->conf->write_log);
+	}
+}
+
 static void command(struct sim *s, struct control *c, char *line)
 {
-	char reply[REPLY_MAX];
+	char reply[REPLY_MAX] = "ok";
 
-	simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
-	                 sizeof(reply) - 1);
+	if (strcmp(line, "log") == 0)
+		s->tell_writes = true;
+	else
+		simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
+		                 sizeof(reply) - 1);
 	strcat(reply, "\n");
 	if (write(c->out, reply, strlen(reply)) < 0 && errno != EPIPE)
 		fprintf(stderr, "xnetctl: reply: %s\n", strerror(errno));
@@ -188,14 +231,6 @@ static int control_listen(const char *path)
 	return -1;
 }
 
-static void log_write(void *ctx, const char *json)
-{
-	FILE *f = ctx;
-
-	fprintf(f, "%s\n", json);
-	fflush(f);
-}
-
 /* -- the loop -------------------------------------------------------------------- */
 
 static us_t step(struct sim *s, us_t now)
@@ -221,7 +256,7 @@ static size_t wait_list(const struct sim *s, struct pollfd *fd)
 	if (s->tcp)
 		n += sim_tcp_poll(s->tcp, fd + n);
 	else if (!s->hung_up)
-		fd[n++] = (struct pollfd){.fd = s->pty.fd, .events = POLLIN};
+		fd[n++] = (struct pollfd){.fd = s->port, .events = POLLIN};
 	return n;
 }
 
@@ -260,36 +295,48 @@ static int catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool open_tcp(struct sim *s, bool rtu)
+{
+	int port = s->conf->tcp_port;
+
+	if (rtu)
+		s->rtu_port = sim_tcp_listen(&port);
+	else
+		s->tcp = sim_tcp_open(&port);
+	if (!s->tcp && s->rtu_port < 0)
+		return false;
+	printf("ready: 127.0.0.1:%d\n", port);
+	return true;
+}
+
 static bool open_line(struct sim *s)
 {
 	const struct sim_conf *c = s->conf;
 	const struct bus_conf *b = &c->model->bus[c->bus];
-	int port = c->tcp_port;
+	const bool modbus_tcp = c->tcp_port >= 0 && b->kind != BUS_RTU_TCP;
 
-	if (port >= 0) {
-		s->tcp = sim_tcp_open(&port);
-		if (s->tcp)
-			printf("ready: 127.0.0.1:%d\n", port);
-		return s->tcp != NULL;
+	if (!modbus_tcp) {
+		wire_init(&s->wire, b->baud, b->data, b->parity, b->stop, b->silence);
+		s->line = simline_create(&s->wire, c->seed, answer, s);
 	}
-	wire_init(&s->wire, b->baud, b->data, b->parity, b->stop, b->silence);
-	s->line = simline_create(&s->wire, c->seed, answer, s);
+	if (c->tcp_port >= 0)
+		return open_tcp(s, !modbus_tcp);
 	if (!sim_pty_open(&s->pty, c->link))
 		return false;
+	s->port = s->pty.fd;
 	printf("ready: %s\n", c->link ? c->link : s->pty.name);
 	return true;
 }
 
 int sim_run(const struct sim_conf *c)
 {
-	struct sim s = {.conf = c, .pty = {.fd = -1}, .listener = -1};
+	struct sim s = {.conf = c, .pty = {.fd = -1}, .port = -1, .rtu_port = -1, .listener = -1};
 	int status = EXIT_FAILURE;
 
 	prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: the wire's time is our product */
 	s.signals = catch_signals();
 	s.units = simunits_create(c->model, c->bus, c->seed, c->turnaround, monotonic());
-	if (c->write_log)
-		simunits_on_write(s.units, log_write, c->write_log);
+	simunits_on_write(s.units, log_write, &s);
 	if (c->stdin_commands)
 		s.control[s.ncontrol++] =
 			(struct control){.in = STDIN_FILENO, .out = STDOUT_FILENO};
@@ -301,6 +348,10 @@ int sim_run(const struct sim_conf *c)
 	loop(&s);
 	status = EXIT_SUCCESS;
 out:
+	if (s.rtu_port >= 0) {
+		hang_up(&s);
+		close(s.rtu_port);
+	}
 	sim_pty_close(&s.pty);
 	sim_tcp_close(s.tcp);
 	while (s.ncontrol)

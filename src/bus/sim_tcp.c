@@ -10,8 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEADER 7 /* transaction, protocol, length, unit: Modbus Messaging on TCP/IP V1.0b, 3.1.3   \
-	          */
+#define HEADER                                                                                     \
+	7 /* transaction, protocol, length, unit: Modbus Messaging on TCP/IP V1.0b, 3.1.3          \
+	   */
 #define FRAME_MAX (HEADER + PDU_MAX)
 #define WAITING 8
 
@@ -36,24 +37,44 @@ struct sim_tcp {
 	struct client *client[SIM_TCP_CLIENTS];
 };
 
-struct sim_tcp *sim_tcp_open(int *port)
+int sim_tcp_listen(int *port)
 {
-	struct sim_tcp *t = mem_alloc(1, sizeof(*t));
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	                        .sin_port = htons((uint16_t)*port),
 	                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(a);
 	const int on = 1;
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	t->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (t->fd < 0 || setsockopt(t->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    bind(t->fd, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(t->fd, 16) != 0 ||
-	    getsockname(t->fd, (struct sockaddr *)&a, &size) != 0) {
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(fd, 16) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &size) != 0) {
 		fprintf(stderr, "xnetctl: TCP port %d: %s\n", *port, strerror(errno));
-		sim_tcp_close(t);
-		return NULL;
+		if (fd >= 0)
+			close(fd);
+		return -1;
 	}
 	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+int sim_tcp_accept(int listener)
+{
+	const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
+
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
+}
+
+struct sim_tcp *sim_tcp_open(int *port)
+{
+	const int fd = sim_tcp_listen(port);
+
+	if (fd < 0)
+		return NULL;
+	struct sim_tcp *t = mem_alloc(1, sizeof(*t));
+	t->fd = fd;
 	return t;
 }
 
@@ -70,8 +91,7 @@ void sim_tcp_close(struct sim_tcp *t)
 		return;
 	while (t->n)
 		drop(t, 0);
-	if (t->fd >= 0)
-		close(t->fd);
+	close(t->fd);
 	free(t);
 }
 
@@ -89,13 +109,10 @@ size_t sim_tcp_poll(const struct sim_tcp *t, struct pollfd *fd)
 
 static void take_clients(struct sim_tcp *t)
 {
-	const int on = 1;
-
 	while (t->n < SIM_TCP_CLIENTS) {
-		const int fd = accept4(t->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		const int fd = sim_tcp_accept(t->fd);
 		if (fd < 0)
 			return;
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		t->client[t->n] = mem_alloc(1, sizeof(struct client));
 		t->client[t->n++]->fd = fd;
 	}

@@ -13,9 +13,9 @@
 
 struct member {
 	const char *name;
-	const struct entry *own;    /* the named entry, or NULL */
-	const struct entry *range;  /* the range it is a member of, or NULL */
-	uint32_t index, of;         /* in the range */
+	const struct entry *own;   /* the named entry, or NULL */
+	const struct entry *range; /* the range it is a member of, or NULL */
+	uint32_t index, of;        /* in the range */
 };
 
 struct members {
@@ -23,12 +23,13 @@ struct members {
 	size_t n, room;
 };
 
-/* -- names -------------------------------------------------------------------------------------- */
+/* -- names --------------------------------------------------------------------------------------
+ */
 
 struct name_range {
-	const char *open, *close;   /* the brackets */
+	const char *open, *close; /* the brackets */
 	int64_t first, last;
-	int width;                  /* digits, when written with leading zeros */
+	int width; /* digits, when written with leading zeros */
 };
 
 /* "meter(1..32)"; false: not of that form. */
@@ -40,7 +41,8 @@ static bool name_range_parse(const char *s, struct name_range *r)
 		return false;
 	char *end;
 	r->first = strtol(r->open + 1, &end, 10);
-	if (!isdigit((unsigned char)r->open[1]) || strncmp(end, "..", 2) != 0 || !isdigit((unsigned char)end[2]))
+	if (!isdigit((unsigned char)r->open[1]) || strncmp(end, "..", 2) != 0 ||
+	    !isdigit((unsigned char)end[2]))
 		return false;
 	r->width = r->open[1] == '0' ? (int)(end - r->open - 1) : 0;
 	r->last = strtol(end + 2, &end, 10);
@@ -64,58 +66,64 @@ static struct member *member_add(struct load *l, struct members *m, const char *
 			memcpy(more, m->member, m->n * sizeof *more);
 		m->member = more;
 	}
-	m->member[m->n] = (struct member){ .name = name };
+	m->member[m->n] = (struct member){.name = name};
 	return &m->member[m->n++];
+}
+
+/* False: the name may not be, or is in another range; told. */
+static bool member_of_range(struct load *l, struct members *m, const struct entry *e,
+                            const struct name_range *r, int64_t i)
+{
+	const char *name = arena_printf(l->scratch, "%.*s%0*" PRId64 "%s", (int)(r->open - e->name),
+	                                e->name, r->width, i, r->close + 1);
+	const struct node node = {.where = e->key->where, .text = name};
+	struct member *x = member_find(m, name);
+	if (!name_check(l, "a device's name", &node))
+		return false;
+	if (x && x->range) {
+		diag_error(l->d, e->key->where, "device \"%s\" is in \"%s\" already (line %u)",
+		           name, x->range->name, x->range->key->where.line);
+		return false;
+	}
+	x = x ? x : member_add(l, m, name);
+	x->range = e;
+	x->index = (uint32_t)(i - r->first);
+	x->of = (uint32_t)(r->last - r->first + 1);
+	return true;
 }
 
 static void members_range(struct load *l, struct members *m, const struct entry *e)
 {
 	struct name_range r;
 	if (!name_range_parse(e->name, &r)) {
-		diag_error(l->d, e->key->where, "\"%s\" is not a range of names like meter(1..32)", e->name);
+		diag_error(l->d, e->key->where, "\"%s\" is not a range of names like meter(1..32)",
+		           e->name);
 		return;
 	}
-	for (int64_t i = r.first; i <= r.last; i++) {
-		const char *name = arena_printf(l->scratch, "%.*s%0*" PRId64 "%s", (int)(r.open - e->name), e->name,
-						r.width, i, r.close + 1);
-		if (i == r.first) {
-			const struct node first = { .where = e->key->where, .text = name };
-			if (!name_check(l, "a device's name", &first))
-				return;
-		}
-		const struct member *known = member_find(m, name);
-		if (known) {
-			diag_error(l->d, e->key->where, "device \"%s\" is in \"%s\" already (line %u)", name,
-				   known->range->name, known->range->key->where.line);
+	for (int64_t i = r.first; i <= r.last && m->n <= DEVICES_MAX; i++)
+		if (!member_of_range(l, m, e, &r, i))
 			return;
-		}
-		struct member *x = member_add(l, m, name);
-		x->range = e;
-		x->index = (uint32_t)(i - r.first);
-		x->of = (uint32_t)(r.last - r.first + 1);
-	}
 }
 
-/* Ranges first, so that a named entry may stand before or behind the range it overrides. */
+/* In the order of the file; a named entry may stand before or behind the range it overrides. */
 static struct members members_collect(struct load *l)
 {
-	struct members m = { 0 };
-	for (size_t i = 0; i < l->devices.n; i++)
-		if (strchr(l->devices.entry[i].name, '('))
-			members_range(l, &m, &l->devices.entry[i]);
-	for (size_t i = 0; i < l->devices.n; i++) {
+	struct members m = {0};
+	for (size_t i = 0; i < l->devices.n && m.n <= DEVICES_MAX; i++) {
 		const struct entry *e = &l->devices.entry[i];
-		if (e->node->kind != NODE_MAP)
+		if (e->node->kind != NODE_MAP) {
 			diag_error(l->d, e->node->where, "device: expects keys and values");
-		if (e->node->kind != NODE_MAP || strchr(e->name, '(') || !name_check(l, "a device's name", e->key))
-			continue;
-		struct member *x = member_find(&m, e->name);
-		(x ? x : member_add(l, &m, e->name))->own = e;
+		} else if (strchr(e->name, '(')) {
+			members_range(l, &m, e);
+		} else if (name_check(l, "a device's name", e->key)) {
+			struct member *x = member_find(&m, e->name);
+			(x ? x : member_add(l, &m, e->name))->own = e;
+		}
 	}
 	return m;
 }
 
-/* -- bus, id, profile ------------------------------------------------------------------------------ */
+/* -- bus, id, profile -- */
 
 /* The named entry's key, else the range's. */
 static const struct node *member_get(const struct member *m, const char *key)
@@ -151,7 +159,7 @@ static bool bus_read(struct load *l, const struct member *m, struct device *d)
 	for (size_t k = 0; k < l->buses.n; k++)
 		names[k] = l->buses.entry[k].name;
 	diag_error(l->d, v->where, "bus: there is no bus \"%s\"%s", name,
-		   scalar_hint(name, names, l->buses.n, hint, sizeof hint));
+	           scalar_hint(name, names, l->buses.n, hint, sizeof hint));
 	return false;
 }
 
@@ -172,7 +180,7 @@ static void id_of_range(struct load *l, const struct member *m, const struct nod
 		*id = first + m->index;
 	else
 		diag_error(l->d, v->where, "id: %" PRId64 " id%s for %u devices", last - first + 1,
-			   last == first ? "" : "s", m->of);
+		           last == first ? "" : "s", m->of);
 }
 
 static void id_read(struct load *l, const struct member *m, struct device *d)
@@ -187,7 +195,8 @@ static void id_read(struct load *l, const struct member *m, struct device *d)
 	else
 		id_of_range(l, m, v, &id);
 	if (id == 0 && l->buses.n && l->bus[d->bus].conf.kind != BUS_TCP)
-		diag_error(l->d, v->where, "id: 0 is for all devices at once; a device has 1 to %d", ID_MAX);
+		diag_error(l->d, v->where, "id: 0 is for all devices at once; a device has 1 to %d",
+		           ID_MAX);
 	d->id = (uint8_t)(id < 0 ? 0 : id);
 }
 
@@ -200,7 +209,7 @@ static const struct profile *profile_of(struct load *l, const struct member *m)
 	return name ? profile_find(l, name, v->where) : NULL;
 }
 
-/* -- layers ------------------------------------------------------------------------------------------ */
+/* -- layers -- */
 
 static uint8_t base_of(struct load *l, const struct member *m)
 {
@@ -211,7 +220,8 @@ static uint8_t base_of(struct load *l, const struct member *m)
 	return (uint8_t)base;
 }
 
-static void layer_points(struct layers *x, const struct node *points, uint8_t base, const struct node *repeat)
+static void layer_points(struct layers *x, const struct node *points, uint8_t base,
+                         const struct node *repeat)
 {
 	if (!points)
 		return;
@@ -231,10 +241,11 @@ void layers_profile(struct layers *x, const struct profile *p)
 	}
 }
 
-static void layers_make(struct load *l, const struct member *m, const struct profile *p, struct layers *x)
+static void layers_make(struct load *l, const struct member *m, const struct profile *p,
+                        struct layers *x)
 {
-	const struct entry *const own[] = { m->own, m->range };
-	*x = (struct layers){ .where = member_where(m) };
+	const struct entry *const own[] = {m->own, m->range};
+	*x = (struct layers){.where = member_where(m), .broken = !p && member_get(m, "profile")};
 	const uint8_t base = base_of(l, m);
 	for (size_t i = 0; i < 2; i++) {
 		if (!own[i])
@@ -251,9 +262,10 @@ void devices_load(struct load *l)
 	const struct members m = members_collect(l);
 	struct device *device = arena_array(l->arena, m.n, sizeof *device);
 	if (m.n > DEVICES_MAX) {
-		diag_error(l->d, m.member[DEVICES_MAX].range ? m.member[DEVICES_MAX].range->key->where :
-							      m.member[DEVICES_MAX].own->key->where,
-			   "more than %d devices", DEVICES_MAX);
+		diag_error(l->d,
+		           m.member[DEVICES_MAX].range ? m.member[DEVICES_MAX].range->key->where
+		                                       : m.member[DEVICES_MAX].own->key->where,
+		           "more than %d devices", DEVICES_MAX);
 		return;
 	}
 	for (size_t i = 0; i < m.n; i++) {

@@ -39,11 +39,11 @@ static void unknown_key(struct load *l, const struct keyset *set, const struct n
 	for (size_t i = 0; i < 3 && set->also[i]; i++)
 		n = keyset_names(set->also[i], set->also_flags[i], names, n);
 	diag_error(l->d, key->where, "%s: unknown key \"%s\"%s", set->name, key->text,
-		   scalar_hint(key->text, names, n, hint, sizeof hint));
+	           scalar_hint(key->text, names, n, hint, sizeof hint));
 }
 
 void keys_collect(struct load *l, const struct keyset *set, const struct node *map, unsigned layer,
-		  uint16_t only, struct hits *hits)
+                  uint16_t only, struct hits *hits)
 {
 	if (!map || node_is_null(map))
 		return;
@@ -62,7 +62,7 @@ void keys_collect(struct load *l, const struct keyset *set, const struct node *m
 		}
 		struct hit *h = &hits->hit[key - set->key];
 		if (!h->value)
-			*h = (struct hit){ key, name, map->pair[i].value, layer };
+			*h = (struct hit){key, name, map->pair[i].value, layer};
 	}
 }
 
@@ -90,9 +90,10 @@ static bool is_zero_word(const struct key *k, const struct node *n)
 	static const struct {
 		uint16_t flag;
 		const char *word;
-	} words[] = { { KEY_OFF, "off" }, { KEY_AUTO, "auto" }, { KEY_FASTEST, "fastest" } };
+	} words[] = {{KEY_OFF, "off"}, {KEY_AUTO, "auto"}, {KEY_FASTEST, "fastest"}};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if ((k->flags & words[i].flag) && n->kind == NODE_SCALAR && strcmp(n->text, words[i].word) == 0)
+		if ((k->flags & words[i].flag) && n->kind == NODE_SCALAR &&
+		    strcmp(n->text, words[i].word) == 0)
 			return true;
 	return false;
 }
@@ -106,9 +107,10 @@ static void apply_number(struct load *l, const struct hit *h, void *object)
 		v = scalar_choice(l->d, k->name, h->value, k->choice);
 		good = v >= 0;
 	} else if (!is_zero_word(k, h->value)) {
-		good = k->type == KEY_INT ? scalar_int(l->d, k->name, h->value, k->min, k->max, &v) :
-		       k->type == KEY_SIZE ? scalar_size(l->d, k->name, h->value, k->min, k->max, &v) :
-					     scalar_duration(l->d, k->name, h->value, k->min, k->max, &v);
+		good = k->type == KEY_INT ? scalar_int(l->d, k->name, h->value, k->min, k->max, &v)
+		       : k->type == KEY_SIZE
+		               ? scalar_size(l->d, k->name, h->value, k->min, k->max, &v)
+		               : scalar_duration(l->d, k->name, h->value, k->min, k->max, &v);
 	}
 	if (good)
 		store_int(k, object, v);
@@ -143,19 +145,20 @@ static void apply_hit(struct load *l, const struct hit *h, void *object)
 	}
 }
 
-void keys_apply(struct load *l, const struct keyset *set, const struct hits *hits, struct where where,
-		void *object)
+void keys_apply(struct load *l, const struct keyset *set, const struct hits *hits,
+                struct where where, void *object)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		if (hits->hit[i].value)
 			apply_hit(l, &hits->hit[i], object);
 		else if (set->key[i].flags & KEY_REQUIRED)
-			diag_error(l->d, where, "%s: key \"%s\" is missing", set->name, set->key[i].name);
+			diag_error(l->d, where, "%s: key \"%s\" is missing", set->name,
+			           set->key[i].name);
 	}
 }
 
 void keys_read(struct load *l, const struct keyset *set, const struct node *map, struct where where,
-	       void *object)
+               void *object)
 {
 	struct hits hits;
 	memset(&hits, 0, sizeof hits);

@@ -6,32 +6,32 @@
 #include "config/pointset.h"
 #include "config/scalar.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
-/* -- names ------------------------------------------------------------------------------ */
+/* -- names -- */
 
 static bool point_name_check(struct load *l, const struct node *key, const char *name)
 {
-	static const char *const reserved[] = { "status", "network", "Alerts", "Nak" };
+	static const char *const reserved[] = {"status", "network", "Alerts", "Nak"};
 	size_t n = 0;
 	while (isalnum((unsigned char)name[n]) || name[n] == '_')
 		n++;
 	if (name[n] || n == 0 || n > NAME_MAX_LEN || !isalpha((unsigned char)*name)) {
 		diag_error(l->d, key->where,
-			   "\"%s\" is not a point's name: a letter, then letters, digits and _, at most %d", name,
-			   NAME_MAX_LEN);
+		           "\"%s\" is not a point's name: a letter, then letters, digits and _, at "
+		           "most %d",
+		           name, NAME_MAX_LEN);
 		return false;
 	}
 	for (size_t i = 0; i < COUNT(reserved); i++) {
 		if (strcmp(name, reserved[i]) == 0) {
-			diag_error(l->d, key->where, "\"%s\" is reserved and can not be a point's name", name);
+			diag_error(l->d, key->where,
+			           "\"%s\" is reserved and can not be a point's name", name);
 			return false;
 		}
 	}
 	return true;
 }
 
-/* -- repeat ------------------------------------------------------------------------------ */
+/* -- repeat -- */
 
 struct repetition {
 	int64_t first, last, stride;
@@ -45,21 +45,24 @@ static void set_numbers(struct load *l, const struct hit *h, void *object)
 }
 
 static const struct key repeat_keys[] = {
-	{ "n", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_numbers, .form = "like 1..8",
-	  .doc = "The numbers that take the place of {n}." },
-	{ "stride", KEY_INT, KEY_AT(struct repetition, stride), .min = -65535, .max = 65535, .preset = "1",
-	  .doc = "Added to the address for each further number." },
-	{ "count_from", .type = KEY_OTHER, .set = set_reference, .offset = offsetof(struct repetition, count_from),
-	  .form = "point", .doc = "Point that says how many there are; those above it are None." },
+	{"n", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_numbers, .form = "like 1..8",
+         .doc = "The numbers that take the place of {n}."},
+	{"stride", KEY_INT, KEY_AT(struct repetition, stride), .min = -65535, .max = 65535,
+         .preset = "1", .doc = "Added to the address for each further number."},
+	{"count_from", .type = KEY_OTHER, .set = set_reference,
+         .offset = offsetof(struct repetition, count_from), .form = "point",
+         .doc = "Point that says how many there are; those above it are None."},
 };
 
-const struct keyset keyset_repeat = { .name = "point.repeat", .key = repeat_keys, .n = COUNT(repeat_keys) };
+const struct keyset keyset_repeat = {
+	.name = "point.repeat", .key = repeat_keys, .n = COUNT(repeat_keys)};
 
 /* The rule for a pattern: the most specific layer's `repeat`, else the profile's. */
 static const struct node *repeat_node(const struct layers *layers, const char *pattern)
 {
 	for (unsigned i = 0; i < layers->npoints; i++) {
-		const struct node *repeat = node_get(node_get(layers->points[i], pattern), "repeat");
+		const struct node *repeat =
+			node_get(node_get(layers->points[i], pattern), "repeat");
 		if (repeat)
 			return repeat;
 	}
@@ -69,7 +72,7 @@ static const struct node *repeat_node(const struct layers *layers, const char *p
 	return NULL;
 }
 
-/* -- the list ------------------------------------------------------------------------------ */
+/* -- the list -- */
 
 static struct recipe *recipe_find(const struct recipes *all, const char *name)
 {
@@ -92,7 +95,7 @@ static void recipe_layer(struct recipe *r, const struct pair *p, unsigned layer)
 
 /* A new point: in each layer its own name goes before the pattern it came from. */
 static struct recipe *recipe_add(struct load *l, struct recipes *all, const struct layers *layers,
-				 const char *name, const char *pattern)
+                                 const char *name, const char *pattern)
 {
 	if (all->n == all->room) {
 		all->room = all->room ? 2 * all->room : 64;
@@ -102,7 +105,7 @@ static struct recipe *recipe_add(struct load *l, struct recipes *all, const stru
 		all->recipe = more;
 	}
 	struct recipe *r = &all->recipe[all->n++];
-	*r = (struct recipe){ .name = name, .of = layers, .number = NO_NUMBER };
+	*r = (struct recipe){.name = name, .of = layers, .number = NO_NUMBER};
 	for (unsigned i = 0; i < layers->npoints; i++) {
 		recipe_layer(r, node_find(layers->points[i], name), i);
 		if (pattern)
@@ -111,19 +114,21 @@ static struct recipe *recipe_add(struct load *l, struct recipes *all, const stru
 	return r;
 }
 
-static void names_repeat(struct load *l, struct recipes *all, const struct layers *layers, const struct node *key)
+static void names_repeat(struct load *l, struct recipes *all, const struct layers *layers,
+                         const struct node *key)
 {
 	const char *pattern = key->text, *mark = strstr(pattern, "{n}");
 	const struct node *node = repeat_node(layers, pattern);
-	struct repetition rep = { .first = 0, .last = -1, .stride = 1 };
+	struct repetition rep = {.first = 0, .last = -1, .stride = 1};
 	if (!node) {
-		diag_error(l->d, key->where, "point \"%s\" needs repeat, like repeat: {n: 1..8, stride: 1}", pattern);
+		diag_error(l->d, key->where,
+		           "point \"%s\" needs repeat, like repeat: {n: 1..8, stride: 1}", pattern);
 		return;
 	}
 	keys_read(l, &keyset_repeat, node, node->where, &rep);
 	for (int64_t n = rep.first; n <= rep.last && all->n < POINTS_MAX; n++) {
-		const char *name = arena_printf(l->scratch, "%.*s%" PRId64 "%s", (int)(mark - pattern), pattern, n,
-						mark + 3);
+		const char *name = arena_printf(l->scratch, "%.*s%" PRId64 "%s",
+		                                (int)(mark - pattern), pattern, n, mark + 3);
 		struct recipe *r = recipe_find(all, name);
 		if (r || !point_name_check(l, key, name))
 			continue;
@@ -135,28 +140,32 @@ static void names_repeat(struct load *l, struct recipes *all, const struct layer
 	}
 }
 
-static void names_layer(struct load *l, struct recipes *all, const struct layers *layers, const struct node *map)
+static void names_layer(struct load *l, struct recipes *all, const struct layers *layers,
+                        const struct node *map)
 {
 	for (uint32_t i = 0; i < map->n && all->n < POINTS_MAX; i++) {
-		const struct node *key = map->pair[i].key, *repeat = node_get(map->pair[i].value, "repeat");
+		const struct node *key = map->pair[i].key,
+				  *repeat = node_get(map->pair[i].value, "repeat");
 		if (strstr(key->text, "{n}")) {
 			names_repeat(l, all, layers, key);
 		} else if (!recipe_find(all, key->text) && point_name_check(l, key, key->text)) {
 			recipe_add(l, all, layers, key->text, NULL);
 			if (repeat)
-				diag_error(l->d, repeat->where, "repeat: the name \"%s\" has no {n} to be replaced",
-					   key->text);
+				diag_error(l->d, repeat->where,
+				           "repeat: the name \"%s\" has no {n} to be replaced",
+				           key->text);
 		}
 	}
 }
 
 void names_collect(struct load *l, const struct layers *layers, struct recipes *all)
 {
-	*all = (struct recipes){ 0 };
+	*all = (struct recipes){0};
 	for (unsigned i = layers->npoints; i-- > 0;) {
 		if (layers->points[i]->kind != NODE_MAP) {
 			if (!node_is_null(layers->points[i]))
-				diag_error(l->d, layers->points[i]->where, "points: expects names and their keys");
+				diag_error(l->d, layers->points[i]->where,
+				           "points: expects names and their keys");
 			continue;
 		}
 		names_layer(l, all, layers, layers->points[i]);
@@ -165,7 +174,7 @@ void names_collect(struct load *l, const struct layers *layers, struct recipes *
 		diag_error(l->d, layers->where, "more than %d points", POINTS_MAX);
 }
 
-/* -- if ------------------------------------------------------------------------------------ */
+/* -- if -- */
 
 /* The next word at *s, quotes and blanks around it dropped; scratch memory. */
 static const char *word_take(struct load *l, const char **s, const char *end_at)
@@ -214,7 +223,8 @@ static bool condition_parse(struct load *l, const char *s, struct condition *c)
 	return false;
 }
 
-bool condition_true(struct load *l, const struct node *n, const struct parameter *parameter, size_t nparameter)
+bool condition_true(struct load *l, const struct node *n, const struct parameter *parameter,
+                    size_t nparameter)
 {
 	struct condition c;
 	char hint[96];
@@ -223,8 +233,10 @@ bool condition_true(struct load *l, const struct node *n, const struct parameter
 	if (!text)
 		return false;
 	if (!condition_parse(l, text, &c)) {
-		diag_error(l->d, n->where, "if: \"%s\" is not like \"model == b\", \"model != b\" or \"model in [a, b]\"",
-			   text);
+		diag_error(l->d, n->where,
+		           "if: \"%s\" is not like \"model == b\", \"model != b\" or \"model in "
+		           "[a, b]\"",
+		           text);
 		return false;
 	}
 	size_t i = 0;
@@ -235,14 +247,15 @@ bool condition_true(struct load *l, const struct node *n, const struct parameter
 	}
 	if (i == nparameter || i == COUNT(names)) {
 		diag_error(l->d, n->where, "if: there is no parameter \"%s\"%s", c.name,
-			   scalar_hint(c.name, names, i, hint, sizeof hint));
+		           scalar_hint(c.name, names, i, hint, sizeof hint));
 		return false;
 	}
 	bool found = false;
 	for (size_t k = 0; k < c.n; k++) {
 		found |= strcmp(c.value[k], parameter[i].value) == 0;
 		if (parameter[i].choices && !choice_known(parameter[i].choices, c.value[k]))
-			diag_error(l->d, n->where, "if: \"%s\" is no choice of the parameter %s", c.value[k], c.name);
+			diag_error(l->d, n->where, "if: \"%s\" is no choice of the parameter %s",
+			           c.value[k], c.name);
 	}
 	return found != c.negated;
 }

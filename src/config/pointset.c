@@ -6,33 +6,40 @@
 
 #include "config/scalar.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
+/* -- rates, only, omit: keys of the device that its points depend on -- */
 
-/* -- rates, only, omit: keys of the device that its points depend on -------------------------- */
-
-#define RATE(which) KEY_AT(struct ratings, period[which]), .min = 1 * US_MS, .max = 366 * 86400 * US_S
+#define RATE(which)                                                                                \
+	KEY_AT(struct ratings, period[which]), .min = 1 * US_MS, .max = 366 * 86400 * US_S
 static const struct key rates_keys[] = {
-	{ "fast", KEY_DURATION, KEY_FASTEST, RATE(RATE_FAST), .preset = "2s", .doc = "Period of what changes by the second." },
-	{ "normal", KEY_DURATION, KEY_FASTEST, RATE(RATE_NORMAL), .preset = "10s", .doc = "Period of what changes slowly." },
-	{ "slow", KEY_DURATION, KEY_FASTEST, RATE(RATE_SLOW), .preset = "5m", .doc = "Period of settings and statistics." },
+	{"fast", KEY_DURATION, KEY_FASTEST, RATE(RATE_FAST), .preset = "2s",
+         .doc = "Period of what changes by the second."},
+	{"normal", KEY_DURATION, KEY_FASTEST, RATE(RATE_NORMAL), .preset = "10s",
+         .doc = "Period of what changes slowly."},
+	{"slow", KEY_DURATION, KEY_FASTEST, RATE(RATE_SLOW), .preset = "5m",
+         .doc = "Period of settings and statistics."},
 };
 
-const struct keyset keyset_rates = { .name = "rates", .key = rates_keys, .n = COUNT(rates_keys) };
+const struct keyset keyset_rates = {.name = "rates", .key = rates_keys, .n = COUNT(rates_keys)};
 
 static const struct key defaults_keys[] = {
-	{ "rates", .type = KEY_OTHER, .form = "{fast: 2s, normal: 10s, slow: 5m}", .doc = "Polling periods by class." },
+	{"rates", .type = KEY_OTHER, .form = "{fast: 2s, normal: 10s, slow: 5m}",
+         .doc = "Polling periods by class."},
 };
 
 const struct keyset keyset_defaults = {
-	.name = "defaults", .key = defaults_keys, .n = COUNT(defaults_keys), .also = { &keyset_point },
-	.also_flags = { KEY_INHERIT },
+	.name = "defaults",
+	.key = defaults_keys,
+	.n = COUNT(defaults_keys),
+	.also = {&keyset_point},
+	.also_flags = {KEY_INHERIT},
 };
 
 static struct ratings ratings_read(struct load *l, const struct layers *layers)
 {
-	struct ratings r = { .every = -1,
-			     .period = { [RATE_FAST] = 2 * US_S, [RATE_NORMAL] = 10 * US_S,
-					 [RATE_SLOW] = 300 * US_S } };
+	struct ratings r = {.every = -1,
+	                    .period = {[RATE_FAST] = 2 * US_S,
+	                               [RATE_NORMAL] = 10 * US_S,
+	                               [RATE_SLOW] = 300 * US_S}};
 	struct hits hits;
 	memset(&hits, 0, sizeof hits);
 	for (unsigned i = 0; i < layers->ndevice; i++)
@@ -43,7 +50,8 @@ static struct ratings ratings_read(struct load *l, const struct layers *layers)
 		const struct node *every = node_get(layers->device[i], "every");
 		if (every && every->kind == NODE_SCALAR && strcmp(every->text, "fastest") == 0)
 			r.every = PERIOD_FASTEST;
-		else if (every && !scalar_duration(l->d, "every", every, 1 * US_MS, 366 * 86400 * US_S, &r.every))
+		else if (every && !scalar_duration(l->d, "every", every, 1 * US_MS,
+		                                   366 * 86400 * US_S, &r.every))
 			break;
 	}
 	return r;
@@ -61,19 +69,8 @@ void defaults_check(struct load *l)
 		keys_read(l, &keyset_rates, rates, rates->where, &ratings);
 }
 
-/* -- a set being made ---------------------------------------------------------------------------- */
-
-struct making {
-	struct load *l;
-	const struct layers *layers;
-	struct recipes recipes;
-	struct draft *draft;
-	bool *wanted, *kept;   /* told; or at least needed by one that is */
-	const char **absent;   /* names left out by `if` */
-	size_t nabsent;
-	int32_t *index;        /* of the draft in the finished set; -1: left out */
-	size_t n;
-};
+/* -- a set being made ----------------------------------------------------------------------------
+ */
 
 static int draft_find(const struct making *m, const char *name, size_t len)
 {
@@ -101,8 +98,8 @@ static void drafts_read(struct making *m)
 	struct load *l = m->l;
 	const struct ratings rates = ratings_read(l, m->layers);
 	const struct parameter *parameter = NULL;
-	const size_t nparameter = profile_parameters(l, m->layers->profile, m->layers->device, m->layers->own,
-						     &parameter);
+	const size_t nparameter = profile_parameters(l, m->layers->profile, m->layers->device,
+	                                             m->layers->own, &parameter);
 	m->draft = arena_array(l->scratch, m->recipes.n, sizeof *m->draft);
 	m->absent = arena_array(l->scratch, m->recipes.n, sizeof *m->absent);
 	for (size_t i = 0; i < m->recipes.n; i++) {
@@ -117,7 +114,7 @@ static void drafts_read(struct making *m)
 	}
 }
 
-static bool is_absent(const struct making *m, const char *name, size_t len)
+bool making_absent(const struct making *m, const char *name, size_t len)
 {
 	for (size_t i = 0; i < m->nabsent; i++)
 		if (strncmp(m->absent[i], name, len) == 0 && !m->absent[i][len])
@@ -145,12 +142,13 @@ static bool names_mark(struct making *m, const char *key, bool *marks)
 		}
 		if (!pattern || found)
 			continue;
-		if (!is_absent(m, pattern, strlen(pattern)))
-			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key, pattern,
-				   name_hint(m, pattern, hint, sizeof hint));
+		if (!making_absent(m, pattern, strlen(pattern)))
+			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key,
+			           pattern, name_hint(m, pattern, hint, sizeof hint));
 		else if (strcmp(key, "only") == 0)
-			diag_error(m->l->d, item[k]->where, "only: point \"%s\" does not exist with these parameters",
-				   pattern);
+			diag_error(m->l->d, item[k]->where,
+			           "only: point \"%s\" does not exist with these parameters",
+			           pattern);
 	}
 	return true;
 }
@@ -167,9 +165,10 @@ static void drafts_select(struct making *m)
 		m->wanted[i] = m->kept[i] = (all || only[i]) && !omit[i];
 }
 
-/* -- points that need others --------------------------------------------------------------------- */
+/* -- points that need others ---------------------------------------------------------------------
+ */
 
-static int32_t reference_bind(const struct making *m, const char *key, const struct reference *r)
+int32_t making_reference(const struct making *m, const char *key, const struct reference *r)
 {
 	char hint[96];
 	if (!r->name)
@@ -177,18 +176,20 @@ static int32_t reference_bind(const struct making *m, const char *key, const str
 	const int i = draft_find(m, r->name, strlen(r->name));
 	if (i < 0)
 		diag_error(m->l->d, r->where, "%s: there is no point \"%s\"%s", key, r->name,
-			   name_hint(m, r->name, hint, sizeof hint));
+		           name_hint(m, r->name, hint, sizeof hint));
 	return i;
 }
 
-static const struct expr *expr_bind(const struct making *m, struct arena *a, const char *key,
-				    const struct reference *text, expr_lookup lookup, void *ctx)
+const struct expr *making_expr(const struct making *m, struct arena *a, const char *key,
+                               const struct reference *text, expr_lookup lookup, void *ctx)
 {
 	char message[256];
 	unsigned column = 1;
-	const struct expr *e = expr_compile(a, text->name, lookup, ctx, &column, message, sizeof message);
+	const struct expr *e =
+		expr_compile(a, text->name, lookup, ctx, &column, message, sizeof message);
 	if (!e)
-		diag_error(m->l->d, text->where, "%s: %s, at character %u of \"%s\"", key, message, column, text->name);
+		diag_error(m->l->d, text->where, "%s: %s, at character %u of \"%s\"", key, message,
+		           column, text->name);
 	return e;
 }
 
@@ -196,11 +197,12 @@ static void drafts_bind(struct making *m)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		struct draft *d = &m->draft[i];
-		d->p.exponent_from = reference_bind(m, "exponent_from", &d->exponent_from);
-		d->p.factor_from = reference_bind(m, "factor_from", &d->factor_from);
-		d->p.count_from = reference_bind(m, "count_from", &d->count_from);
+		d->p.exponent_from = making_reference(m, "exponent_from", &d->exponent_from);
+		d->p.factor_from = making_reference(m, "factor_from", &d->factor_from);
+		d->p.count_from = making_reference(m, "count_from", &d->count_from);
 		if (d->expr.name)
-			d->p.expr = expr_bind(m, m->l->scratch, "expr", &d->expr, draft_lookup, m);
+			d->p.expr =
+				making_expr(m, m->l->scratch, "expr", &d->expr, draft_lookup, m);
 	}
 }
 
@@ -221,8 +223,10 @@ static void circle_from(const struct making *m, uint8_t *state, size_t i)
 		if (state[k] == 0)
 			circle_from(m, state, k);
 		else
-			diag_error(m->l->d, m->draft[i].p.where, "point \"%s\" is computed from \"%s\", which is "
-				   "computed from it", m->draft[i].p.name, m->draft[k].p.name);
+			diag_error(m->l->d, m->draft[i].p.where,
+			           "point \"%s\" is computed from \"%s\", which is "
+			           "computed from it",
+			           m->draft[i].p.name, m->draft[k].p.name);
 	}
 	state[i] = 2;
 }
@@ -232,7 +236,7 @@ static void drafts_check_circles(struct making *m)
 	uint8_t *state = arena_array(m->l->scratch, m->n, 1);
 	for (size_t i = 0; i < m->n; i++)
 		if (state[i] == 0 && (m->draft[i].p.expr || m->draft[i].exponent_from.name ||
-				      m->draft[i].factor_from.name || m->draft[i].count_from.name))
+		                      m->draft[i].factor_from.name || m->draft[i].count_from.name))
 			circle_from(m, state, i);
 }
 
@@ -250,7 +254,8 @@ static bool is_named(const struct making *m, const char *name)
 			return true;
 	for (unsigned i = 0; i < of->ndevice; i++) {
 		const struct node *setup = node_get(of->device[i], "setup");
-		if (is_text(node_get(node_get(of->device[i], "unlock"), "point"), name) || node_get(setup, name))
+		if (is_text(node_get(node_get(of->device[i], "unlock"), "point"), name) ||
+		    node_get(setup, name))
 			return true;
 		for (uint32_t k = 0; setup && setup->kind == NODE_LIST && k < setup->n; k++)
 			if (node_get(setup->item[k], name))
@@ -273,7 +278,8 @@ static void drafts_keep(struct making *m)
 		for (size_t i = 0; i < m->n; i++) {
 			for (size_t k = 0; k < m->n && m->kept[i]; k++) {
 				const bool needs = draft_needs(&m->draft[i], (int32_t)k);
-				if (m->kept[k] || (!needs && !group_needs(&m->draft[i], &m->draft[k])))
+				if (m->kept[k] ||
+				    (!needs && !group_needs(&m->draft[i], &m->draft[k])))
 					continue;
 				m->kept[k] = more = true;
 				if (!needs)
@@ -292,28 +298,13 @@ static void drafts_keep(struct making *m)
 	}
 }
 
-/* -- the finished set ------------------------------------------------------------------------------ */
+/* -- the finished set -- */
 
-static int kept_lookup(void *ctx, const char *name, size_t len)
+int making_lookup(void *ctx, const char *name, size_t len)
 {
 	const struct making *m = ctx;
 	const int i = draft_find(m, name, len);
 	return i < 0 ? -1 : m->index[i];
-}
-
-/* The same for rules of a group: with a point that does not exist the rule is dropped. */
-struct rule_names {
-	struct making *m;
-	bool absent;
-};
-
-static int rule_lookup(void *ctx, const char *name, size_t len)
-{
-	struct rule_names *names = ctx;
-	if (!is_absent(names->m, name, len))
-		return kept_lookup(names->m, name, len);
-	names->absent = true;
-	return 0;
 }
 
 static const struct write_rule *write_finish(const struct making *m, const struct draft *d)
@@ -338,102 +329,14 @@ static void points_finish(struct making *m, struct point *point)
 		p->count_from = d->p.count_from < 0 ? -1 : m->index[d->p.count_from];
 		p->write = write_finish(m, d);
 		if (d->p.expr) /* again, with the indexes that stay */
-			p->expr = expr_bind(m, m->l->arena, "expr", &d->expr, kept_lookup, m);
+			p->expr = making_expr(m, m->l->arena, "expr", &d->expr, making_lookup, m);
 	}
 }
 
-struct grouping {
-	struct making *m;
-	struct group_rule *rule;
-};
-
-static void set_order(struct load *l, const struct hit *h, void *object)
+static const struct pointset *pointset_make(struct load *l, const struct layers *layers,
+                                            struct recipes *all)
 {
-	const struct grouping *g = object;
-	const struct node *v = h->value;
-	if (v->kind != NODE_LIST) {
-		diag_error(l->d, v->where, "order: expects a list of points");
-		return;
-	}
-	uint32_t *order = arena_array(l->arena, v->n, sizeof *order);
-	for (uint32_t i = 0; i < v->n; i++) {
-		const char *name = scalar_text(l->d, "order", v->item[i]);
-		const struct reference r = { name, v->item[i]->where };
-		const bool there = name && !is_absent(g->m, name, strlen(name));
-		const int32_t k = there ? reference_bind(g->m, "order", &r) : -1;
-		if (k >= 0 && g->m->index[k] >= 0)
-			order[g->rule->norder++] = (uint32_t)g->m->index[k];
-	}
-	g->rule->order = order;
-}
-
-static void set_rules(struct load *l, const struct hit *h, void *object)
-{
-	const struct grouping *g = object;
-	const struct node *v = h->value;
-	if (v->kind != NODE_LIST) {
-		diag_error(l->d, v->where, "rules: expects a list of comparisons, like [A > B]");
-		return;
-	}
-	const struct expr **rule = arena_array(l->arena, v->n, sizeof *rule);
-	const char **text = arena_array(l->arena, v->n, sizeof *text);
-	for (uint32_t i = 0; i < v->n; i++) {
-		const char *s = scalar_text(l->d, "rules", v->item[i]);
-		const struct reference r = { s, v->item[i]->where };
-		struct rule_names names = { g->m, false };
-		const struct expr *e = s ? expr_bind(g->m, l->arena, "rules", &r, rule_lookup, &names) : NULL;
-		if (!e || names.absent)
-			continue;
-		rule[g->rule->nrule] = e;
-		text[g->rule->nrule++] = arena_strdup(l->arena, s);
-	}
-	g->rule->rule = rule;
-	g->rule->rule_text = text;
-}
-
-static const struct key group_keys[] = {
-	{ "order", .type = KEY_OTHER, .set = set_order, .form = "list of points",
-	  .doc = "In which order they are written when one request can not take them all." },
-	{ "rules", .type = KEY_OTHER, .set = set_rules, .form = "list of comparisons like A > B",
-	  .doc = "What must be true of the values about to be written." },
-};
-
-const struct keyset keyset_group = { .name = "profile.groups", .key = group_keys, .n = COUNT(group_keys) };
-
-static bool group_used(const struct making *m, const char *name)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (m->index[i] >= 0 && m->draft[i].writable && m->draft[i].w.group &&
-		    strcmp(m->draft[i].w.group, name) == 0)
-			return true;
-	return false;
-}
-
-static void groups_finish(struct making *m, struct pointset *s)
-{
-	const struct profile *p = m->layers->profile;
-	while (p && !p->groups)
-		p = p->base;
-	if (!p || p->groups->kind != NODE_MAP)
-		return;
-	struct group_rule *group = arena_array(m->l->arena, p->groups->n, sizeof *group);
-	for (uint32_t i = 0; i < p->groups->n; i++) {
-		const struct pair *pair = &p->groups->pair[i];
-		struct group_rule *g = &group[s->ngroup];
-		if (!group_used(m, pair->key->text))
-			continue;
-		*g = (struct group_rule){ .name = arena_strdup(m->l->arena, pair->key->text),
-					  .where = pair->key->where };
-		struct grouping grouping = { m, g };
-		keys_read(m->l, &keyset_group, pair->value, g->where, &grouping);
-		s->ngroup++;
-	}
-	s->group = group;
-}
-
-static const struct pointset *pointset_make(struct load *l, const struct layers *layers, struct recipes *all)
-{
-	struct making m = { .l = l, .layers = layers };
+	struct making m = {.l = l, .layers = layers};
 	struct pointset *s = arena_alloc(l->arena, sizeof *s);
 	s->where = layers->where;
 	names_collect(l, layers, &m.recipes);
@@ -453,18 +356,18 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	return s;
 }
 
-/* -- one set for all devices that are configured alike ------------------------------------------------ */
+/* -- one set for all devices that are configured alike -- */
 
-static const char *const cached_keys[] = { "points", "rates", "every", "only", "omit", "parameters",
-					   "address_base", "publish", "deadband", "heartbeat", "min_interval",
-					   "retain", "qos", "order" };
+static const char *const cached_keys[] = {
+	"points",  "rates",    "every",     "only",         "omit",   "parameters", "address_base",
+	"publish", "deadband", "heartbeat", "min_interval", "retain", "qos",        "order"};
 
 struct cached {
 	struct cached *next;
 	const struct profile *profile;
 	const struct node *node[2][COUNT(cached_keys)];
 	const struct pointset *set;
-	struct recipes all;    /* also those left out */
+	struct recipes all; /* also those left out */
 };
 
 const struct pointset *pointset_get(struct load *l, const struct layers *layers)
@@ -483,7 +386,7 @@ const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 		bool same = old->profile == c->profile;
 		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)
 			same = node_same(old->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)],
-					 c->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)]);
+			                 c->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)]);
 		if (same)
 			return old->set;
 	}
@@ -504,7 +407,8 @@ bool pointset_omits(const struct load *l, const struct pointset *s, const struct
 	return false;
 }
 
-int pointset_index(struct load *l, const struct pointset *s, const char *key, const struct node *name)
+int pointset_index(struct load *l, const struct pointset *s, const char *key,
+                   const struct node *name)
 {
 	char hint[96];
 	const char *text = scalar_text(l->d, key, name);
@@ -517,6 +421,6 @@ int pointset_index(struct load *l, const struct pointset *s, const char *key, co
 			return (int)i;
 	}
 	diag_error(l->d, name->where, "%s: there is no point \"%s\"%s", key, text,
-		   scalar_hint(text, names, s->n, hint, sizeof hint));
+	           scalar_hint(text, names, s->n, hint, sizeof hint));
 	return -1;
 }

@@ -6,9 +6,7 @@
 #include "config/pointset.h"
 #include "config/scalar.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
-/* -- the head ----------------------------------------------------------------------------- */
+/* -- the head -- */
 
 static void set_node(struct load *l, const struct hit *h, void *object)
 {
@@ -34,8 +32,8 @@ static void set_texts(struct load *l, const struct hit *h, void *object)
 	for (uint32_t i = 0; i < v->n; i++) {
 		const char *text = scalar_text(l->d, h->key->name, v->item[i]);
 		if (text)
-			all = all ? arena_printf(l->scratch, "%s%s%s", all, between, text) :
-				    arena_strdup(l->scratch, text);
+			all = all ? arena_printf(l->scratch, "%s%s%s", all, between, text)
+			          : arena_strdup(l->scratch, text);
 	}
 	*out = arena_strdup(l->arena, all);
 }
@@ -52,11 +50,13 @@ static void set_line_format(struct load *l, const struct hit *h, void *object)
 }
 
 static const struct key line_keys[] = {
-	{ "baud", .type = KEY_OTHER, .set = set_line_baud, .form = "number", .doc = "Baud rate as delivered." },
-	{ "format", .type = KEY_OTHER, .set = set_line_format, .form = "like 8N1", .doc = "Format as delivered." },
+	{"baud", .type = KEY_OTHER, .set = set_line_baud, .form = "number",
+         .doc = "Baud rate as delivered."},
+	{"format", .type = KEY_OTHER, .set = set_line_format, .form = "like 8N1",
+         .doc = "Format as delivered."},
 };
 
-const struct keyset keyset_line = { .name = "profile.line", .key = line_keys, .n = COUNT(line_keys) };
+const struct keyset keyset_line = {.name = "profile.line", .key = line_keys, .n = COUNT(line_keys)};
 
 static void set_line(struct load *l, const struct hit *h, void *object)
 {
@@ -78,49 +78,58 @@ static void set_extends(struct load *l, const struct hit *h, void *object)
 	p->extends_where = h->value->where;
 }
 
-static const char *const status_words[] = { "unknown", "tested", "documented", "experimental", NULL };
+static const char *const status_words[] = {"unknown", "tested", "documented", "experimental", NULL};
 
 #define PROFILE(field) KEY_AT(struct profile, field)
 #define NODE(field, text) PROFILE(field), .type = KEY_OTHER, .set = set_node, .form = text
 
 static const struct key profile_keys[] = {
-	{ "title", KEY_TEXT, PROFILE(title), .doc = "The device in a few words." },
-	{ "vendor", KEY_TEXT, PROFILE(vendor), .doc = "Who makes it." },
-	{ "models", KEY_OTHER, PROFILE(models), .set = set_texts, .form = "text, or list of texts",
-	  .doc = "Models it is for." },
-	{ "sources", KEY_OTHER, PROFILE(sources), .set = set_texts, .form = "text, or list of texts",
-	  .doc = "Where its facts come from." },
-	{ "status", KEY_CHOICE, PROFILE(status), .choice = status_words, .preset = "unknown",
-	  .doc = "Tested on a device, documented by its maker, or experimental." },
-	{ "line", .type = KEY_OTHER, .set = set_line, .form = "{baud: 9600, format: 8N1}",
-	  .doc = "Line settings as delivered; they count where the bus states none." },
-	{ "identify", NODE(identify, "{point: Model, equals: text}"),
-	  .doc = "A point that tells whether this is the device; checked when it comes online." },
-	{ "parameters", NODE(parameters, "map of parameters"), .doc = "What a device may choose, for `if`." },
-	{ "extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",
-	  .doc = "A profile this one adds to or changes." },
-	{ "device", NODE(device, "map of a device's keys"), .doc = "What the device forces; may also stand at the top." },
-	{ "address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1", .preset = "0",
-	  .doc = "Which number the first register has in this file." },
-	{ "repeat", NODE(repeat, "{n: 1..8, stride: 1}"), .doc = "For points with {n} that have no repeat themselves." },
-	{ "groups", NODE(groups, "map of groups"), .doc = "How points with one `group` are written." },
-	{ "points", NODE(points, "map of points"), .doc = "The points, by name." },
-	{ "tests", NODE(tests, "list of tests"), .doc = "Raw words and the values they must give." },
+	{"title", KEY_TEXT, PROFILE(title), .doc = "The device in a few words."},
+	{"vendor", KEY_TEXT, PROFILE(vendor), .doc = "Who makes it."},
+	{"models", KEY_OTHER, PROFILE(models), .set = set_texts, .form = "text, or list of texts",
+         .doc = "Models it is for."},
+	{"sources", KEY_OTHER, PROFILE(sources), .set = set_texts, .form = "text, or list of texts",
+         .doc = "Where its facts come from."},
+	{"status", KEY_CHOICE, PROFILE(status), .choice = status_words, .preset = "unknown",
+         .doc = "Tested on a device, documented by its maker, or experimental."},
+	{"line", .type = KEY_OTHER, .set = set_line, .form = "{baud: 9600, format: 8N1}",
+         .doc = "Line settings as delivered; they count where the bus states none."},
+	{"identify", NODE(identify, "{point: Model, equals: text}"),
+         .doc = "A point that tells whether this is the device; checked when it comes online."},
+	{"parameters", NODE(parameters, "map of parameters"),
+         .doc = "What a device may choose, for `if`."},
+	{"extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",
+         .doc = "A profile this one adds to or changes."},
+	{"device", NODE(device, "map of a device's keys"),
+         .doc = "What the device forces; may also stand at the top."},
+	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1",
+         .preset = "0", .doc = "Which number the first register has in this file."},
+	{"repeat", NODE(repeat, "{n: 1..8, stride: 1}"),
+         .doc = "For points with {n} that have no repeat themselves."},
+	{"groups", NODE(groups, "map of groups"),
+         .doc = "How points with one `group` are written."},
+	{"points", NODE(points, "map of points"), .doc = "The points, by name."},
+	{"tests", NODE(tests, "list of tests"), .doc = "Raw words and the values they must give."},
 };
 
 const struct keyset keyset_profile = {
-	.name = "profile", .key = profile_keys, .n = COUNT(profile_keys),
-	.also = { &keyset_device, &keyset_point },
-	.also_flags = { KEY_FORCE | KEY_PROFILE, KEY_INHERIT },
+	.name = "profile",
+	.key = profile_keys,
+	.n = COUNT(profile_keys),
+	.also = {&keyset_device, &keyset_point},
+	.also_flags = {KEY_FORCE | KEY_PROFILE, KEY_INHERIT},
 };
 
-/* -- finding and reading ------------------------------------------------------------------------ */
+/* -- finding and reading ------------------------------------------------------------------------
+ */
 
 /* Keys of a device in the profile: known ones only. What they say is read with each device. */
 static const struct keyset keyset_profile_device = {
-	.name = "profile.device", .key = NULL, .n = 0,
-	.also = { &keyset_device, &keyset_point },
-	.also_flags = { KEY_FORCE | KEY_PROFILE, KEY_INHERIT },
+	.name = "profile.device",
+	.key = NULL,
+	.n = 0,
+	.also = {&keyset_device, &keyset_point},
+	.also_flags = {KEY_FORCE | KEY_PROFILE, KEY_INHERIT},
 };
 
 static unsigned profile_depth(const struct profile *p)
@@ -139,7 +148,8 @@ static void profile_extend(struct load *l, struct profile *p)
 	if (!p->base)
 		return;
 	if (profile_depth(p) > EXTENDS_MAX) {
-		diag_error(l->d, p->extends_where, "extends: more than %d profiles in a row", EXTENDS_MAX);
+		diag_error(l->d, p->extends_where, "extends: more than %d profiles in a row",
+		           EXTENDS_MAX);
 		p->base = NULL;
 		return;
 	}
@@ -162,7 +172,7 @@ const struct profile *profile_read(struct load *l, const char *path, const char 
 	p->next = l->profile;
 	l->profile = p;
 	p->loading = true;
-	p->root = source_read(l, path, (struct where){ NULL, 0, 0 });
+	p->root = source_read(l, path, (struct where){NULL, 0, 0});
 	if (p->root) {
 		p->where = p->root->where;
 		keys_read(l, &keyset_profile, p->root, p->where, p);
@@ -181,7 +191,7 @@ static void profile_unknown(struct load *l, const char *name, struct where where
 	size_t n = 0;
 	const char **names = source_profiles(l, &n);
 	diag_error(l->d, where, "profile: there is no profile \"%s\"%s", name,
-		   scalar_hint(name, names, n, hint, sizeof hint));
+	           scalar_hint(name, names, n, hint, sizeof hint));
 }
 
 const struct profile *profile_find(struct load *l, const char *name, struct where where)
@@ -194,8 +204,10 @@ const struct profile *profile_find(struct load *l, const char *name, struct wher
 		diag_error(l->d, where, "extends: \"%s\" extends itself", name);
 		return NULL;
 	}
-	for (size_t i = 0; i < COUNT(l->paths->profiles) && l->paths->profiles[i] && !strchr(name, '/'); i++) {
-		const char *path = arena_printf(l->scratch, "%s/%s.yaml", l->paths->profiles[i], name);
+	for (size_t i = 0;
+	     i < COUNT(l->paths->profiles) && l->paths->profiles[i] && !strchr(name, '/'); i++) {
+		const char *path =
+			arena_printf(l->scratch, "%s/%s.yaml", l->paths->profiles[i], name);
 		if (access(path, F_OK) != 0)
 			continue;
 		const struct profile *p = profile_read(l, path, name);
@@ -205,7 +217,8 @@ const struct profile *profile_find(struct load *l, const char *name, struct wher
 	return NULL;
 }
 
-/* -- parameters --------------------------------------------------------------------------------- */
+/* -- parameters ---------------------------------------------------------------------------------
+ */
 
 static void set_preset(struct load *l, const struct hit *h, void *object)
 {
@@ -230,23 +243,27 @@ struct parameter_text {
 };
 
 static const struct key parameter_keys[] = {
-	{ "default", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_preset, .form = "text",
-	  .doc = "Its value where a device gives none." },
-	{ "choices", .type = KEY_OTHER, .set = set_choices, .form = "list of texts", .preset = "any text",
-	  .doc = "The values it may have." },
-	{ "one_of", .type = KEY_OTHER, .flags = KEY_HIDDEN, .set = set_choices, .form = "list of texts",
-	  .doc = "The same as choices." },
-	{ "description", KEY_TEXT, KEY_AT(struct parameter_text, description), .doc = "What it is about." },
+	{"default", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_preset, .form = "text",
+         .doc = "Its value where a device gives none."},
+	{"choices", .type = KEY_OTHER, .set = set_choices, .form = "list of texts",
+         .preset = "any text", .doc = "The values it may have."},
+	{"one_of", .type = KEY_OTHER, .flags = KEY_HIDDEN, .set = set_choices,
+         .form = "list of texts", .doc = "The same as choices."},
+	{"description", KEY_TEXT, KEY_AT(struct parameter_text, description),
+         .doc = "What it is about."},
 };
 
 const struct keyset keyset_parameter = {
-	.name = "profile.parameters", .key = parameter_keys, .n = COUNT(parameter_keys),
+	.name = "profile.parameters",
+	.key = parameter_keys,
+	.n = COUNT(parameter_keys),
 };
 
 bool choice_known(const struct node *choices, const char *text)
 {
 	for (uint32_t i = 0; i < choices->n; i++)
-		if (choices->item[i]->kind == NODE_SCALAR && strcmp(choices->item[i]->text, text) == 0)
+		if (choices->item[i]->kind == NODE_SCALAR &&
+		    strcmp(choices->item[i]->text, text) == 0)
 			return true;
 	return false;
 }
@@ -258,13 +275,15 @@ static void parameter_check(struct load *l, const struct parameter *p, const str
 	if (!p->choices || !p->value || choice_known(p->choices, p->value))
 		return;
 	for (uint32_t i = 0; i < p->choices->n && len < sizeof list; i++)
-		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "",
-					p->choices->item[i]->kind == NODE_SCALAR ? p->choices->item[i]->text : "?");
+		len += (size_t)snprintf(
+			list + len, sizeof list - len, "%s%s", i ? ", " : "",
+			p->choices->item[i]->kind == NODE_SCALAR ? p->choices->item[i]->text : "?");
 	diag_error(l->d, n->where, "%s: \"%s\" is not one of %s", p->name, p->value, list);
 }
 
 /* What the device sets must be known to its profile. */
-static void parameters_own(struct load *l, const struct node *own, struct parameter *parameter, size_t n)
+static void parameters_own(struct load *l, const struct node *own, struct parameter *parameter,
+                           size_t n)
 {
 	char hint[96];
 	const char **names = arena_array(l->scratch, n, sizeof *names);
@@ -280,8 +299,10 @@ static void parameters_own(struct load *l, const struct node *own, struct parame
 		while (i < n && strcmp(names[i], pair->key->text) != 0)
 			i++;
 		if (i == n) {
-			diag_error(l->d, pair->key->where, "parameters: the profile has no parameter \"%s\"%s",
-				   pair->key->text, scalar_hint(pair->key->text, names, n, hint, sizeof hint));
+			diag_error(l->d, pair->key->where,
+			           "parameters: the profile has no parameter \"%s\"%s",
+			           pair->key->text,
+			           scalar_hint(pair->key->text, names, n, hint, sizeof hint));
 			continue;
 		}
 		const char *value = scalar_text(l->d, pair->key->text, pair->value);
@@ -290,8 +311,8 @@ static void parameters_own(struct load *l, const struct node *own, struct parame
 	}
 }
 
-size_t profile_parameters(struct load *l, const struct profile *p, const struct node *const *own, unsigned nown,
-			  const struct parameter **out)
+size_t profile_parameters(struct load *l, const struct profile *p, const struct node *const *own,
+                          unsigned nown, const struct parameter **out)
 {
 	size_t n = 0, room = 0;
 	for (const struct profile *q = p; q; q = q->base)
@@ -299,14 +320,16 @@ size_t profile_parameters(struct load *l, const struct profile *p, const struct 
 	struct parameter_text *read = arena_array(l->scratch, room, sizeof *read);
 	struct parameter *parameter = arena_array(l->scratch, room, sizeof *parameter);
 	for (const struct profile *q = p; q; q = q->base) {
-		for (uint32_t i = 0; q->parameters && q->parameters->kind == NODE_MAP && i < q->parameters->n; i++) {
+		for (uint32_t i = 0;
+		     q->parameters && q->parameters->kind == NODE_MAP && i < q->parameters->n;
+		     i++) {
 			const struct pair *pair = &q->parameters->pair[i];
 			size_t known = 0;
 			while (known < n && strcmp(parameter[known].name, pair->key->text) != 0)
 				known++;
 			if (known < n)
 				continue; /* the more specific profile's counts */
-			read[n].p = (struct parameter){ .name = pair->key->text };
+			read[n].p = (struct parameter){.name = pair->key->text};
 			keys_read(l, &keyset_parameter, pair->value, pair->key->where, &read[n]);
 			parameter[n] = read[n].p;
 			parameter_check(l, &parameter[n], pair->value);

@@ -11,10 +11,11 @@
 
 /* In the order a reader meets them. */
 static const struct keyset *const sets[] = {
-	&keyset_root,    &keyset_mqtt,     &keyset_tls,    &keyset_qos,     &keyset_bus,     &keyset_direction,
-	&keyset_defaults, &keyset_rates,   &keyset_device, &keyset_unlock,  &keyset_point,   &keyset_valid,
-	&keyset_counter, &keyset_repeat,   &keyset_write,  &keyset_safe,    &keyset_profile, &keyset_line,
-	&keyset_identify, &keyset_parameter, &keyset_group, &keyset_test,
+	&keyset_root,      &keyset_mqtt,     &keyset_tls,     &keyset_qos,      &keyset_bus,
+	&keyset_direction, &keyset_defaults, &keyset_rates,   &keyset_device,   &keyset_unlock,
+	&keyset_point,     &keyset_valid,    &keyset_counter, &keyset_repeat,   &keyset_write,
+	&keyset_safe,      &keyset_profile,  &keyset_line,    &keyset_identify, &keyset_parameter,
+	&keyset_group,     &keyset_test,
 };
 
 static void number_form(const struct key *k, char *buf, size_t size)
@@ -54,15 +55,18 @@ static void key_form(const struct key *k, char *buf, size_t size)
 		break;
 	case KEY_CHOICE:
 		for (size_t i = 0; k->choice[i] && len < size; i++)
-			len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? " | " : "", k->choice[i]);
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? " | " : "",
+			                        k->choice[i]);
 		break;
 	default:
 		number_form(k, buf, size);
 	}
 	len = strlen(buf);
 	if (k->flags & (KEY_OFF | KEY_AUTO | KEY_FASTEST))
-		snprintf(buf + len, size - len, ", or %s", k->flags & KEY_OFF ? "off" : k->flags & KEY_AUTO ? "auto" :
-												   "fastest");
+		snprintf(buf + len, size - len, ", or %s",
+		         k->flags & KEY_OFF    ? "off"
+		         : k->flags & KEY_AUTO ? "auto"
+		                               : "fastest");
 }
 
 void config_print_keys(void (*line)(void *ctx, const char *text), void *ctx)
@@ -75,9 +79,10 @@ void config_print_keys(void (*line)(void *ctx, const char *text), void *ctx)
 				continue;
 			key_form(k, form, sizeof form);
 			const bool top = sets[s] == &keyset_root;
-			snprintf(text, sizeof text, "%s%s%s (%s)%s%s%s: %s", top ? "" : sets[s]->name, top ? "" : ".",
-				 k->name, form, k->preset ? " [" : "", k->preset ? k->preset : "",
-				 k->preset ? "]" : "", k->doc);
+			snprintf(text, sizeof text, "%s%s%s (%s)%s%s%s: %s",
+			         top ? "" : sets[s]->name, top ? "" : ".", k->name, form,
+			         k->preset ? " [" : "", k->preset ? k->preset : "",
+			         k->preset ? "]" : "", k->doc);
 			line(ctx, text);
 		}
 	}

@@ -8,10 +8,13 @@
 #include <string.h>
 
 static const char *const kind_name[] = {
-	[NODE_SCALAR] = "a word", [NODE_LIST] = "a list", [NODE_MAP] = "a map",
+	[NODE_SCALAR] = "a word",
+	[NODE_LIST] = "a list",
+	[NODE_MAP] = "a map",
 };
 
-/* Digits with a leading zero, or digits with colons: numbers to some YAML programs, texts to others. */
+/* Digits with a leading zero, or digits with colons: numbers to some YAML programs, texts to
+ * others. */
 static bool is_trap(const char *s)
 {
 	if (*s == '-' || *s == '+')
@@ -42,8 +45,10 @@ static bool scalar_ready(struct diag *d, const char *key, const struct node *n, 
 	}
 	if (!n->quoted && is_trap(n->text)) {
 		diag_error(d, n->where,
-			   "%s: %s can be read as an octal or base 60 number; quote it if it is a text, else "
-			   "write the number in decimal", key, n->text);
+		           "%s: %s can be read as an octal or base 60 number; quote it if it is a "
+		           "text, else "
+		           "write the number in decimal",
+		           key, n->text);
 		return false;
 	}
 	return true;
@@ -55,7 +60,8 @@ static bool number_ready(struct diag *d, const char *key, const struct node *n, 
 		return false;
 	if (!n->quoted)
 		return true;
-	diag_error(d, n->where, "%s: expects %s, \"%s\" is a text: remove the quotes", key, what, n->text);
+	diag_error(d, n->where, "%s: expects %s, \"%s\" is a text: remove the quotes", key, what,
+	           n->text);
 	return false;
 }
 
@@ -70,8 +76,8 @@ bool scalar_bool(struct diag *d, const char *key, const struct node *n, bool *ou
 	static const struct {
 		const char *word;
 		bool value;
-	} words[] = { { "true", true },   { "yes", true }, { "on", true },
-		      { "false", false }, { "no", false }, { "off", false } };
+	} words[] = {{"true", true},   {"yes", true}, {"on", true},
+	             {"false", false}, {"no", false}, {"off", false}};
 	if (!scalar_ready(d, key, n, "true or false"))
 		return false;
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -114,16 +120,17 @@ bool number_parse(const char *text, int64_t *out)
 }
 
 static bool in_range(struct diag *d, const char *key, const struct node *n, int64_t v, int64_t min,
-		     int64_t max)
+                     int64_t max)
 {
 	if (v >= min && v <= max)
 		return true;
-	diag_error(d, n->where, "%s: %s is out of range, %" PRId64 " to %" PRId64, key, n->text, min, max);
+	diag_error(d, n->where, "%s: %s is out of range, %" PRId64 " to %" PRId64, key, n->text,
+	           min, max);
 	return false;
 }
 
 bool scalar_int(struct diag *d, const char *key, const struct node *n, int64_t min, int64_t max,
-		int64_t *out)
+                int64_t *out)
 {
 	if (!number_ready(d, key, n, "a number"))
 		return false;
@@ -172,12 +179,13 @@ bool scalar_real(struct diag *d, const char *key, const struct node *n, double *
 static const struct unit {
 	const char *name;
 	int64_t factor;
-} time_units[] = {
-	{ "us", 1 },	      { "ms", 1000 },	      { "s", 1000000 },
-	{ "m", 60000000 },    { "min", 60000000 },    { "h", 3600000000 },
-	{ "d", 86400000000 },
-}, byte_units[] = {
-	{ "B", 1 }, { "kB", 1000 }, { "KiB", 1024 }, { "MB", 1000000 }, { "MiB", 1 << 20 },
+} time_units[] =
+	{
+		{"us", 1},         {"ms", 1000},      {"s", 1000000},     {"m", 60000000},
+		{"min", 60000000}, {"h", 3600000000}, {"d", 86400000000},
+},
+  byte_units[] = {
+	  {"B", 1}, {"kB", 1000}, {"KiB", 1024}, {"MB", 1000000}, {"MiB", 1 << 20},
 };
 
 /* "1.5" with a unit behind it, exactly. False: not of that form or too large. */
@@ -208,8 +216,8 @@ static bool united_parse(const char *s, const struct unit *unit, size_t nunit, i
 
 void duration_print(us_t t, char *buf, size_t size)
 {
-	static const struct unit print[] = { { "d", 86400000000 }, { "h", 3600000000 }, { "m", 60000000 },
-					     { "s", 1000000 },	   { "ms", 1000 },	 { "us", 1 } };
+	static const struct unit print[] = {{"d", 86400000000}, {"h", 3600000000}, {"m", 60000000},
+	                                    {"s", 1000000},     {"ms", 1000},      {"us", 1}};
 	for (size_t i = 0; i < sizeof print / sizeof *print; i++) {
 		if (t % print[i].factor == 0 || i + 1 == sizeof print / sizeof *print) {
 			if (t == 0)
@@ -220,7 +228,8 @@ void duration_print(us_t t, char *buf, size_t size)
 	}
 }
 
-bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t min, us_t max, us_t *out)
+bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t min, us_t max,
+                     us_t *out)
 {
 	int64_t v;
 	if (!number_ready(d, key, n, "a duration like 500ms or 10s"))
@@ -228,8 +237,9 @@ bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t
 	if (strcmp(n->text, "0") == 0) {
 		v = 0;
 	} else if (number_parse(n->text, &v)) {
-		diag_error(d, n->where, "%s: %s has no unit; write us, ms, s, m, h or d behind it, like %sms", key,
-			   n->text, n->text);
+		diag_error(d, n->where,
+		           "%s: %s has no unit; write us, ms, s, m, h or d behind it, like %sms",
+		           key, n->text, n->text);
 		return false;
 	} else if (!united_parse(n->text, time_units, sizeof time_units / sizeof *time_units, &v)) {
 		return wrong(d, key, n, "a duration like 500ms, 10s, 5m, 1h or 1d");
@@ -238,7 +248,8 @@ bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t
 		char low[32], high[32];
 		duration_print(min, low, sizeof low);
 		duration_print(max, high, sizeof high);
-		diag_error(d, n->where, "%s: %s is out of range, %s to %s", key, n->text, low, high);
+		diag_error(d, n->where, "%s: %s is out of range, %s to %s", key, n->text, low,
+		           high);
 		return false;
 	}
 	*out = v;
@@ -246,7 +257,7 @@ bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t
 }
 
 bool scalar_size(struct diag *d, const char *key, const struct node *n, int64_t min, int64_t max,
-		 int64_t *out)
+                 int64_t *out)
 {
 	int64_t v;
 	if (!number_ready(d, key, n, "a size like 64KiB or 1MiB"))
@@ -261,7 +272,7 @@ bool scalar_size(struct diag *d, const char *key, const struct node *n, int64_t 
 }
 
 bool scalar_range(struct diag *d, const char *key, const struct node *n, int64_t min, int64_t max,
-		  int64_t *first, int64_t *last)
+                  int64_t *first, int64_t *last)
 {
 	if (!number_ready(d, key, n, "a range like 1..8"))
 		return false;
@@ -293,7 +304,8 @@ const char *scalar_text(struct diag *d, const char *key, const struct node *n)
 	return scalar_ready(d, key, n, "a text") ? n->text : NULL;
 }
 
-const char *scalar_hint(const char *word, const char *const *known, size_t n, char *buf, size_t size)
+const char *scalar_hint(const char *word, const char *const *known, size_t n, char *buf,
+                        size_t size)
 {
 	const char *near = diag_nearest(word, known, n);
 	if (!near)
@@ -313,10 +325,26 @@ int scalar_choice(struct diag *d, const char *key, const struct node *n, const c
 		if (strcmp(words[count], n->text) == 0)
 			return (int)count;
 		if (len < sizeof list)
-			len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", count ? ", " : "",
-						words[count]);
+			len += (size_t)snprintf(list + len, sizeof list - len, "%s%s",
+			                        count ? ", " : "", words[count]);
 	}
 	diag_error(d, n->where, "%s: \"%s\" is not one of %s%s", key, n->text, list,
-		   scalar_hint(n->text, words, count, hint, sizeof hint));
+	           scalar_hint(n->text, words, count, hint, sizeof hint));
 	return -1;
+}
+
+bool host_port_parse(const char *text, const char **host, size_t *len, int64_t *port,
+                     bool *has_port)
+{
+	const bool bracket = *text == '[';
+	const char *end = bracket ? strchr(text, ']') : text + strcspn(text, ":/ ");
+	if (!end)
+		return false;
+	*host = text + bracket;
+	*len = (size_t)(end - *host);
+	end += bracket;
+	*has_port = *end == ':';
+	if (*has_port && (!number_parse(end + 1, port) || *port < 1 || *port > 65535))
+		return false;
+	return *len > 0 && (*has_port || !*end);
 }

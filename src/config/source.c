@@ -17,7 +17,8 @@ const char *load_text(struct load *l, const char *text)
 	const char *mark = l->n == NO_NUMBER ? NULL : strstr(text, "{n}");
 	if (!mark)
 		return arena_strdup(l->arena, text);
-	char *whole = arena_printf(l->scratch, "%.*s%lld%s", (int)(mark - text), text, (long long)l->n, mark + 3);
+	char *whole = arena_printf(l->scratch, "%.*s%lld%s", (int)(mark - text), text,
+	                           (long long)l->n, mark + 3);
 	return load_text(l, whole);
 }
 
@@ -34,7 +35,7 @@ static void source_error(struct load *l, const char *path, struct where from, co
 	if (from.file)
 		diag_error(l->d, from, "%s: %s", path, problem);
 	else
-		diag_error(l->d, (struct where){ arena_strdup(l->arena, path), 0, 0 }, "%s", problem);
+		diag_error(l->d, (struct where){arena_strdup(l->arena, path), 0, 0}, "%s", problem);
 }
 
 /* Opened without waiting: the name may be that of a pipe or a port. */
@@ -98,7 +99,8 @@ const char *source_secret(struct load *l, const char *path, struct where where)
 		return NULL;
 	}
 	if (fstat(fileno(f), &st) == 0 && (st.st_mode & S_IROTH))
-		diag_warn(l->d, where, "password_file: %s can be read by everybody; chmod o-r %s", path, path);
+		diag_warn(l->d, where, "password_file: %s can be read by everybody; chmod o-r %s",
+		          path, path);
 	const char *secret = NULL;
 	if (fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\r\n")] = '\0';
@@ -111,14 +113,15 @@ const char *source_secret(struct load *l, const char *path, struct where where)
 	return secret;
 }
 
-/* -- devices.yaml and what it includes --------------------------------------- */
+/* -- devices.yaml and what it includes -- */
 
 static void set_section(struct load *l, const struct hit *h, void *object)
 {
-	const struct node **section = (const struct node **)(void *)((char *)object + h->key->offset);
+	const struct node **section =
+		(const struct node **)(void *)((char *)object + h->key->offset);
 	if (*section)
 		diag_error(l->d, h->name->where, "%s: is given already in %s:%u", h->key->name,
-			   (*section)->where.file, (*section)->where.line);
+		           (*section)->where.file, (*section)->where.line);
 	else if (!node_is_null(h->value))
 		*section = h->value;
 }
@@ -127,19 +130,21 @@ static void entries_add(struct load *l, struct entries *e, const char *what, con
 {
 	for (size_t i = 0; i < e->n; i++) {
 		if (strcmp(e->entry[i].name, p->key->text) == 0) {
-			diag_error(l->d, p->key->where, "%s \"%s\" is given already in %s:%u", what, p->key->text,
-				   e->entry[i].key->where.file, e->entry[i].key->where.line);
+			diag_error(l->d, p->key->where, "%s \"%s\" is given already in %s:%u", what,
+			           p->key->text, e->entry[i].key->where.file,
+			           e->entry[i].key->where.line);
 			return;
 		}
 	}
 	if (e->n == e->room) {
-		struct entry *more = arena_array(l->scratch, e->room ? 2 * e->room : 64, sizeof *more);
+		struct entry *more =
+			arena_array(l->scratch, e->room ? 2 * e->room : 64, sizeof *more);
 		if (e->n)
 			memcpy(more, e->entry, e->n * sizeof *more);
 		e->entry = more;
 		e->room = e->room ? 2 * e->room : 64;
 	}
-	e->entry[e->n++] = (struct entry){ p->key->text, p->key, p->value };
+	e->entry[e->n++] = (struct entry){p->key->text, p->key, p->value};
 }
 
 static void set_entries(struct load *l, const struct hit *h, void *object)
@@ -148,7 +153,8 @@ static void set_entries(struct load *l, const struct hit *h, void *object)
 	if (node_is_null(h->value))
 		return;
 	if (h->value->kind != NODE_MAP) {
-		diag_error(l->d, h->value->where, "%s: expects a map: a name, and what it is", h->key->name);
+		diag_error(l->d, h->value->where, "%s: expects a map: a name, and what it is",
+		           h->key->name);
 		return;
 	}
 	for (uint32_t i = 0; i < h->value->n; i++)
@@ -167,7 +173,7 @@ static void include_glob(struct load *l, const struct node *n)
 		source_one(l, path, n->where);
 		return;
 	}
-	glob_t found = { 0 };
+	glob_t found = {0};
 	if (glob(path, GLOB_ERR, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			source_one(l, found.gl_pathv[i], n->where);
@@ -189,20 +195,22 @@ static void set_include(struct load *l, const struct hit *h, void *object)
 #define SECTION(field) .type = KEY_OTHER, .offset = offsetof(struct load, field)
 
 static const struct key root_keys[] = {
-	{ "gateway", SECTION(gateway), .set = set_section, .form = "name", .preset = "host name up to the first dot",
-	  .doc = "Name of this gateway on MQTT." },
-	{ "mqtt", SECTION(mqtt), .set = set_section, .form = "map", .doc = "The broker and how to speak to it." },
-	{ "buses", SECTION(buses), .set = set_entries, .form = "map of buses",
-	  .doc = "The lines: serial ports and Modbus TCP endpoints, by name." },
-	{ "devices", SECTION(devices), .set = set_entries, .form = "map of devices",
-	  .doc = "The devices, by name; name(1..32) stands for 32 of them." },
-	{ "defaults", SECTION(defaults), .set = set_section, .form = "map",
-	  .doc = "What holds for all points that do not say otherwise." },
-	{ "include", .type = KEY_OTHER, .set = set_include, .form = "file, or list of files",
-	  .doc = "More files to read, relative to this one; may hold wildcards." },
+	{"gateway", SECTION(gateway), .set = set_section, .form = "name",
+         .preset = "host name up to the first dot", .doc = "Name of this gateway on MQTT."},
+	{"mqtt", SECTION(mqtt), .set = set_section, .form = "map",
+         .doc = "The broker and how to speak to it."},
+	{"buses", SECTION(buses), .set = set_entries, .form = "map of buses",
+         .doc = "The lines: serial ports and Modbus TCP endpoints, by name."},
+	{"devices", SECTION(devices), .set = set_entries, .form = "map of devices",
+         .doc = "The devices, by name; name(1..32) stands for 32 of them."},
+	{"defaults", SECTION(defaults), .set = set_section, .form = "map",
+         .doc = "What holds for all points that do not say otherwise."},
+	{"include", .type = KEY_OTHER, .set = set_include, .form = "file, or list of files",
+         .doc = "More files to read, relative to this one; may hold wildcards."},
 };
 
-const struct keyset keyset_root = { .name = "top level", .key = root_keys, .n = sizeof root_keys / sizeof *root_keys };
+const struct keyset keyset_root = {
+	.name = "top level", .key = root_keys, .n = sizeof root_keys / sizeof *root_keys};
 
 /* Each file once: a circle of includes ends here, too. */
 static void source_one(struct load *l, const char *path, struct where from)
@@ -229,24 +237,28 @@ static void source_one(struct load *l, const char *path, struct where from)
 void source_load(struct load *l, const char *path)
 {
 	l->seen = arena_array(l->scratch, FILES_MAX, sizeof *l->seen);
-	source_one(l, path, (struct where){ NULL, 0, 0 });
+	source_one(l, path, (struct where){NULL, 0, 0});
 }
 
 const char **source_profiles(struct load *l, size_t *n)
 {
 	const char **names = NULL;
 	*n = 0;
-	for (size_t i = 0; i < sizeof l->paths->profiles / sizeof *l->paths->profiles && l->paths->profiles[i]; i++) {
-		glob_t found = { 0 };
+	for (size_t i = 0;
+	     i < sizeof l->paths->profiles / sizeof *l->paths->profiles && l->paths->profiles[i];
+	     i++) {
+		glob_t found = {0};
 		const char *pattern = arena_printf(l->scratch, "%s/*.yaml", l->paths->profiles[i]);
 		if (glob(pattern, 0, NULL, &found) == 0) {
-			const char **more = arena_array(l->scratch, *n + found.gl_pathc, sizeof *more);
+			const char **more =
+				arena_array(l->scratch, *n + found.gl_pathc, sizeof *more);
 			if (*n)
 				memcpy(more, names, *n * sizeof *more);
 			names = more;
 			for (size_t k = 0; k < found.gl_pathc; k++) {
 				const char *base = strrchr(found.gl_pathv[k], '/') + 1;
-				names[(*n)++] = arena_strndup(l->scratch, base, strlen(base) - strlen(".yaml"));
+				names[(*n)++] = arena_strndup(l->scratch, base,
+				                              strlen(base) - strlen(".yaml"));
 			}
 		}
 		globfree(&found);

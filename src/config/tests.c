@@ -5,8 +5,6 @@
 #include "config/load.h"
 #include "config/scalar.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
 struct testing {
 	struct load *l;
 	const struct pointset *set;
@@ -19,8 +17,10 @@ static void block_read(struct testing *x, uint8_t table, const struct pair *pair
 	struct diag *d = x->l->d;
 	const struct node *v = pair->value;
 	int64_t addr;
-	if (!number_parse(pair->key->text, &addr) || addr < x->profile->address_base || addr > 65536) {
-		diag_error(d, pair->key->where, "\"%s\" is not an address, decimal or 0x", pair->key->text);
+	if (!number_parse(pair->key->text, &addr) || addr < x->profile->address_base ||
+	    addr > 65536) {
+		diag_error(d, pair->key->where, "\"%s\" is not an address, decimal or 0x",
+		           pair->key->text);
 		return;
 	}
 	if (v->kind != NODE_LIST || v->n == 0 || v->n > 65535) {
@@ -44,8 +44,9 @@ static void set_block(struct load *l, const struct hit *h, void *object)
 	struct testing *x = object;
 	const struct node *v = h->value;
 	if (v->kind != NODE_MAP) {
-		diag_error(l->d, v->where, "%s: expects first addresses and raw words, like {0x10: [1, 2]}",
-			   h->key->name);
+		diag_error(l->d, v->where,
+		           "%s: expects first addresses and raw words, like {0x10: [1, 2]}",
+		           h->key->name);
 		return;
 	}
 	for (uint32_t i = 0; i < v->n; i++)
@@ -73,22 +74,24 @@ static void set_expect(struct load *l, const struct hit *h, void *object)
 }
 
 #define TEST(field) KEY_AT(struct testing, t.field)
-#define TABLE(which) .type = KEY_OTHER, .set = set_block, .min = which, .form = "{first address: [words]}"
+#define TABLE(which)                                                                               \
+	.type = KEY_OTHER, .set = set_block, .min = which, .form = "{first address: [words]}"
 
 static const struct key test_keys[] = {
-	{ "title", KEY_TEXT, KEY_REQUIRED, TEST(title), .doc = "What is tested, in a few words." },
-	{ "source", KEY_TEXT, KEY_REQUIRED, TEST(source), .doc = "Where the words come from." },
-	{ "parameters", .type = KEY_OTHER, .form = "{name: value}", .preset = "their defaults",
-	  .doc = "Parameters as a device would set them." },
-	{ "coil", TABLE(TABLE_COIL), .doc = "Coils." },
-	{ "discrete", TABLE(TABLE_DISCRETE), .doc = "Discrete inputs." },
-	{ "holding", TABLE(TABLE_HOLDING), .doc = "Holding registers." },
-	{ "input", TABLE(TABLE_INPUT), .doc = "Input registers." },
-	{ "expect", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_expect, .form = "{point: text}",
-	  .doc = "What must stand on the topics." },
+	{"title", KEY_TEXT, KEY_REQUIRED, TEST(title), .doc = "What is tested, in a few words."},
+	{"source", KEY_TEXT, KEY_REQUIRED, TEST(source), .doc = "Where the words come from."},
+	{"parameters", .type = KEY_OTHER, .form = "{name: value}", .preset = "their defaults",
+         .doc = "Parameters as a device would set them."},
+	{"coil", TABLE(TABLE_COIL), .doc = "Coils."},
+	{"discrete", TABLE(TABLE_DISCRETE), .doc = "Discrete inputs."},
+	{"holding", TABLE(TABLE_HOLDING), .doc = "Holding registers."},
+	{"input", TABLE(TABLE_INPUT), .doc = "Input registers."},
+	{"expect", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_expect,
+         .form = "{point: text}", .doc = "What must stand on the topics."},
 };
 
-const struct keyset keyset_test = { .name = "profile.tests", .key = test_keys, .n = COUNT(test_keys) };
+const struct keyset keyset_test = {
+	.name = "profile.tests", .key = test_keys, .n = COUNT(test_keys)};
 
 static void test_read(struct testing *x, const struct node *n)
 {
@@ -109,17 +112,20 @@ static const struct node *parameters_node(struct load *l, const struct node *tes
 	struct pair *pair = arena_alloc(l->scratch, sizeof *pair);
 	struct node *map = arena_alloc(l->scratch, sizeof *map);
 	*pair = *found;
-	*map = (struct node){ .where = found->key->where, .kind = NODE_MAP, .weight = found->value->weight + 1,
-			      .n = 1, .pair = pair };
+	*map = (struct node){.where = found->key->where,
+	                     .kind = NODE_MAP,
+	                     .weight = found->value->weight + 1,
+	                     .n = 1,
+	                     .pair = pair};
 	return map;
 }
 
 /* The index of the profile's device with these parameters; NULL: with their defaults. */
 static uint32_t device_with(struct load *l, const struct profile *p, struct device *device,
-			    const struct node *parameters)
+                            const struct node *parameters)
 {
-	struct layers layers = { .where = p->where };
-	struct device d = { .where = p->where, .name = "profile", .id = 1 };
+	struct layers layers = {.where = p->where};
+	struct device d = {.where = p->where, .name = "profile", .id = 1};
 	if (parameters)
 		layers.device[layers.ndevice++] = parameters;
 	layers.own = layers.ndevice;
@@ -138,7 +144,8 @@ static uint32_t device_with(struct load *l, const struct profile *p, struct devi
 	return n;
 }
 
-void profile_device(struct load *l, const struct profile *p, struct profile_test **tests, size_t *ntest)
+void profile_device(struct load *l, const struct profile *p, struct profile_test **tests,
+                    size_t *ntest)
 {
 	const struct node *list = p->tests;
 	if (list && list->kind != NODE_LIST)
@@ -147,12 +154,19 @@ void profile_device(struct load *l, const struct profile *p, struct profile_test
 	struct device *device = arena_array(l->arena, n + 1, sizeof *device);
 	struct profile_test *test = arena_array(l->arena, n, sizeof *test);
 	l->buses.n = 1; /* the one bus, without a place of its own */
-	l->bus->conf = (struct bus_conf){ .name = "profile", .where = p->where, .kind = BUS_SERIAL, .port = "/dev/null",
-					  .baud = 9600, .data = 8, .parity = 'N', .stop = 1,
-					  .timeout = 500 * US_MS, .retries = 1 };
+	l->bus->conf = (struct bus_conf){.name = "profile",
+	                                 .where = p->where,
+	                                 .kind = BUS_SERIAL,
+	                                 .port = "/dev/null",
+	                                 .baud = 9600,
+	                                 .data = 8,
+	                                 .parity = 'N',
+	                                 .stop = 1,
+	                                 .timeout = 500 * US_MS,
+	                                 .retries = 1};
 	device_with(l, p, device, NULL);
 	for (uint32_t i = 0; i < n; i++) {
-		struct testing x = { .l = l, .profile = p };
+		struct testing x = {.l = l, .profile = p};
 		const struct node *parameters = parameters_node(l, list->item[i]);
 		x.t.device = parameters ? device_with(l, p, device, parameters) : 0;
 		x.set = device[x.t.device].set;

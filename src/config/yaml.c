@@ -16,7 +16,7 @@ struct builder {
 	const char *file;
 	const char *text;
 	size_t len;
-	bool failed;   /* errors, but reading goes on */
+	bool failed;               /* errors, but reading goes on */
 	const struct node **stack; /* children of the nodes being built */
 	size_t n, room;
 	struct anchor *anchor;
@@ -26,13 +26,13 @@ struct builder {
 
 static struct where builder_where(const struct builder *b, yaml_mark_t mark)
 {
-	return (struct where){ b->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
+	return (struct where){b->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
 }
 
 /* libyaml gives only a byte offset for what its reader refuses. */
 static struct where offset_where(const struct builder *b, size_t offset)
 {
-	struct where w = { b->file, 1, 1 };
+	struct where w = {b->file, 1, 1};
 	for (size_t i = 0; i < offset && i < b->len; i++) {
 		w.column++;
 		if (b->text[i] == '\n') {
@@ -61,7 +61,7 @@ static void syntax_error(struct builder *b)
 		diag_error(b->d, w, "%s %s%s", problem, p->context, hint);
 	else
 		diag_error(b->d, w, "%s %s that begins in line %zu%s", problem, p->context,
-			   p->context_mark.line + 1, hint);
+		           p->context_mark.line + 1, hint);
 }
 
 static bool next_event(struct builder *b, yaml_event_t *e)
@@ -105,7 +105,7 @@ static size_t anchor_open(struct builder *b, const yaml_char_t *name)
 		b->anchor_room = b->anchor_room ? 2 * b->anchor_room : 16;
 		b->anchor = mem_grow(b->anchor, b->anchor_room, sizeof *b->anchor);
 	}
-	b->anchor[b->nanchor] = (struct anchor){ .name = mem_strdup((const char *)name) };
+	b->anchor[b->nanchor] = (struct anchor){.name = mem_strdup((const char *)name)};
 	return b->nanchor++;
 }
 
@@ -125,8 +125,9 @@ static const struct node *alias(struct builder *b, const yaml_event_t *e)
 		if (b->anchor[i].node)
 			return b->anchor[i].node;
 		b->failed = true;
-		diag_error(b->d, w, "alias *%s stands inside its own anchor &%s: it would contain itself", name,
-			   name);
+		diag_error(b->d, w,
+		           "alias *%s stands inside its own anchor &%s: it would contain itself",
+		           name, name);
 		return b->nothing;
 	}
 	b->failed = true;
@@ -235,10 +236,10 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 		const struct node *first = keyhash_add(&seen, key);
 		if (first) {
 			b->failed = true;
-			diag_error(b->d, key->where, "key \"%s\" is given twice, first in line %u", key->text,
-				   first->where.line);
+			diag_error(b->d, key->where, "key \"%s\" is given twice, first in line %u",
+			           key->text, first->where.line);
 		} else if (!is_merge(key)) {
-			pair[map->n++] = (struct pair){ key, child[2 * i + 1] };
+			pair[map->n++] = (struct pair){key, child[2 * i + 1]};
 		}
 	}
 	const uint32_t own = map->n;
@@ -252,10 +253,19 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 	return true;
 }
 
+/* A tag would say a type; here the key says it. */
+static void tag_check(struct builder *b, const yaml_event_t *e, const yaml_char_t *tag)
+{
+	if (tag)
+		builder_error(b, builder_where(b, e->start_mark),
+		              "tags like !!int mean nothing here");
+}
+
 static const struct node *build(struct builder *b, yaml_event_t *e, unsigned depth);
 
 /* The children of a list or map, pushed; false on a fault that ends reading. */
-static bool build_children(struct builder *b, struct node *parent, yaml_event_type_t end, unsigned depth)
+static bool build_children(struct builder *b, struct node *parent, yaml_event_type_t end,
+                           unsigned depth)
 {
 	const size_t first = b->n;
 	for (;;) {
@@ -284,14 +294,17 @@ static bool build_children(struct builder *b, struct node *parent, yaml_event_ty
 static const struct node *build_collection(struct builder *b, const yaml_event_t *e, unsigned depth)
 {
 	const bool map = e->type == YAML_MAPPING_START_EVENT;
+	tag_check(b, e, map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
 	struct node *n = node_new(b, e, map ? NODE_MAP : NODE_LIST);
 	if (depth >= YAML_DEPTH) {
 		builder_error(b, n->where, "nested too deep");
 		return NULL;
 	}
-	const size_t anchor = anchor_open(b, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor);
+	const size_t anchor =
+		anchor_open(b, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor);
 	const size_t first = b->n;
-	if (!build_children(b, n, map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT, depth + 1))
+	if (!build_children(b, n, map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT,
+	                    depth + 1))
 		return NULL;
 	const size_t count = b->n - first;
 	if (map) {
@@ -316,6 +329,7 @@ static const struct node *build_scalar(struct builder *b, const yaml_event_t *e)
 	const size_t len = e->data.scalar.length;
 	if (memchr(text, '\0', len))
 		builder_error(b, n->where, "a text may not contain a NUL character");
+	tag_check(b, e, e->data.scalar.tag);
 	n->text = arena_strndup(b->arena, text, len);
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	anchor_close(b, anchor_open(b, e->data.scalar.anchor), n);
@@ -345,10 +359,11 @@ static void build_stream(struct builder *b, const struct node **root)
 			return;
 		end = e.type == YAML_STREAM_END_EVENT;
 		if (e.type == YAML_DOCUMENT_START_EVENT && ++documents > 1) {
-			builder_error(b, builder_where(b, e.start_mark), "a second document begins here: one file, one document");
+			builder_error(b, builder_where(b, e.start_mark),
+			              "a second document begins here: one file, one document");
 			end = true;
 		} else if (e.type == YAML_SCALAR_EVENT || e.type == YAML_SEQUENCE_START_EVENT ||
-			   e.type == YAML_MAPPING_START_EVENT || e.type == YAML_ALIAS_EVENT) {
+		           e.type == YAML_MAPPING_START_EVENT || e.type == YAML_ALIAS_EVENT) {
 			*root = build(b, &e, 0);
 			end = !*root;
 		}
@@ -357,12 +372,13 @@ static void build_stream(struct builder *b, const struct node **root)
 }
 
 bool yaml_parse(struct arena *a, const char *name, const char *text, size_t len, struct diag *d,
-		const struct node **root)
+                const struct node **root)
 {
-	struct builder b = { .arena = a, .d = d, .file = name, .text = text, .len = len };
+	struct builder b = {.arena = a, .d = d, .file = name, .text = text, .len = len};
 	*root = NULL;
 	if (len > YAML_FILE_MAX) {
-		diag_error(d, (struct where){ name, 0, 0 }, "larger than %d MiB", YAML_FILE_MAX >> 20);
+		diag_error(d, (struct where){name, 0, 0}, "larger than %d MiB",
+		           YAML_FILE_MAX >> 20);
 		return false;
 	}
 	if (!yaml_parser_initialize(&b.parser))
@@ -417,7 +433,7 @@ bool node_same(const struct node *a, const struct node *b)
 		if (a->kind == NODE_LIST && !node_same(a->item[i], b->item[i]))
 			return false;
 		if (a->kind == NODE_MAP && (!node_same(a->pair[i].key, b->pair[i].key) ||
-					    !node_same(a->pair[i].value, b->pair[i].value)))
+		                            !node_same(a->pair[i].value, b->pair[i].value)))
 			return false;
 	}
 	return true;

@@ -176,7 +176,7 @@ void exchange_sent(struct exchange *x, us_t before, us_t now)
 	x->end = x->tx_late + x->timeout + wire_chars(w, answer);
 	x->n = x->stale = x->noise = 0;
 	x->first = x->wake = 0;
-	x->echoed = false;
+	x->echoed = x->client = false;
 	/* What came before this was sent can no longer be taken for its answer, if all is told. */
 	if (x->peer && !x->peer->full && !x->proven)
 		x->strayed = false;

@@ -126,6 +126,7 @@ struct exchange {
 	uint8_t repeat;        /* right answers to be dropped, the same request sent again after each */
 	bool strict;           /* proven, or answers dropped: nothing stray may come before the last */
 	bool strayed;          /* something stray of this unit came */
+	bool client;           /* another client's request was heard since */
 	bool doubted;          /* an exception came that may not be believed */
 	bool echoed;           /* our own request was heard */
 	struct signature sig;  /* of what is sent */

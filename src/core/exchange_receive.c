@@ -108,6 +108,8 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 		l->count.collisions++; /* our own words came back as something else */
 		o = OUT_DROPPED;
 	}
+	if (x->client)
+		o = OUT_DROPPED;
 	if (o == OUT_TIMEOUT)
 		l->count.timeouts++;
 	if (exchange_proving(x) && o == OUT_TIMEOUT)
@@ -117,9 +119,7 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 	if (x->doubted)
 		p->doubt = true;
 	/* An answer that began and was spoilt is an answer, unless it was an older request's. */
-	if (o == OUT_GARBLED && !peer_outstanding(p) && !x->strict && x->noise < NOISE_DOUBT)
-		peer_stray(p, &s, now, now + x->configured);
-	else
+	if (o != OUT_GARBLED || x->strict || x->noise >= NOISE_DOUBT || !peer_trusts(p, &s, true, now))
 		peer_unanswered(p, &s, now, x->configured);
 	if (o != OUT_TIMEOUT && p->doublings)
 		p->doublings--;
@@ -204,6 +204,10 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 		x->doubted = true;
 		return false;
 	}
+	if (x->client) {
+		fail(x, OUT_DROPPED, now);
+		return true;
+	}
 	l->count.responses++;
 	l->missing = 0;
 	if (l->echo_found && !x->echoed)
@@ -272,10 +276,8 @@ static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
 			early_answer(x, now);
 	}
 	note_stray(x, f, now);
-	if (frame_is_request(f)) { /* another client is on this line */
-		fail(x, OUT_DROPPED, now);
-		return true;
-	}
+	/* Another client on this line: no answer is ours for sure, but let them pass. */
+	x->client = x->client || frame_is_request(f);
 	shift(x, f->at + f->len, now);
 	return false;
 }
@@ -300,10 +302,35 @@ us_t exchange_deadline(const struct exchange *x)
 	return t < last ? t : last;
 }
 
+/* An answer has begun at `at` and comes to nothing. */
+static void spoilt(struct exchange *x, size_t at, size_t need, us_t now)
+{
+	const size_t got = x->n - at;
+
+	if (need && got == need)
+		x->line->count.crc_errors++;
+	else
+		x->line->count.garbled++;
+	x->line->missing = got < need ? (uint16_t)(need - got) : 0;
+	fail(x, OUT_GARBLED, now);
+}
+
+/* All bytes of the answer are there, by its own word too, and the CRC is wrong: no need to wait. */
+static void give_up_spoilt(struct exchange *x, us_t now)
+{
+	size_t at, need;
+
+	if ((x->line->echo && !x->echoed) ||
+	    !frame_begun(x->buf, x->n, x->send, &at, &need) || at < x->stale)
+		return;
+	const size_t got = x->n - at;
+	if (need && got >= need && pdu_answer_size(x->buf + at + 1, got - 1) + 3 == need)
+		spoilt(x, at, need, now);
+}
+
 /* The line has fallen silent, or the time is over. */
 static void quiet(struct exchange *x, us_t now)
 {
-	struct line *l = x->line;
 	size_t at, need;
 
 	take_frames(x, true, now);
@@ -311,21 +338,15 @@ static void quiet(struct exchange *x, us_t now)
 		return;
 	if (x->n) {
 		if (frame_begun(x->buf, x->n, x->send, &at, &need) && at >= x->stale) {
-			if (need && x->n - at == need)
-				l->count.crc_errors++;
-			else
-				l->count.garbled++;
-			l->missing = x->n - at < need ? (uint16_t)(need - (x->n - at)) : 0;
-			fail(x, OUT_GARBLED, now);
+			spoilt(x, at, need, now);
 			return;
 		}
 		learn_split(x);
 		x->noise = (uint16_t)(x->noise + x->n);
 		shift(x, x->n, now);
 	}
-	if (now < x->end)
-		return; /* noise does not end the wait */
-	fail(x, OUT_TIMEOUT, now);
+	if (now >= x->end) /* noise does not end the wait */
+		fail(x, OUT_TIMEOUT, now);
 }
 
 /* When the answer now coming in can be complete. */
@@ -380,6 +401,8 @@ void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t n
 		if (x->line->timed && now < x->tx_start + wire_chars(w, sent) * 97 / 100)
 			x->stale = x->n;
 		take_frames(x, false, now);
+		if (x->state == ST_RECEIVE && x->n)
+			give_up_spoilt(x, now);
 		if (x->state == ST_RECEIVE && x->n)
 			plan_wake(x, now);
 	}

@@ -19,7 +19,7 @@ struct unit {
 	uint32_t times;    /* requests that still get fault or exception; UINT32_MAX: all */
 	us_t late, turnaround;
 	uint8_t refuse; /* the request under way gets this exception */
-	uint32_t requests, writes;
+	uint32_t requests, writes, refused;
 };
 
 struct simunits {
@@ -53,8 +53,9 @@ static void print_data(const uint8_t *pdu, size_t len, char *out, size_t size)
 	if (pdu[0] == FC_WRITE_COILS)
 		n = len > 6 ? word(pdu + 3) : 0;
 	for (size_t i = 0; i < n && at + 8 < size; i++) {
-		const unsigned w = pdu[0] == FC_WRITE_COILS ? (unsigned)pdu[from + i / 8] >> i % 8 & 1
-		                                            : word(pdu + from + 2 * i);
+		const unsigned w = pdu[0] == FC_WRITE_COILS
+		                           ? (unsigned)pdu[from + i / 8] >> i % 8 & 1
+		                           : word(pdu + from + 2 * i);
 		at += (size_t)snprintf(out + at, size - at, "%s%u", i ? "," : "", w);
 	}
 	out[at] = '\0';
@@ -120,6 +121,7 @@ static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t 
 	simdevice_step(u->sim, now, epoch);
 	n = u->refuse ? exception_answer(pdu, u->refuse, answer)
 	              : simdevice_answer(u->sim, pdu, len, answer);
+	u->refused += n == 2 && answer[0] & 0x80;
 	if (!is_read(pdu[0])) {
 		u->writes++;
 		tell_write(s, u, id, pdu, len, n == 2 && answer[0] & 0x80 ? answer[1] : 0, now);
@@ -272,12 +274,13 @@ static const char *do_stats(struct command *c)
 		(size_t)snprintf(c->reply, c->size, "{\"requests\":%u,\"early\":%u,\"devices\":{",
 	                         (unsigned)c->s->requests, (unsigned)c->early);
 
-	for (size_t i = 0; i < c->s->n && at + 160 < c->size; i++) {
+	for (size_t i = 0; i < c->s->n && at + 180 < c->size; i++) {
 		const struct unit *u = &c->s->unit[i];
-		at += (size_t)snprintf(c->reply + at, c->size - at,
-		                       "%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u}",
-		                       i ? "," : "", u->device->name, u->device->id,
-		                       (unsigned)u->requests, (unsigned)u->writes);
+		at += (size_t)snprintf(
+			c->reply + at, c->size - at,
+			"%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u,\"refused\":%u}",
+			i ? "," : "", u->device->name, u->device->id, (unsigned)u->requests,
+			(unsigned)u->writes, (unsigned)u->refused);
 	}
 	snprintf(c->reply + at, c->size - at, "}}");
 	return NULL;
@@ -313,7 +316,7 @@ static const char *run(struct command *c)
 		c->unit = verb[i].device ? find(c->s, c->word[1]) : NULL;
 		return verb[i].device && !c->unit ? "no such device" : verb[i].run(c);
 	}
-	return "commands: unplug plug fault delay set freeze thaw stats";
+	return "commands: unplug plug fault delay set freeze thaw stats log";
 }
 
 void simunits_command(struct simunits *s, char *line, uint32_t early, char *reply, size_t size)

@@ -238,6 +238,11 @@ static double standing(const struct simvalues *v, const struct point *p)
 
 	first.now = first.start;
 	x = number(&first, p);
+	/* what the moving value never passes */
+	if (!w && strstr(p->name, "Max"))
+		x *= p->unit && strcmp(p->unit, "V") == 0 ? 1.06 : 8;
+	if (!w && strstr(p->name, "Min"))
+		x *= 0.9;
 	if (w && w->has_min && w->has_max && (x < w->min || x > w->max))
 		x = w->min + (w->max - w->min) / 2;
 	if (w && w->has_step && w->step > 0 && w->has_min)
@@ -346,8 +351,11 @@ void simvalues_point(const struct simvalues *v, const struct point *p, char *tex
 	default:
 		break;
 	}
-	if (p->nlabel || p->alert || p->codec.bits)
+	if (p->nlabel || p->alert || p->codec.bits) {
 		*out = value_int(state(v, p));
-	else
-		*out = value_real(stands(p) ? standing(v, p) : number(v, p));
+		return;
+	}
+	const double x = stands(p) ? standing(v, p) : number(v, p);
+	const bool good = !p->has_valid || (x >= p->valid_min && x <= p->valid_max);
+	*out = value_real(good ? x : p->valid_min + (p->valid_max - p->valid_min) / 2);
 }

@@ -79,6 +79,9 @@ static void print_point(const struct point *p)
 	       p->unit ? p->unit : "");
 	for (uint16_t i = 0; i < p->nlabel; i++)
 		printf("%s%s", i ? ", " : " ", p->label[i].text);
+	if (p->alert)
+		printf("%s %d: %s", p->alert == ALERT_FAULT ? "fault" : "warning",
+		       (int)p->alert_code, p->alert_desc ? p->alert_desc : "");
 	putchar('\n');
 }
 

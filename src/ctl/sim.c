@@ -21,7 +21,9 @@ static void help(void)
 	     "  -l, --link PATH        name of the line, a symbolic link (default: the bus's port, "
 	     "unless\n"
 	     "                         that is below /dev)\n"
-	     "  -t, --tcp PORT         serve Modbus TCP on 127.0.0.1 instead; 0: any free port\n"
+	     "  -t, --tcp PORT         serve it on 127.0.0.1 instead, as RTU over TCP if the bus "
+	     "is\n"
+	     "                         that, else as Modbus TCP; 0: any free port\n"
 	     "      --control PATH     take commands on this UNIX socket\n"
 	     "      --stdin            take commands on standard input, end when it ends\n"
 	     "      --write-log FILE   write every write request there, one JSON object a line\n"
@@ -30,7 +32,7 @@ static void help(void)
 	     "\n"
 	     "Commands: unplug DEV, plug DEV, fault DEV none|exception "
 	     "N|crc|short|silent|mute|late TIME [xCOUNT],\n"
-	     "delay DEV TIME, set DEV POINT VALUE|auto, freeze, thaw, stats.\n"
+	     "delay DEV TIME, set DEV POINT VALUE|auto, freeze, thaw, stats, log.\n"
 	     "It prints 'ready: NAME' when the line can be opened, and ends with Ctrl-C.");
 }
 

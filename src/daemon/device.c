@@ -67,6 +67,7 @@ static void told_offline(struct gateway *g, uint32_t device, const char *trouble
 	north_status(g->north, (int32_t)device, false);
 	readings_forget_device(g->plant, device);
 	readings_tell_offline(g, device);
+	commands_device_offline(g, device);
 }
 
 static void told_stranger(struct gateway *g, uint32_t device)

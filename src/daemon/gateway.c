@@ -23,8 +23,9 @@
 #define REPORTS_ROOM 256
 #define EVENTS_ROOM 1024
 #define STATUS_EVERY US_S
-#define DRAIN_LIMIT US_S             /* for the buses to end */
-#define FLUSH_LIMIT (700 * US_MS)    /* for the last messages */
+#define LAST_WRITES (500 * US_MS)    /* for safe values and the ends of pulses */
+#define DRAIN_LIMIT (700 * US_MS)    /* for the buses to end */
+#define FLUSH_LIMIT (600 * US_MS)    /* for the last messages */
 
 void gateway_signals(sigset_t *set)
 {
@@ -175,6 +176,12 @@ static void stop(struct gateway *g)
 {
 	systemd_stopping();
 	commands_stop(g);
+	const us_t last_writes = clock_now() + LAST_WRITES;
+	while (commands_live(g) && clock_now() < last_writes) {
+		turn(g);
+		if (commands_live(g))
+			sleep_until(g, last_writes);
+	}
 	plant_close(g);
 	const us_t limit = clock_now() + DRAIN_LIMIT;
 	while (g->plant->ending && clock_now() < limit) {
@@ -184,6 +191,7 @@ static void stop(struct gateway *g)
 	}
 	if (g->plant->ending)
 		log_warn("%zu buses did not end in time", g->plant->ending);
+	commands_finish(g);
 	broker_destroy(g, FLUSH_LIMIT);
 }
 

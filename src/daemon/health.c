@@ -2,6 +2,8 @@
 
 #include "daemon/health.h"
 
+#include "daemon/commands.h"
+
 #include "core/json.h"
 #include "daemon/device.h"
 #include "daemon/health_bus.h"
@@ -138,6 +140,32 @@ static void tell_mqtt(struct gateway *g)
 	health_sys(g, "mqtt/dropped", "%" PRIu64, f.dropped);
 }
 
+static void tell_commands(struct gateway *g)
+{
+	static const struct {
+		const char *path;
+		enum command_end end[3];
+		size_t n;
+	} row[] = {
+		{"commands/verified", {COMMAND_VERIFIED}, 1},
+		{"commands/acknowledged", {COMMAND_ACKNOWLEDGED}, 1},
+		{"commands/rejected", {COMMAND_REFUSED, COMMAND_BUSY}, 2},
+		{"commands/superseded", {COMMAND_SUPERSEDED}, 1},
+		{"commands/expired", {COMMAND_EXPIRED}, 1},
+		{"commands/failed", {COMMAND_FAILED, COMMAND_DIFFERS}, 2},
+	};
+	struct command_figures f;
+	commands_figures(g, &f);
+	health_sys(g, "commands/received", "%" PRIu64, f.received);
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		uint64_t n = 0;
+		for (size_t k = 0; k < row[i].n; k++)
+			n += f.ended[row[i].end[k]];
+		health_sys(g, row[i].path, "%" PRIu64, n);
+	}
+	health_sys(g, "commands/last", "%s", f.last[0] ? f.last : "none");
+}
+
 static void tell_process(struct gateway *g)
 {
 	struct process p;
@@ -166,6 +194,7 @@ void health_tell(struct gateway *g)
 	if (health_on(g)) {
 		tell_process(g);
 		tell_mqtt(g);
+		tell_commands(g);
 	}
 	gateway_wake(g, TIMER_HEALTH, g->now + every);
 }

@@ -28,9 +28,9 @@ struct reading {
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
-	uint16_t held;       /* writes of it waiting or unverified: reads are not told */
 	uint16_t asked;      /* requests for an on-demand point */
 	uint8_t quality;     /* enum quality */
+	bool held;           /* the read just taken: a command held the point back before it */
 	bool known;          /* the raw words are valid */
 	bool refused;        /* the device refuses its registers again and again */
 	bool rounded;        /* read in this round of the device's fastest rate */

@@ -152,10 +152,6 @@ void reading_take(struct gateway *g, uint32_t point, const struct span *block, c
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	const struct point *pt = plant_point(p, point);
-	if (r->held) {
-		reading_forget(r);
-		return;
-	}
 	const unsigned n = plant_raw_words(pt);
 	uint16_t now[CELLS_MAX];
 	model_gather(pt, block, words, now);

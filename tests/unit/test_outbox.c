@@ -297,7 +297,7 @@ static void random_lives_end_with_the_last_texts_told(void **state)
 	unsigned nflying = 0;
 	for (int step = 0; step < 200000; step++) {
 		const int t = rand() % TOPICS;
-		char topic[8];
+		char topic[16];
 		snprintf(topic, sizeof topic, "t%d", t);
 		switch (rand() % 6) {
 		case 0:
@@ -405,7 +405,7 @@ static void a_writer_and_a_publisher_agree_at_the_end(void **state)
 	pthread_create(&thread, NULL, publisher, &s);
 	for (int turn = 0; turn < 2000; turn++) {
 		for (int t = 0; t < 50; t++) {
-			char topic[8], text[16];
+			char topic[16], text[16];
 			snprintf(topic, sizeof topic, "%d", t);
 			snprintf(text, sizeof text, "%d", turn * t);
 			outbox_set(s.o, value(s.o, topic), text, true);
