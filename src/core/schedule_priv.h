@@ -109,7 +109,7 @@ struct schedule {
 	bool last_was_demand;
 	uint8_t demand_waits; /* commands that went before a demand that was due */
 	uint8_t skips;
-	uint32_t turns, rank_turn[RANKS];
+	uint64_t turns, rank_turn[RANKS];
 	us_t credit, credit_at; /* µs of line time for silent units */
 	/* scratch for the planner, as large as it can get */
 	struct node **set;
