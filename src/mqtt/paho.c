@@ -118,7 +118,7 @@ static void on_lost(void *ctx, char *cause)
 	tell_down(p, PAHO_NETWORK, cause ? cause : "the connection was lost");
 }
 
-/* 1.3.12 then does not see the socket close, and believes to be connected. */
+/* 1.3.12 then does not see the socket close. */
 static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
 {
 	struct paho *p = ctx;

@@ -22,7 +22,7 @@ enum paho_failure {
 	PAHO_NETWORK,
 	PAHO_VERSION, /* the broker says that it does not speak it */
 	PAHO_REFUSED,
-	PAHO_FAREWELL, /* the broker ended the connection with a reason: this handle is of no more use */
+	PAHO_FAREWELL, /* the broker ended the connection with a reason */
 	PAHO_UNCLEAR, /* no connection, or closed without an answer; no words given */
 	PAHO_CLOSED,  /* the port answers, the broker closed */
 };

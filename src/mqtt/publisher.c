@@ -41,6 +41,8 @@ static void set_state(struct mqtt_client *c, enum client_state s)
 
 /* -- connecting -------------------------------------------------------------------------------- */
 
+/* A handle serves one connection: after the first the library sees the next one come about up to a
+ * second late (its threads poll so, but not when they are new), and some failures leave it confused. */
 static void drop_handle(struct mqtt_client *c)
 {
 	struct paho *p = c->paho;
@@ -77,7 +79,6 @@ static bool other_version(struct mqtt_client *c, enum paho_failure f)
 	pthread_mutex_lock(&c->lock);
 	c->protocol = c->protocol == 5 ? 4 : 5;
 	pthread_mutex_unlock(&c->lock);
-	drop_handle(c);
 	return c->closed % 2 == 1;
 }
 
@@ -123,6 +124,7 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 	char text[192];
 	const bool was_up = c->state == CLIENT_UP;
 	set_state(c, CLIENT_IDLE);
+	drop_handle(c);
 	if (c->holding) {
 		outbox_failed(c->outbox, c->held.item);
 		c->holding = false;
@@ -132,8 +134,6 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 	snprintf(text, sizeof text, "%s", why);
 	if (f == PAHO_UNCLEAR)
 		f = explain(c, text, sizeof text, now);
-	if (f == PAHO_FAREWELL)
-		drop_handle(c);
 	if (f == PAHO_VERSION)
 		c->proven = false; /* another broker than before: try all again */
 	c->retry_at = other_version(c, f) ? now : client_now() + back_off(c, f, now);
@@ -151,9 +151,7 @@ static void begin(struct mqtt_client *c, us_t now)
 	client_sink(c, &sink);
 	set_state(c, CLIENT_CONNECTING);
 	c->trying_since = now;
-	if (!c->paho)
-		c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text, &sink,
-				      &reason);
+	c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text, &sink, &reason);
 	if (!c->paho)
 		went_down(c, PAHO_REFUSED, reason, now);
 	else if (!paho_connect(c->paho, why, sizeof why))
@@ -348,7 +346,6 @@ static void guard(struct mqtt_client *c, us_t now)
 	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
 	if ((c->state != CLIENT_UP && c->state != CLIENT_CONNECTING) || now - since < STUCK)
 		return;
-	drop_handle(c);
 	went_down(c, PAHO_NETWORK, "the broker does not answer", now);
 }
 
