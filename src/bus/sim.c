@@ -45,7 +45,7 @@ struct sim {
 	int signals, listener;
 	struct control control[CONTROLS];
 	size_t ncontrol;
-	bool end;
+	bool end, tell_writes;
 };
 
 static us_t monotonic(void)
@@ -137,12 +137,29 @@ static us_t line_next(struct sim *s)
 
 /* -- commands -------------------------------------------------------------------- */
 
+static void log_write(void *ctx, const char *json)
+{
+	const struct sim *s = ctx;
+
+	if (s->tell_writes) {
+		printf("%s\n", json);
+		fflush(stdout);
+	}
+	if (s->conf->write_log) {
+		fprintf(s->conf->write_log, "%s\n", json);
+		fflush(s->conf->write_log);
+	}
+}
+
 static void command(struct sim *s, struct control *c, char *line)
 {
-	char reply[REPLY_MAX];
+	char reply[REPLY_MAX] = "ok";
 
-	simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
-	                 sizeof(reply) - 1);
+	if (strcmp(line, "log") == 0)
+		s->tell_writes = true;
+	else
+		simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
+		                 sizeof(reply) - 1);
 	strcat(reply, "\n");
 	if (write(c->out, reply, strlen(reply)) < 0 && errno != EPIPE)
 		fprintf(stderr, "xnetctl: reply: %s\n", strerror(errno));
@@ -212,14 +229,6 @@ static int control_listen(const char *path)
 	if (fd >= 0)
 		close(fd);
 	return -1;
-}
-
-static void log_write(void *ctx, const char *json)
-{
-	FILE *f = ctx;
-
-	fprintf(f, "%s\n", json);
-	fflush(f);
 }
 
 /* -- the loop -------------------------------------------------------------------- */
@@ -327,8 +336,7 @@ int sim_run(const struct sim_conf *c)
 	prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: the wire's time is our product */
 	s.signals = catch_signals();
 	s.units = simunits_create(c->model, c->bus, c->seed, c->turnaround, monotonic());
-	if (c->write_log)
-		simunits_on_write(s.units, log_write, c->write_log);
+	simunits_on_write(s.units, log_write, &s);
 	if (c->stdin_commands)
 		s.control[s.ncontrol++] =
 			(struct control){.in = STDIN_FILENO, .out = STDOUT_FILENO};

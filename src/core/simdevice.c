@@ -5,162 +5,67 @@
 #include <string.h>
 
 #include "core/server.h"
+#include "core/simimage.h"
 #include "core/simvalues.h"
 
-#define TABLES 4
-#define HOLE_DEFAULT 32u /* cells that a real device answers with 0 between two points it has */
 #define STEP (100 * US_MS)
-
-/* Cells next to each other that exist; one word a cell, also for bits. */
-struct block {
-	uint16_t first, count;
-	uint16_t *cell;
-};
-
-struct image {
-	struct block *block;
-	size_t n;
-};
 
 struct simdevice {
 	const struct device *device;
 	struct simvalues values;
-	struct image image[TABLES];
+	struct simimage image;
 	bool *held; /* by point: written or set, no longer moved */
 	us_t stepped;
 	bool frozen;
 	struct server server;
 };
 
-/* -- the register image ---------------------------------------------------------- */
-
-static uint16_t *cell_at(const struct simdevice *s, uint8_t table, uint16_t addr)
-{
-	const struct image *m = &s->image[table];
-
-	for (size_t i = 0; i < m->n; i++)
-		if (addr >= m->block[i].first && addr - m->block[i].first < m->block[i].count)
-			return &m->block[i].cell[addr - m->block[i].first];
-	return NULL;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-static bool readable(const struct point *p)
-{
-	return p->source == SOURCE_REGISTER && !(p->write && p->write->only);
-}
-
-/* One span a register part, so that the hole between the halves of a value is a hole. */
-static size_t list_spans(const struct pointset *set, uint8_t table, struct span *span)
-{
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < set->n; i++) {
-		const struct point *p = &set->point[i];
-
-		if (!readable(p) || p->table != table)
-			continue;
-		const unsigned words = table_is_bits(table) ? 1 : codec_words(&p->codec) / p->parts;
-		for (unsigned part = 0; part < p->parts; part++)
-			span[n++] = (struct span){.table = table,
-			                          .addr = p->addr[part],
-			                          .count = (uint16_t)(words ? words : 1)};
-	}
-	return n;
-}
-
-static void make_image(struct simdevice *s, uint8_t table)
-{
-	const struct pointset *set = s->device->set;
-	const unsigned hole =
-		s->device->rule.max_hole == UINT16_MAX ? HOLE_DEFAULT : s->device->rule.max_hole;
-	struct span *span = mem_alloc(2 * (size_t)set->n + 1, sizeof(*span));
-	struct image *m = &s->image[table];
-	const size_t n = list_spans(set, table, span);
-
-	qsort(span, n, sizeof(*span), by_address);
-	m->block = mem_alloc(n, sizeof(*m->block));
-	for (size_t i = 0; i < n; i++) {
-		const uint32_t end = (uint32_t)span[i].addr + span[i].count;
-		struct block *b = m->n ? &m->block[m->n - 1] : NULL;
-
-		if (!b || span[i].addr > (uint32_t)b->first + b->count + hole) {
-			b = &m->block[m->n++];
-			b->first = span[i].addr;
-		}
-		if (end > (uint32_t)b->first + b->count)
-			b->count = (uint16_t)(end - b->first);
-	}
-	for (size_t i = 0; i < m->n; i++)
-		m->block[i].cell = mem_alloc(m->block[i].count, sizeof(uint16_t));
-	free(span);
-}
-
-/* Where word k of a point stands. */
-static uint16_t *point_cell(const struct simdevice *s, const struct point *p, unsigned k,
-                            unsigned words)
-{
-	const unsigned each = words / p->parts ? words / p->parts : 1;
-
-	return cell_at(s, p->table, (uint16_t)(p->addr[k / each] + k % each));
-}
-
-static bool put(struct simdevice *s, const struct point *p, const struct value *v)
-{
-	const unsigned n = table_is_bits(p->table) ? 1 : codec_words(&p->codec);
-	uint16_t word[CELLS_MAX] = {0}, mask[CELLS_MAX] = {0};
-
-	if (n > CELLS_MAX)
-		return false;
-	for (unsigned k = 0; k < n; k++)
-		word[k] = *point_cell(s, p, k, n);
-	if (codec_encode(&p->codec, v, word, mask) != CODEC_OK)
-		return false;
-	for (unsigned k = 0; k < n; k++) {
-		uint16_t *c = point_cell(s, p, k, n);
-		*c = (uint16_t)((*c & ~mask[k]) | (word[k] & mask[k]));
-	}
-	return true;
-}
-
 /* -- values that move ------------------------------------------------------------ */
 
 static bool is_exponent(const struct simdevice *s, uint32_t point)
 {
 	for (uint32_t i = 0; i < s->device->set->n; i++)
-		if (s->device->set->point[i].exponent_from == (int32_t)point ||
-		    s->device->set->point[i].factor_from == (int32_t)point)
+		if (s->device->set->point[i].exponent_from == (int32_t)point)
 			return true;
 	return false;
 }
 
+/* How many of a repetition there are: all that the profile knows. 0: the point counts none. */
+static int64_t repetitions(const struct simdevice *s, uint32_t point)
+{
+	int64_t most = 0;
+
+	for (uint32_t i = 0; i < s->device->set->n; i++) {
+		const struct point *p = &s->device->set->point[i];
+		if (p->count_from == (int32_t)point && p->repeat_n > most)
+			most = p->repeat_n;
+	}
+	return most;
+}
+
 static void move(struct simdevice *s, uint32_t i)
 {
-	const struct point *p = &s->device->set->point[i];
 	char text[VALUE_TEXT_MAX];
 	struct value v;
 
-	simvalues_point(&s->values, p, text, &v);
-	if (is_exponent(s, i)) /* all scale registers say 10⁻¹, or a factor of 1 */
-		v = value_int(p->codec.type == TYPE_S16 || p->codec.type == TYPE_S8 ? -1 : 1);
-	else if (p->exponent_from >= 0 && v.kind == VALUE_REAL)
-		v.real *= 10;
-	if (!put(s, p, &v)) {
-		v = value_int(0);
-		put(s, p, &v);
+	simvalues_point(&s->values, &s->device->set->point[i], text, &v);
+	if (is_exponent(s, i)) /* all scale registers say 10⁻¹ */
+		v = value_int(-1);
+	else if (repetitions(s, i))
+		v = value_int(repetitions(s, i));
+	/* a number too large for its registers: a tenth, a hundredth … of it */
+	for (unsigned k = 0; k < 6 && !simimage_put(&s->image, i, &v); k++) {
+		if (v.kind != VALUE_REAL)
+			v = value_int(0);
+		else
+			v.real /= 10;
 	}
 }
 
 static void move_all(struct simdevice *s)
 {
 	for (uint32_t i = 0; i < s->device->set->n; i++)
-		if (readable(&s->device->set->point[i]) && !s->held[i])
+		if (simimage_has(&s->device->set->point[i]) && !s->held[i])
 			move(s, i);
 }
 
@@ -185,7 +90,7 @@ static uint8_t on_read(void *ctx, uint8_t table, uint16_t addr, uint16_t count, 
 	const struct simdevice *s = ctx;
 
 	for (uint16_t i = 0; i < count; i++) {
-		const uint16_t *c = cell_at(s, table, (uint16_t)(addr + i));
+		const uint16_t *c = simimage_cell(&s->image, table, (uint16_t)(addr + i));
 		if (!c)
 			return EXC_ADDRESS;
 		if (!table_is_bits(table))
@@ -259,7 +164,7 @@ static bool in_range(const struct point *p, const uint16_t *words)
 
 static uint16_t cell_in(uint8_t table, const uint16_t *words, unsigned i)
 {
-	return table_is_bits(table) ? (uint16_t)(words[i / 16] >> i % 16 & 1) : words[i];
+	return (uint16_t)(table_is_bits(table) ? words[i / 16] >> i % 16 & 1 : words[i]);
 }
 
 /* May these cells be written? Every one must belong to a writable point. */
@@ -316,7 +221,7 @@ static uint8_t on_write(void *ctx, uint8_t table, uint16_t addr, uint16_t count,
 		s->held[i] = true;
 		for (uint16_t k = 0; k < t.count; k++) {
 			const uint16_t at = (uint16_t)(t.addr + k);
-			uint16_t *c = cell_at(s, table, (uint16_t)(p->addr[0] + k));
+			uint16_t *c = simimage_cell(&s->image, table, (uint16_t)(p->addr[0] + k));
 			if (c && at >= addr && at < addr + count)
 				*c = as_read(p, cell_in(table, words, (unsigned)(at - addr)));
 		}
@@ -347,7 +252,7 @@ static bool odd_coil(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_
 		const bool toggle = p->write->toggle >= 0 && raw == p->write->toggle;
 		if (!toggle && (p->codec.type == TYPE_BOOL || p->codec.type == TYPE_STRING))
 			return false;
-		uint16_t *c = cell_at(s, TABLE_COIL, p->addr[0]);
+		uint16_t *c = simimage_cell(&s->image, TABLE_COIL, p->addr[0]);
 		if (toggle && c)
 			*c = !*c;
 		s->held[i] = true;
@@ -438,7 +343,7 @@ bool simdevice_set(struct simdevice *s, const char *point, const char *text, con
 	struct value v;
 
 	*why = "no such point";
-	if (i < 0 || !readable(&s->device->set->point[i]))
+	if (i < 0 || !simimage_has(&s->device->set->point[i]))
 		return false;
 	const struct point *p = &s->device->set->point[i];
 	s->held[i] = strcmp(text, "auto") != 0;
@@ -448,12 +353,13 @@ bool simdevice_set(struct simdevice *s, const char *point, const char *text, con
 	if (!parse(p, text, &v))
 		return false;
 	*why = "does not fit its registers";
-	return put(s, p, &v);
+	return simimage_put(&s->image, (uint32_t)i, &v);
 }
 
 struct simdevice *simdevice_create(const struct device *d, uint64_t seed, us_t now)
 {
 	struct simdevice *s = mem_alloc(1, sizeof(*s));
+	const char *why;
 
 	s->device = d;
 	s->stepped = now - STEP;
@@ -465,10 +371,12 @@ struct simdevice *simdevice_create(const struct device *d, uint64_t seed, us_t n
 		.object = {d->vendor, d->model ? d->model : d->title, "1.0"},
 		.no_mask_write = !d->rule.has_mask_write,
 	};
-	for (uint8_t t = 0; t < TABLES; t++)
-		make_image(s, t);
+	simimage_init(&s->image, d);
 	simvalues_init(&s->values, d, seed, now);
 	move_all(s);
+	move_all(s); /* what depends on exponents and factors, now that they stand */
+	if (d->identify_point >= 0 && d->nidentify)
+		simdevice_set(s, d->set->point[d->identify_point].name, d->identify_word[0], &why);
 	return s;
 }
 
@@ -476,11 +384,7 @@ void simdevice_destroy(struct simdevice *s)
 {
 	if (!s)
 		return;
-	for (unsigned t = 0; t < TABLES; t++) {
-		for (size_t i = 0; i < s->image[t].n; i++)
-			free(s->image[t].block[i].cell);
-		free(s->image[t].block);
-	}
+	simimage_free(&s->image);
 	free(s->held);
 	free(s);
 }

@@ -316,7 +316,7 @@ static const char *run(struct command *c)
 		c->unit = verb[i].device ? find(c->s, c->word[1]) : NULL;
 		return verb[i].device && !c->unit ? "no such device" : verb[i].run(c);
 	}
-	return "commands: unplug plug fault delay set freeze thaw stats";
+	return "commands: unplug plug fault delay set freeze thaw stats log";
 }
 
 void simunits_command(struct simunits *s, char *line, uint32_t early, char *reply, size_t size)

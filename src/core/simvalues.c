@@ -351,8 +351,11 @@ void simvalues_point(const struct simvalues *v, const struct point *p, char *tex
 	default:
 		break;
 	}
-	if (p->nlabel || p->alert || p->codec.bits)
+	if (p->nlabel || p->alert || p->codec.bits) {
 		*out = value_int(state(v, p));
-	else
-		*out = value_real(stands(p) ? standing(v, p) : number(v, p));
+		return;
+	}
+	const double x = stands(p) ? standing(v, p) : number(v, p);
+	const bool good = !p->has_valid || (x >= p->valid_min && x <= p->valid_max);
+	*out = value_real(good ? x : p->valid_min + (p->valid_max - p->valid_min) / 2);
 }

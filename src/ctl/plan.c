@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "core/load.h"
 #include "core/plan.h"
 #include "ctl/verb.h"
 
@@ -70,15 +71,13 @@ static int compare(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-/* Returns the part of the line's time these reads take. */
-static double print_group(const struct model *m, uint32_t bus, const struct wire *wire,
-                          const struct want *w, size_t n, const struct unit_rule *rule)
+static void print_group(const struct model *m, uint32_t bus, const struct wire *wire,
+                        const struct want *w, size_t n, const struct unit_rule *rule)
 {
 	static const char *const table[] = {"coil", "discrete", "holding", "input"};
 	const struct plan_limits limits = limits_of(rule);
 	const struct want *list[SHOWN_MAX];
 	struct span block[SHOWN_MAX];
-	double load = 0;
 
 	n = n > SHOWN_MAX ? SHOWN_MAX : n;
 	for (size_t i = 0; i < n; i++)
@@ -90,10 +89,25 @@ static double print_group(const struct model *m, uint32_t bus, const struct wire
 		printf("  %-8s %5u + %-4u", table[w->table], block[i].addr, block[i].count);
 		const us_t took = wire_read(wire, w->table, block[i].count, TURNAROUND);
 		printf("  %7.1f ms\n", (double)took / 1e3);
-		if (w->period != PERIOD_FASTEST && w->period != PERIOD_ONCE)
-			load += (double)took / (double)w->period;
 	}
-	return load;
+}
+
+/* The real scheduler's figure, and what would bring it below the limit. */
+static void print_load(const struct wire *wire, const struct want *want, size_t n,
+                       const struct unit_rule *rule, size_t nrule)
+{
+	const double load = schedule_load(wire, want, n, rule, nrule, TURNAROUND);
+	struct load_change change[16];
+	char text[512];
+	double reached;
+
+	printf("  %.1f %% of the line's time\n", load);
+	const size_t changes = load_advise(wire, want, n, rule, nrule, TURNAROUND, LOAD_LIMIT,
+	                                   change, sizeof(change) / sizeof(change[0]), &reached);
+	if (changes == 0)
+		return;
+	load_print(change, changes, text, sizeof(text));
+	printf("  to come to %.1f %%, read %s\n", reached, text);
 }
 
 static const struct unit_rule *rule_of(const struct unit_rule *r, size_t n, uint8_t unit)
@@ -110,7 +124,6 @@ static void print_bus(const struct model *m, uint32_t bus)
 	struct want *want = NULL;
 	struct unit_rule *rule = NULL;
 	size_t nrule = 0;
-	double load = 0;
 	const size_t n = model_wants(m, bus, NULL, &want, &rule, &nrule);
 	struct wire wire;
 
@@ -125,9 +138,9 @@ static void print_bus(const struct model *m, uint32_t bus)
 		k = same(want + i, n - i);
 		const struct unit_rule *r = rule_of(rule, nrule, want[i].unit);
 		if (r)
-			load += print_group(m, bus, &wire, want + i, k, r);
+			print_group(m, bus, &wire, want + i, k, r);
 	}
-	printf("  %.1f %% of the line's time\n", 100 * load);
+	print_load(&wire, want, n, rule, nrule);
 	free(want);
 	free(rule);
 }

@@ -32,7 +32,7 @@ static void help(void)
 	     "\n"
 	     "Commands: unplug DEV, plug DEV, fault DEV none|exception "
 	     "N|crc|short|silent|mute|late TIME [xCOUNT],\n"
-	     "delay DEV TIME, set DEV POINT VALUE|auto, freeze, thaw, stats.\n"
+	     "delay DEV TIME, set DEV POINT VALUE|auto, freeze, thaw, stats, log.\n"
 	     "It prints 'ready: NAME' when the line can be opened, and ends with Ctrl-C.");
 }
 

@@ -47,6 +47,16 @@ def demo(tmp_path):
         d.process.wait(LIMIT)
 
 
+def test_every_step_shows_and_it_ends_by_itself(demo):
+    d = demo(1)
+    assert d.process.wait(90) == 0, d.text()[-3000:]
+    text = d.text()
+    assert "every step showed" in text
+    for step in ["xnet/sts/scc1/PvArrayVolts ", "xnet/sts/relay1/Relay3 on", "xnet/sts/meter1/status offline"]:
+        assert step in text
+    assert d.left() == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_running(demo, number):
     d = demo(0)

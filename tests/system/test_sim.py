@@ -166,6 +166,13 @@ def test_a_value_can_be_set(port):
     assert struct.unpack(">H", port.ask(1, 4, 0x32, 1, 0, 1)[2:])[0] >> 2 & 3 == 1
 
 
+def test_writes_can_be_told_on_standard_output(port):
+    port.line.command("log")
+    port.ask(3, 5, 0, 2, 0xFF, 0)
+    wait_until(lambda: '"fc":5,"addr":2,"words":[65280]' in open(port.line.log, encoding="utf-8").read(),
+               what="the write in the output")
+
+
 def test_the_wrong_speed_is_not_understood(line):  # noqa: F811
     p = Port(line().port, termios.B19200)
     p.send(3, 1, 0, 0, 0, 8)

@@ -46,7 +46,7 @@ static const struct write_rule action = {
 #define REG(n, t, a, ty, mant_, unit_)                                                             \
 	{                                                                                          \
 		.name = n, .table = t, .parts = 1, .addr = {a}, .unit = unit_,                     \
-		.exponent_from = -1, .factor_from = -1, .codec = {                                 \
+		.exponent_from = -1, .factor_from = -1, .count_from = -1, .codec = {               \
 			.type = ty,                                                                \
 			.length = 1,                                                               \
 			.scale = {mant_, mant_ == 1 ? 2 : 0}                                       \
@@ -68,8 +68,12 @@ static struct point point[POINTS] = {
 };
 
 static struct pointset set = {.point = point, .n = POINTS};
-static struct device device = {
-	.name = "scc1", .id = 1, .enabled = true, .set = &set, .rule = {.max_hole = UINT16_MAX}};
+static struct device device = {.name = "scc1",
+                               .id = 1,
+                               .enabled = true,
+                               .identify_point = -1,
+                               .set = &set,
+                               .rule = {.max_hole = UINT16_MAX}};
 static struct simdevice *sim;
 static uint8_t answer[PDU_MAX];
 
@@ -358,6 +362,47 @@ static void set_puts_a_value_and_auto_lets_it_move_again(void **state)
 	assert_string_equal(why, "does not fit its registers");
 }
 
+/* A device that tells its own scale, how many cells it has, and what it is. */
+static struct point told[] = {
+	REG("PowerExp", TABLE_HOLDING, 0, TYPE_S16, 0, NULL),
+	REG("Power", TABLE_HOLDING, 1, TYPE_S16, 0, "W"),
+	REG("Cells", TABLE_HOLDING, 2, TYPE_U16, 0, NULL),
+	REG("Cell1Volts", TABLE_HOLDING, 3, TYPE_U16, 1, "V"),
+	REG("Cell2Volts", TABLE_HOLDING, 4, TYPE_U16, 1, "V"),
+	REG("Model", TABLE_HOLDING, 5, TYPE_STRING, 0, NULL),
+};
+
+static void scales_counts_and_names_fit_together(void **state)
+{
+	static const char *const word[] = {"SDM630"};
+	const struct pointset told_set = {.point = told, .n = sizeof(told) / sizeof(told[0])};
+	struct device d = {.name = "d",
+	                   .id = 1,
+	                   .set = &told_set,
+	                   .identify_point = 5,
+	                   .nidentify = 1,
+	                   .identify_word = word,
+	                   .rule = {.max_hole = UINT16_MAX}};
+	uint16_t w[8];
+	struct request r;
+
+	(void)state;
+	told[1].exponent_from = 0;
+	told[3].count_from = told[4].count_from = 2;
+	told[3].repeat_n = 1;
+	told[4].repeat_n = 2;
+	told[5].codec.length = 3;
+	struct simdevice *s = simdevice_create(&d, 1, 0);
+	assert_true(pdu_read(&r, 1, TABLE_HOLDING, 0, 8));
+	const size_t n = simdevice_answer(s, r.pdu, r.len, answer);
+	pdu_cells(&r, answer, n, w);
+	assert_int_equal((int16_t)w[0], -1);
+	assert_in_range(w[1], 2500, 25000); /* tenths of a watt, of a house */
+	assert_int_equal(w[2], 2);
+	assert_memory_equal(answer + 2 + 2 * 5, "SDM630", 6);
+	simdevice_destroy(s);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -376,6 +421,7 @@ int main(void)
 		TEST(a_device_that_takes_only_one_function_refuses_the_other),
 		TEST(a_coil_is_switched_and_toggled),
 		TEST(actions_are_taken_and_cannot_be_read),
+		cmocka_unit_test(scales_counts_and_names_fit_together),
 		TEST(set_puts_a_value_and_auto_lets_it_move_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

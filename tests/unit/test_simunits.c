@@ -18,6 +18,7 @@ static const struct point point[] = {
          .parts = 1,
          .addr = {40},
          .exponent_from = -1,
+         .count_from = -1,
          .factor_from = -1,
          .codec = {.type = TYPE_U16, .length = 1},
          .write = &any},
@@ -28,6 +29,7 @@ static const struct point other_point[] = {
          .parts = 1,
          .addr = {900},
          .exponent_from = -1,
+         .count_from = -1,
          .factor_from = -1,
          .codec = {.type = TYPE_U16, .length = 1},
          .write = &any},
@@ -35,11 +37,21 @@ static const struct point other_point[] = {
 static const struct pointset set = {.point = point, .n = 1},
 			     other_set = {.point = other_point, .n = 1};
 static const struct device device[] = {
-	{.name = "a", .id = 1, .enabled = true, .set = &set},
-	{.name = "b", .id = 2, .enabled = true, .set = &set},
-	{.name = "b2", .id = 2, .enabled = true, .shared = true, .set = &other_set},
-	{.name = "off", .id = 3, .set = &set},
-	{.name = "elsewhere", .id = 4, .bus = 1, .enabled = true, .set = &set},
+	{.name = "a", .id = 1, .enabled = true, .identify_point = -1, .set = &set},
+	{.name = "b", .id = 2, .enabled = true, .identify_point = -1, .set = &set},
+	{.name = "b2",
+         .id = 2,
+         .enabled = true,
+         .identify_point = -1,
+         .shared = true,
+         .set = &other_set},
+	{.name = "off", .id = 3, .identify_point = -1, .set = &set},
+	{.name = "elsewhere",
+         .id = 4,
+         .bus = 1,
+         .enabled = true,
+         .identify_point = -1,
+         .set = &set},
 };
 static const struct model model = {.device = device, .ndevice = 5};
 static struct simunits *units;
@@ -224,10 +236,11 @@ static void stats_count_by_device(void **state)
 	read_one(1, 40, answer);
 	write_one(1, 1, answer);
 	read_one(2, 40, answer);
-	assert_string_equal(command("stats"), "{\"requests\":3,\"early\":7,\"devices\":{"
-	                                      "\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0},"
-	                                      "\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0},"
-	                                      "\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0}}}");
+	assert_string_equal(command("stats"),
+	                    "{\"requests\":3,\"early\":7,\"devices\":{"
+	                    "\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0},"
+	                    "\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0},"
+	                    "\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0}}}");
 }
 
 static void wrong_commands_say_what_is_wrong(void **state)
@@ -235,8 +248,8 @@ static void wrong_commands_say_what_is_wrong(void **state)
 	static const struct {
 		const char *text, *reply;
 	} row[] = {
-		{"", "error: commands: unplug plug fault delay set freeze thaw stats"},
-		{"jump", "error: commands: unplug plug fault delay set freeze thaw stats"},
+		{"", "error: commands: unplug plug fault delay set freeze thaw stats log"},
+		{"jump", "error: commands: unplug plug fault delay set freeze thaw stats log"},
 		{"unplug", "error: words are missing"},
 		{"unplug nobody", "error: no such device"},
 		{"fault a strange", "error: no such fault: see xnetctl(1)"},
