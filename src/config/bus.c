@@ -272,34 +272,48 @@ int bus_find(const struct load *l, const char *name)
 	return -1;
 }
 
+static void use_baud(struct load *l, struct bus_draft *b, uint32_t baud, const char *device,
+                     struct where where)
+{
+	if (b->has_baud || !baud)
+		return;
+	if (!b->baud_device) {
+		b->baud_device = device;
+		b->conf.baud = baud;
+	} else if (b->conf.baud != baud) {
+		diag_error(l->d, where,
+		           "%s expects %u baud on bus \"%s\", but %s expects %u: set the devices "
+		           "alike and say so by baud of the bus",
+		           device, baud, b->conf.name, b->baud_device, b->conf.baud);
+	}
+}
+
+static void use_format(struct load *l, struct bus_draft *b, const char *format, const char *device,
+                       struct where where)
+{
+	struct bus_conf *c = &b->conf;
+	if (b->has_format || !format)
+		return;
+	const char now[] = {(char)('0' + c->data), c->parity, (char)('0' + c->stop), '\0'};
+	if (!b->format_device) {
+		b->format_device = device;
+		format_set(c, format);
+	} else if (strcmp(now, format) != 0) {
+		diag_error(l->d, where,
+		           "%s expects %s on bus \"%s\", but %s expects %s: set the devices alike "
+		           "and say so by format of the bus",
+		           device, format, c->name, b->format_device, now);
+	}
+}
+
 void bus_use(struct load *l, size_t bus, const struct profile *p, const char *device,
              struct where where)
 {
 	struct bus_draft *b = &l->bus[bus];
-	if (b->conf.kind == BUS_TCP || !p || (!p->baud && !p->format))
+	if (b->conf.kind == BUS_TCP || !p)
 		return;
-	const struct profile *first = b->line_of;
-	if (!first) {
-		b->line_of = p;
-		b->line_device = device;
-		if (!b->has_baud && p->baud)
-			b->conf.baud = p->baud;
-		if (!b->has_format && p->format)
-			format_set(&b->conf, p->format);
-		return;
-	}
-	const bool baud = !b->has_baud && p->baud && first->baud && p->baud != first->baud;
-	const bool format = !b->has_format && p->format && first->format &&
-	                    strcmp(p->format, first->format) != 0;
-	if (!baud && !format)
-		return;
-	diag_error(l->d, where,
-	           "%s expects %u %s on bus \"%s\", but %s expects %u %s: set the devices alike "
-	           "and say so by baud "
-	           "and format of the bus",
-	           device, p->baud ? p->baud : 9600, p->format ? p->format : "8N1", b->conf.name,
-	           b->line_device, first->baud ? first->baud : 9600,
-	           first->format ? first->format : "8N1");
+	use_baud(l, b, p->baud, device, where);
+	use_format(l, b, p->format, device, where);
 }
 
 void buses_finish(struct load *l)

@@ -90,22 +90,77 @@ static bool check_expiry(struct load *l, const struct device *d)
 	return true;
 }
 
-static void check_functions(struct load *l, const struct device *d)
+/* Which function code reads or writes it; 0: none of the ordinary ones. */
+static uint8_t read_code(const struct device *d, const struct point *p)
 {
 	static const uint8_t reads[] = {
 		[TABLE_COIL] = 1, [TABLE_DISCRETE] = 2, [TABLE_HOLDING] = 3, [TABLE_INPUT] = 4};
+	if (p->write && p->write->only)
+		return 0;
+	return d->rule.read_function && !table_is_bits(p->table) ? d->rule.read_function
+	                                                         : reads[p->table];
+}
+
+static uint8_t write_code(const struct device *d, const struct point *p)
+{
+	if (!p->write || p->write->raw)
+		return 0;
+	if (p->write->function)
+		return p->write->function;
+	if (table_is_bits(p->table))
+		return 5;
+	if (d->write_function)
+		return d->write_function;
+	return codec_words(&p->codec) > 1 ? 16 : 6;
+}
+
+static void check_functions(struct load *l, const struct device *d)
+{
 	for (uint32_t i = 0; d->functions && i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
-		uint8_t fc = reads[p->table];
-		if (d->rule.read_function && !table_is_bits(p->table))
-			fc = d->rule.read_function;
-		if (p->source != SOURCE_REGISTER || (p->write && p->write->only))
+		const uint8_t reads = read_code(d, p), writes = write_code(d, p);
+		if (p->source != SOURCE_REGISTER)
 			continue;
-		if (!(d->functions >> fc & 1))
+		if (reads && !(d->functions >> reads & 1))
 			diag_error(l->d, p->where,
 			           "point \"%s\" is read by fc%u, which is not among functions",
-			           p->name, fc);
+			           p->name, reads);
+		if (writes && !(d->functions >> writes & 1))
+			diag_error(l->d, p->where,
+			           "point \"%s\" is written by fc%u, which is not among functions",
+			           p->name, writes);
 	}
+}
+
+/* `together` promises one request. */
+static void check_together(struct load *l, const struct device *d, const struct point *first)
+{
+	struct span all = model_span(d, first);
+	uint32_t end = all.addr + all.count;
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		const struct span s = model_span(d, p);
+		if (!p->together || strcmp(p->together, first->together) != 0)
+			continue;
+		if (p < first)
+			return; /* told with the first of them */
+		if (p->table != first->table) {
+			diag_error(l->d, p->where,
+			           "together: \"%s\" and \"%s\" are not in the same table", p->name,
+			           first->name);
+			return;
+		}
+		all.addr = s.addr < all.addr ? s.addr : all.addr;
+		end = s.addr + s.count > end ? s.addr + s.count : end;
+	}
+	const uint32_t bits = 16U * d->rule.max_read;
+	const uint32_t most = !table_is_bits(first->table) ? d->rule.max_read
+	                      : bits < READ_BITS_MAX       ? bits
+	                                                   : READ_BITS_MAX;
+	if (end - all.addr > most)
+		diag_error(l->d, first->where,
+		           "together: the points \"%s\" lie %u apart, one read takes %u",
+		           first->together, end - all.addr, most);
 }
 
 void check_model(struct load *l)
@@ -115,6 +170,9 @@ void check_model(struct load *l)
 	for (size_t i = 0; i < l->m->ndevice; i++) {
 		check_widths(l, &l->m->device[i]);
 		check_functions(l, &l->m->device[i]);
+		for (uint32_t k = 0; k < l->m->device[i].set->n; k++)
+			if (l->m->device[i].set->point[k].together)
+				check_together(l, &l->m->device[i], &l->m->device[i].set->point[k]);
 	}
 	for (size_t i = 0; i < l->m->ndevice && check_expiry(l, &l->m->device[i]); i++)
 		;

@@ -9,7 +9,7 @@
 
 #define WINDOWS_MAX 32
 
-/* -- the table ------------------------------------------------------------------------------ */
+/* -- the table -- */
 
 static void set_windows(struct load *l, const struct hit *h, void *object)
 {
@@ -271,8 +271,7 @@ static size_t steps_read(struct load *l, const struct layers *layers, const stru
 	return n;
 }
 
-/* -- one device
- * -------------------------------------------------------------------------------------- */
+/* -- one device -- */
 
 static void rule_read(struct load *l, const struct layers *layers, const struct bus_draft *bus,
                       struct device *d)
@@ -287,6 +286,9 @@ static void rule_read(struct load *l, const struct layers *layers, const struct 
 	if (!keys_hit(&keyset_device, &hits, "pause_after_write"))
 		d->rule.pause_after_write = d->rule.pause;
 	d->rule.has_mask_write = d->functions >> 22 & 1;
+	const bool single = d->functions >> 6 & 1, several = d->functions >> 16 & 1;
+	if (!d->write_function && single != several)
+		d->write_function = single ? 6 : 16;
 }
 
 void device_make(struct load *l, const struct layers *layers, struct device *d)
@@ -312,7 +314,9 @@ void device_make(struct load *l, const struct layers *layers, struct device *d)
 		d->sources = p->sources;
 		d->status = p->status;
 	}
-	d->set = pointset_get(l, layers);
+	d->set = layers->broken ? arena_alloc(l->arena, sizeof *d->set) : pointset_get(l, layers);
+	if (layers->broken)
+		return; /* without the profile's points every name would be unknown */
 	identify_read(l, layers, d);
 	d->nsetup = steps_read(l, layers, d->set, "setup", true, &d->setup);
 	d->noffline = steps_read(l, layers, d->set, "offline", false, &d->offline);

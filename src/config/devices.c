@@ -70,6 +70,28 @@ static struct member *member_add(struct load *l, struct members *m, const char *
 	return &m->member[m->n++];
 }
 
+/* False: the name may not be, or is in another range; told. */
+static bool member_of_range(struct load *l, struct members *m, const struct entry *e,
+                            const struct name_range *r, int64_t i)
+{
+	const char *name = arena_printf(l->scratch, "%.*s%0*" PRId64 "%s", (int)(r->open - e->name),
+	                                e->name, r->width, i, r->close + 1);
+	const struct node node = {.where = e->key->where, .text = name};
+	struct member *x = member_find(m, name);
+	if (!name_check(l, "a device's name", &node))
+		return false;
+	if (x && x->range) {
+		diag_error(l->d, e->key->where, "device \"%s\" is in \"%s\" already (line %u)",
+		           name, x->range->name, x->range->key->where.line);
+		return false;
+	}
+	x = x ? x : member_add(l, m, name);
+	x->range = e;
+	x->index = (uint32_t)(i - r->first);
+	x->of = (uint32_t)(r->last - r->first + 1);
+	return true;
+}
+
 static void members_range(struct load *l, struct members *m, const struct entry *e)
 {
 	struct name_range r;
@@ -78,51 +100,30 @@ static void members_range(struct load *l, struct members *m, const struct entry 
 		           e->name);
 		return;
 	}
-	for (int64_t i = r.first; i <= r.last; i++) {
-		const char *name =
-			arena_printf(l->scratch, "%.*s%0*" PRId64 "%s", (int)(r.open - e->name),
-		                     e->name, r.width, i, r.close + 1);
-		if (i == r.first) {
-			const struct node first = {.where = e->key->where, .text = name};
-			if (!name_check(l, "a device's name", &first))
-				return;
-		}
-		const struct member *known = member_find(m, name);
-		if (known) {
-			diag_error(l->d, e->key->where,
-			           "device \"%s\" is in \"%s\" already (line %u)", name,
-			           known->range->name, known->range->key->where.line);
+	for (int64_t i = r.first; i <= r.last && m->n <= DEVICES_MAX; i++)
+		if (!member_of_range(l, m, e, &r, i))
 			return;
-		}
-		struct member *x = member_add(l, m, name);
-		x->range = e;
-		x->index = (uint32_t)(i - r.first);
-		x->of = (uint32_t)(r.last - r.first + 1);
-	}
 }
 
-/* Ranges first, so that a named entry may stand before or behind the range it overrides. */
+/* In the order of the file; a named entry may stand before or behind the range it overrides. */
 static struct members members_collect(struct load *l)
 {
 	struct members m = {0};
-	for (size_t i = 0; i < l->devices.n; i++)
-		if (strchr(l->devices.entry[i].name, '('))
-			members_range(l, &m, &l->devices.entry[i]);
-	for (size_t i = 0; i < l->devices.n; i++) {
+	for (size_t i = 0; i < l->devices.n && m.n <= DEVICES_MAX; i++) {
 		const struct entry *e = &l->devices.entry[i];
-		if (e->node->kind != NODE_MAP)
+		if (e->node->kind != NODE_MAP) {
 			diag_error(l->d, e->node->where, "device: expects keys and values");
-		if (e->node->kind != NODE_MAP || strchr(e->name, '(') ||
-		    !name_check(l, "a device's name", e->key))
-			continue;
-		struct member *x = member_find(&m, e->name);
-		(x ? x : member_add(l, &m, e->name))->own = e;
+		} else if (strchr(e->name, '(')) {
+			members_range(l, &m, e);
+		} else if (name_check(l, "a device's name", e->key)) {
+			struct member *x = member_find(&m, e->name);
+			(x ? x : member_add(l, &m, e->name))->own = e;
+		}
 	}
 	return m;
 }
 
-/* -- bus, id, profile
- * ------------------------------------------------------------------------------ */
+/* -- bus, id, profile -- */
 
 /* The named entry's key, else the range's. */
 static const struct node *member_get(const struct member *m, const char *key)
@@ -208,8 +209,7 @@ static const struct profile *profile_of(struct load *l, const struct member *m)
 	return name ? profile_find(l, name, v->where) : NULL;
 }
 
-/* -- layers
- * ------------------------------------------------------------------------------------------ */
+/* -- layers -- */
 
 static uint8_t base_of(struct load *l, const struct member *m)
 {
@@ -245,7 +245,7 @@ static void layers_make(struct load *l, const struct member *m, const struct pro
                         struct layers *x)
 {
 	const struct entry *const own[] = {m->own, m->range};
-	*x = (struct layers){.where = member_where(m)};
+	*x = (struct layers){.where = member_where(m), .broken = !p && member_get(m, "profile")};
 	const uint8_t base = base_of(l, m);
 	for (size_t i = 0; i < 2; i++) {
 		if (!own[i])

@@ -51,9 +51,8 @@ struct entries {
 struct bus_draft {
 	struct bus_conf conf;
 	const struct node *node;
-	bool has_baud, has_format, broken;
-	const struct profile *line_of; /* the profile that gave baud and format */
-	const char *line_device;
+	bool has_baud, has_format;
+	const char *baud_device, *format_device; /* who stated them first, when the bus does not */
 };
 
 struct load {
@@ -130,6 +129,7 @@ struct layers {
 	const struct node *repeat[LAYERS_MAX]; /* the profile's own `repeat`, for points with {n} */
 	unsigned npoints;
 	const struct profile *profile; /* or NULL */
+	bool broken;                   /* it names a profile that could not be had */
 	struct where where;            /* of the device */
 };
 

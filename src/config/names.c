@@ -6,7 +6,7 @@
 #include "config/pointset.h"
 #include "config/scalar.h"
 
-/* -- names ------------------------------------------------------------------------------ */
+/* -- names -- */
 
 static bool point_name_check(struct load *l, const struct node *key, const char *name)
 {
@@ -31,7 +31,7 @@ static bool point_name_check(struct load *l, const struct node *key, const char 
 	return true;
 }
 
-/* -- repeat ------------------------------------------------------------------------------ */
+/* -- repeat -- */
 
 struct repetition {
 	int64_t first, last, stride;
@@ -72,7 +72,7 @@ static const struct node *repeat_node(const struct layers *layers, const char *p
 	return NULL;
 }
 
-/* -- the list ------------------------------------------------------------------------------ */
+/* -- the list -- */
 
 static struct recipe *recipe_find(const struct recipes *all, const char *name)
 {
@@ -174,7 +174,7 @@ void names_collect(struct load *l, const struct layers *layers, struct recipes *
 		diag_error(l->d, layers->where, "more than %d points", POINTS_MAX);
 }
 
-/* -- if ------------------------------------------------------------------------------------ */
+/* -- if -- */
 
 /* The next word at *s, quotes and blanks around it dropped; scratch memory. */
 static const char *word_take(struct load *l, const char **s, const char *end_at)

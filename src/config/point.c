@@ -8,7 +8,7 @@
 #define STALE_LEAST (60 * US_S)
 #define YEAR (366 * 86400 * US_S)
 
-/* -- setters -------------------------------------------------------------------------- */
+/* -- setters -- */
 
 void set_reference(struct load *l, const struct hit *h, void *object)
 {
@@ -52,7 +52,7 @@ static void set_decimals(struct load *l, const struct hit *h, void *object)
 		((struct draft *)object)->decimals = (int8_t)v;
 }
 
-/* -- the table -------------------------------------------------------------------------- */
+/* -- the table -- */
 
 static const char *const type_words[] = {
 	"bool", "u8",  "s8",    "u16",   "s16",    "u32",     "s32",    "u64",   "s64",      "f16",
@@ -177,7 +177,7 @@ const struct keyset keyset_point = {
 	.also_flags = {KEY_PROFILE},
 };
 
-/* -- layers -------------------------------------------------------------------------------- */
+/* -- layers -- */
 
 /* Of keys that exclude each other the most specific layer's one is left; two in one layer are an
  * error. */
@@ -219,7 +219,7 @@ static void hits_collect(struct load *l, const struct recipe *r, struct hits *hi
 	exclusive(l, hits, periods);
 }
 
-/* -- defaults that depend on other keys ------------------------------------------------------- */
+/* -- defaults that depend on other keys -- */
 
 static void resolve_type(struct draft *d, bool has_type)
 {

@@ -194,8 +194,6 @@ static void check_meaning(struct load *l, struct draft *d)
 	if (scale && c->scale.mant == 0 && scale->value->kind == NODE_SCALAR &&
 	    *scale->value->text == '0')
 		diag_error(l->d, scale->value->where, "scale: 0 would make every value 0");
-	if (d->p.nlabel && is_float(c->type) && c->type != TYPE_F32 && c->type != TYPE_F64)
-		diag_error(l->d, at(d, "values"), "values: codes are whole numbers");
 	for (unsigned i = 0; c->type == TYPE_BOOL && i < d->p.nlabel; i++)
 		if (d->p.label[i].code != 0 && d->p.label[i].code != 1)
 			diag_error(l->d, at(d, "values"), "values: a bit is 0 or 1, not %" PRId64,

@@ -6,7 +6,7 @@
 
 #include "config/scalar.h"
 
-/* -- rates, only, omit: keys of the device that its points depend on -------------------------- */
+/* -- rates, only, omit: keys of the device that its points depend on -- */
 
 #define RATE(which)                                                                                \
 	KEY_AT(struct ratings, period[which]), .min = 1 * US_MS, .max = 366 * 86400 * US_S
@@ -298,8 +298,7 @@ static void drafts_keep(struct making *m)
 	}
 }
 
-/* -- the finished set
- * ------------------------------------------------------------------------------ */
+/* -- the finished set -- */
 
 int making_lookup(void *ctx, const char *name, size_t len)
 {
@@ -357,8 +356,7 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	return s;
 }
 
-/* -- one set for all devices that are configured alike
- * ------------------------------------------------ */
+/* -- one set for all devices that are configured alike -- */
 
 static const char *const cached_keys[] = {
 	"points",  "rates",    "every",     "only",         "omit",   "parameters", "address_base",

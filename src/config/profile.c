@@ -6,7 +6,7 @@
 #include "config/pointset.h"
 #include "config/scalar.h"
 
-/* -- the head ----------------------------------------------------------------------------- */
+/* -- the head -- */
 
 static void set_node(struct load *l, const struct hit *h, void *object)
 {

@@ -113,7 +113,7 @@ const char *source_secret(struct load *l, const char *path, struct where where)
 	return secret;
 }
 
-/* -- devices.yaml and what it includes --------------------------------------- */
+/* -- devices.yaml and what it includes -- */
 
 static void set_section(struct load *l, const struct hit *h, void *object)
 {

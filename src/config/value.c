@@ -9,7 +9,7 @@
 #define LABELS_MAX 4096
 #define NA_MAX 16
 
-/* -- coil, discrete, input, holding ----------------------------------------------- */
+/* -- coil, discrete, input, holding -- */
 
 static bool address_get(struct load *l, const struct hit *h, const struct node *n,
                         const struct recipe *r, uint16_t *out)
@@ -61,7 +61,7 @@ void set_source(struct load *l, const struct hit *h, void *object)
 	address_get(l, h, v->item[1], d->recipe, &d->p.addr[1]);
 }
 
-/* -- bits ---------------------------------------------------------------------------- */
+/* -- bits -- */
 
 void set_bits(struct load *l, const struct hit *h, void *object)
 {
@@ -78,7 +78,7 @@ void set_bits(struct load *l, const struct hit *h, void *object)
 	c->bits = (uint8_t)(last - first + 1);
 }
 
-/* -- values ---------------------------------------------------------------------------- */
+/* -- values -- */
 
 static int label_compare(const void *a, const void *b)
 {
@@ -150,7 +150,7 @@ void set_values(struct load *l, const struct hit *h, void *object)
 	p->nlabel = (uint16_t)n;
 }
 
-/* -- not available, valid, counter ------------------------------------------------------ */
+/* -- not available, valid, counter -- */
 
 void set_na(struct load *l, const struct hit *h, void *object)
 {
@@ -252,7 +252,7 @@ void set_counter(struct load *l, const struct hit *h, void *object)
 	p->counter = wanted ? rule : NULL;
 }
 
-/* -- layout of a datetime ---------------------------------------------------------------- */
+/* -- layout of a datetime -- */
 
 void set_layout(struct load *l, const struct hit *h, void *object)
 {

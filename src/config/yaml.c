@@ -253,6 +253,14 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 	return true;
 }
 
+/* A tag would say a type; here the key says it. */
+static void tag_check(struct builder *b, const yaml_event_t *e, const yaml_char_t *tag)
+{
+	if (tag)
+		builder_error(b, builder_where(b, e->start_mark),
+		              "tags like !!int mean nothing here");
+}
+
 static const struct node *build(struct builder *b, yaml_event_t *e, unsigned depth);
 
 /* The children of a list or map, pushed; false on a fault that ends reading. */
@@ -286,6 +294,7 @@ static bool build_children(struct builder *b, struct node *parent, yaml_event_ty
 static const struct node *build_collection(struct builder *b, const yaml_event_t *e, unsigned depth)
 {
 	const bool map = e->type == YAML_MAPPING_START_EVENT;
+	tag_check(b, e, map ? e->data.mapping_start.tag : e->data.sequence_start.tag);
 	struct node *n = node_new(b, e, map ? NODE_MAP : NODE_LIST);
 	if (depth >= YAML_DEPTH) {
 		builder_error(b, n->where, "nested too deep");
@@ -320,6 +329,7 @@ static const struct node *build_scalar(struct builder *b, const yaml_event_t *e)
 	const size_t len = e->data.scalar.length;
 	if (memchr(text, '\0', len))
 		builder_error(b, n->where, "a text may not contain a NUL character");
+	tag_check(b, e, e->data.scalar.tag);
 	n->text = arena_strndup(b->arena, text, len);
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	anchor_close(b, anchor_open(b, e->data.scalar.anchor), n);

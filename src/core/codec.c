@@ -10,8 +10,8 @@
 enum shape { SHAPE_INT, SHAPE_REAL, SHAPE_TEXT };
 
 struct row {
-	uint8_t words;  /* 0: codec.length says */
-	uint8_t width;  /* bits of the raw pattern; 0: 16 × length */
+	uint8_t words; /* 0: codec.length says */
+	uint8_t width; /* bits of the raw pattern; 0: 16 × length */
 	uint8_t shape;
 	bool is_signed;
 	/* Raw pattern to number and back; false: not a pattern, or not a number of this type.
@@ -20,31 +20,38 @@ struct row {
 	bool (*from_int)(bool neg, uint64_t mag, unsigned width, uint64_t *raw);
 	double (*to_real)(uint64_t raw);
 	bool (*from_real)(double r, uint64_t *raw);
-	void (*to_text)(const struct codec *c, const uint16_t *words, char *text, struct value *out);
-	enum codec_fault (*from_text)(const struct codec *c, const char *text, uint16_t *words, uint16_t *mask);
+	void (*to_text)(const struct codec *c, const uint16_t *words, char *text,
+	                struct value *out);
+	enum codec_fault (*from_text)(const struct codec *c, const char *text, uint16_t *words,
+	                              uint16_t *mask);
 };
 
 /* One row a type: everything that distinguishes it. */
 static const struct row table[] = {
-	[TYPE_BOOL] = { 1, 16, SHAPE_INT, false, .to_int = bool_to_int, .from_int = bool_from_int },
-	[TYPE_U8] = { 1, 8, SHAPE_INT, false },
-	[TYPE_S8] = { 1, 8, SHAPE_INT, true },
-	[TYPE_U16] = { 1, 16, SHAPE_INT, false },
-	[TYPE_S16] = { 1, 16, SHAPE_INT, true },
-	[TYPE_U32] = { 2, 32, SHAPE_INT, false },
-	[TYPE_S32] = { 2, 32, SHAPE_INT, true },
-	[TYPE_U64] = { 4, 64, SHAPE_INT, false },
-	[TYPE_S64] = { 4, 64, SHAPE_INT, true },
-	[TYPE_F16] = { 1, 16, SHAPE_REAL, true, .to_real = f16_to_real, .from_real = f16_from_real },
-	[TYPE_F32] = { 2, 32, SHAPE_REAL, true, .to_real = f32_to_real, .from_real = f32_from_real },
-	[TYPE_F64] = { 4, 64, SHAPE_REAL, true, .to_real = f64_to_real, .from_real = f64_from_real },
-	[TYPE_BCD16] = { 1, 16, SHAPE_INT, false, .to_int = bcd_to_int, .from_int = bcd_from_int },
-	[TYPE_BCD32] = { 2, 32, SHAPE_INT, false, .to_int = bcd_to_int, .from_int = bcd_from_int },
-	[TYPE_MOD10K] = { 0, 0, SHAPE_INT, false, .to_int = mod10k_to_int, .from_int = mod10k_from_int },
-	[TYPE_SIGNMAG] = { 0, 0, SHAPE_INT, true, .to_int = signmag_to_int, .from_int = signmag_from_int },
-	[TYPE_STRING] = { 0, 0, SHAPE_TEXT, false, .to_text = string_to_text, .from_text = string_from_text },
-	[TYPE_BYTES] = { 0, 0, SHAPE_TEXT, false, .to_text = bytes_to_text, .from_text = bytes_from_text },
-	[TYPE_DATETIME] = { 0, 0, SHAPE_TEXT, false, .to_text = time_to_text, .from_text = time_from_text },
+	[TYPE_BOOL] = {1, 16, SHAPE_INT, false, .to_int = bool_to_int, .from_int = bool_from_int},
+	[TYPE_U8] = {1, 8, SHAPE_INT, false},
+	[TYPE_S8] = {1, 8, SHAPE_INT, true},
+	[TYPE_U16] = {1, 16, SHAPE_INT, false},
+	[TYPE_S16] = {1, 16, SHAPE_INT, true},
+	[TYPE_U32] = {2, 32, SHAPE_INT, false},
+	[TYPE_S32] = {2, 32, SHAPE_INT, true},
+	[TYPE_U64] = {4, 64, SHAPE_INT, false},
+	[TYPE_S64] = {4, 64, SHAPE_INT, true},
+	[TYPE_F16] = {1, 16, SHAPE_REAL, true, .to_real = f16_to_real, .from_real = f16_from_real},
+	[TYPE_F32] = {2, 32, SHAPE_REAL, true, .to_real = f32_to_real, .from_real = f32_from_real},
+	[TYPE_F64] = {4, 64, SHAPE_REAL, true, .to_real = f64_to_real, .from_real = f64_from_real},
+	[TYPE_BCD16] = {1, 16, SHAPE_INT, false, .to_int = bcd_to_int, .from_int = bcd_from_int},
+	[TYPE_BCD32] = {2, 32, SHAPE_INT, false, .to_int = bcd_to_int, .from_int = bcd_from_int},
+	[TYPE_MOD10K] = {0, 0, SHAPE_INT, false, .to_int = mod10k_to_int,
+                         .from_int = mod10k_from_int},
+	[TYPE_SIGNMAG] = {0, 0, SHAPE_INT, true, .to_int = signmag_to_int,
+                          .from_int = signmag_from_int},
+	[TYPE_STRING] = {0, 0, SHAPE_TEXT, false, .to_text = string_to_text,
+                         .from_text = string_from_text},
+	[TYPE_BYTES] = {0, 0, SHAPE_TEXT, false, .to_text = bytes_to_text,
+                        .from_text = bytes_from_text},
+	[TYPE_DATETIME] = {0, 0, SHAPE_TEXT, false, .to_text = time_to_text,
+                           .from_text = time_from_text},
 };
 
 unsigned codec_words(const struct codec *c)
@@ -111,8 +118,8 @@ static struct place codec_place(const struct codec *c)
 {
 	const unsigned base = c->byte == 1 ? 8 : 0;
 	if (c->bits)
-		return (struct place){ (uint8_t)(base + c->bit), c->bits };
-	return (struct place){ (uint8_t)base, (uint8_t)raw_width(c) };
+		return (struct place){(uint8_t)(base + c->bit), c->bits};
+	return (struct place){(uint8_t)base, (uint8_t)raw_width(c)};
 }
 
 static uint64_t pattern_get(const struct codec *c, const uint16_t *words, struct place p)
@@ -176,7 +183,8 @@ static bool decimal_add(struct value *v, bool neg, uint64_t mag, unsigned places
 	if (mag == 0)
 		return true;
 	if (places > v->places) {
-		if (!value_ten(places - v->places, &up) || __builtin_mul_overflow(v->mant, up, &v->mant))
+		if (!value_ten(places - v->places, &up) ||
+		    __builtin_mul_overflow(v->mant, up, &v->mant))
 			return false;
 		v->places = (uint8_t)places;
 	} else if (!value_ten(v->places - places, &up) || __builtin_mul_overflow(mag, up, &mag)) {
@@ -195,7 +203,7 @@ static bool decimal_add(struct value *v, bool neg, uint64_t mag, unsigned places
 
 static bool int_exact(const struct codec *c, bool neg, uint64_t mag, struct value *v)
 {
-	*v = (struct value){ .kind = VALUE_DECIMAL, .neg = neg, .mant = mag };
+	*v = (struct value){.kind = VALUE_DECIMAL, .neg = neg, .mant = mag};
 	if (c->scale.mant) {
 		v->neg ^= c->scale.mant < 0 && mag;
 		v->places = c->scale.places;
@@ -213,7 +221,8 @@ static struct value int_scaled(const struct codec *c, bool neg, uint64_t mag)
 	return value_real((neg ? -1 : 1) * (double)mag * scale_real(c) + decimal_real(&c->offset));
 }
 
-/* a × b / c, rounded half up; false: more than 64 bits. By hand, since 32-bit machines have no 128. */
+/* a × b / c, rounded half up; false: more than 64 bits. By hand, since 32-bit machines have no 128.
+ */
 static bool mul_div(uint64_t a, uint64_t b, uint64_t c, uint64_t *out)
 {
 	const uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
@@ -247,10 +256,13 @@ static bool decimal_unscale(const struct codec *c, struct value v, bool *neg, ui
 		return value_ten(places - v.places, &up) && mul_div(v.mant, up, scale, mag);
 	unsigned drop = v.places - places;
 	uint64_t divisor;
-	/* Digits that can not change the result: the divisor's half is a multiple of ten as well. */
+	/* Digits that can not change the result: the divisor's half is a multiple of ten as well.
+	 */
 	while (!value_ten(drop, &up) || __builtin_mul_overflow(scale, up, &divisor)) {
-		if (drop < 2)
-			return *mag = 0, true;
+		if (drop < 2) {
+			*mag = 0;
+			return true;
+		}
 		v.mant /= 10;
 		drop--;
 	}
@@ -271,8 +283,9 @@ static bool real_unscale(const struct codec *c, double r, bool *neg, uint64_t *m
 static bool int_unscaled(const struct codec *c, const struct value *v, bool *neg, uint64_t *mag)
 {
 	struct value d = *v;
-	const bool done = v->kind != VALUE_REAL && decimal_add(&d, c->offset.mant > 0,
-							       magnitude(c->offset.mant), c->offset.places);
+	const bool done =
+		v->kind != VALUE_REAL &&
+		decimal_add(&d, c->offset.mant > 0, magnitude(c->offset.mant), c->offset.places);
 	if (!(done ? decimal_unscale(c, d, neg, mag) : real_unscale(c, value_number(v), neg, mag)))
 		return false;
 	if (*mag == 0)
@@ -353,8 +366,9 @@ static enum codec_fault encode_real(const struct codec *c, const struct value *v
 		r /= decimal_real(&c->scale);
 	if (!isfinite(r) || !t->from_real(r, raw))
 		return CODEC_RANGE;
-	/* Undoing scale and offset may land one step beside the pattern that is read as this value. */
-	const double nearby[] = { nextafter(r, -INFINITY), nextafter(r, INFINITY) };
+	/* Undoing scale and offset may land one step beside the pattern that is read as this value.
+	 */
+	const double nearby[] = {nextafter(r, -INFINITY), nextafter(r, INFINITY)};
 	struct value back;
 	decode_real(c, *raw, &back);
 	for (int i = 0; i < 2 && back.real != want; i++) {
@@ -368,7 +382,8 @@ static enum codec_fault encode_real(const struct codec *c, const struct value *v
 	return CODEC_OK;
 }
 
-static enum codec_fault encode_int(const struct codec *c, const struct value *v, unsigned width, uint64_t *raw)
+static enum codec_fault encode_int(const struct codec *c, const struct value *v, unsigned width,
+                                   uint64_t *raw)
 {
 	bool neg;
 	uint64_t mag;
@@ -379,17 +394,19 @@ static enum codec_fault encode_int(const struct codec *c, const struct value *v,
 	return CODEC_OK;
 }
 
-enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint16_t *words, uint16_t *mask)
+enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint16_t *words,
+                              uint16_t *mask)
 {
 	const struct row *t = &table[c->type];
 	if (t->shape == SHAPE_TEXT)
 		return v->kind == VALUE_TEXT ? t->from_text(c, v->text, words, mask) : CODEC_KIND;
-	if (v->kind == VALUE_TEXT || v->kind == VALUE_NONE || (v->kind == VALUE_REAL && !isfinite(v->real)))
+	if (v->kind == VALUE_TEXT || v->kind == VALUE_NONE ||
+	    (v->kind == VALUE_REAL && !isfinite(v->real)))
 		return CODEC_KIND;
 	const struct place p = codec_place(c);
 	uint64_t raw = 0;
-	const enum codec_fault fault = t->shape == SHAPE_REAL ? encode_real(c, v, &raw) :
-								encode_int(c, v, p.width, &raw);
+	const enum codec_fault fault =
+		t->shape == SHAPE_REAL ? encode_real(c, v, &raw) : encode_int(c, v, p.width, &raw);
 	if (fault)
 		return fault;
 	if (pattern_is_na(c, raw, p.width))
@@ -402,7 +419,7 @@ enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint
 
 bool codec_round(const struct codec *c, const struct value *v, struct value *out)
 {
-	uint16_t words[CELLS_MAX] = { 0 }, mask[CELLS_MAX];
+	uint16_t words[CELLS_MAX] = {0}, mask[CELLS_MAX];
 	if (table[c->type].shape == SHAPE_TEXT || codec_encode(c, v, words, mask))
 		return false;
 	codec_decode(c, words, NULL, out);

@@ -27,13 +27,16 @@ bool f64_from_real(double r, uint64_t *raw);
 
 /* codec_text.c. Word order never applies to text, the exchange of bytes does. */
 void string_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out);
-enum codec_fault string_from_text(const struct codec *c, const char *text, uint16_t *words, uint16_t *mask);
+enum codec_fault string_from_text(const struct codec *c, const char *text, uint16_t *words,
+                                  uint16_t *mask);
 void bytes_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out);
-enum codec_fault bytes_from_text(const struct codec *c, const char *text, uint16_t *words, uint16_t *mask);
+enum codec_fault bytes_from_text(const struct codec *c, const char *text, uint16_t *words,
+                                 uint16_t *mask);
 
 /* codec_time.c. The only part of the core that asks libc for the time zone (localtime_r). */
 unsigned time_words(const struct layout *l);
 void time_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out);
-enum codec_fault time_from_text(const struct codec *c, const char *text, uint16_t *words, uint16_t *mask);
+enum codec_fault time_from_text(const struct codec *c, const char *text, uint16_t *words,
+                                uint16_t *mask);
 
 #endif

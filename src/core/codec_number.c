@@ -98,7 +98,8 @@ bool f16_from_real(double r, uint64_t *raw)
 	frexp(r, &exponent); /* |r| in [2^(exponent-1), 2^exponent) */
 	if (r == 0 || exponent < -13)
 		exponent = -13; /* below 2^-14: denormal, steps of 2^-24 */
-	const double steps = nearbyint(ldexp(fabs(r), 11 - exponent)); /* 11 bits, the first implied */
+	const double steps =
+		nearbyint(ldexp(fabs(r), 11 - exponent)); /* 11 bits, the first implied */
 	const uint64_t bits = (uint64_t)steps + ((uint64_t)(exponent + 13) << 10);
 	*raw = sign | bits; /* a carry out of the fraction moves on into the exponent by itself */
 	return bits < 0x7C00;

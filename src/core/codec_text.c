@@ -17,8 +17,8 @@ struct seat {
 static struct seat byte_seat(const struct codec *c, unsigned i)
 {
 	if (c->byte)
-		return (struct seat){ i, c->byte == 1 ? 8 : 0 };
-	return (struct seat){ i / 2, (i % 2 == 0) != bytes_swapped(c) ? 8 : 0 };
+		return (struct seat){i, c->byte == 1 ? 8 : 0};
+	return (struct seat){i / 2, (i % 2 == 0) != bytes_swapped(c) ? 8 : 0};
 }
 
 static unsigned byte_count(const struct codec *c)
@@ -35,7 +35,8 @@ static void bytes_get(const struct codec *c, const uint16_t *words, unsigned cha
 	}
 }
 
-static void bytes_put(const struct codec *c, const unsigned char *bytes, uint16_t *words, uint16_t *mask)
+static void bytes_put(const struct codec *c, const unsigned char *bytes, uint16_t *words,
+                      uint16_t *mask)
 {
 	memset(mask, 0, codec_words(c) * sizeof *mask);
 	for (unsigned i = 0; i < byte_count(c); i++) {
@@ -49,10 +50,13 @@ static void bytes_put(const struct codec *c, const unsigned char *bytes, uint16_
 /* Length of the well-formed UTF-8 sequence at s (at most n bytes), 0: none. RFC 3629, section 4. */
 static unsigned utf8_length(const unsigned char *s, unsigned n)
 {
-	static const struct { unsigned char lead_low, lead_high, len, second_low, second_high; } row[] = {
-		{ 0xC2, 0xDF, 2, 0x80, 0xBF }, { 0xE0, 0xE0, 3, 0xA0, 0xBF }, { 0xE1, 0xEC, 3, 0x80, 0xBF },
-		{ 0xED, 0xED, 3, 0x80, 0x9F }, { 0xEE, 0xEF, 3, 0x80, 0xBF }, { 0xF0, 0xF0, 4, 0x90, 0xBF },
-		{ 0xF1, 0xF3, 4, 0x80, 0xBF }, { 0xF4, 0xF4, 4, 0x80, 0x8F },
+	static const struct {
+		unsigned char lead_low, lead_high, len, second_low, second_high;
+	} row[] = {
+		{0xC2, 0xDF, 2, 0x80, 0xBF}, {0xE0, 0xE0, 3, 0xA0, 0xBF},
+		{0xE1, 0xEC, 3, 0x80, 0xBF}, {0xED, 0xED, 3, 0x80, 0x9F},
+		{0xEE, 0xEF, 3, 0x80, 0xBF}, {0xF0, 0xF0, 4, 0x90, 0xBF},
+		{0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F},
 	};
 	if (s[0] < 0x80)
 		return 1;
@@ -92,12 +96,13 @@ void string_to_text(const struct codec *c, const uint16_t *words, char *text, st
 	}
 	text[used] = '\0';
 	if (used) /* nothing in it: the device has no text to tell */
-		*out = (struct value){ .kind = VALUE_TEXT, .text = text };
+		*out = (struct value){.kind = VALUE_TEXT, .text = text};
 }
 
-enum codec_fault string_from_text(const struct codec *c, const char *text, uint16_t *words, uint16_t *mask)
+enum codec_fault string_from_text(const struct codec *c, const char *text, uint16_t *words,
+                                  uint16_t *mask)
 {
-	unsigned char bytes[BYTES_MAX] = { 0 };
+	unsigned char bytes[BYTES_MAX] = {0};
 	const size_t len = strlen(text);
 	if (len > byte_count(c))
 		return CODEC_LONG;
@@ -119,7 +124,7 @@ void bytes_to_text(const struct codec *c, const uint16_t *words, char *text, str
 		text[2 * i + 1] = digit[bytes[i] & 0xF];
 	}
 	text[2 * n] = '\0';
-	*out = (struct value){ .kind = VALUE_TEXT, .text = text };
+	*out = (struct value){.kind = VALUE_TEXT, .text = text};
 }
 
 static int hex_digit(char c)
@@ -130,7 +135,8 @@ static int hex_digit(char c)
 	return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
-enum codec_fault bytes_from_text(const struct codec *c, const char *text, uint16_t *words, uint16_t *mask)
+enum codec_fault bytes_from_text(const struct codec *c, const char *text, uint16_t *words,
+                                 uint16_t *mask)
 {
 	unsigned char bytes[BYTES_MAX];
 	const unsigned n = byte_count(c);

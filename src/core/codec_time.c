@@ -11,22 +11,24 @@
 enum field { FIELD_SEC, FIELD_MIN, FIELD_HOUR, FIELD_DAY, FIELD_MONTH, FIELD_YEAR, FIELDS };
 
 /* What each part is: cells it takes in a layout of words and in one of bytes. */
-static const struct { uint8_t words, bytes; } part_size[] = {
-	[PART_SEC] = { 1, 1 }, [PART_MIN] = { 1, 1 }, [PART_HOUR] = { 1, 1 }, [PART_DAY] = { 1, 1 },
-	[PART_MONTH] = { 1, 1 }, [PART_YEAR] = { 1, 1 }, [PART_WEEKDAY] = { 1, 1 }, [PART_SKIP] = { 1, 1 },
-	[PART_EPOCH] = { 2, 4 }, [PART_HHMM] = { 1, 2 }, [PART_YEAR2] = { 1, 1 },
+static const struct {
+	uint8_t words, bytes;
+} part_size[] = {
+	[PART_SEC] = {1, 1},   [PART_MIN] = {1, 1},  [PART_HOUR] = {1, 1},    [PART_DAY] = {1, 1},
+	[PART_MONTH] = {1, 1}, [PART_YEAR] = {1, 1}, [PART_WEEKDAY] = {1, 1}, [PART_SKIP] = {1, 1},
+	[PART_EPOCH] = {2, 4}, [PART_HHMM] = {1, 2}, [PART_YEAR2] = {1, 1},
 };
 
 /* Parts that are a field by themselves. */
 static const uint8_t part_field[] = {
-	[PART_SEC] = FIELD_SEC, [PART_MIN] = FIELD_MIN, [PART_HOUR] = FIELD_HOUR,
+	[PART_SEC] = FIELD_SEC, [PART_MIN] = FIELD_MIN,     [PART_HOUR] = FIELD_HOUR,
 	[PART_DAY] = FIELD_DAY, [PART_MONTH] = FIELD_MONTH,
 };
 
 struct civil {
 	int field[FIELDS]; /* NOT_GIVEN: the layout has none */
 	bool has_epoch;
-	int64_t epoch;     /* seconds UTC */
+	int64_t epoch; /* seconds UTC */
 };
 
 static unsigned layout_cells(const struct layout *l)
@@ -47,15 +49,17 @@ unsigned time_words(const struct layout *l)
 
 static int month_days(int year, int month)
 {
-	static const int8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const int8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	return days[month - 1] + (month == 2 && leap);
 }
 
-/* Days from 1970-01-01; proleptic Gregorian, years counted from March so that leap days come last. */
+/* Days from 1970-01-01; proleptic Gregorian, years counted from March so that leap days come last.
+ */
 static int64_t days_from_civil(int year, int month, int day)
 {
-	const int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
+	const int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400,
+		      of_era = y - era * 400;
 	const int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
@@ -63,9 +67,11 @@ static int64_t days_from_civil(int year, int month, int day)
 static void civil_from_days(int64_t days, int *field)
 {
 	days += 719468;
-	const int64_t era = (days >= 0 ? days : days - 146096) / 146097, of_era = days - era * 146097;
+	const int64_t era = (days >= 0 ? days : days - 146096) / 146097,
+		      of_era = days - era * 146097;
 	const int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	const int64_t of_year = of_era - (365 * y + y / 4 - y / 100), month = (5 * of_year + 2) / 153;
+	const int64_t of_year = of_era - (365 * y + y / 4 - y / 100),
+		      month = (5 * of_year + 2) / 153;
 	field[FIELD_DAY] = (int)(of_year - (153 * month + 2) / 5 + 1);
 	field[FIELD_MONTH] = (int)(month < 10 ? month + 3 : month - 9);
 	field[FIELD_YEAR] = (int)(y + era * 400 + (field[FIELD_MONTH] <= 2));
@@ -74,8 +80,8 @@ static void civil_from_days(int64_t days, int *field)
 /* Seconds as if the fields were UTC. */
 static int64_t civil_seconds(const int *f)
 {
-	return days_from_civil(f[FIELD_YEAR], f[FIELD_MONTH], f[FIELD_DAY]) * DAY + f[FIELD_HOUR] * 3600 +
-	       f[FIELD_MIN] * 60 + f[FIELD_SEC];
+	return days_from_civil(f[FIELD_YEAR], f[FIELD_MONTH], f[FIELD_DAY]) * DAY +
+	       f[FIELD_HOUR] * 3600 + f[FIELD_MIN] * 60 + f[FIELD_SEC];
 }
 
 static void civil_from_seconds(int64_t seconds, int *f)
@@ -113,14 +119,17 @@ static bool zone_offset_local(int64_t local, int64_t *offset)
 
 static bool civil_valid(const int *f)
 {
-	static const struct { int low, high; } limit[FIELDS] = {
-		{ 0, 59 }, { 0, 59 }, { 0, 23 }, { 1, 31 }, { 1, 12 }, { 1970, 9999 },
+	static const struct {
+		int low, high;
+	} limit[FIELDS] = {
+		{0, 59}, {0, 59}, {0, 23}, {1, 31}, {1, 12}, {1970, 9999},
 	};
 	for (int i = 0; i < FIELDS; i++)
 		if (f[i] != NOT_GIVEN && (f[i] < limit[i].low || f[i] > limit[i].high))
 			return false;
 	return f[FIELD_DAY] == NOT_GIVEN || f[FIELD_MONTH] == NOT_GIVEN ||
-	       f[FIELD_DAY] <= month_days(f[FIELD_YEAR] == NOT_GIVEN ? 2000 : f[FIELD_YEAR], f[FIELD_MONTH]);
+	       f[FIELD_DAY] <= month_days(f[FIELD_YEAR] == NOT_GIVEN ? 2000 : f[FIELD_YEAR],
+	                                  f[FIELD_MONTH]);
 }
 
 static bool has_date(const struct layout *l)
@@ -190,7 +199,8 @@ static void civil_take(struct civil *t, unsigned part, uint32_t n, bool bytes)
 static int print_offset(int64_t offset, char *buf, size_t size)
 {
 	const int64_t minutes = (offset < 0 ? -offset : offset) / 60;
-	return snprintf(buf, size, "%c%02d:%02d", offset < 0 ? '-' : '+', (int)(minutes / 60), (int)(minutes % 60));
+	return snprintf(buf, size, "%c%02d:%02d", offset < 0 ? '-' : '+', (int)(minutes / 60),
+	                (int)(minutes % 60));
 }
 
 static void civil_print(const struct layout *l, const int *f, int64_t offset, char *text)
@@ -198,14 +208,16 @@ static void civil_print(const struct layout *l, const int *f, int64_t offset, ch
 	int n = 0;
 	const bool date = has_date(l);
 	if (date)
-		n = snprintf(text, VALUE_TEXT_MAX, "%04d-%02d-%02d", f[FIELD_YEAR], f[FIELD_MONTH], f[FIELD_DAY]);
+		n = snprintf(text, VALUE_TEXT_MAX, "%04d-%02d-%02d", f[FIELD_YEAR], f[FIELD_MONTH],
+		             f[FIELD_DAY]);
 	if (date && has_time(l))
 		text[n++] = 'T';
 	if (has_time(l) && (date || f[FIELD_SEC] != NOT_GIVEN))
-		n += snprintf(text + n, VALUE_TEXT_MAX - (size_t)n, "%02d:%02d:%02d", f[FIELD_HOUR], f[FIELD_MIN],
-			      f[FIELD_SEC] == NOT_GIVEN ? 0 : f[FIELD_SEC]);
+		n += snprintf(text + n, VALUE_TEXT_MAX - (size_t)n, "%02d:%02d:%02d", f[FIELD_HOUR],
+		              f[FIELD_MIN], f[FIELD_SEC] == NOT_GIVEN ? 0 : f[FIELD_SEC]);
 	else if (has_time(l))
-		n += snprintf(text + n, VALUE_TEXT_MAX - (size_t)n, "%02d:%02d", f[FIELD_HOUR], f[FIELD_MIN]);
+		n += snprintf(text + n, VALUE_TEXT_MAX - (size_t)n, "%02d:%02d", f[FIELD_HOUR],
+		              f[FIELD_MIN]);
 	if (!date || !has_time(l))
 		return;
 	if (l->utc)
@@ -217,11 +229,13 @@ static void civil_print(const struct layout *l, const int *f, int64_t offset, ch
 void time_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out)
 {
 	const struct layout *l = c->layout;
-	struct civil t = { .field = { NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, NOT_GIVEN } };
+	struct civil t = {
+		.field = {NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, NOT_GIVEN, NOT_GIVEN}};
 	int64_t offset = 0;
 	unsigned at = 0;
 	for (unsigned i = 0; i < l->n; i++) {
-		const unsigned cells = l->bytes ? part_size[l->part[i]].bytes : part_size[l->part[i]].words;
+		const unsigned cells =
+			l->bytes ? part_size[l->part[i]].bytes : part_size[l->part[i]].words;
 		civil_take(&t, l->part[i], cells_get(c, words, at, cells), l->bytes);
 		at += cells;
 	}
@@ -230,7 +244,8 @@ void time_to_text(const struct codec *c, const uint16_t *words, char *text, stru
 		civil_from_seconds(t.epoch + offset, t.field);
 	} else {
 		/* a clock without years or seconds is told with what it has */
-		if (has_date(l) && (t.field[FIELD_YEAR] == NOT_GIVEN || t.field[FIELD_MONTH] == NOT_GIVEN))
+		if (has_date(l) &&
+		    (t.field[FIELD_YEAR] == NOT_GIVEN || t.field[FIELD_MONTH] == NOT_GIVEN))
 			return;
 		if (has_time(l) && t.field[FIELD_MIN] == NOT_GIVEN)
 			t.field[FIELD_MIN] = 0;
@@ -239,11 +254,12 @@ void time_to_text(const struct codec *c, const uint16_t *words, char *text, stru
 		int full[FIELDS];
 		for (int i = 0; i < FIELDS; i++)
 			full[i] = t.field[i] == NOT_GIVEN ? 0 : t.field[i];
-		if (has_date(l) && has_time(l) && !l->utc && !zone_offset_local(civil_seconds(full), &offset))
+		if (has_date(l) && has_time(l) && !l->utc &&
+		    !zone_offset_local(civil_seconds(full), &offset))
 			return;
 	}
 	civil_print(l, t.field, offset, text);
-	*out = (struct value){ .kind = VALUE_TEXT, .text = text };
+	*out = (struct value){.kind = VALUE_TEXT, .text = text};
 }
 
 /* -- setting a clock -------------------------------------------------------------------- */
@@ -272,7 +288,8 @@ static const char *date_scan(const char *s, int *f)
 static const char *clock_scan(const char *s, int *f)
 {
 	f[FIELD_SEC] = 0;
-	if (!(s = number_scan(s, 2, &f[FIELD_HOUR])) || *s++ != ':' || !(s = number_scan(s, 2, &f[FIELD_MIN])))
+	if (!(s = number_scan(s, 2, &f[FIELD_HOUR])) || *s++ != ':' ||
+	    !(s = number_scan(s, 2, &f[FIELD_MIN])))
 		return NULL;
 	if (*s != ':')
 		return s;
@@ -306,12 +323,13 @@ static const char *offset_scan(const char *s, bool *given, int64_t *offset)
 	return hours < 24 && minutes < 60 ? s : NULL;
 }
 
-/* The wall clock the device is to show, and the moment. A text without a zone is in the layout's. */
+/* The wall clock the device is to show, and the moment. A text without a zone is in the layout's.
+ */
 static bool civil_parse(const struct layout *l, const char *s, struct civil *t)
 {
 	bool zoned = false;
 	int64_t given = 0, offset = 0;
-	*t = (struct civil){ 0 };
+	*t = (struct civil){0};
 	if (has_date(l)) {
 		if (!(s = date_scan(s, t->field)))
 			return false;
@@ -357,7 +375,8 @@ static bool part_value(const struct layout *l, unsigned part, const struct civil
 		*n = (uint32_t)t->epoch;
 		return t->epoch >= 0 && t->epoch <= UINT32_MAX;
 	case PART_WEEKDAY: /* 1970-01-01 was a Thursday */
-		*n = (uint32_t)((days_from_civil(f[FIELD_YEAR], f[FIELD_MONTH], f[FIELD_DAY]) + 4) % 7);
+		*n = (uint32_t)((days_from_civil(f[FIELD_YEAR], f[FIELD_MONTH], f[FIELD_DAY]) + 4) %
+		                7);
 		return true;
 	case PART_SKIP:
 		*n = 0;
@@ -368,7 +387,8 @@ static bool part_value(const struct layout *l, unsigned part, const struct civil
 	}
 }
 
-static void cells_put(const struct codec *c, unsigned at, unsigned cells, uint32_t n, uint16_t *words, uint16_t *mask)
+static void cells_put(const struct codec *c, unsigned at, unsigned cells, uint32_t n,
+                      uint16_t *words, uint16_t *mask)
 {
 	const bool little = c->order == ORDER_LITTLE || c->order == ORDER_LITTLE_SWAPPED;
 	for (unsigned i = cells; i-- > 0;) {
@@ -388,7 +408,8 @@ static void cells_put(const struct codec *c, unsigned at, unsigned cells, uint32
 	}
 }
 
-enum codec_fault time_from_text(const struct codec *c, const char *text, uint16_t *words, uint16_t *mask)
+enum codec_fault time_from_text(const struct codec *c, const char *text, uint16_t *words,
+                                uint16_t *mask)
 {
 	const struct layout *l = c->layout;
 	uint32_t n[sizeof l->part];
@@ -401,7 +422,8 @@ enum codec_fault time_from_text(const struct codec *c, const char *text, uint16_
 	memset(mask, 0, codec_words(c) * sizeof *mask);
 	unsigned at = 0;
 	for (unsigned i = 0; i < l->n; i++) {
-		const unsigned cells = l->bytes ? part_size[l->part[i]].bytes : part_size[l->part[i]].words;
+		const unsigned cells =
+			l->bytes ? part_size[l->part[i]].bytes : part_size[l->part[i]].words;
 		if (l->part[i] != PART_SKIP)
 			cells_put(c, at, cells, n[i], words, mask);
 		at += cells;

@@ -13,7 +13,8 @@ struct answer {
 	size_t size;
 };
 
-static bool refuse(const struct answer *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static bool refuse(const struct answer *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static bool refuse(const struct answer *a, const char *fmt, ...)
 {
@@ -51,7 +52,7 @@ static bool refuse_label(const struct point *p, const struct answer *a)
 	size_t used = (size_t)snprintf(a->reason, a->size, "no such label; one of: ");
 	for (unsigned i = 0; i < p->nlabel && used < a->size; i++)
 		used += (size_t)snprintf(a->reason + used, a->size - used, "%s%s", i ? ", " : "",
-					 p->label[i].text);
+		                         p->label[i].text);
 	if (used >= a->size && a->size > 4)
 		strcpy(a->reason + a->size - 4, "...");
 	return false;
@@ -75,8 +76,12 @@ static const struct label *label_find(const struct point *p, const char *text)
 
 static bool bit_word(const char *text, bool *on)
 {
-	static const struct { const char *word; bool on; } row[] = {
-		{ "on", true }, { "true", true }, { "1", true }, { "off", false }, { "false", false }, { "0", false },
+	static const struct {
+		const char *word;
+		bool on;
+	} row[] = {
+		{"on", true},   {"true", true},   {"1", true},
+		{"off", false}, {"false", false}, {"0", false},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		if (strcasecmp(row[i].word, text) == 0) {
@@ -89,7 +94,8 @@ static bool bit_word(const char *text, bool *on)
 
 /* -- numbers ------------------------------------------------------------------------- */
 
-static bool check_limits(const struct write_rule *w, double number, const char *rounds, const struct answer *a)
+static bool check_limits(const struct write_rule *w, double number, const char *rounds,
+                         const struct answer *a)
 {
 	if (w->has_min && number < w->min)
 		return refuse(a, "%sbelow the minimum %.15g", rounds, w->min);
@@ -110,7 +116,8 @@ static bool check_step(const struct write_rule *w, double number, const struct a
 	return refuse(a, "not a multiple of the step %.15g", w->step);
 }
 
-static bool parse_number(const struct point *p, const char *text, struct value *v, const struct answer *a)
+static bool parse_number(const struct point *p, const char *text, struct value *v,
+                         const struct answer *a)
 {
 	const char *end;
 	if (!value_parse_number(text, &end, v))
@@ -123,7 +130,8 @@ static bool parse_number(const struct point *p, const char *text, struct value *
 }
 
 /* A label, the word of a bit, or a number, to a value. */
-static bool parse_value(const struct point *p, const char *text, struct value *v, const struct answer *a)
+static bool parse_value(const struct point *p, const char *text, struct value *v,
+                        const struct answer *a)
 {
 	const struct label *label = label_find(p, text);
 	const bool bit = p->codec.type == TYPE_BOOL;
@@ -160,7 +168,8 @@ static bool refuse_fault(const struct point *p, enum codec_fault fault, const st
 	case CODEC_RANGE:
 		return refuse(a, "does not fit the register");
 	case CODEC_LONG:
-		return refuse(a, "longer than %u %s", bytes, p->codec.type == TYPE_BYTES ? "bytes" : "characters");
+		return refuse(a, "longer than %u %s", bytes,
+		              p->codec.type == TYPE_BYTES ? "bytes" : "characters");
 	case CODEC_DATE:
 		return refuse(a, "not a time this clock can hold; write it as 2026-11-21T10:00:00");
 	case CODEC_FORM:
@@ -178,10 +187,11 @@ static bool is_text(const struct point *p)
 }
 
 /* What was read for a scale that stands in another register must be known. */
-static bool check_scale(const struct point *p, const struct command_input *in, const struct answer *a)
+static bool check_scale(const struct point *p, const struct command_input *in,
+                        const struct answer *a)
 {
-	const struct value *needed[] = { p->exponent_from >= 0 ? in->exponent : NULL,
-					 p->factor_from >= 0 ? in->factor : NULL };
+	const struct value *needed[] = {p->exponent_from >= 0 ? in->exponent : NULL,
+	                                p->factor_from >= 0 ? in->factor : NULL};
 	for (int i = 0; i < 2; i++)
 		if (needed[i] && needed[i]->kind == VALUE_NONE)
 			return refuse(a, "its scale has not been read yet");
@@ -193,7 +203,7 @@ static bool check_writable(const struct point *p, const struct answer *a)
 	if (!p->write || p->source != SOURCE_REGISTER)
 		return refuse(a, "read-only");
 	if (p->parts == 2 && (codec_words(&p->codec) != 2 ||
-			       (p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])))
+	                      (p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])))
 		return refuse(a, "read-only: its two registers can not be written together");
 	return true;
 }
@@ -221,23 +231,25 @@ static bool check_special(const struct point *p, const char *text, struct comman
 	return (bit_word(text, &on) && on) || label_find(p, text);
 }
 
-static bool check_text(const struct point *p, const char *text, const struct command_input *in, struct value *v,
-		       const struct answer *a)
+static bool check_text(const struct point *p, const char *text, const struct command_input *in,
+                       struct value *v, const struct answer *a)
 {
 	if (p->codec.type == TYPE_DATETIME && strcasecmp(text, "now") == 0) {
 		if (!in->now)
 			return refuse(a, "the time is not known yet");
 		text = in->now;
 	}
-	*v = (struct value){ .kind = VALUE_TEXT, .text = text };
+	*v = (struct value){.kind = VALUE_TEXT, .text = text};
 	return true;
 }
 
 /* The registers, and the value as it will be read from them. */
-static bool check_encode(const struct point *p, const struct value *v, const struct command_input *in,
-			 struct command_value *out, const struct answer *a)
+static bool check_encode(const struct point *p, const struct value *v,
+                         const struct command_input *in, struct command_value *out,
+                         const struct answer *a)
 {
-	const enum codec_fault fault = point_encode(p, v, in->exponent, in->factor, out->word, out->mask);
+	const enum codec_fault fault =
+		point_encode(p, v, in->exponent, in->factor, out->word, out->mask);
 	if (fault)
 		return refuse_fault(p, fault, a);
 	out->n = (uint16_t)codec_words(&p->codec);
@@ -246,10 +258,10 @@ static bool check_encode(const struct point *p, const struct value *v, const str
 	return true;
 }
 
-bool command_check(const struct point *p, const struct command_input *in, struct command_value *out, char *reason,
-		   size_t size)
+bool command_check(const struct point *p, const struct command_input *in, struct command_value *out,
+                   char *reason, size_t size)
 {
-	const struct answer a = { reason, size };
+	const struct answer a = {reason, size};
 	char text[VALUE_TEXT_MAX];
 	struct value v;
 	memset(out, 0, sizeof *out);
@@ -257,7 +269,8 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 		return false;
 	const char *payload = confirmed(p->write, in->text);
 	if (!payload)
-		return refuse(&a, "to be confirmed: write '%s' before the value", p->write->confirm);
+		return refuse(&a, "to be confirmed: write '%s' before the value",
+		              p->write->confirm);
 	if (!trim(payload, text, sizeof text))
 		return refuse(&a, "too long");
 	if (!*text)
@@ -272,7 +285,8 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 		return check_text(p, text, in, &v, &a) && check_encode(p, &v, in, out, &a);
 	if (!parse_value(p, text, &v, &a))
 		return false;
-	return check_limits(p->write, value_number(&v), "", &a) && check_step(p->write, value_number(&v), &a) &&
-	       check_encode(p, &v, in, out, &a) &&
-	       check_limits(p->write, value_number(&out->v), "the nearest the register can hold is ", &a);
+	return check_limits(p->write, value_number(&v), "", &a) &&
+	       check_step(p->write, value_number(&v), &a) && check_encode(p, &v, in, out, &a) &&
+	       check_limits(p->write, value_number(&out->v),
+	                    "the nearest the register can hold is ", &a);
 }

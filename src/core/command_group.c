@@ -24,8 +24,8 @@ size_t group_rank(const struct device *d, uint32_t point)
 
 static bool in_group(const struct point *q, const struct point *p)
 {
-	return q->write && q->write->group && !table_is_bits(q->table) && q->parts != 2 && !q->write->raw &&
-	       strcmp(q->write->group, p->write->group) == 0;
+	return q->write && q->write->group && !table_is_bits(q->table) && q->parts != 2 &&
+	       !q->write->raw && strcmp(q->write->group, p->write->group) == 0;
 }
 
 static unsigned write_addr(const struct point *p)
@@ -37,7 +37,8 @@ static bool group_owns(const struct device *d, const struct point *p, unsigned a
 {
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *q = &d->set->point[i];
-		if (in_group(q, p) && addr >= write_addr(q) && addr < write_addr(q) + codec_words(&q->codec))
+		if (in_group(q, p) && addr >= write_addr(q) &&
+		    addr < write_addr(q) + codec_words(&q->codec))
 			return true;
 	}
 	return false;
@@ -46,7 +47,9 @@ static bool group_owns(const struct device *d, const struct point *p, unsigned a
 bool group_job(const struct device *d, const struct point *p, struct job *j)
 {
 	unsigned first = UINT16_MAX, end = 0;
-	const unsigned most = d->max_write && d->max_write < WRITE_REGISTERS_MAX ? d->max_write : WRITE_REGISTERS_MAX;
+	const unsigned most = d->max_write && d->max_write < WRITE_REGISTERS_MAX
+	                              ? d->max_write
+	                              : WRITE_REGISTERS_MAX;
 	if (table_is_bits(p->table) || p->write->raw)
 		return false;
 	for (uint32_t i = 0; i < d->set->n; i++) {
@@ -63,8 +66,10 @@ bool group_job(const struct device *d, const struct point *p, struct job *j)
 		if (!group_owns(d, p, addr))
 			return false;
 	memset(j, 0, sizeof *j);
-	j->span = (struct span){ .unit = d->id, .table = TABLE_HOLDING, .addr = (uint16_t)first,
-				 .count = (uint16_t)(end - first) };
+	j->span = (struct span){.unit = d->id,
+	                        .table = TABLE_HOLDING,
+	                        .addr = (uint16_t)first,
+	                        .count = (uint16_t)(end - first)};
 	j->fc = FC_MASK_WRITE;
 	j->merge_fc = FC_WRITE_REGISTERS;
 	j->only_if_different = p->write->persistent;
@@ -92,19 +97,21 @@ static struct value intended_value(void *ctx, int index)
 	return in->t->ops.current(in->t->ops.ctx, in->device, (uint32_t)index);
 }
 
-bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n, size_t which, char *reason,
-		      size_t size)
+bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
+                      size_t which, char *reason, size_t size)
 {
 	const struct device *d = record_device(t, r[which]);
 	const struct group_rule *g = group_find(d->set, record_point(t, r[which])->write->group);
-	struct intended in = { t, r, n, r[which]->device };
+	struct intended in = {t, r, n, r[which]->device};
 	for (size_t i = 0; g && i < g->nrule; i++) {
 		const struct value v = expr_eval(g->rule[i], intended_value, &in);
 		if (v.kind != VALUE_NONE && value_number(&v) != 0)
 			continue;
-		snprintf(reason, size, v.kind == VALUE_NONE ? "can not be checked yet, other values of its group "
-								"have not been read: %s" : "against the rule %s",
-			 g->rule_text ? g->rule_text[i] : "of its group");
+		snprintf(reason, size,
+		         v.kind == VALUE_NONE ? "can not be checked yet, other values of its group "
+		                                "have not been read: %s"
+		                              : "against the rule %s",
+		         g->rule_text ? g->rule_text[i] : "of its group");
 		return false;
 	}
 	return true;

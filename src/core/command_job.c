@@ -39,13 +39,14 @@ static uint8_t register_function(const struct device *d, const struct point *p, 
 	const uint8_t fc = stated ? stated : n > 1 ? FC_WRITE_REGISTERS : FC_WRITE_REGISTER;
 	if (n > 1 || !function_works(d, FC_WRITE_REGISTER))
 		return fc == FC_MASK_WRITE ? fc : FC_WRITE_REGISTERS;
-	if (fc == FC_WRITE_REGISTERS && !p->write->function && !function_works(d, FC_WRITE_REGISTERS))
+	if (fc == FC_WRITE_REGISTERS && !p->write->function &&
+	    !function_works(d, FC_WRITE_REGISTERS))
 		return FC_WRITE_REGISTER;
 	return fc;
 }
 
-static void build_registers(const struct device *d, const struct point *p, const struct command_value *v,
-			    struct job *j)
+static void build_registers(const struct device *d, const struct point *p,
+                            const struct command_value *v, struct job *j)
 {
 	const int32_t raw = p->codec.type == TYPE_BOOL ? raw_word(p->write, v) : -1;
 	bool whole = true;
@@ -76,12 +77,15 @@ static void turn_parts(const struct point *p, struct job *j)
 	j->mask[1] = mask;
 }
 
-void job_build(const struct device *d, const struct point *p, const struct command_value *v, struct job *j)
+void job_build(const struct device *d, const struct point *p, const struct command_value *v,
+               struct job *j)
 {
 	const struct write_rule *w = p->write;
 	memset(j, 0, sizeof *j);
-	j->span = (struct span){ .unit = d->id, .table = p->table, .count = 1,
-				 .addr = w->address >= 0 ? (uint16_t)w->address : p->addr[0] };
+	j->span = (struct span){.unit = d->id,
+	                        .table = p->table,
+	                        .count = 1,
+	                        .addr = w->address >= 0 ? (uint16_t)w->address : p->addr[0]};
 	j->merge_fc = d->write_function;
 	j->only_if_different = w->persistent;
 	j->replaceable = !v->toggle && !w->raw && !(w->pulse && v->on);
@@ -102,13 +106,14 @@ void job_build(const struct device *d, const struct point *p, const struct comma
 
 static bool coil_plain(const struct job *j)
 {
-	return j->fc == FC_WRITE_COILS || (j->fc == FC_WRITE_COIL && (j->value[0] == COIL_ON || !j->value[0]));
+	return j->fc == FC_WRITE_COILS ||
+	       (j->fc == FC_WRITE_COIL && (j->value[0] == COIL_ON || !j->value[0]));
 }
 
 static bool append_coil(const struct device *d, struct job *j, const struct job *more)
 {
-	if (!function_works(d, FC_WRITE_COILS) || !coil_plain(j) || !coil_plain(more) || more->span.count != 1 ||
-	    j->span.count >= 16 * d->max_write)
+	if (!function_works(d, FC_WRITE_COILS) || !coil_plain(j) || !coil_plain(more) ||
+	    more->span.count != 1 || j->span.count >= 16 * d->max_write)
 		return false;
 	if (j->fc == FC_WRITE_COIL)
 		j->value[0] = j->value[0] == COIL_ON;
@@ -122,9 +127,11 @@ static bool append_coil(const struct device *d, struct job *j, const struct job 
 static bool append_registers(const struct device *d, struct job *j, const struct job *more)
 {
 	const unsigned n = j->span.count, add = more->span.count;
-	const unsigned most = d->max_write && d->max_write < WRITE_REGISTERS_MAX ? d->max_write : WRITE_REGISTERS_MAX;
-	if (d->write_function == FC_WRITE_REGISTER || !function_works(d, FC_WRITE_REGISTERS) || n + add > most ||
-	    j->fc == FC_MASK_WRITE || more->fc == FC_MASK_WRITE)
+	const unsigned most = d->max_write && d->max_write < WRITE_REGISTERS_MAX
+	                              ? d->max_write
+	                              : WRITE_REGISTERS_MAX;
+	if (d->write_function == FC_WRITE_REGISTER || !function_works(d, FC_WRITE_REGISTERS) ||
+	    n + add > most || j->fc == FC_MASK_WRITE || more->fc == FC_MASK_WRITE)
 		return false;
 	memcpy(j->value + n, more->value, add * sizeof *j->value);
 	memcpy(j->mask + n, more->mask, add * sizeof *j->mask);
@@ -136,8 +143,8 @@ static bool append_registers(const struct device *d, struct job *j, const struct
 /* Two fields of one register. */
 static bool append_field(struct job *j, const struct job *more)
 {
-	if (j->fc != FC_MASK_WRITE || more->fc != FC_MASK_WRITE || j->span.count != 1 || more->span.count != 1 ||
-	    (j->mask[0] & more->mask[0]))
+	if (j->fc != FC_MASK_WRITE || more->fc != FC_MASK_WRITE || j->span.count != 1 ||
+	    more->span.count != 1 || (j->mask[0] & more->mask[0]))
 		return false;
 	j->value[0] = (uint16_t)((j->value[0] & j->mask[0]) | (more->value[0] & more->mask[0]));
 	j->mask[0] |= more->mask[0];
@@ -146,14 +153,16 @@ static bool append_field(struct job *j, const struct job *more)
 
 bool job_append(const struct device *d, struct job *j, const struct job *more)
 {
-	if (j->raw_len || more->raw_len || j->span.table != more->span.table || j->only_if_different ||
-	    more->only_if_different || !j->replaceable || !more->replaceable)
+	if (j->raw_len || more->raw_len || j->span.table != more->span.table ||
+	    j->only_if_different || more->only_if_different || !j->replaceable ||
+	    !more->replaceable)
 		return false;
 	if (j->span.addr == more->span.addr)
 		return append_field(j, more);
 	if (j->span.addr + j->span.count != more->span.addr)
 		return false;
-	return table_is_bits(j->span.table) ? append_coil(d, j, more) : append_registers(d, j, more);
+	return table_is_bits(j->span.table) ? append_coil(d, j, more)
+	                                    : append_registers(d, j, more);
 }
 
 /* -- launching ------------------------------------------------------------------------- */
@@ -173,7 +182,8 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	j->id = ++t->next_id;
 	j->key = n == 1 ? t->lane[r[0]->lane].key : 0;
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
-	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len && !w->only;
+	j->only_if_different =
+		(j->only_if_different || r[0]->only_if_different) && !j->raw_len && !w->only;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
 	for (size_t i = 0; i < n; i++) {
@@ -196,11 +206,12 @@ static void launch_unlock(struct command_table *t, uint32_t device, us_t now)
 {
 	const struct device *d = &t->model->device[device];
 	struct device_state *s = &t->device[device];
-	if (d->unlock_point < 0 || !d->unlock_value || (s->unlocked && now - s->unlocked < d->unlock_lasts))
+	if (d->unlock_point < 0 || !d->unlock_value ||
+	    (s->unlocked && now - s->unlocked < d->unlock_lasts))
 		return;
 	const uint32_t point = (uint32_t)d->unlock_point;
 	struct record *r = record_create(t, device, point, d->unlock_value);
-	const struct command_input in = { .text = d->unlock_value };
+	const struct command_input in = {.text = d->unlock_value};
 	struct job j;
 	r->origin = COMMAND_FROM_GATEWAY;
 	if (!command_check(&d->set->point[point], &in, &r->value, r->reason, sizeof r->reason)) {
@@ -219,14 +230,16 @@ static void launch_unlock(struct command_table *t, uint32_t device, us_t now)
 static bool launch_alone(const struct command_table *t, const struct record *r)
 {
 	const struct write_rule *w = record_point(t, r)->write;
-	return w->min_write_interval || w->pulse || r->only_if_different || r->origin != COMMAND_FROM_BROKER;
+	return w->min_write_interval || w->pulse || r->only_if_different ||
+	       r->origin != COMMAND_FROM_BROKER;
 }
 
 static void job_put(struct job *j, const struct job *part)
 {
 	for (unsigned i = 0; i < part->span.count; i++) {
 		const unsigned at = part->span.addr - j->span.addr + i;
-		j->value[at] = (uint16_t)((j->value[at] & ~part->mask[i]) | (part->value[i] & part->mask[i]));
+		j->value[at] = (uint16_t)((j->value[at] & ~part->mask[i]) |
+		                          (part->value[i] & part->mask[i]));
 		j->mask[at] |= part->mask[i];
 	}
 }
@@ -284,8 +297,8 @@ static void launch_sort(const struct command_table *t, struct record **r, size_t
 	for (size_t i = 0; i < n; i++) {
 		const struct point *p = record_point(t, r[i]);
 		const size_t addr = p->write->address >= 0 ? (size_t)p->write->address : p->addr[0];
-		row[i] = (struct ranked){ r[i], p->write->group ? p->write->group : "",
-					  group_rank(record_device(t, r[i]), r[i]->point) };
+		row[i] = (struct ranked){r[i], p->write->group ? p->write->group : "",
+		                         group_rank(record_device(t, r[i]), r[i]->point)};
 		if (row[i].rank == SIZE_MAX)
 			row[i].rank = (size_t)p->table << 16 | addr;
 	}

@@ -9,21 +9,21 @@
 #define READS_MAX 3
 #define BUSY_AGAIN (250 * US_MS)
 #define BUSY_MAX 20
-#define PULSE_AGAIN (5 * US_S)
-#define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
 /* "Modbus Application Protocol V1.1b3", section 7. */
 static const char *const exception_name[] = {
-	[1] = "illegal function", [2] = "illegal data address", [3] = "illegal data value",
-	[4] = "device failure", [5] = "accepted, takes its time", [6] = "device is busy",
-	[7] = "negative acknowledge", [8] = "memory parity error",
+	[1] = "illegal function",          [2] = "illegal data address",
+	[3] = "illegal data value",        [4] = "device failure",
+	[5] = "accepted, takes its time",  [6] = "device is busy",
+	[7] = "negative acknowledge",      [8] = "memory parity error",
 	[10] = "gateway path unavailable", [11] = "gateway target does not respond",
 };
 
 static const char *exception_text(uint8_t code)
 {
-	const char *name = code < sizeof exception_name / sizeof *exception_name ? exception_name[code] : NULL;
+	const char *name =
+		code < sizeof exception_name / sizeof *exception_name ? exception_name[code] : NULL;
 	return name ? name : "exception";
 }
 
@@ -37,10 +37,11 @@ static bool readable(const struct command_table *t, const struct record *r)
 	return !record_point(t, r)->write->only && !record_point(t, r)->write->raw;
 }
 
-struct command_input record_input(const struct command_table *t, uint32_t device, const struct point *p,
-				  const char *text, struct value *exponent, struct value *factor)
+struct command_input record_input(const struct command_table *t, uint32_t device,
+                                  const struct point *p, const char *text, struct value *exponent,
+                                  struct value *factor)
 {
-	struct command_input in = { .text = text };
+	struct command_input in = {.text = text};
 	*exponent = *factor = value_none();
 	if (p->exponent_from >= 0) {
 		if (t->ops.current)
@@ -55,7 +56,12 @@ struct command_input record_input(const struct command_table *t, uint32_t device
 	return in;
 }
 
-static void record_retry(struct record *r, us_t due)
+static bool device_online(const struct command_table *t, const struct record *r)
+{
+	return !t->ops.online || t->ops.online(t->ops.ctx, r->device);
+}
+
+void record_retry(struct record *r, us_t due)
 {
 	r->state = STATE_RETRYING;
 	r->job = 0;
@@ -98,18 +104,22 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 {
 	if (r->origin != COMMAND_PULSE_END) {
 		if (record_once_only(t, r)) {
-			record_end(t, r, COMMAND_FAILED, NULL, "no answer; not repeated, since it may have been carried out", now);
+			record_end(t, r, COMMAND_FAILED, NULL,
+			           "no answer; not repeated, since it may have been carried out",
+			           now);
 			return;
 		}
 		if (record_newer(t, r)) {
-			record_end(t, r, COMMAND_SUPERSEDED, NULL, "no answer, and a newer command followed", now);
+			record_end(t, r, COMMAND_SUPERSEDED, NULL,
+			           "no answer, and a newer command followed", now);
 			return;
 		}
 		if (!readable(t, r)) {
-			record_end(t, r, COMMAND_FAILED, NULL, "no answer; not known whether it was carried out", now);
+			record_end(t, r, COMMAND_FAILED, NULL,
+			           "no answer; not known whether it was carried out", now);
 			return;
 		}
-		if (t->closing || (t->ops.online && !t->ops.online(t->ops.ctx, r->device))) {
+		if (t->closing || !device_online(t, r)) {
 			record_end(t, r, COMMAND_FAILED, NULL, "no answer", now);
 			return;
 		}
@@ -136,7 +146,8 @@ static void pulse_end(struct command_table *t, const struct record *on, us_t sen
 	record_launch(t, r, now);
 }
 
-static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t at, us_t now)
+static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t at,
+                        us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
 	const bool old = record_newer(t, r) && !record_once_only(t, r);
@@ -158,41 +169,49 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		record_launch(t, r, now);
 		return;
 	}
-	snprintf(reason, sizeof reason, "the device refuses it: %s (exception %u)", exception_text(exception), exception);
+	snprintf(reason, sizeof reason, "the device refuses it: %s (exception %u)",
+	         exception_text(exception), exception);
 	record_end(t, r, COMMAND_REFUSED, NULL, reason, now);
 }
 
 static void job_unsent(struct command_table *t, struct record *r, enum outcome o, us_t now)
 {
-	static const struct { enum command_end end; const char *reason; } row[] = {
-		[OUT_TIMEOUT] = { COMMAND_FAILED, "no answer; nothing was written" },
-		[OUT_GARBLED] = { COMMAND_FAILED, "spoilt answers; nothing was written" },
-		[OUT_DROPPED] = { COMMAND_FAILED, "another client on the line; nothing was written" },
-		[OUT_LINK] = { COMMAND_FAILED, "the line is down" },
-		[OUT_EXPIRED] = { COMMAND_EXPIRED, "could not be sent in time" },
-		[OUT_CLOSED] = { COMMAND_FAILED, "the line was closed" },
+	static const struct {
+		enum command_end end;
+		const char *reason;
+	} row[] = {
+		[OUT_TIMEOUT] = {COMMAND_FAILED, "no answer; nothing was written"},
+		[OUT_GARBLED] = {COMMAND_FAILED, "spoilt answers; nothing was written"},
+		[OUT_DROPPED] = {COMMAND_FAILED, "another client on the line; nothing was written"},
+		[OUT_LINK] = {COMMAND_FAILED, "the line is down"},
+		[OUT_EXPIRED] = {COMMAND_EXPIRED, "could not be sent in time"},
+		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
 	};
 	const bool again = o != OUT_CLOSED && !t->closing;
 	if (r->origin == COMMAND_PULSE_END && again) {
 		record_retry(r, now + PULSE_AGAIN);
 		return;
 	}
-	if (o == OUT_GARBLED && again && r->tries < 1) {
+	/* a read before the write was lost: nothing happened yet */
+	const bool lost = o == OUT_GARBLED || (o == OUT_TIMEOUT && device_online(t, r));
+	if (lost && again && r->tries < 1) {
 		r->tries++;
 		record_retry(r, now);
 		return;
 	}
-	record_end(t, r, row[o].end, NULL, t->closing && o == OUT_CLOSED ? "shutting down" : row[o].reason, now);
+	record_end(t, r, row[o].end, NULL,
+	           t->closing && o == OUT_CLOSED ? "shutting down" : row[o].reason, now);
 }
 
-static void record_job(struct command_table *t, struct record *r, enum outcome o, uint8_t exception, us_t sent,
-		       us_t at, us_t now)
+static void record_job(struct command_table *t, struct record *r, enum outcome o, uint8_t exception,
+                       us_t sent, us_t at, us_t now)
 {
 	r->job = 0;
 	if (sent) {
 		r->sent = sent;
 		t->lane[r->lane].last_sent = sent;
-		if (record_point(t, r)->write->pulse && r->value.on && (o != OUT_REFUSED || exception == 5))
+		if (record_point(t, r)->write->pulse && r->value.on &&
+		    (o != OUT_REFUSED || exception == 5))
 			pulse_end(t, r, sent, now);
 	}
 	if (o == OUT_OK) {
@@ -206,7 +225,8 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 	} else if (!sent) {
 		job_unsent(t, r, o, now);
 	} else if (o == OUT_LINK && r->origin != COMMAND_PULSE_END) {
-		record_end(t, r, COMMAND_FAILED, NULL, "the line went down; not known whether it was carried out", now);
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           "the line went down; not known whether it was carried out", now);
 	} else {
 		record_unsure(t, r, at, now);
 	}
@@ -234,8 +254,8 @@ static struct record *record_with_job(const struct command_table *t, uint64_t id
 	return NULL;
 }
 
-void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent, us_t at,
-		 us_t now)
+void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,
+                 us_t at, us_t now)
 {
 	for (struct record *r; (r = record_with_job(t, id));) {
 		const uint32_t lane = r->lane;
@@ -260,7 +280,8 @@ void command_busy(struct command_table *t, uint64_t id, us_t now)
 		if (r->origin == COMMAND_PULSE_END && !t->closing)
 			record_retry(r, now + BUSY_AGAIN);
 		else
-			record_end(t, r, COMMAND_BUSY, NULL, "busy: too many commands are waiting on this line", now);
+			record_end(t, r, COMMAND_BUSY, NULL,
+			           "busy: too many commands are waiting on this line", now);
 	}
 }
 
@@ -268,13 +289,14 @@ void command_busy(struct command_table *t, uint64_t id, us_t now)
 
 static bool value_taken(const struct record *r, const struct point *p, const struct value *got)
 {
-	if (p->codec.type == TYPE_DATETIME && got->kind == VALUE_TEXT && r->value.v.kind == VALUE_TEXT)
+	if (p->codec.type == TYPE_DATETIME && got->kind == VALUE_TEXT &&
+	    r->value.v.kind == VALUE_TEXT)
 		return codec_time_near(&p->codec, r->value.v.text, got->text, CLOCK_SLACK);
 	return value_same(&r->value.v, got);
 }
 
-static void record_read(struct command_table *t, struct record *r, const struct span *block, const uint16_t *words,
-			us_t now)
+static void record_read(struct command_table *t, struct record *r, const struct span *block,
+                        const uint16_t *words, us_t now)
 {
 	const struct point *p = record_point(t, r);
 	uint16_t gathered[CELLS_MAX];
@@ -292,35 +314,38 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 		snprintf(reason, sizeof reason, "not taken: device reports %.*s", 120, shown);
 		record_end(t, r, COMMAND_DIFFERS, shown, reason, now);
 	} else if (r->origin == COMMAND_PULSE_END ||
-		   (repeatable(t, r) && r->tries < 1 && now < r->expires && !t->closing)) {
+	           (repeatable(t, r) && r->tries < 1 && now < r->expires && !t->closing)) {
 		r->tries++;
 		record_launch(t, r, now);
 	} else {
-		snprintf(reason, sizeof reason, "no answer, and not taken: device reports %.*s", 120, shown);
+		snprintf(reason, sizeof reason, "no answer, and not taken: device reports %.*s",
+		         120, shown);
 		record_end(t, r, COMMAND_FAILED, shown, reason, now);
 	}
 }
 
-static bool reading(const struct command_table *t, const struct record *r, uint32_t bus, uint8_t unit, us_t at)
+static bool reading(const struct command_table *t, const struct record *r, uint32_t bus,
+                    uint8_t unit, us_t at)
 {
-	return (r->state == STATE_VERIFYING || r->state == STATE_UNSURE) && record_device(t, r)->bus == bus &&
-	       record_device(t, r)->id == unit && at >= r->after;
+	return (r->state == STATE_VERIFYING || r->state == STATE_UNSURE) &&
+	       record_device(t, r)->bus == bus && record_device(t, r)->id == unit && at >= r->after;
 }
 
-void command_read(struct command_table *t, uint32_t bus, const struct span *block, const uint16_t *words,
-		  us_t at, us_t now)
+void command_read(struct command_table *t, uint32_t bus, const struct span *block,
+                  const uint16_t *words, us_t at, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;) { /* backwards: the one at i may go */
 		struct record *r = t->record[i];
 		if (!reading(t, r, bus, block->unit, at))
 			continue;
 		const struct span s = model_span(record_device(t, r), record_point(t, r));
-		if (s.table == block->table && s.addr >= block->addr && s.addr + s.count <= block->addr + block->count)
+		if (s.table == block->table && s.addr >= block->addr &&
+		    s.addr + s.count <= block->addr + block->count)
 			record_read(t, r, block, words, now);
 	}
 }
 
-static void record_unread(struct command_table *t, struct record *r, const char *why, us_t now)
+void record_unread(struct command_table *t, struct record *r, const char *why, us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
 	if (r->origin == COMMAND_PULSE_END && !t->closing) {
@@ -328,141 +353,29 @@ static void record_unread(struct command_table *t, struct record *r, const char 
 		return;
 	}
 	snprintf(reason, sizeof reason, "%s: %s",
-		 r->state == STATE_VERIFYING ? "acknowledged, but it could not be read back" : "no answer", why);
+	         r->state == STATE_VERIFYING ? "acknowledged, but it could not be read back"
+	                                     : "no answer",
+	         why);
 	record_end(t, r, COMMAND_FAILED, NULL, reason, now);
 }
 
-void command_read_failed(struct command_table *t, uint32_t bus, const struct span *span, enum outcome o,
-			 uint8_t exception, us_t at, us_t now)
+void command_read_failed(struct command_table *t, uint32_t bus, const struct span *span,
+                         enum outcome o, uint8_t exception, us_t at, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (!reading(t, r, bus, span->unit, at))
 			continue;
 		const struct span s = model_span(record_device(t, r), record_point(t, r));
-		if (s.table != span->table || s.addr >= span->addr + span->count || span->addr >= s.addr + s.count)
+		if (s.table != span->table || s.addr >= span->addr + span->count ||
+		    span->addr >= s.addr + s.count)
 			continue;
 		if (++r->demands < READS_MAX)
 			act_demand(t, r, now + READ_AGAIN);
 		else
-			record_unread(t, r, o == OUT_REFUSED ? exception_text(exception) : "the device is silent", now);
+			record_unread(t, r,
+			              o == OUT_REFUSED ? exception_text(exception)
+			                               : "the device is silent",
+			              now);
 	}
-}
-
-/* -- units, buses, time ------------------------------------------------------------------------ */
-
-void command_offline(struct command_table *t, uint32_t device, us_t now)
-{
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
-		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)
-			continue; /* one try is due to each */
-		if (r->origin == COMMAND_PULSE_END) {
-			if (r->state != STATE_RETRYING)
-				record_retry(r, now + PULSE_AGAIN);
-			continue;
-		}
-		record_unread(t, r, "the device is offline", now);
-	}
-}
-
-void command_bus_closed(struct command_table *t, uint32_t bus, us_t now)
-{
-	for (size_t i = t->n; i-- > 0;)
-		if (record_device(t, t->record[i])->bus == bus)
-			record_end(t, t->record[i], COMMAND_FAILED, NULL, t->closing ? "shutting down" : "the line was closed", now);
-}
-
-static void record_tick(struct command_table *t, struct record *r, us_t now)
-{
-	switch (r->state) {
-	case STATE_PARKED:
-		if (r->expires && now >= r->expires)
-			record_end(t, r, COMMAND_EXPIRED, NULL, "the write before it is not done", now);
-		break;
-	case STATE_RETRYING:
-		if (now < r->due)
-			break;
-		if (r->expires && now >= r->expires)
-			record_end(t, r, COMMAND_FAILED, NULL, "the device is busy", now);
-		else
-			record_launch(t, r, now);
-		break;
-	case STATE_WAITING:
-		if (r->expires && now >= r->expires + SILENT_BUS)
-			record_end(t, r, COMMAND_FAILED, NULL, "the line does not report", now);
-		break;
-	default:
-		if (now >= r->due)
-			record_unread(t, r, "not read in time", now);
-	}
-}
-
-void command_tick(struct command_table *t, us_t now)
-{
-	for (size_t i = t->n; i-- > 0;)
-		record_tick(t, t->record[i], now);
-}
-
-static us_t record_due(const struct record *r)
-{
-	switch (r->state) {
-	case STATE_PARKED:
-		return r->expires ? r->expires : US_NEVER;
-	case STATE_WAITING:
-		return r->expires ? r->expires + SILENT_BUS : US_NEVER;
-	default:
-		return r->due;
-	}
-}
-
-us_t command_due(const struct command_table *t)
-{
-	us_t due = US_NEVER;
-	for (size_t i = 0; i < t->n; i++)
-		if (record_due(t->record[i]) < due)
-			due = record_due(t->record[i]);
-	return due;
-}
-
-bool command_holds(const struct command_table *t, uint32_t global_point, us_t at)
-{
-	if (t->n == 0 || !t->lane_of[global_point] || !t->lane[t->lane_of[global_point] - 1].alive)
-		return false;
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *r = t->record[i];
-		if (r->lane != t->lane_of[global_point] - 1)
-			continue;
-		if (r->state == STATE_VERIFYING || r->state == STATE_UNSURE ? at < r->after :
-		    r->origin != COMMAND_PULSE_END || at >= r->not_before)
-			return true;
-	}
-	return false;
-}
-
-void command_shutdown(struct command_table *t, us_t now)
-{
-	t->closing = true;
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
-		if (r->origin == COMMAND_PULSE_END) {
-			if (r->state == STATE_WAITING)
-				act_cancel(t, r);
-			r->not_before = 0;
-			record_launch(t, r, now);
-		} else if (r->state == STATE_VERIFYING) {
-			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
-		} else if (r->state == STATE_WAITING) {
-			act_cancel(t, r); /* one on the wire is finished, the others are not begun */
-		} else {
-			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
-		}
-	}
-}
-
-void command_finish(struct command_table *t, us_t now)
-{
-	t->closing = true;
-	while (t->n)
-		record_end(t, t->record[t->n - 1], COMMAND_FAILED, NULL, "shutting down", now);
 }

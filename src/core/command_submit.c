@@ -28,7 +28,8 @@ static bool refused(const struct record *r)
 }
 
 /* What is not the value's business. */
-static bool draft_permitted(const struct command_table *t, const struct command_request *q, struct record *r)
+static bool draft_permitted(const struct command_table *t, const struct command_request *q,
+                            struct record *r)
 {
 	const struct device *d = record_device(t, r);
 	const struct write_rule *w = record_point(t, r)->write;
@@ -36,14 +37,16 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 	if (t->closing && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_FAILED, "shutting down");
 	else if (q->retained && !(w && w->accept_retained))
-		draft_refuse(r, COMMAND_REFUSED, "retained commands are not carried out; "
-						 "clear it by publishing an empty retained message there");
+		draft_refuse(r, COMMAND_REFUSED,
+		             "retained commands are not carried out; "
+		             "clear it by publishing an empty retained message there");
 	else if (!d->enabled)
 		draft_refuse(r, COMMAND_REFUSED, "the device is disabled");
 	else if (!d->commands && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
 	else if (s->alive + q->n > COMMANDS_PER_DEVICE || s->overtaken + q->n > OVERTAKEN_MAX)
-		draft_refuse(r, COMMAND_BUSY, "busy: too many commands are waiting for this device");
+		draft_refuse(r, COMMAND_BUSY,
+		             "busy: too many commands are waiting for this device");
 	return !refused(r);
 }
 
@@ -51,7 +54,8 @@ static const struct record *lane_pulse(const struct command_table *t, uint32_t l
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *r = t->record[i];
-		if (r->lane == lane && (r->origin == COMMAND_PULSE_END || (record_point(t, r)->write->pulse && r->value.on)))
+		if (r->lane == lane && (r->origin == COMMAND_PULSE_END ||
+		                        (record_point(t, r)->write->pulse && r->value.on)))
 			return r;
 	}
 	return NULL;
@@ -63,7 +67,8 @@ static us_t earlier(us_t a, us_t b)
 }
 
 /* Its place in time: expiry, what the point's last write forbids. */
-static void draft_time(struct command_table *t, const struct command_request *q, struct record *r, us_t now)
+static void draft_time(struct command_table *t, const struct command_request *q, struct record *r,
+                       us_t now)
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	const us_t limit = w->command_timeout ? w->command_timeout : COMMAND_TIMEOUT;
@@ -75,13 +80,15 @@ static void draft_time(struct command_table *t, const struct command_request *q,
 	if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: its pulse is still running");
 	} else if (earliest >= r->expires) {
-		snprintf(reason, sizeof reason, "written a moment ago; again in %d s at the earliest",
-			 (int)((earliest - now + US_S - 1) / US_S));
+		snprintf(reason, sizeof reason,
+		         "written a moment ago; again in %d s at the earliest",
+		         (int)((earliest - now + US_S - 1) / US_S));
 		draft_refuse(r, COMMAND_REFUSED, reason);
 	}
 }
 
-static void draft_check(struct command_table *t, const struct command_request *q, struct record *r, us_t now)
+static void draft_check(struct command_table *t, const struct command_request *q, struct record *r,
+                        us_t now)
 {
 	const struct point *p = record_point(t, r);
 	struct value exponent, factor;
@@ -123,13 +130,15 @@ static bool drafts_refused(struct command_table *t, struct record **r, size_t n,
 	return true;
 }
 
-static bool drafts_duplicate(struct command_table *t, const struct command_request *q, struct record **r, us_t now)
+static bool drafts_duplicate(struct command_table *t, const struct command_request *q,
+                             struct record **r, us_t now)
 {
 	bool all = q->duplicate;
 	for (uint32_t i = 0; i < q->n && all; i++)
 		all = draft_known(t, r[i], now);
 	for (uint32_t i = 0; i < q->n && all; i++)
-		record_end(t, r[i], COMMAND_SUPERSEDED, NULL, "delivered twice, carried out once", now);
+		record_end(t, r[i], COMMAND_SUPERSEDED, NULL, "delivered twice, carried out once",
+		           now);
 	return all;
 }
 
@@ -146,7 +155,8 @@ static void record_overtake(struct command_table *t, struct record *r, us_t now)
 		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
 		break;
 	case STATE_UNSURE:
-		record_end(t, r, COMMAND_SUPERSEDED, NULL, "no answer, and a newer command followed", now);
+		record_end(t, r, COMMAND_SUPERSEDED, NULL,
+		           "no answer, and a newer command followed", now);
 		break;
 	default: /* the bus knows whether it can still be replaced */
 		if (r->overtaken)
@@ -157,8 +167,8 @@ static void record_overtake(struct command_table *t, struct record *r, us_t now)
 	}
 }
 
-/* True: one that may be on the wire right now stands before, and the point must not be written again
- * at once. */
+/* True: one that may be on the wire right now stands before, and the point must not be written
+ * again at once. */
 static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
 {
 	bool on_wire = false;
@@ -166,8 +176,8 @@ static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
 		struct record *r = t->record[i];
 		if (r->lane != lane || r->state == STATE_DRAFT)
 			continue;
-		on_wire |= r->state == STATE_WAITING && record_point(t, r)->write->min_write_interval &&
-			   r->job_from <= now;
+		on_wire |= r->state == STATE_WAITING &&
+		           record_point(t, r)->write->min_write_interval && r->job_from <= now;
 		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END)
 			record_overtake(t, r, now);
 		else if (r->state == STATE_VERIFYING)
@@ -181,8 +191,9 @@ static void lane_cancel(struct command_table *t, const struct record *r)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *o = t->record[i];
-		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->alone && o->serial < r->serial &&
-		    !record_once_only(t, o) && o->origin != COMMAND_PULSE_END)
+		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->alone &&
+		    o->serial < r->serial && !record_once_only(t, o) &&
+		    o->origin != COMMAND_PULSE_END)
 			act_cancel(t, o);
 	}
 }
@@ -220,7 +231,8 @@ void command_submit(struct command_table *t, const struct command_request *q, us
 		for (uint32_t i = 0; i < q->n; i++)
 			draft_check(t, q, r[i], now);
 		for (uint32_t i = 0; i < q->n; i++)
-			if (!refused(r[i]) && !group_rules_hold(t, r, q->n, i, r[i]->reason, sizeof r[i]->reason))
+			if (!refused(r[i]) &&
+			    !group_rules_hold(t, r, q->n, i, r[i]->reason, sizeof r[i]->reason))
 				r[i]->verdict = COMMAND_REFUSED;
 		if (!drafts_refused(t, r, q->n, now))
 			drafts_accept(t, r, q->n, now);

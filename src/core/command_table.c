@@ -7,11 +7,14 @@
 
 #define GONE UINT32_MAX
 
-static const struct { const char *name; bool good; } ends[COMMAND_ENDS] = {
-	[COMMAND_VERIFIED] = { "verified", true },       [COMMAND_ACKNOWLEDGED] = { "acknowledged", true },
-	[COMMAND_DIFFERS] = { "differs", false },        [COMMAND_REFUSED] = { "refused", false },
-	[COMMAND_FAILED] = { "failed", false },          [COMMAND_SUPERSEDED] = { "superseded", false },
-	[COMMAND_EXPIRED] = { "expired", false },        [COMMAND_BUSY] = { "busy", false },
+static const struct {
+	const char *name;
+	bool good;
+} ends[COMMAND_ENDS] = {
+	[COMMAND_VERIFIED] = {"verified", true}, [COMMAND_ACKNOWLEDGED] = {"acknowledged", true},
+	[COMMAND_DIFFERS] = {"differs", false},  [COMMAND_REFUSED] = {"refused", false},
+	[COMMAND_FAILED] = {"failed", false},    [COMMAND_SUPERSEDED] = {"superseded", false},
+	[COMMAND_EXPIRED] = {"expired", false},  [COMMAND_BUSY] = {"busy", false},
 };
 
 const char *command_end_name(enum command_end e)
@@ -99,7 +102,8 @@ const struct point *record_point(const struct command_table *t, const struct rec
 	return &record_device(t, r)->set->point[r->point];
 }
 
-struct record *record_create(const struct command_table *t, uint32_t device, uint32_t point, const char *text)
+struct record *record_create(const struct command_table *t, uint32_t device, uint32_t point,
+                             const char *text)
 {
 	struct record *r = mem_alloc(1, sizeof *r);
 	const char *name = t->model->device[device].set->point[point].name;
@@ -128,7 +132,8 @@ uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point)
 		t->lane_room = t->lane_room ? 2 * t->lane_room : 16;
 		t->lane = mem_grow(t->lane, t->lane_room, sizeof *t->lane);
 	}
-	t->lane[t->nlane] = (struct lane){ .device = device, .point = point, .key = (uint32_t)t->nlane + 1 };
+	t->lane[t->nlane] =
+		(struct lane){.device = device, .point = point, .key = (uint32_t)t->nlane + 1};
 	*slot = (uint32_t)++t->nlane;
 	return *slot - 1;
 }
@@ -181,17 +186,25 @@ static bool told_once(const struct command_table *t, const struct record *r)
 }
 
 void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
-		const char *reason, us_t now)
+                const char *reason, us_t now)
 {
 	struct act_node *n = act_new(t, COMMAND_TELL);
 	const bool gone = r->device == GONE;
 	n->a.told = (struct command_outcome){
-		.end = end, .origin = r->origin, .device = r->device, .point = r->point, .item = r->item,
-		.request = r->request, .span = r->sent ? r->written : (struct span){ 0 },
-		.received = r->received ? r->received : now, .ended = now, .sent = r->sent,
+		.end = end,
+		.origin = r->origin,
+		.device = r->device,
+		.point = r->point,
+		.item = r->item,
+		.request = r->request,
+		.span = r->sent ? r->written : (struct span){0},
+		.received = r->received ? r->received : now,
+		.ended = now,
+		.sent = r->sent,
 		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && told_once(t, r),
 		.pulse = r->origin == COMMAND_PULSE_END ||
-			 (!gone && r->sent && r->value.on && record_point(t, r)->write && record_point(t, r)->write->pulse),
+	                 (!gone && r->sent && r->value.on && record_point(t, r)->write &&
+	                  record_point(t, r)->write->pulse),
 	};
 	n->has_value = value;
 	n->has_reason = reason && *reason && !command_end_good(end);
@@ -249,14 +262,14 @@ size_t command_alive(const struct command_table *t)
 
 /* Is it still the same register of the same device on the same bus? */
 static bool point_stays(const struct model *a, const struct device *da, const struct point *pa,
-			const struct model *b, const struct device *db, const struct point *pb)
+                        const struct model *b, const struct device *db, const struct point *pb)
 {
 	if (a->nbus && b->nbus && strcmp(a->bus[da->bus].name, b->bus[db->bus].name) != 0)
 		return false;
-	return da->id == db->id && db->enabled && pb->write && pa->table == pb->table && pa->parts == pb->parts &&
-	       pa->addr[0] == pb->addr[0] && pa->write->address == pb->write->address &&
-	       pa->codec.type == pb->codec.type && pa->codec.bit == pb->codec.bit &&
-	       codec_words(&pa->codec) == codec_words(&pb->codec);
+	return da->id == db->id && db->enabled && pb->write && pa->table == pb->table &&
+	       pa->parts == pb->parts && pa->addr[0] == pb->addr[0] &&
+	       pa->write->address == pb->write->address && pa->codec.type == pb->codec.type &&
+	       pa->codec.bit == pb->codec.bit && codec_words(&pa->codec) == codec_words(&pb->codec);
 }
 
 static bool lane_move(const struct model *old, const struct model *m, struct lane *l)
@@ -268,7 +281,8 @@ static bool lane_move(const struct model *old, const struct model *m, struct lan
 	const int device = model_find_device(m, d->name, strlen(d->name));
 	const struct pointset *set = device < 0 ? NULL : m->device[device].set;
 	const int point = set ? model_find_point(set, p->name, strlen(p->name)) : -1;
-	const bool stays = point >= 0 && point_stays(old, d, p, m, &m->device[device], &set->point[point]);
+	const bool stays =
+		point >= 0 && point_stays(old, d, p, m, &m->device[device], &set->point[point]);
 	l->device = stays ? (uint32_t)device : GONE;
 	l->point = stays ? (uint32_t)point : GONE;
 	return stays;
@@ -281,22 +295,26 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 	free(t->lane_of);
 	table_fit(t, m);
 	for (size_t i = 0; i < old->ndevice; i++) {
-		const int k = model_find_device(m, old->device[i].name, strlen(old->device[i].name));
+		const int k =
+			model_find_device(m, old->device[i].name, strlen(old->device[i].name));
 		if (k >= 0)
 			t->device[k].unlocked = was[i].unlocked;
 	}
 	free(was);
 	for (size_t i = 0; i < t->nlane; i++)
 		if (lane_move(old, m, &t->lane[i]))
-			t->lane_of[m->device[t->lane[i].device].point0 + t->lane[i].point] = (uint32_t)i + 1;
+			t->lane_of[m->device[t->lane[i].device].point0 + t->lane[i].point] =
+				(uint32_t)i + 1;
 	for (size_t i = 0; i < t->n; i++) {
 		struct record *r = t->record[i];
 		r->device = t->lane[r->lane].device;
 		r->point = t->lane[r->lane].point;
 		if (r->device != GONE)
-			(*(r->overtaken ? &t->device[r->device].overtaken : &t->device[r->device].alive))++;
+			(*(r->overtaken ? &t->device[r->device].overtaken
+			                : &t->device[r->device].alive))++;
 	}
 	for (size_t i = t->n; i-- > 0;)
 		if (t->record[i]->device == GONE)
-			record_end(t, t->record[i], COMMAND_FAILED, NULL, "changed by a reload of the configuration", now);
+			record_end(t, t->record[i], COMMAND_FAILED, NULL,
+			           "changed by a reload of the configuration", now);
 }

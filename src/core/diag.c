@@ -39,7 +39,8 @@ static const char *diag_file(struct diag *d, const char *file)
 	return d->file[d->nfile++] = mem_strdup(file);
 }
 
-static void diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt, va_list ap)
+static void diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt,
+                     va_list ap)
 {
 	char text[1024];
 	vsnprintf(text, sizeof text, fmt, ap);
@@ -49,7 +50,10 @@ static void diag_add(struct diag *d, enum diag_level level, struct where w, cons
 		d->message = mem_grow(d->message, d->room, sizeof *d->message);
 	}
 	d->message[d->n] = (struct diag_message){
-		.level = level, .where = w, .text = mem_strdup(text), .order = (unsigned)d->n,
+		.level = level,
+		.where = w,
+		.text = mem_strdup(text),
+		.order = (unsigned)d->n,
 	};
 	d->n++;
 	if (level == DIAG_ERROR)
@@ -126,8 +130,8 @@ int diag_print(const struct diag_message *m, char *buf, size_t size)
 		return snprintf(buf, size, "%s%s", kind, m->text);
 	if (!m->where.line)
 		return snprintf(buf, size, "%s: %s%s", m->where.file, kind, m->text);
-	return snprintf(buf, size, "%s:%u:%u: %s%s", m->where.file, m->where.line, m->where.column, kind,
-			m->text);
+	return snprintf(buf, size, "%s:%u:%u: %s%s", m->where.file, m->where.line, m->where.column,
+	                kind, m->text);
 }
 
 static int fold(char c)

@@ -119,9 +119,7 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 	if (x->doubted)
 		p->doubt = true;
 	/* An answer that began and was spoilt is an answer, unless it was an older request's. */
-	if (o == OUT_GARBLED && !peer_outstanding(p) && !x->strict && x->noise < NOISE_DOUBT)
-		peer_stray(p, &s, now, now + x->configured);
-	else
+	if (o != OUT_GARBLED || x->strict || x->noise >= NOISE_DOUBT || !peer_trusts(p, &s, true, now))
 		peer_unanswered(p, &s, now, x->configured);
 	if (o != OUT_TIMEOUT && p->doublings)
 		p->doublings--;

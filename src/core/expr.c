@@ -5,17 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64  /* nesting of the text */
-#define STACK_MAX 128 /* values at once; DEPTH_MAX levels need less, arguments of min and max may not */
+#define DEPTH_MAX 64 /* nesting of the text */
+#define STACK_MAX                                                                                  \
+	128 /* values at once; DEPTH_MAX levels need less, arguments of min and max may not */
 #define CODE_MAX 1024
 #define NAME_SHOWN 40
 
 enum op {
-	OP_NUMBER, OP_INPUT, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_NEG, OP_NOT,
-	OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE, OP_BOOL,
-	OP_MIN, OP_MAX, OP_ABS, OP_ROUND, OP_FLOOR,
-	OP_JUMP, OP_JUMP_FALSE,      /* takes what it looks at */
-	OP_FALSE_STAYS, OP_TRUE_STAYS, /* && and ||: jump and leave it, else take it */
+	OP_NUMBER,
+	OP_INPUT,
+	OP_ADD,
+	OP_SUB,
+	OP_MUL,
+	OP_DIV,
+	OP_MOD,
+	OP_NEG,
+	OP_NOT,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_EQ,
+	OP_NE,
+	OP_BOOL,
+	OP_MIN,
+	OP_MAX,
+	OP_ABS,
+	OP_ROUND,
+	OP_FLOOR,
+	OP_JUMP,
+	OP_JUMP_FALSE, /* takes what it looks at */
+	OP_FALSE_STAYS,
+	OP_TRUE_STAYS, /* && and ||: jump and leave it, else take it */
 };
 
 struct code {
@@ -45,12 +66,14 @@ struct parser {
 /* -- compiling ------------------------------------------------------------------------ */
 
 /* The first error counts: "before 'name' after". */
-static bool fail(struct parser *p, const char *at, const char *before, size_t len, const char *after)
+static bool fail(struct parser *p, const char *at, const char *before, size_t len,
+                 const char *after)
 {
 	if (p->wrong)
 		return false;
 	p->wrong = at;
-	snprintf(p->message, p->size, "%s'%.*s'%s", before, (int)(len < NAME_SHOWN ? len : NAME_SHOWN), at, after);
+	snprintf(p->message, p->size, "%s'%.*s'%s", before,
+	         (int)(len < NAME_SHOWN ? len : NAME_SHOWN), at, after);
 	return false;
 }
 
@@ -87,7 +110,7 @@ static bool emit(struct parser *p, uint8_t op, int32_t arg, double number)
 {
 	if (p->n == CODE_MAX)
 		return complain(p, "too long an expression");
-	p->code[p->n++] = (struct code){ .op = op, .arg = arg, .number = number };
+	p->code[p->n++] = (struct code){.op = op, .arg = arg, .number = number};
 	p->stack += op_effect(op);
 	if (p->stack > STACK_MAX)
 		return complain(p, "too many arguments");
@@ -125,9 +148,13 @@ static size_t name_length(const char *s)
 
 static bool parse_choice(struct parser *p);
 
-static const struct { const char *name; uint8_t op; bool many; } function[] = {
-	{ "min", OP_MIN, true }, { "max", OP_MAX, true }, { "abs", OP_ABS, false },
-	{ "round", OP_ROUND, false }, { "floor", OP_FLOOR, false },
+static const struct {
+	const char *name;
+	uint8_t op;
+	bool many;
+} function[] = {
+	{"min", OP_MIN, true},      {"max", OP_MAX, true},      {"abs", OP_ABS, false},
+	{"round", OP_ROUND, false}, {"floor", OP_FLOOR, false},
 };
 
 #define FUNCTIONS (sizeof function / sizeof *function)
@@ -151,9 +178,11 @@ static bool parse_name(struct parser *p)
 	p->at += len;
 	if (take(p, "(")) {
 		for (size_t i = 0; i < FUNCTIONS; i++)
-			if (strlen(function[i].name) == len && memcmp(function[i].name, name, len) == 0)
+			if (strlen(function[i].name) == len &&
+			    memcmp(function[i].name, name, len) == 0)
 				return parse_arguments(p, i);
-		return fail(p, name, "no function ", len, "; there are min, max, abs, round, floor");
+		return fail(p, name, "no function ", len,
+		            "; there are min, max, abs, round, floor");
 	}
 	const int input = p->lookup(p->ctx, name, len);
 	if (input < 0)
@@ -168,7 +197,8 @@ static bool parse_number(struct parser *p)
 	if (!value_parse_number(p->at, &end, &v))
 		return complain(p, "a number is too large");
 	if (is_letter(*end) && end[-1] != ' ' && end[-1] != '\t')
-		return fail(p, end, "", name_length(end), " behind a number; write decimal numbers");
+		return fail(p, end, "", name_length(end),
+		            " behind a number; write decimal numbers");
 	p->at = end;
 	return emit(p, OP_NUMBER, 0, value_number(&v));
 }
@@ -185,7 +215,8 @@ static bool parse_primary(struct parser *p)
 		return parse_name(p);
 	if ((*p->at >= '0' && *p->at <= '9') || *p->at == '.')
 		return parse_number(p);
-	return complain(p, *p->at ? "a number, a point or '(' expected" : "the expression ends too early");
+	return complain(p, *p->at ? "a number, a point or '(' expected"
+	                          : "the expression ends too early");
 }
 
 static bool parse_unary(struct parser *p)
@@ -204,12 +235,14 @@ static bool parse_unary(struct parser *p)
 }
 
 /* Binary operators, loosest first; longer words before their beginnings. */
-static const struct { const char *word; uint8_t level, op; } binary[] = {
-	{ "||", 0, OP_TRUE_STAYS }, { "&&", 1, OP_FALSE_STAYS },
-	{ "==", 2, OP_EQ }, { "!=", 2, OP_NE },
-	{ "<=", 3, OP_LE }, { ">=", 3, OP_GE }, { "<", 3, OP_LT }, { ">", 3, OP_GT },
-	{ "+", 4, OP_ADD }, { "-", 4, OP_SUB },
-	{ "*", 5, OP_MUL }, { "/", 5, OP_DIV }, { "%", 5, OP_MOD },
+static const struct {
+	const char *word;
+	uint8_t level, op;
+} binary[] = {
+	{"||", 0, OP_TRUE_STAYS}, {"&&", 1, OP_FALSE_STAYS}, {"==", 2, OP_EQ}, {"!=", 2, OP_NE},
+	{"<=", 3, OP_LE},         {">=", 3, OP_GE},          {"<", 3, OP_LT},  {">", 3, OP_GT},
+	{"+", 4, OP_ADD},         {"-", 4, OP_SUB},          {"*", 5, OP_MUL}, {"/", 5, OP_DIV},
+	{"%", 5, OP_MOD},
 };
 
 #define LEVELS 6
@@ -268,16 +301,17 @@ static bool parse_choice(struct parser *p)
 }
 
 struct expr *expr_compile(struct arena *a, const char *text, expr_lookup lookup, void *ctx,
-			  unsigned *column, char *message, size_t size)
+                          unsigned *column, char *message, size_t size)
 {
 	struct parser *p = mem_alloc(1, sizeof *p);
-	*p = (struct parser){ .at = text, .lookup = lookup, .ctx = ctx, .message = message,
-			      .size = size };
+	*p = (struct parser){
+		.at = text, .lookup = lookup, .ctx = ctx, .message = message, .size = size};
 	struct expr *e = NULL;
 	if (parse_choice(p)) {
 		skip_blanks(p);
 		if (*p->at)
-			complain(p, *p->at == '=' ? "'=' does not compare; write '=='" : "an operator expected");
+			complain(p, *p->at == '=' ? "'=' does not compare; write '=='"
+			                          : "an operator expected");
 	}
 	if (p->wrong) {
 		*column = (unsigned)(p->wrong - text) + 1;
@@ -302,27 +336,27 @@ static struct cell operate(uint8_t op, struct cell a, struct cell b)
 	const double x = a.number, y = b.number;
 	switch (op) {
 	case OP_ADD:
-		return (struct cell){ x + y, false };
+		return (struct cell){x + y, false};
 	case OP_SUB:
-		return (struct cell){ x - y, false };
+		return (struct cell){x - y, false};
 	case OP_MUL:
-		return (struct cell){ x * y, false };
+		return (struct cell){x * y, false};
 	case OP_DIV:
-		return (struct cell){ y == 0 ? NAN : x / y, false };
+		return (struct cell){y == 0 ? NAN : x / y, false};
 	case OP_MOD:
-		return (struct cell){ y == 0 ? NAN : fmod(x, y), false };
+		return (struct cell){y == 0 ? NAN : fmod(x, y), false};
 	case OP_LT:
-		return (struct cell){ x < y, true };
+		return (struct cell){x < y, true};
 	case OP_LE:
-		return (struct cell){ x <= y, true };
+		return (struct cell){x <= y, true};
 	case OP_GT:
-		return (struct cell){ x > y, true };
+		return (struct cell){x > y, true};
 	case OP_GE:
-		return (struct cell){ x >= y, true };
+		return (struct cell){x >= y, true};
 	case OP_EQ:
-		return (struct cell){ x == y, true };
+		return (struct cell){x == y, true};
 	case OP_NE:
-		return (struct cell){ x != y, true };
+		return (struct cell){x != y, true};
 	case OP_MIN:
 		return y < x ? b : a;
 	default: /* OP_MAX */
@@ -334,36 +368,43 @@ static struct cell operate_one(uint8_t op, struct cell a)
 {
 	switch (op) {
 	case OP_NEG:
-		return (struct cell){ -a.number, false };
+		return (struct cell){-a.number, false};
 	case OP_ABS:
-		return (struct cell){ fabs(a.number), false };
+		return (struct cell){fabs(a.number), false};
 	case OP_ROUND:
-		return (struct cell){ round(a.number), false };
+		return (struct cell){round(a.number), false};
 	case OP_FLOOR:
-		return (struct cell){ floor(a.number), false };
+		return (struct cell){floor(a.number), false};
 	case OP_NOT:
-		return (struct cell){ a.number == 0, true };
+		return (struct cell){a.number == 0, true};
 	default: /* OP_BOOL */
-		return (struct cell){ a.number != 0, true };
+		return (struct cell){a.number != 0, true};
 	}
 }
 
 static struct cell input_cell(struct value (*input)(void *ctx, int index), void *ctx, int index)
 {
 	const struct value v = input(ctx, index);
-	return (struct cell){ value_number(&v), v.kind == VALUE_BOOL };
+	return (struct cell){value_number(&v), v.kind == VALUE_BOOL};
+}
+
+static struct value cell_value(struct cell c)
+{
+	if (!isfinite(c.number))
+		return value_none();
+	return c.truth ? value_bool(c.number != 0) : value_real(c.number);
 }
 
 struct value expr_eval(const struct expr *e, struct value (*input)(void *ctx, int index), void *ctx)
 {
-	struct cell stack[STACK_MAX + 1] = { { 0 } };
+	struct cell stack[STACK_MAX + 1] = {{0}};
 	struct cell *top = stack; /* the last one; stack[0] is below the first */
 	for (size_t i = 0; i < e->n;) {
 		const struct code *c = &e->code[i++];
 		const bool truth = top->number != 0;
 		switch (c->op) {
 		case OP_NUMBER:
-			*++top = (struct cell){ c->number, false };
+			*++top = (struct cell){c->number, false};
 			break;
 		case OP_INPUT:
 			*++top = input_cell(input, ctx, c->arg);
@@ -393,8 +434,7 @@ struct value expr_eval(const struct expr *e, struct value (*input)(void *ctx, in
 		if (isnan(top->number) && top > stack)
 			return value_none();
 	}
-	return isfinite(top->number) ? top->truth ? value_bool(top->number != 0) : value_real(top->number) :
-				       value_none();
+	return cell_value(*top);
 }
 
 bool expr_uses(const struct expr *e, int index)

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define NEARLY 0.999999          /* a deadband is a float, a value decimal: 0.2 apart counts as 0.2 */
+#define NEARLY 0.999999 /* a deadband is a float, a value decimal: 0.2 apart counts as 0.2 */
 #define COUNTER_LEAST (60 * US_S) /* a slow counter's single steps are no jumps */
 #define HOUR_US 3600e6
 
@@ -16,7 +16,8 @@ static bool outside_deadband(const struct filter *f, const struct filter_rule *r
 	return fabs(v - f->last) >= band * NEARLY;
 }
 
-bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed, us_t now)
+bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
+                 us_t now)
 {
 	if (r->mode == PUBLISH_NEVER)
 		return false;
@@ -48,7 +49,8 @@ static bool counter_confirms(const struct counter *c, double v, double room)
 {
 	if (fabs(v - c->held) <= fabs(c->held) / 100)
 		return true;
-	return c->held < c->last && v >= c->held && v < c->last && (room == 0 || v - c->held <= room);
+	return c->held < c->last && v >= c->held && v < c->last &&
+	       (room == 0 || v - c->held <= room);
 }
 
 bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_t now)
@@ -56,12 +58,13 @@ bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_
 	if (!isfinite(v))
 		return false;
 	const double room = counter_room(c, r, now);
-	const bool believed = !c->known || (v >= c->last && (r->max_rise <= 0 || v - c->last <= room));
+	const bool believed =
+		!c->known || (v >= c->last && (r->max_rise <= 0 || v - c->last <= room));
 	if (!believed && !(c->holding && counter_confirms(c, v, r->max_rise > 0 ? room : 0))) {
 		c->held = v;
 		c->holding = true;
 		return false;
 	}
-	*c = (struct counter){ .last = v, .at = now, .known = true };
+	*c = (struct counter){.last = v, .at = now, .known = true};
 	return true;
 }

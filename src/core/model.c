@@ -39,7 +39,7 @@ static unsigned part_words(const struct point *p)
 
 struct span model_span(const struct device *d, const struct point *p)
 {
-	struct span s = { .unit = d->id, .table = p->table, .addr = p->addr[0] };
+	struct span s = {.unit = d->id, .table = p->table, .addr = p->addr[0]};
 	if (p->source != SOURCE_REGISTER)
 		return s;
 	const unsigned words = part_words(p);
@@ -59,12 +59,14 @@ static uint16_t cell_get(const struct span *block, const uint16_t *words, unsign
 	return words[cell];
 }
 
-void model_gather(const struct point *p, const struct span *block, const uint16_t *words, uint16_t *out)
+void model_gather(const struct point *p, const struct span *block, const uint16_t *words,
+                  uint16_t *out)
 {
 	const unsigned n = part_words(p), parts = p->parts == 2 ? 2 : 1;
 	for (unsigned part = 0; part < parts; part++)
 		for (unsigned i = 0; i < n; i++)
-			*out++ = cell_get(block, words, (unsigned)(p->addr[part] - block->addr) + i);
+			*out++ =
+				cell_get(block, words, (unsigned)(p->addr[part] - block->addr) + i);
 }
 
 /* -- wants --------------------------------------------------------------------------- */
@@ -121,11 +123,17 @@ static struct span span_hull(struct span a, struct span b)
 
 static struct want point_want(const struct point *p, struct span s)
 {
-	return (struct want){ .unit = s.unit, .table = s.table, .addr = s.addr, .len = s.count,
-			      .period = p->period, .prio = p->prio, .barrier = p->barrier };
+	return (struct want){.unit = s.unit,
+	                     .table = s.table,
+	                     .addr = s.addr,
+	                     .len = s.count,
+	                     .period = p->period,
+	                     .prio = p->prio,
+	                     .barrier = p->barrier};
 }
 
-/* A point alone; its two parts, or its exponent, in the same request where the device can do that. */
+/* A point alone; its two parts, or its exponent, in the same request where the device can do that.
+ */
 static void want_point(struct want_list *l, const struct device *d, const struct point *p)
 {
 	const struct span span = model_span(d, p);
@@ -149,11 +157,13 @@ static void want_point(struct want_list *l, const struct device *d, const struct
 
 static bool same_group(const struct point *a, const struct point *b)
 {
-	return a->together && b->together && a->table == b->table && strcmp(a->together, b->together) == 0;
+	return a->together && b->together && a->table == b->table &&
+	       strcmp(a->together, b->together) == 0;
 }
 
 /* The group of point i as one want; true also when an earlier member has done it. */
-static bool want_group(struct want_list *l, const struct device *d, uint32_t i, const uint8_t *on_demand)
+static bool want_group(struct want_list *l, const struct device *d, uint32_t i,
+                       const uint8_t *on_demand)
 {
 	const struct point *p = &d->set->point[i];
 	struct span hull = model_span(d, p);
@@ -260,10 +270,10 @@ static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
 	}
 }
 
-size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand, struct want **wants,
-		   struct unit_rule **rules, size_t *nrule)
+size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand,
+                   struct want **wants, struct unit_rule **rules, size_t *nrule)
 {
-	struct want_list list = { 0 };
+	struct want_list list = {0};
 	*rules = mem_alloc(m->ndevice, sizeof **rules);
 	*nrule = 0;
 	for (size_t i = 0; i < m->ndevice; i++) {
@@ -287,11 +297,12 @@ static bool codec_shifted(const struct codec *c, const struct value *exponent, s
 {
 	const double e = value_number(exponent);
 	*out = *c;
-	return e == trunc(e) && fabs(e) <= EXPONENT_LIMIT && decimal_shift(&c->scale, (int)e, &out->scale);
+	return e == trunc(e) && fabs(e) <= EXPONENT_LIMIT &&
+	       decimal_shift(&c->scale, (int)e, &out->scale);
 }
 
 void point_decode(const struct point *p, const uint16_t *words, const struct value *exponent,
-		  const struct value *factor, char *text, struct value *out)
+                  const struct value *factor, char *text, struct value *out)
 {
 	struct codec shifted;
 	const struct codec *c = &p->codec;
@@ -313,8 +324,9 @@ void point_decode(const struct point *p, const uint16_t *words, const struct val
 		*out = value_none();
 }
 
-enum codec_fault point_encode(const struct point *p, const struct value *v, const struct value *exponent,
-			      const struct value *factor, uint16_t *words, uint16_t *mask)
+enum codec_fault point_encode(const struct point *p, const struct value *v,
+                              const struct value *exponent, const struct value *factor,
+                              uint16_t *words, uint16_t *mask)
 {
 	struct codec shifted;
 	const struct codec *c = &p->codec;
@@ -358,7 +370,8 @@ const struct label *point_label(const struct point *p, const struct value *v)
 	return NULL;
 }
 
-int point_print(const struct point *p, const struct value *v, const char *unit, char *buf, size_t size)
+int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
+                size_t size)
 {
 	const struct label *label = point_label(p, v);
 	if (label)
@@ -367,7 +380,8 @@ int point_print(const struct point *p, const struct value *v, const char *unit, 
 	if (decimals < 0 && v->kind == VALUE_DECIMAL) /* the exponent's own */
 		decimals = v->places < EXPONENT_DECIMALS ? v->places : EXPONENT_DECIMALS;
 	const int len = value_print(v, decimals, buf, size);
-	const bool number = v->kind == VALUE_DECIMAL || (v->kind == VALUE_REAL && isfinite(v->real));
+	const bool number =
+		v->kind == VALUE_DECIMAL || (v->kind == VALUE_REAL && isfinite(v->real));
 	if (!unit || !*unit || !number)
 		return len;
 	const size_t at = (size_t)len < size ? (size_t)len : size;

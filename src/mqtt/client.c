@@ -188,6 +188,7 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->cond, &attr);
+	pthread_cond_init(&c->cond_ended, &attr);
 	pthread_condattr_destroy(&attr);
 	outbox_on_kick(o, on_kick, c);
 	if (pthread_create(&c->thread, NULL, publisher_run, c) != 0) {
@@ -240,12 +241,16 @@ static void join(struct mqtt_client *c)
 {
 	const us_t until = c->end_by + GRACE;
 	const struct timespec t = { .tv_sec = until / US_S, .tv_nsec = until % US_S * 1000 };
-	if (pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &t) == 0)
-		return;
 	pthread_mutex_lock(&c->lock);
-	c->left_open = true;
+	while (!c->ended && pthread_cond_timedwait(&c->cond_ended, &c->lock, &t) == 0)
+		;
+	const bool ended = c->ended;
+	c->left_open |= !ended;
 	pthread_mutex_unlock(&c->lock);
-	pthread_detach(c->thread);
+	if (ended)
+		pthread_join(c->thread, NULL);
+	else
+		pthread_detach(c->thread);
 }
 
 void mqtt_destroy(struct mqtt_client *c, int64_t limit)
@@ -275,6 +280,7 @@ void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 	free(c->old);
 	arena_destroy(c->arena);
 	pthread_cond_destroy(&c->cond);
+	pthread_cond_destroy(&c->cond_ended);
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->push_lock);
 	free(c);

@@ -29,8 +29,8 @@ struct mqtt_client {
 	pthread_t thread;
 
 	pthread_mutex_t lock; /* of what follows; never held across a call of the library or of push */
-	pthread_cond_t cond;
-	bool woken, ending;
+	pthread_cond_t cond, cond_ended;
+	bool woken, ending, ended;
 	bool starved, blocked; /* the window is full; all that waits stands behind its own topic */
 	us_t end_by;
 	enum client_state state;

@@ -405,26 +405,36 @@ static void wait_until(struct mqtt_client *c, us_t until)
 	}
 }
 
-void *publisher_run(void *ctx)
+static void turn_until_ended(struct mqtt_client *c)
 {
-	struct mqtt_client *c = ctx;
 	struct news n;
-	sigset_t all;
-	sigfillset(&all); /* the library's threads inherit it */
-	pthread_sigmask(SIG_BLOCK, &all, NULL);
-	c->down_since = client_now();
 	for (;;) {
 		pthread_mutex_lock(&c->lock);
 		take_news(c, &n);
 		const bool left = c->left_open;
 		pthread_mutex_unlock(&c->lock);
 		if (left)
-			return NULL;
+			return;
 		const us_t until = step(c, &n, client_now());
 		if (n.ending && !abandoned(c) && end(c, &n, client_now()))
-			return NULL;
+			return;
 		pthread_mutex_lock(&c->lock);
 		wait_until(c, n.ending && c->state == CLIENT_PARTING ? c->retry_at : until);
 		pthread_mutex_unlock(&c->lock);
 	}
+}
+
+void *publisher_run(void *ctx)
+{
+	struct mqtt_client *c = ctx;
+	sigset_t all;
+	sigfillset(&all); /* the library's threads inherit it */
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	c->down_since = client_now();
+	turn_until_ended(c);
+	pthread_mutex_lock(&c->lock);
+	c->ended = true;
+	pthread_cond_signal(&c->cond_ended);
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
 }

@@ -15,8 +15,8 @@ static double seconds(void)
 
 static void bench(const char *name, struct codec c)
 {
-	const struct point p = { .codec = c, .exponent_from = -1, .factor_from = -1 };
-	uint16_t words[8] = { 0x4142, 0x4344, 0x4546, 0x4748, 0x4950, 0x5152, 0x5354, 0x5556 };
+	const struct point p = {.codec = c, .exponent_from = -1, .factor_from = -1};
+	uint16_t words[8] = {0x4142, 0x4344, 0x4546, 0x4748, 0x4950, 0x5152, 0x5354, 0x5556};
 	char text[VALUE_TEXT_MAX], buf[VALUE_PRINT_MAX];
 	struct value v;
 	unsigned sum = 0;
@@ -37,15 +37,18 @@ static void bench(const char *name, struct codec c)
 
 int main(void)
 {
-	bench("u16", (struct codec){ .type = TYPE_U16 });
-	bench("s16 x 0.1", (struct codec){ .type = TYPE_S16, .scale = { 1, 1 }, .decimals = 1 });
-	bench("u32 little x 0.01 - 100", (struct codec){ .type = TYPE_U32, .order = ORDER_LITTLE,
-		.scale = { 1, 2 }, .offset = { -100, 0 }, .decimals = 2 });
-	bench("s64 x 0.001", (struct codec){ .type = TYPE_S64, .scale = { 1, 3 }, .decimals = 3 });
-	bench("bit", (struct codec){ .type = TYPE_BOOL, .bit = 3, .bits = 1 });
-	bench("f32", (struct codec){ .type = TYPE_F32, .decimals = 3 });
-	bench("f64 x 0.01", (struct codec){ .type = TYPE_F64, .scale = { 1, 2 }, .decimals = 3 });
-	bench("bcd32", (struct codec){ .type = TYPE_BCD32 });
-	bench("string of 16", (struct codec){ .type = TYPE_STRING, .length = 8 });
+	bench("u16", (struct codec){.type = TYPE_U16});
+	bench("s16 x 0.1", (struct codec){.type = TYPE_S16, .scale = {1, 1}, .decimals = 1});
+	bench("u32 little x 0.01 - 100", (struct codec){.type = TYPE_U32,
+	                                                .order = ORDER_LITTLE,
+	                                                .scale = {1, 2},
+	                                                .offset = {-100, 0},
+	                                                .decimals = 2});
+	bench("s64 x 0.001", (struct codec){.type = TYPE_S64, .scale = {1, 3}, .decimals = 3});
+	bench("bit", (struct codec){.type = TYPE_BOOL, .bit = 3, .bits = 1});
+	bench("f32", (struct codec){.type = TYPE_F32, .decimals = 3});
+	bench("f64 x 0.01", (struct codec){.type = TYPE_F64, .scale = {1, 2}, .decimals = 3});
+	bench("bcd32", (struct codec){.type = TYPE_BCD32});
+	bench("string of 16", (struct codec){.type = TYPE_STRING, .length = 8});
 	return 0;
 }

@@ -25,17 +25,23 @@ static bool codec_sane(struct codec *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint16_t words[128] = { 0 }, back[128] = { 0 }, mask[128] = { 0 };
+	uint16_t words[128] = {0}, back[128] = {0}, mask[128] = {0};
 	char text[VALUE_TEXT_MAX], second[VALUE_TEXT_MAX];
-	struct layout layout = { 0 };
+	struct layout layout = {0};
 	struct value v, again;
 	int64_t raw;
 	if (size < 24)
 		return 0;
 	struct codec c = {
-		.type = data[0] % (TYPE_DATETIME + 1), .order = data[1] & 3, .length = data[2], .byte = data[3] % 3,
-		.bit = data[4] & 63, .bits = data[5] % 65, .layout = &layout,
-		.scale = { (int8_t)data[6], data[7] % 20 }, .offset = { (int8_t)data[8], data[9] % 20 },
+		.type = data[0] % (TYPE_DATETIME + 1),
+		.order = data[1] & 3,
+		.length = data[2],
+		.byte = data[3] % 3,
+		.bit = data[4] & 63,
+		.bits = data[5] % 65,
+		.layout = &layout,
+		.scale = {(int8_t)data[6], data[7] % 20},
+		.offset = {(int8_t)data[8], data[9] % 20},
 	};
 	layout.n = data[10] % 9;
 	layout.bytes = data[11] & 1;

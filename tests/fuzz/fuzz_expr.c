@@ -17,10 +17,14 @@ static struct value input(void *ctx, int index)
 {
 	(void)ctx;
 	static const struct value v[] = {
-		{ .kind = VALUE_NONE }, { .kind = VALUE_DECIMAL, .mant = UINT64_MAX }, { .kind = VALUE_DECIMAL },
-		{ .kind = VALUE_REAL, .real = 1e308 }, { .kind = VALUE_TEXT, .text = "x" },
-		{ .kind = VALUE_BOOL, .mant = 1 }, { .kind = VALUE_DECIMAL, .neg = true, .mant = 5, .places = 1 },
-		{ .kind = VALUE_REAL, .real = -0.0 },
+		{.kind = VALUE_NONE},
+		{.kind = VALUE_DECIMAL, .mant = UINT64_MAX},
+		{.kind = VALUE_DECIMAL},
+		{.kind = VALUE_REAL, .real = 1e308},
+		{.kind = VALUE_TEXT, .text = "x"},
+		{.kind = VALUE_BOOL, .mant = 1},
+		{.kind = VALUE_DECIMAL, .neg = true, .mant = 5, .places = 1},
+		{.kind = VALUE_REAL, .real = -0.0},
 	};
 	return v[index];
 }
@@ -34,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	struct arena *a = arena_create();
-	const struct expr *e = expr_compile(a, text, look_up, NULL, &column, message, sizeof message);
+	const struct expr *e =
+		expr_compile(a, text, look_up, NULL, &column, message, sizeof message);
 	if (e) {
 		const struct value v = expr_eval(e, input, NULL);
 		if (v.kind != VALUE_NONE && v.kind != VALUE_BOOL && v.kind != VALUE_REAL)

@@ -1,6 +1,6 @@
 /*
- * replay: runs a fuzz target over all files of its corpus, tests/fuzz/corpus/<target>/, so that what
- * the fuzzer once found stays found. Usage: fuzz_<target> [FOLDER]
+ * replay: runs a fuzz target over all files of its corpus, tests/fuzz/corpus/<target>/, so that
+ * what the fuzzer once found stays found. Usage: fuzz_<target> [FOLDER]
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -21,7 +21,8 @@ static int replay_file(const char *path)
 	fclose(f);
 	if (bad)
 		return 0;
-	uint8_t *exact = malloc(size ? size : 1); /* so that a sanitizer sees a read behind its end */
+	uint8_t *exact =
+		malloc(size ? size : 1); /* so that a sanitizer sees a read behind its end */
 	if (!exact)
 		abort();
 	memcpy(exact, data, size);
@@ -35,7 +36,7 @@ int main(int argc, char **argv)
 	char folder[1024], path[2048];
 	const char *target = strstr(argv[0], "fuzz_"), *srcdir = getenv("srcdir");
 	snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".",
-		 target ? target + 5 : "");
+	         target ? target + 5 : "");
 	DIR *d = opendir(argc > 1 ? argv[1] : folder);
 	int files = 0;
 	if (!d) {

@@ -16,7 +16,7 @@ import pytest
 
 LIMIT = 20.0  # seconds; a slow machine is no failure
 
-TOP = os.path.abspath(os.environ.get("top_builddir", os.path.join(os.path.dirname(__file__), "../..")))
+TOP = os.path.abspath(os.environ.get("builddir", os.path.join(os.path.dirname(__file__), "../..")))
 
 
 def free_port():

@@ -1,57 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "command_rig.h"
-#include "core/pdu.h"
-
-#define LONG (1000 * US_S)
-
-static struct rig g;
-
-static int start(void **state)
-{
-	(void)state;
-	rig_start(&g);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop(&g);
-	return 0;
-}
-
-static void settle(void)
-{
-	rig_run(&g, g.now + LONG);
-	assert_int_equal(command_alive(g.t), 0);
-}
-
-/* One outcome: its end, its reason ("" none), how many writes were on the wire. */
-static void expect(enum command_end end, const char *reason, size_t writes)
-{
-	settle();
-	if (g.ntold != 1 || g.told[0].end != end || strcmp(g.reason[0], reason) != 0 || g.nwrite != writes)
-		fail_msg("%zu outcomes, the last %s: %s; %zu writes", g.ntold,
-			 g.ntold ? command_end_name(rig_last(&g)->end) : "-", g.ntold ? g.reason[g.ntold - 1] : "",
-			 g.nwrite);
-	assert_true(command_end_good(end) == (*reason == '\0'));
-}
-
-static void fault(enum fault f, unsigned n, uint8_t exception)
-{
-	g.fault = f;
-	g.faults = n;
-	g.exception = exception;
-}
 
 static void a_write_is_acknowledged_settles_and_is_read_back(void **state)
 {
@@ -65,7 +12,8 @@ static void a_write_is_acknowledged_settles_and_is_read_back(void **state)
 	assert_int_equal(g.write[0].value, 455);
 	const us_t acknowledged = g.now;
 	assert_int_equal(g.ntold, 0);
-	assert_true(command_holds(g.t, P_SETPOINT, acknowledged + 100 * US_MS - 1)); /* before it has settled */
+	assert_true(command_holds(g.t, P_SETPOINT,
+	                          acknowledged + 100 * US_MS - 1)); /* before it has settled */
 	assert_false(command_holds(g.t, P_SETPOINT, acknowledged + 100 * US_MS));
 	expect(COMMAND_VERIFIED, "", 1);
 	assert_true(rig_only(&g)->ended >= acknowledged + 100 * US_MS);
@@ -77,16 +25,18 @@ static void a_write_is_acknowledged_settles_and_is_read_back(void **state)
 static void an_older_read_does_not_verify(void **state)
 {
 	(void)state;
-	const struct span block = { RIG_UNIT, TABLE_HOLDING, 30, 20 };
-	uint16_t words[20] = { 0 };
+	const struct span block = {RIG_UNIT, TABLE_HOLDING, 30, 20};
+	uint16_t words[20] = {0};
 	rig_command(&g, P_SETPOINT, "45.5");
 	rig_step(&g);
 	command_read(g.t, 0, &block, words, g.now + 50 * US_MS, g.now + 50 * US_MS);
 	assert_int_equal(command_alive(g.t), 1);
 	words[10] = 455;
-	command_read(g.t, 1, &block, words, g.now + 100 * US_MS, g.now + 100 * US_MS); /* another line */
+	command_read(g.t, 1, &block, words, g.now + 100 * US_MS,
+	             g.now + 100 * US_MS); /* another line */
 	assert_int_equal(command_alive(g.t), 1);
-	command_read(g.t, 0, &block, words, g.now + 100 * US_MS, g.now + 100 * US_MS); /* a poll will do */
+	command_read(g.t, 0, &block, words, g.now + 100 * US_MS,
+	             g.now + 100 * US_MS); /* a poll will do */
 	assert_int_equal(command_alive(g.t), 0);
 	rig_take(&g);
 	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
@@ -131,6 +81,18 @@ static void a_lost_answer_is_read_and_not_written_again(void **state)
 	assert_int_equal(g.submits, 1);
 }
 
+static void a_lost_read_before_the_write_is_made_again(void **state)
+{
+	(void)state;
+	fault(LOST_READ, 1, 0);
+	rig_command(&g, P_FLAG_A, "on");
+	expect(COMMAND_VERIFIED, "", 1);
+	g.ntold = 0;
+	fault(LOST_READ, 2, 0);
+	rig_command(&g, P_FLAG_A, "off");
+	expect(COMMAND_FAILED, "no answer; nothing was written", 1);
+}
+
 static void two_lost_requests_are_enough(void **state)
 {
 	(void)state;
@@ -165,13 +127,16 @@ static void what_may_not_be_repeated_is_not(void **state)
 static void exceptions_are_told_by_name(void **state)
 {
 	(void)state;
-	static const struct { uint8_t code; const char *reason; } row[] = {
-		{ 1, "the device refuses it: illegal function (exception 1)" },
-		{ 2, "the device refuses it: illegal data address (exception 2)" },
-		{ 3, "the device refuses it: illegal data value (exception 3)" },
-		{ 4, "the device refuses it: device failure (exception 4)" },
-		{ 9, "the device refuses it: exception (exception 9)" },
-		{ 200, "the device refuses it: exception (exception 200)" },
+	static const struct {
+		uint8_t code;
+		const char *reason;
+	} row[] = {
+		{1, "the device refuses it: illegal function (exception 1)"},
+		{2, "the device refuses it: illegal data address (exception 2)"},
+		{3, "the device refuses it: illegal data value (exception 3)"},
+		{4, "the device refuses it: device failure (exception 4)"},
+		{9, "the device refuses it: exception (exception 9)"},
+		{200, "the device refuses it: exception (exception 200)"},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		g.ntold = 0;
@@ -220,7 +185,7 @@ static void the_last_value_wins(void **state)
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
 	assert_int_equal(g.holding[40], 690);
 	assert_true(g.nwrite <= 6);
-	unsigned count[COMMAND_ENDS] = { 0 };
+	unsigned count[COMMAND_ENDS] = {0};
 	for (size_t i = 0; i < g.ntold; i++)
 		count[g.told[i].end]++;
 	assert_int_equal(count[COMMAND_SUPERSEDED] + count[COMMAND_ACKNOWLEDGED], 49);
@@ -335,228 +300,11 @@ static void jobs_closed_by_shutting_down_say_so(void **state)
 	expect(COMMAND_FAILED, "shutting down", 0);
 }
 
-static void eeprom_is_written_seldom_and_only_when_different(void **state)
-{
-	(void)state;
-	g.holding[70] = 5;
-	rig_command(&g, P_EEPROM, "5");
-	expect(COMMAND_VERIFIED, "", 0);
-	g.ntold = 0;
-	rig_command(&g, P_EEPROM, "6");
-	rig_step(&g);
-	rig_command(&g, P_EEPROM, "7");
-	rig_command(&g, P_EEPROM, "8");
-	settle();
-	assert_int_equal(g.nwrite, 2);
-	assert_true(g.write[1].at - g.write[0].at >= 5 * US_S);
-	assert_int_equal(g.holding[70], 8);
-	assert_int_equal(g.ntold, 3);
-	assert_int_equal(g.told[1].end, COMMAND_SUPERSEDED);
-	g.ntold = 0;
-	const struct command_item item = { P_EEPROM, "9" };
-	struct command_request q = { .item = &item, .n = 1, .expiry = US_S };
-	g.now = g.write[1].at + 2 * US_S;
-	rig_submit(&g, &q);
-	expect(COMMAND_REFUSED, "written a moment ago; again in 3 s at the earliest", 2);
-}
-
-static void the_wire_is_never_hit_twice_within_the_interval(void **state)
-{
-	(void)state;
-	rig_command(&g, P_EEPROM, "6"); /* perhaps on the wire right now */
-	rig_command(&g, P_EEPROM, "7");
-	rig_command(&g, P_EEPROM, "8");
-	settle();
-	assert_int_equal(g.nwrite, 2);
-	assert_true(g.write[1].at - g.write[0].at >= 5 * US_S);
-	assert_int_equal(g.holding[70], 8);
-	assert_int_equal(g.ntold, 3);
-}
-
-static void bits_of_a_word_leave_their_neighbours(void **state)
-{
-	(void)state;
-	const struct command_item item[] = { { P_FLAG_B, "on" }, { P_FLAG_A, "off" } };
-	struct command_request q = { .item = item, .n = 2 };
-	g.holding[80] = 0xFF0B;
-	rig_submit(&g, &q);
-	settle();
-	assert_int_equal(g.nwrite, 1);
-	assert_int_equal(g.write[0].fc, FC_MASK_WRITE);
-	assert_int_equal(g.holding[80], 0xFF0D);
-	assert_int_equal(g.ntold, 2);
-	assert_int_equal(g.told[0].end, COMMAND_VERIFIED);
-	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
-}
-
-static void neighbours_go_in_one_request(void **state)
-{
-	(void)state;
-	const struct command_item item[] = { { P_VALVE2, "on" }, { P_MODE, "remote" }, { P_SETPOINT, "45" },
-					     { P_VALVE1, "on" }, { P_ONCE, "7" } };
-	struct command_request q = { .item = item, .n = 5, .request = &q };
-	rig_submit(&g, &q);
-	settle();
-	assert_int_equal(g.ntold, 5);
-	bool seen[5] = { false };
-	for (size_t i = 0; i < g.ntold; i++) {
-		assert_int_equal(g.told[i].end, COMMAND_VERIFIED);
-		assert_int_equal(g.told[i].point, item[g.told[i].item].point);
-		assert_ptr_equal(g.told[i].request, &q);
-		assert_false(seen[g.told[i].item]);
-		seen[g.told[i].item] = true;
-	}
-	assert_int_equal(g.nwrite, 3);
-	assert_int_equal(g.write[0].fc, FC_WRITE_COILS);
-	assert_int_equal(g.write[0].count, 2);
-	assert_int_equal(g.write[1].fc, FC_WRITE_REGISTERS);
-	assert_int_equal(g.write[1].count, 2);
-	assert_int_equal(g.write[2].fc, FC_WRITE_REGISTER);
-}
-
-static void several_refused_at_once_are_written_one_by_one(void **state)
-{
-	(void)state;
-	const struct command_item item[] = { { P_VALVE1, "on" }, { P_VALVE2, "on" } };
-	struct command_request q = { .item = item, .n = 2 };
-	fault(EXCEPTION, 1, 1);
-	rig_submit(&g, &q);
-	settle();
-	assert_int_equal(g.nwrite, 2);
-	assert_int_equal(g.write[0].fc, FC_WRITE_COIL);
-	assert_int_equal(g.ntold, 2);
-	assert_int_equal(g.told[0].end, COMMAND_VERIFIED);
-	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
-}
-
-static void one_bad_value_stops_them_all(void **state)
-{
-	(void)state;
-	const struct command_item item[] = { { P_SETPOINT, "45" }, { P_MODE, "manual" } };
-	struct command_request q = { .item = item, .n = 2 };
-	rig_submit(&g, &q);
-	settle();
-	assert_int_equal(g.nwrite, 0);
-	assert_int_equal(g.ntold, 2);
-	assert_string_equal(g.reason[0], "nothing was written, because Mode was refused");
-	assert_string_equal(g.reason[1], "no such label; one of: off, local, remote");
-}
-
-static void a_newer_set_takes_the_place_of_an_older_single(void **state)
-{
-	(void)state;
-	const struct command_item item[] = { { P_SETPOINT, "50" }, { P_MODE, "local" } };
-	struct command_request q = { .item = item, .n = 2 };
-	rig_command(&g, P_SETPOINT, "45");
-	rig_submit(&g, &q);
-	settle();
-	assert_int_equal(g.cancels, 1);
-	assert_int_equal(g.nwrite, 1);
-	assert_int_equal(g.holding[40], 500);
-	assert_int_equal(g.ntold, 3);
-	assert_int_equal(g.told[0].end, COMMAND_SUPERSEDED);
-}
-
-static void groups_are_written_whole_with_the_rest_as_read(void **state)
-{
-	(void)state;
-	g.holding[122] = 0x1234;
-	g.holding[123] = 0x5678;
-	rig_command(&g, P_G1, "30");
-	expect(COMMAND_VERIFIED, "", 1);
-	assert_int_equal(g.write[0].fc, FC_MASK_WRITE);
-	assert_int_equal(g.write[0].addr, 120);
-	assert_int_equal(g.write[0].count, 4);
-	assert_int_equal(g.holding[120], 10);
-	assert_int_equal(g.holding[121], 30);
-	assert_int_equal(g.holding[123], 0x5678);
-	g.ntold = 0;
-	rig_command(&g, P_G0, "31");
-	expect(COMMAND_REFUSED, "against the rule Start < Stop", 1);
-	g.ntold = 0;
-	const struct command_item item[] = { { P_G0, "31" }, { P_G1, "40" } };
-	struct command_request q = { .item = item, .n = 2 };
-	rig_submit(&g, &q);
-	settle();
-	assert_int_equal(g.nwrite, 2);
-	assert_int_equal(g.holding[120], 31);
-	assert_int_equal(g.holding[121], 40);
-}
-
-static void groups_that_are_no_neighbours_keep_their_order(void **state)
-{
-	(void)state;
-	const struct command_item item[] = { { P_FAR0, "1" }, { P_FAR1, "2" } };
-	struct command_request q = { .item = item, .n = 2 };
-	rig_submit(&g, &q);
-	settle();
-	assert_int_equal(g.nwrite, 2);
-	assert_int_equal(g.write[0].addr, 220);
-	assert_int_equal(g.write[1].addr, 210);
-}
-
-static void the_profiles_words_and_addresses_are_used(void **state)
-{
-	(void)state;
-	rig_command(&g, P_ONOFF, "on");
-	expect(COMMAND_VERIFIED, "", 1);
-	assert_int_equal(g.write[0].value, 0x100);
-	g.ntold = 0;
-	rig_command(&g, P_ONOFF, "toggle");
-	expect(COMMAND_ACKNOWLEDGED, "", 2);
-	assert_int_equal(g.write[1].value, 0x300);
-	g.ntold = 0;
-	rig_command(&g, P_AFTER, "9");
-	expect(COMMAND_VERIFIED, "", 3);
-	assert_int_equal(g.write[2].addr, 301);
-	g.ntold = 0;
-	rig_command(&g, P_NAME, "pump 1");
-	expect(COMMAND_VERIFIED, "", 4);
-	assert_int_equal(g.write[3].fc, FC_WRITE_REGISTERS);
-	g.ntold = 0;
-	rig_command(&g, P_ACTION, "on");
-	expect(COMMAND_ACKNOWLEDGED, "", 5);
-	assert_int_equal(g.write[4].fc, 0);
-	g.ntold = 0;
-	rig_command(&g, P_TURNED, "65538");
-	expect(COMMAND_VERIFIED, "", 6);
-	assert_int_equal(g.holding[230], 2);
-	assert_int_equal(g.holding[231], 1);
-}
-
-static void what_can_not_be_read_back_is_told_once(void **state)
-{
-	(void)state;
-	rig_command(&g, P_WRITEONLY, "5");
-	expect(COMMAND_ACKNOWLEDGED, "", 1);
-	assert_true(rig_only(&g)->acknowledged_only);
-	g.ntold = 0;
-	rig_command(&g, P_NOVERIFY, " 5e0 ");
-	expect(COMMAND_ACKNOWLEDGED, "", 2);
-	assert_true(rig_only(&g)->acknowledged_only);
-	assert_string_equal(g.value[0], "5");
-}
-
-static void a_clock_may_go_on_while_it_is_read_back(void **state)
-{
-	(void)state;
-	rig_command(&g, P_CLOCK, "now");
-	rig_step(&g);
-	assert_int_equal(g.write[0].count, 6);
-	g.holding[205] += 5;
-	expect(COMMAND_VERIFIED, "", 1);
-	g.ntold = 0;
-	rig_command(&g, P_CLOCK, "now");
-	rig_step(&g);
-	g.holding[203]++;
-	expect(COMMAND_DIFFERS, "not taken: device reports 2026-11-21T11:00:00Z", 2);
-}
-
 static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
 {
 	(void)state;
-	const struct command_item item = { P_RELAY, "toggle" };
-	struct command_request q = { .item = &item, .n = 1, .retained = true };
+	const struct command_item item = {P_RELAY, "toggle"};
+	struct command_request q = {.item = &item, .n = 1, .retained = true};
 	rig_submit(&g, &q);
 	assert_int_equal(g.told[0].end, COMMAND_REFUSED);
 	q.retained = false;
@@ -586,14 +334,15 @@ static void a_flood_is_busy(void **state)
 	g.no_bus = true;
 	g.ntold = 0;
 	rig_command(&g, P_MODE, "local");
-	expect(COMMAND_BUSY, "busy: too many commands are waiting on this line", COMMANDS_PER_DEVICE);
+	expect(COMMAND_BUSY, "busy: too many commands are waiting on this line",
+	       COMMANDS_PER_DEVICE);
 }
 
 static void time_runs_out(void **state)
 {
 	(void)state;
-	const struct command_item item = { P_MODE, "local" };
-	struct command_request q = { .item = &item, .n = 1, .expiry = 2 * US_S };
+	const struct command_item item = {P_MODE, "local"};
+	struct command_request q = {.item = &item, .n = 1, .expiry = 2 * US_S};
 	rig_submit(&g, &q);
 	assert_true(g.job[0].expires == g.now + 2 * US_S);
 	g.now += 3 * US_S;
@@ -615,11 +364,13 @@ static void what_is_gone_is_told(void **state)
 	rig_step(&g);
 	command_offline(g.t, 0, g.now);
 	rig_take(&g);
-	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is offline", 1);
+	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is offline",
+	       1);
 	g.ntold = 0;
 	g.reads_fail = true;
 	rig_command(&g, P_MODE, "remote");
-	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is silent", 2);
+	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is silent",
+	       2);
 	g.ntold = 0;
 	g.offline = true;
 	rig_command(&g, P_MODE, "off"); /* one immediate try */
@@ -632,6 +383,37 @@ static void what_is_gone_is_told(void **state)
 	expect(COMMAND_FAILED, "the line was closed", 3);
 }
 
+static void at_the_very_end_nothing_is_left_unanswered(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	rig_command(&g, P_SETPOINT, "45");
+	fault(EXCEPTION, 99, 6);
+	rig_command(&g, P_RELAY, "toggle");
+	for (int i = 0; i < 4; i++)
+		rig_step(&g);
+	command_shutdown(g.t, g.now);
+	command_finish(g.t, g.now);
+	rig_take(&g);
+	assert_int_equal(command_alive(g.t), 0);
+	assert_int_equal(g.ntold, 4);
+	assert_true(command_due(g.t) == US_NEVER);
+	assert_string_equal(command_end_name(rig_last(&g)->end), "failed");
+}
+
+static void what_still_lives_is_freed_with_the_table(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		rig_command(&g, P_RELAY, "toggle");
+	command_submit(
+		g.t,
+		&(struct command_request){.item = &(struct command_item){P_MODE, "local"}, .n = 1},
+		g.now); /* its action is never taken */
+	assert_int_equal(command_alive(g.t), 21);
+}
+
 static void a_reload_keeps_what_still_exists(void **state)
 {
 	(void)state;
@@ -642,13 +424,17 @@ static void a_reload_keeps_what_still_exists(void **state)
 	p[1] = rig_device.set->point[P_SETPOINT];
 	p[2] = rig_device.set->point[P_MODE];
 	p[2].addr[0] = 45;
-	set = (struct pointset){ .point = p, .n = 3 };
+	set = (struct pointset){.point = p, .n = 3};
 	d[0] = rig_device;
 	d[0].name = "other";
 	d[1] = rig_device;
 	d[1].set = &set;
 	d[1].point0 = d[0].set->n;
-	const struct model m = { .device = d, .ndevice = 2, .npoint = d[0].set->n + 3, .bus = rig_model.bus, .nbus = 1 };
+	const struct model m = {.device = d,
+	                        .ndevice = 2,
+	                        .npoint = d[0].set->n + 3,
+	                        .bus = rig_model.bus,
+	                        .nbus = 1};
 	rig_command(&g, P_SETPOINT, "45");
 	rig_command(&g, P_MODE, "local");
 	rig_command(&g, P_ONCE, "1");
@@ -666,39 +452,19 @@ static void a_reload_keeps_what_still_exists(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
-static void a_password_goes_first(void **state)
-{
-	(void)state;
-	struct device d = rig_device;
-	d.unlock_point = P_WRITEONLY;
-	d.unlock_value = "1234";
-	d.unlock_lasts = 60 * US_S;
-	const struct model m = { .device = &d, .ndevice = 1, .npoint = RIG_POINTS, .bus = rig_model.bus, .nbus = 1 };
-	command_adopt(g.t, &m, g.now);
-	rig_command(&g, P_MODE, "local");
-	settle();
-	rig_command(&g, P_MODE, "remote");
-	settle();
-	assert_int_equal(g.nwrite, 3);
-	assert_int_equal(g.write[0].addr, 150);
-	assert_int_equal(g.write[0].value, 1234);
-	assert_int_equal(g.write[1].addr, 41);
-	assert_int_equal(g.write[2].addr, 41);
-	assert_int_equal(g.told[0].origin, COMMAND_FROM_GATEWAY);
-	command_adopt(g.t, &rig_model, g.now);
-}
-
 static void permissions_are_looked_at(void **state)
 {
 	(void)state;
 	struct device d = rig_device;
-	const struct model m = { .device = &d, .ndevice = 1, .npoint = RIG_POINTS, .bus = rig_model.bus, .nbus = 1 };
+	const struct model m = {
+		.device = &d, .ndevice = 1, .npoint = RIG_POINTS, .bus = rig_model.bus, .nbus = 1};
 	d.commands = false;
 	command_adopt(g.t, &m, g.now);
 	rig_command(&g, P_MODE, "local");
 	expect(COMMAND_REFUSED, "commands to this device are off", 0);
-	const struct command_item item = { P_MODE, "local" };
-	struct command_request q = { .item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY, .only_if_different = true };
+	const struct command_item item = {P_MODE, "local"};
+	struct command_request q = {
+		.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY, .only_if_different = true};
 	rig_submit(&g, &q);
 	settle();
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
@@ -714,110 +480,6 @@ static void permissions_are_looked_at(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
-/* -- many at random ----------------------------------------------------------------------------- */
-
-static uint64_t seed = 99;
-
-static unsigned pick(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 33) % n;
-}
-
-static const struct { uint32_t point; const char *text; uint16_t value; } choice[] = {
-	{ P_SETPOINT, "45", 450 },     { P_SETPOINT, "46", 460 },  { P_SETPOINT, "200", 0 },
-	{ P_MODE, "local", 1 },        { P_MODE, "remote", 2 },    { P_PUMP, "on", 0xFF00 },
-	{ P_PUMP, "off", 0 },          { P_RELAY, "toggle", 0x5500 }, { P_RELAY, "on", 0xFF00 },
-	{ P_DOOR, "on", 0xFF00 },      { P_EEPROM, "3", 3 },       { P_EEPROM, "4", 4 },
-	{ P_ONCE, "7", 7 },            { P_NOVERIFY, "8", 8 },     { P_WRITEONLY, "9", 9 },
-	{ P_ONOFF, "on", 0x100 },      { P_READONLY, "1", 0 },     { P_AFTER, "6", 6 },
-};
-
-#define CHOICES (sizeof choice / sizeof *choice)
-
-static uint16_t written_to(uint32_t point)
-{
-	const struct point *p = &rig_device.set->point[point];
-	return p->write && p->write->address >= 0 ? (uint16_t)p->write->address : p->addr[0];
-}
-
-/* Every write on the wire is a value that was commanded for just that register. */
-static void check_wire(const unsigned *commanded)
-{
-	unsigned toggles = 0, pulses = 0;
-	for (size_t i = 0; i < g.nwrite; i++) {
-		const struct wire_write *w = &g.write[i];
-		bool known = w->table == TABLE_COIL && w->addr == 6 && w->value == 0; /* a pulse's end */
-		for (size_t k = 0; k < CHOICES && !known; k++)
-			known = commanded[k] && w->addr == written_to(choice[k].point) &&
-				(w->table == TABLE_COIL) == table_is_bits(rig_device.set->point[choice[k].point].table) &&
-				(w->value == choice[k].value || w->count > 1);
-		if (!known)
-			fail_msg("nobody commanded %u to %u (seed %llu)", w->value, w->addr, (unsigned long long)seed);
-		toggles += w->table == TABLE_COIL && w->value == 0x5500;
-		pulses += w->table == TABLE_COIL && w->addr == 6 && w->value == 0xFF00;
-	}
-	assert_true(toggles <= commanded[7]);
-	assert_true(pulses <= commanded[9]);
-}
-
-static void random_event(void)
-{
-	g.fault = pick(STUCK); /* a stuck line takes a minute each: not here */
-	g.faults = pick(4) ? 0 : 1 + pick(3);
-	g.exception = (uint8_t)(1 + pick(6));
-	g.reads_fail = pick(10) == 0;
-	g.no_bus = pick(50) == 0;
-	g.offline = pick(40) == 0;
-	if (g.offline)
-		command_offline(g.t, 0, g.now);
-	if (pick(300) == 0)
-		command_adopt(g.t, &rig_model, g.now);
-	rig_take(&g);
-}
-
-static void ten_thousand_commands_have_ten_thousand_outcomes(void **state)
-{
-	(void)state;
-	static unsigned told[10000];
-	unsigned commanded[CHOICES] = { 0 }, items = 0;
-	memset(told, 0, sizeof told);
-	while (items < 10000) {
-		struct command_item item[3];
-		struct command_request q = { .item = item, .n = 1 + (pick(5) == 0) + (pick(9) == 0),
-					     .duplicate = pick(20) == 0 };
-		if (items + q.n > 10000)
-			q.n = 1;
-		for (unsigned i = 0; i < q.n; i++) {
-			const unsigned k = pick(CHOICES);
-			commanded[k]++;
-			item[i] = (struct command_item){ choice[k].point, choice[k].text };
-		}
-		q.request = (char *)told + items * sizeof *told; /* where its items are counted */
-		rig_submit(&g, &q);
-		items += q.n;
-		for (unsigned i = pick(4); i > 0; i--)
-			rig_step(&g);
-		if (pick(3) == 0)
-			random_event();
-		g.now += (us_t)pick(50000);
-		assert_true(command_alive(g.t) <= 4 * COMMANDS_PER_DEVICE);
-	}
-	g.faults = 0;
-	g.reads_fail = g.no_bus = g.offline = false;
-	settle();
-	for (size_t i = 0; i < g.ntold; i++)
-		if (g.told[i].origin == COMMAND_FROM_BROKER)
-			((unsigned *)g.told[i].request)[g.told[i].item]++;
-	for (unsigned i = 0; i < items; i++)
-		if (told[i] != 1)
-			fail_msg("command %u has %u outcomes (seed %llu)", i, told[i], (unsigned long long)seed);
-	check_wire(commanded);
-	assert_int_equal(g.coil[6], 0); /* no door stays open */
-}
-
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -829,6 +491,7 @@ int main(void)
 		T(checks_come_before_the_wire),
 		T(a_lost_request_is_read_and_written_once_more),
 		T(a_lost_answer_is_read_and_not_written_again),
+		T(a_lost_read_before_the_write_is_made_again),
 		T(two_lost_requests_are_enough),
 		T(what_may_not_be_repeated_is_not),
 		T(exceptions_are_told_by_name),
@@ -841,26 +504,14 @@ int main(void)
 		T(the_end_of_a_pulse_is_not_given_up),
 		T(shutting_down_ends_pulses_at_once_and_answers_all),
 		T(jobs_closed_by_shutting_down_say_so),
-		T(eeprom_is_written_seldom_and_only_when_different),
-		T(the_wire_is_never_hit_twice_within_the_interval),
-		T(bits_of_a_word_leave_their_neighbours),
-		T(neighbours_go_in_one_request),
-		T(several_refused_at_once_are_written_one_by_one),
-		T(one_bad_value_stops_them_all),
-		T(a_newer_set_takes_the_place_of_an_older_single),
-		T(groups_are_written_whole_with_the_rest_as_read),
-		T(groups_that_are_no_neighbours_keep_their_order),
-		T(the_profiles_words_and_addresses_are_used),
-		T(what_can_not_be_read_back_is_told_once),
-		T(a_clock_may_go_on_while_it_is_read_back),
 		T(retained_and_repeated_deliveries_are_not_carried_out),
 		T(a_flood_is_busy),
 		T(time_runs_out),
 		T(what_is_gone_is_told),
+		T(at_the_very_end_nothing_is_left_unanswered),
+		T(what_still_lives_is_freed_with_the_table),
 		T(a_reload_keeps_what_still_exists),
-		T(a_password_goes_first),
 		T(permissions_are_looked_at),
-		T(ten_thousand_commands_have_ten_thousand_outcomes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,7 +56,7 @@ static void good_maps_load_without_a_word(void **state)
 	globfree(&found);
 }
 
-/* -- what the model says ------------------------------------------------------------- */
+/* -- what the model says -- */
 
 static struct diag told;
 
@@ -300,7 +300,7 @@ static void included_files_are_one_map(void **state)
 	done(m);
 }
 
-/* -- one profile ------------------------------------------------------------------------ */
+/* -- one profile -- */
 
 static void a_profile_loads_with_its_tests(void **state)
 {
@@ -344,7 +344,7 @@ static void a_profile_loads_with_its_tests(void **state)
 	done(m);
 }
 
-/* -- secrets ------------------------------------------------------------------------------ */
+/* -- secrets -- */
 
 static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
 {

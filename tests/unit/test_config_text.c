@@ -94,7 +94,7 @@ static void each_mistake_in_a_profile_has_its_message_and_place(void **state)
 	assert_true(expect_messages("profiles-bad/*.yaml", true) >= 2);
 }
 
-/* -- the reference --------------------------------------------------------------------------- */
+/* -- the reference -- */
 
 struct reference_test {
 	const char *manual;

@@ -10,18 +10,21 @@
 
 #include "core/model.h"
 
-static const struct write_rule write_only = { .only = true };
+static const struct write_rule write_only = {.only = true};
 
-#define REGISTER(name_, table_, addr_, type_) \
-	.name = name_, .table = table_, .parts = 1, .addr = { addr_ }, .codec = { .type = type_ }, \
+#define REGISTER(name_, table_, addr_, type_)                                                      \
+	.name = name_, .table = table_, .parts = 1, .addr = {addr_}, .codec = {.type = type_},     \
 	.exponent_from = -1, .factor_from = -1, .period = 10 * US_S, .prio = CLASS_NORMAL
 
 static struct model model_of(struct point *p, uint32_t n, struct pointset *set, struct device *d)
 {
-	*set = (struct pointset){ .point = p, .n = n };
-	*d = (struct device){ .name = "dev", .id = 7, .enabled = true, .set = set,
-			      .rule = { .unit = 7, .max_read = 125, .max_hole = UINT16_MAX } };
-	return (struct model){ .device = d, .ndevice = 1, .npoint = n };
+	*set = (struct pointset){.point = p, .n = n};
+	*d = (struct device){.name = "dev",
+	                     .id = 7,
+	                     .enabled = true,
+	                     .set = set,
+	                     .rule = {.unit = 7, .max_read = 125, .max_hole = UINT16_MAX}};
+	return (struct model){.device = d, .ndevice = 1, .npoint = n};
 }
 
 static size_t wants_of(struct point *p, uint32_t n, const uint8_t *on_demand, struct want *out)
@@ -48,11 +51,11 @@ static void points_of_one_register_are_one_want_with_the_shortest_period(void **
 	(void)state;
 	struct want w[16];
 	struct point p[] = {
-		{ REGISTER("A", TABLE_HOLDING, 50, TYPE_BOOL) },
-		{ REGISTER("B", TABLE_HOLDING, 50, TYPE_BOOL) },
-		{ REGISTER("C", TABLE_HOLDING, 50, TYPE_U32) },
-		{ REGISTER("D", TABLE_INPUT, 50, TYPE_U16) },
-		{ REGISTER("E", TABLE_HOLDING, 51, TYPE_U16) },
+		{REGISTER("A", TABLE_HOLDING, 50, TYPE_BOOL)},
+		{REGISTER("B", TABLE_HOLDING, 50, TYPE_BOOL)},
+		{REGISTER("C", TABLE_HOLDING, 50, TYPE_U32)},
+		{REGISTER("D", TABLE_INPUT, 50, TYPE_U16)},
+		{REGISTER("E", TABLE_HOLDING, 51, TYPE_U16)},
 	};
 	p[1].period = US_S;
 	p[1].prio = CLASS_HIGH;
@@ -71,14 +74,14 @@ static void only_what_is_asked_for_is_polled(void **state)
 	(void)state;
 	struct want w[16];
 	struct point p[] = {
-		{ REGISTER("Expr", TABLE_HOLDING, 1, TYPE_U16), .source = SOURCE_EXPR },
-		{ REGISTER("WriteOnly", TABLE_HOLDING, 2, TYPE_U16), .write = &write_only },
-		{ REGISTER("OnDemand", TABLE_HOLDING, 3, TYPE_U16), .poll = POLL_ON_DEMAND },
-		{ REGISTER("Once", TABLE_HOLDING, 4, TYPE_U16) },
-		{ REGISTER("Covers", TABLE_HOLDING, 4, TYPE_U32) },
-		{ REGISTER("Alone", TABLE_HOLDING, 9, TYPE_U16) },
+		{REGISTER("Expr", TABLE_HOLDING, 1, TYPE_U16), .source = SOURCE_EXPR},
+		{REGISTER("WriteOnly", TABLE_HOLDING, 2, TYPE_U16), .write = &write_only},
+		{REGISTER("OnDemand", TABLE_HOLDING, 3, TYPE_U16), .poll = POLL_ON_DEMAND},
+		{REGISTER("Once", TABLE_HOLDING, 4, TYPE_U16)},
+		{REGISTER("Covers", TABLE_HOLDING, 4, TYPE_U32)},
+		{REGISTER("Alone", TABLE_HOLDING, 9, TYPE_U16)},
 	};
-	const uint8_t demand[] = { 0, 0, 1, 0, 0, 0 };
+	const uint8_t demand[] = {0, 0, 1, 0, 0, 0};
 	p[3].period = p[5].period = PERIOD_ONCE;
 	assert_int_equal(wants_of(p, 6, NULL, w), 2);
 	assert_int_equal(w[0].addr, 4);
@@ -93,12 +96,12 @@ static void values_and_groups_are_never_cut(void **state)
 	(void)state;
 	struct want w[16];
 	struct point p[] = {
-		{ REGISTER("Split", TABLE_HOLDING, 690, TYPE_U32) },
-		{ REGISTER("Far", TABLE_HOLDING, 900, TYPE_U32) },
-		{ REGISTER("V", TABLE_INPUT, 0, TYPE_F32), .together = "phase" },
-		{ REGISTER("I", TABLE_INPUT, 6, TYPE_F32), .together = "phase" },
-		{ REGISTER("Power", TABLE_INPUT, 100, TYPE_S16) },
-		{ REGISTER("PowerExp", TABLE_INPUT, 103, TYPE_S16) },
+		{REGISTER("Split", TABLE_HOLDING, 690, TYPE_U32)},
+		{REGISTER("Far", TABLE_HOLDING, 900, TYPE_U32)},
+		{REGISTER("V", TABLE_INPUT, 0, TYPE_F32), .together = "phase"},
+		{REGISTER("I", TABLE_INPUT, 6, TYPE_F32), .together = "phase"},
+		{REGISTER("Power", TABLE_INPUT, 100, TYPE_S16)},
+		{REGISTER("PowerExp", TABLE_INPUT, 103, TYPE_S16)},
 	};
 	p[0].parts = p[1].parts = 2;
 	p[0].addr[1] = 625;
@@ -122,8 +125,8 @@ static void values_and_groups_are_never_cut(void **state)
 static void no_hull_crosses_a_window(void **state)
 {
 	(void)state;
-	static const struct window window[] = { { 0, 124 }, { 125, 249 } };
-	struct point p[] = { { REGISTER("Split", TABLE_HOLDING, 120, TYPE_U32) } };
+	static const struct window window[] = {{0, 124}, {125, 249}};
+	struct point p[] = {{REGISTER("Split", TABLE_HOLDING, 120, TYPE_U32)}};
 	struct pointset set;
 	struct device d;
 	const struct model m = model_of(p, 1, &set, &d);
@@ -147,15 +150,22 @@ static void no_hull_crosses_a_window(void **state)
 static void devices_behind_one_id_share_the_stricter_rule(void **state)
 {
 	(void)state;
-	struct point p[] = { { REGISTER("A", TABLE_HOLDING, 1, TYPE_U16) } };
-	struct pointset set = { .point = p, .n = 1 };
+	struct point p[] = {{REGISTER("A", TABLE_HOLDING, 1, TYPE_U16)}};
+	struct pointset set = {.point = p, .n = 1};
 	struct device d[] = {
-		{ .name = "a", .id = 7, .enabled = true, .set = &set,
-		  .rule = { .max_read = 125, .max_hole = 10, .timeout = 5, .has_mask_write = true } },
-		{ .name = "ab", .id = 7, .enabled = true, .set = &set, .rule = { .max_read = 60, .max_hole = 20, .timeout = 9 } },
-		{ .name = "c", .bus = 1, .id = 7, .enabled = true, .set = &set },
+		{.name = "a",
+	         .id = 7,
+	         .enabled = true,
+	         .set = &set,
+	         .rule = {.max_read = 125, .max_hole = 10, .timeout = 5, .has_mask_write = true}},
+		{.name = "ab",
+	         .id = 7,
+	         .enabled = true,
+	         .set = &set,
+	         .rule = {.max_read = 60, .max_hole = 20, .timeout = 9}},
+		{.name = "c", .bus = 1, .id = 7, .enabled = true, .set = &set},
 	};
-	const struct model m = { .device = d, .ndevice = 3 };
+	const struct model m = {.device = d, .ndevice = 3};
 	struct want *w;
 	struct unit_rule *r;
 	size_t nrule;
@@ -178,10 +188,10 @@ static void devices_behind_one_id_share_the_stricter_rule(void **state)
 static void words_are_gathered_as_the_point_lists_them(void **state)
 {
 	(void)state;
-	const struct device d = { .id = 1 };
-	struct point p = { REGISTER("Split", TABLE_HOLDING, 12, TYPE_U32) };
-	const uint16_t words[] = { 100, 101, 102, 103 };
-	const struct span block = { 1, TABLE_HOLDING, 10, 4 };
+	const struct device d = {.id = 1};
+	struct point p = {REGISTER("Split", TABLE_HOLDING, 12, TYPE_U32)};
+	const uint16_t words[] = {100, 101, 102, 103};
+	const struct span block = {1, TABLE_HOLDING, 10, 4};
 	uint16_t out[4];
 	p.parts = 2;
 	p.addr[1] = 10;
@@ -191,9 +201,9 @@ static void words_are_gathered_as_the_point_lists_them(void **state)
 	model_gather(&p, &block, words, out);
 	assert_int_equal(out[0], 102);
 	assert_int_equal(out[1], 100);
-	struct point coil = { REGISTER("Coil", TABLE_COIL, 37, TYPE_BOOL) };
-	const struct span bits = { 1, TABLE_COIL, 20, 40 };
-	const uint16_t packed[] = { 0, 2, 0 };
+	struct point coil = {REGISTER("Coil", TABLE_COIL, 37, TYPE_BOOL)};
+	const struct span bits = {1, TABLE_COIL, 20, 40};
+	const uint16_t packed[] = {0, 2, 0};
 	model_gather(&coil, &bits, packed, out);
 	assert_int_equal(out[0], 1);
 	coil.addr[0] = 38;
@@ -212,9 +222,9 @@ static const char *printed(const struct point *p, struct value v, const char *un
 static void topics_show_labels_numbers_and_units(void **state)
 {
 	(void)state;
-	static const struct label mode[] = { { 0, "off" }, { 1, "local" }, { -2, "error" } };
-	static const struct label pump[] = { { 0, "idle" }, { 1, "running" } };
-	struct point p = { REGISTER("Mode", TABLE_HOLDING, 0, TYPE_S16), .label = mode, .nlabel = 3 };
+	static const struct label mode[] = {{0, "off"}, {1, "local"}, {-2, "error"}};
+	static const struct label pump[] = {{0, "idle"}, {1, "running"}};
+	struct point p = {REGISTER("Mode", TABLE_HOLDING, 0, TYPE_S16), .label = mode, .nlabel = 3};
 	assert_string_equal(printed(&p, value_int(1), "V"), "local");
 	assert_string_equal(printed(&p, value_real(1), "V"), "local");
 	assert_string_equal(printed(&p, value_int(-2), NULL), "error");
@@ -230,7 +240,9 @@ static void topics_show_labels_numbers_and_units(void **state)
 	assert_string_equal(printed(&p, value_none(), "V"), "None");
 	assert_string_equal(printed(&p, value_real(NAN), "V"), "None");
 	p.codec.decimals = -1;
-	assert_string_equal(printed(&p, (struct value){ .kind = VALUE_DECIMAL, .mant = 5, .places = 9 }, NULL), "0.000000");
+	assert_string_equal(
+		printed(&p, (struct value){.kind = VALUE_DECIMAL, .mant = 5, .places = 9}, NULL),
+		"0.000000");
 	char small[4];
 	const struct value v = value_int(1234);
 	p.codec.decimals = 0;
@@ -241,7 +253,7 @@ static void topics_show_labels_numbers_and_units(void **state)
 static void exponents_and_factors_are_read_from_the_device(void **state)
 {
 	(void)state;
-	struct point p = { REGISTER("Power", TABLE_HOLDING, 0, TYPE_S16) };
+	struct point p = {REGISTER("Power", TABLE_HOLDING, 0, TYPE_S16)};
 	const uint16_t word = 12345;
 	struct value v, exponent = value_int(-2), factor = value_real(0.5), none = value_none();
 	p.codec.decimals = -1;
