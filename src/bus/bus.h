@@ -5,6 +5,7 @@
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
 
+#include "bus/clock.h"
 #include "bus/queue.h"
 #include "core/model.h"
 #include "core/schedule.h"
@@ -52,18 +53,19 @@ struct bus_figures {
 struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
 		       struct queue *reports);
 
-/* All of these may be called from any thread and never block. */
+/* All of these may be called from any thread and never block. New wants take effect between two
+ * exchanges; arrays and windows are copied. */
 void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r, size_t nr);
 bool bus_submit(struct bus *b, const struct job *j);       /* false: busy (table full) */
 bool bus_demand(struct bus *b, const struct span *s, us_t due);
-bool bus_cancel(struct bus *b, uint64_t id);
+bool bus_cancel(struct bus *b, uint64_t id);               /* true: taken back, no report will come */
 void bus_figures(struct bus *b, struct bus_figures *out);
 bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out);
 
 /* Ask it to end: finishes the exchange under way, reports waiting jobs OUT_CLOSED, then REPORT_ENDED. */
 void bus_close(struct bus *b);
-void bus_destroy(struct bus *b); /* joins the thread; NULL is fine */
-
-us_t clock_now(void);          /* CLOCK_MONOTONIC, µs */
+/* Closes and joins; NULL is fine. A name look-up may hold the thread for seconds: who must not wait
+ * waits for REPORT_ENDED first. Nobody may be left who waits for room in the report queue. */
+void bus_destroy(struct bus *b);
 
 #endif

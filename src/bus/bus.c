@@ -1,0 +1,220 @@
+#include "bus/bus.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/worker.h"
+#include "core/arena.h"
+
+/* Most of it is never touched: the deep end is for the C library's name look-up. */
+#define STACK (256 * 1024)
+
+static void describe(const struct bus_conf *c, struct bus_figures *f)
+{
+	char name[80];
+	snprintf(f->port, sizeof(f->port), "%.63s", port_name(c, name, sizeof(name)));
+	if (c->kind == BUS_TCP)
+		snprintf(f->line_text, sizeof(f->line_text), "tcp");
+	else
+		snprintf(f->line_text, sizeof(f->line_text), "%u %u%c%u", c->baud, c->data, c->parity, c->stop);
+}
+
+static void copy_conf(struct bus_conf *to, const struct bus_conf *from)
+{
+	*to = *from;
+	to->name = from->name ? mem_strdup(from->name) : NULL;
+	to->port = from->port ? mem_strdup(from->port) : NULL;
+	to->host = from->host ? mem_strdup(from->host) : NULL;
+	to->where = (struct where){0};
+}
+
+/* Signals are the main thread's. */
+static void start_thread(struct bus *b)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	const int failed = pthread_create(&b->thread, &attr, worker_main, b);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed) {
+		fprintf(stderr, "<2>cannot start a thread: %s\n", strerror(failed));
+		abort();
+	}
+	char name[16];
+	snprintf(name, sizeof(name), "bus %s", b->conf.name ? b->conf.name : "");
+	pthread_setname_np(b->thread, name);
+}
+
+struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
+		       struct queue *reports)
+{
+	struct bus *b = mem_alloc(1, sizeof(*b));
+	copy_conf(&b->conf, conf);
+	b->tag = tag;
+	b->reports = reports;
+	atomic_init(&b->closing, false);
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->wake, &attr);
+	pthread_condattr_destroy(&attr);
+
+	const us_t now = clock_now();
+	struct wire wire;
+	wire_init(&wire, conf->kind == BUS_TCP ? 0 : conf->baud, conf->data, conf->parity, conf->stop,
+		  conf->silence);
+	line_init(&b->line, &wire, now);
+	b->schedule = schedule_create(&wire, index, of, now);
+	b->shown.stepped = now;
+	b->shown.step_limit = US_NEVER;
+	describe(&b->conf, &b->shown);
+	port_init(&b->port, &b->conf, &b->closing);
+	start_thread(b);
+	return b;
+}
+
+void adoption_destroy(struct adoption *a)
+{
+	if (!a)
+		return;
+	free(a->want);
+	free(a->rule);
+	free(a->window);
+	free(a);
+}
+
+static struct adoption *adoption_create(const struct want *w, size_t nw, const struct unit_rule *r, size_t nr)
+{
+	struct adoption *a = mem_alloc(1, sizeof(*a));
+	size_t windows = 0;
+	for (size_t i = 0; i < nr; i++)
+		windows += r[i].nwindow;
+	a->want = mem_alloc(nw, sizeof(*w));
+	a->rule = mem_alloc(nr, sizeof(*r));
+	a->window = mem_alloc(windows, sizeof(*a->window));
+	a->nwant = nw;
+	a->nrule = nr;
+	if (nw)
+		memcpy(a->want, w, nw * sizeof(*w));
+	struct window *next = a->window;
+	for (size_t i = 0; i < nr; i++) {
+		a->rule[i] = r[i];
+		a->rule[i].window = next;
+		for (uint8_t k = 0; k < r[i].nwindow; k++)
+			*next++ = r[i].window[k];
+	}
+	return a;
+}
+
+static void stir(struct bus *b)
+{
+	b->stirred = true;
+	pthread_cond_signal(&b->wake);
+}
+
+void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r, size_t nr)
+{
+	struct adoption *a = adoption_create(w, nw, r, nr);
+	pthread_mutex_lock(&b->lock);
+	struct adoption *old = b->adoption;
+	b->adoption = a;
+	stir(b);
+	pthread_mutex_unlock(&b->lock);
+	adoption_destroy(old);
+}
+
+static void remember_replaced(struct bus *b, uint64_t id)
+{
+	if (b->nreplaced == b->room_replaced) {
+		b->room_replaced = b->room_replaced ? 2 * b->room_replaced : 16;
+		b->replaced = mem_grow(b->replaced, b->room_replaced, sizeof(*b->replaced));
+	}
+	b->replaced[b->nreplaced++] = id;
+}
+
+bool bus_submit(struct bus *b, const struct job *j)
+{
+	uint64_t old;
+	pthread_mutex_lock(&b->lock);
+	const enum submitted s = b->ended ? SUBMIT_BUSY : schedule_submit(b->schedule, j, clock_now(), &old);
+	if (s == SUBMIT_REPLACED)
+		remember_replaced(b, old);
+	if (s != SUBMIT_BUSY) {
+		b->job_came = true;
+		stir(b);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return s != SUBMIT_BUSY;
+}
+
+bool bus_demand(struct bus *b, const struct span *s, us_t due)
+{
+	pthread_mutex_lock(&b->lock);
+	const bool taken = !b->ended && schedule_demand(b->schedule, s, due);
+	if (taken)
+		stir(b);
+	pthread_mutex_unlock(&b->lock);
+	return taken;
+}
+
+bool bus_cancel(struct bus *b, uint64_t id)
+{
+	uint64_t cancelled;
+	pthread_mutex_lock(&b->lock);
+	const bool found = id && schedule_cancel(b->schedule, id, &cancelled);
+	pthread_mutex_unlock(&b->lock);
+	return found;
+}
+
+void bus_figures(struct bus *b, struct bus_figures *out)
+{
+	struct unit_figures f;
+	pthread_mutex_lock(&b->lock);
+	*out = b->shown;
+	out->missed = 0;
+	for (unsigned unit = 0; unit <= UINT8_MAX; unit++)
+		if (schedule_unit(b->schedule, (uint8_t)unit, &f))
+			out->missed += f.missed;
+	pthread_mutex_unlock(&b->lock);
+}
+
+bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out)
+{
+	pthread_mutex_lock(&b->lock);
+	const bool known = schedule_unit(b->schedule, unit, out);
+	pthread_mutex_unlock(&b->lock);
+	return known;
+}
+
+void bus_close(struct bus *b)
+{
+	atomic_store(&b->closing, true);
+	pthread_mutex_lock(&b->lock);
+	stir(b);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void bus_destroy(struct bus *b)
+{
+	if (!b)
+		return;
+	bus_close(b);
+	pthread_join(b->thread, NULL);
+	port_close(&b->port);
+	schedule_destroy(b->schedule);
+	adoption_destroy(b->adoption);
+	pthread_cond_destroy(&b->wake);
+	pthread_mutex_destroy(&b->lock);
+	free(b->replaced);
+	free((char *)b->conf.name);
+	free((char *)b->conf.port);
+	free((char *)b->conf.host);
+	free(b);
+}

@@ -1,0 +1,254 @@
+#include "bus/worker.h"
+
+#include <string.h>
+
+#define BROADCAST_TURNAROUND (100 * US_MS) /* "MODBUS over Serial Line V1.02", 2.4.1: 100 to 200 ms */
+#define EXCEPTION_VALUE 3                  /* as a device would say: such a request cannot be */
+
+/* -- one exchange --------------------------------------------------------------- */
+
+static bool transact_send(struct bus *b, us_t now)
+{
+	const enum port_sent sent = port_send(&b->port, &b->request);
+	if (sent != PORT_UNSENT)
+		b->sent = now;
+	if (sent == PORT_SENT)
+		exchange_sent(&b->exchange, now, clock_now());
+	return sent == PORT_SENT;
+}
+
+static bool transact_receive(struct bus *b, us_t until)
+{
+	uint8_t buf[ADU_RTU_MAX];
+	const int n = port_read(&b->port, buf, sizeof(buf), until);
+	if (n >= 0)
+		exchange_input(&b->exchange, buf, (size_t)n, clock_now());
+	return n >= 0;
+}
+
+/* Does what the machine says until it is done. False: the link is gone. */
+static bool transact_drive(struct bus *b)
+{
+	for (;;) {
+		us_t until = 0;
+		const us_t now = clock_now();
+		switch (exchange_next(&b->exchange, now, &until)) {
+		case EX_SLEEP:
+			clock_sleep(until);
+			break;
+		case EX_READ:
+			if (!transact_receive(b, 0))
+				return false;
+			break;
+		case EX_SEND:
+			if (!transact_send(b, now))
+				return false;
+			break;
+		case EX_POLL:
+			if (!transact_receive(b, until))
+				return false;
+			break;
+		case EX_DONE:
+			return true;
+		}
+	}
+}
+
+/* b->request to the turn's unit. */
+static enum outcome transact(struct bus *b, us_t timeout)
+{
+	struct exchange *x = &b->exchange;
+	const struct turn *t = &b->turn;
+	/* On Modbus TCP unit 0 is the device itself and answers. */
+	b->port.zero = b->conf.kind == BUS_TCP && b->request.unit == 0;
+	if (b->port.zero)
+		b->request.unit = UINT8_MAX;
+	else if (b->request.unit == 0)
+		timeout = BROADCAST_TURNAROUND;
+	b->sent = 0;
+	exchange_begin(x, &b->line, t->peer, &b->request, timeout, t->configured);
+	x->second = t->second;
+	if (!transact_drive(b)) {
+		x->exception = 0;
+		if (b->sent) /* its answer may still come, through the next connection */
+			peer_unsure(t->peer, clock_now(), t->configured);
+		return OUT_LINK;
+	}
+	b->turnaround = x->outcome == OUT_OK || x->outcome == OUT_REFUSED ? x->turnaround : 0;
+	return x->outcome;
+}
+
+/* -- reads ------------------------------------------------------------------------ */
+
+/* Some devices answer for both register tables with one function. */
+static uint8_t read_table(const struct unit_rule *r, uint8_t table)
+{
+	if (table_is_bits(table) || !r->read_function)
+		return table;
+	return r->read_function == FC_READ_HOLDING ? TABLE_HOLDING : TABLE_INPUT;
+}
+
+/* A spoilt answer is asked for again at once; a missing one is the scheduler's affair. */
+static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout, uint16_t *words)
+{
+	if (!pdu_read(&b->request, s->unit, read_table(&b->rule, s->table), s->addr, s->count)) {
+		b->exchange.exception = EXCEPTION_VALUE;
+		return OUT_REFUSED;
+	}
+	enum outcome o = transact(b, timeout);
+	for (unsigned i = 0; i < b->rule.retries && o == OUT_GARBLED; i++) {
+		b->retries++;
+		o = transact(b, timeout);
+	}
+	if (o == OUT_OK)
+		pdu_cells(&b->request, b->exchange.answer, b->exchange.answer_len, words);
+	return o;
+}
+
+/* -- jobs ------------------------------------------------------------------------- */
+
+static bool build_write(struct request *r, uint8_t fc, const struct span *s, const uint16_t *value)
+{
+	switch (fc) {
+	case FC_WRITE_COIL:
+		return pdu_write_coil(r, s->unit, s->addr, value[0]);
+	case FC_WRITE_REGISTER:
+		return pdu_write_register(r, s->unit, s->addr, value[0]);
+	case FC_WRITE_COILS:
+		return pdu_write_coils(r, s->unit, s->addr, s->count, value);
+	case FC_WRITE_REGISTERS:
+		return pdu_write_registers(r, s->unit, s->addr, s->count, value);
+	default:
+		return false;
+	}
+}
+
+/* The same value as read_cells() would give it. */
+static bool job_same(const struct job *j, const uint16_t *value, const uint16_t *held)
+{
+	if (j->fc == FC_WRITE_COIL)
+		return value[0] == ((held[0] & 1) ? 0xFF00 : 0);
+	if (!table_is_bits(j->span.table))
+		return memcmp(value, held, j->span.count * sizeof(*value)) == 0;
+	const unsigned whole = j->span.count / 16, rest = j->span.count % 16;
+	const uint16_t mask = (uint16_t)((1u << rest) - 1);
+	return memcmp(value, held, whole * sizeof(*value)) == 0 &&
+	       (!rest || ((value[whole] ^ held[whole]) & mask) == 0);
+}
+
+static bool mask_is_full(const struct job *j)
+{
+	for (unsigned i = 0; i < j->span.count; i++)
+		if (j->mask[i] != UINT16_MAX)
+			return false;
+	return true;
+}
+
+static bool build_job(struct request *r, const struct job *j, bool by_mask, const uint16_t *value)
+{
+	if (j->fc == 0)
+		return pdu_raw(r, j->span.unit, j->raw, j->raw_len, j->raw_answer);
+	if (j->fc != FC_MASK_WRITE)
+		return build_write(r, j->fc, &j->span, value);
+	if (by_mask)
+		return pdu_mask_write(r, j->span.unit, j->span.addr, (uint16_t)~j->mask[0],
+				      j->value[0] & j->mask[0]);
+	return build_write(r, j->span.count == 1 ? FC_WRITE_REGISTER : FC_WRITE_REGISTERS, &j->span, value);
+}
+
+/* What the device holds, as far as the job needs to know it, with the job's bits put in. */
+static enum outcome job_merge(struct bus *b, const struct job *j, uint16_t *value)
+{
+	uint16_t held[CELLS_MAX] = {0};
+	const enum outcome o = read_cells(b, &j->span, b->turn.configured, held);
+	b->sent = 0; /* nothing was written yet */
+	if (o != OUT_OK)
+		return o;
+	if (j->fc == FC_MASK_WRITE)
+		for (unsigned i = 0; i < j->span.count; i++)
+			value[i] = (uint16_t)((held[i] & ~j->mask[i]) | (value[i] & j->mask[i]));
+	if (j->only_if_different && job_same(j, value, held))
+		return OUT_SAME;
+	const us_t rested = clock_now() + b->rule.pause;
+	if (b->turn.peer->ready_at < rested)
+		b->turn.peer->ready_at = rested;
+	return OUT_OK;
+}
+
+static enum outcome job_run(struct bus *b, const struct job *j)
+{
+	uint16_t value[CELLS_MAX];
+	memcpy(value, j->value, sizeof(value));
+	const bool by_mask = j->fc == FC_MASK_WRITE && b->rule.has_mask_write && j->span.count == 1;
+	const bool merged = j->fc == FC_MASK_WRITE && !by_mask && !mask_is_full(j);
+	const bool readable = j->fc != 0 && j->span.unit != 0;
+	if (merged || (j->only_if_different && readable)) {
+		const enum outcome o = job_merge(b, j, value);
+		if (o != OUT_OK)
+			return o;
+	}
+	if (!build_job(&b->request, j, by_mask, value)) {
+		b->exchange.exception = EXCEPTION_VALUE;
+		return OUT_REFUSED;
+	}
+	return transact(b, b->turn.configured);
+}
+
+/* -- a turn ----------------------------------------------------------------------- */
+
+static void turn_done(struct bus *b, enum outcome o, us_t begun, us_t now, struct effects *e)
+{
+	pthread_mutex_lock(&b->lock);
+	schedule_done(b->schedule, &b->turn, o == OUT_SAME ? OUT_OK : o, b->exchange.exception, b->turnaround,
+		      now - begun, now, e);
+	b->shown.line = b->line.count;
+	b->shown.line.late += b->port.late;
+	b->shown.retries = b->retries;
+	b->shown.busy += now - begun;
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void tell_unit(struct bus *b, uint8_t unit, bool online)
+{
+	b->report = (struct report){.online = online, .span.unit = unit};
+	worker_tell(b, REPORT_UNIT);
+}
+
+static void tell_effects(struct bus *b, const struct effects *e, uint8_t unit)
+{
+	if (e->offline)
+		tell_unit(b, unit, false);
+	if (e->aside) {
+		b->report = (struct report){.span = e->aside_span};
+		worker_tell(b, REPORT_ASIDE);
+	}
+}
+
+enum outcome turn_run(struct bus *b, bool linked)
+{
+	const us_t begun = clock_now();
+	const struct job *j = b->turn.kind == TURN_JOB ? b->turn.job : NULL;
+	struct report r = {.span = j ? j->span : b->turn.span, .id = j ? j->id : 0};
+	struct effects e = {0};
+	enum outcome o = OUT_LINK;
+	b->sent = 0;
+	b->turnaround = 0;
+	b->exchange.exception = 0;
+	if (linked && j)
+		o = job_run(b, j);
+	else if (linked)
+		o = read_cells(b, &r.span, b->turn.timeout, r.word);
+	const us_t now = clock_now();
+	turn_done(b, o, begun, now, &e);
+
+	if (e.online)
+		tell_unit(b, r.span.unit, true);
+	r.outcome = (uint8_t)o;
+	r.exception = b->exchange.exception;
+	r.at = now;
+	r.sent = b->sent;
+	b->report = r;
+	worker_tell(b, j ? REPORT_JOB : o == OUT_OK ? REPORT_READ : REPORT_FAILED);
+	tell_effects(b, &e, r.span.unit);
+	return o;
+}

@@ -1,0 +1,291 @@
+#include "bus/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SERIAL_RETRY (400 * US_MS)
+#define BACKOFF_FIRST (100 * US_MS)
+#define BACKOFF_MAX (5 * US_S)
+#define JOB_RETRY (100 * US_MS)  /* a command tries a port that is down, but not more often */
+#define STRIKES 3                /* connections without an answer: the endpoint is down */
+#define REST_MAX (5 * US_S)      /* the watchdog sees a sleeping bus step at least this often */
+#define REST_SERIAL US_S         /* an unplugged adapter is told within this */
+#define STEP_SLACK (10 * US_S)
+
+void worker_tell(struct bus *b, enum report_kind kind)
+{
+	b->report.kind = kind;
+	b->report.bus = b->tag;
+	if (!b->report.at)
+		b->report.at = clock_now();
+	queue_push(b->reports, &b->report);
+}
+
+static void worker_step(struct bus *b, us_t limit)
+{
+	pthread_mutex_lock(&b->lock);
+	b->shown.stepped = clock_now();
+	b->shown.step_limit = limit;
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void worker_rest(struct bus *b, us_t until)
+{
+	const us_t now = clock_now();
+	const us_t longest = b->conf.kind == BUS_SERIAL ? REST_SERIAL : REST_MAX;
+	const struct timespec t = clock_timespec(until < now + longest ? until : now + longest);
+	pthread_mutex_lock(&b->lock);
+	b->shown.stepped = now;
+	b->shown.step_limit = longest + STEP_SLACK;
+	if (!b->stirred && until > now)
+		pthread_cond_timedwait(&b->wake, &b->lock, &t);
+	b->stirred = false;
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* -- what others have left for the thread -------------------------------------- */
+
+static void worker_adopt(struct bus *b)
+{
+	pthread_mutex_lock(&b->lock);
+	struct adoption *a = b->adoption;
+	b->adoption = NULL;
+	if (a)
+		schedule_adopt(b->schedule, a->want, a->nwant, a->rule, a->nrule, clock_now());
+	pthread_mutex_unlock(&b->lock);
+	adoption_destroy(a);
+}
+
+static bool take_replaced(struct bus *b, uint64_t *id)
+{
+	pthread_mutex_lock(&b->lock);
+	const bool any = b->nreplaced > 0;
+	if (any) {
+		*id = b->replaced[0];
+		memmove(b->replaced, b->replaced + 1, --b->nreplaced * sizeof(*id));
+	}
+	pthread_mutex_unlock(&b->lock);
+	return any;
+}
+
+static bool take_expired(struct bus *b, uint64_t *id)
+{
+	pthread_mutex_lock(&b->lock);
+	const bool any = schedule_expired(b->schedule, clock_now(), id);
+	pthread_mutex_unlock(&b->lock);
+	return any;
+}
+
+static bool take_any(struct bus *b, uint64_t *id)
+{
+	pthread_mutex_lock(&b->lock);
+	const bool any = schedule_cancel(b->schedule, 0, id);
+	pthread_mutex_unlock(&b->lock);
+	return any;
+}
+
+static void tell_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum report_kind kind,
+		      enum outcome o)
+{
+	uint64_t id;
+	while (take(b, &id)) {
+		b->report = (struct report){.id = id, .outcome = (uint8_t)o};
+		worker_tell(b, kind);
+	}
+}
+
+static void worker_tidy(struct bus *b)
+{
+	worker_adopt(b);
+	tell_jobs(b, take_replaced, REPORT_REPLACED, OUT_OK);
+	tell_jobs(b, take_expired, REPORT_JOB, OUT_EXPIRED);
+}
+
+/* -- the port comes and goes ------------------------------------------------------ */
+
+static void tell_port(struct bus *b, const char *text)
+{
+	b->report = (struct report){.online = b->up};
+	snprintf(b->report.text, sizeof(b->report.text), "%s", text);
+	worker_tell(b, REPORT_PORT);
+}
+
+/* Told once, and again when the reason changes. Waiting commands do not wait for its return. */
+static void worker_down(struct bus *b)
+{
+	port_close(&b->port);
+	pthread_mutex_lock(&b->lock);
+	const bool news = b->up || strcmp(b->shown.trouble, b->port.why) != 0;
+	b->up = false;
+	b->shown.up = false;
+	snprintf(b->shown.trouble, sizeof(b->shown.trouble), "%s", b->port.why);
+	schedule_port_lost(b->schedule, clock_now());
+	b->job_came = false;
+	pthread_mutex_unlock(&b->lock);
+	if (news)
+		tell_port(b, b->port.why);
+	tell_jobs(b, take_any, REPORT_JOB, OUT_LINK);
+}
+
+static void worker_up(struct bus *b, us_t now)
+{
+	const struct line_counters count = b->line.count;
+	const struct wire wire = b->line.wire;
+	line_init(&b->line, &wire, now);
+	b->line.count = count;
+	port_describe(&b->port, &b->line);
+	pthread_mutex_lock(&b->lock);
+	b->up = true;
+	b->shown.up = true;
+	b->shown.trouble[0] = 0;
+	schedule_port_back(b->schedule, now);
+	pthread_mutex_unlock(&b->lock);
+	tell_port(b, "");
+}
+
+/* When a connection may be tried again if this one brings nothing. */
+static us_t worker_backoff(const struct bus *b)
+{
+	if (b->conf.kind == BUS_SERIAL)
+		return SERIAL_RETRY;
+	const unsigned doublings = b->fails ? b->fails - 1 : 0;
+	return doublings >= 6 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
+}
+
+/* False: port.why says why not. */
+static bool worker_connect(struct bus *b)
+{
+	worker_step(b, US_NEVER); /* a name look-up takes as long as it takes */
+	b->fails++;
+	const bool open = port_open(&b->port);
+	const us_t now = clock_now();
+	b->open_at = now + worker_backoff(b);
+	if (!open)
+		return false;
+	pthread_mutex_lock(&b->lock);
+	b->shown.reopened++;
+	pthread_mutex_unlock(&b->lock);
+	b->used_at = now;
+	b->silent = 0;
+	if (!b->up)
+		worker_up(b, now);
+	return true;
+}
+
+/* A serial port that is gone is down. A connection that broke is tried again first. */
+static void worker_lost(struct bus *b)
+{
+	if (b->conf.kind == BUS_SERIAL)
+		b->open_at = clock_now() + SERIAL_RETRY;
+	if (b->conf.kind == BUS_SERIAL || b->fails >= STRIKES)
+		worker_down(b);
+	else
+		port_close(&b->port);
+}
+
+static void worker_try_again(struct bus *b)
+{
+	us_t at = b->open_at;
+	pthread_mutex_lock(&b->lock);
+	if (b->job_came && b->open_at - worker_backoff(b) + JOB_RETRY < at)
+		at = b->open_at - worker_backoff(b) + JOB_RETRY;
+	pthread_mutex_unlock(&b->lock);
+	if (clock_now() < at)
+		worker_rest(b, at);
+	else if (!worker_connect(b))
+		worker_down(b);
+}
+
+/* -- turns ------------------------------------------------------------------------ */
+
+static bool worker_idle(const struct bus *b, us_t now)
+{
+	return b->conf.kind != BUS_SERIAL && b->conf.close_idle && b->port.fd >= 0 &&
+	       now >= b->used_at + b->conf.close_idle;
+}
+
+static void worker_sleep(struct bus *b)
+{
+	us_t until = b->turn.until;
+	if (worker_idle(b, clock_now())) {
+		port_close(&b->port);
+		b->open_at = 0;
+	} else if (b->conf.close_idle && b->port.fd >= 0 && until > b->used_at + b->conf.close_idle) {
+		until = b->used_at + b->conf.close_idle;
+	}
+	worker_rest(b, until);
+}
+
+/* How many turns in a row may go without an answer before the connection is made anew: on Modbus TCP
+ * none, because a late answer must find nobody. 0: no limit. */
+static const unsigned silence_limit[] = {[BUS_SERIAL] = 0, [BUS_TCP] = 1, [BUS_RTU_TCP] = 3};
+
+static void worker_judge(struct bus *b, enum outcome o)
+{
+	b->used_at = clock_now();
+	if (o == OUT_LINK) {
+		worker_lost(b);
+		return;
+	}
+	if (o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME || b->exchange.exception) {
+		b->fails = 0;
+		b->silent = 0;
+		b->open_at = 0;
+		return;
+	}
+	const unsigned limit = silence_limit[b->conf.kind];
+	if (limit && ++b->silent >= limit)
+		port_close(&b->port);
+}
+
+static void worker_turn(struct bus *b)
+{
+	pthread_mutex_lock(&b->lock);
+	schedule_next(b->schedule, clock_now(), &b->turn);
+	if (b->turn.kind != TURN_SLEEP && b->turn.rule)
+		b->rule = *b->turn.rule;
+	b->job_came = false;
+	pthread_mutex_unlock(&b->lock);
+	if (b->turn.kind == TURN_SLEEP) {
+		worker_sleep(b);
+		return;
+	}
+	const bool linked = b->port.fd >= 0 || worker_connect(b);
+	worker_step(b, 4 * b->turn.configured + STEP_SLACK);
+	const enum outcome o = turn_run(b, linked);
+	if (linked)
+		worker_judge(b, o);
+	else
+		worker_down(b);
+}
+
+static void worker_end(struct bus *b)
+{
+	port_close(&b->port);
+	pthread_mutex_lock(&b->lock);
+	b->ended = true;
+	pthread_mutex_unlock(&b->lock);
+	worker_tidy(b);
+	tell_jobs(b, take_any, REPORT_JOB, OUT_CLOSED);
+	b->report = (struct report){0};
+	worker_tell(b, REPORT_ENDED);
+}
+
+void *worker_main(void *arg)
+{
+	struct bus *b = arg;
+	clock_sharp();
+	while (!atomic_load(&b->closing)) {
+		worker_tidy(b);
+		if (b->port.fd >= 0 && !port_alive(&b->port))
+			worker_lost(b);
+		if (!b->up)
+			worker_try_again(b);
+		else if (b->port.fd < 0 && clock_now() < b->open_at)
+			worker_rest(b, b->open_at);
+		else
+			worker_turn(b);
+	}
+	worker_end(b);
+	return NULL;
+}

@@ -1,0 +1,69 @@
+/*
+ * worker: the inside of a bus, shared by bus.c (what other threads call), worker.c (the thread's loop,
+ * the port's coming and going) and turn.c (reads and jobs on the line).
+ */
+#ifndef BUS_WORKER_H
+#define BUS_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bus/bus.h"
+#include "bus/port.h"
+
+/* New wants and rules on their way to the thread, with copies of the rules' windows. */
+struct adoption {
+	struct want *want;
+	struct unit_rule *rule;
+	struct window *window;
+	size_t nwant, nrule;
+};
+
+struct bus {
+	pthread_t thread;
+	struct bus_conf conf; /* strings are copies */
+	uint32_t tag;
+	struct queue *reports;
+	atomic_bool closing;
+
+	/* Shared: under the lock, which is never held across a call that can wait. */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct schedule *schedule;
+	struct adoption *adoption; /* NULL: none waiting */
+	uint64_t *replaced;        /* ids of jobs still to be reported so */
+	size_t nreplaced, room_replaced;
+	bool stirred;              /* something came since the last sleep */
+	bool job_came;             /* while the port is down: try it now */
+	bool ended;                /* nobody reports any more */
+	struct bus_figures shown;
+
+	/* The thread's own. */
+	struct port port;
+	struct line line;
+	struct turn turn;
+	struct unit_rule rule;     /* of the turn's unit; no windows */
+	struct request request;
+	struct exchange exchange;
+	struct report report;
+	bool up;                   /* as last reported; a closed port may be opened by the next turn */
+	unsigned fails;            /* connections in a row that brought no answer */
+	unsigned silent;           /* turns in a row without an answer */
+	us_t open_at;              /* not opened again before */
+	us_t used_at;              /* when the line was used last */
+	us_t sent;                 /* when the turn's last request went out; 0: it did not */
+	us_t turnaround;           /* measured by the turn's last exchange; 0: none */
+	uint32_t retries;
+};
+
+void adoption_destroy(struct adoption *a);
+
+/* worker.c: the thread. worker_tell sends b->report with its header filled in. */
+void *worker_main(void *bus);
+void worker_tell(struct bus *b, enum report_kind kind);
+
+/* turn.c: carries out b->turn (linked: the port is open), tells the scheduler, reports. OUT_LINK: the
+ * port is gone. */
+enum outcome turn_run(struct bus *b, bool linked);
+
+#endif
