@@ -9,8 +9,10 @@
 
 static bool transact_send(struct bus *b, us_t now)
 {
-	const enum port_sent sent = port_send(&b->port, &b->request);
-	if (sent != PORT_UNSENT)
+	/* A proof that the unit is in step is a request of the exchange's own. */
+	const bool own = b->exchange.send != &b->request;
+	const enum port_sent sent = port_send(&b->port, b->exchange.send);
+	if (sent != PORT_UNSENT && !own)
 		b->sent = now;
 	if (sent == PORT_SENT)
 		exchange_sent(&b->exchange, now, clock_now());
@@ -41,6 +43,7 @@ static bool transact_drive(struct bus *b)
 				return false;
 			break;
 		case EX_SEND:
+		case EX_PROVE:
 			if (!transact_send(b, now))
 				return false;
 			break;
@@ -153,7 +156,8 @@ static bool build_job(struct request *r, const struct job *j, bool by_mask, cons
 	if (by_mask)
 		return pdu_mask_write(r, j->span.unit, j->span.addr, (uint16_t)~j->mask[0],
 				      j->value[0] & j->mask[0]);
-	return build_write(r, j->span.count == 1 ? FC_WRITE_REGISTER : FC_WRITE_REGISTERS, &j->span, value);
+	const uint8_t by_size = j->span.count == 1 ? FC_WRITE_REGISTER : FC_WRITE_REGISTERS;
+	return build_write(r, j->merge_fc ? j->merge_fc : by_size, &j->span, value);
 }
 
 /* What the device holds, as far as the job needs to know it, with the job's bits put in. */

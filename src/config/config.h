@@ -8,16 +8,18 @@
 #include "core/model.h"
 
 struct config_paths {
-	const char *file;            /* devices.yaml */
-	const char *profiles[4];     /* searched in order, NULL-terminated */
+	const char *file;        /* devices.yaml */
+	const char *profiles[4]; /* searched in order, NULL-terminated */
 };
 
-/* NULL if anything is wrong (d then has errors); d may hold warnings also on success. The caller owns
- * the model: model_destroy(). Reads files; may be called from a short-lived thread. */
+/* NULL if anything is wrong (d then has errors); d may hold warnings also on success. The caller
+ * owns the model: model_destroy(). Reads files; may be called from a short-lived thread. */
 struct model *config_load(const struct config_paths *paths, struct diag *d);
 
-/* One profile alone, as the single device `profile` on a bus of its own, with its tests. NULL on error. */
-struct model *config_load_profile(const char *path, struct diag *d, struct profile_test **tests, size_t *ntest);
+/* One profile alone, as the single device `profile` on a bus of its own, with its tests. NULL on
+ * error. */
+struct model *config_load_profile(const char *path, struct diag *d, struct profile_test **tests,
+                                  size_t *ntest);
 
 /* The key reference, from the field tables: one line a key (name, type, default, sentence). */
 void config_print_keys(void (*line)(void *ctx, const char *text), void *ctx);

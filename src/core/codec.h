@@ -19,10 +19,12 @@ enum codec_type {
 /* little: low word first; swapped: the bytes of each word exchanged. */
 enum order { ORDER_BIG, ORDER_LITTLE, ORDER_BIG_SWAPPED, ORDER_LITTLE_SWAPPED };
 
-/* A datetime's parts, in the order they stand in the registers. */
+/* A datetime's parts, in the order they stand in the registers. Weekday: 0 is Sunday, never checked
+ * when read. Skip: kept as it is. Without day or hour the value is "15:30" or "2026-11-21". */
 enum time_part {
 	PART_SEC, PART_MIN, PART_HOUR, PART_DAY, PART_MONTH, PART_YEAR /* year − 2000 in a byte, full in a word */,
 	PART_WEEKDAY, PART_SKIP, PART_EPOCH /* u32 seconds UTC */, PART_HHMM /* decimal 1530 */,
+	PART_YEAR2 /* year − 2000, also in a word */,
 };
 
 struct layout {
@@ -49,8 +51,11 @@ struct codec {
 unsigned codec_words(const struct codec *c); /* registers it occupies */
 
 /* Words as read, most significant address first as listed in the point (already gathered if its two
- * registers are not neighbours). text: buffer of VALUE_TEXT_MAX for text values. Gives VALUE_NONE for
- * `na` patterns, NaN and impossible dates. Datetime gives text "2026-11-21T10:00:00+01:00". */
+ * registers are not neighbours; `order` must then be big or big-swapped). text: buffer of
+ * VALUE_TEXT_MAX for text values, else it may be NULL. Gives VALUE_NONE for `na` patterns, NaN,
+ * digits that are none, empty texts and impossible dates. Datetime gives text
+ * "2026-11-21T10:00:00+01:00", "…Z" where the layout is UTC. What scale and offset push beyond 64 bit
+ * becomes real. bytes: at most 63 registers. Word order does not apply to texts and bytes. */
 void codec_decode(const struct codec *c, const uint16_t *words, char *text, struct value *out);
 
 /* The raw integer behind a value (enum code, alert bits): before scale, offset and na. */
@@ -62,13 +67,18 @@ enum codec_fault {
 	CODEC_RANGE,    /* does not fit the register */
 	CODEC_LONG,     /* text too long */
 	CODEC_DATE,     /* not a date this layout can hold */
+	CODEC_FORM,     /* not hexadecimal digits, two for each byte */
 };
 
 /* *words: in, the words now in the device (needed for byte and bit fields); out, with the value put in.
- * mask gets the bits this value owns (0xFFFF for whole words). Rounded to the nearest raw step. */
+ * mask gets the bits this value owns (0xFFFF for whole words). Rounded to the nearest raw step. A value
+ * whose pattern means "not available" is refused. On a fault words and mask are untouched. */
 enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint16_t *words, uint16_t *mask);
 
-/* The value a raw step is worth (for "rounded to"): decode(encode(v)). */
+/* The value a raw step is worth (for "rounded to"): decode(encode(v)). Numbers only. */
 bool codec_round(const struct codec *c, const struct value *v, struct value *out);
+
+/* Two texts of a clock at most this far apart? A time of day alone or a date must be the same. */
+bool codec_time_near(const struct codec *c, const char *a, const char *b, unsigned seconds);
 
 #endif

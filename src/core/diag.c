@@ -21,19 +21,39 @@ void diag_free(struct diag *d)
 	for (size_t i = 0; i < d->n; i++)
 		free(d->message[i].text);
 	free(d->message);
+	for (size_t i = 0; i < d->nfile; i++)
+		free(d->file[i]);
+	free(d->file);
 	diag_init(d);
 }
 
-static void diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt, va_list ap)
+/* A name that lives as long as the messages: a model that is refused takes its own along. */
+static const char *diag_file(struct diag *d, const char *file)
+{
+	if (!file)
+		return NULL;
+	for (size_t i = 0; i < d->nfile; i++)
+		if (strcmp(d->file[i], file) == 0)
+			return d->file[i];
+	d->file = mem_grow(d->file, d->nfile + 1, sizeof *d->file);
+	return d->file[d->nfile++] = mem_strdup(file);
+}
+
+static void diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt,
+                     va_list ap)
 {
 	char text[1024];
 	vsnprintf(text, sizeof text, fmt, ap);
+	w.file = diag_file(d, w.file);
 	if (d->n == d->room) {
 		d->room = d->room ? 2 * d->room : 16;
 		d->message = mem_grow(d->message, d->room, sizeof *d->message);
 	}
 	d->message[d->n] = (struct diag_message){
-		.level = level, .where = w, .text = mem_strdup(text), .order = (unsigned)d->n,
+		.level = level,
+		.where = w,
+		.text = mem_strdup(text),
+		.order = (unsigned)d->n,
 	};
 	d->n++;
 	if (level == DIAG_ERROR)
@@ -110,8 +130,8 @@ int diag_print(const struct diag_message *m, char *buf, size_t size)
 		return snprintf(buf, size, "%s%s", kind, m->text);
 	if (!m->where.line)
 		return snprintf(buf, size, "%s: %s%s", m->where.file, kind, m->text);
-	return snprintf(buf, size, "%s:%u:%u: %s%s", m->where.file, m->where.line, m->where.column, kind,
-			m->text);
+	return snprintf(buf, size, "%s:%u:%u: %s%s", m->where.file, m->where.line, m->where.column,
+	                kind, m->text);
 }
 
 static int fold(char c)

@@ -25,6 +25,8 @@ struct diag {
 	struct diag_message *message;
 	size_t n, room;
 	size_t errors;
+	char **file;   /* copies of the names in the places: messages outlive what was read */
+	size_t nfile;
 };
 
 void diag_init(struct diag *d);

@@ -29,29 +29,30 @@ enum alert_kind { ALERT_NONE, ALERT_FAULT, ALERT_WARNING };
 /* How a point is written. NULL in struct point: read-only. */
 struct write_rule {
 	bool only;                 /* cannot be read */
-	bool has_min, has_max, has_step;
-	double min, max, step;
-	uint8_t function;          /* 0: device's, else 5, 6, 15, 16, 22 */
-	int32_t address;           /* -1: where it is read */
-	int32_t on, off, toggle;   /* raw words; -1: not given */
-	us_t settle;               /* after the acknowledgement, before the read-back */
 	bool verify;
 	bool persistent;           /* EEPROM: no write when it already holds the value */
+	bool repeatable;
+	bool accept_retained;
+	bool has_min, has_max, has_step;
+	bool safe_on_broker, safe_on_no_command;
+	uint8_t function;          /* 0: device's, else 5, 6, 15, 16, 22 */
+	uint8_t raw_len;
+	uint16_t raw_answer;
+	/* -1: where it is read; else a coil (for coil and discrete) or a holding register */
+	int32_t address;
+	int32_t on, off, toggle;   /* raw words; -1: not given */
+	double min, max, step;
+	us_t settle;               /* after the acknowledgement, before the read-back */
 	us_t min_write_interval;
 	us_t pulse;                /* 0: none */
-	bool repeatable;
-	const char *confirm;       /* payload must be "word value"; NULL: none */
-	const char *group;
 	us_t rewrite;              /* keep-alive; 0: none */
 	us_t sync;                 /* set a clock this often; 0: never */
-	bool accept_retained;
 	us_t command_timeout;
 	us_t safe_after;           /* 0: no safe value */
 	const char *safe_value;
-	bool safe_on_broker, safe_on_no_command;
 	const uint8_t *raw;        /* action by a raw PDU; NULL: none */
-	uint8_t raw_len;
-	uint16_t raw_answer;
+	const char *confirm;       /* payload must be "word value"; NULL: none */
+	const char *group;
 };
 
 struct point {
@@ -65,6 +66,9 @@ struct point {
 	const struct expr *expr;
 	int32_t exponent_from;     /* point of the same device; -1: none */
 	int32_t factor_from;
+	int32_t count_from;        /* point that says how many of a repetition there are; -1: none */
+	uint16_t repeat_n;         /* its place in the repetition, from 1; told as None above the count */
+	bool hidden;               /* omitted, but others need it: no topic, no commands, not in info */
 	const struct label *label;
 	uint16_t nlabel;
 	bool has_valid;
@@ -91,17 +95,36 @@ struct point {
 struct profile_test {
 	struct where where;
 	const char *title, *source;
+	uint32_t device;           /* of the profile's model: 0, or one with other parameters */
 	struct { uint8_t table; uint16_t addr, n; const uint16_t *word; } *block;
 	size_t nblock;
 	struct { const char *point, *text; struct where where; } *expect;
 	size_t nexpect;
 };
 
+/* Points that are written together (write_rule.group): members that a command leaves out are read
+ * first and go along unchanged. All in one request when they are neighbours, else in `order`. */
+struct group_rule {
+	const char *name;
+	struct where where;
+	const uint32_t *order;     /* points of the set, as the profile orders them; may be none */
+	size_t norder;
+	/* each must be true of the values about to be written; rule_text is for the message */
+	const struct expr *const *rule;
+	const char *const *rule_text;
+	size_t nrule;
+};
+
 struct pointset {
 	const struct point *point;
 	uint32_t n;
 	struct where where;
+	const struct group_rule *group;
+	size_t ngroup;
 };
+
+enum profile_status { STATUS_NONE, STATUS_TESTED, STATUS_DOCUMENTED, STATUS_EXPERIMENTAL };
+enum identify_kind { IDENTIFY_EQUALS, IDENTIFY_STARTS, IDENTIFY_ONE_OF };
 
 struct setup_step {
 	uint32_t point;
@@ -127,8 +150,17 @@ struct device {
 	const struct setup_step *offline; /* values to tell when it goes offline */
 	size_t noffline;
 	int32_t identify_point;    /* point that must have this text; -1: none */
-	const char *identify_text;
+	const char *identify_text; /* the first of identify_word */
 	bool identify_ignore;
+	uint8_t identify_kind;     /* enum identify_kind */
+	const char *const *identify_word;
+	size_t nidentify;
+	uint64_t functions;        /* bit n: function code n works; 0: not stated */
+	int32_t unlock_point;      /* point to be written before other writes; -1: none */
+	const char *unlock_value;
+	us_t unlock_lasts;         /* good for further writes this long; 0: before each write */
+	const char *sources;       /* of the profile, one a line */
+	uint8_t status;            /* enum profile_status, of the profile */
 	const struct pointset *tests_of; /* unused outside profile tests */
 };
 
@@ -191,18 +223,33 @@ struct model {
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 
 /* The wants and rules of one bus. Arrays are malloc'ed, the caller frees both. Points that share
- * registers become one want with the shortest period. on_demand[global point] != 0: polled too. */
+ * registers become one want with the shortest period. on_demand[global point] != 0: polled too; NULL:
+ * none. Disabled devices, expressions and write-only points contribute nothing. */
 size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand, struct want **wants,
 		   struct unit_rule **rules, size_t *nrule);
 
 /* Registers a point occupies, from its lowest address to its highest. */
 struct span model_span(const struct device *d, const struct point *p);
 
-/* The words of a point out of a block that covers its span, gathered in the order it lists them. */
+/* The words of a point out of a block that covers its span, gathered in the order it lists them. A cell
+ * of a bit table becomes a word 0 or 1. */
 void model_gather(const struct point *p, const struct span *block, const uint16_t *words, uint16_t *out);
 
 int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
 int model_find_point(const struct pointset *s, const char *name, size_t len);
+
+/* A point's value out of its gathered words: codec, exponent, factor, valid range. exponent, factor:
+ * values of the points named by exponent_from and factor_from; NULL when the point names none. text
+ * as in codec_decode(). */
+void point_decode(const struct point *p, const uint16_t *words, const struct value *exponent,
+		  const struct value *factor, char *text, struct value *out);
+
+/* The way back; words and mask as in codec_encode(). */
+enum codec_fault point_encode(const struct point *p, const struct value *v, const struct value *exponent,
+			      const struct value *factor, uint16_t *words, uint16_t *mask);
+
+/* The label of a value's code, NULL: none. */
+const struct label *point_label(const struct point *p, const struct value *v);
 
 /* What stands on the topic: label, number with its decimals, text, None. unit NULL: without. */
 int point_print(const struct point *p, const struct value *v, const char *unit, char *buf, size_t size);

@@ -324,7 +324,7 @@ void pdu_cells(const struct request *r, const uint8_t *pdu, size_t len, uint16_t
 	for (unsigned i = 0; i < n && i < CELLS_MAX; i++) {
 		const uint8_t first = 2 + 2 * i < len ? pdu[2 + 2 * i] : 0;
 		const uint8_t second = 3 + 2 * i < len ? pdu[3 + 2 * i] : 0;
-		words[i] = bits ? (uint16_t)(second << 8 | first) : (uint16_t)(first << 8 | second);
+		words[i] = (uint16_t)(bits ? second << 8 | first : first << 8 | second);
 	}
 	if (bits && count % 16 && n <= CELLS_MAX)
 		words[n - 1] &= (uint16_t)((1u << count % 16) - 1);

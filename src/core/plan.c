@@ -56,7 +56,7 @@ static uint32_t cells_most(const struct wire *w, const struct plan_limits *l, ui
 }
 
 static struct planner planner(const struct wire *w, const struct plan_limits *l,
-			      const struct want *const *want, size_t n)
+                              const struct want *const *want, size_t n)
 {
 	const uint8_t table = want[0]->table;
 	return (struct planner){
@@ -80,7 +80,8 @@ static bool cut_between(const struct plan_limits *l, uint8_t table, uint32_t fir
 	return false;
 }
 
-/* Behind the last cell that a read from `addr` may reach: the border of its window, or of the next. */
+/* Behind the last cell that a read from `addr` may reach: the border of its window, or of the next.
+ */
 static uint32_t window_end(const struct plan_limits *l, uint32_t addr)
 {
 	uint32_t end = UINT16_MAX + 1;
@@ -94,7 +95,8 @@ static uint32_t window_end(const struct plan_limits *l, uint32_t addr)
 	return end;
 }
 
-/* Wants that share no read: a barrier, a suspect (learnt to be refused), one over a limit by itself. */
+/* Wants that share no read: a barrier, a suspect (learnt to be refused), one over a limit by
+ * itself. */
 static bool want_alone(const struct planner *p, const struct want *w)
 {
 	return w->barrier || w->len > p->most || want_end(w) > window_end(p->limits, w->addr) ||
@@ -126,7 +128,7 @@ static bool hole_allowed(const struct planner *p, uint32_t end, const struct wan
 /* The run that begins with want[first]. */
 static struct run run_from(const struct planner *p, size_t first)
 {
-	struct run r = { .first = first, .last = first, .end = want_end(p->want[first]) };
+	struct run r = {.first = first, .last = first, .end = want_end(p->want[first])};
 	if (want_alone(p, p->want[first]))
 		return r;
 	const uint32_t border = window_end(p->limits, p->want[first]->addr);
@@ -181,7 +183,8 @@ static void steps_extend(const struct planner *p, const struct run *r, struct st
 		if (end - addr > p->most)
 			return;
 		const struct step s = {
-			.time = step[i].time + wire_read(p->wire, p->table, end - addr, p->limits->turnaround),
+			.time = step[i].time +
+		                wire_read(p->wire, p->table, end - addr, p->limits->turnaround),
 			.blocks = step[i].blocks + 1,
 			.cells = step[i].cells + end - addr,
 			.from = (uint32_t)i,
@@ -205,8 +208,10 @@ static struct span span_of(const struct planner *p, size_t first, size_t last)
 	};
 }
 
-/* The run's reads into block[], in address order; `holds` (if not NULL): only the one with that want. */
-static size_t run_cover(const struct planner *p, const struct run *r, struct span *block, const size_t *holds)
+/* The run's reads into block[], in address order; `holds` (if not NULL): only the one with that
+ * want. */
+static size_t run_cover(const struct planner *p, const struct run *r, struct span *block,
+                        const size_t *holds)
 {
 	if (run_is_one(p, r)) {
 		*block = span_of(p, r->first, r->last);
@@ -216,7 +221,7 @@ static size_t run_cover(const struct planner *p, const struct run *r, struct spa
 	struct step local[STEPS_ON_STACK];
 	struct step *step = m < STEPS_ON_STACK ? local : mem_alloc(m + 1, sizeof *step);
 	for (size_t i = 0; i <= m; i++)
-		step[i] = (struct step){ 0 };
+		step[i] = (struct step){0};
 	for (size_t i = 0; i < m; i++)
 		steps_extend(p, r, step, i);
 	const size_t n = holds ? 1 : step[m].blocks;
@@ -234,7 +239,7 @@ static size_t run_cover(const struct planner *p, const struct run *r, struct spa
 }
 
 size_t plan_cover(const struct wire *w, const struct plan_limits *l, const struct want *const *want,
-		  size_t n, struct span *block)
+                  size_t n, struct span *block)
 {
 	if (n == 0)
 		return 0;
@@ -248,8 +253,8 @@ size_t plan_cover(const struct wire *w, const struct plan_limits *l, const struc
 	return blocks;
 }
 
-struct span plan_block(const struct wire *w, const struct plan_limits *l, const struct want *const *want,
-		       size_t n, size_t which)
+struct span plan_block(const struct wire *w, const struct plan_limits *l,
+                       const struct want *const *want, size_t n, size_t which)
 {
 	const struct planner p = planner(w, l, want, n);
 	struct run r = run_from(&p, 0);
@@ -258,4 +263,11 @@ struct span plan_block(const struct wire *w, const struct plan_limits *l, const 
 	struct span block;
 	run_cover(&p, &r, &block, &which);
 	return block;
+}
+
+bool plan_allows(const struct wire *w, const struct plan_limits *l, const struct span *span)
+{
+	const uint32_t end = (uint32_t)span->addr + span->count;
+	return span->count > 0 && span->count <= cells_most(w, l, span->table) &&
+	       end <= window_end(l, span->addr) && !cut_between(l, span->table, span->addr, end);
 }

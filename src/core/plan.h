@@ -21,7 +21,7 @@ struct plan_limits {
 	const struct window *window;
 	uint8_t nwindow;
 	const struct cut *cut;
-	uint8_t ncut;
+	uint16_t ncut;
 };
 
 /* Cover want[0..n), all of one unit and table, sorted by address (they may overlap), with reads of
@@ -33,5 +33,8 @@ size_t plan_cover(const struct wire *w, const struct plan_limits *l, const struc
 /* The span to read now: the block of plan_cover() that holds want[which]. */
 struct span plan_block(const struct wire *w, const struct plan_limits *l, const struct want *const *want,
 		       size_t n, size_t which);
+
+/* May a single read be this span, wanted or not: length, exchange time, windows, cuts. */
+bool plan_allows(const struct wire *w, const struct plan_limits *l, const struct span *span);
 
 #endif

@@ -53,6 +53,7 @@ struct job {
 	struct span span;     /* what is written */
 	uint8_t fc;           /* 5, 6, 15, 16; 22: masked write (merged by reading first if the unit has no
 	                       * FC 22); 0: raw request */
+	uint8_t merge_fc;     /* of a fc 22 that is merged by reading: 6 or 16; 0: 6 for one register, else 16 */
 	bool only_if_different; /* read first, write only what differs (persistent registers) */
 	bool replaceable;     /* false: toggles and pulses */
 	us_t not_before;      /* 0: at once */
@@ -119,13 +120,17 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due);
 /* What now? */
 void schedule_next(struct schedule *s, us_t now, struct turn *out);
 
-/* The turn's end. turnaround as measured (0: none); took: the line time it cost, µs. */
+/* The turn's end. turnaround as measured (0: none, and so OUT_REFUSED was not said by the device);
+ * took: the line time it cost, µs. May be called with the port lost meanwhile. */
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
 		   us_t turnaround, us_t took, us_t now, struct effects *e);
 
 /* The port went away (all units offline at once) or came back (nothing in step, probe all). */
 void schedule_port_lost(struct schedule *s, us_t now);
 void schedule_port_back(struct schedule *s, us_t now);
+
+/* Another device stands behind this unit id: forget what was learnt of its registers. */
+void schedule_forget(struct schedule *s, uint8_t unit, us_t now);
 
 bool schedule_unit(const struct schedule *s, uint8_t unit, struct unit_figures *out);
 

@@ -11,7 +11,7 @@
 
 /* A topic cut into levels; points into the topic. */
 struct topic_levels {
-	unsigned n;     /* levels; TOPIC_LEVELS + 1: more than fit */
+	unsigned n; /* levels; TOPIC_LEVELS + 1: more than fit */
 	const char *at[TOPIC_LEVELS];
 	size_t len[TOPIC_LEVELS];
 };
@@ -30,5 +30,8 @@ bool topic_valid(const char *topic);
 
 /* Well-formed UTF-8 without NUL (no surrogates, no overlong forms; section 1.5.4). */
 bool topic_utf8(const char *text, size_t n);
+
+/* Length of the first character, 1 to 4; 0: it is not well-formed, or there is none. */
+size_t topic_utf8_next(const char *text, size_t n);
 
 #endif

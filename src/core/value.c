@@ -5,13 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS_MAX 40      /* behind the point, whatever is asked for */
+#define DIGITS_MAX 40                /* behind the point, whatever is asked for */
 #define REAL_FAST 4503599627370496.0 /* 2^52: below it a double's fraction is exact */
 
 static const uint64_t ten[] = {
-	1U, 10U, 100U, 1000U, 10000U, 100000U, 1000000U, 10000000U, 100000000U, 1000000000U,
-	10000000000U, 100000000000U, 1000000000000U, 10000000000000U, 100000000000000U,
-	1000000000000000U, 10000000000000000U, 100000000000000000U, 1000000000000000000U,
+	1U,
+	10U,
+	100U,
+	1000U,
+	10000U,
+	100000U,
+	1000000U,
+	10000000U,
+	100000000U,
+	1000000000U,
+	10000000000U,
+	100000000000U,
+	1000000000000U,
+	10000000000000U,
+	100000000000000U,
+	1000000000000000U,
+	10000000000000000U,
+	100000000000000000U,
+	1000000000000000000U,
 	10000000000000000000U,
 };
 
@@ -38,9 +54,9 @@ static bool mul_ten(uint64_t a, unsigned n, uint64_t *out)
 
 struct digits {
 	uint64_t mant;
-	unsigned zeros;    /* read but not yet in mant: they only count if another digit follows */
-	unsigned n, frac;  /* digits in all, behind the point */
-	bool neg, big;     /* big: does not fit mant */
+	unsigned zeros;   /* read but not yet in mant: they only count if another digit follows */
+	unsigned n, frac; /* digits in all, behind the point */
+	bool neg, big;    /* big: does not fit mant */
 };
 
 static void digits_add(struct digits *d, unsigned digit)
@@ -59,7 +75,7 @@ static void digits_add(struct digits *d, unsigned digit)
 /* Sign, digits, point, digits. Returns what follows, NULL when there is no digit. */
 static const char *digits_scan(const char *s, struct digits *d)
 {
-	*d = (struct digits){ 0 };
+	*d = (struct digits){0};
 	if (*s == '+' || *s == '-')
 		d->neg = *s++ == '-';
 	for (; *s >= '0' && *s <= '9'; s++)
@@ -76,7 +92,8 @@ bool decimal_parse(const char *text, struct decimal *out)
 	struct digits d;
 	const char *end = digits_scan(text, &d);
 	uint64_t mant;
-	if (!end || *end || d.big || d.frac >= TENS || !mul_ten(d.mant, d.zeros, &mant) || mant > INT64_MAX)
+	if (!end || *end || d.big || d.frac >= TENS || !mul_ten(d.mant, d.zeros, &mant) ||
+	    mant > INT64_MAX)
 		return false;
 	out->mant = d.neg ? -(int64_t)mant : (int64_t)mant;
 	out->places = (uint8_t)d.frac;
@@ -85,8 +102,8 @@ bool decimal_parse(const char *text, struct decimal *out)
 
 double decimal_real(const struct decimal *d)
 {
-	return d->places < TENS ? (double)d->mant / (double)ten[d->places] :
-				  (double)d->mant / pow(10, d->places);
+	return d->places < TENS ? (double)d->mant / (double)ten[d->places]
+	                        : (double)d->mant / pow(10, d->places);
 }
 
 bool decimal_shift(const struct decimal *d, int exponent, struct decimal *out)
@@ -94,13 +111,14 @@ bool decimal_shift(const struct decimal *d, int exponent, struct decimal *out)
 	int places = d->places - exponent;
 	int64_t mant = d->mant ? d->mant : 1;
 	if (places < 0) {
-		if (-places >= (int)TENS - 1 || __builtin_mul_overflow(mant, (int64_t)ten[-places], &mant))
+		if (-places >= (int)TENS - 1 ||
+		    __builtin_mul_overflow(mant, (int64_t)ten[-places], &mant))
 			return false;
 		places = 0;
 	}
 	if (places >= (int)TENS)
 		return false;
-	*out = (struct decimal){ .mant = mant, .places = (uint8_t)places };
+	*out = (struct decimal){.mant = mant, .places = (uint8_t)places};
 	return true;
 }
 
@@ -132,9 +150,12 @@ static bool digits_value(const struct digits *d, long exponent, const char *text
 		*out = value_uint(0);
 		return true;
 	}
-	if (!d->big && shift >= -19 && shift <= 19 && mul_ten(d->mant, shift > 0 ? (unsigned)shift : 0, &mant)) {
-		*out = (struct value){ .kind = VALUE_DECIMAL, .neg = d->neg, .mant = mant,
-				       .places = (uint8_t)(shift < 0 ? -shift : 0) };
+	if (!d->big && shift >= -19 && shift <= 19 &&
+	    mul_ten(d->mant, shift > 0 ? (unsigned)shift : 0, &mant)) {
+		*out = (struct value){.kind = VALUE_DECIMAL,
+		                      .neg = d->neg,
+		                      .mant = mant,
+		                      .places = (uint8_t)(shift < 0 ? -shift : 0)};
 		return true;
 	}
 	*out = value_real(strtod(text, NULL));
@@ -168,28 +189,29 @@ bool value_parse_number(const char *text, const char **end, struct value *out)
 
 struct value value_int(int64_t i)
 {
-	return (struct value){ .kind = VALUE_DECIMAL, .neg = i < 0,
-			       .mant = i < 0 ? 0U - (uint64_t)i : (uint64_t)i };
+	return (struct value){.kind = VALUE_DECIMAL,
+	                      .neg = i < 0,
+	                      .mant = i < 0 ? 0U - (uint64_t)i : (uint64_t)i};
 }
 
 struct value value_uint(uint64_t u)
 {
-	return (struct value){ .kind = VALUE_DECIMAL, .mant = u };
+	return (struct value){.kind = VALUE_DECIMAL, .mant = u};
 }
 
 struct value value_real(double r)
 {
-	return (struct value){ .kind = VALUE_REAL, .real = r };
+	return (struct value){.kind = VALUE_REAL, .real = r};
 }
 
 struct value value_bool(bool b)
 {
-	return (struct value){ .kind = VALUE_BOOL, .mant = b };
+	return (struct value){.kind = VALUE_BOOL, .mant = b};
 }
 
 struct value value_none(void)
 {
-	return (struct value){ .kind = VALUE_NONE };
+	return (struct value){.kind = VALUE_NONE};
 }
 
 double value_number(const struct value *v)
@@ -242,7 +264,8 @@ static int give(const char *s, size_t len, char *buf, size_t size)
 	return (int)len;
 }
 
-/* Digits of u before `end`, returns the first. 32-bit steps: 64-bit division is slow on small ARM. */
+/* Digits of u before `end`, returns the first. 32-bit steps: 64-bit division is slow on small ARM.
+ */
 static char *digits_before(char *end, uint64_t u)
 {
 	while (u > UINT32_MAX) {
@@ -260,7 +283,8 @@ static char *digits_before(char *end, uint64_t u)
 }
 
 /* (neg) mant / 10^places, places of them shown, then `pad` zeros. */
-static int print_fixed(bool neg, uint64_t mant, unsigned places, unsigned pad, char *buf, size_t size)
+static int print_fixed(bool neg, uint64_t mant, unsigned places, unsigned pad, char *buf,
+                       size_t size)
 {
 	char text[128];
 	char *end = text + 64, *digit = text + 64;

@@ -1,4 +1,66 @@
-int main(void)
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/verb.h"
+
+static const struct {
+	const char *name, *does;
+	int (*run)(int argc, char **argv);
+} verb[] = {
+	{"check", "check the configuration and say everything that is wrong", verb_check},
+	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
+	{"plan", "what is read how often, and the load of each line", verb_plan},
+	{"ports", "list serial ports with their lasting names", verb_ports},
+	{"profiles", "list the device profiles, or show one", verb_profiles},
+	{"sim", "simulate a line with the configured devices", verb_sim},
+	{"test", "run the tests inside profiles", verb_test},
+};
+
+#define VERBS (sizeof(verb) / sizeof(verb[0]))
+
+static void help(void)
 {
-	return 0;
+	puts("Usage: xnetctl VERB [OPTION]...\n"
+	     "The tool beside the gateway xnetd.\n");
+	for (size_t i = 0; i < VERBS; i++)
+		printf("  %-10s %s\n", verb[i].name, verb[i].does);
+	puts("\n'xnetctl VERB --help' explains one. 'xnetctl --version' prints the version. See "
+	     "xnetctl(1).");
+}
+
+static int unknown(const char *word)
+{
+	const char *known[VERBS];
+
+	for (size_t i = 0; i < VERBS; i++)
+		known[i] = verb[i].name;
+	const char *near = diag_nearest(word, known, VERBS);
+	fprintf(stderr, "xnetctl: no verb '%s'", word);
+	if (near)
+		fprintf(stderr, ": did you mean '%s'?", near);
+	fputs("\nTry 'xnetctl --help'.\n", stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fputs("xnetctl: a verb is missing\nTry 'xnetctl --help'.\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		help();
+		return EXIT_SUCCESS;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		puts("xnetctl " PACKAGE_VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < VERBS; i++)
+		if (strcmp(argv[1], verb[i].name) == 0)
+			return verb[i].run(argc - 1, argv + 1);
+	return unknown(argv[1]);
 }

@@ -1,4 +1,94 @@
-int main(void)
+#include "config.h"
+
+#include "daemon/gateway.h"
+#include "daemon/options.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static void print_line(void *ctx, const char *text)
 {
-	return 0;
+	(void)ctx;
+	puts(text);
+}
+
+static void print_diag(const struct diag *d, FILE *out)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		char text[1024];
+		diag_print(&d->message[i], text, sizeof text);
+		fprintf(out, "%s\n", text);
+	}
+}
+
+/* All that is wrong goes to standard error, as a compiler would say it. */
+static struct model *load(const struct options *o)
+{
+	struct diag d;
+	diag_init(&d);
+	struct model *m = config_load(&o->paths, &d);
+	diag_sort(&d);
+	print_diag(&d, stderr);
+	diag_free(&d);
+	return m;
+}
+
+static int check(const struct options *o)
+{
+	struct model *m = load(o);
+	if (!m)
+		return EXIT_CONFIG;
+	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice, m->npoint);
+	model_destroy(m);
+	return EXIT_SUCCESS;
+}
+
+/* Before the first thread: threads inherit the mask, and only main reads signals (by signalfd). */
+static void tame_process(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	sigset_t all;
+	gateway_signals(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	/* the MQTT library would send its TCP connections through a web proxy */
+	static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"};
+	for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
+		unsetenv(proxies[i]);
+	tzset();
+}
+
+static int run(const struct options *o)
+{
+	log_open(o->level);
+	tame_process();
+	struct model *m = load(o);
+	if (!m)
+		return EXIT_CONFIG;
+	return gateway_run(m, &o->paths);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	options_parse(&o, argc, argv);
+	switch (o.task) {
+	case TASK_RUN:
+		return run(&o);
+	case TASK_CHECK:
+		return check(&o);
+	case TASK_KEYS:
+		config_print_keys(print_line, NULL);
+		return EXIT_SUCCESS;
+	case TASK_VERSION:
+		puts("xnetd " PACKAGE_VERSION);
+		return EXIT_SUCCESS;
+	case TASK_HELP:
+		options_help();
+		return EXIT_SUCCESS;
+	case TASK_USAGE:
+		break;
+	}
+	return EXIT_USAGE;
 }

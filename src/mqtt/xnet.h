@@ -1,7 +1,7 @@
 /*
  * xnet: the MQTT contract as functions: every topic and payload of the xnet convention is made and
- * understood here and nowhere else. The first northbound; main reaches it through north.h, which has
- * the whole list of what can be told and heard.
+ * understood here (telling) and in xnet_hear.c, and nowhere else. The first northbound; main
+ * reaches it through north.h, which has the whole list of what can be told and heard.
  */
 #ifndef MQTT_XNET_H
 #define MQTT_XNET_H
@@ -13,28 +13,36 @@ extern const struct north_ops xnet_north;
 #define XNET_PAYLOAD_MAX 4096 /* longer commands are refused */
 #define XNET_TOPIC_MAX 512
 
-enum xnet_class { XNET_STATUS, XNET_ALERTS, XNET_NAK, XNET_SNAPSHOT };
+struct xnet_device {
+	slot_t status, alerts, snapshot;
+};
 
-struct xnet;
+/* One per row of north.c. All of it is replaced by an adopt, but the slots of what stays. */
+struct xnet {
+	struct outbox *outbox;
+	struct arena *arena; /* of the texts below */
+	const struct model *model;
+	const char *prefix, *gateway, *will;
+	slot_t *value; /* by global point; 0: not told */
+	struct xnet_device *device;
+	slot_t gateway_status, gateway_alerts;
+	uint8_t *is_sys; /* by slot: a topic of the health tree */
+	size_t nis_sys;
+	const char **filter;
+	size_t nfilter;
+};
 
-/* What the row's create gives. */
-struct xnet *xnet_create(struct outbox *o);
-void xnet_destroy(struct xnet *x); /* NULL is fine */
-void xnet_adopt(struct xnet *x, const struct model *m);
+/* <prefix>/<class>/<name>[/<leaf>]; leaf NULL: none. */
+void xnet_topic(const struct xnet *x, const char *class_, const char *name, const char *leaf,
+                char buf[XNET_TOPIC_MAX]);
 
-/* <prefix>/sts/<name>/status … (<prefix>/sts/<name> for the snapshot). Return the length as snprintf. */
-int xnet_topic(const struct mqtt_conf *c, const char *name, enum xnet_class what, char *buf, size_t size);
-int xnet_value_topic(const struct mqtt_conf *c, const char *device, const char *point, char *buf, size_t size);
-int xnet_sys_topic(const struct mqtt_conf *c, const char *gateway, const char *path, char *buf, size_t size);
+/* <prefix>/$SYS/<gateway>/<path> */
+void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_MAX]);
 
-/* The slot of a point's topic, for xnet_differs and tests. */
-bool xnet_differs(struct xnet *x, uint32_t device, uint32_t point, const char *text);
+/* Empty the retained message of a topic of ours that nobody tells any more. */
+void xnet_clear(struct xnet *x, const char *topic);
 
-/* The Last Will and what to subscribe to: only topics of the model's own devices and gateway. */
-const char *xnet_will_topic(const struct xnet *x);
-size_t xnet_filters(struct xnet *x, const char *const **filters);
-
-/* See north_event: true if the topic is one of this contract. */
+/* See north_event; xnet_hear.c. True: the topic is one of this contract. */
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out);
 
 #endif

@@ -16,7 +16,7 @@ import pytest
 
 LIMIT = 20.0  # seconds; a slow machine is no failure
 
-TOP = os.path.abspath(os.environ.get("top_builddir", os.path.join(os.path.dirname(__file__), "../..")))
+TOP = os.path.abspath(os.environ.get("builddir", os.path.join(os.path.dirname(__file__), "../..")))
 
 
 def free_port():
@@ -60,7 +60,7 @@ class Broker:
         if os.geteuid() == 0:
             lines.append("user root")  # else it becomes a user that cannot read our directory
         lines += ["log_dest stderr", "log_type all", "connection_messages true", "set_tcp_nodelay true",
-                  "max_queued_messages 0", *self.extra]
+                  "max_queued_messages 1000000", *self.extra]
         with open(conf, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
@@ -182,13 +182,15 @@ class Client:
 
     def find(self, topic, predicate=None, since=0):
         with self.change:
-            return self._find(topic, predicate, since)
+            return next(self._fitting(topic, predicate, [since]), None)
 
-    def _find(self, topic, predicate, since):
-        for m in self.messages[since:]:
+    def _fitting(self, topic, predicate, at):
+        """Messages that fit from at[0] on; moves at[0] on, so that each is looked at once."""
+        while at[0] < len(self.messages):
+            m = self.messages[at[0]]
+            at[0] += 1
             if paho.topic_matches_sub(topic, m.topic) and self._fits(m, predicate):
-                return m
-        return None
+                yield m
 
     @staticmethod
     def _fits(m, predicate):
@@ -196,22 +198,27 @@ class Client:
             return True
         return predicate(m) if callable(predicate) else m.text == predicate
 
-    def wait_for(self, topic, predicate=None, limit=LIMIT, since=0):
-        """The first message on `topic` (a filter) that fits: predicate is a text or a function of the
-        Message. Also one that came before, from `since` on."""
-        found = []
+    def _wait_many(self, topic, predicate, n, limit, since):
+        found, at = [], [since]
 
         def there():
-            m = self._find(topic, predicate, since)
-            if m:
-                found.append(m)
-            return bool(m)
+            found.extend(self._fitting(topic, predicate, at))
+            return len(found) >= n
 
         with self.change:
             if not self.change.wait_for(there, limit):
                 seen = "\n  ".join(map(repr, self.messages[since:][-40:]))
-                raise AssertionError(f"nothing fitting on {topic} within {limit} s; seen:\n  {seen}")
-        return found[0]
+                raise AssertionError(f"{len(found)} of {n} fitting on {topic} within {limit} s; seen:\n  {seen}")
+        return found
+
+    def wait_for(self, topic, predicate=None, limit=LIMIT, since=0):
+        """The first message on `topic` (a filter) that fits: predicate is a text or a function of the
+        Message. Also one that came before, from `since` on."""
+        return self._wait_many(topic, predicate, 1, limit, since)[0]
+
+    def wait_count(self, topic, n, limit=LIMIT, since=0, predicate=None):
+        """At least n messages; gives them."""
+        return self._wait_many(topic, predicate, n, limit, since)
 
     def all(self, topic, since=0):
         with self.change:
@@ -220,14 +227,6 @@ class Client:
     def last(self, topic, since=0):
         """The last text on each matching topic."""
         return {m.topic: m.text for m in self.all(topic, since)}
-
-    def wait_count(self, topic, n, limit=LIMIT, since=0):
-        with self.change:
-            ok = self.change.wait_for(
-                lambda: sum(paho.topic_matches_sub(topic, m.topic) for m in self.messages[since:]) >= n, limit)
-        got = len(self.all(topic, since))
-        assert ok, f"{got} of {n} messages on {topic} within {limit} s"
-        return got
 
     def close(self):
         self.paho.disconnect()

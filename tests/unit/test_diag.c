@@ -11,7 +11,7 @@
 
 static struct where at(const char *file, unsigned line, unsigned column)
 {
-	return (struct where){ file, line, column };
+	return (struct where){file, line, column};
 }
 
 static void messages_come_sorted_by_place_and_once(void **state)
@@ -32,8 +32,12 @@ static void messages_come_sorted_by_place_and_once(void **state)
 	assert_int_equal(d.n, 6);
 	assert_int_equal(d.errors, 5);
 	static const char *const expect[] = {
-		"nowhere", "a.yaml: the file itself", "a.yaml:2:30: warning: first",
-		"a.yaml:7:3: second 2", "a.yaml:7:3: other", "b.yaml:1:1: in another file",
+		"nowhere",
+		"a.yaml: the file itself",
+		"a.yaml:2:30: warning: first",
+		"a.yaml:7:3: second 2",
+		"a.yaml:7:3: other",
+		"b.yaml:1:1: in another file",
 	};
 	for (size_t i = 0; i < d.n; i++) {
 		assert_int_equal(diag_print(&d.message[i], text, sizeof text), strlen(expect[i]));
@@ -48,11 +52,20 @@ static void messages_come_sorted_by_place_and_once(void **state)
 static void a_slip_of_the_finger_finds_its_word(void **state)
 {
 	(void)state;
-	static const char *const known[] = { "timeout", "retries", "pause", "pause_after_write", "id" };
-	static const struct { const char *word, *nearest; } row[] = {
-		{ "timout", "timeout" },   { "Timeout", "timeout" },  { "tiemout", "timeout" },
-		{ "retrys", "retries" },   { "puase", "pause" },      { "pause-after-write", "pause_after_write" },
-		{ "ix", "id" },            { "frobnicate", NULL },    { "", NULL },
+	static const char *const known[] = {"timeout", "retries", "pause", "pause_after_write",
+	                                    "id"};
+	static const struct {
+		const char *word, *nearest;
+	} row[] = {
+		{"timout", "timeout"},
+		{"Timeout", "timeout"},
+		{"tiemout", "timeout"},
+		{"retrys", "retries"},
+		{"puase", "pause"},
+		{"pause-after-write", "pause_after_write"},
+		{"ix", "id"},
+		{"frobnicate", NULL},
+		{"", NULL},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		const char *found = diag_nearest(row[i].word, known, 5);

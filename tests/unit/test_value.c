@@ -23,7 +23,7 @@ static uint64_t random_word(void)
 
 static struct value decimal(bool neg, uint64_t mant, uint8_t places)
 {
-	return (struct value){ .kind = VALUE_DECIMAL, .neg = neg, .mant = mant, .places = places };
+	return (struct value){.kind = VALUE_DECIMAL, .neg = neg, .mant = mant, .places = places};
 }
 
 static void expect_print(struct value v, int decimals, const char *text)
@@ -87,7 +87,7 @@ static void the_other_kinds_print_as_words(void **state)
 	expect_print(value_none(), 2, "None");
 	expect_print(value_bool(true), 2, "on");
 	expect_print(value_bool(false), 2, "off");
-	expect_print((struct value){ .kind = VALUE_TEXT, .text = "Tracer" }, 0, "Tracer");
+	expect_print((struct value){.kind = VALUE_TEXT, .text = "Tracer"}, 0, "Tracer");
 	char buf[4];
 	struct value v = value_int(12345);
 	assert_int_equal(value_print(&v, 0, buf, sizeof buf), 5);
@@ -127,7 +127,8 @@ static void numbers_are_read_as_people_write_them(void **state)
 	expect_number("18446744073709551616", value_real(18446744073709551616.0), "");
 	expect_number("1.000000000000000000000000000000", value_int(1), "");
 	expect_number("1e-40", value_real(1e-40), "");
-	static const char *const bad[] = { "", " ", "NaN", "nan", "inf", "+", "-", ".", "e3", "on", "1e400", "--5" };
+	static const char *const bad[] = {"",  " ", "NaN", "nan", "inf",   "+",
+	                                  "-", ".", "e3",  "on",  "1e400", "--5"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		const char *end;
 		struct value v;
@@ -157,22 +158,24 @@ static void decimals_of_the_configuration_keep_their_places(void **state)
 	assert_false(decimal_parse("9223372036854775808", &d));
 	assert_false(decimal_parse("0.00000000000000000000001", &d));
 	struct decimal out;
-	assert_true(decimal_shift(&(struct decimal){ 0, 0 }, -2, &out));
+	assert_true(decimal_shift(&(struct decimal){0, 0}, -2, &out));
 	assert_int_equal(out.mant, 1);
 	assert_int_equal(out.places, 2);
-	assert_true(decimal_shift(&(struct decimal){ 5, 1 }, 3, &out));
+	assert_true(decimal_shift(&(struct decimal){5, 1}, 3, &out));
 	assert_int_equal(out.mant, 500);
 	assert_int_equal(out.places, 0);
-	assert_false(decimal_shift(&(struct decimal){ 1, 0 }, 19, &out));
-	assert_false(decimal_shift(&(struct decimal){ 1, 0 }, -20, &out));
+	assert_false(decimal_shift(&(struct decimal){1, 0}, 19, &out));
+	assert_false(decimal_shift(&(struct decimal){1, 0}, -20, &out));
 }
 
 static void equal_is_what_means_the_same(void **state)
 {
 	(void)state;
-	struct value a = decimal(false, 150, 2), b = decimal(false, 15, 1), c = value_real(1.5), d = value_none();
-	struct value t = { .kind = VALUE_TEXT, .text = "x" }, u = { .kind = VALUE_TEXT, .text = "y" };
-	struct value one = value_int(1), on = value_bool(true), zero = decimal(true, 0, 0), nothing = value_int(0);
+	struct value a = decimal(false, 150, 2), b = decimal(false, 15, 1), c = value_real(1.5),
+		     d = value_none();
+	struct value t = {.kind = VALUE_TEXT, .text = "x"}, u = {.kind = VALUE_TEXT, .text = "y"};
+	struct value one = value_int(1), on = value_bool(true), zero = decimal(true, 0, 0),
+		     nothing = value_int(0);
 	struct value huge = value_uint(UINT64_MAX), small = decimal(false, 1, 19);
 	assert_true(value_same(&a, &b));
 	assert_true(value_same(&a, &c));
@@ -194,7 +197,8 @@ static void printing_and_reading_are_inverse(void **state)
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
 		const uint64_t mant = random_word() >> (random_word() & 63);
-		struct value v = decimal(random_word() & 1, mant, (uint8_t)(random_word() % 20)), back;
+		struct value v = decimal(random_word() & 1, mant, (uint8_t)(random_word() % 20)),
+			     back;
 		char buf[VALUE_PRINT_MAX];
 		const char *end;
 		value_print(&v, -1, buf, sizeof buf);
@@ -209,7 +213,8 @@ static void reals_print_as_printf_does(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
-		const double r = ((double)(int64_t)random_word()) / (double)(1ULL << (20 + random_word() % 40));
+		const double r = ((double)(int64_t)random_word()) /
+		                 (double)(1ULL << (20 + random_word() % 40));
 		const int decimals = (int)(random_word() % 7);
 		char buf[VALUE_PRINT_MAX], want[VALUE_PRINT_MAX];
 		snprintf(want, sizeof want, "%.*f", decimals, r);
@@ -217,7 +222,8 @@ static void reals_print_as_printf_does(void **state)
 		value_print(&v, decimals, buf, sizeof buf);
 		const bool tie = fabs(fabs(fmod(r * pow(10, decimals), 1)) - 0.5) < 1e-6;
 		if (!tie && want[strspn(want, "-0.")] && strcmp(buf, want) != 0)
-			fail_msg("%s, printf says %s (seed %llu)", buf, want, (unsigned long long)seed);
+			fail_msg("%s, printf says %s (seed %llu)", buf, want,
+			         (unsigned long long)seed);
 	}
 }
 

@@ -1,0 +1,179 @@
+/* What only the whole model can tell. */
+#include <string.h>
+
+#include "config/load.h"
+
+static void check_ids(struct load *l)
+{
+	const struct model *m = l->m;
+	const struct device **first = arena_array(l->scratch, m->nbus * 256, sizeof *first);
+	for (size_t i = 0; i < m->ndevice; i++) {
+		const struct device *d = &m->device[i];
+		const struct device **at = m->nbus ? &first[d->bus * 256U + d->id] : NULL;
+		if (!at || (!d->id && m->bus[d->bus].kind != BUS_TCP))
+			continue;
+		if (!*at)
+			*at = d;
+		else if (!d->shared && !(*at)->shared)
+			diag_error(l->d, d->where,
+			           "id %u on bus \"%s\" is used already by \"%s\" (%s:%u); shared: "
+			           "true if that is "
+			           "meant",
+			           d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
+			           (*at)->where.line);
+	}
+}
+
+static void check_names(struct load *l)
+{
+	const struct model *m = l->m;
+	for (size_t i = 0; i < m->ndevice; i++)
+		if (strcmp(m->device[i].name, m->gateway) == 0)
+			diag_error(l->d, m->device[i].where,
+			           "device \"%s\" has the gateway's name: their status "
+			           "topics would be one",
+			           m->gateway);
+}
+
+/* Points wider than what the device reads or writes at once, or across a border of its windows. */
+static void check_widths(struct load *l, const struct device *d)
+{
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		if (p->source != SOURCE_REGISTER || p->parts != 1 || table_is_bits(p->table))
+			continue;
+		const unsigned words = codec_words(&p->codec);
+		const unsigned last = p->addr[0] + words - 1;
+		const bool written = p->write && !p->write->raw;
+		const bool single = written && !p->write->function && d->write_function == 6;
+		if (!(p->write && p->write->only) && words > d->rule.max_read)
+			diag_error(l->d, p->where, "point \"%s\" has %u registers, max_read is %u",
+			           p->name, words, d->rule.max_read);
+		if (written && words > d->max_write)
+			diag_error(l->d, p->where, "point \"%s\" has %u registers, max_write is %u",
+			           p->name, words, d->max_write);
+		if (single && words > 1)
+			diag_error(l->d, p->where,
+			           "point \"%s\" has %u registers, fc6 writes only one", p->name,
+			           words);
+		for (unsigned k = 0; k < d->rule.nwindow; k++) {
+			const struct window *w = &d->rule.window[k];
+			if ((p->addr[0] < w->first && last >= w->first) ||
+			    (p->addr[0] <= w->last && last > w->last))
+				diag_error(l->d, p->where,
+				           "point \"%s\" lies across a border of the windows",
+				           p->name);
+		}
+	}
+}
+
+/* A value that vanishes at the broker must be told again well before. False: told. */
+static bool check_expiry(struct load *l, const struct device *d)
+{
+	const us_t expiry = l->m->mqtt.expiry;
+	for (uint32_t i = 0; expiry && i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		const us_t again =
+			p->filter.heartbeat > p->period ? p->filter.heartbeat : p->period;
+		if (p->filter.mode != PUBLISH_CHANGE || p->period == PERIOD_ONCE ||
+		    p->source == SOURCE_EXPR)
+			continue;
+		if (p->filter.heartbeat && expiry >= 3 * again)
+			continue;
+		diag_error(l->d, l->m->mqtt.where,
+		           "mqtt: expiry must be at least 3 times the heartbeat and period of each "
+		           "point; \"%s\" of "
+		           "\"%s\" is told too rarely",
+		           p->name, d->name);
+		return false;
+	}
+	return true;
+}
+
+/* Which function code reads or writes it; 0: none of the ordinary ones. */
+static uint8_t read_code(const struct device *d, const struct point *p)
+{
+	static const uint8_t reads[] = {
+		[TABLE_COIL] = 1, [TABLE_DISCRETE] = 2, [TABLE_HOLDING] = 3, [TABLE_INPUT] = 4};
+	if (p->write && p->write->only)
+		return 0;
+	return d->rule.read_function && !table_is_bits(p->table) ? d->rule.read_function
+	                                                         : reads[p->table];
+}
+
+static uint8_t write_code(const struct device *d, const struct point *p)
+{
+	if (!p->write || p->write->raw)
+		return 0;
+	if (p->write->function)
+		return p->write->function;
+	if (table_is_bits(p->table))
+		return 5;
+	if (d->write_function)
+		return d->write_function;
+	return codec_words(&p->codec) > 1 ? 16 : 6;
+}
+
+static void check_functions(struct load *l, const struct device *d)
+{
+	for (uint32_t i = 0; d->functions && i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		const uint8_t reads = read_code(d, p), writes = write_code(d, p);
+		if (p->source != SOURCE_REGISTER)
+			continue;
+		if (reads && !(d->functions >> reads & 1))
+			diag_error(l->d, p->where,
+			           "point \"%s\" is read by fc%u, which is not among functions",
+			           p->name, reads);
+		if (writes && !(d->functions >> writes & 1))
+			diag_error(l->d, p->where,
+			           "point \"%s\" is written by fc%u, which is not among functions",
+			           p->name, writes);
+	}
+}
+
+/* `together` promises one request. */
+static void check_together(struct load *l, const struct device *d, const struct point *first)
+{
+	struct span all = model_span(d, first);
+	uint32_t end = all.addr + all.count;
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		const struct span s = model_span(d, p);
+		if (!p->together || strcmp(p->together, first->together) != 0)
+			continue;
+		if (p < first)
+			return; /* told with the first of them */
+		if (p->table != first->table) {
+			diag_error(l->d, p->where,
+			           "together: \"%s\" and \"%s\" are not in the same table", p->name,
+			           first->name);
+			return;
+		}
+		all.addr = s.addr < all.addr ? s.addr : all.addr;
+		end = s.addr + s.count > end ? s.addr + s.count : end;
+	}
+	const uint32_t bits = 16U * d->rule.max_read;
+	const uint32_t most = !table_is_bits(first->table) ? d->rule.max_read
+	                      : bits < READ_BITS_MAX       ? bits
+	                                                   : READ_BITS_MAX;
+	if (end - all.addr > most)
+		diag_error(l->d, first->where,
+		           "together: the points \"%s\" lie %u apart, one read takes %u",
+		           first->together, end - all.addr, most);
+}
+
+void check_model(struct load *l)
+{
+	check_ids(l);
+	check_names(l);
+	for (size_t i = 0; i < l->m->ndevice; i++) {
+		check_widths(l, &l->m->device[i]);
+		check_functions(l, &l->m->device[i]);
+		for (uint32_t k = 0; k < l->m->device[i].set->n; k++)
+			if (l->m->device[i].set->point[k].together)
+				check_together(l, &l->m->device[i], &l->m->device[i].set->point[k]);
+	}
+	for (size_t i = 0; i < l->m->ndevice && check_expiry(l, &l->m->device[i]); i++)
+		;
+}

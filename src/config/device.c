@@ -1,0 +1,331 @@
+/* Devices: ranges, overrides, and what the device forces on its bus. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+#define WINDOWS_MAX 32
+
+/* -- the table -- */
+
+static void set_windows(struct load *l, const struct hit *h, void *object)
+{
+	struct unit_rule *r = &((struct device *)object)->rule;
+	const struct node *v = h->value;
+	if (v->kind != NODE_LIST || v->n == 0 || v->n > WINDOWS_MAX) {
+		diag_error(l->d, v->where,
+		           "windows: expects a list of 1 to %d ranges, like [0..124, 125..249]",
+		           WINDOWS_MAX);
+		return;
+	}
+	struct window *window = arena_array(l->arena, v->n, sizeof *window);
+	for (uint32_t i = 0; i < v->n; i++) {
+		int64_t first = 0, last = 0;
+		if (!scalar_range(l->d, "windows", v->item[i], 0, 65535, &first, &last))
+			continue;
+		window[i] = (struct window){(uint16_t)first, (uint16_t)last};
+		for (uint32_t k = 0; k < i; k++)
+			if (window[k].first <= last && first <= window[k].last)
+				diag_error(l->d, v->item[i]->where,
+				           "windows: %s overlaps an earlier one", v->item[i]->text);
+	}
+	r->window = window;
+	r->nwindow = (uint8_t)v->n;
+}
+
+#define DEVICE(field) KEY_AT(struct device, field)
+#define ELSEWHERE(text) .type = KEY_OTHER, .form = (text)
+
+static const struct key device_keys[] = {
+	{"profile", ELSEWHERE("profile"),
+         .doc = "What kind of device it is; without one it lists its points itself."},
+	{"parameters", ELSEWHERE("{name: value}"), .doc = "What the profile lets a device choose."},
+	{"bus", ELSEWHERE("bus"),
+         .doc = "The line it is on; may be left out when there is only one."},
+	{"id", ELSEWHERE("1 to 255, or 1..32 for a range of devices"), .doc = "Its unit id."},
+	{"shared", KEY_BOOL, DEVICE(shared), .preset = "false",
+         .doc = "Another device has the same id on purpose."},
+	{"only", ELSEWHERE("list of points"), .doc = "Just these points; wildcards are allowed."},
+	{"omit", ELSEWHERE("list of points"),
+         .doc = "All points but these; wildcards are allowed."},
+	{"rates", ELSEWHERE("{fast: 1s, normal: 10s, slow: 5m}"), .flags = KEY_PROFILE,
+         .doc = "Polling periods of the profile's classes."},
+	{"every", ELSEWHERE("duration, or fastest"),
+         .doc = "Period of points that say neither rate nor every."},
+	{"points", ELSEWHERE("map of points"),
+         .doc = "Points of its own, and changes to the profile's."},
+	{"address_base", ELSEWHERE("0 or 1"), .preset = "0",
+         .doc = "Which number the first register has in points."},
+	{"enabled", KEY_BOOL, DEVICE(enabled), .preset = "true",
+         .doc = "Whether it is polled at all."},
+	{"commands", KEY_BOOL, DEVICE(commands), .preset = "on",
+         .doc = "off: commands are refused."},
+	{"json", KEY_BOOL, KEY_PROFILE, DEVICE(json), .preset = "false",
+         .doc = "Also tell all points as one JSON message."},
+	{"setup", ELSEWHERE("list of {point: value}"), .flags = KEY_PROFILE,
+         .doc = "Written in order when it comes online, where it differs."},
+	{"offline", ELSEWHERE("{point: value}"), .flags = KEY_PROFILE,
+         .doc = "What is told when it goes offline."},
+	{"identify", ELSEWHERE("check or ignore"), .preset = "check",
+         .doc = "Whether another device under this id stays offline."},
+	{"unlock", ELSEWHERE("{point: name, value: text, lasts: 5m}"), .flags = KEY_PROFILE,
+         .doc = "Written before other writes."},
+	{"timeout", KEY_DURATION, KEY_FORCE, DEVICE(rule.timeout), .min = 10 * US_MS,
+         .max = 60 * US_S, .preset = "500ms", .doc = "Upper bound for an answer's first byte."},
+	{"retries", KEY_INT, KEY_FORCE, DEVICE(rule.retries), .min = 0, .max = 10, .preset = "1",
+         .doc = "How often a failed read is repeated at once."},
+	{"pause", KEY_DURATION, KEY_FORCE, DEVICE(rule.pause), .min = 0, .max = 60 * US_S,
+         .preset = "0ms",
+         .doc = "After an answer, before the next request to this device; the line serves others "
+                "meanwhile."},
+	{"pause_after_write", KEY_DURATION, KEY_FORCE, DEVICE(rule.pause_after_write), .min = 0,
+         .max = 60 * US_S, .preset = "as pause", .doc = "The same after a write."},
+	{"max_read", KEY_INT, KEY_FORCE, DEVICE(rule.max_read), .min = 1, .max = READ_REGISTERS_MAX,
+         .preset = "125", .doc = "Registers in one read; 16 times as many bits."},
+	{"max_write", KEY_INT, KEY_FORCE, DEVICE(max_write), .min = 1, .max = WRITE_REGISTERS_MAX,
+         .preset = "123", .doc = "Registers in one write."},
+	{"max_hole", KEY_INT, KEY_FORCE, DEVICE(rule.max_hole), .min = 0, .max = UINT16_MAX,
+         .preset = "by cost", .doc = "Registers nobody wants that one read may pass over."},
+	{"windows", KEY_OTHER, KEY_FORCE, .set = set_windows, .form = "like [0..124, 125..249]",
+         .doc = "No read crosses a border of these."},
+	{"write_function", KEY_OTHER, KEY_FORCE, DEVICE(write_function), .set = set_function,
+         .form = "fc6 or fc16", .min = 1 << 6 | 1 << 16, .max = 16,
+         .preset = "fc6 for one register, fc16 for more",
+         .doc = "The only function code it takes for writing registers."},
+	{"read_function", KEY_OTHER, KEY_FORCE, DEVICE(rule.read_function), .set = set_function,
+         .form = "fc3 or fc4", .min = 1 << 3 | 1 << 4, .max = 4,
+         .preset = "fc3 for holding, fc4 for input registers",
+         .doc = "The only function code it takes for reading registers."},
+	{"functions", KEY_OTHER, KEY_FORCE, DEVICE(functions), .set = set_functions,
+         .form = "list like [fc3, fc6, fc16]", .preset = "all but fc22",
+         .doc = "Function codes that it knows."},
+};
+
+const struct keyset keyset_device = {
+	.name = "device",
+	.key = device_keys,
+	.n = COUNT(device_keys),
+	.also = {&keyset_point},
+	.also_flags = {KEY_INHERIT},
+};
+
+/* -- identify, unlock, setup, offline: keys that name points --------------------------------------
+ */
+
+struct identity {
+	const struct pointset *set;
+	struct device *device;
+	unsigned n; /* of equals, starts, one_of */
+};
+
+static void set_identity_point(struct load *l, const struct hit *h, void *object)
+{
+	const struct identity *x = object;
+	x->device->identify_point = pointset_index(l, x->set, "identify", h->value);
+}
+
+static void set_words(struct load *l, const struct hit *h, void *object)
+{
+	struct identity *x = object;
+	const struct node *v = h->value;
+	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
+	const uint32_t n = v->kind == NODE_LIST ? v->n : 1;
+	const char **words = arena_array(l->arena, n, sizeof *words);
+	x->n++;
+	x->device->identify_kind = (uint8_t)h->key->min;
+	for (uint32_t i = 0; i < n; i++) {
+		const char *text = scalar_text(l->d, h->key->name, item[i]);
+		words[i] = arena_strdup(l->arena, text ? text : "");
+	}
+	x->device->identify_word = words;
+	x->device->nidentify = n;
+	x->device->identify_text = n ? words[0] : NULL;
+}
+
+static const struct key identify_keys[] = {
+	{"point", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_identity_point,
+         .form = "point", .doc = "Point whose text is compared."},
+	{"equals", .type = KEY_OTHER, .set = set_words, .min = IDENTIFY_EQUALS, .form = "text",
+         .doc = "It must be this."},
+	{"starts", .type = KEY_OTHER, .set = set_words, .min = IDENTIFY_STARTS,
+         .form = "text, or list of texts", .doc = "It must begin so."},
+	{"one_of", .type = KEY_OTHER, .set = set_words, .min = IDENTIFY_ONE_OF,
+         .form = "list of texts", .doc = "It must be one of these."},
+};
+
+const struct keyset keyset_identify = {
+	.name = "profile.identify",
+	.key = identify_keys,
+	.n = COUNT(identify_keys),
+};
+
+static void identify_read(struct load *l, const struct layers *layers, struct device *d)
+{
+	static const char *const words[] = {"check", "ignore", NULL};
+	const struct node *v = NULL;
+	for (unsigned i = 0; i < layers->own && !v; i++)
+		v = node_get(layers->device[i], "identify");
+	d->identify_ignore = v && scalar_choice(l->d, "identify", v, words) == 1;
+	const struct node *rule = layers->profile ? layers->profile->identify : NULL;
+	if (!rule)
+		return;
+	struct identity x = {d->set, d, 0};
+	keys_read(l, &keyset_identify, rule, rule->where, &x);
+	if (x.n != 1)
+		diag_error(l->d, rule->where, "identify: expects one of equals, starts and one_of");
+}
+
+struct unlocking {
+	const struct pointset *set;
+	struct device *device;
+};
+
+static void set_unlock_point(struct load *l, const struct hit *h, void *object)
+{
+	const struct unlocking *x = object;
+	x->device->unlock_point = pointset_index(l, x->set, "unlock", h->value);
+}
+
+static void set_unlock_value(struct load *l, const struct hit *h, void *object)
+{
+	const char *text = scalar_text(l->d, "value", h->value);
+	((struct unlocking *)object)->device->unlock_value = arena_strdup(l->arena, text);
+}
+
+static void set_unlock_lasts(struct load *l, const struct hit *h, void *object)
+{
+	scalar_duration(l->d, "lasts", h->value, 0, 86400 * US_S,
+	                &((struct unlocking *)object)->device->unlock_lasts);
+}
+
+static const struct key unlock_keys[] = {
+	{"point", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_unlock_point,
+         .form = "point", .doc = "Point that takes the password."},
+	{"value", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_unlock_value, .form = "text",
+         .doc = "The password or code."},
+	{"lasts", .type = KEY_OTHER, .set = set_unlock_lasts, .form = "duration", .preset = "0s",
+         .doc = "Further writes need no unlocking for so long."},
+};
+
+const struct keyset keyset_unlock = {
+	.name = "device.unlock", .key = unlock_keys, .n = COUNT(unlock_keys)};
+
+/* The most specific map that has the key. */
+static const struct node *layer_get(const struct layers *layers, const char *key, unsigned *layer)
+{
+	for (*layer = 0; *layer < layers->ndevice; (*layer)++) {
+		const struct node *v = node_get(layers->device[*layer], key);
+		if (v)
+			return v;
+	}
+	return NULL;
+}
+
+static void step_read(struct load *l, const struct pointset *s, const char *key,
+                      const struct pair *pair, bool written, bool lenient, struct setup_step *out,
+                      size_t *n)
+{
+	if (lenient && pointset_omits(l, s, pair->key))
+		return;
+	const int i = pointset_index(l, s, key, pair->key);
+	const char *text = scalar_text(l->d, pair->key->text, pair->value);
+	if (i < 0 || !text)
+		return;
+	const char *problem =
+		strcmp(text, "None") == 0 && !written ? NULL : value_problem(&s->point[i], text);
+	if (written && !s->point[i].write)
+		diag_error(l->d, pair->key->where, "%s: point \"%s\" can not be written", key,
+		           pair->key->text);
+	else if (problem)
+		diag_error(l->d, pair->value->where, "%s: \"%s\" %s", key, text, problem);
+	out[(*n)++] =
+		(struct setup_step){(uint32_t)i, arena_strdup(l->arena, text), pair->key->where};
+}
+
+/* A map of points and values, or a list of such maps, in order. */
+static size_t steps_read(struct load *l, const struct layers *layers, const struct pointset *s,
+                         const char *key, bool written, const struct setup_step **out)
+{
+	unsigned layer = 0;
+	const struct node *v = layer_get(layers, key, &layer);
+	const bool lenient =
+		layer >= layers->own; /* a profile may name what this device leaves out */
+	if (!v || node_is_null(v))
+		return 0;
+	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
+	const uint32_t items = v->kind == NODE_LIST ? v->n : 1;
+	size_t n = 0;
+	struct setup_step *step = arena_array(l->arena, v->weight, sizeof *step);
+	for (uint32_t i = 0; i < items; i++) {
+		if (item[i]->kind != NODE_MAP)
+			diag_error(l->d, item[i]->where,
+			           "%s: expects points and values, like {Mode: remote}", key);
+		else
+			for (uint32_t k = 0; k < item[i]->n; k++)
+				step_read(l, s, key, &item[i]->pair[k], written, lenient, step, &n);
+	}
+	*out = step;
+	return n;
+}
+
+/* -- one device -- */
+
+static void rule_read(struct load *l, const struct layers *layers, const struct bus_draft *bus,
+                      struct device *d)
+{
+	struct hits hits;
+	memset(&hits, 0, sizeof hits);
+	for (unsigned i = 0; i < layers->ndevice; i++)
+		keys_collect(l, &keyset_device, layers->device[i], i,
+		             i < layers->own ? 0 : KEY_FORCE | KEY_PROFILE, &hits);
+	keys_collect(l, &keyset_device, bus ? bus->node : NULL, LAYERS_MAX, KEY_FORCE, &hits);
+	keys_apply(l, &keyset_device, &hits, layers->where, d);
+	if (!keys_hit(&keyset_device, &hits, "pause_after_write"))
+		d->rule.pause_after_write = d->rule.pause;
+	d->rule.has_mask_write = d->functions >> 22 & 1;
+	const bool single = d->functions >> 6 & 1, several = d->functions >> 16 & 1;
+	if (!d->write_function && single != several)
+		d->write_function = single ? 6 : 16;
+}
+
+void device_make(struct load *l, const struct layers *layers, struct device *d)
+{
+	const struct bus_draft *bus = l->buses.n ? &l->bus[d->bus] : NULL;
+	d->enabled = d->commands = true;
+	d->identify_point = d->unlock_point = -1;
+	d->rule = (struct unit_rule){.unit = d->id,
+	                             .timeout = 500 * US_MS,
+	                             .retries = 1,
+	                             .max_read = READ_REGISTERS_MAX,
+	                             .max_hole = UINT16_MAX};
+	d->max_write = WRITE_REGISTERS_MAX;
+	rule_read(l, layers, bus, d);
+	for (unsigned i = 0; i < layers->ndevice; i++)
+		inherit_check(l, layers->device[i]);
+	const struct profile *p = layers->profile;
+	if (p) {
+		d->profile = p->name;
+		d->title = p->title;
+		d->vendor = p->vendor;
+		d->model = p->models;
+		d->sources = p->sources;
+		d->status = p->status;
+	}
+	d->set = layers->broken ? arena_alloc(l->arena, sizeof *d->set) : pointset_get(l, layers);
+	if (layers->broken)
+		return; /* without the profile's points every name would be unknown */
+	identify_read(l, layers, d);
+	d->nsetup = steps_read(l, layers, d->set, "setup", true, &d->setup);
+	d->noffline = steps_read(l, layers, d->set, "offline", false, &d->offline);
+	unsigned layer;
+	const struct node *unlock = layer_get(layers, "unlock", &layer);
+	struct unlocking x = {d->set, d};
+	if (unlock)
+		keys_read(l, &keyset_unlock, unlock, unlock->where, &x);
+	if (d->unlock_point >= 0 && !d->set->point[d->unlock_point].write)
+		diag_error(l->d, unlock->where, "unlock: point \"%s\" can not be written",
+		           d->set->point[d->unlock_point].name);
+}

@@ -1,0 +1,288 @@
+/* The map of devices: meter(1..32) stands for 32, a named entry overrides one of them. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+#define DEVICES_MAX 4096
+#define ID_MAX 255
+
+struct member {
+	const char *name;
+	const struct entry *own;   /* the named entry, or NULL */
+	const struct entry *range; /* the range it is a member of, or NULL */
+	uint32_t index, of;        /* in the range */
+};
+
+struct members {
+	struct member *member;
+	size_t n, room;
+};
+
+/* -- names --------------------------------------------------------------------------------------
+ */
+
+struct name_range {
+	const char *open, *close; /* the brackets */
+	int64_t first, last;
+	int width; /* digits, when written with leading zeros */
+};
+
+/* "meter(1..32)"; false: not of that form. */
+static bool name_range_parse(const char *s, struct name_range *r)
+{
+	r->open = strchr(s, '(');
+	r->close = r->open ? strchr(r->open, ')') : NULL;
+	if (!r->close)
+		return false;
+	char *end;
+	r->first = strtol(r->open + 1, &end, 10);
+	if (!isdigit((unsigned char)r->open[1]) || strncmp(end, "..", 2) != 0 ||
+	    !isdigit((unsigned char)end[2]))
+		return false;
+	r->width = r->open[1] == '0' ? (int)(end - r->open - 1) : 0;
+	r->last = strtol(end + 2, &end, 10);
+	return end == r->close && r->first <= r->last && r->last - r->first < DEVICES_MAX;
+}
+
+static struct member *member_find(const struct members *m, const char *name)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strcmp(m->member[i].name, name) == 0)
+			return &m->member[i];
+	return NULL;
+}
+
+static struct member *member_add(struct load *l, struct members *m, const char *name)
+{
+	if (m->n == m->room) {
+		m->room = m->room ? 2 * m->room : 64;
+		struct member *more = arena_array(l->scratch, m->room, sizeof *more);
+		if (m->n)
+			memcpy(more, m->member, m->n * sizeof *more);
+		m->member = more;
+	}
+	m->member[m->n] = (struct member){.name = name};
+	return &m->member[m->n++];
+}
+
+/* False: the name may not be, or is in another range; told. */
+static bool member_of_range(struct load *l, struct members *m, const struct entry *e,
+                            const struct name_range *r, int64_t i)
+{
+	const char *name = arena_printf(l->scratch, "%.*s%0*" PRId64 "%s", (int)(r->open - e->name),
+	                                e->name, r->width, i, r->close + 1);
+	const struct node node = {.where = e->key->where, .text = name};
+	struct member *x = member_find(m, name);
+	if (!name_check(l, "a device's name", &node))
+		return false;
+	if (x && x->range) {
+		diag_error(l->d, e->key->where, "device \"%s\" is in \"%s\" already (line %u)",
+		           name, x->range->name, x->range->key->where.line);
+		return false;
+	}
+	x = x ? x : member_add(l, m, name);
+	x->range = e;
+	x->index = (uint32_t)(i - r->first);
+	x->of = (uint32_t)(r->last - r->first + 1);
+	return true;
+}
+
+static void members_range(struct load *l, struct members *m, const struct entry *e)
+{
+	struct name_range r;
+	if (!name_range_parse(e->name, &r)) {
+		diag_error(l->d, e->key->where, "\"%s\" is not a range of names like meter(1..32)",
+		           e->name);
+		return;
+	}
+	for (int64_t i = r.first; i <= r.last && m->n <= DEVICES_MAX; i++)
+		if (!member_of_range(l, m, e, &r, i))
+			return;
+}
+
+/* In the order of the file; a named entry may stand before or behind the range it overrides. */
+static struct members members_collect(struct load *l)
+{
+	struct members m = {0};
+	for (size_t i = 0; i < l->devices.n && m.n <= DEVICES_MAX; i++) {
+		const struct entry *e = &l->devices.entry[i];
+		if (e->node->kind != NODE_MAP) {
+			diag_error(l->d, e->node->where, "device: expects keys and values");
+		} else if (strchr(e->name, '(')) {
+			members_range(l, &m, e);
+		} else if (name_check(l, "a device's name", e->key)) {
+			struct member *x = member_find(&m, e->name);
+			(x ? x : member_add(l, &m, e->name))->own = e;
+		}
+	}
+	return m;
+}
+
+/* -- bus, id, profile -- */
+
+/* The named entry's key, else the range's. */
+static const struct node *member_get(const struct member *m, const char *key)
+{
+	const struct node *v = m->own ? node_get(m->own->node, key) : NULL;
+	return v || !m->range ? v : node_get(m->range->node, key);
+}
+
+static struct where member_where(const struct member *m)
+{
+	return m->own ? m->own->key->where : m->range->key->where;
+}
+
+static bool bus_read(struct load *l, const struct member *m, struct device *d)
+{
+	const struct node *v = member_get(m, "bus");
+	char hint[96];
+	if (!v && l->buses.n == 1)
+		return true;
+	if (!v) {
+		diag_error(l->d, d->where, "device \"%s\": key \"bus\" is missing", m->name);
+		return false;
+	}
+	const char *name = scalar_text(l->d, "bus", v);
+	if (!name)
+		return false;
+	const int i = bus_find(l, name);
+	if (i >= 0) {
+		d->bus = (uint32_t)i;
+		return true;
+	}
+	const char **names = arena_array(l->scratch, l->buses.n, sizeof *names);
+	for (size_t k = 0; k < l->buses.n; k++)
+		names[k] = l->buses.entry[k].name;
+	diag_error(l->d, v->where, "bus: there is no bus \"%s\"%s", name,
+	           scalar_hint(name, names, l->buses.n, hint, sizeof hint));
+	return false;
+}
+
+/* The id of a member of a range out of a range or list of as many. */
+static void id_of_range(struct load *l, const struct member *m, const struct node *v, int64_t *id)
+{
+	int64_t first, last;
+	if (v->kind == NODE_LIST) {
+		if (v->n == m->of)
+			scalar_int(l->d, "id", v->item[m->index], 0, ID_MAX, id);
+		else
+			diag_error(l->d, v->where, "id: %u ids for %u devices", v->n, m->of);
+		return;
+	}
+	if (!scalar_range(l->d, "id", v, 0, ID_MAX, &first, &last))
+		return;
+	if (last - first + 1 == m->of)
+		*id = first + m->index;
+	else
+		diag_error(l->d, v->where, "id: %" PRId64 " id%s for %u devices", last - first + 1,
+		           last == first ? "" : "s", m->of);
+}
+
+static void id_read(struct load *l, const struct member *m, struct device *d)
+{
+	const struct node *own = m->own ? node_get(m->own->node, "id") : NULL;
+	const struct node *v = member_get(m, "id");
+	int64_t id = -1;
+	if (!v)
+		diag_error(l->d, d->where, "device \"%s\": key \"id\" is missing", m->name);
+	else if (own || !m->range)
+		scalar_int(l->d, "id", v, 0, ID_MAX, &id);
+	else
+		id_of_range(l, m, v, &id);
+	if (id == 0 && l->buses.n && l->bus[d->bus].conf.kind != BUS_TCP)
+		diag_error(l->d, v->where, "id: 0 is for all devices at once; a device has 1 to %d",
+		           ID_MAX);
+	d->id = (uint8_t)(id < 0 ? 0 : id);
+}
+
+static const struct profile *profile_of(struct load *l, const struct member *m)
+{
+	const struct node *v = member_get(m, "profile");
+	const char *name = v ? scalar_text(l->d, "profile", v) : NULL;
+	if (!v && !member_get(m, "points"))
+		diag_error(l->d, member_where(m), "device \"%s\" needs profile or points", m->name);
+	return name ? profile_find(l, name, v->where) : NULL;
+}
+
+/* -- layers -- */
+
+static uint8_t base_of(struct load *l, const struct member *m)
+{
+	const struct node *v = member_get(m, "address_base");
+	int64_t base = 0;
+	if (v)
+		scalar_int(l->d, "address_base", v, 0, 1, &base);
+	return (uint8_t)base;
+}
+
+static void layer_points(struct layers *x, const struct node *points, uint8_t base,
+                         const struct node *repeat)
+{
+	if (!points)
+		return;
+	x->address_base[x->npoints] = base;
+	x->repeat[x->npoints] = repeat;
+	x->points[x->npoints++] = points;
+}
+
+void layers_profile(struct layers *x, const struct profile *p)
+{
+	x->profile = p;
+	for (; p; p = p->base) {
+		if (p->device)
+			x->device[x->ndevice++] = p->device;
+		x->device[x->ndevice++] = p->root;
+		layer_points(x, p->points, p->address_base, p->repeat);
+	}
+}
+
+static void layers_make(struct load *l, const struct member *m, const struct profile *p,
+                        struct layers *x)
+{
+	const struct entry *const own[] = {m->own, m->range};
+	*x = (struct layers){.where = member_where(m), .broken = !p && member_get(m, "profile")};
+	const uint8_t base = base_of(l, m);
+	for (size_t i = 0; i < 2; i++) {
+		if (!own[i])
+			continue;
+		x->device[x->ndevice++] = own[i]->node;
+		layer_points(x, node_get(own[i]->node, "points"), base, NULL);
+	}
+	x->own = x->ndevice;
+	layers_profile(x, p);
+}
+
+void devices_load(struct load *l)
+{
+	const struct members m = members_collect(l);
+	struct device *device = arena_array(l->arena, m.n, sizeof *device);
+	if (m.n > DEVICES_MAX) {
+		diag_error(l->d,
+		           m.member[DEVICES_MAX].range ? m.member[DEVICES_MAX].range->key->where
+		                                       : m.member[DEVICES_MAX].own->key->where,
+		           "more than %d devices", DEVICES_MAX);
+		return;
+	}
+	for (size_t i = 0; i < m.n; i++) {
+		struct device *d = &device[i];
+		struct layers layers;
+		d->name = arena_strdup(l->arena, m.member[i].name);
+		d->where = member_where(&m.member[i]);
+		const bool on_bus = bus_read(l, &m.member[i], d);
+		id_read(l, &m.member[i], d);
+		const struct profile *p = profile_of(l, &m.member[i]);
+		layers_make(l, &m.member[i], p, &layers);
+		device_make(l, &layers, d);
+		if (on_bus && l->buses.n)
+			bus_use(l, d->bus, p, d->name, d->where);
+		d->point0 = (uint32_t)l->m->npoint;
+		l->m->npoint += d->set->n;
+	}
+	l->m->device = device;
+	l->m->ndevice = m.n;
+}

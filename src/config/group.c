@@ -1,0 +1,111 @@
+/* Groups: points that are written together, in which order and by which rules. */
+#include <string.h>
+
+#include "config/pointset.h"
+#include "config/scalar.h"
+
+/* The same for rules of a group: with a point that does not exist the rule is dropped. */
+struct rule_names {
+	struct making *m;
+	bool absent;
+};
+
+static int rule_lookup(void *ctx, const char *name, size_t len)
+{
+	struct rule_names *names = ctx;
+	if (!making_absent(names->m, name, len))
+		return making_lookup(names->m, name, len);
+	names->absent = true;
+	return 0;
+}
+
+struct grouping {
+	struct making *m;
+	struct group_rule *rule;
+};
+
+static void set_order(struct load *l, const struct hit *h, void *object)
+{
+	const struct grouping *g = object;
+	const struct node *v = h->value;
+	if (v->kind != NODE_LIST) {
+		diag_error(l->d, v->where, "order: expects a list of points");
+		return;
+	}
+	uint32_t *order = arena_array(l->arena, v->n, sizeof *order);
+	for (uint32_t i = 0; i < v->n; i++) {
+		const char *name = scalar_text(l->d, "order", v->item[i]);
+		const struct reference r = {name, v->item[i]->where};
+		const bool there = name && !making_absent(g->m, name, strlen(name));
+		const int32_t k = there ? making_reference(g->m, "order", &r) : -1;
+		if (k >= 0 && g->m->index[k] >= 0)
+			order[g->rule->norder++] = (uint32_t)g->m->index[k];
+	}
+	g->rule->order = order;
+}
+
+static void set_rules(struct load *l, const struct hit *h, void *object)
+{
+	const struct grouping *g = object;
+	const struct node *v = h->value;
+	if (v->kind != NODE_LIST) {
+		diag_error(l->d, v->where, "rules: expects a list of comparisons, like [A > B]");
+		return;
+	}
+	const struct expr **rule = arena_array(l->arena, v->n, sizeof *rule);
+	const char **text = arena_array(l->arena, v->n, sizeof *text);
+	for (uint32_t i = 0; i < v->n; i++) {
+		const char *s = scalar_text(l->d, "rules", v->item[i]);
+		const struct reference r = {s, v->item[i]->where};
+		struct rule_names names = {g->m, false};
+		const struct expr *e =
+			s ? making_expr(g->m, l->arena, "rules", &r, rule_lookup, &names) : NULL;
+		if (!e || names.absent)
+			continue;
+		rule[g->rule->nrule] = e;
+		text[g->rule->nrule++] = arena_strdup(l->arena, s);
+	}
+	g->rule->rule = rule;
+	g->rule->rule_text = text;
+}
+
+static const struct key group_keys[] = {
+	{"order", .type = KEY_OTHER, .set = set_order, .form = "list of points",
+         .doc = "In which order they are written when one request can not take them all."},
+	{"rules", .type = KEY_OTHER, .set = set_rules, .form = "list of comparisons like A > B",
+         .doc = "What must be true of the values about to be written."},
+};
+
+const struct keyset keyset_group = {
+	.name = "profile.groups", .key = group_keys, .n = COUNT(group_keys)};
+
+static bool group_used(const struct making *m, const char *name)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->index[i] >= 0 && m->draft[i].writable && m->draft[i].w.group &&
+		    strcmp(m->draft[i].w.group, name) == 0)
+			return true;
+	return false;
+}
+
+void groups_finish(struct making *m, struct pointset *s)
+{
+	const struct profile *p = m->layers->profile;
+	while (p && !p->groups)
+		p = p->base;
+	if (!p || p->groups->kind != NODE_MAP)
+		return;
+	struct group_rule *group = arena_array(m->l->arena, p->groups->n, sizeof *group);
+	for (uint32_t i = 0; i < p->groups->n; i++) {
+		const struct pair *pair = &p->groups->pair[i];
+		struct group_rule *g = &group[s->ngroup];
+		if (!group_used(m, pair->key->text))
+			continue;
+		*g = (struct group_rule){.name = arena_strdup(m->l->arena, pair->key->text),
+		                         .where = pair->key->where};
+		struct grouping grouping = {m, g};
+		keys_read(m->l, &keyset_group, pair->value, g->where, &grouping);
+		s->ngroup++;
+	}
+	s->group = group;
+}

@@ -1,0 +1,176 @@
+#include "config/keys.h"
+
+#include <string.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+static const struct key *keyset_find(const struct keyset *set, const char *name, uint16_t only)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->key[i].name, name) == 0)
+			return !only || (set->key[i].flags & only) ? &set->key[i] : NULL;
+	return NULL;
+}
+
+static bool keyset_knows(const struct keyset *set, const char *name)
+{
+	if (keyset_find(set, name, 0))
+		return true;
+	for (size_t i = 0; i < 3 && set->also[i]; i++)
+		if (keyset_find(set->also[i], name, set->also_flags[i]))
+			return true;
+	return false;
+}
+
+static size_t keyset_names(const struct keyset *set, uint16_t only, const char **names, size_t n)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!only || (set->key[i].flags & only))
+			names[n++] = set->key[i].name;
+	return n;
+}
+
+static void unknown_key(struct load *l, const struct keyset *set, const struct node *key)
+{
+	const char *names[4 * KEYSET_MAX];
+	char hint[96];
+	size_t n = keyset_names(set, 0, names, 0);
+	for (size_t i = 0; i < 3 && set->also[i]; i++)
+		n = keyset_names(set->also[i], set->also_flags[i], names, n);
+	diag_error(l->d, key->where, "%s: unknown key \"%s\"%s", set->name, key->text,
+	           scalar_hint(key->text, names, n, hint, sizeof hint));
+}
+
+void keys_collect(struct load *l, const struct keyset *set, const struct node *map, unsigned layer,
+                  uint16_t only, struct hits *hits)
+{
+	if (!map || node_is_null(map))
+		return;
+	if (map->kind != NODE_MAP) {
+		if (!only)
+			diag_error(l->d, map->where, "%s: expects keys and values", set->name);
+		return;
+	}
+	for (uint32_t i = 0; i < map->n; i++) {
+		const struct node *name = map->pair[i].key;
+		const struct key *key = keyset_find(set, name->text, only);
+		if (!key) {
+			if (!only && !keyset_knows(set, name->text))
+				unknown_key(l, set, name);
+			continue;
+		}
+		struct hit *h = &hits->hit[key - set->key];
+		if (!h->value)
+			*h = (struct hit){key, name, map->pair[i].value, layer};
+	}
+}
+
+static void store_int(const struct key *k, void *object, int64_t v)
+{
+	char *at = (char *)object + k->offset;
+	switch (k->size) {
+	case 1:
+		*(uint8_t *)at = (uint8_t)v;
+		break;
+	case 2:
+		*(uint16_t *)(void *)at = (uint16_t)v;
+		break;
+	case 4:
+		*(uint32_t *)(void *)at = (uint32_t)v;
+		break;
+	default:
+		*(uint64_t *)(void *)at = (uint64_t)v;
+	}
+}
+
+/* `off`, `auto`, `fastest` where the row allows the word. */
+static bool is_zero_word(const struct key *k, const struct node *n)
+{
+	static const struct {
+		uint16_t flag;
+		const char *word;
+	} words[] = {{KEY_OFF, "off"}, {KEY_AUTO, "auto"}, {KEY_FASTEST, "fastest"}};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if ((k->flags & words[i].flag) && n->kind == NODE_SCALAR &&
+		    strcmp(n->text, words[i].word) == 0)
+			return true;
+	return false;
+}
+
+static void apply_number(struct load *l, const struct hit *h, void *object)
+{
+	const struct key *k = h->key;
+	int64_t v = 0;
+	bool good = true;
+	if (k->type == KEY_CHOICE) {
+		v = scalar_choice(l->d, k->name, h->value, k->choice);
+		good = v >= 0;
+	} else if (!is_zero_word(k, h->value)) {
+		good = k->type == KEY_INT ? scalar_int(l->d, k->name, h->value, k->min, k->max, &v)
+		       : k->type == KEY_SIZE
+		               ? scalar_size(l->d, k->name, h->value, k->min, k->max, &v)
+		               : scalar_duration(l->d, k->name, h->value, k->min, k->max, &v);
+	}
+	if (good)
+		store_int(k, object, v);
+}
+
+static void apply_hit(struct load *l, const struct hit *h, void *object)
+{
+	const struct key *k = h->key;
+	void *at = (char *)object + k->offset;
+	const char *text;
+	switch (k->type) {
+	case KEY_BOOL:
+		scalar_bool(l->d, k->name, h->value, at);
+		break;
+	case KEY_REAL:
+		scalar_real(l->d, k->name, h->value, at);
+		break;
+	case KEY_DECIMAL:
+		scalar_decimal(l->d, k->name, h->value, at);
+		break;
+	case KEY_TEXT:
+		text = scalar_text(l->d, k->name, h->value);
+		if (text)
+			*(const char **)at = load_text(l, text);
+		break;
+	case KEY_OTHER:
+		if (k->set) /* else it is read by who knows all layers */
+			k->set(l, h, object);
+		break;
+	default:
+		apply_number(l, h, object);
+	}
+}
+
+void keys_apply(struct load *l, const struct keyset *set, const struct hits *hits,
+                struct where where, void *object)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (hits->hit[i].value)
+			apply_hit(l, &hits->hit[i], object);
+		else if (set->key[i].flags & KEY_REQUIRED)
+			diag_error(l->d, where, "%s: key \"%s\" is missing", set->name,
+			           set->key[i].name);
+	}
+}
+
+void keys_read(struct load *l, const struct keyset *set, const struct node *map, struct where where,
+               void *object)
+{
+	struct hits hits;
+	memset(&hits, 0, sizeof hits);
+	keys_collect(l, set, map, 0, 0, &hits);
+	if (!map || map->kind == NODE_MAP || node_is_null(map))
+		keys_apply(l, set, &hits, where, object);
+}
+
+const struct hit *keys_hit(const struct keyset *set, const struct hits *hits, const char *name)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->key[i].name, name) == 0)
+			return hits->hit[i].value ? &hits->hit[i] : NULL;
+	return NULL;
+}

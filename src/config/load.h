@@ -1,0 +1,233 @@
+/*
+ * load: what the files of this room share while one model is being loaded.
+ *
+ * The model's arena gets what stays. The scratch arena holds nodes and everything else that ends
+ * with the load; nothing in the model may point into it.
+ */
+#ifndef CONFIG_LOAD_H
+#define CONFIG_LOAD_H
+
+#include "config/config.h"
+#include "config/keys.h"
+
+#define LAYERS_MAX 16 /* maps that can say something about one device or point */
+#define EXTENDS_MAX 4 /* profiles in a row that extend each other */
+#define NO_NUMBER INT64_MIN
+
+/* One value of `parameters`. */
+struct parameter {
+	const char *name, *value;
+	const struct node *choices; /* list, or NULL: any text */
+};
+
+/* A profile as far as no device is needed. Parsed once, when the first device names it. */
+struct profile {
+	struct profile *next;
+	const char *name;
+	const struct node *root;    /* NULL: not found or not readable, told already */
+	const struct profile *base; /* `extends` */
+	struct where where;
+	const char *title, *vendor, *models, *sources;
+	uint8_t status;
+	uint32_t baud;      /* 0: not stated */
+	const char *format; /* NULL: not stated */
+	const struct node *points, *device, *identify, *parameters, *tests, *groups, *repeat;
+	const char *extends;
+	struct where extends_where, line_where;
+	uint8_t address_base;
+	bool loading; /* for circles of `extends` */
+};
+
+struct entry {
+	const char *name;
+	const struct node *key, *node;
+};
+
+struct entries {
+	struct entry *entry;
+	size_t n, room;
+};
+
+struct bus_draft {
+	struct bus_conf conf;
+	const struct node *node;
+	bool has_baud, has_format;
+	const char *baud_device, *format_device; /* who stated them first, when the bus does not */
+};
+
+struct load {
+	struct arena *arena, *scratch;
+	struct diag *d;
+	const struct config_paths *paths;
+	struct model *m;
+	uint64_t hash;
+	int64_t n;         /* number of the repetition being read, or NO_NUMBER */
+	const char **seen; /* files read */
+	size_t nseen;
+	/* the sections of all files, by name */
+	struct entries buses, devices;
+	const struct node *defaults;
+	const struct node *gateway, *mqtt;
+	struct bus_draft *bus;
+	struct profile *profile; /* all parsed ones */
+	struct cached *cached;   /* point sets, see pointset.c */
+};
+
+/* A text for the model: a copy in which {n} is the number of the repetition. */
+const char *load_text(struct load *l, const char *text);
+
+/* -- source.c: files -- */
+/* The whole file as one map; NULL after an error, or if it is empty (told at `from`, which may have
+ * no place). The name is copied. */
+const struct node *source_read(struct load *l, const char *path, struct where from);
+/* `name` as seen from the file that names it; scratch memory. */
+const char *source_path(struct load *l, const char *from, const char *name);
+/* Read devices.yaml and what it includes into l's sections. */
+extern const struct keyset keyset_root;
+void source_load(struct load *l, const char *path);
+/* Names of all profiles in the search path, for "did you mean"; scratch memory. */
+const char **source_profiles(struct load *l, size_t *n);
+/* First line of a secret file, in the model's arena; NULL after an error at `where`. */
+const char *source_secret(struct load *l, const char *path, struct where where);
+
+/* -- mqtt.c -- */
+extern const struct keyset keyset_mqtt, keyset_tls, keyset_qos;
+void mqtt_load(struct load *l);
+void gateway_load(struct load *l);
+/* 1 to 64 of A-Z a-z 0-9 _ -; else an error. what: "a device's name". */
+bool name_check(struct load *l, const char *what, const struct node *name);
+
+/* -- bus.c -- */
+extern const struct keyset keyset_bus, keyset_direction;
+void buses_load(struct load *l);
+int bus_find(const struct load *l, const char *name); /* -1: none */
+/* A device with this profile is on the bus: its line settings count if the bus states none. */
+void bus_use(struct load *l, size_t bus, const struct profile *p, const char *device,
+             struct where where);
+void buses_finish(struct load *l);
+bool format_check(struct load *l, const char *key, const struct node *n); /* 8N1 */
+bool baud_check(struct load *l, const char *key, const struct node *n, uint32_t *out);
+
+/* -- profile.c -- */
+extern const struct keyset keyset_profile, keyset_line, keyset_parameter;
+/* By name from the search path. NULL: unknown (told at `where`) or broken (told there). */
+const struct profile *profile_find(struct load *l, const char *name, struct where where);
+const struct profile *profile_read(struct load *l, const char *path, const char *name);
+/* The values of its parameters, of its bases', and as the device sets them. Scratch memory. */
+size_t profile_parameters(struct load *l, const struct profile *p, const struct node *const *own,
+                          unsigned nown, const struct parameter **out);
+
+/* -- pointset.c -- */
+struct layers {
+	/* maps with keys of the device, most specific first: devices.yaml, profile, its base … */
+	const struct node *device[LAYERS_MAX];
+	unsigned ndevice;
+	unsigned own; /* how many of them stand in devices.yaml */
+	/* maps of points, most specific first, and where their addresses begin: 0 or 1 */
+	const struct node *points[LAYERS_MAX];
+	uint8_t address_base[LAYERS_MAX];
+	const struct node *repeat[LAYERS_MAX]; /* the profile's own `repeat`, for points with {n} */
+	unsigned npoints;
+	const struct profile *profile; /* or NULL */
+	bool broken;                   /* it names a profile that could not be had */
+	struct where where;            /* of the device */
+};
+
+struct ratings {
+	us_t period[RATE_NONE]; /* by rate class */
+	us_t every;             /* the device's; -1: not given */
+};
+
+/* What `defaults` says, whether a point needs it or not. */
+void defaults_check(struct load *l);
+/* The points of a device configured so: one set for all that are configured alike. */
+const struct pointset *pointset_get(struct load *l, const struct layers *layers);
+/* Does the device have no such point only because of `if`, only or omit? */
+bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name);
+int pointset_index(struct load *l, const struct pointset *s, const char *key,
+                   const struct node *name);
+
+/* -- point.c: one point -- */
+struct reference {
+	const char *name; /* NULL: none */
+	struct where where;
+};
+
+/* How to read one point: its maps, most specific first. layer[] numbers them in struct layers. */
+struct recipe {
+	const char *name;
+	const struct layers *of;
+	const struct node *map[LAYERS_MAX];
+	const struct node *key[LAYERS_MAX];
+	unsigned layer[LAYERS_MAX];
+	unsigned n;
+	int64_t shift;  /* of addresses, by `repeat` */
+	int64_t number; /* of the repetition, or NO_NUMBER */
+	uint16_t place; /* in the repetition, from 1; 0: none */
+	struct reference count_from;
+	struct where where;
+};
+
+struct draft {
+	struct point p;
+	struct write_rule w;
+	bool writable;
+	struct reference exponent_from, factor_from, count_from, expr;
+	const struct recipe *recipe;
+	struct layout *layout;
+	uint8_t zone;    /* 0 local, 1 utc */
+	int8_t decimals; /* -1: not given */
+	bool has_type, has_rate, has_every, has_stale;
+	us_t every;
+	struct where source_where;
+	struct hits *hits; /* while it is read and checked */
+};
+
+extern const struct keyset keyset_point, keyset_valid, keyset_counter, keyset_repeat,
+	keyset_defaults, keyset_rates;
+/* Keys of this map that points inherit, whether a point needs them or not. NULL is fine. */
+void inherit_check(struct load *l, const struct node *map);
+void point_read(struct load *l, const struct recipe *r, const struct ratings *rates,
+                struct draft *out);
+/* point_check.c: what its keys say together */
+void point_check(struct load *l, struct draft *d);
+void set_reference(struct load *l, const struct hit *h, void *object);
+void set_function(struct load *l, const struct hit *h, void *object);
+void set_functions(struct load *l, const struct hit *h, void *object);
+
+/* -- value.c: the keys that say what a raw word means -- */
+void set_source(struct load *l, const struct hit *h, void *object);
+void set_bits(struct load *l, const struct hit *h, void *object);
+void set_values(struct load *l, const struct hit *h, void *object);
+void set_na(struct load *l, const struct hit *h, void *object);
+void set_valid(struct load *l, const struct hit *h, void *object);
+void set_counter(struct load *l, const struct hit *h, void *object);
+void set_layout(struct load *l, const struct hit *h, void *object);
+
+/* -- write.c -- */
+extern const struct keyset keyset_write, keyset_safe;
+void write_read(struct load *l, const struct recipe *r, struct draft *out);
+/* write_check.c */
+void write_check(struct load *l, struct draft *d);
+/* Why this text is no value of the point, as words behind it; NULL: it is one. */
+const char *value_problem(const struct point *p, const char *text);
+
+/* -- device.c -- */
+extern const struct keyset keyset_device, keyset_identify, keyset_unlock;
+void devices_load(struct load *l);
+/* Add what a profile and its bases say. */
+void layers_profile(struct layers *x, const struct profile *p);
+/* One device of these layers. */
+void device_make(struct load *l, const struct layers *layers, struct device *out);
+
+/* -- tests.c -- */
+extern const struct keyset keyset_test;
+/* The model of one profile alone: one device on a bus of its own, and its tests. Tests with other
+ * parameters get a device of their own. */
+void profile_device(struct load *l, const struct profile *p, struct profile_test **tests,
+                    size_t *ntest);
+
+/* -- check.c: what only the whole can tell -- */
+void check_model(struct load *l);
+
+#endif

@@ -1,0 +1,242 @@
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+#define MQTT_PORT 1883
+#define MQTTS_PORT 8883
+
+static void set_broker(struct load *l, const struct hit *h, void *object)
+{
+	struct mqtt_conf *m = object;
+	const char *url = scalar_text(l->d, "broker", h->value);
+	const struct where w = h->value->where;
+	if (!url)
+		return;
+	if (strchr(url, '@')) { /* not repeated in the message: it may hold a password */
+		diag_error(
+			l->d, w,
+			"broker: give the user by username and password_file, not in the address");
+		return;
+	}
+	m->use_tls = strncmp(url, "mqtts://", 8) == 0;
+	if (!m->use_tls && strncmp(url, "mqtt://", 7) != 0) {
+		diag_error(l->d, w,
+		           "broker: \"%s\" is not mqtt://host or mqtts://host, with :port behind "
+		           "it if need be",
+		           url);
+		return;
+	}
+	const char *rest = url + (m->use_tls ? 8 : 7), *host;
+	const size_t slash = strlen(rest) && rest[strlen(rest) - 1] == '/';
+	int64_t port = m->use_tls ? MQTTS_PORT : MQTT_PORT;
+	size_t len;
+	bool has_port;
+	rest = arena_strndup(l->scratch, rest, strlen(rest) - slash);
+	if (!host_port_parse(rest, &host, &len, &port, &has_port)) {
+		diag_error(l->d, w, "broker: \"%s\" is not host or host:port", rest);
+		return;
+	}
+	m->host = arena_strndup(l->arena, host, len);
+	m->port = (uint16_t)port;
+}
+
+static void set_version(struct load *l, const struct hit *h, void *object)
+{
+	static const char *const words[] = {"auto", "5", "3.1.1", NULL};
+	static const uint8_t versions[] = {0, 5, 4};
+	const int i = scalar_choice(l->d, "version", h->value, words);
+	if (i >= 0)
+		((struct mqtt_conf *)object)->version = versions[i];
+}
+
+/* One or more levels, no wildcards, none empty, not below `$`. */
+static void set_prefix(struct load *l, const struct hit *h, void *object)
+{
+	struct mqtt_conf *m = object;
+	const char *text = scalar_text(l->d, "prefix", h->value);
+	if (!text)
+		return;
+	const size_t len = strlen(text);
+	if (len == 0 || len > 128 || strpbrk(text, "+# \t") || *text == '$' || *text == '/' ||
+	    text[len - 1] == '/' || strstr(text, "//")) {
+		diag_error(l->d, h->value->where,
+		           "prefix: \"%s\" is not one or more levels like site7/xnet, without "
+		           "blanks, + and #",
+		           text);
+		return;
+	}
+	m->prefix = load_text(l, text);
+}
+
+static void set_password_file(struct load *l, const struct hit *h, void *object)
+{
+	const char *name = scalar_text(l->d, "password_file", h->value);
+	if (name)
+		((struct mqtt_conf *)object)->password = source_secret(
+			l, source_path(l, h->value->where.file, name), h->value->where);
+}
+
+/* A file that must be readable; its path in the model. */
+static void set_file(struct load *l, const struct hit *h, void *object)
+{
+	const char *name = scalar_text(l->d, h->key->name, h->value);
+	if (!name)
+		return;
+	const char *path = source_path(l, h->value->where.file, name);
+	if (access(path, R_OK) != 0)
+		diag_error(l->d, h->value->where, "%s: %s cannot be read", h->key->name, path);
+	*(const char **)(void *)((char *)object + h->key->offset) = arena_strdup(l->arena, path);
+}
+
+static void set_tls(struct load *l, const struct hit *h, void *object)
+{
+	struct mqtt_conf *m = object;
+	keys_read(l, &keyset_tls, h->value, h->value->where, m);
+	if ((m->key != NULL) != (m->cert != NULL))
+		diag_error(l->d, h->name->where, "tls: cert and key belong together");
+}
+
+static void set_qos(struct load *l, const struct hit *h, void *object)
+{
+	keys_read(l, &keyset_qos, h->value, h->value->where, object);
+}
+
+#define MQTT(field) KEY_AT(struct mqtt_conf, field)
+static const char *const payload_words[] = {"value", "value+unit", NULL};
+
+static const struct key mqtt_keys[] = {
+	{"broker", .type = KEY_OTHER, .set = set_broker,
+         .form = "mqtt://host:port or mqtts://host:port", .preset = "mqtt://localhost:1883",
+         .doc = "The broker; mqtts means TLS, port 8883 unless given."},
+	{"version", .type = KEY_OTHER, .set = set_version, .form = "auto, 5 or 3.1.1",
+         .preset = "auto", .doc = "MQTT version; auto takes 5 if the broker speaks it."},
+	{"client_id", KEY_TEXT, MQTT(client_id),
+         .preset = "prefix, gateway and 4 digits of the hardware address",
+         .doc = "Name towards the broker; must be unique there."},
+	{"prefix", .type = KEY_OTHER, .set = set_prefix, .form = "text", .preset = "xnet",
+         .doc = "First level or levels of all topics."},
+	{"username", KEY_TEXT, MQTT(username), .doc = "User name for the broker."},
+	{"password_file", .type = KEY_OTHER, .set = set_password_file, .form = "file",
+         .preset = "systemd credential mqtt.password, if there is one",
+         .doc = "File whose first line is the password, relative to this one."},
+	{"tls", .type = KEY_OTHER, .set = set_tls, .form = "map", .doc = "Certificates for mqtts."},
+	{"keepalive", KEY_DURATION, MQTT(keepalive), .min = 1 * US_S, .max = 3600 * US_S,
+         .preset = "20s", .doc = "The broker tells that the gateway is gone after 1.5 times this."},
+	{"qos", .type = KEY_OTHER, .set = set_qos, .form = "map",
+         .doc = "Quality of service by kind of message."},
+	{"retain", KEY_BOOL, MQTT(retain), .preset = "true",
+         .doc = "Whether values are retained by the broker."},
+	{"expiry", KEY_DURATION, KEY_OFF, MQTT(expiry), .min = 1 * US_S, .max = 86400 * US_S * 366,
+         .preset = "off",
+         .doc = "With MQTT 5: retained values vanish after this; at least 3 x heartbeat."},
+	{"payload", KEY_CHOICE, MQTT(payload_unit), .choice = payload_words, .preset = "value",
+         .doc = "Whether a blank and the unit follow a number."},
+	{"history_buffer", KEY_SIZE, MQTT(history_buffer), .min = 0, .max = 1 << 30,
+         .preset = "1MiB",
+         .doc = "Room for values of history points while the broker is away; the oldest go first."},
+	{"sys_interval", KEY_DURATION, KEY_OFF, MQTT(sys_interval), .min = 0, .max = 86400 * US_S,
+         .preset = "10s", .doc = "How often the health tree below $SYS is told; off: never."},
+};
+
+static const struct key tls_keys[] = {
+	{"ca", KEY_OTHER, MQTT(ca), .set = set_file, .form = "file",
+         .preset = "the system's authorities",
+         .doc = "Certificate of the authority that signed the broker's."},
+	{"cert", KEY_OTHER, MQTT(cert), .set = set_file, .form = "file",
+         .doc = "Certificate of this gateway."},
+	{"key", KEY_OTHER, MQTT(key), .set = set_file, .form = "file",
+         .doc = "Key of that certificate."},
+	{"verify", KEY_BOOL, MQTT(tls_verify), .preset = "true",
+         .doc = "Whether the broker's certificate and name are checked."},
+};
+
+static const struct key qos_keys[] = {
+	{"value", KEY_INT, MQTT(qos_value), .min = 0, .max = 2, .preset = "0", .doc = "Values."},
+	{"status", KEY_INT, MQTT(qos_status), .min = 0, .max = 2, .preset = "1",
+         .doc = "Status, Alerts and Nak."},
+	{"command", KEY_INT, MQTT(qos_command), .min = 0, .max = 2, .preset = "1",
+         .doc = "Subscriptions for commands."},
+};
+
+const struct keyset keyset_mqtt = {.name = "mqtt", .key = mqtt_keys, .n = COUNT(mqtt_keys)};
+const struct keyset keyset_tls = {.name = "mqtt.tls", .key = tls_keys, .n = COUNT(tls_keys)};
+const struct keyset keyset_qos = {.name = "mqtt.qos", .key = qos_keys, .n = COUNT(qos_keys)};
+
+/* systemd's LoadCredential=mqtt.password:…, when the file names no password. */
+static void mqtt_credential(struct load *l, struct mqtt_conf *m)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	if (!dir || m->password)
+		return;
+	const char *path = arena_printf(l->scratch, "%s/mqtt.password", dir);
+	if (access(path, R_OK) == 0)
+		m->password = source_secret(l, path, (struct where){NULL, 0, 0});
+}
+
+void mqtt_load(struct load *l)
+{
+	struct mqtt_conf *m = &l->m->mqtt;
+	*m = (struct mqtt_conf){
+		.host = "localhost",
+		.port = MQTT_PORT,
+		.prefix = "xnet",
+		.tls_verify = true,
+		.keepalive = 20 * US_S,
+		.qos_value = 0,
+		.qos_status = 1,
+		.qos_command = 1,
+		.retain = true,
+		.history_buffer = 1 << 20,
+		.sys_interval = 10 * US_S,
+		.where = {l->m->file, 1, 1},
+	};
+	if (l->mqtt)
+		m->where = l->mqtt->where;
+	keys_read(l, &keyset_mqtt, l->mqtt, m->where, m);
+	mqtt_credential(l, m);
+	if (m->password && !m->username && node_get(l->mqtt, "password_file"))
+		diag_error(l->d, m->where, "mqtt: password_file without username");
+	if (!m->use_tls && node_get(l->mqtt, "tls"))
+		diag_error(l->d, node_find(l->mqtt, "tls")->key->where,
+		           "tls: the broker is not mqtts://");
+}
+
+static bool is_name(const char *s)
+{
+	size_t n = 0;
+	for (; s[n]; n++)
+		if (!isalnum((unsigned char)s[n]) && s[n] != '_' && s[n] != '-')
+			return false;
+	return n >= 1 && n <= NAME_MAX_LEN;
+}
+
+bool name_check(struct load *l, const char *what, const struct node *name)
+{
+	if (is_name(name->text))
+		return true;
+	diag_error(l->d, name->where, "\"%s\" is not %s: 1 to %d of A-Z a-z 0-9 _ -", name->text,
+	           what, NAME_MAX_LEN);
+	return false;
+}
+
+void gateway_load(struct load *l)
+{
+	char host[256] = "";
+	l->m->gateway = "gateway";
+	if (l->gateway) {
+		const char *name = scalar_text(l->d, "gateway", l->gateway);
+		if (name && name_check(l, "a gateway's name", l->gateway))
+			l->m->gateway = arena_strdup(l->arena, name);
+		return;
+	}
+	if (gethostname(host, sizeof host - 1) == 0) {
+		host[strcspn(host, ".")] = '\0';
+		if (is_name(host))
+			l->m->gateway = arena_strdup(l->arena, host);
+	}
+}

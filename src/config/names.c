@@ -1,0 +1,261 @@
+/* Which points there are: names of all layers, `repeat`, `if`. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "config/pointset.h"
+#include "config/scalar.h"
+
+/* -- names -- */
+
+static bool point_name_check(struct load *l, const struct node *key, const char *name)
+{
+	static const char *const reserved[] = {"status", "network", "Alerts", "Nak"};
+	size_t n = 0;
+	while (isalnum((unsigned char)name[n]) || name[n] == '_')
+		n++;
+	if (name[n] || n == 0 || n > NAME_MAX_LEN || !isalpha((unsigned char)*name)) {
+		diag_error(l->d, key->where,
+		           "\"%s\" is not a point's name: a letter, then letters, digits and _, at "
+		           "most %d",
+		           name, NAME_MAX_LEN);
+		return false;
+	}
+	for (size_t i = 0; i < COUNT(reserved); i++) {
+		if (strcmp(name, reserved[i]) == 0) {
+			diag_error(l->d, key->where,
+			           "\"%s\" is reserved and can not be a point's name", name);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* -- repeat -- */
+
+struct repetition {
+	int64_t first, last, stride;
+	struct reference count_from;
+};
+
+static void set_numbers(struct load *l, const struct hit *h, void *object)
+{
+	struct repetition *r = object;
+	scalar_range(l->d, "n", h->value, 0, 9999, &r->first, &r->last);
+}
+
+static const struct key repeat_keys[] = {
+	{"n", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_numbers, .form = "like 1..8",
+         .doc = "The numbers that take the place of {n}."},
+	{"stride", KEY_INT, KEY_AT(struct repetition, stride), .min = -65535, .max = 65535,
+         .preset = "1", .doc = "Added to the address for each further number."},
+	{"count_from", .type = KEY_OTHER, .set = set_reference,
+         .offset = offsetof(struct repetition, count_from), .form = "point",
+         .doc = "Point that says how many there are; those above it are None."},
+};
+
+const struct keyset keyset_repeat = {
+	.name = "point.repeat", .key = repeat_keys, .n = COUNT(repeat_keys)};
+
+/* The rule for a pattern: the most specific layer's `repeat`, else the profile's. */
+static const struct node *repeat_node(const struct layers *layers, const char *pattern)
+{
+	for (unsigned i = 0; i < layers->npoints; i++) {
+		const struct node *repeat =
+			node_get(node_get(layers->points[i], pattern), "repeat");
+		if (repeat)
+			return repeat;
+	}
+	for (unsigned i = 0; i < layers->npoints; i++)
+		if (layers->repeat[i])
+			return layers->repeat[i];
+	return NULL;
+}
+
+/* -- the list -- */
+
+static struct recipe *recipe_find(const struct recipes *all, const char *name)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (strcmp(all->recipe[i].name, name) == 0)
+			return &all->recipe[i];
+	return NULL;
+}
+
+static void recipe_layer(struct recipe *r, const struct pair *p, unsigned layer)
+{
+	if (!p)
+		return;
+	if (r->n == 0)
+		r->where = p->key->where;
+	r->map[r->n] = p->value;
+	r->key[r->n] = p->key;
+	r->layer[r->n++] = layer;
+}
+
+/* A new point: in each layer its own name goes before the pattern it came from. */
+static struct recipe *recipe_add(struct load *l, struct recipes *all, const struct layers *layers,
+                                 const char *name, const char *pattern)
+{
+	if (all->n == all->room) {
+		all->room = all->room ? 2 * all->room : 64;
+		struct recipe *more = arena_array(l->scratch, all->room, sizeof *more);
+		if (all->n)
+			memcpy(more, all->recipe, all->n * sizeof *more);
+		all->recipe = more;
+	}
+	struct recipe *r = &all->recipe[all->n++];
+	*r = (struct recipe){.name = name, .of = layers, .number = NO_NUMBER};
+	for (unsigned i = 0; i < layers->npoints; i++) {
+		recipe_layer(r, node_find(layers->points[i], name), i);
+		if (pattern)
+			recipe_layer(r, node_find(layers->points[i], pattern), i);
+	}
+	return r;
+}
+
+static void names_repeat(struct load *l, struct recipes *all, const struct layers *layers,
+                         const struct node *key)
+{
+	const char *pattern = key->text, *mark = strstr(pattern, "{n}");
+	const struct node *node = repeat_node(layers, pattern);
+	struct repetition rep = {.first = 0, .last = -1, .stride = 1};
+	if (!node) {
+		diag_error(l->d, key->where,
+		           "point \"%s\" needs repeat, like repeat: {n: 1..8, stride: 1}", pattern);
+		return;
+	}
+	keys_read(l, &keyset_repeat, node, node->where, &rep);
+	for (int64_t n = rep.first; n <= rep.last && all->n < POINTS_MAX; n++) {
+		const char *name = arena_printf(l->scratch, "%.*s%" PRId64 "%s",
+		                                (int)(mark - pattern), pattern, n, mark + 3);
+		struct recipe *r = recipe_find(all, name);
+		if (r || !point_name_check(l, key, name))
+			continue;
+		r = recipe_add(l, all, layers, name, pattern);
+		r->number = n;
+		r->place = (uint16_t)(n - rep.first + 1);
+		r->shift = (n - rep.first) * rep.stride;
+		r->count_from = rep.count_from;
+	}
+}
+
+static void names_layer(struct load *l, struct recipes *all, const struct layers *layers,
+                        const struct node *map)
+{
+	for (uint32_t i = 0; i < map->n && all->n < POINTS_MAX; i++) {
+		const struct node *key = map->pair[i].key,
+				  *repeat = node_get(map->pair[i].value, "repeat");
+		if (strstr(key->text, "{n}")) {
+			names_repeat(l, all, layers, key);
+		} else if (!recipe_find(all, key->text) && point_name_check(l, key, key->text)) {
+			recipe_add(l, all, layers, key->text, NULL);
+			if (repeat)
+				diag_error(l->d, repeat->where,
+				           "repeat: the name \"%s\" has no {n} to be replaced",
+				           key->text);
+		}
+	}
+}
+
+void names_collect(struct load *l, const struct layers *layers, struct recipes *all)
+{
+	*all = (struct recipes){0};
+	for (unsigned i = layers->npoints; i-- > 0;) {
+		if (layers->points[i]->kind != NODE_MAP) {
+			if (!node_is_null(layers->points[i]))
+				diag_error(l->d, layers->points[i]->where,
+				           "points: expects names and their keys");
+			continue;
+		}
+		names_layer(l, all, layers, layers->points[i]);
+	}
+	if (all->n >= POINTS_MAX)
+		diag_error(l->d, layers->where, "more than %d points", POINTS_MAX);
+}
+
+/* -- if -- */
+
+/* The next word at *s, quotes and blanks around it dropped; scratch memory. */
+static const char *word_take(struct load *l, const char **s, const char *end_at)
+{
+	*s += strspn(*s, " \t\"'");
+	const size_t len = strcspn(*s, end_at);
+	size_t n = len;
+	while (n && strchr(" \t\"'", (*s)[n - 1]))
+		n--;
+	const char *word = arena_strndup(l->scratch, *s, n);
+	*s += len;
+	return word;
+}
+
+struct condition {
+	const char *name;
+	bool negated;
+	const char *value[16];
+	size_t n;
+};
+
+static bool condition_parse(struct load *l, const char *s, struct condition *c)
+{
+	memset(c, 0, sizeof *c);
+	c->name = word_take(l, &s, " \t=!");
+	s += strspn(s, " \t");
+	const bool in = strncmp(s, "in ", 3) == 0;
+	c->negated = strncmp(s, "!=", 2) == 0;
+	if (!*c->name || (!in && !c->negated && strncmp(s, "==", 2) != 0))
+		return false;
+	s += 2;
+	s += strspn(s, " \t");
+	if (!in) {
+		c->value[c->n++] = word_take(l, &s, "");
+		return *c->value[0];
+	}
+	if (*s++ != '[')
+		return false;
+	while (c->n < COUNT(c->value)) {
+		c->value[c->n] = word_take(l, &s, ",]");
+		if (!*c->value[c->n++] || !*s)
+			return false;
+		if (*s++ == ']')
+			return !*s;
+	}
+	return false;
+}
+
+bool condition_true(struct load *l, const struct node *n, const struct parameter *parameter,
+                    size_t nparameter)
+{
+	struct condition c;
+	char hint[96];
+	const char *names[64];
+	const char *text = scalar_text(l->d, "if", n);
+	if (!text)
+		return false;
+	if (!condition_parse(l, text, &c)) {
+		diag_error(l->d, n->where,
+		           "if: \"%s\" is not like \"model == b\", \"model != b\" or \"model in "
+		           "[a, b]\"",
+		           text);
+		return false;
+	}
+	size_t i = 0;
+	for (; i < nparameter && i < COUNT(names); i++) {
+		names[i] = parameter[i].name;
+		if (strcmp(c.name, names[i]) == 0)
+			break;
+	}
+	if (i == nparameter || i == COUNT(names)) {
+		diag_error(l->d, n->where, "if: there is no parameter \"%s\"%s", c.name,
+		           scalar_hint(c.name, names, i, hint, sizeof hint));
+		return false;
+	}
+	bool found = false;
+	for (size_t k = 0; k < c.n; k++) {
+		found |= strcmp(c.value[k], parameter[i].value) == 0;
+		if (parameter[i].choices && !choice_known(parameter[i].choices, c.value[k]))
+			diag_error(l->d, n->where, "if: \"%s\" is no choice of the parameter %s",
+			           c.value[k], c.name);
+	}
+	return found != c.negated;
+}

@@ -1,0 +1,336 @@
+/* One point: all keys it may have, read from its layers. What its raw words mean is in value.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+#define STALE_LEAST (60 * US_S)
+#define YEAR (366 * 86400 * US_S)
+
+/* -- setters -- */
+
+void set_reference(struct load *l, const struct hit *h, void *object)
+{
+	struct reference *r = (struct reference *)(void *)((char *)object + h->key->offset);
+	const char *text = scalar_text(l->d, h->key->name, h->value);
+	if (text)
+		*r = (struct reference){load_text(l, text), h->value->where};
+}
+
+static void set_expr(struct load *l, const struct hit *h, void *object)
+{
+	struct draft *d = object;
+	set_reference(l, h, object);
+	d->p.source = SOURCE_EXPR;
+	d->source_where = h->name->where;
+}
+
+/* "0.2" or "1%". */
+static void set_deadband(struct load *l, const struct hit *h, void *object)
+{
+	struct filter_rule *f = &((struct draft *)object)->p.filter;
+	const char *text = scalar_text(l->d, "deadband", h->value);
+	if (!text)
+		return;
+	const size_t len = strcspn(text, "%");
+	struct decimal dec;
+	if (!decimal_parse(arena_strndup(l->scratch, text, len), &dec) || dec.mant < 0 ||
+	    (text[len] && text[len + 1])) {
+		diag_error(l->d, h->value->where,
+		           "deadband: \"%s\" is not a number or per cent, like 0.2 or 1%%", text);
+		return;
+	}
+	f->deadband = (float)decimal_real(&dec);
+	f->percent = text[len] == '%';
+}
+
+static void set_decimals(struct load *l, const struct hit *h, void *object)
+{
+	int64_t v;
+	if (scalar_int(l->d, "decimals", h->value, 0, 9, &v))
+		((struct draft *)object)->decimals = (int8_t)v;
+}
+
+/* -- the table -- */
+
+static const char *const type_words[] = {
+	"bool", "u8",  "s8",    "u16",   "s16",    "u32",     "s32",    "u64",   "s64",      "f16",
+	"f32",  "f64", "bcd16", "bcd32", "mod10k", "signmag", "string", "bytes", "datetime", NULL};
+static const char *const order_words[] = {"big", "little", "big-swapped", "little-swapped", NULL};
+static const char *const byte_words[] = {"both", "hi", "lo", NULL};
+static const char *const zone_words[] = {"local", "utc", NULL};
+static const char *const rate_words[] = {"fast", "normal", "slow", "once", NULL};
+static const char *const poll_words[] = {"always", "on-demand", NULL};
+static const char *const prio_words[] = {"high", "normal", "low", NULL};
+static const char *const publish_words[] = {"change", "always", "never", NULL};
+static const char *const alert_words[] = {"none", "fault", "warning", NULL};
+
+#define P(field) KEY_AT(struct draft, p.field)
+#define D(field) KEY_AT(struct draft, field)
+#define SET(function, text) .type = KEY_OTHER, .set = (function), .form = (text)
+
+static const struct key point_keys[] = {
+	/* where it is: exactly one of these */
+	{"coil", SET(set_source, "PDU address"), .doc = "A bit that can be read and written."},
+	{"discrete", SET(set_source, "PDU address"), .doc = "A bit that can only be read."},
+	{"input", SET(set_source, "PDU address, or two"),
+         .doc = "A register that can only be read."},
+	{"holding", SET(set_source, "PDU address, or two"),
+         .doc = "A register that can be read and written; two addresses: the most significant "
+                "first."},
+	{"expr", SET(set_expr, "expression"), D(expr),
+         .doc = "Computed from other points of the device: + - * / % < > == && || ?: min max abs "
+                "round floor."},
+	/* what it means */
+	{"type", KEY_CHOICE, P(codec.type), .choice = type_words,
+         .preset = "bool for bits, else u16",
+         .doc = "How the number or text lies in its registers."},
+	{"length", KEY_INT, P(codec.length), .min = 1, .max = 125, .preset = "by type",
+         .doc = "Registers of a string, bytes, signmag, mod10k or datetime."},
+	{"byte", KEY_CHOICE, P(codec.byte), .choice = byte_words, .preset = "both",
+         .doc = "Only the high or low byte of the register."},
+	{"order", KEY_CHOICE, KEY_INHERIT, P(codec.order), .choice = order_words, .preset = "big",
+         .doc = "Of words: little is low word first; swapped: bytes exchanged in each word."},
+	{"bit", SET(set_bits, "0 to 63"), .doc = "One bit; 0 is the least significant."},
+	{"bits", SET(set_bits, "like 4..7"), .doc = "A field of bits as a number."},
+	{"scale", KEY_DECIMAL, P(codec.scale), .preset = "1",
+         .doc = "Value = raw x scale + offset."},
+	{"offset", KEY_DECIMAL, P(codec.offset), .preset = "0", .doc = "Added after scaling."},
+	{"exponent_from", SET(set_reference, "point"), D(exponent_from),
+         .doc = "Point that holds the power of ten to multiply with."},
+	{"factor_from", SET(set_reference, "point"), D(factor_from),
+         .doc = "Point that holds the factor."},
+	{"decimals", SET(set_decimals, "0 to 9"),
+         .preset = "as scale is written; 3 for floats and expressions",
+         .doc = "Digits behind the decimal point."},
+	{"unit", KEY_TEXT, P(unit), .doc = "Unit of the value."},
+	{"values", SET(set_values, "like {0: off, 1: on}"),
+         .doc = "Words for codes; other codes are told as numbers."},
+	{"na", SET(set_na, "raw number, or list"),
+         .doc = "Raw patterns that mean \"not available\"."},
+	{"valid", SET(set_valid, "{min, max}"), .doc = "A value outside is told as None."},
+	{"counter", SET(set_counter, "true or {max_rise: 50/h}"),
+         .doc = "A fall or a steep rise is told only after a second read confirmed it."},
+	{"layout",
+         SET(set_layout, "list of sec min hour day month year year2 weekday hhmm epoch skip"),
+         .doc = "Parts of a datetime in the order they lie in the registers."},
+	{"zone", KEY_CHOICE, D(zone), .choice = zone_words, .preset = "local",
+         .doc = "Time zone of a datetime."},
+	/* reading */
+	{"rate", KEY_CHOICE, P(rate), .choice = rate_words, .preset = "normal",
+         .doc = "Class of polling period; once: each time the device comes online."},
+	{"every", KEY_DURATION, KEY_FASTEST, D(every), .min = 1 * US_MS, .max = YEAR,
+         .doc = "Exact polling period; fastest: as the line allows."},
+	{"poll", KEY_CHOICE, P(poll), .choice = poll_words, .preset = "always",
+         .doc = "on-demand: only while somebody asked for it."},
+	{"priority", KEY_CHOICE, P(prio), .choice = prio_words, .preset = "normal",
+         .doc = "Which goes first when the line is overloaded."},
+	{"together", KEY_TEXT, P(together),
+         .doc = "Points with the same word here are read in one request."},
+	{"barrier", KEY_BOOL, P(barrier), .preset = "false",
+         .doc = "Never read in one request with its neighbours."},
+	{"stale", KEY_DURATION, KEY_OFF, P(stale), .min = 1 * US_S, .max = YEAR,
+         .preset = "3 periods, at least 60s",
+         .doc = "Without a new value for so long it is told as None."},
+	/* telling */
+	{"publish", KEY_CHOICE, KEY_INHERIT, P(filter.mode), .choice = publish_words,
+         .preset = "change", .doc = "When to tell a value that was read."},
+	{"deadband", SET(set_deadband, "number or per cent"), .flags = KEY_INHERIT, .preset = "0",
+         .doc = "A smaller change is not told."},
+	{"heartbeat", KEY_DURATION, KEY_INHERIT | KEY_OFF, P(filter.heartbeat), .min = 1 * US_S,
+         .max = YEAR, .preset = "60s",
+         .doc = "A value read again unchanged is told again after this."},
+	{"min_interval", KEY_DURATION, KEY_INHERIT | KEY_OFF, P(filter.min_interval), .min = 0,
+         .max = YEAR, .preset = "0s", .doc = "Not told more often than this."},
+	{"retain", KEY_BOOL, KEY_INHERIT, P(retain), .preset = "mqtt.retain",
+         .doc = "Whether the broker keeps it."},
+	{"qos", KEY_INT, KEY_INHERIT, P(qos), .min = 0, .max = 2, .preset = "mqtt.qos.value",
+         .doc = "Quality of service of its messages."},
+	{"history", KEY_BOOL, P(history), .preset = "false",
+         .doc = "Also tell each value with its time on xnet/hist, after an outage in order."},
+	{"alert", KEY_CHOICE, P(alert), .choice = alert_words, .preset = "none",
+         .doc = "While it is not 0 it stands in the device's Alerts."},
+	{"code", KEY_INT, P(alert_code), .min = INT32_MIN, .max = INT32_MAX, .preset = "0",
+         .doc = "Code of the alert."},
+	{"desc", KEY_TEXT, P(alert_desc), .preset = "name of the point",
+         .doc = "Words of the alert."},
+	{"description", KEY_TEXT, P(description), .doc = "What the point is, for people."},
+	{"class", KEY_TEXT, P(class_), .doc = "Home Assistant's device class."},
+	{"state_class", KEY_TEXT, P(state_class), .doc = "Home Assistant's state class."},
+	{"icon", KEY_TEXT, P(icon), .doc = "Home Assistant's icon."},
+	/* writing: see the table in write.c */
+	{"write", .type = KEY_OTHER, .form = "true, false, only, or {min, max, step, ...}",
+         .preset = "false", .doc = "Whether and how it can be written; only: it cannot be read."},
+	/* which points there are: evaluated before the rest is read */
+	{"repeat", .type = KEY_OTHER, .form = "{n: 1..8, stride: 1, count_from: point}",
+         .doc = "Makes a point for each number that takes the place of {n} in name and texts."},
+	{"if", .type = KEY_OTHER, .form = "\"model == b\", \"model != b\" or \"model in [a, b]\"",
+         .doc = "The point exists only when the profile's parameter is so."},
+};
+
+const struct keyset keyset_point = {
+	.name = "point",
+	.key = point_keys,
+	.n = COUNT(point_keys),
+	.also = {&keyset_write},
+	.also_flags = {KEY_PROFILE},
+};
+
+/* -- layers -- */
+
+/* Of keys that exclude each other the most specific layer's one is left; two in one layer are an
+ * error. */
+static void exclusive(struct load *l, struct hits *hits, const char *const *names)
+{
+	struct hit *found[8], *best = NULL;
+	size_t n = 0;
+	for (; *names; names++) {
+		struct hit *h = (struct hit *)keys_hit(&keyset_point, hits, *names);
+		if (!h)
+			continue;
+		found[n++] = h;
+		if (!best || h->layer < best->layer)
+			best = h;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (found[i] == best)
+			continue;
+		if (found[i]->layer == best->layer)
+			diag_error(l->d, found[i]->name->where, "%s: not together with %s",
+			           found[i]->key->name, best->key->name);
+		found[i]->value = NULL;
+	}
+}
+
+static void hits_collect(struct load *l, const struct recipe *r, struct hits *hits)
+{
+	static const char *const sources[] = {"coil", "discrete", "input", "holding", "expr", NULL};
+	static const char *const fields[] = {"bit", "bits", NULL};
+	static const char *const periods[] = {"every", "rate", NULL};
+	memset(hits, 0, sizeof *hits);
+	for (unsigned i = 0; i < r->n; i++)
+		keys_collect(l, &keyset_point, r->map[i], r->layer[i], 0, hits);
+	for (unsigned i = 0; i < r->of->ndevice; i++)
+		keys_collect(l, &keyset_point, r->of->device[i], LAYERS_MAX + i, KEY_INHERIT, hits);
+	keys_collect(l, &keyset_point, l->defaults, 2 * LAYERS_MAX, KEY_INHERIT, hits);
+	exclusive(l, hits, sources);
+	exclusive(l, hits, fields);
+	exclusive(l, hits, periods);
+}
+
+/* -- defaults that depend on other keys -- */
+
+static void resolve_type(struct draft *d, bool has_type)
+{
+	struct point *p = &d->p;
+	if (has_type)
+		return;
+	if (p->source == SOURCE_REGISTER && (table_is_bits(p->table) || p->codec.bits == 1))
+		p->codec.type = TYPE_BOOL;
+	else
+		p->codec.type = p->codec.byte ? TYPE_U8 : TYPE_U16;
+}
+
+static void resolve_decimals(struct draft *d)
+{
+	struct codec *c = &d->p.codec;
+	const bool real = d->p.source == SOURCE_EXPR || d->factor_from.name ||
+	                  c->type == TYPE_F16 || c->type == TYPE_F32 || c->type == TYPE_F64;
+	if (d->decimals >= 0)
+		c->decimals = d->decimals;
+	else if (d->exponent_from.name)
+		c->decimals = -1;
+	else if (real && (!c->scale.mant || d->factor_from.name))
+		c->decimals = 3;
+	else
+		c->decimals = (int8_t)(c->scale.places > c->offset.places ? c->scale.places
+		                                                          : c->offset.places);
+}
+
+static void resolve_period(struct draft *d, const struct ratings *rates)
+{
+	struct point *p = &d->p;
+	if (d->has_every) {
+		p->period = d->every;
+		p->rate = RATE_NONE;
+	} else if (!d->has_rate && rates->every >= 0) {
+		p->period = rates->every;
+		p->rate = RATE_NONE;
+	} else {
+		p->period = p->rate == RATE_ONCE ? PERIOD_ONCE : rates->period[p->rate];
+	}
+	if (d->has_stale)
+		p->stale = p->stale ? p->stale : US_NEVER;
+	else if (p->period == PERIOD_ONCE || p->source == SOURCE_EXPR)
+		p->stale = US_NEVER;
+	else
+		p->stale = 3 * p->period > STALE_LEAST ? 3 * p->period : STALE_LEAST;
+}
+
+void inherit_check(struct load *l, const struct node *map)
+{
+	struct hits hits;
+	struct draft draft = {.recipe = NULL};
+	memset(&hits, 0, sizeof hits);
+	keys_collect(l, &keyset_point, map, 0, KEY_INHERIT, &hits);
+	if (map)
+		keys_apply(l, &keyset_point, &hits, map->where, &draft);
+}
+
+static void draft_begin(struct load *l, const struct recipe *r, struct hits *hits,
+                        struct draft *out)
+{
+	const struct mqtt_conf *mqtt = &l->m->mqtt;
+	*out = (struct draft){
+		.recipe = r,
+		.decimals = -1,
+		.count_from = r->count_from,
+		.hits = hits,
+		.has_type = keys_hit(&keyset_point, hits, "type"),
+		.has_rate = keys_hit(&keyset_point, hits, "rate"),
+		.has_every = keys_hit(&keyset_point, hits, "every"),
+		.has_stale = keys_hit(&keyset_point, hits, "stale"),
+	};
+	struct point *p = &out->p;
+	p->name = arena_strdup(l->arena, r->name);
+	p->where = r->where;
+	p->exponent_from = p->factor_from = p->count_from = -1;
+	p->repeat_n = r->place;
+	p->rate = RATE_NORMAL;
+	p->prio = CLASS_NORMAL;
+	p->filter.heartbeat = 60 * US_S;
+	p->retain = mqtt->retain;
+	p->qos = mqtt->qos_value;
+}
+
+/* What no key says, or what follows from several. */
+static void draft_resolve(const struct ratings *rates, struct draft *d)
+{
+	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");
+	/* two addresses say the order themselves, whatever the device's is */
+	if (d->p.parts == 2 && order && order->layer >= LAYERS_MAX)
+		d->p.codec.order = ORDER_BIG;
+	resolve_type(d, d->has_type);
+	resolve_decimals(d);
+	resolve_period(d, rates);
+	if (d->p.alert && !d->p.alert_desc)
+		d->p.alert_desc = d->p.name;
+	if (d->p.alert && d->p.repeat_n)
+		d->p.alert_code += d->p.repeat_n - 1;
+}
+
+void point_read(struct load *l, const struct recipe *r, const struct ratings *rates,
+                struct draft *out)
+{
+	struct hits hits;
+	hits_collect(l, r, &hits);
+	l->n = r->number;
+	draft_begin(l, r, &hits, out);
+	keys_apply(l, &keyset_point, &hits, r->where, out);
+	draft_resolve(rates, out);
+	write_read(l, r, out);
+	point_check(l, out);
+	l->n = NO_NUMBER;
+	out->hits = NULL;
+}

@@ -1,0 +1,235 @@
+/* What the keys of one point say together: does the type fit its registers, can it be written so?
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+/* The place of a key of this point, or of the point itself. */
+static struct where at(const struct draft *d, const char *key)
+{
+	const struct hit *h = keys_hit(&keyset_point, d->hits, key);
+	return h ? h->value->where : d->p.where;
+}
+
+static bool has(const struct draft *d, const char *key)
+{
+	return keys_hit(&keyset_point, d->hits, key);
+}
+
+static bool is_text(uint8_t type)
+{
+	return type == TYPE_STRING || type == TYPE_BYTES || type == TYPE_DATETIME;
+}
+
+static bool is_float(uint8_t type)
+{
+	return type == TYPE_F16 || type == TYPE_F32 || type == TYPE_F64;
+}
+
+/* Keys that mean nothing on such a point; the first one there is told. */
+static void refuse(struct load *l, const struct draft *d, const char *const *keys, const char *on)
+{
+	for (; *keys; keys++)
+		if (has(d, *keys))
+			diag_error(l->d, keys_hit(&keyset_point, d->hits, *keys)->name->where,
+			           "%s: means nothing on %s", *keys, on);
+}
+
+static void check_source(struct load *l, struct draft *d)
+{
+	char hint[96];
+	const char *names[512];
+	size_t n = 0;
+	if (d->source_where.file || (d->writable && d->w.raw))
+		return;
+	const struct layers *of = d->recipe->of;
+	for (unsigned i = of->own; i < of->npoints; i++)
+		for (uint32_t k = 0;
+		     of->points[i]->kind == NODE_MAP && k < of->points[i]->n && n < COUNT(names);
+		     k++)
+			names[n++] = of->points[i]->pair[k].key->text;
+	diag_error(l->d, d->p.where,
+	           "point \"%s\" needs one of coil, discrete, input, holding and expr%s", d->p.name,
+	           scalar_hint(d->p.name, names, n, hint, sizeof hint));
+}
+
+static void check_bit_table(struct load *l, struct draft *d)
+{
+	static const char *const keys[] = {"length",      "byte", "bit",    "bits",
+	                                   "order",       "na",   "layout", "exponent_from",
+	                                   "factor_from", NULL};
+	const bool word = d->writable && d->w.only && codec_words(&d->p.codec) == 1;
+	if (d->p.codec.type != TYPE_BOOL && !word)
+		diag_error(l->d, at(d, "type"),
+		           "type: a coil or discrete input that is read is bool");
+	for (size_t i = 0; keys[i]; i++) {
+		const struct hit *h = keys_hit(&keyset_point, d->hits, keys[i]);
+		if (h && h->layer < LAYERS_MAX)
+			diag_error(l->d, h->name->where, "%s: means nothing on a bit", keys[i]);
+	}
+	d->p.codec.order = ORDER_BIG;
+	d->p.codec.length = 1;
+}
+
+/* The layout's form is given by `length`; both forms of one length need no word. */
+static void check_layout(struct load *l, struct draft *d)
+{
+	struct codec *c = &d->p.codec;
+	if (!d->layout) {
+		diag_error(l->d, d->p.where, "point \"%s\": a datetime needs layout", d->p.name);
+		return;
+	}
+	const uint8_t length = c->length;
+	unsigned words[2];
+	for (int bytes = 0; bytes < 2; bytes++) {
+		d->layout->bytes = bytes;
+		words[bytes] = codec_words(c);
+	}
+	d->layout->utc = d->zone;
+	d->layout->bytes = length && length == words[1] && words[0] != words[1];
+	c->length = (uint8_t)words[d->layout->bytes];
+	if (length ? length != c->length : words[0] != words[1])
+		diag_error(l->d, at(d, length ? "length" : "layout"),
+		           "layout: these parts take %u registers, or %u when each is one byte: "
+		           "say so by length",
+		           words[0], words[1]);
+}
+
+static void check_length(struct load *l, struct draft *d)
+{
+	static const struct {
+		uint8_t type;
+		bool needed;
+		uint8_t max;
+	} rows[] = {{TYPE_STRING, true, 125},
+	            {TYPE_BYTES, true, 63},
+	            {TYPE_SIGNMAG, false, 4},
+	            {TYPE_MOD10K, false, 4},
+	            {TYPE_DATETIME, false, 8}};
+	const struct codec *c = &d->p.codec;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (rows[i].type != c->type)
+			continue;
+		if (rows[i].needed && !c->length)
+			diag_error(l->d, d->p.where,
+			           "point \"%s\": this type needs length, in registers", d->p.name);
+		else if (c->length > rows[i].max)
+			diag_error(l->d, at(d, "length"), "length: %u is more than %u registers",
+			           c->length, rows[i].max);
+		return;
+	}
+	if (has(d, "length") && c->length != codec_words(c))
+		diag_error(l->d, at(d, "length"), "length: this type always has %u register%s",
+		           codec_words(c), codec_words(c) == 1 ? "" : "s");
+}
+
+static void check_field(struct load *l, struct draft *d)
+{
+	const struct codec *c = &d->p.codec;
+	const char *key = has(d, "bit") ? "bit" : "bits";
+	const unsigned width = c->byte ? 8 : 16 * codec_words(c);
+	if (c->bits && (is_text(c->type) || is_float(c->type)))
+		diag_error(l->d, at(d, key), "%s: only numbers without decimal point have bits",
+		           key);
+	else if (c->bits && c->bit + c->bits > width)
+		diag_error(l->d, at(d, key), "%s: the raw value has bits 0 to %u", key, width - 1);
+	if (c->byte && (codec_words(c) != 1 || is_text(c->type) || is_float(c->type)))
+		diag_error(l->d, at(d, "byte"), "byte: only for types of one register");
+}
+
+static void check_address(struct load *l, struct draft *d)
+{
+	const struct point *p = &d->p;
+	const unsigned words = codec_words(&p->codec);
+	if (p->parts == 1 && p->addr[0] + words > 65536)
+		diag_error(l->d, d->source_where, "point \"%s\" ends beyond address 65535",
+		           p->name);
+	if (p->parts != 2)
+		return;
+	if (table_is_bits(p->table) || words != 2 || is_text(p->codec.type))
+		diag_error(l->d, d->source_where,
+		           "point \"%s\": two addresses are for numbers of 32 bits", p->name);
+	if (p->codec.order == ORDER_LITTLE || p->codec.order == ORDER_LITTLE_SWAPPED)
+		diag_error(l->d, at(d, "order"),
+		           "order: of two addresses the first is the most significant word");
+	if (p->addr[0] == p->addr[1])
+		diag_error(l->d, d->source_where, "point \"%s\": the two addresses are the same",
+		           p->name);
+}
+
+static void check_na(struct load *l, struct draft *d)
+{
+	const struct codec *c = &d->p.codec;
+	const unsigned width = c->bits ? c->bits
+	                       : c->byte || c->type == TYPE_U8 || c->type == TYPE_S8
+	                               ? 8
+	                               : 16 * codec_words(c);
+	for (unsigned i = 0; i < c->nna && width < 64; i++) {
+		const uint64_t above = c->na[i] >> width;
+		if (above && above != UINT64_MAX >> width)
+			diag_error(l->d, at(d, "na"),
+			           "na: 0x%" PRIX64 " is wider than the raw value's %u bits",
+			           c->na[i], width);
+	}
+}
+
+static void check_meaning(struct load *l, struct draft *d)
+{
+	static const char *const numbers[] = {"scale",    "offset", "exponent_from", "factor_from",
+	                                      "decimals", "na",     "valid",         "counter",
+	                                      "values",   "unit",   "deadband",      NULL};
+	const struct codec *c = &d->p.codec;
+	const struct hit *scale = keys_hit(&keyset_point, d->hits, "scale");
+	if (is_text(c->type))
+		for (size_t i = 0; numbers[i]; i++) {
+			const struct hit *h = keys_hit(&keyset_point, d->hits, numbers[i]);
+			if (h && h->layer < LAYERS_MAX)
+				diag_error(l->d, h->name->where, "%s: means nothing on a text",
+				           numbers[i]);
+		}
+	if (scale && c->scale.mant == 0 && scale->value->kind == NODE_SCALAR &&
+	    *scale->value->text == '0')
+		diag_error(l->d, scale->value->where, "scale: 0 would make every value 0");
+	for (unsigned i = 0; c->type == TYPE_BOOL && i < d->p.nlabel; i++)
+		if (d->p.label[i].code != 0 && d->p.label[i].code != 1)
+			diag_error(l->d, at(d, "values"), "values: a bit is 0 or 1, not %" PRId64,
+			           d->p.label[i].code);
+	if (d->p.counter && c->type == TYPE_BOOL)
+		diag_error(l->d, at(d, "counter"), "counter: a bit does not count");
+	if (c->type != TYPE_DATETIME) {
+		static const char *const dates[] = {"layout", "zone", NULL};
+		refuse(l, d, dates, "a point that is no datetime");
+	}
+	if (!d->p.alert) {
+		static const char *const alerts[] = {"code", "desc", NULL};
+		refuse(l, d, alerts, "a point without alert");
+	}
+}
+
+void point_check(struct load *l, struct draft *d)
+{
+	static const char *const registers[] = {
+		"type",   "length",        "byte",        "bit",      "bits",     "scale",
+		"offset", "exponent_from", "factor_from", "na",       "layout",   "zone",
+		"rate",   "every",         "barrier",     "together", "priority", NULL};
+	check_source(l, d);
+	if (d->p.source == SOURCE_EXPR) {
+		refuse(l, d, registers, "a point that is computed");
+	} else {
+		if (table_is_bits(d->p.table))
+			check_bit_table(l, d);
+		if (d->p.codec.type == TYPE_DATETIME)
+			check_layout(l, d);
+		check_length(l, d);
+		check_field(l, d);
+		check_address(l, d);
+		check_na(l, d);
+		check_meaning(l, d);
+	}
+	if (d->writable)
+		write_check(l, d);
+}

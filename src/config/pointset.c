@@ -1,0 +1,426 @@
+#include "config/pointset.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/scalar.h"
+
+/* -- rates, only, omit: keys of the device that its points depend on -- */
+
+#define RATE(which)                                                                                \
+	KEY_AT(struct ratings, period[which]), .min = 1 * US_MS, .max = 366 * 86400 * US_S
+static const struct key rates_keys[] = {
+	{"fast", KEY_DURATION, KEY_FASTEST, RATE(RATE_FAST), .preset = "2s",
+         .doc = "Period of what changes by the second."},
+	{"normal", KEY_DURATION, KEY_FASTEST, RATE(RATE_NORMAL), .preset = "10s",
+         .doc = "Period of what changes slowly."},
+	{"slow", KEY_DURATION, KEY_FASTEST, RATE(RATE_SLOW), .preset = "5m",
+         .doc = "Period of settings and statistics."},
+};
+
+const struct keyset keyset_rates = {.name = "rates", .key = rates_keys, .n = COUNT(rates_keys)};
+
+static const struct key defaults_keys[] = {
+	{"rates", .type = KEY_OTHER, .form = "{fast: 2s, normal: 10s, slow: 5m}",
+         .doc = "Polling periods by class."},
+};
+
+const struct keyset keyset_defaults = {
+	.name = "defaults",
+	.key = defaults_keys,
+	.n = COUNT(defaults_keys),
+	.also = {&keyset_point},
+	.also_flags = {KEY_INHERIT},
+};
+
+static struct ratings ratings_read(struct load *l, const struct layers *layers)
+{
+	struct ratings r = {.every = -1,
+	                    .period = {[RATE_FAST] = 2 * US_S,
+	                               [RATE_NORMAL] = 10 * US_S,
+	                               [RATE_SLOW] = 300 * US_S}};
+	struct hits hits;
+	memset(&hits, 0, sizeof hits);
+	for (unsigned i = 0; i < layers->ndevice; i++)
+		keys_collect(l, &keyset_rates, node_get(layers->device[i], "rates"), i, 0, &hits);
+	keys_collect(l, &keyset_rates, node_get(l->defaults, "rates"), LAYERS_MAX, 0, &hits);
+	keys_apply(l, &keyset_rates, &hits, layers->where, &r);
+	for (unsigned i = 0; i < layers->own && r.every < 0; i++) {
+		const struct node *every = node_get(layers->device[i], "every");
+		if (every && every->kind == NODE_SCALAR && strcmp(every->text, "fastest") == 0)
+			r.every = PERIOD_FASTEST;
+		else if (every && !scalar_duration(l->d, "every", every, 1 * US_MS,
+		                                   366 * 86400 * US_S, &r.every))
+			break;
+	}
+	return r;
+}
+
+void defaults_check(struct load *l)
+{
+	struct hits hits;
+	struct ratings ratings;
+	const struct node *rates = node_get(l->defaults, "rates");
+	memset(&hits, 0, sizeof hits);
+	keys_collect(l, &keyset_defaults, l->defaults, 0, 0, &hits);
+	inherit_check(l, l->defaults);
+	if (rates)
+		keys_read(l, &keyset_rates, rates, rates->where, &ratings);
+}
+
+/* -- a set being made ----------------------------------------------------------------------------
+ */
+
+static int draft_find(const struct making *m, const char *name, size_t len)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strncmp(m->draft[i].p.name, name, len) == 0 && !m->draft[i].p.name[len])
+			return (int)i;
+	return -1;
+}
+
+static int draft_lookup(void *ctx, const char *name, size_t len)
+{
+	return draft_find(ctx, name, len);
+}
+
+static const char *name_hint(const struct making *m, const char *name, char *buf, size_t size)
+{
+	const char **names = arena_array(m->l->scratch, m->n, sizeof *names);
+	for (size_t i = 0; i < m->n; i++)
+		names[i] = m->draft[i].p.name;
+	return scalar_hint(name, names, m->n, buf, size);
+}
+
+static void drafts_read(struct making *m)
+{
+	struct load *l = m->l;
+	const struct ratings rates = ratings_read(l, m->layers);
+	const struct parameter *parameter = NULL;
+	const size_t nparameter = profile_parameters(l, m->layers->profile, m->layers->device,
+	                                             m->layers->own, &parameter);
+	m->draft = arena_array(l->scratch, m->recipes.n, sizeof *m->draft);
+	m->absent = arena_array(l->scratch, m->recipes.n, sizeof *m->absent);
+	for (size_t i = 0; i < m->recipes.n; i++) {
+		const struct recipe *r = &m->recipes.recipe[i];
+		const struct node *condition = NULL;
+		for (unsigned k = 0; k < r->n && !condition; k++)
+			condition = node_get(r->map[k], "if");
+		if (!condition || condition_true(l, condition, parameter, nparameter))
+			point_read(l, r, &rates, &m->draft[m->n++]);
+		else
+			m->absent[m->nabsent++] = r->name;
+	}
+}
+
+bool making_absent(const struct making *m, const char *name, size_t len)
+{
+	for (size_t i = 0; i < m->nabsent; i++)
+		if (strncmp(m->absent[i], name, len) == 0 && !m->absent[i][len])
+			return true;
+	return false;
+}
+
+/* `only` or `omit` of the device: marks[i] for each point it names. Wildcards as in a shell. */
+static bool names_mark(struct making *m, const char *key, bool *marks)
+{
+	const struct node *v = NULL;
+	for (unsigned i = 0; i < m->layers->own && !v; i++)
+		v = node_get(m->layers->device[i], key);
+	if (!v)
+		return false;
+	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
+	for (uint32_t k = 0; k < (v->kind == NODE_LIST ? v->n : 1); k++) {
+		char hint[96];
+		bool found = false;
+		const char *pattern = scalar_text(m->l->d, key, item[k]);
+		for (size_t i = 0; pattern && i < m->n; i++) {
+			if (fnmatch(pattern, m->draft[i].p.name, 0) != 0)
+				continue;
+			marks[i] = found = true;
+		}
+		if (!pattern || found)
+			continue;
+		if (!making_absent(m, pattern, strlen(pattern)))
+			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key,
+			           pattern, name_hint(m, pattern, hint, sizeof hint));
+		else if (strcmp(key, "only") == 0)
+			diag_error(m->l->d, item[k]->where,
+			           "only: point \"%s\" does not exist with these parameters",
+			           pattern);
+	}
+	return true;
+}
+
+static void drafts_select(struct making *m)
+{
+	bool *only = arena_array(m->l->scratch, m->n, sizeof *only);
+	bool *omit = arena_array(m->l->scratch, m->n, sizeof *omit);
+	const bool all = !names_mark(m, "only", only);
+	names_mark(m, "omit", omit);
+	m->wanted = arena_array(m->l->scratch, m->n, sizeof *m->wanted);
+	m->kept = arena_array(m->l->scratch, m->n, sizeof *m->kept);
+	for (size_t i = 0; i < m->n; i++)
+		m->wanted[i] = m->kept[i] = (all || only[i]) && !omit[i];
+}
+
+/* -- points that need others ---------------------------------------------------------------------
+ */
+
+int32_t making_reference(const struct making *m, const char *key, const struct reference *r)
+{
+	char hint[96];
+	if (!r->name)
+		return -1;
+	const int i = draft_find(m, r->name, strlen(r->name));
+	if (i < 0)
+		diag_error(m->l->d, r->where, "%s: there is no point \"%s\"%s", key, r->name,
+		           name_hint(m, r->name, hint, sizeof hint));
+	return i;
+}
+
+const struct expr *making_expr(const struct making *m, struct arena *a, const char *key,
+                               const struct reference *text, expr_lookup lookup, void *ctx)
+{
+	char message[256];
+	unsigned column = 1;
+	const struct expr *e =
+		expr_compile(a, text->name, lookup, ctx, &column, message, sizeof message);
+	if (!e)
+		diag_error(m->l->d, text->where, "%s: %s, at character %u of \"%s\"", key, message,
+		           column, text->name);
+	return e;
+}
+
+static void drafts_bind(struct making *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct draft *d = &m->draft[i];
+		d->p.exponent_from = making_reference(m, "exponent_from", &d->exponent_from);
+		d->p.factor_from = making_reference(m, "factor_from", &d->factor_from);
+		d->p.count_from = making_reference(m, "count_from", &d->count_from);
+		if (d->expr.name)
+			d->p.expr =
+				making_expr(m, m->l->scratch, "expr", &d->expr, draft_lookup, m);
+	}
+}
+
+static bool draft_needs(const struct draft *d, int32_t other)
+{
+	const struct point *p = &d->p;
+	return p->exponent_from == other || p->factor_from == other || p->count_from == other ||
+	       (p->expr && expr_uses(p->expr, other));
+}
+
+/* Depth first; state: 0 new, 1 on the way, 2 done. */
+static void circle_from(const struct making *m, uint8_t *state, size_t i)
+{
+	state[i] = 1;
+	for (size_t k = 0; k < m->n; k++) {
+		if (state[k] == 2 || !draft_needs(&m->draft[i], (int32_t)k))
+			continue;
+		if (state[k] == 0)
+			circle_from(m, state, k);
+		else
+			diag_error(m->l->d, m->draft[i].p.where,
+			           "point \"%s\" is computed from \"%s\", which is "
+			           "computed from it",
+			           m->draft[i].p.name, m->draft[k].p.name);
+	}
+	state[i] = 2;
+}
+
+static void drafts_check_circles(struct making *m)
+{
+	uint8_t *state = arena_array(m->l->scratch, m->n, 1);
+	for (size_t i = 0; i < m->n; i++)
+		if (state[i] == 0 && (m->draft[i].p.expr || m->draft[i].exponent_from.name ||
+		                      m->draft[i].factor_from.name || m->draft[i].count_from.name))
+			circle_from(m, state, i);
+}
+
+static bool is_text(const struct node *n, const char *text)
+{
+	return n && n->kind == NODE_SCALAR && strcmp(n->text, text) == 0;
+}
+
+/* Does the device itself need it: identify, unlock, setup? */
+static bool is_named(const struct making *m, const char *name)
+{
+	const struct layers *of = m->layers;
+	for (const struct profile *p = of->profile; p; p = p->base)
+		if (is_text(node_get(p->identify, "point"), name))
+			return true;
+	for (unsigned i = 0; i < of->ndevice; i++) {
+		const struct node *setup = node_get(of->device[i], "setup");
+		if (is_text(node_get(node_get(of->device[i], "unlock"), "point"), name) ||
+		    node_get(setup, name))
+			return true;
+		for (uint32_t k = 0; setup && setup->kind == NODE_LIST && k < setup->n; k++)
+			if (node_get(setup->item[k], name))
+				return true;
+	}
+	return false;
+}
+
+static bool group_needs(const struct draft *kept, const struct draft *other)
+{
+	return kept->writable && other->writable && kept->w.group && other->w.group &&
+	       strcmp(kept->w.group, other->w.group) == 0;
+}
+
+/* What wanted points need is kept, hidden; what only a group write needs is not even polled. */
+static void drafts_keep(struct making *m)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < m->n; i++) {
+			for (size_t k = 0; k < m->n && m->kept[i]; k++) {
+				const bool needs = draft_needs(&m->draft[i], (int32_t)k);
+				if (m->kept[k] ||
+				    (!needs && !group_needs(&m->draft[i], &m->draft[k])))
+					continue;
+				m->kept[k] = more = true;
+				if (!needs)
+					m->draft[k].p.poll = POLL_ON_DEMAND;
+			}
+		}
+	}
+	for (size_t i = 0; i < m->n; i++) {
+		if (!m->kept[i] && is_named(m, m->draft[i].p.name))
+			m->kept[i] = true;
+		if (m->kept[i] && !m->wanted[i]) {
+			m->draft[i].p.hidden = true;
+			m->draft[i].p.filter.mode = PUBLISH_NEVER;
+			m->draft[i].p.alert = ALERT_NONE;
+		}
+	}
+}
+
+/* -- the finished set -- */
+
+int making_lookup(void *ctx, const char *name, size_t len)
+{
+	const struct making *m = ctx;
+	const int i = draft_find(m, name, len);
+	return i < 0 ? -1 : m->index[i];
+}
+
+static const struct write_rule *write_finish(const struct making *m, const struct draft *d)
+{
+	if (!d->writable)
+		return NULL;
+	struct write_rule *w = arena_alloc(m->l->arena, sizeof *w);
+	*w = d->w;
+	return w;
+}
+
+static void points_finish(struct making *m, struct point *point)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct draft *d = &m->draft[i];
+		if (m->index[i] < 0)
+			continue;
+		struct point *p = &point[m->index[i]];
+		*p = d->p;
+		p->exponent_from = d->p.exponent_from < 0 ? -1 : m->index[d->p.exponent_from];
+		p->factor_from = d->p.factor_from < 0 ? -1 : m->index[d->p.factor_from];
+		p->count_from = d->p.count_from < 0 ? -1 : m->index[d->p.count_from];
+		p->write = write_finish(m, d);
+		if (d->p.expr) /* again, with the indexes that stay */
+			p->expr = making_expr(m, m->l->arena, "expr", &d->expr, making_lookup, m);
+	}
+}
+
+static const struct pointset *pointset_make(struct load *l, const struct layers *layers,
+                                            struct recipes *all)
+{
+	struct making m = {.l = l, .layers = layers};
+	struct pointset *s = arena_alloc(l->arena, sizeof *s);
+	s->where = layers->where;
+	names_collect(l, layers, &m.recipes);
+	drafts_read(&m);
+	drafts_select(&m);
+	drafts_bind(&m);
+	drafts_check_circles(&m);
+	drafts_keep(&m);
+	m.index = arena_array(l->scratch, m.n, sizeof *m.index);
+	for (size_t i = 0; i < m.n; i++)
+		m.index[i] = m.kept[i] ? (int32_t)s->n++ : -1;
+	struct point *point = arena_array(l->arena, s->n, sizeof *point);
+	points_finish(&m, point);
+	s->point = point;
+	groups_finish(&m, s);
+	*all = m.recipes;
+	return s;
+}
+
+/* -- one set for all devices that are configured alike -- */
+
+static const char *const cached_keys[] = {
+	"points",  "rates",    "every",     "only",         "omit",   "parameters", "address_base",
+	"publish", "deadband", "heartbeat", "min_interval", "retain", "qos",        "order"};
+
+struct cached {
+	struct cached *next;
+	const struct profile *profile;
+	const struct node *node[2][COUNT(cached_keys)];
+	const struct pointset *set;
+	struct recipes all; /* also those left out */
+};
+
+const struct pointset *pointset_get(struct load *l, const struct layers *layers)
+{
+	struct cached *c = arena_alloc(l->scratch, sizeof *c);
+	c->profile = layers->profile;
+	for (size_t k = 0; k < COUNT(cached_keys); k++) {
+		/* an entry that says nothing about points is as if it were not there */
+		size_t n = 0;
+		for (unsigned i = 0; i < layers->own; i++) {
+			c->node[n][k] = node_get(layers->device[i], cached_keys[k]);
+			n += c->node[n][k] != NULL;
+		}
+	}
+	for (const struct cached *old = l->cached; old; old = old->next) {
+		bool same = old->profile == c->profile;
+		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)
+			same = node_same(old->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)],
+			                 c->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)]);
+		if (same)
+			return old->set;
+	}
+	c->set = pointset_make(l, layers, &c->all);
+	c->next = l->cached;
+	l->cached = c;
+	return c->set;
+}
+
+bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name)
+{
+	const struct cached *c = l->cached;
+	while (c && c->set != s)
+		c = c->next;
+	for (size_t i = 0; c && i < c->all.n; i++)
+		if (is_text(name, c->all.recipe[i].name))
+			return model_find_point(s, name->text, strlen(name->text)) < 0;
+	return false;
+}
+
+int pointset_index(struct load *l, const struct pointset *s, const char *key,
+                   const struct node *name)
+{
+	char hint[96];
+	const char *text = scalar_text(l->d, key, name);
+	if (!text)
+		return -1;
+	const char **names = arena_array(l->scratch, s->n, sizeof *names);
+	for (uint32_t i = 0; i < s->n; i++) {
+		names[i] = s->point[i].name;
+		if (strcmp(names[i], text) == 0)
+			return (int)i;
+	}
+	diag_error(l->d, name->where, "%s: there is no point \"%s\"%s", key, text,
+	           scalar_hint(text, names, s->n, hint, sizeof hint));
+	return -1;
+}

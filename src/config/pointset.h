@@ -1,0 +1,54 @@
+/*
+ * pointset: the points of a device, from its layers. names.c says which there are, point.c reads
+ * each, pointset.c binds them to each other.
+ */
+#ifndef CONFIG_POINTSET_H
+#define CONFIG_POINTSET_H
+
+#include "config/load.h"
+
+#define POINTS_MAX 4096 /* of one device */
+
+struct recipes {
+	struct recipe *recipe;
+	size_t n, room;
+};
+
+/* All points that the layers name, base profile first, each with the maps that say something about
+ * it. */
+void names_collect(struct load *l, const struct layers *layers, struct recipes *all);
+
+/* The value of `if`; false after an error. */
+bool condition_true(struct load *l, const struct node *n, const struct parameter *parameter,
+                    size_t nparameter);
+
+/* Is the text in this list? */
+bool choice_known(const struct node *choices, const char *text);
+
+/* -- a set being made: pointset.c, and group.c for the groups -- */
+struct making {
+	struct load *l;
+	const struct layers *layers;
+	struct recipes recipes;
+	struct draft *draft;
+	bool *wanted, *kept; /* told; or at least needed by one that is */
+	const char **absent; /* names left out by `if` */
+	size_t nabsent;
+	int32_t *index; /* of the draft in the finished set; -1: left out */
+	size_t n;
+};
+
+/* The draft a key names; -1: none (no name, or unknown and told). */
+int32_t making_reference(const struct making *m, const char *key, const struct reference *r);
+/* NULL after an error, told at the text's place. */
+const struct expr *making_expr(const struct making *m, struct arena *a, const char *key,
+                               const struct reference *text, expr_lookup lookup, void *ctx);
+/* Left out by `if`? */
+bool making_absent(const struct making *m, const char *name, size_t len);
+/* For expr_compile: indexes of the finished set; ctx is the making. */
+int making_lookup(void *ctx, const char *name, size_t len);
+
+extern const struct keyset keyset_group;
+void groups_finish(struct making *m, struct pointset *s);
+
+#endif

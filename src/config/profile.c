@@ -1,0 +1,348 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/load.h"
+#include "config/pointset.h"
+#include "config/scalar.h"
+
+/* -- the head -- */
+
+static void set_node(struct load *l, const struct hit *h, void *object)
+{
+	const struct node *v = h->value;
+	if (v->kind == NODE_SCALAR && !node_is_null(v))
+		diag_error(l->d, v->where, "%s: expects %s", h->key->name, h->key->form);
+	else if (!node_is_null(v))
+		*(const struct node **)(void *)((char *)object + h->key->offset) = v;
+}
+
+/* One text or a list of them, joined: models by ", ", sources one a line. */
+static void set_texts(struct load *l, const struct hit *h, void *object)
+{
+	const char **out = (const char **)(void *)((char *)object + h->key->offset);
+	const char *between = strcmp(h->key->name, "sources") == 0 ? "\n" : ", ";
+	const struct node *v = h->value;
+	if (v->kind != NODE_LIST) {
+		const char *text = scalar_text(l->d, h->key->name, v);
+		*out = text ? load_text(l, text) : NULL;
+		return;
+	}
+	char *all = NULL;
+	for (uint32_t i = 0; i < v->n; i++) {
+		const char *text = scalar_text(l->d, h->key->name, v->item[i]);
+		if (text)
+			all = all ? arena_printf(l->scratch, "%s%s%s", all, between, text)
+			          : arena_strdup(l->scratch, text);
+	}
+	*out = arena_strdup(l->arena, all);
+}
+
+static void set_line_baud(struct load *l, const struct hit *h, void *object)
+{
+	baud_check(l, "baud", h->value, &((struct profile *)object)->baud);
+}
+
+static void set_line_format(struct load *l, const struct hit *h, void *object)
+{
+	if (format_check(l, "format", h->value))
+		((struct profile *)object)->format = arena_strdup(l->scratch, h->value->text);
+}
+
+static const struct key line_keys[] = {
+	{"baud", .type = KEY_OTHER, .set = set_line_baud, .form = "number",
+         .doc = "Baud rate as delivered."},
+	{"format", .type = KEY_OTHER, .set = set_line_format, .form = "like 8N1",
+         .doc = "Format as delivered."},
+};
+
+const struct keyset keyset_line = {.name = "profile.line", .key = line_keys, .n = COUNT(line_keys)};
+
+static void set_line(struct load *l, const struct hit *h, void *object)
+{
+	((struct profile *)object)->line_where = h->name->where;
+	keys_read(l, &keyset_line, h->value, h->value->where, object);
+}
+
+static void set_address_base(struct load *l, const struct hit *h, void *object)
+{
+	int64_t v;
+	if (scalar_int(l->d, "address_base", h->value, 0, 1, &v))
+		((struct profile *)object)->address_base = (uint8_t)v;
+}
+
+static void set_extends(struct load *l, const struct hit *h, void *object)
+{
+	struct profile *p = object;
+	p->extends = scalar_text(l->d, "extends", h->value);
+	p->extends_where = h->value->where;
+}
+
+static const char *const status_words[] = {"unknown", "tested", "documented", "experimental", NULL};
+
+#define PROFILE(field) KEY_AT(struct profile, field)
+#define NODE(field, text) PROFILE(field), .type = KEY_OTHER, .set = set_node, .form = (text)
+
+static const struct key profile_keys[] = {
+	{"title", KEY_TEXT, PROFILE(title), .doc = "The device in a few words."},
+	{"vendor", KEY_TEXT, PROFILE(vendor), .doc = "Who makes it."},
+	{"models", KEY_OTHER, PROFILE(models), .set = set_texts, .form = "text, or list of texts",
+         .doc = "Models it is for."},
+	{"sources", KEY_OTHER, PROFILE(sources), .set = set_texts, .form = "text, or list of texts",
+         .doc = "Where its facts come from."},
+	{"status", KEY_CHOICE, PROFILE(status), .choice = status_words, .preset = "unknown",
+         .doc = "Tested on a device, documented by its maker, or experimental."},
+	{"line", .type = KEY_OTHER, .set = set_line, .form = "{baud: 9600, format: 8N1}",
+         .doc = "Line settings as delivered; they count where the bus states none."},
+	{"identify", NODE(identify, "{point: Model, equals: text}"),
+         .doc = "A point that tells whether this is the device; checked when it comes online."},
+	{"parameters", NODE(parameters, "map of parameters"),
+         .doc = "What a device may choose, for `if`."},
+	{"extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",
+         .doc = "A profile this one adds to or changes."},
+	{"device", NODE(device, "map of a device's keys"),
+         .doc = "What the device forces; may also stand at the top."},
+	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1",
+         .preset = "0", .doc = "Which number the first register has in this file."},
+	{"repeat", NODE(repeat, "{n: 1..8, stride: 1}"),
+         .doc = "For points with {n} that have no repeat themselves."},
+	{"groups", NODE(groups, "map of groups"),
+         .doc = "How points with one `group` are written."},
+	{"points", NODE(points, "map of points"), .doc = "The points, by name."},
+	{"tests", NODE(tests, "list of tests"), .doc = "Raw words and the values they must give."},
+};
+
+const struct keyset keyset_profile = {
+	.name = "profile",
+	.key = profile_keys,
+	.n = COUNT(profile_keys),
+	.also = {&keyset_device, &keyset_point},
+	.also_flags = {KEY_FORCE | KEY_PROFILE, KEY_INHERIT},
+};
+
+/* -- finding and reading ------------------------------------------------------------------------
+ */
+
+/* Keys of a device in the profile: known ones only. What they say is read with each device. */
+static const struct keyset keyset_profile_device = {
+	.name = "profile.device",
+	.key = NULL,
+	.n = 0,
+	.also = {&keyset_device, &keyset_point},
+	.also_flags = {KEY_FORCE | KEY_PROFILE, KEY_INHERIT},
+};
+
+static unsigned profile_depth(const struct profile *p)
+{
+	unsigned n = 0;
+	for (; p; p = p->base)
+		n++;
+	return n;
+}
+
+static void profile_extend(struct load *l, struct profile *p)
+{
+	if (!p->extends)
+		return;
+	p->base = profile_find(l, p->extends, p->extends_where);
+	if (!p->base)
+		return;
+	if (profile_depth(p) > EXTENDS_MAX) {
+		diag_error(l->d, p->extends_where, "extends: more than %d profiles in a row",
+		           EXTENDS_MAX);
+		p->base = NULL;
+		return;
+	}
+	const struct profile *b = p->base;
+	p->title = p->title ? p->title : b->title;
+	p->vendor = p->vendor ? p->vendor : b->vendor;
+	p->models = p->models ? p->models : b->models;
+	p->sources = p->sources ? p->sources : b->sources;
+	p->status = p->status ? p->status : b->status;
+	p->baud = p->baud ? p->baud : b->baud;
+	p->format = p->format ? p->format : b->format;
+	p->identify = p->identify ? p->identify : b->identify;
+}
+
+const struct profile *profile_read(struct load *l, const char *path, const char *name)
+{
+	struct profile *p = arena_alloc(l->scratch, sizeof *p);
+	struct hits none;
+	p->name = arena_strdup(l->arena, name);
+	p->next = l->profile;
+	l->profile = p;
+	p->loading = true;
+	p->root = source_read(l, path, (struct where){NULL, 0, 0});
+	if (p->root) {
+		p->where = p->root->where;
+		keys_read(l, &keyset_profile, p->root, p->where, p);
+		memset(&none, 0, sizeof none);
+		keys_collect(l, &keyset_profile_device, p->device, 0, 0, &none);
+		profile_extend(l, p);
+	}
+	p->loading = false;
+	return p;
+}
+
+/* Names of all profiles in the search path would need the directories read: only for the hint. */
+static void profile_unknown(struct load *l, const char *name, struct where where)
+{
+	char hint[96];
+	size_t n = 0;
+	const char **names = source_profiles(l, &n);
+	diag_error(l->d, where, "profile: there is no profile \"%s\"%s", name,
+	           scalar_hint(name, names, n, hint, sizeof hint));
+}
+
+const struct profile *profile_find(struct load *l, const char *name, struct where where)
+{
+	for (const struct profile *p = l->profile; p; p = p->next) {
+		if (strcmp(p->name, name) != 0)
+			continue;
+		if (!p->loading)
+			return p->root ? p : NULL;
+		diag_error(l->d, where, "extends: \"%s\" extends itself", name);
+		return NULL;
+	}
+	for (size_t i = 0;
+	     i < COUNT(l->paths->profiles) && l->paths->profiles[i] && !strchr(name, '/'); i++) {
+		const char *path =
+			arena_printf(l->scratch, "%s/%s.yaml", l->paths->profiles[i], name);
+		if (access(path, F_OK) != 0)
+			continue;
+		const struct profile *p = profile_read(l, path, name);
+		return p->root ? p : NULL;
+	}
+	profile_unknown(l, name, where);
+	return NULL;
+}
+
+/* -- parameters ---------------------------------------------------------------------------------
+ */
+
+static void set_preset(struct load *l, const struct hit *h, void *object)
+{
+	((struct parameter *)object)->value = scalar_text(l->d, "default", h->value);
+}
+
+static void set_choices(struct load *l, const struct hit *h, void *object)
+{
+	struct parameter *p = object;
+	if (h->value->kind != NODE_LIST || h->value->n == 0) {
+		diag_error(l->d, h->value->where, "%s: expects a list of words", h->key->name);
+		return;
+	}
+	for (uint32_t i = 0; i < h->value->n; i++)
+		scalar_text(l->d, h->key->name, h->value->item[i]);
+	p->choices = h->value;
+}
+
+struct parameter_text {
+	struct parameter p;
+	const char *description;
+};
+
+static const struct key parameter_keys[] = {
+	{"default", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_preset, .form = "text",
+         .doc = "Its value where a device gives none."},
+	{"choices", .type = KEY_OTHER, .set = set_choices, .form = "list of texts",
+         .preset = "any text", .doc = "The values it may have."},
+	{"one_of", .type = KEY_OTHER, .flags = KEY_HIDDEN, .set = set_choices,
+         .form = "list of texts", .doc = "The same as choices."},
+	{"description", KEY_TEXT, KEY_AT(struct parameter_text, description),
+         .doc = "What it is about."},
+};
+
+const struct keyset keyset_parameter = {
+	.name = "profile.parameters",
+	.key = parameter_keys,
+	.n = COUNT(parameter_keys),
+};
+
+bool choice_known(const struct node *choices, const char *text)
+{
+	for (uint32_t i = 0; i < choices->n; i++)
+		if (choices->item[i]->kind == NODE_SCALAR &&
+		    strcmp(choices->item[i]->text, text) == 0)
+			return true;
+	return false;
+}
+
+static void parameter_check(struct load *l, const struct parameter *p, const struct node *n)
+{
+	char list[256] = "";
+	size_t len = 0;
+	if (!p->choices || !p->value || choice_known(p->choices, p->value))
+		return;
+	for (uint32_t i = 0; i < p->choices->n && len < sizeof list; i++)
+		len += (size_t)snprintf(
+			list + len, sizeof list - len, "%s%s", i ? ", " : "",
+			p->choices->item[i]->kind == NODE_SCALAR ? p->choices->item[i]->text : "?");
+	diag_error(l->d, n->where, "%s: \"%s\" is not one of %s", p->name, p->value, list);
+}
+
+/* What the device sets must be known to its profile. */
+static void parameters_own(struct load *l, const struct node *own, struct parameter *parameter,
+                           size_t n)
+{
+	char hint[96];
+	const char **names = arena_array(l->scratch, n, sizeof *names);
+	if (own->kind != NODE_MAP) {
+		diag_error(l->d, own->where, "parameters: expects names and values");
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		names[i] = parameter[i].name;
+	for (uint32_t k = 0; k < own->n; k++) {
+		const struct pair *pair = &own->pair[k];
+		size_t i = 0;
+		while (i < n && strcmp(names[i], pair->key->text) != 0)
+			i++;
+		if (i == n) {
+			diag_error(l->d, pair->key->where,
+			           "parameters: the profile has no parameter \"%s\"%s",
+			           pair->key->text,
+			           scalar_hint(pair->key->text, names, n, hint, sizeof hint));
+			continue;
+		}
+		const char *value = scalar_text(l->d, pair->key->text, pair->value);
+		parameter[i].value = value ? value : parameter[i].value;
+		parameter_check(l, &parameter[i], pair->value);
+	}
+}
+
+size_t profile_parameters(struct load *l, const struct profile *p, const struct node *const *own,
+                          unsigned nown, const struct parameter **out)
+{
+	size_t n = 0, room = 0;
+	for (const struct profile *q = p; q; q = q->base)
+		room += q->parameters && q->parameters->kind == NODE_MAP ? q->parameters->n : 0;
+	struct parameter_text *read = arena_array(l->scratch, room, sizeof *read);
+	struct parameter *parameter = arena_array(l->scratch, room, sizeof *parameter);
+	for (const struct profile *q = p; q; q = q->base) {
+		for (uint32_t i = 0;
+		     q->parameters && q->parameters->kind == NODE_MAP && i < q->parameters->n;
+		     i++) {
+			const struct pair *pair = &q->parameters->pair[i];
+			size_t known = 0;
+			while (known < n && strcmp(parameter[known].name, pair->key->text) != 0)
+				known++;
+			if (known < n)
+				continue; /* the more specific profile's counts */
+			read[n].p = (struct parameter){.name = pair->key->text};
+			keys_read(l, &keyset_parameter, pair->value, pair->key->where, &read[n]);
+			parameter[n] = read[n].p;
+			parameter_check(l, &parameter[n], pair->value);
+			if (!parameter[n].value)
+				parameter[n].value = "";
+			n++;
+		}
+	}
+	for (unsigned i = nown; i-- > 0;) {
+		const struct node *node = node_get(own[i], "parameters");
+		if (node)
+			parameters_own(l, node, parameter, n);
+	}
+	*out = parameter;
+	return n;
+}

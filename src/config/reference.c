@@ -1,0 +1,89 @@
+/* The key reference, out of the tables. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/load.h"
+#include "config/pointset.h"
+#include "config/scalar.h"
+
+#define LINE 512
+
+/* In the order a reader meets them. */
+static const struct keyset *const sets[] = {
+	&keyset_root,      &keyset_mqtt,     &keyset_tls,     &keyset_qos,      &keyset_bus,
+	&keyset_direction, &keyset_defaults, &keyset_rates,   &keyset_device,   &keyset_unlock,
+	&keyset_point,     &keyset_valid,    &keyset_counter, &keyset_repeat,   &keyset_write,
+	&keyset_safe,      &keyset_profile,  &keyset_line,    &keyset_identify, &keyset_parameter,
+	&keyset_group,     &keyset_test,
+};
+
+static void number_form(const struct key *k, char *buf, size_t size)
+{
+	char low[32], high[32];
+	switch (k->type) {
+	case KEY_DURATION:
+		duration_print(k->min, low, sizeof low);
+		duration_print(k->max, high, sizeof high);
+		snprintf(buf, size, "duration, %s to %s", low, high);
+		break;
+	case KEY_SIZE:
+		snprintf(buf, size, "size, up to %" PRId64 "MiB", k->max >> 20);
+		break;
+	default:
+		snprintf(buf, size, "number, %" PRId64 " to %" PRId64, k->min, k->max);
+	}
+}
+
+static void key_form(const struct key *k, char *buf, size_t size)
+{
+	size_t len = 0;
+	buf[0] = '\0';
+	switch (k->type) {
+	case KEY_BOOL:
+		snprintf(buf, size, "true or false");
+		break;
+	case KEY_REAL:
+	case KEY_DECIMAL:
+		snprintf(buf, size, "number");
+		break;
+	case KEY_TEXT:
+		snprintf(buf, size, "text");
+		break;
+	case KEY_OTHER:
+		snprintf(buf, size, "%s", k->form);
+		break;
+	case KEY_CHOICE:
+		for (size_t i = 0; k->choice[i] && len < size; i++)
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? " | " : "",
+			                        k->choice[i]);
+		break;
+	default:
+		number_form(k, buf, size);
+	}
+	len = strlen(buf);
+	if (k->flags & (KEY_OFF | KEY_AUTO | KEY_FASTEST))
+		snprintf(buf + len, size - len, ", or %s",
+		         k->flags & KEY_OFF    ? "off"
+		         : k->flags & KEY_AUTO ? "auto"
+		                               : "fastest");
+}
+
+void config_print_keys(void (*line)(void *ctx, const char *text), void *ctx)
+{
+	for (size_t s = 0; s < sizeof sets / sizeof *sets; s++) {
+		for (size_t i = 0; i < sets[s]->n; i++) {
+			const struct key *k = &sets[s]->key[i];
+			char form[LINE / 2], text[LINE];
+			if (k->flags & KEY_HIDDEN)
+				continue;
+			key_form(k, form, sizeof form);
+			const bool top = sets[s] == &keyset_root;
+			snprintf(text, sizeof text, "%s%s%s (%s)%s%s%s: %s",
+			         top ? "" : sets[s]->name, top ? "" : ".", k->name, form,
+			         k->preset ? " [" : "", k->preset ? k->preset : "",
+			         k->preset ? "]" : "", k->doc);
+			line(ctx, text);
+		}
+	}
+}

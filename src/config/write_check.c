@@ -1,0 +1,181 @@
+/* Can a point be written as its keys say? */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/load.h"
+#include "config/scalar.h"
+
+#define COIL_ON 0xFF00 /* "MODBUS Application Protocol V1.1b3", 6.5 */
+
+/* Where a key of `write` stands, or the point. */
+static struct where at(const struct draft *d, const char *key)
+{
+	for (unsigned i = 0; i < d->recipe->n; i++) {
+		const struct node *w = node_get(d->recipe->map[i], "write");
+		const struct pair *p = w ? node_find(w, key) : NULL;
+		p = p ? p : node_find(d->recipe->map[i], key);
+		if (p)
+			return p->value->where;
+	}
+	return d->p.where;
+}
+
+static void check_place(struct load *l, struct draft *d)
+{
+	const struct point *p = &d->p;
+	const bool read_only = p->table == TABLE_INPUT || p->table == TABLE_DISCRETE;
+	if (p->source == SOURCE_EXPR)
+		diag_error(l->d, at(d, "write"),
+		           "write: a point that is computed can not be written");
+	else if (read_only && d->w.address < 0 && !d->w.raw)
+		diag_error(l->d, at(d, "write"),
+		           "write: %s can not be written; give the address of a %s by address",
+		           p->table == TABLE_INPUT ? "an input register" : "a discrete input",
+		           p->table == TABLE_INPUT ? "holding register" : "coil");
+	if (d->w.only && (p->codec.bits || p->codec.byte) && !table_is_bits(p->table) && !d->w.raw)
+		diag_error(l->d, at(d, "write"),
+		           "write: only: the other bits of the register could not be kept, since "
+		           "it can not be read");
+	if (p->parts == 2 && p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])
+		diag_error(l->d, at(d, "write"),
+		           "write: two registers that are no neighbours can not be written in one "
+		           "request");
+}
+
+static void check_function(struct load *l, struct draft *d)
+{
+	const uint8_t fc = d->w.function;
+	const bool bits = table_is_bits(d->p.table);
+	if (fc && bits != (fc == 5 || fc == 15))
+		diag_error(l->d, at(d, "function"), "function: fc%u does not write a %s", fc,
+		           bits ? "coil" : "register");
+	else if ((fc == 6 || fc == 22) && codec_words(&d->p.codec) > 1)
+		diag_error(l->d, at(d, "function"),
+		           "function: fc%u writes one register, the point has %u", fc,
+		           codec_words(&d->p.codec));
+}
+
+static void check_limit(struct load *l, struct draft *d, const char *key, bool given, double limit)
+{
+	const struct codec *c = &d->p.codec;
+	uint16_t words[CELLS_MAX] = {0}, mask[CELLS_MAX];
+	const struct value v = value_real(limit);
+	if (!given)
+		return;
+	if (c->type == TYPE_STRING || c->type == TYPE_BYTES || c->type == TYPE_DATETIME ||
+	    c->type == TYPE_BOOL)
+		diag_error(l->d, at(d, key), "%s: only numbers have limits", key);
+	else if (!d->exponent_from.name && !d->factor_from.name &&
+	         codec_encode(c, &v, words, mask) == CODEC_RANGE)
+		diag_error(l->d, at(d, key), "%s: the register can not hold it", key);
+}
+
+static void check_limits(struct load *l, struct draft *d)
+{
+	const struct write_rule *w = &d->w;
+	check_limit(l, d, "min", w->has_min, w->min);
+	check_limit(l, d, "max", w->has_max, w->max);
+	if (w->has_min && w->has_max && w->min > w->max)
+		diag_error(l->d, at(d, "min"), "min: is above max");
+	if (w->has_step && !(w->step > 0))
+		diag_error(l->d, at(d, "step"), "step: must be above 0");
+}
+
+/* On a coil 1 means on; other words go as they are (0x5500 toggles some). */
+static void check_words(struct load *l, struct draft *d)
+{
+	struct write_rule *w = &d->w;
+	const bool coil = table_is_bits(d->p.table);
+	const bool given = w->on >= 0 || w->off >= 0 || w->toggle >= 0;
+	if (given && d->p.codec.type != TYPE_BOOL && codec_words(&d->p.codec) != 1)
+		diag_error(l->d,
+		           at(d, w->on >= 0    ? "on"
+		                 : w->off >= 0 ? "off"
+		                               : "toggle"),
+		           "on, off and toggle are words for one register");
+	if (coil && w->on == 1)
+		w->on = COIL_ON;
+}
+
+static void check_raw(struct load *l, struct draft *d)
+{
+	const struct write_rule *w = &d->w;
+	if (w->raw && !w->only)
+		diag_error(l->d, at(d, "raw"), "raw: is for actions; say only: true beside it");
+	if (w->raw && (w->function || w->address >= 0 || w->on >= 0))
+		diag_error(l->d, at(d, "raw"),
+		           "raw: is the whole request; not together with function, address or on");
+	if (!w->raw && w->raw_answer)
+		diag_error(l->d, at(d, "answer"), "answer: means nothing without raw");
+}
+
+static void check_rest(struct load *l, struct draft *d)
+{
+	const struct write_rule *w = &d->w;
+	if (w->pulse && d->p.codec.type != TYPE_BOOL)
+		diag_error(l->d, at(d, "pulse"), "pulse: is for bits");
+	if (w->sync && d->p.codec.type != TYPE_DATETIME)
+		diag_error(l->d, at(d, "sync"), "sync: is for a datetime");
+	if (w->rewrite && w->persistent)
+		diag_error(l->d, at(d, "rewrite"), "rewrite: would wear out persistent memory");
+	if (w->rewrite && !w->repeatable)
+		diag_error(l->d, at(d, "rewrite"), "rewrite: the write is not repeatable");
+}
+
+void write_check(struct load *l, struct draft *d)
+{
+	check_place(l, d);
+	check_function(l, d);
+	check_limits(l, d);
+	check_words(l, d);
+	check_raw(l, d);
+	check_rest(l, d);
+	const bool scaled = d->exponent_from.name || d->factor_from.name;
+	const char *problem =
+		d->w.safe_value && !scaled ? value_problem(&d->p, d->w.safe_value) : NULL;
+	if (problem)
+		diag_error(l->d, at(d, "safe"), "safe: \"%s\" %s", d->w.safe_value, problem);
+}
+
+static bool label_known(const struct point *p, const char *text)
+{
+	unsigned same = 0;
+	for (unsigned i = 0; i < p->nlabel; i++) {
+		if (strcmp(p->label[i].text, text) == 0)
+			return true;
+		same += strcasecmp(p->label[i].text, text) == 0;
+	}
+	return same == 1;
+}
+
+static bool bool_known(const char *text)
+{
+	static const char *const words[] = {"on", "off", "true", "false", "1", "0", NULL};
+	for (size_t i = 0; words[i]; i++)
+		if (strcasecmp(words[i], text) == 0)
+			return true;
+	return false;
+}
+
+const char *value_problem(const struct point *p, const char *text)
+{
+	uint16_t words[CELLS_MAX] = {0}, mask[CELLS_MAX];
+	struct value v = {.kind = VALUE_TEXT, .text = text};
+	const char *end;
+	if (p->nlabel && label_known(p, text))
+		return NULL;
+	if (p->codec.type == TYPE_BOOL)
+		return bool_known(text) ? NULL : "is neither on nor off";
+	if (p->codec.type == TYPE_DATETIME)
+		return NULL;
+	if (p->codec.type == TYPE_STRING || p->codec.type == TYPE_BYTES)
+		return codec_encode(&p->codec, &v, words, mask) ? "does not fit the point" : NULL;
+	if (!value_parse_number(text, &end, &v) || *end)
+		return p->nlabel ? "is none of the point's values" : "is not a number";
+	if (p->source == SOURCE_EXPR || p->exponent_from >= 0 || p->factor_from >= 0)
+		return NULL;
+	return codec_encode(&p->codec, &v, words, mask) ? "does not fit the point's registers"
+	                                                : NULL;
+}

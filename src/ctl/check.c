@@ -1,0 +1,43 @@
+#include <stdlib.h>
+
+#include "ctl/verb.h"
+
+static void help(void)
+{
+	puts("Usage: xnetctl check [OPTION]... [FILE]\n"
+	     "Check the configuration and its profiles; print every mistake as file:line:column: "
+	     "message.\n"
+	     "\n"
+	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
+	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
+	     "\n"
+	     "Exit status: 0 good, 78 wrong configuration.");
+}
+
+int verb_check(int argc, char **argv)
+{
+	static const struct option table[] = {
+		FILES_LONG_OPTIONS, {"help", no_argument, NULL, 'h'}, {0}};
+	struct config_paths paths;
+
+	files_init(&paths);
+	for (int c; (c = getopt_long(argc, argv, FILES_OPTIONS "h", table, NULL)) != -1;) {
+		if (c == 'h') {
+			help();
+			return EXIT_SUCCESS;
+		}
+		if (!files_option(&paths, c))
+			return usage("check");
+	}
+	if (optind < argc)
+		paths.file = argv[optind++];
+	if (optind < argc)
+		return usage("check");
+	struct model *m = files_load(&paths);
+	if (!m)
+		return EXIT_CONFIG;
+	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
+	       m->npoint);
+	model_destroy(m);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,69 @@
+#include "ctl/verb.h"
+
+#define DIRECTORIES (sizeof(((struct config_paths *)0)->profiles) / sizeof(char *) - 1)
+
+static const char own_profiles[] = CONFIG_DIR "/profiles";
+
+void files_init(struct config_paths *p)
+{
+	*p = (struct config_paths){.file = CONFIG_DIR "/devices.yaml",
+	                           .profiles = {own_profiles, PROFILE_DIR}};
+}
+
+/* The first directory given replaces the defaults. */
+static bool add_profiles(struct config_paths *p, const char *dir)
+{
+	size_t n = 0;
+
+	if (p->profiles[0] == own_profiles)
+		p->profiles[0] = p->profiles[1] = NULL;
+	while (p->profiles[n])
+		n++;
+	if (n == DIRECTORIES) {
+		fprintf(stderr, "xnetctl: --profiles: at most %zu directories\n", DIRECTORIES);
+		return false;
+	}
+	p->profiles[n] = dir;
+	return true;
+}
+
+bool files_option(struct config_paths *p, int c)
+{
+	switch (c) {
+	case 'c':
+		p->file = optarg;
+		return true;
+	case 'P':
+		return add_profiles(p, optarg);
+	default:
+		return false;
+	}
+}
+
+void files_tell(struct diag *d)
+{
+	char text[1024];
+
+	diag_sort(d);
+	for (size_t i = 0; i < d->n; i++) {
+		diag_print(&d->message[i], text, sizeof(text));
+		fprintf(stderr, "%s\n", text);
+	}
+}
+
+struct model *files_load(const struct config_paths *p)
+{
+	struct diag d;
+
+	diag_init(&d);
+	struct model *m = config_load(p, &d);
+	files_tell(&d);
+	diag_free(&d);
+	return m;
+}
+
+int usage(const char *verb)
+{
+	fprintf(stderr, "Try 'xnetctl %s --help'.\n", verb);
+	return EXIT_USAGE;
+}

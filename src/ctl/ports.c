@@ -1,0 +1,101 @@
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/verb.h"
+
+#define BY_ID "/dev/serial/by-id"
+
+/* The kernel's placeholders for PC ports that are not there are of type 0 (unknown UART). */
+static bool is_placeholder(const char *name)
+{
+	char path[PATH_MAX], type[8] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/tty/%s/type", name);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	const bool unknown = fgets(type, sizeof(type), f) && strcmp(type, "0\n") == 0;
+	fclose(f);
+	return unknown;
+}
+
+/* Ports that exist as hardware have a device below their class entry; consoles of the kernel have
+ * not. */
+static bool is_serial(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/class/tty/%s/device/driver", name);
+	return strncmp(name, "tty", 3) == 0 && access(path, F_OK) == 0 && !is_placeholder(name);
+}
+
+static void print_driver(const char *name)
+{
+	char path[PATH_MAX], driver[PATH_MAX];
+	const char *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/class/tty/%s/device/driver", name);
+	n = readlink(path, driver, sizeof(driver) - 1);
+	driver[n > 0 ? n : 0] = '\0';
+	slash = strrchr(driver, '/');
+	printf("  %s", slash ? slash + 1 : driver);
+}
+
+/* The name that stays the same when adapters change places. */
+static void print_lasting(const char *port)
+{
+	char link[PATH_MAX], target[PATH_MAX];
+	DIR *d = opendir(BY_ID);
+
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		snprintf(link, sizeof(link), BY_ID "/%.255s", e->d_name);
+		if (e->d_name[0] != '.' && realpath(link, target) && strcmp(target, port) == 0)
+			printf("  %s", link);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void print_port(const char *name)
+{
+	char port[PATH_MAX];
+
+	snprintf(port, sizeof(port), "/dev/%s", name);
+	printf("%s", port);
+	print_driver(name);
+	print_lasting(port);
+	if (access(port, R_OK | W_OK) != 0)
+		printf("  (not yours to open: group dialout)");
+	putchar('\n');
+}
+
+int verb_ports(int argc, char **argv)
+{
+	struct dirent **entry;
+	int found = 0;
+
+	if (argc > 1) {
+		puts("Usage: xnetctl ports\n"
+		     "List serial ports: name, driver, and the lasting name to use in "
+		     "devices.yaml.");
+		return strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
+	}
+	const int n = scandir("/sys/class/tty", &entry, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		if (is_serial(entry[i]->d_name)) {
+			print_port(entry[i]->d_name);
+			found++;
+		}
+		free(entry[i]);
+	}
+	if (n >= 0)
+		free(entry);
+	if (!found)
+		puts("no serial port found");
+	return EXIT_SUCCESS;
+}

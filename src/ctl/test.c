@@ -1,0 +1,68 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/lint.h"
+#include "ctl/replay.h"
+#include "ctl/verb.h"
+
+static int help(int status)
+{
+	puts("Usage: xnetctl test FILE...\n"
+	     "Run the tests inside profiles (raw words and the texts they must give), and look the "
+	     "profiles\n"
+	     "over: head, names, units, tests. Prints 'N passed, M failed'.\n"
+	     "\n"
+	     "Exit status: 0 all passed, 1 something failed, 78 a profile cannot be read.");
+	return status;
+}
+
+static bool try_profile(const char *path, struct diag *d, struct replay_result *r)
+{
+	struct profile_test *tests = NULL;
+	struct units units;
+	size_t ntest = 0;
+	struct model *m = config_load_profile(path, d, &tests, &ntest);
+
+	if (!m)
+		return false;
+	for (size_t i = 0; i < ntest; i++)
+		replay_test(&m->device[tests[i].device], &tests[i], d, r);
+	const size_t before = d->errors;
+	const bool known = units_read(&units, path);
+	if (!known)
+		diag_warn(d, m->device[0].where,
+		          "no units.txt beside the profile: units are not checked");
+	lint_profile(&m->device[0], tests, ntest, known ? &units : NULL, d);
+	units_free(&units);
+	if (d->errors == before)
+		r->passed++;
+	else
+		r->failed++;
+	files_tell(d); /* its places live in the model */
+	model_destroy(m);
+	return true;
+}
+
+int verb_test(int argc, char **argv)
+{
+	struct replay_result r = {0};
+	bool unreadable = false;
+
+	if (argc < 2 || strcmp(argv[1], "--help") == 0)
+		return help(argc < 2 ? EXIT_USAGE : EXIT_SUCCESS);
+	for (int i = 1; i < argc; i++) {
+		struct diag d;
+
+		diag_init(&d);
+		if (!try_profile(argv[i], &d, &r)) {
+			files_tell(&d);
+			unreadable = true;
+			r.failed++;
+		}
+		diag_free(&d);
+	}
+	printf("%zu passed, %zu failed\n", r.passed, r.failed);
+	if (unreadable)
+		return EXIT_CONFIG;
+	return r.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

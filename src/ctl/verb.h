@@ -1,0 +1,48 @@
+/*
+ * verb: what xnetctl can do, one file a verb, one row in main.c; and what verbs share: where the
+ * configuration is, how it is loaded, the exit codes.
+ */
+#ifndef CTL_VERB_H
+#define CTL_VERB_H
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "config/config.h"
+
+/* sysexits(3) */
+#define EXIT_USAGE 64
+#define EXIT_CONFIG 78
+
+/* argv[0] is the verb. Returns the exit status. */
+int verb_check(int argc, char **argv);
+int verb_keys(int argc, char **argv);
+int verb_plan(int argc, char **argv);
+int verb_ports(int argc, char **argv);
+int verb_profiles(int argc, char **argv);
+int verb_sim(int argc, char **argv);
+int verb_test(int argc, char **argv);
+
+/* The options every verb with a configuration has: -c, --config FILE; -P, --profiles DIR (up to
+ * three). */
+#define FILES_OPTIONS "c:P:"
+#define FILES_LONG_OPTIONS                                                                         \
+	{"config", required_argument, NULL, 'c'},                                                  \
+	{                                                                                          \
+		"profiles", required_argument, NULL, 'P'                                           \
+	}
+
+/* The defaults: the installed places. */
+void files_init(struct config_paths *p);
+
+/* Take option `c` with its optarg. False: not one of ours, or too many directories (told). */
+bool files_option(struct config_paths *p, int c);
+
+/* Load; every message goes to standard error. NULL on error. */
+struct model *files_load(const struct config_paths *p);
+void files_tell(struct diag *d); /* sorts and prints to standard error */
+
+/* "Try …": for wrong usage; returns EXIT_USAGE. */
+int usage(const char *verb);
+
+#endif

@@ -1,0 +1,98 @@
+#include "daemon/broker.h"
+
+#include "daemon/events.h"
+#include "daemon/identity.h"
+#include "daemon/log.h"
+
+#include <string.h>
+
+#define FIFO_MAX (256u << 10) /* of Naks, responses and history, if the model does not say more */
+#define CHANGE_LIMIT (500 * US_MS)
+
+static void tell_statuses(struct gateway *g, bool alive)
+{
+	for (size_t i = 0; i < g->model->ndevice; i++)
+		north_status(g->north, (int32_t)i, alive && g->plant->device[i].phase == PHASE_ONLINE);
+	north_status(g->north, NORTH_GATEWAY, alive);
+}
+
+static void connect_broker(struct gateway *g)
+{
+	char id[IDENTITY_MAX];
+	const struct mqtt_conf *c = &g->model->mqtt;
+	if (!c->client_id)
+		identity_client_id(g->model->gateway, id, sizeof id);
+	g->mqtt = mqtt_create(c, c->client_id ? c->client_id : id, g->outbox, north_will_topic(g->north),
+			      north_will_text(g->north), events_push, g->events);
+}
+
+static void subscribe(struct gateway *g)
+{
+	const char *const *filters;
+	const size_t n = north_filters(g->north, &filters);
+	mqtt_subscribe(g->mqtt, filters, n, g->model->mqtt.qos_command);
+}
+
+void broker_create(struct gateway *g)
+{
+	const size_t room = g->model->mqtt.history_buffer;
+	g->outbox = outbox_create(room > FIFO_MAX ? room : FIFO_MAX);
+	g->north = north_create(g->outbox);
+	north_adopt(g->north, g->model);
+	tell_statuses(g, true);
+	connect_broker(g);
+	subscribe(g);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Everything a connection is made with, and what its Last Will says. */
+static bool same_connection(const struct model *x, const struct model *y)
+{
+	const struct mqtt_conf *a = &x->mqtt, *b = &y->mqtt;
+	return same_text(a->host, b->host) && a->port == b->port && a->use_tls == b->use_tls &&
+	       a->version == b->version && same_text(a->client_id, b->client_id) &&
+	       same_text(a->prefix, b->prefix) && same_text(x->gateway, y->gateway) &&
+	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
+	       same_text(a->ca, b->ca) && same_text(a->cert, b->cert) && same_text(a->key, b->key) &&
+	       a->tls_verify == b->tls_verify && a->keepalive == b->keepalive &&
+	       a->qos_status == b->qos_status && a->expiry == b->expiry;
+}
+
+/* The old connection's last word is `offline`, under the old names. */
+static void leave(struct gateway *g, const struct model *old)
+{
+	log_info("broker: settings changed, connecting anew");
+	for (size_t i = 0; i < old->ndevice; i++)
+		north_status(g->north, (int32_t)i, false);
+	north_status(g->north, NORTH_GATEWAY, false);
+	outbox_kick(g->outbox);
+	mqtt_destroy(g->mqtt, CHANGE_LIMIT);
+	g->mqtt = NULL;
+	g->connected = false;
+}
+
+void broker_adopt(struct gateway *g, const struct model *old)
+{
+	const bool same = same_connection(old, g->model);
+	if (!same)
+		leave(g, old);
+	north_adopt(g->north, g->model);
+	tell_statuses(g, true);
+	g->alerts_changed = true;
+	if (!same)
+		connect_broker(g);
+	subscribe(g);
+}
+
+void broker_destroy(struct gateway *g, us_t limit)
+{
+	tell_statuses(g, false);
+	outbox_kick(g->outbox);
+	mqtt_destroy(g->mqtt, limit);
+	north_destroy(g->north);
+	outbox_destroy(g->outbox);
+}

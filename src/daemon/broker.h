@@ -1,0 +1,19 @@
+/*
+ * broker: the connection as main sees it: made at start, made anew when its settings change, ended
+ * in order. And what is told on it first and last: the statuses.
+ */
+#ifndef DAEMON_BROKER_H
+#define DAEMON_BROKER_H
+
+#include "daemon/plant.h"
+
+/* Devices offline first, then the gateway online; connects in the background. */
+void broker_create(struct gateway *g);
+
+/* After a reload: topics and subscriptions of g->model instead of old's. */
+void broker_adopt(struct gateway *g, const struct model *old);
+
+/* Devices, then the gateway, offline; everything out within `limit` µs. */
+void broker_destroy(struct gateway *g, us_t limit);
+
+#endif

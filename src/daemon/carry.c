@@ -1,0 +1,110 @@
+#include "daemon/carry.h"
+
+#include "daemon/readings.h"
+
+#include <string.h>
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Everything a port is opened with. */
+static bool same_conf(const struct bus_conf *a, const struct bus_conf *b)
+{
+	return a->kind == b->kind && same_text(a->port, b->port) && same_text(a->host, b->host) &&
+	       a->tcp_port == b->tcp_port && a->baud == b->baud && a->data == b->data &&
+	       a->stop == b->stop && a->parity == b->parity && a->direction == b->direction &&
+	       a->rts_high == b->rts_high && a->rts_before == b->rts_before &&
+	       a->rts_after == b->rts_after && a->silence == b->silence && a->timeout == b->timeout &&
+	       a->retries == b->retries && a->echo == b->echo && a->connect_delay == b->connect_delay &&
+	       a->close_idle == b->close_idle;
+}
+
+struct plant_bus *carry_bus(const struct plant_bus *from, struct plant *to)
+{
+	for (size_t i = 0; i < to->model->nbus; i++)
+		if (strcmp(to->bus[i].conf->name, from->conf->name) == 0)
+			return same_conf(to->bus[i].conf, from->conf) ? &to->bus[i] : NULL;
+	return NULL;
+}
+
+static bool same_decimal(const struct decimal *a, const struct decimal *b)
+{
+	return a->mant == b->mant && a->places == b->places;
+}
+
+/* Would the same registers give the same value? */
+static bool same_place(const struct point *a, const struct point *b)
+{
+	const struct codec *x = &a->codec, *y = &b->codec;
+	return a->source == SOURCE_REGISTER && b->source == SOURCE_REGISTER && a->table == b->table &&
+	       a->parts == b->parts && memcmp(a->addr, b->addr, a->parts * sizeof *a->addr) == 0 &&
+	       x->type == y->type && x->order == y->order && x->length == y->length &&
+	       x->byte == y->byte && x->bit == y->bit && x->bits == y->bits &&
+	       same_decimal(&x->scale, &y->scale) && same_decimal(&x->offset, &y->offset) &&
+	       plant_raw_words(a) == plant_raw_words(b) && a->alert == b->alert &&
+	       a->exponent_from < 0 && b->exponent_from < 0 && a->factor_from < 0 && b->factor_from < 0;
+}
+
+static void carry_reading(struct reading *from, struct reading *to)
+{
+	to->at = from->at;
+	to->value = from->value;
+	to->filter = from->filter;
+	to->quality = from->quality;
+	to->refused = from->refused;
+	from->value = value_none();
+	if (from->counter && to->counter)
+		*to->counter = *from->counter;
+	/* labels, decimals or limits may differ: the next read is decoded anew */
+	to->known = false;
+}
+
+static void carry_points(struct plant *from, const struct device *old, struct plant *to,
+			 const struct device *dev, bool same_unit)
+{
+	for (uint32_t i = 0; i < dev->set->n; i++) {
+		const struct point *p = &dev->set->point[i];
+		const int was = model_find_point(old->set, p->name, strlen(p->name));
+		if (was < 0)
+			continue;
+		struct reading *a = &from->reading[old->point0 + (uint32_t)was];
+		struct reading *b = &to->reading[dev->point0 + i];
+		b->asked = a->asked;
+		to->on_demand[dev->point0 + i] = a->asked > 0;
+		if (!same_unit || !same_place(&old->set->point[was], p))
+			continue;
+		carry_reading(a, b);
+		reading_alert(to, dev->point0 + i);
+	}
+}
+
+static void carry_device(const struct device_state *from, struct device_state *to)
+{
+	to->phase = from->phase;
+	to->since = from->since;
+	to->seen = from->seen;
+	to->newest = from->newest;
+	to->error = from->error;
+	to->exception = from->exception;
+	to->error_at = from->error_at;
+	to->invalid = from->invalid;
+}
+
+void carry_readings(struct plant *from, struct plant *to)
+{
+	for (size_t i = 0; i < to->model->ndevice; i++) {
+		const struct device *dev = &to->model->device[i];
+		const int was = model_find_device(from->model, dev->name, strlen(dev->name));
+		if (was < 0)
+			continue;
+		const struct device *old = &from->model->device[was];
+		const struct plant_bus *bus = &to->bus[dev->bus];
+		const bool same_unit = bus->bus && from->bus[old->bus].tag == bus->tag &&
+				       old->id == dev->id && same_text(old->profile, dev->profile);
+		if (same_unit && dev->enabled && old->enabled)
+			carry_device(&from->device[was], &to->device[i]);
+		carry_points(from, old, to, dev, same_unit);
+	}
+}

@@ -1,0 +1,315 @@
+#include "daemon/commands.h"
+
+#include "core/json.h"
+#include "daemon/keep.h"
+#include "daemon/log.h"
+#include "daemon/ondemand.h"
+#include "daemon/pulses.h"
+#include "daemon/readings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct commands {
+	struct command_table *table;
+	struct command_figures count;
+};
+
+static struct value current(void *ctx, uint32_t device, uint32_t point)
+{
+	const struct gateway *g = ctx;
+	const struct reading *r = &g->plant->reading[g->model->device[device].point0 + point];
+	return r->quality == QUALITY_GOOD ? r->value : value_none();
+}
+
+static bool online(void *ctx, uint32_t device)
+{
+	const struct gateway *g = ctx;
+	const uint8_t phase = g->plant->device[device].phase;
+	return phase == PHASE_ONLINE || phase == PHASE_IDENTIFYING;
+}
+
+void commands_create(struct gateway *g)
+{
+	const struct command_ops ops = {.current = current, .online = online, .ctx = g};
+	g->commands = mem_alloc(1, sizeof *g->commands);
+	g->commands->table = command_create(g->model, &ops);
+}
+
+void commands_destroy(struct gateway *g)
+{
+	keep_destroy(g);
+	command_destroy(g->commands->table);
+	free(g->commands);
+}
+
+/* -- outcomes --------------------------------------------------------------------- */
+
+static void audit(struct gateway *g, const struct command_outcome *o, const char *device)
+{
+	char place[64] = "nothing written", took[32] = "";
+	if (o->span.count && o->sent)
+		snprintf(place, sizeof place, "%s%u+%u", table_is_bits(o->span.table) ? "coil " : "holding ",
+			 o->span.addr, o->span.count);
+	if (o->sent)
+		snprintf(took, sizeof took, ", %d ms", (int)((o->ended - o->received) / US_MS));
+	const char *end = command_end_name(o->end);
+	snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %s %s", device, o->param,
+		 o->sent_text ? o->sent_text : "", end);
+	log_info("command %s/%s = %s: %s (%s%s)%s%s", device, o->param, o->sent_text ? o->sent_text : "", end,
+		 place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
+}
+
+/* What was held back while the command lived stands on the topic now: told even if unchanged. */
+static void show(struct gateway *g, const struct command_outcome *o)
+{
+	const uint32_t point = g->model->device[o->device].point0 + o->point;
+	if (o->acknowledged_only)
+		north_passing(g->north, o->device, o->point, o->value);
+	else if (command_end_good(o->end) && !commands_holds(g, point, g->now))
+		reading_tell_again(g, point);
+}
+
+static void tell(struct gateway *g, const struct command_outcome *o)
+{
+	const bool known = o->device != UINT32_MAX;
+	g->commands->count.ended[o->end]++;
+	audit(g, o, known ? g->model->device[o->device].name : "?");
+	if (known) {
+		show(g, o);
+		keep_ended(g, o);
+		pulses_ended(g, o);
+	}
+	const struct north_outcome n = {
+		.device = known ? (int32_t)o->device : NORTH_GATEWAY,
+		.param = o->param,
+		.value = command_end_good(o->end) && o->value ? o->value : o->sent_text,
+		.reason = o->reason,
+		.quiet = o->end == COMMAND_SUPERSEDED,
+		.request = o->request,
+	};
+	north_outcome(g->north, &n);
+}
+
+/* -- actions ---------------------------------------------------------------------- */
+
+static void submit(struct gateway *g, const struct command_action *a)
+{
+	pulses_submit(g, a);
+	if (!bus_submit(g->plant->bus[a->bus].bus, &a->job))
+		command_busy(g->commands->table, a->job.id, g->now);
+}
+
+static void cancel(struct gateway *g, const struct command_action *a)
+{
+	if (bus_cancel(g->plant->bus[a->bus].bus, a->id))
+		command_replaced(g->commands->table, a->id, g->now);
+}
+
+void commands_act(struct gateway *g)
+{
+	static struct command_action a; /* large; main thread only */
+	while (command_take(g->commands->table, &a)) {
+		switch (a.act) {
+		case COMMAND_SUBMIT:
+			submit(g, &a);
+			break;
+		case COMMAND_CANCEL:
+			cancel(g, &a);
+			break;
+		case COMMAND_DEMAND:
+			bus_demand(g->plant->bus[a.bus].bus, &a.span, a.due);
+			break;
+		case COMMAND_TELL:
+			tell(g, &a.told);
+			break;
+		}
+	}
+	gateway_wake(g, TIMER_COMMANDS, command_due(g->commands->table));
+}
+
+/* -- what comes from the broker --------------------------------------------------- */
+
+static void refuse_item(struct gateway *g, const struct north_item *i, const char *reason,
+			struct north_request *request)
+{
+	const struct north_outcome o = {
+		.device = (int32_t)i->device,
+		.param = i->param,
+		.value = i->text,
+		.reason = reason,
+		.request = request,
+	};
+	g->commands->count.ended[COMMAND_REFUSED]++;
+	log_info("command %s/%s = %s: refused: %s", g->model->device[i->device].name, i->param, i->text, reason);
+	north_outcome(g->north, &o);
+}
+
+/* All are checked before any is written: with one that cannot be, none is. */
+static bool refuse_faulty(struct gateway *g, const struct north_event *e)
+{
+	bool faulty = g->stopping;
+	for (size_t i = 0; i < e->nitem; i++)
+		faulty |= e->item[i].fault != NULL;
+	if (!faulty)
+		return false;
+	for (size_t i = 0; i < e->nitem; i++) {
+		const char *reason = e->item[i].fault;
+		if (!reason)
+			reason = g->stopping ? "shutting down" : "not written: another value beside it is refused";
+		refuse_item(g, &e->item[i], reason, e->request);
+	}
+	return true;
+}
+
+static void give(struct gateway *g, const struct north_event *e)
+{
+	struct command_item *item = mem_alloc(e->nitem, sizeof *item);
+	char now[JSON_TIME_SIZE];
+	json_time_text(gateway_wall(), now);
+	for (size_t i = 0; i < e->nitem; i++)
+		item[i] = (struct command_item){.point = e->item[i].point, .text = e->item[i].text};
+	const struct command_request r = {
+		.device = (uint32_t)e->device,
+		.item = item,
+		.n = (uint32_t)e->nitem,
+		.origin = COMMAND_FROM_BROKER,
+		.retained = e->retained,
+		.duplicate = e->dup,
+		.expiry = (us_t)e->expiry * US_S,
+		.now = now,
+		.request = e->request,
+	};
+	command_submit(g->commands->table, &r, g->now);
+	free(item);
+}
+
+void commands_event(struct gateway *g, const struct north_event *e)
+{
+	if (e->kind != NORTH_COMMAND) {
+		ondemand_event(g, e);
+		return;
+	}
+	g->commands->count.received += e->nitem;
+	if (refuse_faulty(g, e))
+		return;
+	give(g, e);
+	commands_act(g);
+}
+
+void commands_refuse(struct gateway *g, const struct north_event *e)
+{
+	g->commands->count.received++;
+	g->commands->count.ended[COMMAND_REFUSED]++;
+	log_info("command %s: refused: %s", e->refused.param ? e->refused.param : "",
+		 e->refused.reason ? e->refused.reason : "");
+	north_outcome(g->north, &e->refused);
+}
+
+void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text, bool only_if_different)
+{
+	char now[JSON_TIME_SIZE];
+	json_time_text(gateway_wall(), now);
+	const struct command_item item = {.point = point, .text = text};
+	const struct command_request r = {
+		.device = device,
+		.item = &item,
+		.n = 1,
+		.origin = COMMAND_FROM_GATEWAY,
+		.only_if_different = only_if_different,
+		.now = now,
+	};
+	command_submit(g->commands->table, &r, g->now);
+	commands_act(g);
+}
+
+/* -- what comes from the buses ---------------------------------------------------- */
+
+void commands_report(struct gateway *g, const struct report *r)
+{
+	if (r->kind == REPORT_REPLACED)
+		command_replaced(g->commands->table, r->id, g->now);
+	else
+		command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
+	commands_act(g);
+}
+
+bool commands_live(const struct gateway *g)
+{
+	return command_alive(g->commands->table) > 0;
+}
+
+bool commands_holds(const struct gateway *g, uint32_t point, us_t at)
+{
+	return command_holds(g->commands->table, point, at);
+}
+
+void commands_read(struct gateway *g, uint32_t bus, const struct report *r)
+{
+	command_read(g->commands->table, bus, &r->span, r->word, r->at, g->now);
+}
+
+void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *r)
+{
+	command_read_failed(g->commands->table, bus, &r->span, r->outcome, r->exception, r->at, g->now);
+	commands_act(g);
+}
+
+void commands_device_online(struct gateway *g, uint32_t device)
+{
+	const struct device *d = &g->model->device[device];
+	for (size_t i = 0; i < d->nsetup; i++)
+		commands_own(g, device, d->setup[i].point, d->setup[i].value, true);
+	keep_device_online(g, device);
+}
+
+void commands_device_offline(struct gateway *g, uint32_t device)
+{
+	command_offline(g->commands->table, device, g->now);
+	commands_act(g);
+}
+
+/* -- the rest --------------------------------------------------------------------- */
+
+void commands_broker(struct gateway *g, bool up)
+{
+	keep_broker(g, up);
+}
+
+void commands_model_ends(struct gateway *g)
+{
+	keep_model_ends(g);
+}
+
+void commands_model_begins(struct gateway *g)
+{
+	command_adopt(g->commands->table, g->model, g->now);
+	keep_model_begins(g);
+	pulses_end_left_over(g);
+	commands_act(g);
+}
+
+void commands_tick(struct gateway *g)
+{
+	command_tick(g->commands->table, g->now);
+	keep_tick(g);
+	commands_act(g);
+}
+
+void commands_stop(struct gateway *g)
+{
+	command_shutdown(g->commands->table, g->now);
+	commands_act(g);
+	keep_stop(g);
+}
+
+void commands_finish(struct gateway *g)
+{
+	command_finish(g->commands->table, g->now);
+	commands_act(g);
+}
+
+void commands_figures(const struct gateway *g, struct command_figures *out)
+{
+	*out = g->commands->count;
+}

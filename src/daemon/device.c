@@ -1,0 +1,158 @@
+#include "daemon/device.h"
+
+#include "daemon/commands.h"
+#include "daemon/log.h"
+#include "daemon/readings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *device_place_text(const struct span *s)
+{
+	static const char *const tables[] = {
+		[TABLE_COIL] = "coil",
+		[TABLE_DISCRETE] = "discrete",
+		[TABLE_HOLDING] = "holding",
+		[TABLE_INPUT] = "input",
+	};
+	static char text[40];
+	if (s->count > 1)
+		snprintf(text, sizeof text, "%s %u..%u", tables[s->table], s->addr, s->addr + s->count - 1u);
+	else
+		snprintf(text, sizeof text, "%s %u", tables[s->table], s->addr);
+	return text;
+}
+
+void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size)
+{
+	const struct device_state *s = &p->device[device];
+	const struct plant_bus *b = &p->bus[p->model->device[device].bus];
+	switch ((enum device_phase)s->phase) {
+	case PHASE_DISABLED:
+		snprintf(buf, size, "disabled");
+		break;
+	case PHASE_ONLINE:
+		snprintf(buf, size, "online");
+		break;
+	case PHASE_STRANGER:
+		snprintf(buf, size, "offline: %s", s->identifies);
+		break;
+	case PHASE_IDENTIFYING:
+		snprintf(buf, size, "offline: not identified yet");
+		break;
+	case PHASE_OFFLINE:
+		if (!b->up)
+			snprintf(buf, size, "offline: bus %s is down", b->conf->name);
+		else
+			snprintf(buf, size, s->error_at || s->seen ? "offline: no answer" : "offline: not asked yet");
+		break;
+	}
+}
+
+static void told_online(struct gateway *g, uint32_t device)
+{
+	log_info("device %s: online", g->plant->model->device[device].name);
+	gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name);
+	north_status(g->north, (int32_t)device, true);
+	readings_tell_device(g, device);
+	commands_device_online(g, device);
+	gateway_wake(g, TIMER_STALE, g->now + US_S);
+}
+
+static void told_offline(struct gateway *g, uint32_t device, const char *trouble)
+{
+	if (trouble)
+		log_warn("device %s: offline: %s", g->plant->model->device[device].name, trouble);
+	north_status(g->north, (int32_t)device, false);
+	readings_forget_device(g->plant, device);
+	readings_tell_offline(g, device);
+	commands_device_offline(g, device);
+}
+
+static void told_stranger(struct gateway *g, uint32_t device)
+{
+	const char *name = g->plant->model->device[device].name;
+	const char *text = g->plant->device[device].identifies;
+	log_error("device %s: %s; stays offline (identify: ignore lifts this)", name, text);
+	gateway_alert(g, ALERT_FAULT, ALERT_WRONG_DEVICE, name, text);
+}
+
+void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble)
+{
+	struct device_state *s = &g->plant->device[device];
+	const enum device_phase was = s->phase;
+	if (was == phase || was == PHASE_DISABLED)
+		return;
+	s->phase = (uint8_t)phase;
+	s->since = g->now;
+	g->status_changed = true;
+	if (phase == PHASE_ONLINE)
+		told_online(g, device);
+	else if (was == PHASE_ONLINE)
+		told_offline(g, device, trouble);
+	else if (phase == PHASE_OFFLINE)
+		readings_forget_device(g->plant, device);
+	if (phase == PHASE_STRANGER)
+		told_stranger(g, device);
+}
+
+static bool must_identify(const struct device *d)
+{
+	return d->identify_point >= 0 && d->identify_text && !d->identify_ignore;
+}
+
+static void become_stranger(struct gateway *g, uint32_t device, const char *as)
+{
+	struct device_state *s = &g->plant->device[device];
+	char text[VALUE_PRINT_MAX + 32];
+	snprintf(text, sizeof text, as ? "identifies as %s" : "does not say what it is", as);
+	if (s->phase == PHASE_STRANGER && strcmp(s->identifies, text) == 0)
+		return;
+	free(s->identifies);
+	s->identifies = mem_strdup(text);
+	s->phase = PHASE_IDENTIFYING; /* another stranger is told anew */
+	device_go(g, device, PHASE_STRANGER, text);
+}
+
+/* The text of the configuration may be written with other decimals than ours. */
+static bool identified(const char *is, const char *should)
+{
+	struct value a, b;
+	const char *end_a, *end_b;
+	if (strcmp(is, should) == 0)
+		return true;
+	return value_parse_number(is, &end_a, &a) && *end_a == '\0' &&
+	       value_parse_number(should, &end_b, &b) && *end_b == '\0' &&
+	       value_number(&a) == value_number(&b);
+}
+
+static void check_identity(struct gateway *g, uint32_t device)
+{
+	const struct device *d = &g->plant->model->device[device];
+	const uint32_t point = d->point0 + (uint32_t)d->identify_point;
+	const struct reading *r = &g->plant->reading[point];
+	if (!r->known) {
+		if (r->refused)
+			become_stranger(g, device, NULL);
+		else if (g->plant->device[device].phase == PHASE_OFFLINE)
+			device_go(g, device, PHASE_IDENTIFYING, NULL);
+		return;
+	}
+	char text[VALUE_PRINT_MAX];
+	reading_text(g->plant, point, text, sizeof text);
+	if (identified(text, d->identify_text))
+		device_go(g, device, PHASE_ONLINE, NULL);
+	else
+		become_stranger(g, device, text);
+}
+
+void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
+{
+	for (int32_t d = b->unit_first[unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
+		if (!must_identify(&g->plant->model->device[d]))
+			device_go(g, (uint32_t)d, PHASE_ONLINE, NULL);
+		else if (g->plant->device[d].phase != PHASE_ONLINE)
+			check_identity(g, (uint32_t)d);
+	}
+}

@@ -1,0 +1,22 @@
+/*
+ * device: when a device counts as online, and what its coming and going brings about.
+ */
+#ifndef DAEMON_DEVICE_H
+#define DAEMON_DEVICE_H
+
+#include "daemon/plant.h"
+
+/* The device goes into this phase, if it was not; tells its status. trouble: for the log, when it goes
+ * offline (NULL: the log has said it of the whole bus). */
+void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble);
+
+/* A unit gave an answer: its devices are online, as far as they are what they should be. */
+void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit);
+
+/* "online", "offline: no answer", "offline: identifies as SDM630", "disabled" */
+void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size);
+
+/* "holding 40..43", in a static buffer: for the log. */
+const char *device_place_text(const struct span *s);
+
+#endif

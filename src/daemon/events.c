@@ -1,0 +1,121 @@
+#include "daemon/events.h"
+
+#include "daemon/commands.h"
+#include "daemon/log.h"
+#include "daemon/reload.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EVENTS_PER_TURN 256
+#define FOREIGN_STANDS (600 * US_S) /* how long the Alert stands after the last sight */
+#define FOREIGN_QUIET (5 * US_S)    /* our own change of the status may still be on its way back */
+
+void events_push(void *ctx, struct mqtt_event *e)
+{
+	/* full: the sender floods us; a command that is dropped here was never ours */
+	if (!queue_try_push(ctx, e))
+		mqtt_event_free(e);
+}
+
+static const char *foreign_source(const struct gateway *g, int32_t device)
+{
+	return device == NORTH_GATEWAY ? g->model->gateway : g->model->device[device].name;
+}
+
+static void foreign(struct gateway *g, const struct north_event *e)
+{
+	if (g->stopping)
+		return;
+	if (e->device != NORTH_GATEWAY && g->now - g->plant->device[e->device].since < FOREIGN_QUIET)
+		return;
+	const char *source = foreign_source(g, e->device);
+	char text[128];
+	snprintf(text, sizeof text, "somebody else publishes the status of %s (saw %.32s)", source,
+		 e->text ? e->text : "?");
+	log_warn("%s: told right again", text);
+	gateway_alert(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, source, text);
+	gateway_wake(g, TIMER_FOREIGN, g->now + FOREIGN_STANDS);
+}
+
+void events_foreign_over(struct gateway *g)
+{
+	gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, g->model->gateway);
+	for (size_t i = 0; i < g->model->ndevice; i++)
+		gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, g->model->device[i].name);
+}
+
+static void set_level(struct gateway *g, const struct north_event *e)
+{
+	enum log_level level;
+	const bool good = log_parse_level(e->text, &level);
+	if (good) {
+		log_set_level(level);
+		log_info("log level is %s now", e->text);
+	}
+	const struct north_outcome o = {
+		.device = NORTH_GATEWAY,
+		.param = "log",
+		.value = e->text,
+		.reason = good ? NULL : "must be error, warn, info or debug",
+		.request = e->request,
+	};
+	north_outcome(g->north, &o);
+}
+
+static void dispatch(struct gateway *g, const struct north_event *e)
+{
+	switch ((enum north_kind)e->kind) {
+	case NORTH_NONE:
+		break;
+	case NORTH_COMMAND:
+	case NORTH_GET:
+	case NORTH_SUB:
+	case NORTH_UNSUB:
+		commands_event(g, e);
+		break;
+	case NORTH_RELOAD:
+		reload_begin(g, e->request, true);
+		break;
+	case NORTH_LOG:
+		set_level(g, e);
+		break;
+	case NORTH_REFUSED:
+		commands_refuse(g, e);
+		break;
+	case NORTH_FOREIGN:
+		foreign(g, e);
+		break;
+	}
+}
+
+static void connection(struct gateway *g, const struct mqtt_event *e)
+{
+	const bool up = e->kind == MQTT_UP;
+	if (up)
+		log_info("broker: connected, MQTT %s", e->protocol == 5 ? "5" : "3.1.1");
+	else if (g->connected)
+		log_warn("broker: connection lost: %s", e->text);
+	else
+		log_info("broker: not connected: %s", e->text);
+	g->connected = up;
+	g->status_changed = true;
+	commands_broker(g, up);
+	gateway_wake(g, TIMER_HEALTH, g->now);
+}
+
+void events_take(struct gateway *g)
+{
+	struct mqtt_event m;
+	for (int n = 0; n < EVENTS_PER_TURN && queue_pop(g->events, &m); n++) {
+		if (m.kind == MQTT_REFUSED)
+			log_warn("broker: %s%s%s", m.topic ? m.topic : "", m.topic ? ": " : "", m.text);
+		else if (m.kind != MQTT_MESSAGE)
+			connection(g, &m);
+		struct north_event e = {0};
+		north_event(g->north, &m, &e);
+		dispatch(g, &e);
+		north_event_free(&e);
+		mqtt_event_free(&m);
+	}
+}

@@ -1,0 +1,256 @@
+#include "daemon/gateway.h"
+
+#include "bus/bus.h"
+#include "daemon/broker.h"
+#include "daemon/commands.h"
+#include "daemon/events.h"
+#include "daemon/health.h"
+#include "daemon/log.h"
+#include "daemon/plant.h"
+#include "daemon/readings.h"
+#include "daemon/reload.h"
+#include "daemon/report.h"
+#include "daemon/stale.h"
+#include "daemon/systemd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REPORTS_ROOM 256
+#define EVENTS_ROOM 1024
+#define STATUS_EVERY US_S
+#define LAST_WRITES (500 * US_MS)    /* for safe values and the ends of pulses */
+#define DRAIN_LIMIT (700 * US_MS)    /* for the buses to end */
+#define FLUSH_LIMIT (600 * US_MS)    /* for the last messages */
+
+void gateway_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+}
+
+void gateway_wake(struct gateway *g, enum timer t, us_t when)
+{
+	if (when < g->due[t])
+		g->due[t] = when;
+}
+
+int64_t gateway_wall(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t gateway_wall_of(us_t monotonic)
+{
+	return gateway_wall() - (clock_now() - monotonic) / US_MS;
+}
+
+void gateway_alert(struct gateway *g, uint8_t kind, enum gateway_alert code, const char *source,
+		   const char *desc)
+{
+	const struct alert a = {
+		.kind = kind,
+		.code = code,
+		.desc = desc,
+		.source = source,
+		.since = gateway_wall(),
+	};
+	g->alerts_changed |= alerts_raise(g->alerts, &a);
+}
+
+void gateway_alert_end(struct gateway *g, uint8_t kind, enum gateway_alert code, const char *source)
+{
+	g->alerts_changed |= alerts_clear(g->alerts, kind, code, source);
+}
+
+static void feed_watchdog(struct gateway *g)
+{
+	const char *which;
+	if (plant_alive(g->plant, g->now, &which))
+		systemd_watchdog();
+	else
+		log_error("bus %s: its thread is stuck; the watchdog is not fed", which);
+	gateway_wake(g, TIMER_WATCHDOG, g->now + systemd_watchdog_period());
+}
+
+static void tell_status(struct gateway *g)
+{
+	char line[160];
+	health_status_line(g, line, sizeof line);
+	systemd_status(line);
+	g->status_changed = false;
+	g->status_told = g->now;
+}
+
+static const struct {
+	enum timer timer;
+	void (*job)(struct gateway *g);
+} timers[] = {
+	{TIMER_STALE, stale_sweep},
+	{TIMER_HEALTH, health_tell},
+	{TIMER_STATUS, tell_status},
+	{TIMER_WATCHDOG, feed_watchdog},
+	{TIMER_COMMANDS, commands_tick},
+	{TIMER_FOREIGN, events_foreign_over},
+};
+
+static void run_timers(struct gateway *g)
+{
+	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
+		if (g->due[timers[i].timer] > g->now)
+			continue;
+		g->due[timers[i].timer] = US_NEVER; /* the job asks for its next time itself */
+		timers[i].job(g);
+	}
+}
+
+static void take_signals(struct gateway *g)
+{
+	struct signalfd_siginfo s;
+	while (read(g->signals, &s, sizeof s) == sizeof s) {
+		if (s.ssi_signo == SIGHUP) {
+			reload_begin(g, NULL, false);
+			continue;
+		}
+		log_info("ending");
+		g->stopping = true;
+	}
+}
+
+/* Everything that came in, then what follows from it, then one wake-up of the publisher. */
+static void turn(struct gateway *g)
+{
+	g->now = clock_now();
+	reports_take(g);
+	events_take(g);
+	reload_finish(g);
+	run_timers(g);
+	readings_turn(g);
+	if (g->alerts_changed) {
+		g->alerts_changed = false;
+		north_alerts(g->north, NORTH_GATEWAY, g->alerts);
+	}
+	if (g->status_changed)
+		gateway_wake(g, TIMER_STATUS, g->status_told + STATUS_EVERY);
+	outbox_kick(g->outbox);
+}
+
+static us_t next_due(const struct gateway *g)
+{
+	us_t next = US_NEVER;
+	for (size_t i = 0; i < TIMERS; i++)
+		if (g->due[i] < next)
+			next = g->due[i];
+	return next;
+}
+
+/* Sleeps until something comes in or is due, `limit` at the latest. */
+static void sleep_until(struct gateway *g, us_t limit)
+{
+	struct pollfd fds[] = {
+		{.fd = g->signals, .events = POLLIN},
+		{.fd = queue_fd(g->reports), .events = POLLIN},
+		{.fd = queue_fd(g->events), .events = POLLIN},
+		{.fd = reload_fd(g), .events = POLLIN},
+	};
+	const us_t due = next_due(g);
+	const us_t until = due < limit ? due : limit;
+	const us_t wait = until == US_NEVER ? -1 : until - clock_now();
+	struct timespec t = {.tv_sec = wait / US_S, .tv_nsec = wait % US_S * 1000};
+	if (until != US_NEVER && wait < 0)
+		t = (struct timespec){0};
+	if (ppoll(fds, sizeof fds / sizeof *fds, until == US_NEVER ? NULL : &t, NULL) < 0 && errno != EINTR)
+		abort();
+}
+
+/* Refuse commands, let each bus finish its exchange, then say offline. */
+static void stop(struct gateway *g)
+{
+	systemd_stopping();
+	commands_stop(g);
+	const us_t last_writes = clock_now() + LAST_WRITES;
+	while (commands_live(g) && clock_now() < last_writes) {
+		turn(g);
+		if (commands_live(g))
+			sleep_until(g, last_writes);
+	}
+	plant_close(g);
+	const us_t limit = clock_now() + DRAIN_LIMIT;
+	while (g->plant->ending && clock_now() < limit) {
+		turn(g);
+		if (g->plant->ending)
+			sleep_until(g, limit);
+	}
+	if (g->plant->ending)
+		log_warn("%zu buses did not end in time", g->plant->ending);
+	commands_finish(g);
+	broker_destroy(g, FLUSH_LIMIT);
+}
+
+static void create(struct gateway *g)
+{
+	sigset_t set;
+	gateway_signals(&set);
+	g->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (g->signals < 0)
+		abort();
+	for (size_t i = 0; i < TIMERS; i++)
+		g->due[i] = US_NEVER;
+	g->reports = queue_create(sizeof(struct report), REPORTS_ROOM);
+	g->events = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
+	g->alerts = alerts_create();
+	g->alerts_changed = true;
+	reload_create(g);
+	commands_create(g);
+	plant_create(g);
+	broker_create(g);
+	health_create(g);
+	health_model(g, NULL);
+	commands_model_begins(g);
+	if (systemd_watchdog_period() != US_NEVER)
+		gateway_wake(g, TIMER_WATCHDOG, g->now);
+	gateway_wake(g, TIMER_HEALTH, g->now);
+}
+
+static void destroy(struct gateway *g)
+{
+	reload_destroy(g);
+	queue_close(g->reports);
+	commands_destroy(g);
+	health_destroy(g);
+	plant_destroy(g);
+	alerts_destroy(g->alerts);
+	queue_destroy(g->events);
+	queue_destroy(g->reports);
+	model_destroy(g->model);
+	close(g->signals);
+}
+
+int gateway_run(struct model *m, const struct config_paths *paths)
+{
+	struct gateway g = {.paths = *paths, .model = m, .now = clock_now()};
+	create(&g);
+	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice, m->npoint);
+	char line[160];
+	health_status_line(&g, line, sizeof line);
+	systemd_ready(line);
+	while (!g.stopping) {
+		turn(&g);
+		take_signals(&g);
+		if (!g.stopping)
+			sleep_until(&g, US_NEVER);
+	}
+	stop(&g);
+	if (g.plant->ending)
+		_exit(EXIT_SUCCESS); /* their threads may still touch what would be freed */
+	destroy(&g);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,215 @@
+#include "config.h"
+
+#include "daemon/health.h"
+
+#include "daemon/commands.h"
+
+#include "core/json.h"
+#include "daemon/device.h"
+#include "daemon/health_bus.h"
+#include "daemon/health_device.h"
+#include "daemon/log.h"
+#include "daemon/process.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EVERY_DEFAULT (10 * US_S) /* states of buses are judged though the tree is off */
+#define DEVICES_EVERY (60 * US_S)
+
+struct health {
+	us_t started;
+	int64_t started_wall;
+	uint64_t reloads;
+	int64_t loaded_wall;
+	char *rejected;        /* why the last reload was refused; NULL: it was not */
+	us_t devices_due;
+	bool connected;
+	int64_t connected_wall;
+	struct bus_health *bus; /* per bus of the model */
+	struct device_health *device;
+};
+
+void health_create(struct gateway *g)
+{
+	struct health *h = mem_alloc(1, sizeof *h);
+	h->started = g->now;
+	h->started_wall = gateway_wall();
+	g->health = h;
+}
+
+void health_destroy(struct gateway *g)
+{
+	free(g->health->rejected);
+	free(g->health->bus);
+	free(g->health->device);
+	free(g->health);
+}
+
+void health_sys(struct gateway *g, const char *path, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	north_sys(g->north, path, text);
+}
+
+void health_sys_time(struct gateway *g, const char *path, int64_t unix_ms)
+{
+	char text[JSON_TIME_SIZE];
+	json_time_text(unix_ms, text);
+	north_sys(g->north, path, text);
+}
+
+bool health_on(const struct gateway *g)
+{
+	return g->model->mqtt.sys_interval > 0;
+}
+
+static void tell_config(struct gateway *g)
+{
+	const struct health *h = g->health;
+	if (!health_on(g))
+		return;
+	health_sys_time(g, "config/loaded", h->loaded_wall);
+	health_sys(g, "config/hash", "%s", g->model->hash);
+	health_sys(g, "config/reloads", "%" PRIu64, h->reloads);
+	health_sys(g, "config/rejected", "%s", h->rejected ? h->rejected : "no");
+}
+
+void health_reloaded(struct gateway *g, const char *rejected)
+{
+	struct health *h = g->health;
+	free(h->rejected);
+	h->rejected = rejected ? mem_strdup(rejected) : NULL;
+	h->reloads += !rejected;
+	g->status_changed = true;
+	tell_config(g);
+}
+
+void health_model(struct gateway *g, const struct model *old)
+{
+	struct health *h = g->health;
+	const struct model *m = g->model;
+	struct bus_health *bus = mem_alloc(m->nbus, sizeof *bus);
+	struct device_health *device = mem_alloc(m->ndevice, sizeof *device);
+	if (old) {
+		health_bus_carry(g, old, h->bus, bus);
+		health_device_carry(g, old, h->device, device);
+	}
+	free(h->bus);
+	free(h->device);
+	h->bus = bus;
+	h->device = device;
+	h->loaded_wall = gateway_wall();
+	h->devices_due = 0;
+	if (!health_on(g))
+		return;
+	health_sys(g, "version", "%s", PACKAGE_VERSION);
+	health_sys_time(g, "started", h->started_wall);
+	tell_config(g);
+	for (size_t i = 0; i < m->nbus; i++)
+		health_bus_model(g, (uint32_t)i);
+	for (size_t i = 0; i < m->ndevice; i++)
+		health_device_info(g, (uint32_t)i);
+	gateway_wake(g, TIMER_HEALTH, g->now);
+}
+
+static void tell_mqtt(struct gateway *g)
+{
+	struct health *h = g->health;
+	struct mqtt_figures f;
+	mqtt_figures(g->mqtt, &f);
+	if (f.connected && !h->connected)
+		h->connected_wall = gateway_wall();
+	h->connected = f.connected;
+	health_sys(g, "mqtt/broker", "%s", f.broker);
+	if (f.connected)
+		health_sys_time(g, "mqtt/connected", h->connected_wall);
+	health_sys(g, "mqtt/protocol", "%s", f.protocol == 5 ? "5" : f.protocol == 4 ? "3.1.1" : "none");
+	health_sys(g, "mqtt/reconnects", "%" PRIu64, f.reconnects);
+	health_sys(g, "mqtt/last_error", "%s", f.last_error[0] ? f.last_error : "none");
+	health_sys(g, "mqtt/published", "%" PRIu64, f.published);
+	health_sys(g, "mqtt/received", "%" PRIu64, f.received);
+	health_sys(g, "mqtt/queued", "%zu", f.queued);
+	health_sys(g, "mqtt/dropped", "%" PRIu64, f.dropped);
+}
+
+static void tell_commands(struct gateway *g)
+{
+	static const struct {
+		const char *path;
+		enum command_end end[3];
+		size_t n;
+	} row[] = {
+		{"commands/verified", {COMMAND_VERIFIED}, 1},
+		{"commands/acknowledged", {COMMAND_ACKNOWLEDGED}, 1},
+		{"commands/rejected", {COMMAND_REFUSED, COMMAND_BUSY}, 2},
+		{"commands/superseded", {COMMAND_SUPERSEDED}, 1},
+		{"commands/expired", {COMMAND_EXPIRED}, 1},
+		{"commands/failed", {COMMAND_FAILED, COMMAND_DIFFERS}, 2},
+	};
+	struct command_figures f;
+	commands_figures(g, &f);
+	health_sys(g, "commands/received", "%" PRIu64, f.received);
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		uint64_t n = 0;
+		for (size_t k = 0; k < row[i].n; k++)
+			n += f.ended[row[i].end[k]];
+		health_sys(g, row[i].path, "%" PRIu64, n);
+	}
+	health_sys(g, "commands/last", "%s", f.last[0] ? f.last : "none");
+}
+
+static void tell_process(struct gateway *g)
+{
+	struct process p;
+	process_look(&p);
+	health_sys(g, "uptime", "%" PRId64, (g->now - g->health->started) / US_S);
+	health_sys_time(g, "time", gateway_wall());
+	health_sys(g, "process/rss", "%" PRIu64, p.rss);
+	health_sys(g, "process/cpu", "%.2f", p.cpu);
+	if (p.clock_known)
+		health_sys(g, "clock", p.synchronised ? "synchronised" : "not synchronised");
+	if (p.throttled[0])
+		health_sys(g, "host/throttled", "%s", p.throttled);
+}
+
+void health_tell(struct gateway *g)
+{
+	struct health *h = g->health;
+	const us_t every = health_on(g) ? g->model->mqtt.sys_interval : EVERY_DEFAULT;
+	for (size_t i = 0; i < g->model->nbus; i++)
+		health_bus_tell(g, (uint32_t)i, &h->bus[i]);
+	const bool devices = g->now >= h->devices_due;
+	for (size_t i = 0; devices && i < g->model->ndevice; i++)
+		health_device_tell(g, (uint32_t)i, &h->device[i]);
+	if (devices)
+		h->devices_due = g->now + (DEVICES_EVERY > every ? DEVICES_EVERY : every);
+	if (health_on(g)) {
+		tell_process(g);
+		tell_mqtt(g);
+		tell_commands(g);
+	}
+	gateway_wake(g, TIMER_HEALTH, g->now + every);
+}
+
+void health_status_line(struct gateway *g, char *buf, size_t size)
+{
+	const struct model *m = g->model;
+	size_t up = 0, online = 0, devices = 0;
+	for (size_t i = 0; i < m->nbus; i++)
+		up += g->plant->bus[i].up;
+	for (size_t i = 0; i < m->ndevice; i++) {
+		devices += g->plant->device[i].phase != PHASE_DISABLED;
+		online += g->plant->device[i].phase == PHASE_ONLINE;
+	}
+	snprintf(buf, size, "%zu/%zu buses up, %zu/%zu devices online, broker %s%s", up, m->nbus, online,
+		 devices, g->connected ? "connected" : "not connected",
+		 g->health->rejected ? ", last reload refused" : "");
+}

@@ -1,0 +1,33 @@
+/*
+ * health: the gateway's own state: the $SYS tree, states of buses in words, the status line.
+ */
+#ifndef DAEMON_HEALTH_H
+#define DAEMON_HEALTH_H
+
+#include "daemon/plant.h"
+
+struct health;
+
+void health_create(struct gateway *g);
+void health_destroy(struct gateway *g);
+
+/* A model begins: what stays as long as it runs. old: the one before, what is gone of it is cleared;
+ * NULL: none. */
+void health_model(struct gateway *g, const struct model *old);
+
+/* Everything that moves; asks for the next round. */
+void health_tell(struct gateway *g);
+
+/* A reload happened: refused with this reason (NULL: taken). */
+void health_reloaded(struct gateway *g, const char *rejected);
+
+/* "2 buses up, 12/13 devices online, broker connected" */
+void health_status_line(struct gateway *g, char *buf, size_t size);
+
+/* For the files of this job: one topic of the tree. */
+void health_sys(struct gateway *g, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void health_sys_time(struct gateway *g, const char *path, int64_t unix_ms);
+bool health_on(const struct gateway *g); /* is the tree published at all? */
+
+#endif

@@ -1,0 +1,220 @@
+#include "daemon/health_device.h"
+
+#include "core/json.h"
+#include "daemon/device.h"
+#include "daemon/health.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const topics[] = {
+	"state", "since", "last_seen", "last_error", "quality", "requests", "timeouts", "crc_errors",
+	"exceptions", "invalid", "stale", "unsupported", "info",
+};
+
+static void put(struct gateway *g, const char *device, const char *topic, const char *text)
+{
+	char path[160];
+	snprintf(path, sizeof path, "device/%s/%s", device, topic);
+	north_sys(g->north, path, text);
+}
+
+static void put_time(struct gateway *g, const char *device, const char *topic, us_t monotonic)
+{
+	/* whole seconds: converting twice must not look like a change */
+	char text[JSON_TIME_SIZE];
+	json_time_text((gateway_wall_of(monotonic) + 500) / 1000 * 1000, text);
+	put(g, device, topic, text);
+}
+
+void health_device_carry(struct gateway *g, const struct model *old, const struct device_health *from,
+			 struct device_health *to)
+{
+	for (size_t i = 0; i < old->ndevice; i++) {
+		const char *name = old->device[i].name;
+		const int now = model_find_device(g->model, name, strlen(name));
+		if (now >= 0) {
+			to[now] = from[i];
+			continue;
+		}
+		gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, name);
+		gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, name);
+		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, name);
+		for (size_t t = 0; t < sizeof topics / sizeof *topics; t++)
+			put(g, name, topics[t], NULL);
+	}
+}
+
+static const char *const outcomes[] = {
+	[OUT_OK] = "none",
+	[OUT_TIMEOUT] = "no answer",
+	[OUT_GARBLED] = "spoilt answer",
+	[OUT_DROPPED] = "a second client is on the line",
+	[OUT_LINK] = "port or connection lost",
+};
+
+static void error_text(const struct device_state *s, char *buf, size_t size)
+{
+	const char *known = s->error < sizeof outcomes / sizeof *outcomes ? outcomes[s->error] : NULL;
+	if (s->error == OUT_REFUSED)
+		snprintf(buf, size, "exception %u", s->exception);
+	else
+		snprintf(buf, size, "%s", known ? known : "none");
+}
+
+static void sample(struct device_health *h, const struct unit_figures *f)
+{
+	if (h->n && f->requests < h->asked[h->n - 1])
+		h->n = 0; /* the bus was opened anew and counts anew */
+	if (h->n == DEVICE_SAMPLES) {
+		memmove(h->asked, h->asked + 1, sizeof h->asked - sizeof *h->asked);
+		memmove(h->answered, h->answered + 1, sizeof h->answered - sizeof *h->answered);
+		h->n--;
+	}
+	h->asked[h->n] = f->requests;
+	h->answered[h->n++] = f->responses + f->exceptions;
+}
+
+static void tell_figures(struct gateway *g, uint32_t device, struct device_health *h)
+{
+	const struct device *d = &g->model->device[device];
+	struct unit_figures f;
+	if (!bus_unit_figures(g->plant->bus[d->bus].bus, d->id, &f))
+		return;
+	const struct {
+		const char *topic;
+		uint32_t n;
+	} counters[] = {
+		{"requests", f.requests},
+		{"timeouts", f.timeouts},
+		{"crc_errors", f.crc_errors},
+		{"exceptions", f.exceptions},
+	};
+	char text[32];
+	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
+		snprintf(text, sizeof text, "%" PRIu32, counters[i].n);
+		put(g, d->name, counters[i].topic, text);
+	}
+	sample(h, &f);
+	const uint32_t asked = f.requests - h->asked[0];
+	const uint32_t answered = f.responses + f.exceptions - h->answered[0];
+	if (asked) {
+		snprintf(text, sizeof text, "%.2f", answered < asked ? (double)answered / asked : 1.0);
+		put(g, d->name, "quality", text);
+	}
+}
+
+static uint32_t count_refused(const struct plant *p, const struct device *d)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < d->set->n; i++)
+		n += p->reading[d->point0 + i].refused;
+	return n;
+}
+
+static uint32_t count_stale(const struct plant *p, const struct device *d)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < d->set->n; i++)
+		n += p->reading[d->point0 + i].quality == QUALITY_STALE;
+	return n;
+}
+
+void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h)
+{
+	const struct device *d = &g->model->device[device];
+	const struct device_state *s = &g->plant->device[device];
+	char text[VALUE_PRINT_MAX + 64];
+	if (!health_on(g))
+		return;
+	device_state_text(g->plant, device, text, sizeof text);
+	put(g, d->name, "state", text);
+	put_time(g, d->name, "since", s->since);
+	if (s->seen)
+		put_time(g, d->name, "last_seen", s->seen);
+	error_text(s, text, sizeof text);
+	put(g, d->name, "last_error", text);
+	snprintf(text, sizeof text, "%" PRIu32, s->invalid);
+	put(g, d->name, "invalid", text);
+	snprintf(text, sizeof text, "%" PRIu32, count_stale(g->plant, d));
+	put(g, d->name, "stale", text);
+	snprintf(text, sizeof text, "%" PRIu32, count_refused(g->plant, d));
+	put(g, d->name, "unsupported", text);
+	if (d->enabled)
+		tell_figures(g, device, h);
+}
+
+static const char *const types[] = {
+	[TYPE_BOOL] = "bool", [TYPE_STRING] = "string", [TYPE_BYTES] = "bytes", [TYPE_DATETIME] = "datetime",
+};
+
+static const char *type_of(const struct point *p)
+{
+	if (p->nlabel && p->source == SOURCE_REGISTER)
+		return p->codec.type == TYPE_BOOL ? "bool" : "enum";
+	const unsigned n = sizeof types / sizeof *types;
+	if (p->source == SOURCE_REGISTER && p->codec.type < n && types[p->codec.type])
+		return types[p->codec.type];
+	return "number";
+}
+
+static void info_write(struct json *j, const struct write_rule *w)
+{
+	json_bool(j, "writable", w != NULL);
+	if (!w)
+		return;
+	if (w->has_min)
+		json_real(j, "min", w->min);
+	if (w->has_max)
+		json_real(j, "max", w->max);
+	if (w->has_step)
+		json_real(j, "step", w->step);
+	if (w->confirm)
+		json_string(j, "confirm", w->confirm);
+}
+
+static void optional(struct json *j, const char *name, const char *text)
+{
+	if (text)
+		json_string(j, name, text);
+}
+
+static void info_point(struct json *j, const struct point *p)
+{
+	json_open(j, NULL, '{');
+	json_string(j, "name", p->name);
+	json_string(j, "type", type_of(p));
+	optional(j, "unit", p->unit);
+	optional(j, "description", p->description);
+	optional(j, "class", p->class_);
+	info_write(j, p->write);
+	if (p->nlabel) {
+		json_open(j, "labels", '[');
+		for (uint16_t i = 0; i < p->nlabel; i++)
+			json_string(j, NULL, p->label[i].text);
+		json_close(j, ']');
+	}
+	json_close(j, '}');
+}
+
+void health_device_info(struct gateway *g, uint32_t device)
+{
+	const struct device *d = &g->model->device[device];
+	struct json j = {0};
+	json_open(&j, NULL, '{');
+	optional(&j, "title", d->title);
+	optional(&j, "vendor", d->vendor);
+	optional(&j, "model", d->model);
+	optional(&j, "profile", d->profile);
+	json_string(&j, "bus", g->model->bus[d->bus].name);
+	json_int(&j, "id", d->id);
+	json_open(&j, "points", '[');
+	for (uint32_t i = 0; i < d->set->n; i++)
+		if (d->set->point[i].filter.mode != PUBLISH_NEVER)
+			info_point(&j, &d->set->point[i]);
+	json_close(&j, ']');
+	json_close(&j, '}');
+	put(g, d->name, "info", j.text);
+	json_free(&j);
+}

@@ -1,0 +1,161 @@
+#include "daemon/log.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_LEN 1024
+#define BURST 100    /* lines at once: a large site starting up or losing a line is not cut */
+#define PER_SECOND 5 /* lines a second for ever */
+
+/* The process has one standard error: so this state is one, too. */
+static struct {
+	enum log_level level;
+	bool priorities;
+	double tokens;
+	struct timespec last;
+	unsigned dropped;
+} state = {.level = LEVEL_INFO, .tokens = BURST};
+
+static const struct {
+	enum log_level level;
+	const char *word;
+} words[] = {
+	{LEVEL_ERROR, "error"},
+	{LEVEL_WARN, "warn"},
+	{LEVEL_INFO, "info"},
+	{LEVEL_DEBUG, "debug"},
+};
+
+void log_open(enum log_level level)
+{
+	state.level = level;
+	state.priorities = getenv("JOURNAL_STREAM") || !isatty(STDERR_FILENO);
+	clock_gettime(CLOCK_MONOTONIC, &state.last);
+}
+
+void log_set_level(enum log_level level)
+{
+	state.level = level;
+}
+
+enum log_level log_get_level(void)
+{
+	return state.level;
+}
+
+bool log_parse_level(const char *word, enum log_level *out)
+{
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i].word, word) == 0) {
+			*out = words[i].level;
+			return true;
+		}
+	return false;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (words[i].level == level)
+			return words[i].word;
+	return "?";
+}
+
+static bool writable(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
+/* One write for one line, so that lines of two processes do not mix. */
+static bool emit(enum log_level level, const char *text)
+{
+	char line[LINE_MAX_LEN + 32];
+	int n;
+	if (state.priorities)
+		n = snprintf(line, sizeof line, "<%d>%s\n", (int)level, text);
+	else if (level <= LEVEL_WARN)
+		n = snprintf(line, sizeof line, "xnetd: %s: %s\n",
+			     level == LEVEL_ERROR ? "error" : "warning", text);
+	else
+		n = snprintf(line, sizeof line, "xnetd: %s\n", text);
+	return writable() && write(STDERR_FILENO, line, (size_t)n) == n;
+}
+
+static bool take_token(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	const double passed = (double)(now.tv_sec - state.last.tv_sec) +
+			      (double)(now.tv_nsec - state.last.tv_nsec) * 1e-9;
+	state.last = now;
+	state.tokens += passed * PER_SECOND;
+	if (state.tokens > BURST)
+		state.tokens = BURST;
+	if (state.tokens < 1)
+		return false;
+	state.tokens -= 1;
+	return true;
+}
+
+static void put(enum log_level level, const char *fmt, va_list ap)
+{
+	if (level > state.level)
+		return;
+	/* who asks for debug wants every line */
+	if (state.level < LEVEL_DEBUG && !take_token()) {
+		state.dropped++;
+		return;
+	}
+	if (state.dropped) {
+		char note[64];
+		snprintf(note, sizeof note, "%u messages left out", state.dropped);
+		state.dropped = 0;
+		emit(LEVEL_WARN, note);
+	}
+	char text[LINE_MAX_LEN];
+	vsnprintf(text, sizeof text, fmt, ap);
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' '; /* a payload must not forge a line */
+	if (!emit(level, text))
+		state.dropped++;
+}
+
+void log_error(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	put(LEVEL_ERROR, fmt, ap);
+	va_end(ap);
+}
+
+void log_warn(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	put(LEVEL_WARN, fmt, ap);
+	va_end(ap);
+}
+
+void log_info(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	put(LEVEL_INFO, fmt, ap);
+	va_end(ap);
+}
+
+void log_debug(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	put(LEVEL_DEBUG, fmt, ap);
+	va_end(ap);
+}

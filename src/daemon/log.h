@@ -1,0 +1,30 @@
+/*
+ * log: lines on standard error, for the journal or a person. Only changes of state are worth a line.
+ *
+ * Under systemd, or when standard error is no terminal, each line begins with its priority as "<4>"
+ * (sd-daemon(3)); on a terminal it is plain text. Never blocks: what the reader does not take is
+ * dropped and counted, and more than a few lines a second are summed up in one.
+ */
+#ifndef DAEMON_LOG_H
+#define DAEMON_LOG_H
+
+#include <stdbool.h>
+
+/* The numbers are syslog's. */
+enum log_level { LEVEL_ERROR = 3, LEVEL_WARN = 4, LEVEL_INFO = 6, LEVEL_DEBUG = 7 };
+
+/* Looks where standard error goes. Call once, before the first line. */
+void log_open(enum log_level level);
+void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+
+/* "error", "warn", "info", "debug" and back; false: no such level. */
+bool log_parse_level(const char *word, enum log_level *out);
+const char *log_level_name(enum log_level level);
+
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

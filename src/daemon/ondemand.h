@@ -1,0 +1,12 @@
+/*
+ * ondemand: xnet/get, xnet/sub, xnet/unsub: reading because somebody asks.
+ */
+#ifndef DAEMON_ONDEMAND_H
+#define DAEMON_ONDEMAND_H
+
+#include "daemon/plant.h"
+
+/* A get, sub or unsub event; each of its items has its one outcome. */
+void ondemand_event(struct gateway *g, const struct north_event *e);
+
+#endif

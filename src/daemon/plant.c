@@ -1,0 +1,272 @@
+#include "daemon/plant.h"
+
+#include "core/expr.h"
+#include "daemon/carry.h"
+#include "daemon/health.h"
+#include "daemon/log.h"
+#include "daemon/readings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+unsigned plant_raw_words(const struct point *p)
+{
+	if (p->source != SOURCE_REGISTER || (p->write && p->write->only))
+		return 0;
+	return table_is_bits(p->table) ? 1 : codec_words(&p->codec);
+}
+
+static int place_compare(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->point < y->point ? -1 : x->point > y->point;
+}
+
+/* Where each point of this bus stands. */
+static void index_bus(struct plant *p, uint32_t bus)
+{
+	struct plant_bus *b = &p->bus[bus];
+	size_t n = 0;
+	for (size_t d = 0; d < p->model->ndevice; d++)
+		if (p->model->device[d].bus == bus)
+			n += p->model->device[d].set->n;
+	b->place = mem_alloc(n, sizeof *b->place);
+	b->nplace = 0;
+	for (size_t d = 0; d < p->model->ndevice; d++) {
+		const struct device *dev = &p->model->device[d];
+		if (dev->bus != bus || !dev->enabled)
+			continue;
+		for (uint32_t i = 0; i < dev->set->n; i++) {
+			if (plant_raw_words(&dev->set->point[i]) == 0)
+				continue;
+			const struct span s = model_span(dev, &dev->set->point[i]);
+			b->place[b->nplace++] = (struct place){
+				PLACE_KEY(s.unit, s.table, s.addr), s.count, dev->point0 + i};
+		}
+	}
+	qsort(b->place, b->nplace, sizeof *b->place, place_compare);
+}
+
+static void index_units(struct plant *p)
+{
+	for (size_t i = 0; i < p->model->nbus; i++) {
+		p->bus[i].ndevice = 0;
+		for (size_t u = 0; u < 256; u++)
+			p->bus[i].unit_first[u] = -1;
+	}
+	for (size_t d = p->model->ndevice; d-- > 0;) {
+		const struct device *dev = &p->model->device[d];
+		struct plant_bus *b = &p->bus[dev->bus];
+		p->device[d].next_on_unit = -1;
+		if (!dev->enabled)
+			continue;
+		p->device[d].next_on_unit = b->unit_first[dev->id];
+		b->unit_first[dev->id] = (int32_t)d;
+		b->ndevice++;
+	}
+}
+
+static void start_device(struct gateway *g, struct plant *p, size_t d)
+{
+	const struct device *dev = &p->model->device[d];
+	struct device_state *s = &p->device[d];
+	s->phase = dev->enabled ? PHASE_OFFLINE : PHASE_DISABLED;
+	s->since = g->now;
+	s->round = US_NEVER;
+	for (uint32_t i = 0; i < dev->set->n; i++) {
+		const struct point *pt = &dev->set->point[i];
+		struct reading *r = &p->reading[dev->point0 + i];
+		r->device = (uint32_t)d;
+		if (plant_raw_words(pt) > RAW_INLINE)
+			r->words = mem_alloc(plant_raw_words(pt), sizeof *r->words);
+		if (pt->counter)
+			r->counter = mem_alloc(1, sizeof *r->counter);
+		s->derives |= pt->source == SOURCE_EXPR || pt->exponent_from >= 0 || pt->factor_from >= 0;
+		s->alerting |= pt->alert != ALERT_NONE;
+		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS && pt->period < s->round)
+			s->round = pt->period;
+	}
+	if (s->alerting) {
+		s->alerts = alerts_create();
+		s->alerts_changed = true;
+	}
+}
+
+/* All of a model except its threads. */
+static struct plant *build(struct gateway *g, const struct model *m)
+{
+	struct plant *p = mem_alloc(1, sizeof *p);
+	p->model = m;
+	p->bus = mem_alloc(m->nbus, sizeof *p->bus);
+	p->device = mem_alloc(m->ndevice, sizeof *p->device);
+	p->reading = mem_alloc(m->npoint, sizeof *p->reading);
+	p->on_demand = mem_alloc(m->npoint, 1);
+	for (size_t d = 0; d < m->ndevice; d++)
+		start_device(g, p, d);
+	index_units(p);
+	for (uint32_t b = 0; b < m->nbus; b++) {
+		p->bus[b].conf = &m->bus[b];
+		p->bus[b].since = g->now;
+		index_bus(p, b);
+	}
+	return p;
+}
+
+void plant_rewant(struct gateway *g, uint32_t bus)
+{
+	struct plant *p = g->plant;
+	struct want *wants = NULL;
+	struct unit_rule *rules = NULL;
+	size_t nrule = 0;
+	const size_t n = model_wants(p->model, bus, p->on_demand, &wants, &rules, &nrule);
+	bus_adopt(p->bus[bus].bus, wants, n, rules, nrule);
+	free(wants);
+	free(rules);
+}
+
+static void start_bus(struct gateway *g, uint32_t bus)
+{
+	struct plant *p = g->plant;
+	struct plant_bus *b = &p->bus[bus];
+	b->tag = p->ntag++;
+	p->tag_bus = mem_grow(p->tag_bus, p->ntag, sizeof *p->tag_bus);
+	p->tag_thread = mem_grow(p->tag_thread, p->ntag, sizeof *p->tag_thread);
+	p->tag_bus[b->tag] = (int32_t)bus;
+	b->bus = bus_create(b->conf, b->tag, bus, (unsigned)p->model->nbus, g->reports);
+	p->tag_thread[b->tag] = b->bus;
+}
+
+void plant_create(struct gateway *g)
+{
+	g->plant = build(g, g->model);
+	for (uint32_t b = 0; b < g->model->nbus; b++) {
+		start_bus(g, b);
+		plant_rewant(g, b);
+	}
+}
+
+static void end_bus(struct plant *p, struct plant_bus *b)
+{
+	bus_close(b->bus);
+	p->tag_bus[b->tag] = -1;
+	p->ending++;
+}
+
+/* The threads and what is known of them pass from the old plant to the new one. */
+static void pass_buses(struct plant *old, struct plant *p)
+{
+	p->tag_bus = old->tag_bus;
+	p->tag_thread = old->tag_thread;
+	p->ntag = old->ntag;
+	p->ending = old->ending;
+	old->tag_bus = NULL;
+	old->tag_thread = NULL;
+	for (size_t i = 0; i < old->model->nbus; i++) {
+		struct plant_bus *from = &old->bus[i];
+		struct plant_bus *to = carry_bus(from, p);
+		if (!to) {
+			end_bus(p, from);
+			continue;
+		}
+		to->bus = from->bus;
+		to->tag = from->tag;
+		to->up = from->up;
+		to->told_down = from->told_down;
+		to->since = from->since;
+		to->heard = from->heard;
+		to->silent_since = from->silent_since;
+		to->trouble = from->trouble;
+		from->trouble = NULL;
+		p->tag_bus[to->tag] = (int32_t)(to - p->bus);
+	}
+}
+
+static void release(struct plant *p)
+{
+	for (size_t i = 0; i < p->model->npoint; i++) {
+		struct reading *r = &p->reading[i];
+		if (plant_raw_words(plant_point(p, (uint32_t)i)) > RAW_INLINE)
+			free(r->words);
+		if (r->value.kind == VALUE_TEXT)
+			free((char *)r->value.text);
+		free(r->counter);
+	}
+	for (size_t i = 0; i < p->model->ndevice; i++) {
+		alerts_destroy(p->device[i].alerts);
+		free(p->device[i].identifies);
+	}
+	for (size_t i = 0; i < p->model->nbus; i++) {
+		free(p->bus[i].place);
+		free(p->bus[i].trouble);
+	}
+	free(p->bus);
+	free(p->device);
+	free(p->reading);
+	free(p->on_demand);
+	free(p->tag_bus);
+	free(p->tag_thread);
+	free(p);
+}
+
+void plant_adopt(struct gateway *g, const struct model *next)
+{
+	struct plant *old = g->plant;
+	struct plant *p = build(g, next);
+	pass_buses(old, p);
+	carry_readings(old, p);
+	g->plant = p;
+	for (uint32_t b = 0; b < next->nbus; b++) {
+		if (!p->bus[b].bus)
+			start_bus(g, b);
+		plant_rewant(g, b);
+	}
+	release(old);
+}
+
+void plant_close(struct gateway *g)
+{
+	struct plant *p = g->plant;
+	for (size_t i = 0; i < p->model->nbus; i++)
+		end_bus(p, &p->bus[i]);
+}
+
+void plant_ended(struct gateway *g, uint32_t tag)
+{
+	struct plant *p = g->plant;
+	if (tag >= p->ntag || !p->tag_thread[tag])
+		return;
+	if (p->tag_bus[tag] >= 0 && !g->stopping) {
+		/* never a silent half: the service manager starts us again */
+		log_error("bus %s: its thread ended by itself", p->bus[p->tag_bus[tag]].conf->name);
+		abort();
+	}
+	bus_destroy(p->tag_thread[tag]);
+	p->tag_thread[tag] = NULL;
+	p->ending--;
+}
+
+void plant_destroy(struct gateway *g)
+{
+	release(g->plant);
+	g->plant = NULL;
+}
+
+struct plant_bus *plant_bus_of_tag(struct plant *p, uint32_t tag)
+{
+	return tag < p->ntag && p->tag_bus[tag] >= 0 ? &p->bus[p->tag_bus[tag]] : NULL;
+}
+
+bool plant_alive(struct plant *p, us_t now, const char **which)
+{
+	for (size_t i = 0; i < p->model->nbus; i++) {
+		struct bus_figures f;
+		bus_figures(p->bus[i].bus, &f);
+		if (now - f.stepped <= f.step_limit)
+			continue;
+		*which = p->bus[i].conf->name;
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,64 @@
+#include "daemon/process.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+/* The firmware's word on power and heat; bits as `vcgencmd get_throttled` prints them. */
+#define THROTTLED "/sys/devices/platform/soc/soc:firmware/get_throttled"
+
+static const struct {
+	unsigned bit;
+	const char *text;
+} throttles[] = {
+	{0, "under-voltage now"},
+	{1, "clock capped now"},
+	{2, "throttled now"},
+	{16, "under-voltage since boot"},
+	{18, "throttled since boot"},
+};
+
+static uint64_t resident(void)
+{
+	uint64_t pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*s %" SCNu64, &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void look_throttled(char *buf, size_t size)
+{
+	unsigned bits;
+	buf[0] = '\0';
+	FILE *f = fopen(THROTTLED, "re");
+	if (!f)
+		return;
+	if (fscanf(f, "%x", &bits) == 1) {
+		snprintf(buf, size, "no");
+		for (size_t i = sizeof throttles / sizeof *throttles; i-- > 0;)
+			if (bits & 1u << throttles[i].bit)
+				snprintf(buf, size, "%s", throttles[i].text);
+	}
+	fclose(f);
+}
+
+void process_look(struct process *p)
+{
+	struct rusage u;
+	struct timex t = {0};
+	p->rss = resident();
+	getrusage(RUSAGE_SELF, &u);
+	p->cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+		 (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+	const int state = adjtimex(&t);
+	p->clock_known = state >= 0;
+	p->synchronised = state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC);
+	look_throttled(p->throttled, sizeof p->throttled);
+}

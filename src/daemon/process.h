@@ -1,0 +1,20 @@
+/*
+ * process: what the system knows of this process and of its host.
+ */
+#ifndef DAEMON_PROCESS_H
+#define DAEMON_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct process {
+	uint64_t rss;        /* bytes resident */
+	double cpu;          /* seconds used */
+	bool clock_known;    /* false: the sandbox hides it */
+	bool synchronised;   /* the wall clock, to a time server */
+	char throttled[64];  /* Raspberry Pi: "no", "under-voltage now" …; "": not known */
+};
+
+void process_look(struct process *p);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * pulses: what is switched on and must be switched off again, journalled below the runtime directory
+ * before it is written, so that an end is not forgotten with a crash.
+ */
+#ifndef DAEMON_PULSES_H
+#define DAEMON_PULSES_H
+
+#include "core/command.h"
+#include "daemon/plant.h"
+
+/* A job is about to be given to its bus: one that begins a pulse is journalled first. */
+void pulses_submit(struct gateway *g, const struct command_action *a);
+
+/* A command ended: the end of a pulse that is surely done leaves the journal. */
+void pulses_ended(struct gateway *g, const struct command_outcome *o);
+
+/* At start: what a predecessor left on is switched off. After that the journal is ours. */
+void pulses_end_left_over(struct gateway *g);
+
+#endif

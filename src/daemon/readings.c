@@ -1,0 +1,392 @@
+#include "daemon/readings.h"
+
+#include "core/expr.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DECIMAL_PLACES_MAX 18
+
+static uint32_t local(const struct plant *p, uint32_t point)
+{
+	return point - plant_device(p, point)->point0;
+}
+
+static struct device_state *state_of(struct plant *p, uint32_t point)
+{
+	return &p->device[p->reading[point].device];
+}
+
+static bool is_number(const struct value *v)
+{
+	return v->kind == VALUE_DECIMAL || v->kind == VALUE_REAL;
+}
+
+/* Takes a copy of a text; false: it is the same value as before. */
+static bool store(struct reading *r, const struct value *v)
+{
+	if (value_same(&r->value, v))
+		return false;
+	if (r->value.kind == VALUE_TEXT)
+		free((char *)r->value.text);
+	r->value = *v;
+	if (v->kind == VALUE_TEXT)
+		r->value.text = mem_strdup(v->text);
+	return true;
+}
+
+static uint16_t *raw(struct reading *r, unsigned n)
+{
+	return n > RAW_INLINE ? r->words : r->word;
+}
+
+void reading_forget(struct reading *r)
+{
+	r->known = false;
+	r->undecoded = false;
+}
+
+void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size)
+{
+	const struct reading *r = &p->reading[point];
+	const struct value none = value_none();
+	point_print(plant_point(p, point), r->quality == QUALITY_GOOD ? &r->value : &none, NULL, buf, size);
+}
+
+void reading_alert(struct plant *p, uint32_t point)
+{
+	const struct point *pt = plant_point(p, point);
+	struct device_state *s = state_of(p, point);
+	const struct reading *r = &p->reading[point];
+	if (pt->alert == ALERT_NONE || r->quality == QUALITY_NEVER)
+		return;
+	const double x = value_number(&r->value);
+	const bool active = r->quality == QUALITY_GOOD &&
+			    (r->value.kind == VALUE_BOOL ? r->value.mant != 0 : !isnan(x) && x != 0);
+	const struct alert a = {
+		.kind = pt->alert,
+		.code = pt->alert_code,
+		.desc = pt->alert_desc ? pt->alert_desc : pt->name,
+	};
+	if (active ? alerts_raise(s->alerts, &a) : alerts_clear(s->alerts, a.kind, a.code, NULL))
+		s->alerts_changed = true;
+}
+
+static void tell(struct gateway *g, uint32_t point, bool again)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	const struct point *pt = plant_point(p, point);
+	if (state_of(p, point)->phase != PHASE_ONLINE || r->quality == QUALITY_NEVER ||
+	    pt->filter.mode == PUBLISH_NEVER)
+		return;
+	char text[VALUE_PRINT_MAX];
+	reading_text(p, point, text, sizeof text);
+	again |= r->tell_next;
+	r->tell_next = false;
+	const bool changed = north_differs(g->north, r->device, local(p, point), text);
+	if (!again && !filter_pass(&r->filter, &pt->filter, &r->value, changed, g->now)) {
+		/* what was held back is looked at again with the next read, though that be equal */
+		r->known &= !changed;
+		return;
+	}
+	filter_told(&r->filter, &r->value, g->now);
+	north_value(g->north, r->device, local(p, point), text, true);
+	if (pt->history)
+		north_history(g->north, r->device, local(p, point), text, gateway_wall_of(r->at));
+}
+
+void reading_tell_again(struct gateway *g, uint32_t point)
+{
+	tell(g, point, true);
+}
+
+/* A good read's value: believed, or not, and told. v's text lives only now. */
+static void settle(struct gateway *g, uint32_t point, struct value v, us_t at)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	const struct point *pt = plant_point(p, point);
+	struct device_state *s = state_of(p, point);
+	const double x = value_number(&v);
+	if (pt->has_valid && is_number(&v) && !(x >= pt->valid_min && x <= pt->valid_max)) {
+		s->invalid++;
+		v = value_none();
+	}
+	if (pt->counter && is_number(&v) && !counter_pass(r->counter, pt->counter, x, at)) {
+		r->known = false; /* the second read must be looked at, though it be equal */
+		return;
+	}
+	r->at = at;
+	r->quality = v.kind == VALUE_NONE ? QUALITY_NONE : QUALITY_GOOD;
+	if (store(r, &v) || pt->alert != ALERT_NONE)
+		reading_alert(p, point);
+	tell(g, point, false);
+}
+
+/* Nothing new in the registers: only what a clock demands. */
+static void renew(struct gateway *g, uint32_t point, struct reading *r, const struct point *pt, us_t at)
+{
+	r->at = at;
+	if (r->tell_next || pt->filter.mode == PUBLISH_ALWAYS ||
+	    (pt->filter.heartbeat && g->now - r->filter.told >= pt->filter.heartbeat))
+		tell(g, point, false);
+}
+
+static void note_read(struct device_state *s, struct reading *r, const struct point *pt, us_t at)
+{
+	s->touched = true;
+	if (at > s->newest)
+		s->newest = at;
+	if (pt->period != s->round)
+		return;
+	s->repeated |= r->rounded;
+	r->rounded = true;
+}
+
+void reading_take(struct gateway *g, uint32_t point, const struct span *block, const uint16_t *words,
+		  us_t at)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	const struct point *pt = plant_point(p, point);
+	const unsigned n = plant_raw_words(pt);
+	uint16_t now[CELLS_MAX];
+	model_gather(pt, block, words, now);
+	note_read(state_of(p, point), r, pt, at);
+	r->refused = false;
+	const bool elsewhere = pt->exponent_from >= 0 || pt->factor_from >= 0;
+	if (r->known && !elsewhere && memcmp(raw(r, n), now, n * sizeof *now) == 0) {
+		renew(g, point, r, pt, at);
+		return;
+	}
+	memcpy(raw(r, n), now, n * sizeof *now);
+	r->known = true;
+	if (elsewhere) {
+		r->at = at;
+		r->undecoded = true;
+		return;
+	}
+	char text[VALUE_TEXT_MAX];
+	struct value v;
+	codec_decode(&pt->codec, now, text, &v);
+	settle(g, point, v, at);
+}
+
+void reading_none(struct gateway *g, uint32_t point, enum quality q)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	struct device_state *s = state_of(p, point);
+	const struct value none = value_none();
+	reading_forget(r);
+	store(r, &none);
+	r->quality = (uint8_t)q;
+	s->touched = true;
+	reading_alert(p, point);
+	north_none(g->north, r->device, local(p, point));
+}
+
+/* mant × 10^-places, shifted by a power of ten that a register gave. */
+static struct value shift(const struct value *v, int exponent)
+{
+	struct value out = *v;
+	if (v->kind == VALUE_DECIMAL) {
+		int places = v->places - exponent;
+		bool fits = places <= DECIMAL_PLACES_MAX;
+		for (; fits && places < 0; places++)
+			fits = !__builtin_mul_overflow(out.mant, (uint64_t)10, &out.mant);
+		if (fits) {
+			out.places = (uint8_t)places;
+			return out;
+		}
+	}
+	return value_real(value_number(v) * pow(10, exponent));
+}
+
+static const struct reading *sibling(const struct plant *p, uint32_t point, int32_t index)
+{
+	return &p->reading[plant_device(p, point)->point0 + (uint32_t)index];
+}
+
+/* A value whose scale stands in another register: without that, there is no value. */
+static void settle_scaled(struct gateway *g, uint32_t point)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	const struct point *pt = plant_point(p, point);
+	char text[VALUE_TEXT_MAX];
+	struct value v;
+	codec_decode(&pt->codec, raw(r, plant_raw_words(pt)), text, &v);
+	if (pt->exponent_from >= 0 && is_number(&v)) {
+		const struct reading *e = sibling(p, point, pt->exponent_from);
+		const double x = value_number(&e->value);
+		if (e->quality == QUALITY_NEVER)
+			return; /* it comes with one of the next reads */
+		v = isnan(x) || fabs(x) > DECIMAL_PLACES_MAX ? value_none() : shift(&v, (int)x);
+	}
+	if (pt->factor_from >= 0 && is_number(&v)) {
+		const struct reading *f = sibling(p, point, pt->factor_from);
+		const double x = value_number(&f->value);
+		if (f->quality == QUALITY_NEVER)
+			return;
+		v = isnan(x) ? value_none() : value_real(value_number(&v) * x);
+	}
+	r->undecoded = false;
+	settle(g, point, v, r->at);
+}
+
+struct inputs {
+	const struct plant *plant;
+	uint32_t point0;
+};
+
+static struct value input(void *ctx, int index)
+{
+	const struct inputs *in = ctx;
+	const struct reading *r = &in->plant->reading[in->point0 + (uint32_t)index];
+	return r->quality == QUALITY_GOOD ? r->value : value_none();
+}
+
+/* Once per turn, when an input was read or lost its value. */
+static bool settle_expr(struct gateway *g, uint32_t point)
+{
+	struct plant *p = g->plant;
+	const struct device *d = plant_device(p, point);
+	struct reading *r = &p->reading[point];
+	const struct expr *e = plant_point(p, point)->expr;
+	us_t newest = 0;
+	bool missing = false;
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		if (!expr_uses(e, (int)i))
+			continue;
+		const struct reading *in = &p->reading[d->point0 + i];
+		if (in->quality == QUALITY_NEVER || in->undecoded)
+			return false; /* not all of them are read yet */
+		missing |= in->quality != QUALITY_GOOD;
+		if (in->at > newest)
+			newest = in->at;
+	}
+	if (newest <= r->at && !(missing && r->quality == QUALITY_GOOD))
+		return false;
+	struct inputs in = {p, d->point0};
+	r->known = true;
+	settle(g, point, expr_eval(e, input, &in), newest > r->at ? newest : r->at);
+	return true;
+}
+
+/* Expressions may use each other: again, until nothing moves. */
+static void derive(struct gateway *g, const struct device *d)
+{
+	struct plant *p = g->plant;
+	for (uint32_t i = 0; i < d->set->n; i++)
+		if (p->reading[d->point0 + i].undecoded)
+			settle_scaled(g, d->point0 + i);
+	bool moved = true;
+	for (uint32_t round = 0; moved && round < d->set->n; round++) {
+		moved = false;
+		for (uint32_t i = 0; i < d->set->n; i++)
+			if (d->set->point[i].source == SOURCE_EXPR)
+				moved |= settle_expr(g, d->point0 + i);
+	}
+}
+
+struct snapshot {
+	const struct plant *plant;
+	uint32_t point0;
+	char text[VALUE_PRINT_MAX];
+};
+
+static const char *snapshot_text(void *ctx, uint32_t point)
+{
+	struct snapshot *s = ctx;
+	if (s->plant->reading[s->point0 + point].quality == QUALITY_NEVER)
+		return NULL;
+	reading_text(s->plant, s->point0 + point, s->text, sizeof s->text);
+	return s->text;
+}
+
+static bool round_over(const struct plant *p, const struct device *d, const struct device_state *s)
+{
+	if (s->repeated)
+		return true;
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *pt = &d->set->point[i];
+		if (plant_raw_words(pt) && pt->poll == POLL_ALWAYS && pt->period == s->round &&
+		    !p->reading[d->point0 + i].rounded)
+			return false;
+	}
+	return true;
+}
+
+static void snapshot(struct gateway *g, uint32_t device)
+{
+	struct plant *p = g->plant;
+	const struct device *d = &p->model->device[device];
+	struct device_state *s = &p->device[device];
+	if (s->phase != PHASE_ONLINE || !round_over(p, d, s))
+		return;
+	struct snapshot snap = {.plant = p, .point0 = d->point0};
+	north_snapshot(g->north, device, gateway_wall_of(s->newest), snapshot_text, &snap);
+	s->repeated = false;
+	for (uint32_t i = 0; i < d->set->n; i++)
+		p->reading[d->point0 + i].rounded = false;
+}
+
+void readings_turn(struct gateway *g)
+{
+	struct plant *p = g->plant;
+	for (uint32_t i = 0; i < p->model->ndevice; i++) {
+		const struct device *d = &p->model->device[i];
+		struct device_state *s = &p->device[i];
+		if (s->touched && s->derives)
+			derive(g, d);
+		if (s->touched && d->json)
+			snapshot(g, i);
+		s->touched = false;
+		if (!s->alerts_changed)
+			continue;
+		s->alerts_changed = false;
+		north_alerts(g->north, (int32_t)i, s->alerts);
+	}
+}
+
+void readings_tell_device(struct gateway *g, uint32_t device)
+{
+	struct plant *p = g->plant;
+	const struct device *d = &p->model->device[device];
+	for (uint32_t i = 0; i < d->set->n; i++)
+		if (p->reading[d->point0 + i].known && !p->reading[d->point0 + i].undecoded)
+			tell(g, d->point0 + i, true);
+}
+
+void readings_forget_device(struct plant *p, uint32_t device)
+{
+	const struct device *d = &p->model->device[device];
+	for (uint32_t i = 0; i < d->set->n; i++)
+		reading_forget(&p->reading[d->point0 + i]);
+}
+
+/* As it would be told had it been read: a profile writes 0, the point's decimals make it 0.00. */
+static void print_configured(const struct point *pt, const char *text, char *buf, size_t size)
+{
+	struct value v;
+	const char *end;
+	if (value_parse_number(text, &end, &v) && *end == '\0')
+		point_print(pt, &v, NULL, buf, size);
+	else
+		snprintf(buf, size, "%s", text);
+}
+
+void readings_tell_offline(struct gateway *g, uint32_t device)
+{
+	struct plant *p = g->plant;
+	const struct device *d = &p->model->device[device];
+	for (size_t i = 0; i < d->noffline; i++) {
+		char text[VALUE_PRINT_MAX];
+		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text, sizeof text);
+		north_value(g->north, device, d->offline[i].point, text, false);
+	}
+}

@@ -1,0 +1,41 @@
+/*
+ * readings: from raw words to what stands on a topic: decode, scale, counter guard, valid range,
+ * filter, tell. And what depends on it: expressions, alerts, snapshots.
+ */
+#ifndef DAEMON_READINGS_H
+#define DAEMON_READINGS_H
+
+#include "daemon/plant.h"
+
+/* Words of a block that covers this point, read at `at`. Unchanged words cost a comparison. */
+void reading_take(struct gateway *g, uint32_t point, const struct span *block, const uint16_t *words,
+		  us_t at);
+
+/* The point has no value any more: told as None. q: why. */
+void reading_none(struct gateway *g, uint32_t point, enum quality q);
+
+/* Forget the raw words, so that the next read is decoded and compared with what was told. */
+void reading_forget(struct reading *r);
+
+/* The text that stands, or should stand, on the topic. */
+void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size);
+
+/* Tell the point's value now even if unchanged (read-back, xnet/get). */
+void reading_tell_again(struct gateway *g, uint32_t point);
+
+/* Raise or clear what the point's value says, if it is an alert. */
+void reading_alert(struct plant *p, uint32_t point);
+
+/* A device has come online: tell all that is known of it. */
+void readings_tell_device(struct gateway *g, uint32_t device);
+
+/* It is gone: what it says when it is back is looked at anew. */
+void readings_forget_device(struct plant *p, uint32_t device);
+
+/* The configured values of a device that went offline. */
+void readings_tell_offline(struct gateway *g, uint32_t device);
+
+/* The turn's end: expressions, alerts and snapshots of the devices that were read. */
+void readings_turn(struct gateway *g);
+
+#endif

@@ -1,0 +1,179 @@
+#include "daemon/reload.h"
+
+#include "daemon/broker.h"
+#include "daemon/commands.h"
+#include "daemon/health.h"
+#include "daemon/log.h"
+#include "daemon/systemd.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define REQUESTS_MAX 16
+
+struct reload {
+	struct config_paths paths;
+	pthread_t thread;
+	bool reading;
+	bool again;            /* asked for while one was being read */
+	int done;              /* eventfd */
+	/* written by the thread, read by main after it has ended */
+	struct model *model;
+	struct diag diag;
+	/* commands that wait for their answer; NULL: one without a request */
+	struct north_request *request[REQUESTS_MAX];
+	size_t nrequest;
+	size_t nfirst;         /* how many of them the running read answers */
+};
+
+static void *read_config(void *arg)
+{
+	struct reload *r = arg;
+	r->model = config_load(&r->paths, &r->diag);
+	diag_sort(&r->diag);
+	eventfd_write(r->done, 1);
+	return NULL;
+}
+
+void reload_create(struct gateway *g)
+{
+	struct reload *r = mem_alloc(1, sizeof *r);
+	r->paths = g->paths;
+	r->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	g->reload = r;
+}
+
+void reload_destroy(struct gateway *g)
+{
+	struct reload *r = g->reload;
+	if (r->reading) {
+		pthread_join(r->thread, NULL);
+		model_destroy(r->model);
+		diag_free(&r->diag);
+	}
+	close(r->done);
+	free(r);
+}
+
+int reload_fd(const struct gateway *g)
+{
+	return g->reload->done;
+}
+
+static void outcome(struct gateway *g, struct north_request *request, const char *reason)
+{
+	const struct north_outcome o = {
+		.device = NORTH_GATEWAY,
+		.param = "reload",
+		.value = g->model->hash,
+		.reason = reason,
+		.request = request,
+	};
+	north_outcome(g->north, &o);
+}
+
+static void answer_all(struct gateway *g, const char *reason)
+{
+	struct reload *r = g->reload;
+	for (size_t i = 0; i < r->nfirst; i++)
+		outcome(g, r->request[i], reason);
+	r->nrequest -= r->nfirst;
+	memmove(r->request, r->request + r->nfirst, r->nrequest * sizeof *r->request);
+}
+
+void reload_begin(struct gateway *g, struct north_request *request, bool command)
+{
+	struct reload *r = g->reload;
+	if (command && r->nrequest == REQUESTS_MAX) {
+		outcome(g, request, "busy");
+		return;
+	}
+	if (command)
+		r->request[r->nrequest++] = request;
+	if (r->reading) {
+		r->again = true;
+		return;
+	}
+	log_info("reading %s anew", r->paths.file);
+	r->nfirst = r->nrequest;
+	systemd_reloading(g->now);
+	diag_init(&r->diag);
+	r->model = NULL;
+	r->reading = pthread_create(&r->thread, NULL, read_config, r) == 0;
+	if (r->reading)
+		return;
+	diag_free(&r->diag);
+	log_error("reload: no thread to read the configuration with");
+	answer_all(g, "no thread");
+}
+
+static void log_diag(const struct diag *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		char text[1024];
+		diag_print(&d->message[i], text, sizeof text);
+		if (d->message[i].level == DIAG_ERROR)
+			log_error("%s", text);
+		else
+			log_warn("%s", text);
+	}
+}
+
+static void reject(struct gateway *g)
+{
+	struct reload *r = g->reload;
+	char text[1024] = "cannot be read";
+	for (size_t i = 0; i < r->diag.n; i++)
+		if (r->diag.message[i].level == DIAG_ERROR) {
+			diag_print(&r->diag.message[i], text, sizeof text);
+			break;
+		}
+	log_error("reload refused, %zu errors: the running configuration stays in force", r->diag.errors);
+	health_reloaded(g, text);
+	gateway_alert(g, ALERT_WARNING, ALERT_CONFIG_REJECTED, r->paths.file, text);
+	answer_all(g, text);
+}
+
+static void take_over(struct gateway *g)
+{
+	struct reload *r = g->reload;
+	struct model *old = g->model, *next = r->model;
+	commands_model_ends(g);
+	plant_adopt(g, next);
+	g->model = next;
+	broker_adopt(g, old);
+	health_model(g, old);
+	commands_model_begins(g);
+	model_destroy(old);
+	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice, next->npoint);
+	health_reloaded(g, NULL);
+	gateway_alert_end(g, ALERT_WARNING, ALERT_CONFIG_REJECTED, r->paths.file);
+	answer_all(g, NULL);
+}
+
+void reload_finish(struct gateway *g)
+{
+	struct reload *r = g->reload;
+	eventfd_t count;
+	if (eventfd_read(r->done, &count) < 0 || !r->reading)
+		return;
+	pthread_join(r->thread, NULL);
+	r->reading = false;
+	log_diag(&r->diag);
+	if (r->model)
+		take_over(g);
+	else
+		reject(g);
+	diag_free(&r->diag);
+	char status[160];
+	health_status_line(g, status, sizeof status);
+	systemd_ready(status);
+	if (r->again) {
+		r->again = false;
+		reload_begin(g, NULL, false);
+	}
+}

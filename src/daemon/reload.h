@@ -1,0 +1,21 @@
+/*
+ * reload: a new configuration while everything runs. It is read by a short-lived thread; a bad one
+ * leaves the running one in force and everyone is told.
+ */
+#ifndef DAEMON_RELOAD_H
+#define DAEMON_RELOAD_H
+
+#include "daemon/plant.h"
+
+void reload_create(struct gateway *g);
+void reload_destroy(struct gateway *g); /* waits for a thread still reading */
+
+/* Begin. command: a message asked for it; it and its request (may be NULL) are answered at the end.
+ * While one is being read, another one is begun after it. */
+void reload_begin(struct gateway *g, struct north_request *request, bool command);
+
+/* Readable when the thread has finished; then reload_finish(). -1: none. */
+int reload_fd(const struct gateway *g);
+void reload_finish(struct gateway *g);
+
+#endif

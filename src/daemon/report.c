@@ -1,0 +1,189 @@
+#include "daemon/report.h"
+
+#include "daemon/commands.h"
+#include "daemon/device.h"
+#include "daemon/log.h"
+#include "daemon/readings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORTS_PER_TURN 512 /* then signals, events and the broker get their turn */
+
+/* The first place that could begin inside the span. */
+static size_t first_place(const struct plant_bus *b, const struct span *s)
+{
+	const uint32_t key = PLACE_KEY(s->unit, s->table, s->addr);
+	size_t low = 0, high = b->nplace;
+	while (low < high) {
+		const size_t mid = low + (high - low) / 2;
+		if (b->place[mid].key < key)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Is this place wholly inside? *over: it begins behind the span's end, and so do all that follow. */
+static bool inside(const struct place *p, const struct span *s, bool *over)
+{
+	const uint32_t key = PLACE_KEY(s->unit, s->table, s->addr);
+	*over = p->key >= key + s->count;
+	return !*over && p->key + p->len <= key + s->count;
+}
+
+/* Which points of this block a command holds back, before the read is shown to the commands. */
+static void mark_held(struct gateway *g, struct plant_bus *b, const struct report *r)
+{
+	bool over = false;
+	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++)
+		if (inside(&b->place[i], &r->span, &over))
+			g->plant->reading[b->place[i].point].held = commands_holds(g, b->place[i].point, r->at);
+}
+
+/* A read that a command has waited for is told even if unchanged; one that is older than its write
+ * is not told at all. */
+static void take_point(struct gateway *g, uint32_t point, const struct report *r, bool live)
+{
+	struct reading *rd = &g->plant->reading[point];
+	const bool held = live && commands_holds(g, point, r->at);
+	if (held) {
+		reading_forget(rd);
+		return;
+	}
+	if (live && rd->held)
+		rd->tell_next = true;
+	reading_take(g, point, &r->span, r->word, r->at);
+}
+
+static void take_read(struct gateway *g, struct plant_bus *b, const struct report *r)
+{
+	b->heard = r->at;
+	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
+		g->plant->device[d].seen = r->at;
+	const bool live = commands_live(g);
+	if (live) {
+		mark_held(g, b, r);
+		commands_read(g, (uint32_t)(b - g->plant->bus), r);
+	}
+	bool over = false;
+	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++)
+		if (inside(&b->place[i], &r->span, &over))
+			take_point(g, b->place[i].point, r, live);
+	device_answered(g, b, r->span.unit);
+	if (live)
+		commands_act(g);
+}
+
+static void take_failed(struct gateway *g, struct plant_bus *b, const struct report *r)
+{
+	if (r->outcome == OUT_REFUSED)
+		b->heard = r->at;
+	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
+		struct device_state *s = &g->plant->device[d];
+		if (r->outcome == OUT_REFUSED)
+			s->seen = r->at;
+		s->error = r->outcome;
+		s->exception = r->exception;
+		s->error_at = r->at;
+	}
+	commands_read_failed(g, (uint32_t)(b - g->plant->bus), r);
+}
+
+static void take_aside(struct gateway *g, struct plant_bus *b, const struct report *r)
+{
+	bool over = false;
+	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++) {
+		if (!inside(&b->place[i], &r->span, &over))
+			continue;
+		const uint32_t point = b->place[i].point;
+		struct reading *rd = &g->plant->reading[point];
+		if (rd->refused)
+			continue;
+		rd->refused = true;
+		log_warn("device %s: refuses to be read at %s (point %s): set aside",
+			 plant_device(g->plant, point)->name, device_place_text(&r->span),
+			 plant_point(g->plant, point)->name);
+	}
+	device_answered(g, b, r->span.unit);
+}
+
+static void take_unit(struct gateway *g, struct plant_bus *b, const struct report *r)
+{
+	if (r->online) {
+		device_answered(g, b, r->span.unit);
+		return;
+	}
+	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
+		device_go(g, (uint32_t)d, PHASE_OFFLINE, "no answer");
+}
+
+static void take_port(struct gateway *g, struct plant_bus *b, const struct report *r)
+{
+	const char *text = r->text[0] ? r->text : "closed";
+	free(b->trouble);
+	b->trouble = r->online ? NULL : mem_strdup(text);
+	if (r->online != b->up)
+		b->since = g->now;
+	g->status_changed = true;
+	if (r->online) {
+		log_info("bus %s: up", b->conf->name);
+		gateway_alert_end(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name);
+		b->up = true;
+		b->told_down = false;
+		return;
+	}
+	b->up = false;
+	if (!b->told_down) {
+		log_warn("bus %s: down: %s", b->conf->name, text);
+		b->told_down = true;
+	}
+	gateway_alert(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name, text);
+	for (int u = 0; u < 256; u++)
+		for (int32_t d = b->unit_first[u]; d >= 0; d = g->plant->device[d].next_on_unit)
+			device_go(g, (uint32_t)d, PHASE_OFFLINE, NULL);
+}
+
+static void take(struct gateway *g, const struct report *r)
+{
+	if (r->kind == REPORT_ENDED) {
+		plant_ended(g, r->bus);
+		return;
+	}
+	if (r->kind == REPORT_JOB || r->kind == REPORT_REPLACED) {
+		commands_report(g, r); /* also of a bus that is ending: each command has its end */
+		return;
+	}
+	struct plant_bus *b = plant_bus_of_tag(g->plant, r->bus);
+	if (!b)
+		return;
+	switch ((enum report_kind)r->kind) {
+	case REPORT_READ:
+		take_read(g, b, r);
+		break;
+	case REPORT_FAILED:
+		take_failed(g, b, r);
+		break;
+	case REPORT_UNIT:
+		take_unit(g, b, r);
+		break;
+	case REPORT_ASIDE:
+		take_aside(g, b, r);
+		break;
+	case REPORT_PORT:
+		take_port(g, b, r);
+		break;
+	case REPORT_JOB:
+	case REPORT_REPLACED:
+	case REPORT_ENDED:
+		break;
+	}
+}
+
+void reports_take(struct gateway *g)
+{
+	struct report r;
+	for (int n = 0; n < REPORTS_PER_TURN && queue_pop(g->reports, &r); n++)
+		take(g, &r);
+}

@@ -1,0 +1,12 @@
+/*
+ * stale: a point of an online device that could not be read for too long becomes None.
+ */
+#ifndef DAEMON_STALE_H
+#define DAEMON_STALE_H
+
+#include "daemon/plant.h"
+
+/* Looks at all readings, and asks to be called again when the next could be stale. */
+void stale_sweep(struct gateway *g);
+
+#endif

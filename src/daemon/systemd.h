@@ -1,0 +1,21 @@
+/*
+ * systemd: what the service manager is told (sd_notify(3)). Without one, all of it does nothing.
+ */
+#ifndef DAEMON_SYSTEMD_H
+#define DAEMON_SYSTEMD_H
+
+#include "core/span.h"
+
+/* status: one line that `systemctl status` shows. */
+void systemd_ready(const char *status);
+void systemd_status(const char *status);
+
+/* now: CLOCK_MONOTONIC, as MONOTONIC_USEC wants it; systemd_ready() must follow. */
+void systemd_reloading(us_t now);
+void systemd_stopping(void);
+
+/* How often the watchdog wants to be fed, µs (half of WatchdogSec); US_NEVER: not at all. */
+us_t systemd_watchdog_period(void);
+void systemd_watchdog(void);
+
+#endif

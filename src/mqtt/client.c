@@ -1,0 +1,295 @@
+#include "mqtt/client.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/arena.h"
+#include "mqtt/client_private.h"
+
+#define GRACE (600 * US_MS) /* for DISCONNECT and the library's own end, behind the limit */
+
+void mqtt_event_free(struct mqtt_event *e)
+{
+	if (!e)
+		return;
+	free(e->topic);
+	free(e->payload);
+	free(e->response_topic);
+	free(e->correlation);
+	e->topic = e->payload = e->response_topic = NULL;
+	e->correlation = NULL;
+}
+
+/* -- what the library tells, on its threads: note it, wake the publisher -------------------------
+ */
+
+static void wake(struct mqtt_client *c)
+{
+	c->woken = true;
+	pthread_cond_signal(&c->cond);
+}
+
+static void on_kick(void *ctx)
+{
+	struct mqtt_client *c = ctx;
+	pthread_mutex_lock(&c->lock);
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void on_up(void *ctx, const struct paho_terms *t)
+{
+	struct mqtt_client *c = ctx;
+	pthread_mutex_lock(&c->lock);
+	c->terms = *t;
+	c->news_up = true;
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void on_down(void *ctx, enum paho_failure f, const char *why)
+{
+	struct mqtt_client *c = ctx;
+	pthread_mutex_lock(&c->lock);
+	c->news_down = true;
+	c->failure = f;
+	snprintf(c->why, sizeof c->why, "%s", why);
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Half of the window free again is worth a wake-up; or all, when something waits for an answer. */
+static bool worth_waking(const struct mqtt_client *c)
+{
+	return c->blocked ||
+	       (c->starved && c->flying <= PAHO_FLIGHTS / 2 && c->unacked <= c->window / 2);
+}
+
+static void on_done(void *ctx, void *item, uint8_t qos, bool ok, const char *refused)
+{
+	struct mqtt_client *c = ctx;
+	pthread_mutex_lock(&c->lock);
+	if (c->left_open) { /* the outbox may be gone */
+		pthread_mutex_unlock(&c->lock);
+		return;
+	}
+	if (ok || refused)
+		outbox_sent(c->outbox, item);
+	else
+		outbox_failed(c->outbox, item);
+	c->flying--;
+	c->unacked -= qos > 0;
+	c->done++;
+	c->published += ok;
+	if (refused && !c->refused)
+		c->refused = refused;
+	c->refusals += refused != NULL;
+	if (worth_waking(c) || c->ending || refused)
+		wake(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void deliver(struct mqtt_client *c, struct mqtt_event *e)
+{
+	pthread_mutex_lock(&c->push_lock);
+	if (c->gone)
+		mqtt_event_free(e);
+	else
+		c->push(c->push_ctx, e);
+	pthread_mutex_unlock(&c->push_lock);
+}
+
+static void on_message(void *ctx, struct mqtt_event *e)
+{
+	struct mqtt_client *c = ctx;
+	pthread_mutex_lock(&c->lock);
+	c->received++;
+	pthread_mutex_unlock(&c->lock);
+	deliver(c, e);
+}
+
+static void tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
+                 const char *text)
+{
+	struct mqtt_event e = {.kind = (uint8_t)kind, .protocol = c->protocol};
+	snprintf(e.text, sizeof e.text, "%s", text);
+	e.topic = topic ? mem_strdup(topic) : NULL;
+	deliver(c, &e);
+}
+
+static void on_not_subscribed(void *ctx, const char *filter, const char *why)
+{
+	char text[192];
+	snprintf(text, sizeof text, "subscription refused: %s", why);
+	tell(ctx, MQTT_REFUSED, filter, text);
+}
+
+static void on_disconnected(void *ctx)
+{
+	struct mqtt_client *c = ctx;
+	pthread_mutex_lock(&c->lock);
+	c->parted = true;
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void client_sink(struct mqtt_client *c, struct paho_sink *sink)
+{
+	*sink = (struct paho_sink){
+		.up = on_up,
+		.down = on_down,
+		.done = on_done,
+		.message = on_message,
+		.not_subscribed = on_not_subscribed,
+		.disconnected = on_disconnected,
+		.ctx = c,
+	};
+}
+
+void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text)
+{
+	tell(c, kind, NULL, text);
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+static void copy_conf(struct mqtt_client *c, const struct mqtt_conf *from)
+{
+	struct arena *a = c->arena;
+	struct mqtt_conf *to = &c->conf;
+	*to = *from;
+	to->host = arena_strdup(a, from->host);
+	to->client_id = arena_strdup(a, from->client_id);
+	to->prefix = arena_strdup(a, from->prefix);
+	to->username = arena_strdup(a, from->username);
+	to->password = arena_strdup(a, from->password);
+	to->ca = arena_strdup(a, from->ca);
+	to->cert = arena_strdup(a, from->cert);
+	to->key = arena_strdup(a, from->key);
+}
+
+struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id,
+                                struct outbox *o, const char *will_topic, const char *will_text,
+                                void (*push)(void *ctx, struct mqtt_event *e), void *ctx)
+{
+	struct mqtt_client *c = mem_alloc(1, sizeof *c);
+	pthread_condattr_t attr;
+	unsetenv("http_proxy");
+	unsetenv("https_proxy");
+	signal(SIGPIPE, SIG_IGN);
+	c->arena = arena_create();
+	copy_conf(c, conf);
+	c->client_id = arena_strdup(c->arena, client_id);
+	c->will_topic = arena_strdup(c->arena, will_topic);
+	c->will_text = arena_strdup(c->arena, will_text);
+	c->outbox = o;
+	c->push = push;
+	c->push_ctx = ctx;
+	c->protocol = conf->version ? conf->version : 5;
+	c->seed = (unsigned)client_now();
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->push_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->cond, &attr);
+	pthread_cond_init(&c->cond_ended, &attr);
+	pthread_condattr_destroy(&attr);
+	outbox_on_kick(o, on_kick, c);
+	if (pthread_create(&c->thread, NULL, publisher_run, c) != 0) {
+		fputs("<2>cannot start the publisher thread\n", stderr);
+		abort();
+	}
+	return c;
+}
+
+void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos)
+{
+	char **copy = mem_alloc(n, sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = mem_strdup(filters[i]);
+	pthread_mutex_lock(&c->lock);
+	char **old = c->wish;
+	const size_t nold = c->nwish;
+	c->wish = copy;
+	c->nwish = n;
+	c->wish_qos = qos;
+	c->new_wish = true;
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+	for (size_t i = 0; i < nold; i++)
+		free(old[i]);
+	free(old);
+}
+
+void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
+{
+	struct outbox_figures f;
+	outbox_figures(c->outbox, &f);
+	memset(out, 0, sizeof *out);
+	pthread_mutex_lock(&c->lock);
+	out->published = c->published;
+	out->received = c->received;
+	out->dropped = f.dropped + c->refusals;
+	out->reconnects = c->connects > 1 ? c->connects - 1 : 0;
+	out->queued = f.dirty + f.posts;
+	out->connected = c->state == CLIENT_UP;
+	out->protocol = c->state == CLIENT_UP ? c->protocol : 0;
+	snprintf(out->last_error, sizeof out->last_error, "%s", c->last_error);
+	pthread_mutex_unlock(&c->lock);
+	snprintf(out->broker, sizeof out->broker, "%s://%s:%u", c->conf.use_tls ? "mqtts" : "mqtt",
+	         c->conf.host, (unsigned)c->conf.port);
+}
+
+/* The library may hold the publisher for seconds (a name look-up): then it is left behind. */
+static void join(struct mqtt_client *c)
+{
+	const us_t until = c->end_by + GRACE;
+	const struct timespec t = {.tv_sec = until / US_S, .tv_nsec = until % US_S * 1000};
+	pthread_mutex_lock(&c->lock);
+	while (!c->ended && pthread_cond_timedwait(&c->cond_ended, &c->lock, &t) == 0)
+		;
+	const bool ended = c->ended;
+	c->left_open |= !ended;
+	pthread_mutex_unlock(&c->lock);
+	if (ended)
+		pthread_join(c->thread, NULL);
+	else
+		pthread_detach(c->thread);
+}
+
+void mqtt_destroy(struct mqtt_client *c, int64_t limit)
+{
+	if (!c)
+		return;
+	outbox_on_kick(c->outbox, NULL, NULL);
+	outbox_statuses_first(c->outbox);
+	pthread_mutex_lock(&c->lock);
+	c->ending = true;
+	c->end_by = client_now() + limit;
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+	join(c);
+	pthread_mutex_lock(&c->push_lock);
+	c->gone = true;
+	pthread_mutex_unlock(&c->push_lock);
+	if (c->left_open)
+		return; /* the library still knows it; the process is about to end */
+	mqtt_subscribe(c, NULL, 0, 0);
+	free(c->wish);
+	for (size_t i = 0; i < c->nhave; i++)
+		free(c->have[i]);
+	for (size_t i = 0; i < c->nold; i++)
+		free(c->old[i]);
+	free(c->have);
+	free(c->old);
+	arena_destroy(c->arena);
+	pthread_cond_destroy(&c->cond);
+	pthread_cond_destroy(&c->cond_ended);
+	pthread_mutex_destroy(&c->lock);
+	pthread_mutex_destroy(&c->push_lock);
+	free(c);
+}

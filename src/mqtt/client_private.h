@@ -1,0 +1,77 @@
+/*
+ * client_private: what client.c (the interface, and what the library's threads tell) and
+ * publisher.c (the thread that calls the library) share. Nobody else includes this.
+ */
+#ifndef MQTT_CLIENT_PRIVATE_H
+#define MQTT_CLIENT_PRIVATE_H
+
+#include <pthread.h>
+
+#include "core/arena.h"
+#include "core/span.h"
+#include "mqtt/client.h"
+#include "mqtt/paho.h"
+
+enum client_state {
+	CLIENT_IDLE, /* until retry_at */
+	CLIENT_CONNECTING,
+	CLIENT_UP,
+	CLIENT_PARTING, /* DISCONNECT sent */
+};
+
+struct mqtt_client {
+	struct arena *arena;
+	struct mqtt_conf conf;
+	const char *client_id, *will_topic, *will_text;
+	struct outbox *outbox;
+	void (*push)(void *ctx, struct mqtt_event *e);
+	void *push_ctx;
+	pthread_t thread;
+
+	pthread_mutex_t push_lock; /* of `gone` */
+	bool gone;                 /* main destroyed us: tell nobody */
+
+	bool woken, ending, ended; /* under `lock`, as all down to `left_open` */
+	uint8_t protocol, wish_qos;
+	bool starved, blocked; /* the window is full; all that waits stands behind its own topic */
+	bool news_up, news_down, parted, new_wish;
+	enum client_state state;
+	enum paho_failure failure;
+	struct paho_terms terms;
+	pthread_mutex_t lock; /* never held across a call of the library or of push */
+	pthread_cond_t cond, cond_ended;
+	us_t end_by;
+	char **wish; /* filters that main wants */
+	size_t nwish;
+	const char *refused;
+	uint64_t published, received, refusals, connects, done;
+	unsigned flying, unacked,
+		window; /* handed over; those of QoS 1; how many of those may be */
+	char why[192], last_error[192];
+	bool left_open;
+
+	/* the publisher's own */
+	bool proven; /* this protocol version has worked */
+	bool holding, reachable, refusal_told;
+	uint8_t have_qos;
+	unsigned closed;      /* attempts in a row that the broker closed without an answer */
+	unsigned short_lives; /* connections in a row lost right after they were made */
+	unsigned seed;
+	struct paho *paho;
+	char **have; /* filters subscribed or to be, sorted; the library holds pointers to them */
+	size_t nhave;
+	char **old; /* once subscribed, kept for the same reason */
+	size_t nold;
+	us_t retry_at, trying_since, down_since, moved_at, up_since, explained_at, delay;
+	uint64_t done_seen;
+	struct outgoing held; /* taken from the outbox, waits for room among the QoS 1 */
+	char told[192];       /* reason told last */
+	char explained[192];
+};
+
+us_t client_now(void);
+void client_sink(struct mqtt_client *c, struct paho_sink *sink);
+void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
+void *publisher_run(void *ctx);
+
+#endif

@@ -1,0 +1,143 @@
+#include "mqtt/json_parse.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+
+static json_t *load(const char *text, size_t len, char *error, size_t size)
+{
+	json_error_t e;
+	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+	if (root)
+		return root;
+	if (json_error_code(&e) == json_error_numeric_overflow)
+		snprintf(error, size,
+		         "a number is too large; send it as text, in quotes (column %d)", e.column);
+	else
+		snprintf(error, size, "not JSON: %s (column %d)", e.text, e.column);
+	return NULL;
+}
+
+static struct json_member *add(struct json_members *m, const char *name)
+{
+	m->member = mem_grow(m->member, m->n + 1, sizeof *m->member);
+	struct json_member *one = &m->member[m->n++];
+	*one = (struct json_member){.name = mem_strdup(name)};
+	return one;
+}
+
+void json_members_free(struct json_members *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		free(m->member[i].name);
+		free(m->member[i].text);
+	}
+	free(m->member);
+	*m = (struct json_members){0};
+}
+
+/* As the sender wrote it, as nearly as can be told: the fewest digits that read back equal. */
+static char *real_text(double r)
+{
+	char text[48];
+	const bool plain = r == 0 || (fabs(r) >= 1e-5 && fabs(r) < 1e15);
+	for (int digits = plain ? 0 : 1; digits <= 20; digits++) {
+		snprintf(text, sizeof text, plain ? "%.*f" : "%.*g", digits, r);
+		if (strtod(text, NULL) == r)
+			break;
+	}
+	return mem_strdup(text);
+}
+
+static void value_text(const json_t *value, struct json_member *m)
+{
+	char text[32];
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		m->text = mem_strdup(json_string_value(value));
+		break;
+	case JSON_INTEGER:
+		snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		m->text = mem_strdup(text);
+		break;
+	case JSON_REAL:
+		m->text = real_text(json_real_value(value));
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		m->text = mem_strdup(json_is_true(value) ? "true" : "false");
+		break;
+	case JSON_NULL:
+		m->text = mem_strdup("null");
+		m->fault = "null is no value";
+		break;
+	default:
+		m->text = mem_strdup("");
+		m->fault = "must be a number, a text, true or false";
+	}
+}
+
+bool json_parse_object(const char *text, size_t len, struct json_members *out, char *error,
+                       size_t size)
+{
+	*out = (struct json_members){0};
+	json_t *root = load(text, len, error, size);
+	const bool good = json_is_object(root);
+	const char *name;
+	json_t *value;
+	if (root && !good)
+		snprintf(error, size, "must be an object: {\"point\": value, …}");
+	json_object_foreach(root, name, value)
+	{
+		value_text(value, add(out, name));
+	}
+	json_decref(root);
+	return good;
+}
+
+bool json_parse_names(const char *text, size_t len, struct json_members *out, char *error,
+                      size_t size)
+{
+	*out = (struct json_members){0};
+	json_t *root = load(text, len, error, size);
+	bool good = json_is_array(root) || json_is_null(root);
+	size_t i;
+	json_t *value;
+	out->null = json_is_null(root);
+	json_array_foreach(root, i, value)
+	{
+		good = good && json_is_string(value);
+		if (good)
+			add(out, json_string_value(value));
+	}
+	if (root && !good)
+		snprintf(error, size, "must be a list of points: [\"point\", …]");
+	json_decref(root);
+	if (!good)
+		json_members_free(out);
+	return good;
+}
+
+bool json_parse_list_of(const char *text, size_t len, const char *list, const char *key,
+                        struct json_members *out)
+{
+	char error[64];
+	*out = (struct json_members){0};
+	json_t *root = load(text, len, error, sizeof error);
+	const json_t *array = json_object_get(root, list);
+	const bool good = json_is_array(array);
+	size_t i;
+	json_t *value;
+	json_array_foreach(array, i, value)
+	{
+		const char *name = json_string_value(json_object_get(value, key));
+		if (name)
+			add(out, name);
+	}
+	json_decref(root);
+	return good;
+}

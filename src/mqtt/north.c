@@ -1,0 +1,250 @@
+#include "mqtt/north.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/topic.h"
+#include "mqtt/xnet.h"
+
+#define ROWS 1
+
+/* One row a northbound. */
+static const struct north_ops *const row[ROWS] = {
+	&xnet_north,
+};
+
+struct north {
+	struct outbox *outbox;
+	void *self[ROWS];
+	const char **filter; /* of all rows */
+	struct json json;    /* kept for its memory */
+};
+
+struct north_request {
+	char *topic;
+	void *correlation;
+	size_t correlation_len;
+	size_t expected, told;
+	bool failed;
+	struct json answer;
+};
+
+/* Calls one function of every row that has it. */
+#define EACH(n, op, ...)                                                                           \
+	do {                                                                                       \
+		for (size_t i_ = 0; i_ < ROWS; i_++) {                                             \
+			if (row[i_]->op)                                                           \
+				row[i_]->op((n)->self[i_], ##__VA_ARGS__);                         \
+		}                                                                                  \
+	} while (0)
+
+struct north *north_create(struct outbox *o)
+{
+	struct north *n = mem_alloc(1, sizeof *n);
+	n->outbox = o;
+	for (size_t i = 0; i < ROWS; i++)
+		n->self[i] = row[i]->create(o);
+	return n;
+}
+
+void north_destroy(struct north *n)
+{
+	if (!n)
+		return;
+	EACH(n, destroy);
+	free(n->filter);
+	json_free(&n->json);
+	free(n);
+}
+
+void north_adopt(struct north *n, const struct model *m)
+{
+	EACH(n, adopt, m);
+}
+
+const char *north_will_topic(struct north *n)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (row[i]->will)
+			return row[i]->will(n->self[i]);
+	}
+	return NULL;
+}
+
+const char *north_will_text(struct north *n)
+{
+	(void)n;
+	return "offline";
+}
+
+size_t north_filters(struct north *n, const char *const **filters)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < ROWS; i++) {
+		const char *const *part = NULL;
+		const size_t count = row[i]->filters ? row[i]->filters(n->self[i], &part) : 0;
+		n->filter = mem_grow(n->filter, total + count, sizeof *n->filter);
+		for (size_t k = 0; k < count; k++)
+			n->filter[total + k] = part[k];
+		total += count;
+	}
+	*filters = n->filter;
+	return total;
+}
+
+/* -- telling ----------------------------------------------------------------------------------- */
+
+void north_status(struct north *n, int32_t device, bool online)
+{
+	EACH(n, status, device, online);
+}
+
+void north_value(struct north *n, uint32_t device, uint32_t point, const char *text, bool again)
+{
+	EACH(n, value, device, point, text, again);
+}
+
+bool north_differs(struct north *n, uint32_t device, uint32_t point, const char *text)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (row[i]->differs && row[i]->differs(n->self[i], device, point, text))
+			return true;
+	}
+	return false;
+}
+
+void north_none(struct north *n, uint32_t device, uint32_t point)
+{
+	north_value(n, device, point, "None", false);
+}
+
+void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text)
+{
+	EACH(n, passing, device, point, text);
+}
+
+void north_history(struct north *n, uint32_t device, uint32_t point, const char *text,
+                   int64_t unix_ms)
+{
+	EACH(n, history, device, point, text, unix_ms);
+}
+
+void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
+                    const char *(*text)(void *ctx, uint32_t point), void *ctx)
+{
+	EACH(n, snapshot, device, unix_ms, text, ctx);
+}
+
+void north_alerts(struct north *n, int32_t device, const struct alerts *a)
+{
+	json_reset(&n->json);
+	alerts_json(a, &n->json);
+	EACH(n, alerts, device, n->json.text);
+}
+
+void north_sys(struct north *n, const char *path, const char *text)
+{
+	EACH(n, sys, path, text);
+}
+
+/* -- hearing ----------------------------------------------------------------------------------- */
+
+static struct north_request *request_make(const struct mqtt_event *e, size_t expected)
+{
+	if (!e->response_topic || !topic_valid(e->response_topic))
+		return NULL;
+	struct north_request *r = mem_alloc(1, sizeof *r);
+	r->topic = mem_strdup(e->response_topic);
+	r->expected = expected;
+	if (e->correlation) {
+		r->correlation_len = e->correlation_len;
+		r->correlation = mem_alloc(e->correlation_len, 1);
+		memcpy(r->correlation, e->correlation, e->correlation_len);
+	}
+	return r;
+}
+
+static void request_free(struct north_request *r)
+{
+	json_free(&r->answer);
+	free(r->correlation);
+	free(r->topic);
+	free(r);
+}
+
+void north_event(struct north *n, const struct mqtt_event *e, struct north_event *out)
+{
+	*out = (struct north_event){.kind = NORTH_NONE, .device = NORTH_GATEWAY};
+	if (e->kind != MQTT_MESSAGE)
+		return;
+	out->retained = e->retained;
+	out->dup = e->dup;
+	out->expiry = e->expiry;
+	for (size_t i = 0; i < ROWS; i++) {
+		if (row[i]->event && row[i]->event(n->self[i], e, out))
+			break;
+	}
+	if (out->kind != NORTH_NONE && out->kind != NORTH_FOREIGN)
+		out->request = request_make(e, out->nitem ? out->nitem : 1);
+	out->refused.request = out->request;
+	if (out->kind == NORTH_REFUSED)
+		out->refused.reason = out->reason;
+}
+
+void north_event_free(struct north_event *e)
+{
+	arena_destroy(e->memory);
+	e->memory = NULL;
+	e->item = NULL;
+	e->nitem = 0;
+}
+
+static void answer_part(struct north_request *r, const struct north_outcome *o)
+{
+	json_bool(&r->answer, "ok", !o->reason);
+	json_string(&r->answer, "param", o->param ? o->param : "");
+	json_string(&r->answer, "value", o->value ? o->value : "");
+	if (o->reason)
+		json_string(&r->answer, "reason", o->reason);
+}
+
+/* {"ok":…,"param":…} for one; {"results":[{…},…],"ok":…} for several. */
+static void request_told(struct north *n, struct north_request *r, const struct north_outcome *o)
+{
+	const bool several = r->expected > 1;
+	if (r->told++ == 0) {
+		json_open(&r->answer, NULL, '{');
+		if (several)
+			json_open(&r->answer, "results", '[');
+	}
+	if (several)
+		json_open(&r->answer, NULL, '{');
+	answer_part(r, o);
+	if (several)
+		json_close(&r->answer, '}');
+	r->failed |= o->reason != NULL;
+	if (r->told < r->expected)
+		return;
+	if (several) {
+		json_close(&r->answer, ']');
+		json_bool(&r->answer, "ok", !r->failed);
+	}
+	json_close(&r->answer, '}');
+	outbox_post(n->outbox, &(struct post){
+				       .topic = r->topic,
+				       .payload = r->answer.text,
+				       .qos = 1,
+				       .correlation = r->correlation,
+				       .correlation_len = r->correlation_len,
+			       });
+	request_free(r);
+}
+
+void north_outcome(struct north *n, const struct north_outcome *o)
+{
+	if (o->reason && !o->quiet)
+		EACH(n, outcome, o);
+	if (o->request)
+		request_told(n, o->request, o);
+}

@@ -1,0 +1,525 @@
+#include "mqtt/paho.h"
+
+#include <MQTTAsync.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "mqtt/reach.h"
+#include "mqtt/reason.h"
+
+#define CONNECT_TIMEOUT 5 /* s; the library looks at it every 3 s */
+#define MAX_INFLIGHT 100
+
+struct flight {
+	struct paho *paho;
+	void *item;
+	uint8_t qos; /* as the outbox has it */
+	bool used;
+};
+
+struct subscription {
+	struct subscription *next;
+	struct paho *paho;
+	const char *filter;
+};
+
+struct paho {
+	MQTTAsync handle;
+	const struct mqtt_conf *conf;
+	const char *will_topic, *will_text;
+	uint8_t protocol;
+	struct paho_sink sink;
+	struct paho_terms terms;
+	struct subscription *subscription;
+	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
+	struct flight flight[PAHO_FLIGHTS];
+	bool settled; /* down was told for this connect */
+	char tls_error[128];
+};
+
+static void tell_down(struct paho *p, enum paho_failure f, const char *why)
+{
+	pthread_mutex_lock(&p->lock);
+	const bool told = p->settled;
+	p->settled = true;
+	pthread_mutex_unlock(&p->lock);
+	if (!told)
+		p->sink.down(p->sink.ctx, f, why);
+}
+
+/* -- connect ----------------------------------------------------------------------------------- */
+
+static void learn_terms(struct paho *p, MQTTProperties *props)
+{
+	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
+	if (!props)
+		return;
+	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
+		p->terms.receive_maximum = (uint16_t)MQTTProperties_getNumericValue(
+			props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_QOS))
+		p->terms.maximum_qos = (uint8_t)MQTTProperties_getNumericValue(
+			props, MQTTPROPERTY_CODE_MAXIMUM_QOS);
+	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE))
+		p->terms.retain = MQTTProperties_getNumericValue(
+					  props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE) != 0;
+}
+
+static void on_connect(void *ctx, MQTTAsync_successData *r)
+{
+	struct paho *p = ctx;
+	(void)r;
+	learn_terms(p, NULL);
+	p->sink.up(p->sink.ctx, &p->terms);
+}
+
+static void on_connect5(void *ctx, MQTTAsync_successData5 *r)
+{
+	struct paho *p = ctx;
+	learn_terms(p, r ? &r->properties : NULL);
+	p->sink.up(p->sink.ctx, &p->terms);
+}
+
+static void connect_failed(struct paho *p, int code)
+{
+	char why[192] = "";
+	if (code > 0) {
+		reason_connect(p->protocol, code, why, sizeof why);
+		tell_down(p, reason_is_version(p->protocol, code) ? PAHO_VERSION : PAHO_REFUSED,
+		          why);
+		return;
+	}
+	/* the library's words do not tell a refused port from a name not found or a closed
+	 * connection */
+	pthread_mutex_lock(&p->lock);
+	if (p->tls_error[0])
+		snprintf(why, sizeof why, "TLS: %s", p->tls_error);
+	pthread_mutex_unlock(&p->lock);
+	tell_down(p, why[0] ? PAHO_NETWORK : PAHO_UNCLEAR, why);
+}
+
+static void on_connect_failure(void *ctx, MQTTAsync_failureData *r)
+{
+	connect_failed(ctx, r ? r->code : -1);
+}
+
+static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *r)
+{
+	/* 1.3.12 puts the broker's reason into code, later ones into reasonCode */
+	const int code = !r                  ? -1
+	                 : r->code > 0       ? r->code
+	                 : r->reasonCode > 0 ? (int)r->reasonCode
+	                                     : r->code;
+	connect_failed(ctx, code);
+}
+
+static void on_lost(void *ctx, char *cause)
+{
+	struct paho *p = ctx;
+	tell_down(p, PAHO_NETWORK, cause ? cause : "the connection was lost");
+}
+
+/* 1.3.12 then does not see the socket close. */
+static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
+{
+	struct paho *p = ctx;
+	char why[128];
+	(void)props;
+	reason_disconnect((int)code, why, sizeof why);
+	tell_down(p, PAHO_FAREWELL, why);
+}
+
+static int on_tls_error(const char *text, size_t len, void *ctx)
+{
+	struct paho *p = ctx;
+	pthread_mutex_lock(&p->lock);
+	if (!p->tls_error[0])
+		reason_tls(text, len, p->tls_error, sizeof p->tls_error);
+	pthread_mutex_unlock(&p->lock);
+	return 1;
+}
+
+static void fill_tls(struct paho *p, MQTTAsync_SSLOptions *tls)
+{
+	const struct mqtt_conf *c = p->conf;
+	tls->trustStore = c->ca;
+	tls->keyStore = c->cert;
+	tls->privateKey = c->key;
+	tls->enableServerCertAuth = c->tls_verify;
+	tls->verify = c->tls_verify; /* the host name; the library's default is not to look */
+	tls->sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+	tls->ssl_error_cb = on_tls_error;
+	tls->ssl_error_context = p;
+}
+
+static void fill_options(struct paho *p, MQTTAsync_connectOptions *o)
+{
+	const struct mqtt_conf *c = p->conf;
+	o->keepAliveInterval = (int)(c->keepalive / US_S);
+	o->maxInflight = MAX_INFLIGHT;
+	o->connectTimeout = CONNECT_TIMEOUT;
+	o->username = c->username;
+	o->password = c->password;
+	o->context = p;
+	if (p->protocol == 5) {
+		o->onSuccess5 = on_connect5;
+		o->onFailure5 = on_connect_failure5;
+	} else {
+		o->MQTTVersion = MQTTVERSION_3_1_1;
+		o->onSuccess = on_connect;
+		o->onFailure = on_connect_failure;
+	}
+}
+
+static bool tls_files(const struct mqtt_conf *c, char *why, size_t size)
+{
+	return reach_file(c->ca, "CA file", why, size) &&
+	       reach_file(c->cert, "certificate", why, size) &&
+	       reach_file(c->key, "key", why, size);
+}
+
+bool paho_connect(struct paho *p, char *why, size_t size)
+{
+	MQTTAsync_connectOptions v3 = MQTTAsync_connectOptions_initializer;
+	MQTTAsync_connectOptions v5 = MQTTAsync_connectOptions_initializer5;
+	MQTTAsync_connectOptions *o = p->protocol == 5 ? &v5 : &v3;
+	MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
+	MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+	if (p->conf->use_tls && !tls_files(p->conf, why, size))
+		return false;
+	fill_options(p, o);
+	will.topicName = p->will_topic;
+	will.message = p->will_text;
+	will.retained = p->conf->retain;
+	will.qos = 1;
+	o->will = p->will_topic ? &will : NULL;
+	if (p->conf->use_tls) {
+		fill_tls(p, &tls);
+		o->ssl = &tls;
+	}
+	pthread_mutex_lock(&p->lock);
+	p->settled = false;
+	p->tls_error[0] = '\0';
+	pthread_mutex_unlock(&p->lock);
+	const int rc = MQTTAsync_connect(p->handle, o);
+	if (rc == MQTTASYNC_SUCCESS)
+		return true;
+	const char *text = MQTTAsync_strerror(rc);
+	snprintf(why, size, "cannot begin to connect: %s", text ? text : "the library refuses");
+	return false;
+}
+
+static void on_disconnect_done(void *ctx)
+{
+	struct paho *p = ctx;
+	p->sink.disconnected(p->sink.ctx);
+}
+
+static void on_disconnect(void *ctx, MQTTAsync_successData *r)
+{
+	(void)r;
+	on_disconnect_done(ctx);
+}
+
+static void on_disconnect5(void *ctx, MQTTAsync_successData5 *r)
+{
+	(void)r;
+	on_disconnect_done(ctx);
+}
+
+bool paho_disconnect(struct paho *p, int timeout_ms)
+{
+	MQTTAsync_disconnectOptions v3 = MQTTAsync_disconnectOptions_initializer;
+	MQTTAsync_disconnectOptions v5 = MQTTAsync_disconnectOptions_initializer5;
+	MQTTAsync_disconnectOptions *o = p->protocol == 5 ? &v5 : &v3;
+	o->timeout = timeout_ms;
+	o->context = p;
+	if (p->protocol == 5)
+		o->onSuccess5 = on_disconnect5;
+	else
+		o->onSuccess = on_disconnect;
+	return MQTTAsync_disconnect(p->handle, o) == MQTTASYNC_SUCCESS;
+}
+
+/* -- messages out ------------------------------------------------------------------------------ */
+
+static void land(struct flight *f, bool ok, const char *refused)
+{
+	struct paho *p = f->paho;
+	pthread_mutex_lock(&p->lock);
+	const bool used = f->used;
+	void *item = f->item;
+	const uint8_t qos = f->qos;
+	f->used = false;
+	pthread_mutex_unlock(&p->lock);
+	if (used)
+		p->sink.done(p->sink.ctx, item, qos, ok, refused);
+}
+
+static void on_sent(void *ctx, MQTTAsync_successData *r)
+{
+	(void)r;
+	land(ctx, true, NULL);
+}
+
+static void on_not_sent(void *ctx, MQTTAsync_failureData *r)
+{
+	(void)r;
+	land(ctx, false, NULL);
+}
+
+static void on_sent5(void *ctx, MQTTAsync_successData5 *r)
+{
+	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
+	                              ? reason_text((int)r->reasonCode)
+	                              : NULL;
+	land(ctx, !refused, refused);
+}
+
+static void on_not_sent5(void *ctx, MQTTAsync_failureData5 *r)
+{
+	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
+	                              ? reason_text((int)r->reasonCode)
+	                              : NULL;
+	land(ctx, false, refused);
+}
+
+static struct flight *take_flight(struct paho *p, const struct outgoing *m)
+{
+	struct flight *f = NULL;
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < PAHO_FLIGHTS && !f; i++) {
+		if (!p->flight[i].used)
+			f = &p->flight[i];
+	}
+	if (f)
+		*f = (struct flight){.paho = p, .item = m->item, .qos = m->qos, .used = true};
+	pthread_mutex_unlock(&p->lock);
+	return f;
+}
+
+static void add_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value)
+{
+	MQTTProperty one = {.identifier = id};
+	one.value.integer4 = value;
+	MQTTProperties_add(props, &one);
+}
+
+static void add_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
+                              size_t n)
+{
+	MQTTProperty one = {.identifier = id};
+	one.value.data.data = (char *)data; /* copied by the library */
+	one.value.data.len = (int)n;
+	MQTTProperties_add(props, &one);
+}
+
+bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry)
+{
+	struct flight *f = take_flight(p, m);
+	if (!f)
+		return false;
+	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
+	MQTTAsync_message out = MQTTAsync_message_initializer;
+	out.payload = (void *)m->payload;
+	out.payloadlen = (int)m->len;
+	out.qos = m->qos > p->terms.maximum_qos ? p->terms.maximum_qos : m->qos;
+	out.retained = m->retain && p->terms.retain;
+	r.context = f;
+	if (p->protocol == 5) {
+		r.onSuccess5 = on_sent5;
+		r.onFailure5 = on_not_sent5;
+		if (expiry)
+			add_property_int(&out.properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL,
+			                 expiry);
+		if (m->correlation)
+			add_property_data(&out.properties, MQTTPROPERTY_CODE_CORRELATION_DATA,
+			                  m->correlation, m->correlation_len);
+	} else {
+		r.onSuccess = on_sent;
+		r.onFailure = on_not_sent;
+	}
+	const int rc = MQTTAsync_sendMessage(p->handle, m->topic, &out, &r);
+	MQTTProperties_free(&out.properties);
+	if (rc == MQTTASYNC_BAD_UTF8_STRING)
+		land(f, false, "the topic is not valid UTF-8");
+	else if (rc != MQTTASYNC_SUCCESS)
+		land(f, false, NULL);
+	return rc == MQTTASYNC_SUCCESS;
+}
+
+/* -- messages in ------------------------------------------------------------------------------- */
+
+static char *copy_bytes(const void *data, size_t n)
+{
+	char *copy = mem_alloc(n + 1, 1);
+	if (n)
+		memcpy(copy, data, n);
+	return copy;
+}
+
+static void learn_properties(struct mqtt_event *e, MQTTProperties *props)
+{
+	const MQTTProperty *one =
+		MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_RESPONSE_TOPIC);
+	if (one)
+		e->response_topic = copy_bytes(one->value.data.data, (size_t)one->value.data.len);
+	one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_CORRELATION_DATA);
+	if (one) {
+		e->correlation = copy_bytes(one->value.data.data, (size_t)one->value.data.len);
+		e->correlation_len = (size_t)one->value.data.len;
+	}
+	one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL);
+	if (one)
+		e->expiry = one->value.integer4 ? one->value.integer4 : 1; /* 0 would mean none */
+}
+
+static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m)
+{
+	struct paho *p = ctx;
+	struct mqtt_event e = {
+		.kind = MQTT_MESSAGE,
+		.retained = m->retained != 0,
+		.dup = m->dup != 0,
+		.protocol = p->protocol,
+		.topic = copy_bytes(topic, topic_len ? (size_t)topic_len : strlen(topic)),
+		.len = (size_t)m->payloadlen,
+		.payload = copy_bytes(m->payload, (size_t)m->payloadlen),
+	};
+	if (p->protocol == 5)
+		learn_properties(&e, &m->properties);
+	MQTTAsync_freeMessage(&m);
+	MQTTAsync_free(topic);
+	p->sink.message(p->sink.ctx, &e);
+	return 1;
+}
+
+/* -- subscriptions ----------------------------------------------------------------------------- */
+
+static struct subscription *find_subscription(struct paho *p, const char *filter)
+{
+	for (struct subscription *s = p->subscription; s; s = s->next) {
+		if (s->filter == filter)
+			return s;
+	}
+	struct subscription *s = mem_alloc(1, sizeof *s);
+	*s = (struct subscription){.next = p->subscription, .paho = p, .filter = filter};
+	p->subscription = s;
+	return s;
+}
+
+static void not_subscribed(struct subscription *s, int code)
+{
+	s->paho->sink.not_subscribed(s->paho->sink.ctx, s->filter, reason_text(code));
+}
+
+static void on_subscribed(void *ctx, MQTTAsync_successData *r)
+{
+	if (r && r->alt.qos >= 0x80)
+		not_subscribed(ctx, r->alt.qos);
+}
+
+static void on_subscribed5(void *ctx, MQTTAsync_successData5 *r)
+{
+	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+		not_subscribed(ctx, (int)r->reasonCode);
+}
+
+static void on_not_subscribed(void *ctx, MQTTAsync_failureData *r)
+{
+	if (r && r->code >= 0x80)
+		not_subscribed(ctx, r->code);
+}
+
+static void on_not_subscribed5(void *ctx, MQTTAsync_failureData5 *r)
+{
+	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+		not_subscribed(ctx, (int)r->reasonCode);
+}
+
+void paho_subscribe(struct paho *p, const char *filter, uint8_t qos)
+{
+	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
+	r.context = find_subscription(p, filter);
+	if (p->protocol == 5) {
+		r.onSuccess5 = on_subscribed5;
+		r.onFailure5 = on_not_subscribed5;
+		r.subscribeOptions.noLocal = 1; /* what we publish ourselves we know */
+	} else {
+		r.onSuccess = on_subscribed;
+		r.onFailure = on_not_subscribed;
+	}
+	MQTTAsync_subscribe(p->handle, filter, qos, &r);
+}
+
+void paho_unsubscribe(struct paho *p, const char *filter)
+{
+	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
+	MQTTAsync_unsubscribe(p->handle, filter, &r);
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+static int create_handle(struct paho *p, const char *client_id)
+{
+	MQTTAsync_createOptions v3 = MQTTAsync_createOptions_initializer;
+	MQTTAsync_createOptions v5 = MQTTAsync_createOptions_initializer5;
+	const struct mqtt_conf *c = p->conf;
+	char uri[320];
+	const bool ipv6 = strchr(c->host, ':') && c->host[0] != '[';
+	snprintf(uri, sizeof uri, "%s://%s%s%s:%u", c->use_tls ? "ssl" : "tcp", ipv6 ? "[" : "",
+	         c->host, ipv6 ? "]" : "", (unsigned)c->port);
+	v3.MQTTVersion = MQTTVERSION_3_1_1;
+	int rc =
+		MQTTAsync_createWithOptions(&p->handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE,
+	                                    NULL, p->protocol == 5 ? &v5 : &v3);
+	if (rc == MQTTASYNC_SUCCESS)
+		rc = MQTTAsync_setCallbacks(p->handle, p, on_lost, on_message, NULL);
+	if (rc == MQTTASYNC_SUCCESS && p->protocol == 5)
+		rc = MQTTAsync_setDisconnected(p->handle, p, on_disconnected);
+	return rc;
+}
+
+struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, uint8_t protocol,
+                         const char *will_topic, const char *will_text,
+                         const struct paho_sink *sink, const char **why)
+{
+	struct paho *p = mem_alloc(1, sizeof *p);
+	p->conf = conf;
+	p->protocol = protocol;
+	p->will_topic = will_topic;
+	p->will_text = will_text;
+	p->sink = *sink;
+	p->settled = true;
+	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
+	pthread_mutex_init(&p->lock, NULL);
+	const int rc = create_handle(p, client_id);
+	if (rc == MQTTASYNC_SUCCESS)
+		return p;
+	const char *text = MQTTAsync_strerror(rc);
+	*why = text ? text : "the MQTT library refuses this address";
+	paho_destroy(p);
+	return NULL;
+}
+
+void paho_destroy(struct paho *p)
+{
+	if (!p)
+		return;
+	if (p->handle)
+		MQTTAsync_destroy(&p->handle);
+	for (unsigned i = 0; i < PAHO_FLIGHTS; i++) {
+		if (p->flight[i].used)
+			land(&p->flight[i], false, NULL);
+	}
+	while (p->subscription) {
+		struct subscription *next = p->subscription->next;
+		free(p->subscription);
+		p->subscription = next;
+	}
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}

@@ -1,0 +1,453 @@
+#include "mqtt/client_private.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mqtt/reach.h"
+
+#define RETRY_SOON                                                                                 \
+	(500 * US_MS) /* for the first minutes: a broker that restarts is found at once */
+#define RETRY_LATE (30 * US_S)
+#define PATIENCE (180 * US_S)
+#define STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
+#define SHORT_LIFE (5 * US_S)
+#define PARTING (300 * US_MS)
+#define EXPLAIN_EVERY (10 * US_S)
+
+/* What the other threads left for the publisher, taken at the start of a turn. */
+struct news {
+	bool up, down, wish, ending, parted;
+	const char *refused;
+	enum paho_failure failure;
+	char why[192];
+	us_t end_by;
+};
+
+us_t client_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * US_S + t.tv_nsec / 1000;
+}
+
+static void set_state(struct mqtt_client *c, enum client_state s)
+{
+	pthread_mutex_lock(&c->lock);
+	c->state = s;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* -- connecting -------------------------------------------------------------------------------- */
+
+/* A handle serves one connection: after the first the library sees the next one come about up to a
+ * second late (its threads poll so, but not when they are new), and some failures leave it
+ * confused. */
+static void drop_handle(struct mqtt_client *c)
+{
+	struct paho *p = c->paho;
+	c->paho = NULL;
+	paho_destroy(p); /* lands what was on its way */
+	pthread_mutex_lock(&c->lock);
+	c->news_up = c->news_down = false; /* of the handle that is gone */
+	pthread_mutex_unlock(&c->lock);
+}
+
+static us_t jitter(struct mqtt_client *c, us_t t)
+{
+	return t * 3 / 4 + t * (rand_r(&c->seed) % 512) / 1024;
+}
+
+static us_t back_off(struct mqtt_client *c, enum paho_failure f, us_t now)
+{
+	if (f != PAHO_REFUSED && f != PAHO_FAREWELL && c->short_lives < 3 &&
+	    now - c->down_since < PATIENCE)
+		c->delay = RETRY_SOON;
+	else
+		c->delay = c->delay < US_S ? US_S : c->delay * 2;
+	if (c->delay > RETRY_LATE)
+		c->delay = RETRY_LATE;
+	return jitter(c, c->delay);
+}
+
+/* `auto`: 5 first; 3.1.1 for a broker that says it knows no 5, or that just closes, as old ones do.
+ * What has worked stays. True: another version is worth an attempt at once. */
+static bool other_version(struct mqtt_client *c, enum paho_failure f)
+{
+	if (c->conf.version || c->proven || (f != PAHO_VERSION && f != PAHO_CLOSED))
+		return false;
+	c->closed++;
+	pthread_mutex_lock(&c->lock);
+	c->protocol = c->protocol == 5 ? 4 : 5;
+	pthread_mutex_unlock(&c->lock);
+	return c->closed % 2 == 1;
+}
+
+static void note_error(struct mqtt_client *c, const char *why, bool was_up)
+{
+	pthread_mutex_lock(&c->lock);
+	snprintf(c->last_error, sizeof c->last_error, "%s", why);
+	pthread_mutex_unlock(&c->lock);
+	if (!was_up && strcmp(c->told, why) == 0)
+		return;
+	snprintf(c->told, sizeof c->told, "%s", why);
+	client_tell(c, MQTT_DOWN, why);
+}
+
+/* Words for a failure that came without; asked at most every 10 s, because asking costs time. */
+static enum paho_failure explain(struct mqtt_client *c, char *text, size_t size, us_t now)
+{
+	const struct mqtt_conf *m = &c->conf;
+	if (!c->explained_at || now - c->explained_at > EXPLAIN_EVERY) {
+		c->explained_at = now;
+		c->reachable = reach_explain(m->host, m->port, c->explained, sizeof c->explained);
+		if (c->reachable && m->use_tls)
+			snprintf(c->explained, sizeof c->explained,
+			         "no TLS connection to %s:%u: not a TLS port, or "
+			         "its certificate is not for %s",
+			         m->host, (unsigned)m->port, m->host);
+		else if (c->reachable)
+			snprintf(c->explained, sizeof c->explained,
+			         "%s:%u closes the connection without an "
+			         "answer",
+			         m->host, (unsigned)m->port);
+	}
+	snprintf(text, size, "%s", c->explained);
+	return c->reachable ? PAHO_CLOSED : PAHO_NETWORK;
+}
+
+static void lost(struct mqtt_client *c, us_t now)
+{
+	c->down_since = now;
+	c->short_lives = now - c->up_since < SHORT_LIFE ? c->short_lives + 1 : 0;
+	if (!c->short_lives)
+		c->delay = 0;
+}
+
+static void went_down(struct mqtt_client *c, enum paho_failure f, const char *why, us_t now)
+{
+	char text[192];
+	const bool was_up = c->state == CLIENT_UP;
+	set_state(c, CLIENT_IDLE);
+	drop_handle(c);
+	if (c->holding) {
+		outbox_failed(c->outbox, c->held.item);
+		c->holding = false;
+	}
+	if (was_up)
+		lost(c, now);
+	snprintf(text, sizeof text, "%s", why);
+	if (f == PAHO_UNCLEAR)
+		f = explain(c, text, sizeof text, now);
+	if (f == PAHO_VERSION)
+		c->proven = false; /* another broker than before: try all again */
+	c->retry_at = other_version(c, f) ? now : client_now() + back_off(c, f, now);
+	if (was_up && c->short_lives >= 3)
+		snprintf(text, sizeof text,
+		         "%.70s; again and again: does another client use the client id %.60s?",
+		         why, c->client_id);
+	note_error(c, text, was_up);
+}
+
+static void begin(struct mqtt_client *c, us_t now)
+{
+	struct paho_sink sink;
+	char why[192] = "";
+	const char *reason = "";
+	client_sink(c, &sink);
+	set_state(c, CLIENT_CONNECTING);
+	c->trying_since = now;
+	c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text,
+	                      &sink, &reason);
+	if (!c->paho)
+		went_down(c, PAHO_REFUSED, reason, now);
+	else if (!paho_connect(c->paho, why, sizeof why))
+		went_down(c, PAHO_REFUSED, why, now);
+}
+
+/* -- subscriptions ----------------------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char **take_wish(struct mqtt_client *c, size_t *n)
+{
+	pthread_mutex_lock(&c->lock);
+	char **copy = mem_alloc(c->nwish, sizeof *copy);
+	for (size_t i = 0; i < c->nwish; i++)
+		copy[i] = mem_strdup(c->wish[i]);
+	*n = c->nwish;
+	c->have_qos = c->wish_qos;
+	pthread_mutex_unlock(&c->lock);
+	qsort(copy, *n, sizeof *copy, by_text);
+	return copy;
+}
+
+static void retire(struct mqtt_client *c, char *filter)
+{
+	c->old = mem_grow(c->old, c->nold + 1, sizeof *c->old);
+	c->old[c->nold++] = filter;
+}
+
+/* Merge the wish into what we have: what is in both stays, with the old string. */
+static void adopt_wish(struct mqtt_client *c)
+{
+	size_t n, h = 0;
+	char **wish = take_wish(c, &n);
+	const bool up = c->state == CLIENT_UP;
+	for (size_t w = 0; w < n || h < c->nhave;) {
+		const int order = w == n ? -1 : h == c->nhave ? 1 : strcmp(c->have[h], wish[w]);
+		if (order < 0) {
+			if (up)
+				paho_unsubscribe(c->paho, c->have[h]);
+			retire(c, c->have[h++]);
+		} else if (order > 0) {
+			if (up)
+				paho_subscribe(c->paho, wish[w], c->have_qos);
+			w++;
+		} else {
+			free(wish[w]);
+			wish[w++] = c->have[h++];
+		}
+	}
+	free(c->have);
+	c->have = wish;
+	c->nhave = n;
+}
+
+static void came_up(struct mqtt_client *c, us_t now)
+{
+	pthread_mutex_lock(&c->lock);
+	const unsigned told = c->terms.receive_maximum;
+	c->window = c->protocol == 5 ? told ? told : PAHO_FLIGHTS_V5 : PAHO_FLIGHTS;
+	if (c->window > PAHO_FLIGHTS)
+		c->window = PAHO_FLIGHTS;
+	c->state = CLIENT_UP;
+	c->connects++;
+	pthread_mutex_unlock(&c->lock);
+	c->proven = true;
+	c->closed = 0;
+	c->up_since = now;
+	c->told[0] = '\0';
+	c->refusal_told = false;
+	c->moved_at = now;
+	outbox_all_dirty(c->outbox);
+	for (size_t i = 0; i < c->nhave; i++)
+		paho_subscribe(c->paho, c->have[i], c->have_qos);
+	client_tell(c, MQTT_UP, "");
+}
+
+/* -- publishing -------------------------------------------------------------------------------- */
+
+static bool reserve(struct mqtt_client *c, uint8_t qos)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool room = c->flying < PAHO_FLIGHTS && (qos == 0 || c->unacked < c->window);
+	if (room) {
+		c->flying++;
+		c->unacked += qos > 0;
+	} else {
+		c->starved = true;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return room;
+}
+
+/* Nothing can be taken. If something waits for an answer to an older message of its topic, its
+ * answer must wake us. False: such an answer came just now, look again. */
+static bool nothing_to_take(struct mqtt_client *c, uint64_t done)
+{
+	if (!outbox_waiting(c->outbox))
+		return true;
+	pthread_mutex_lock(&c->lock);
+	const bool moved = c->done != done;
+	c->blocked = !moved;
+	pthread_mutex_unlock(&c->lock);
+	return !moved;
+}
+
+static uint64_t begin_pumping(struct mqtt_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->starved = c->blocked = false;
+	const uint64_t done = c->done;
+	pthread_mutex_unlock(&c->lock);
+	return done;
+}
+
+/* Main gave up waiting while the library held us: the outbox may be gone. */
+static bool abandoned(struct mqtt_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool left = c->left_open;
+	pthread_mutex_unlock(&c->lock);
+	return left;
+}
+
+static void pump(struct mqtt_client *c)
+{
+	uint64_t done = begin_pumping(c);
+	while (!abandoned(c)) {
+		if (!c->holding && !outbox_take(c->outbox, &c->held)) {
+			if (nothing_to_take(c, done))
+				return;
+			done = begin_pumping(c);
+			continue;
+		}
+		c->holding = true;
+		if (!reserve(c, c->held.qos))
+			return;
+		c->holding = false;
+		const uint32_t expiry = c->held.value ? (uint32_t)(c->conf.expiry / US_S) : 0;
+		if (!paho_send(c->paho, &c->held, expiry))
+			return; /* it is back in the outbox; the library will say what is wrong */
+	}
+}
+
+/* -- the end ----------------------------------------------------------------------------------- */
+
+static bool all_told(struct mqtt_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	const unsigned flying = c->flying;
+	pthread_mutex_unlock(&c->lock);
+	return !c->holding && flying == 0 && !outbox_waiting(c->outbox);
+}
+
+/* DISCONNECT suppresses the Last Will and takes 3 s while anything is unacknowledged; so only when
+ * all is told. Else the connection stays open, and the process's end lets the Last Will speak.
+ * True: ended. */
+static bool end(struct mqtt_client *c, const struct news *n, us_t now)
+{
+	if (c->state == CLIENT_UP && all_told(c) && paho_disconnect(c->paho, 100)) {
+		set_state(c, CLIENT_PARTING);
+		c->retry_at = now + PARTING;
+		return false;
+	}
+	if (c->state == CLIENT_PARTING && !n->parted && now < c->retry_at)
+		return false;
+	if (c->state == CLIENT_UP && now < n->end_by)
+		return false;
+	if (c->state != CLIENT_UP && c->state != CLIENT_CONNECTING) {
+		drop_handle(c);
+		return true;
+	}
+	pthread_mutex_lock(&c->lock);
+	c->left_open = true; /* destroying would say DISCONNECT, or wait for a name look-up */
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+/* -- the thread -------------------------------------------------------------------------------- */
+
+static void guard(struct mqtt_client *c, us_t now)
+{
+	pthread_mutex_lock(&c->lock);
+	const uint64_t done = c->done;
+	const bool idle = c->flying == 0;
+	pthread_mutex_unlock(&c->lock);
+	if (done != c->done_seen || idle)
+		c->moved_at = now;
+	c->done_seen = done;
+	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
+	if ((c->state != CLIENT_UP && c->state != CLIENT_CONNECTING) || now - since < STUCK)
+		return;
+	went_down(c, PAHO_NETWORK, "the broker does not answer", now);
+}
+
+static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
+{
+	if (n->wish)
+		adopt_wish(c);
+	if (n->down && c->state != CLIENT_PARTING)
+		went_down(c, n->failure, n->why, now);
+	else if (n->up && c->state == CLIENT_CONNECTING)
+		came_up(c, now);
+	if (n->refused && !c->refusal_told) {
+		char text[128];
+		snprintf(text, sizeof text, "the broker refuses publications: %s", n->refused);
+		client_tell(c, MQTT_REFUSED, text);
+		c->refusal_told = true;
+	}
+	if (c->state == CLIENT_IDLE && now >= c->retry_at && !n->ending)
+		begin(c, now);
+	if (c->state == CLIENT_UP)
+		pump(c);
+	guard(c, now);
+	switch (c->state) {
+	case CLIENT_IDLE:
+		return c->retry_at;
+	case CLIENT_CONNECTING:
+		return c->trying_since + STUCK;
+	case CLIENT_UP:
+		return n->ending ? n->end_by : all_told(c) ? US_NEVER : now + STUCK;
+	default:
+		return c->retry_at;
+	}
+}
+
+static void take_news(struct mqtt_client *c, struct news *n)
+{
+	*n = (struct news){
+		.up = c->news_up,
+		.down = c->news_down,
+		.wish = c->new_wish,
+		.ending = c->ending,
+		.parted = c->parted,
+		.refused = c->refused,
+		.failure = c->failure,
+		.end_by = c->end_by,
+	};
+	memcpy(n->why, c->why, sizeof n->why);
+	c->news_up = c->news_down = c->new_wish = c->woken = false;
+	c->refused = NULL;
+}
+
+static void wait_until(struct mqtt_client *c, us_t until)
+{
+	const struct timespec t = {.tv_sec = until / US_S, .tv_nsec = until % US_S * 1000};
+	while (!c->woken) {
+		if (until == US_NEVER)
+			pthread_cond_wait(&c->cond, &c->lock);
+		else if (pthread_cond_timedwait(&c->cond, &c->lock, &t) != 0)
+			return;
+	}
+}
+
+static void turn_until_ended(struct mqtt_client *c)
+{
+	struct news n;
+	for (;;) {
+		pthread_mutex_lock(&c->lock);
+		take_news(c, &n);
+		const bool left = c->left_open;
+		pthread_mutex_unlock(&c->lock);
+		if (left)
+			return;
+		const us_t until = step(c, &n, client_now());
+		if (n.ending && !abandoned(c) && end(c, &n, client_now()))
+			return;
+		pthread_mutex_lock(&c->lock);
+		wait_until(c, n.ending && c->state == CLIENT_PARTING ? c->retry_at : until);
+		pthread_mutex_unlock(&c->lock);
+	}
+}
+
+void *publisher_run(void *ctx)
+{
+	struct mqtt_client *c = ctx;
+	sigset_t all;
+	sigfillset(&all); /* the library's threads inherit it */
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	c->down_since = client_now();
+	turn_until_ended(c);
+	pthread_mutex_lock(&c->lock);
+	c->ended = true;
+	pthread_cond_signal(&c->cond_ended);
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}

@@ -1,0 +1,403 @@
+#include "mqtt/xnet.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/topic.h"
+#include "mqtt/json_parse.h"
+
+/* One message on its way to becoming an event. */
+struct heard {
+	struct xnet *x;
+	const struct mqtt_event *e;
+	struct north_event *out;
+	struct topic_levels t; /* class, name, … */
+	struct arena *memory;  /* of out's texts */
+};
+
+static void refuse(struct heard *h, const char *param, const char *reason)
+{
+	struct north_event *out = h->out;
+	snprintf(out->reason, sizeof out->reason, "%s", reason);
+	out->kind = NORTH_REFUSED;
+	out->nitem = 0;
+	out->refused = (struct north_outcome){
+		.device = out->device,
+		.param = param,
+		.reason = out->reason,
+		.value = h->e->len <= XNET_PAYLOAD_MAX ? h->e->payload : "",
+	};
+}
+
+static const char *level_from(struct heard *h, unsigned i)
+{
+	return i < h->t.n ? arena_strdup(h->memory, h->t.at[i]) : "";
+}
+
+/* What no command may be, whatever it says. True: refused. */
+static bool refuse_payload(struct heard *h, const char *param)
+{
+	const struct mqtt_event *e = h->e;
+	if (e->len > XNET_PAYLOAD_MAX)
+		refuse(h, param,
+		       arena_printf(h->memory, "payload longer than %d bytes", XNET_PAYLOAD_MAX));
+	else if (!topic_utf8(e->payload, e->len))
+		refuse(h, param, "payload is not UTF-8 text");
+	else
+		return false;
+	return true;
+}
+
+static void refuse_retained(struct heard *h, const char *param)
+{
+	refuse(h, param,
+	       arena_printf(h->memory,
+	                    "retained messages are not carried out; clear it: "
+	                    "mosquitto_pub -r -n -t '%s'",
+	                    h->e->topic));
+}
+
+/* -- items ------------------------------------------------------------------------------------- */
+
+static struct north_item *add_items(struct heard *h, size_t n)
+{
+	struct north_event *out = h->out;
+	struct north_item *all = arena_array(h->memory, out->nitem + n, sizeof *all);
+	if (out->nitem)
+		memcpy(all, out->item, out->nitem * sizeof *all);
+	out->item = all;
+	out->nitem += n;
+	return all + out->nitem - n;
+}
+
+static int find_point(const struct device *d, const char *name)
+{
+	const int p = model_find_point(d->set, name, strlen(name));
+	return p >= 0 && !d->set->point[p].hidden ? p : -1;
+}
+
+static const char *no_such_point(struct heard *h, const struct device *d, const char *name)
+{
+	const char **known = mem_alloc(d->set->n, sizeof *known);
+	size_t n = 0;
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		if (!d->set->point[i].hidden)
+			known[n++] = d->set->point[i].name;
+	}
+	const char *nearest = diag_nearest(name, known, n);
+	free(known);
+	return nearest ? arena_printf(h->memory, "no such point; did you mean %s?", nearest)
+	               : "no such point";
+}
+
+static void set_item(struct heard *h, struct north_item *item, uint32_t device, const char *param,
+                     const char *text)
+{
+	const struct device *d = &h->x->model->device[device];
+	const int p = find_point(d, param);
+	*item = (struct north_item){.device = device,
+	                            .point = p < 0 ? NORTH_ALL : (uint32_t)p,
+	                            .text = text,
+	                            .param = param};
+	if (p < 0)
+		item->fault = no_such_point(h, d, param);
+}
+
+static bool retained_accepted(const struct heard *h)
+{
+	for (size_t i = 0; i < h->out->nitem; i++) {
+		const struct north_item *item = &h->out->item[i];
+		const struct device *d = &h->x->model->device[item->device];
+		const struct point *p =
+			item->point == NORTH_ALL ? NULL : &d->set->point[item->point];
+		if (!p || !p->write || !p->write->accept_retained)
+			return false;
+	}
+	return true;
+}
+
+/* -- cmd --------------------------------------------------------------------------------------- */
+
+static void command_object(struct heard *h, uint32_t device)
+{
+	struct json_members m;
+	char error[256];
+	if (!json_parse_object(h->e->payload, h->e->len, &m, error, sizeof error)) {
+		refuse(h, "", error);
+		return;
+	}
+	if (m.n == 0) {
+		refuse(h, "", "names no point");
+		return;
+	}
+	struct north_item *item = add_items(h, m.n);
+	for (size_t i = 0; i < m.n; i++) {
+		set_item(h, &item[i], device, arena_strdup(h->memory, m.member[i].name),
+		         arena_strdup(h->memory, m.member[i].text));
+		if (m.member[i].fault && !item[i].fault)
+			item[i].fault = m.member[i].fault;
+	}
+	json_members_free(&m);
+	h->out->kind = NORTH_COMMAND;
+}
+
+static void command(struct heard *h, uint32_t device)
+{
+	const char *param = level_from(h, 2);
+	if (h->e->len == 0 || refuse_payload(h, param))
+		return;
+	if (h->t.n == 2) {
+		command_object(h, device);
+	} else {
+		set_item(h, add_items(h, 1), device, param, h->e->payload);
+		h->out->kind = NORTH_COMMAND;
+	}
+	if (h->out->kind == NORTH_COMMAND && h->e->retained && !retained_accepted(h))
+		refuse_retained(h, param);
+}
+
+static void gateway_verb(struct heard *h)
+{
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
+	const char *verb = level_from(h, 2);
+	if (h->e->retained) {
+		if (h->e->len)
+			refuse_retained(h, verb);
+	} else if (topic_is(&h->t, 2, "reload") && h->t.n == 3) {
+		h->out->kind = NORTH_RELOAD;
+	} else if (topic_is(&h->t, 2, "log") && h->t.n == 3) {
+		if (h->e->len == 0 || refuse_payload(h, verb))
+			return;
+		h->out->text = h->e->payload;
+		for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+			if (strcmp(levels[i], h->e->payload) == 0)
+				h->out->kind = NORTH_LOG;
+		}
+		if (h->out->kind != NORTH_LOG)
+			refuse(h, verb, "must be error, warn, info or debug");
+	} else if (h->e->len) {
+		refuse(h, verb, "no such command; there are reload and log");
+	}
+}
+
+static int device_of(const struct heard *h)
+{
+	return h->t.n > 1 ? model_find_device(h->x->model, h->t.at[1], h->t.len[1]) : -1;
+}
+
+static void hear_cmd(struct heard *h)
+{
+	if (topic_is(&h->t, 1, h->x->gateway)) {
+		gateway_verb(h);
+		return;
+	}
+	const int device = device_of(h);
+	if (device < 0)
+		return; /* another gateway's */
+	h->out->device = device;
+	command(h, (uint32_t)device);
+}
+
+/* -- get, sub, unsub --------------------------------------------------------------------------- */
+
+static void hear_get(struct heard *h)
+{
+	const int device = device_of(h);
+	const char *param = level_from(h, 2);
+	if (device < 0)
+		return;
+	h->out->device = device;
+	if (h->e->retained) {
+		if (h->e->len)
+			refuse_retained(h, param);
+		return;
+	}
+	struct north_item *item = add_items(h, 1);
+	if (h->t.n == 2)
+		*item = (struct north_item){
+			.device = (uint32_t)device, .point = NORTH_ALL, .param = ""};
+	else
+		set_item(h, item, (uint32_t)device, param, NULL);
+	h->out->kind = NORTH_GET;
+}
+
+/* All of the points named that this device has; those it has not are faults only if it was named
+ * itself. */
+static void subscribe_device(struct heard *h, uint32_t device, const struct json_members *m,
+                             bool named)
+{
+	const struct device *d = &h->x->model->device[device];
+	if (m->null)
+		*add_items(h, 1) =
+			(struct north_item){.device = device, .point = NORTH_ALL, .param = ""};
+	for (size_t i = 0; i < m->n; i++) {
+		if (named || find_point(d, m->member[i].name) >= 0)
+			set_item(h, add_items(h, 1), device,
+			         arena_strdup(h->memory, m->member[i].name), NULL);
+	}
+}
+
+static bool first_match(struct heard *h, const char *pattern)
+{
+	const struct model *m = h->x->model;
+	h->out->device = model_find_device(m, pattern, strlen(pattern));
+	for (size_t i = 0; i < m->ndevice && h->out->device < 0; i++) {
+		if (fnmatch(pattern, m->device[i].name, 0) == 0)
+			h->out->device = (int32_t)i;
+	}
+	return h->out->device >= 0;
+}
+
+static void subscribe_all(struct heard *h, const char *pattern, const struct json_members *m)
+{
+	const struct model *model = h->x->model;
+	const int named = model_find_device(model, pattern, strlen(pattern));
+	for (size_t i = 0; i < model->ndevice; i++) {
+		if (named < 0 ? fnmatch(pattern, model->device[i].name, 0) == 0
+		              : (size_t)named == i)
+			subscribe_device(h, (uint32_t)i, m, named >= 0);
+	}
+}
+
+static void hear_subscription(struct heard *h, enum north_kind kind)
+{
+	struct json_members m;
+	char error[256];
+	const char *pattern = level_from(h, 1);
+	if (h->t.n != 2 || h->e->len == 0 || !first_match(h, pattern))
+		return; /* no device of ours */
+	if (h->e->retained) {
+		refuse_retained(h, "");
+		return;
+	}
+	if (refuse_payload(h, ""))
+		return;
+	if (!json_parse_names(h->e->payload, h->e->len, &m, error, sizeof error)) {
+		refuse(h, "", error);
+		return;
+	}
+	h->out->kind = (uint8_t)kind;
+	if (m.null && kind == NORTH_SUB)
+		refuse(h, "", "must be a list of points: [\"point\", …]");
+	else
+		subscribe_all(h, pattern, &m);
+	if (h->out->kind == kind && h->out->nitem == 0)
+		refuse(h, "", m.n ? "no such point" : "names no point");
+	json_members_free(&m);
+}
+
+static void hear_sub(struct heard *h)
+{
+	hear_subscription(h, NORTH_SUB);
+}
+
+static void hear_unsub(struct heard *h)
+{
+	hear_subscription(h, NORTH_UNSUB);
+}
+
+/* -- our own topics, told by others ------------------------------------------------------------ */
+
+/* What stood retained when we subscribed is of an earlier life, and told right after a connect
+ * anyway. */
+static void hear_status(struct heard *h)
+{
+	struct xnet *x = h->x;
+	const bool gateway = topic_is(&h->t, 1, x->gateway);
+	const int device = gateway ? NORTH_GATEWAY : device_of(h);
+	if (h->e->retained || h->t.n != 3 || !topic_is(&h->t, 2, "status") ||
+	    (!gateway && device < 0))
+		return;
+	const slot_t s = gateway ? x->gateway_status : x->device[device].status;
+	if (!outbox_differs(x->outbox, s, h->e->payload))
+		return;
+	outbox_again(x->outbox, s);
+	h->out->kind = NORTH_FOREIGN;
+	h->out->device = device;
+	h->out->text = h->e->payload;
+	if (gateway)
+		return;
+	/* who overwrites the status has perhaps cleared the rest too */
+	const struct device *d = &x->model->device[device];
+	outbox_again(x->outbox, x->device[device].alerts);
+	for (uint32_t i = 0; i < d->set->n; i++)
+		outbox_again(x->outbox, x->value[d->point0 + i]);
+}
+
+static bool is_name(const char *s)
+{
+	const size_t n = strlen(s);
+	return n > 0 && n <= NAME_MAX_LEN &&
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+static void clear_device(struct xnet *x, const char *name)
+{
+	static const char *const health[] = {
+		"state",    "since",       "last_seen",  "last_error", "quality",
+		"response", "timeouts",    "crc_errors", "exceptions", "invalid",
+		"stale",    "unsupported", "info",
+	};
+	char topic[XNET_TOPIC_MAX], path[NAME_MAX_LEN + 32];
+	xnet_topic(x, "sts", name, "status", topic);
+	xnet_clear(x, topic);
+	xnet_topic(x, "sts", name, "Alerts", topic);
+	xnet_clear(x, topic);
+	for (size_t i = 0; i < sizeof health / sizeof *health; i++) {
+		snprintf(path, sizeof path, "device/%s/%s", name, health[i]);
+		xnet_sys_topic(x, path, topic);
+		xnet_clear(x, topic);
+	}
+}
+
+/* $SYS/<gateway>/device/<name>/info, as it stood retained: what we told before, and perhaps no
+ * more. */
+static void hear_info(struct heard *h)
+{
+	struct json_members m;
+	char topic[XNET_TOPIC_MAX];
+	struct xnet *x = h->x;
+	if (!h->e->retained || h->e->len == 0 || h->t.n != 5 || !topic_is(&h->t, 1, x->gateway) ||
+	    !topic_is(&h->t, 4, "info"))
+		return;
+	const char *name = arena_strndup(h->memory, h->t.at[3], h->t.len[3]);
+	const int device = model_find_device(x->model, name, strlen(name));
+	if (!is_name(name) || !json_parse_list_of(h->e->payload, h->e->len, "points", "name", &m))
+		return;
+	for (size_t i = 0; i < m.n; i++) {
+		const char *point = m.member[i].name;
+		if (!is_name(point) ||
+		    (device >= 0 && find_point(&x->model->device[device], point) >= 0))
+			continue;
+		xnet_topic(x, "sts", name, point, topic);
+		xnet_clear(x, topic);
+	}
+	if (device < 0)
+		clear_device(x, name);
+	json_members_free(&m);
+}
+
+static const struct {
+	const char *class_;
+	void (*hear)(struct heard *h);
+} class_row[] = {
+	{"cmd", hear_cmd},     {"get", hear_get},    {"sub", hear_sub},
+	{"unsub", hear_unsub}, {"sts", hear_status}, {"$SYS", hear_info},
+};
+
+bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out)
+{
+	struct heard h = {.x = x, .e = e, .out = out};
+	if (!topic_utf8(e->topic, strlen(e->topic)) || !topic_split(e->topic, x->prefix, &h.t))
+		return false;
+	for (size_t i = 0; i < sizeof class_row / sizeof *class_row; i++) {
+		if (!topic_is(&h.t, 0, class_row[i].class_))
+			continue;
+		out->memory = h.memory = arena_create();
+		class_row[i].hear(&h);
+		return true;
+	}
+	return false;
+}

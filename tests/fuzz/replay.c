@@ -1,0 +1,53 @@
+/*
+ * replay: runs a fuzz target over all files of its corpus, tests/fuzz/corpus/<target>/, so that
+ * what the fuzzer once found stays found. Usage: fuzz_<target> [FOLDER]
+ */
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int replay_file(const char *path)
+{
+	static uint8_t data[1 << 20];
+	FILE *f = fopen(path, "rb");
+	if (!f)
+		return 0;
+	const size_t size = fread(data, 1, sizeof data, f);
+	const int bad = ferror(f); /* a folder */
+	fclose(f);
+	if (bad)
+		return 0;
+	uint8_t *exact =
+		malloc(size ? size : 1); /* so that a sanitizer sees a read behind its end */
+	if (!exact)
+		abort();
+	memcpy(exact, data, size);
+	LLVMFuzzerTestOneInput(exact, size);
+	free(exact);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	char folder[1024], path[2048];
+	const char *target = strstr(argv[0], "fuzz_"), *srcdir = getenv("srcdir");
+	snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".",
+	         target ? target + 5 : "");
+	DIR *d = opendir(argc > 1 ? argv[1] : folder);
+	int files = 0;
+	if (!d) {
+		perror(argc > 1 ? argv[1] : folder);
+		return 1;
+	}
+	for (const struct dirent *e; (e = readdir(d));) {
+		snprintf(path, sizeof path, "%s/%s", argc > 1 ? argv[1] : folder, e->d_name);
+		files += replay_file(path);
+	}
+	closedir(d);
+	printf("%s: %d inputs\n", argv[0], files);
+	return files == 0;
+}

@@ -1,0 +1,42 @@
+"""The gateway for system tests: xnetd with a devices.yaml, ended by its pid.
+
+    def test_something(line, broker, client, gateway):
+        l = line(HOUSE, broker)
+        g = gateway(l)
+        client.wait_for("xnet/sts/scc1/status", "online")
+"""
+import signal
+
+import pytest
+
+from conftest import LIMIT
+
+
+class Gateway:
+    def __init__(self, start, arguments):
+        self.process = start("xnetd", "-l", "debug", *arguments)
+
+    def text(self):
+        return self.process.text()
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def stop(self):
+        """SIGTERM; gives the exit code."""
+        self.process.terminate()
+        return self.process.wait(LIMIT)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(LIMIT)
+
+
+@pytest.fixture
+def gateway(start):
+    """gateway(line) or gateway(arguments=[...])"""
+
+    def make(line=None, arguments=None):
+        return Gateway(start, arguments or line.arguments)
+
+    return make

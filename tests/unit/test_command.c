@@ -1,0 +1,517 @@
+#include "command_rig.h"
+
+static void a_write_is_acknowledged_settles_and_is_read_back(void **state)
+{
+	(void)state;
+	rig_command(&g, P_SETPOINT, "45.5");
+	assert_true(command_holds(g.t, P_SETPOINT, g.now));
+	assert_false(command_holds(g.t, P_MODE, g.now));
+	rig_step(&g);
+	assert_int_equal(g.nwrite, 1);
+	assert_int_equal(g.write[0].fc, FC_WRITE_REGISTER);
+	assert_int_equal(g.write[0].value, 455);
+	const us_t acknowledged = g.now;
+	assert_int_equal(g.ntold, 0);
+	assert_true(command_holds(g.t, P_SETPOINT,
+	                          acknowledged + 100 * US_MS - 1)); /* before it has settled */
+	assert_false(command_holds(g.t, P_SETPOINT, acknowledged + 100 * US_MS));
+	expect(COMMAND_VERIFIED, "", 1);
+	assert_true(rig_only(&g)->ended >= acknowledged + 100 * US_MS);
+	assert_string_equal(g.value[0], "45.5");
+	assert_int_equal(rig_only(&g)->span.addr, 40);
+	assert_false(command_holds(g.t, P_SETPOINT, g.now));
+}
+
+static void an_older_read_does_not_verify(void **state)
+{
+	(void)state;
+	const struct span block = {RIG_UNIT, TABLE_HOLDING, 30, 20};
+	uint16_t words[20] = {0};
+	rig_command(&g, P_SETPOINT, "45.5");
+	rig_step(&g);
+	command_read(g.t, 0, &block, words, g.now + 50 * US_MS, g.now + 50 * US_MS);
+	assert_int_equal(command_alive(g.t), 1);
+	words[10] = 455;
+	command_read(g.t, 1, &block, words, g.now + 100 * US_MS,
+	             g.now + 100 * US_MS); /* another line */
+	assert_int_equal(command_alive(g.t), 1);
+	command_read(g.t, 0, &block, words, g.now + 100 * US_MS,
+	             g.now + 100 * US_MS); /* a poll will do */
+	assert_int_equal(command_alive(g.t), 0);
+	rig_take(&g);
+	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
+}
+
+static void a_device_that_takes_another_value_is_told(void **state)
+{
+	(void)state;
+	fault(OTHER_VALUE, 1, 0);
+	rig_command(&g, P_SETPOINT, "45.5");
+	expect(COMMAND_DIFFERS, "not taken: device reports 45.6", 1);
+	assert_string_equal(g.value[0], "45.6");
+}
+
+static void checks_come_before_the_wire(void **state)
+{
+	(void)state;
+	rig_command(&g, P_SETPOINT, "80");
+	expect(COMMAND_REFUSED, "above the maximum 75", 0);
+	assert_true(rig_only(&g)->sent == 0);
+	assert_int_equal(rig_only(&g)->span.count, 0);
+	g.ntold = 0;
+	rig_command(&g, P_READONLY, "1");
+	expect(COMMAND_REFUSED, "read-only", 0);
+}
+
+static void a_lost_request_is_read_and_written_once_more(void **state)
+{
+	(void)state;
+	fault(LOST_REQUEST, 1, 0);
+	rig_command(&g, P_SETPOINT, "45.5");
+	expect(COMMAND_VERIFIED, "", 1); /* the first never reached the device */
+	assert_int_equal(g.submits, 2);
+}
+
+static void a_lost_answer_is_read_and_not_written_again(void **state)
+{
+	(void)state;
+	fault(LOST_ANSWER, 1, 0);
+	rig_command(&g, P_SETPOINT, "45.5");
+	expect(COMMAND_VERIFIED, "", 1);
+	assert_int_equal(g.submits, 1);
+}
+
+static void a_lost_read_before_the_write_is_made_again(void **state)
+{
+	(void)state;
+	fault(LOST_READ, 1, 0);
+	rig_command(&g, P_FLAG_A, "on");
+	expect(COMMAND_VERIFIED, "", 1);
+	g.ntold = 0;
+	fault(LOST_READ, 2, 0);
+	rig_command(&g, P_FLAG_A, "off");
+	expect(COMMAND_FAILED, "no answer; nothing was written", 1);
+}
+
+static void two_lost_requests_are_enough(void **state)
+{
+	(void)state;
+	fault(LOST_REQUEST, 99, 0);
+	rig_command(&g, P_SETPOINT, "45.5");
+	expect(COMMAND_FAILED, "no answer, and not taken: device reports 0.0", 0);
+	assert_int_equal(g.submits, 2);
+}
+
+static void what_may_not_be_repeated_is_not(void **state)
+{
+	(void)state;
+	fault(LOST_REQUEST, 1, 0);
+	rig_command(&g, P_ONCE, "5");
+	expect(COMMAND_FAILED, "no answer, and not taken: device reports 0", 0);
+	assert_int_equal(g.submits, 1);
+	g.ntold = 0;
+	fault(LOST_ANSWER, 1, 0);
+	rig_command(&g, P_RELAY, "toggle");
+	expect(COMMAND_FAILED, "no answer; not repeated, since it may have been carried out", 1);
+	assert_int_equal(g.submits, 2);
+	g.ntold = 0;
+	fault(LOST_ANSWER, 1, 0);
+	rig_command(&g, P_WRITEONLY, "5");
+	expect(COMMAND_FAILED, "no answer; not known whether it was carried out", 2);
+	g.ntold = 0;
+	fault(LOST_ANSWER, 1, 0);
+	rig_command(&g, P_ACTION, "on");
+	expect(COMMAND_FAILED, "no answer; not repeated, since it may have been carried out", 3);
+}
+
+static void exceptions_are_told_by_name(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t code;
+		const char *reason;
+	} row[] = {
+		{1, "the device refuses it: illegal function (exception 1)"},
+		{2, "the device refuses it: illegal data address (exception 2)"},
+		{3, "the device refuses it: illegal data value (exception 3)"},
+		{4, "the device refuses it: device failure (exception 4)"},
+		{9, "the device refuses it: exception (exception 9)"},
+		{200, "the device refuses it: exception (exception 200)"},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		g.ntold = 0;
+		fault(EXCEPTION, 1, row[i].code);
+		rig_command(&g, P_SETPOINT, "45.5");
+		expect(COMMAND_REFUSED, row[i].reason, 0);
+	}
+}
+
+static void a_busy_device_is_asked_again(void **state)
+{
+	(void)state;
+	fault(EXCEPTION, 3, 6);
+	rig_command(&g, P_RELAY, "toggle"); /* it says that it has not done it: also for a toggle */
+	expect(COMMAND_ACKNOWLEDGED, "", 1);
+	assert_string_equal(g.value[0], "on");
+	g.ntold = 0;
+	fault(EXCEPTION, 1000, 6);
+	rig_command(&g, P_SETPOINT, "45.5");
+	expect(COMMAND_REFUSED, "the device refuses it: device is busy (exception 6)", 1);
+	assert_true(g.submits < 30);
+}
+
+static void accepted_for_later_is_verified_too(void **state)
+{
+	(void)state;
+	fault(EXCEPTION, 1, 5);
+	g.holding[40] = 455;
+	rig_command(&g, P_SETPOINT, "45.5");
+	expect(COMMAND_VERIFIED, "", 0);
+}
+
+static void the_last_value_wins(void **state)
+{
+	(void)state;
+	char text[16];
+	for (int i = 0; i < 50; i++) {
+		snprintf(text, sizeof text, "%d", 20 + i);
+		rig_command(&g, P_SETPOINT, text);
+		g.now += 2 * US_MS;
+		if (i % 10 == 9)
+			rig_step(&g); /* the line is slow */
+	}
+	settle();
+	assert_int_equal(g.ntold, 50);
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+	assert_int_equal(g.holding[40], 690);
+	assert_true(g.nwrite <= 6);
+	unsigned count[COMMAND_ENDS] = {0};
+	for (size_t i = 0; i < g.ntold; i++)
+		count[g.told[i].end]++;
+	assert_int_equal(count[COMMAND_SUPERSEDED] + count[COMMAND_ACKNOWLEDGED], 49);
+	assert_int_equal(count[COMMAND_SUPERSEDED], 50 - g.nwrite);
+}
+
+static void toggles_are_never_superseded(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		rig_command(&g, P_RELAY, "toggle");
+	rig_command(&g, P_RELAY, "on");
+	rig_command(&g, P_RELAY, "off");
+	settle();
+	assert_int_equal(g.ntold, 7);
+	assert_int_equal(g.nwrite, 6); /* "on" was replaced by "off" */
+	assert_int_equal(g.write[4].value, 0x5500);
+	assert_int_equal(g.write[5].value, 0);
+	assert_int_equal(g.coil[5], 0);
+}
+
+static void a_pulse_ends_by_itself(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_command(&g, P_DOOR, "on"); /* while it runs */
+	assert_int_equal(rig_only(&g)->end, COMMAND_BUSY);
+	rig_step(&g);
+	assert_int_equal(g.coil[6], 1);
+	const us_t on = g.write[0].at;
+	assert_false(command_holds(g.t, P_DOOR, g.now)); /* that it is on may be seen */
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.coil[6], 0);
+	assert_true(g.write[1].at >= on + 500 * US_MS && g.write[1].at <= on + 540 * US_MS);
+	assert_int_equal(g.ntold, 3);
+	assert_int_equal(g.told[1].end, COMMAND_ACKNOWLEDGED);
+	assert_true(g.told[1].pulse);
+	assert_int_equal(g.told[2].origin, COMMAND_PULSE_END);
+	assert_int_equal(g.told[2].end, COMMAND_VERIFIED);
+	assert_int_equal(g.pulses[1], 1);
+	assert_int_equal(g.pulses[2], 1);
+}
+
+static void a_pulse_ends_also_when_its_begin_was_not_answered(void **state)
+{
+	(void)state;
+	fault(LOST_ANSWER, 3, 0); /* `on`, and `off` twice */
+	rig_command(&g, P_DOOR, "on");
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+}
+
+static void the_end_of_a_pulse_is_not_given_up(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	fault(LOST_REQUEST, 10, 0);
+	g.reads_fail = true;
+	rig_run(&g, g.now + 30 * US_S);
+	command_offline(g.t, 0, g.now);
+	rig_take(&g);
+	assert_int_equal(g.coil[6], 1);
+	assert_int_equal(command_alive(g.t), 1);
+	fault(LINE_DOWN, 3, 0);
+	rig_run(&g, g.now + 30 * US_S);
+	g.faults = 0;
+	g.reads_fail = false;
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.ntold, 2);
+}
+
+static void shutting_down_ends_pulses_at_once_and_answers_all(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	rig_command(&g, P_SETPOINT, "45");
+	rig_step(&g);
+	assert_int_equal(command_alive(g.t), 2);
+	rig_command(&g, P_MODE, "remote");
+	const us_t now = g.now;
+	command_shutdown(g.t, g.now);
+	rig_take(&g);
+	rig_command(&g, P_MODE, "off");
+	assert_string_equal(g.reason[g.ntold - 1], "shutting down");
+	while (g.njob)
+		rig_step(&g); /* the wire finishes what it has */
+	command_finish(g.t, g.now);
+	rig_take(&g);
+	assert_int_equal(command_alive(g.t), 0);
+	assert_int_equal(g.coil[6], 0);
+	assert_true(g.now < now + 100 * US_MS);
+	assert_int_equal(g.ntold, 5);
+	for (size_t i = 0; i < g.ntold; i++)
+		if (g.told[i].point == P_SETPOINT || (g.told[i].point == P_MODE && g.told[i].sent))
+			assert_int_equal(g.told[i].end, COMMAND_ACKNOWLEDGED);
+}
+
+static void jobs_closed_by_shutting_down_say_so(void **state)
+{
+	(void)state;
+	rig_command(&g, P_MODE, "remote");
+	command_shutdown(g.t, g.now);
+	command_job(g.t, g.job[0].id, OUT_CLOSED, 0, 0, g.now, g.now);
+	rig_take(&g);
+	g.njob = 0;
+	expect(COMMAND_FAILED, "shutting down", 0);
+}
+
+static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
+{
+	(void)state;
+	const struct command_item item = {P_RELAY, "toggle"};
+	struct command_request q = {.item = &item, .n = 1, .retained = true};
+	rig_submit(&g, &q);
+	assert_int_equal(g.told[0].end, COMMAND_REFUSED);
+	q.retained = false;
+	rig_submit(&g, &q);
+	q.duplicate = true;
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 1);
+	assert_int_equal(g.ntold, 3);
+	assert_int_equal(g.told[1].end, COMMAND_SUPERSEDED);
+	g.now += 100 * US_S;
+	rig_submit(&g, &q); /* too late to be the same */
+	settle();
+	assert_int_equal(g.nwrite, 2);
+}
+
+static void a_flood_is_busy(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		rig_command(&g, P_RELAY, "toggle");
+	assert_int_equal(command_alive(g.t), COMMANDS_PER_DEVICE);
+	assert_int_equal(g.ntold, 100 - COMMANDS_PER_DEVICE);
+	assert_int_equal(g.told[0].end, COMMAND_BUSY);
+	settle();
+	assert_int_equal(g.nwrite, COMMANDS_PER_DEVICE);
+	g.no_bus = true;
+	g.ntold = 0;
+	rig_command(&g, P_MODE, "local");
+	expect(COMMAND_BUSY, "busy: too many commands are waiting on this line",
+	       COMMANDS_PER_DEVICE);
+}
+
+static void time_runs_out(void **state)
+{
+	(void)state;
+	const struct command_item item = {P_MODE, "local"};
+	struct command_request q = {.item = &item, .n = 1, .expiry = 2 * US_S};
+	rig_submit(&g, &q);
+	assert_true(g.job[0].expires == g.now + 2 * US_S);
+	g.now += 3 * US_S;
+	expect(COMMAND_EXPIRED, "could not be sent in time", 0);
+	g.ntold = 0;
+	fault(STUCK, 1, 0);
+	rig_command(&g, P_MODE, "local");
+	expect(COMMAND_FAILED, "the line does not report", 0);
+}
+
+static void what_is_gone_is_told(void **state)
+{
+	(void)state;
+	fault(LINE_DOWN, 1, 0);
+	rig_command(&g, P_MODE, "local");
+	expect(COMMAND_FAILED, "the line is down", 0);
+	g.ntold = 0;
+	rig_command(&g, P_MODE, "local");
+	rig_step(&g);
+	command_offline(g.t, 0, g.now);
+	rig_take(&g);
+	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is offline",
+	       1);
+	g.ntold = 0;
+	g.reads_fail = true;
+	rig_command(&g, P_MODE, "remote");
+	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is silent",
+	       2);
+	g.ntold = 0;
+	g.offline = true;
+	rig_command(&g, P_MODE, "off"); /* one immediate try */
+	expect(COMMAND_FAILED, "no answer", 3);
+	g.ntold = 0;
+	rig_command(&g, P_MODE, "off");
+	command_bus_closed(g.t, 0, g.now);
+	rig_take(&g);
+	g.njob = 0;
+	expect(COMMAND_FAILED, "the line was closed", 3);
+}
+
+static void at_the_very_end_nothing_is_left_unanswered(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	rig_command(&g, P_SETPOINT, "45");
+	fault(EXCEPTION, 99, 6);
+	rig_command(&g, P_RELAY, "toggle");
+	for (int i = 0; i < 4; i++)
+		rig_step(&g);
+	command_shutdown(g.t, g.now);
+	command_finish(g.t, g.now);
+	rig_take(&g);
+	assert_int_equal(command_alive(g.t), 0);
+	assert_int_equal(g.ntold, 4);
+	assert_true(command_due(g.t) == US_NEVER);
+	assert_string_equal(command_end_name(rig_last(&g)->end), "failed");
+}
+
+static void what_still_lives_is_freed_with_the_table(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		rig_command(&g, P_RELAY, "toggle");
+	command_submit(
+		g.t,
+		&(struct command_request){.item = &(struct command_item){P_MODE, "local"}, .n = 1},
+		g.now); /* its action is never taken */
+	assert_int_equal(command_alive(g.t), 21);
+}
+
+static void a_reload_keeps_what_still_exists(void **state)
+{
+	(void)state;
+	struct point p[3];
+	struct pointset set;
+	struct device d[2];
+	p[0] = rig_device.set->point[P_READONLY];
+	p[1] = rig_device.set->point[P_SETPOINT];
+	p[2] = rig_device.set->point[P_MODE];
+	p[2].addr[0] = 45;
+	set = (struct pointset){.point = p, .n = 3};
+	d[0] = rig_device;
+	d[0].name = "other";
+	d[1] = rig_device;
+	d[1].set = &set;
+	d[1].point0 = d[0].set->n;
+	const struct model m = {.device = d,
+	                        .ndevice = 2,
+	                        .npoint = d[0].set->n + 3,
+	                        .bus = rig_model.bus,
+	                        .nbus = 1};
+	rig_command(&g, P_SETPOINT, "45");
+	rig_command(&g, P_MODE, "local");
+	rig_command(&g, P_ONCE, "1");
+	command_adopt(g.t, &m, g.now);
+	rig_take(&g);
+	assert_int_equal(g.ntold, 2);
+	assert_string_equal(g.reason[0], "changed by a reload of the configuration");
+	assert_true(g.told[0].device == UINT32_MAX);
+	assert_true(command_holds(g.t, d[1].point0 + 1, g.now));
+	assert_false(command_holds(g.t, P_SETPOINT, g.now));
+	settle();
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+	assert_int_equal(rig_last(&g)->device, 1);
+	assert_int_equal(rig_last(&g)->point, 1);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
+static void permissions_are_looked_at(void **state)
+{
+	(void)state;
+	struct device d = rig_device;
+	const struct model m = {
+		.device = &d, .ndevice = 1, .npoint = RIG_POINTS, .bus = rig_model.bus, .nbus = 1};
+	d.commands = false;
+	command_adopt(g.t, &m, g.now);
+	rig_command(&g, P_MODE, "local");
+	expect(COMMAND_REFUSED, "commands to this device are off", 0);
+	const struct command_item item = {P_MODE, "local"};
+	struct command_request q = {
+		.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY, .only_if_different = true};
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+	assert_int_equal(g.nwrite, 1);
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+	assert_int_equal(g.nwrite, 1);
+	d.enabled = false;
+	g.ntold = 0;
+	rig_submit(&g, &q);
+	expect(COMMAND_REFUSED, "the device is disabled", 1);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_write_is_acknowledged_settles_and_is_read_back),
+		T(an_older_read_does_not_verify),
+		T(a_device_that_takes_another_value_is_told),
+		T(checks_come_before_the_wire),
+		T(a_lost_request_is_read_and_written_once_more),
+		T(a_lost_answer_is_read_and_not_written_again),
+		T(a_lost_read_before_the_write_is_made_again),
+		T(two_lost_requests_are_enough),
+		T(what_may_not_be_repeated_is_not),
+		T(exceptions_are_told_by_name),
+		T(a_busy_device_is_asked_again),
+		T(accepted_for_later_is_verified_too),
+		T(the_last_value_wins),
+		T(toggles_are_never_superseded),
+		T(a_pulse_ends_by_itself),
+		T(a_pulse_ends_also_when_its_begin_was_not_answered),
+		T(the_end_of_a_pulse_is_not_given_up),
+		T(shutting_down_ends_pulses_at_once_and_answers_all),
+		T(jobs_closed_by_shutting_down_say_so),
+		T(retained_and_repeated_deliveries_are_not_carried_out),
+		T(a_flood_is_busy),
+		T(time_runs_out),
+		T(what_is_gone_is_told),
+		T(at_the_very_end_nothing_is_left_unanswered),
+		T(what_still_lives_is_freed_with_the_table),
+		T(a_reload_keeps_what_still_exists),
+		T(permissions_are_looked_at),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

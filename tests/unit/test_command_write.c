@@ -1,0 +1,277 @@
+#include "command_rig.h"
+
+static void eeprom_is_written_seldom_and_only_when_different(void **state)
+{
+	(void)state;
+	g.holding[70] = 5;
+	rig_command(&g, P_EEPROM, "5");
+	expect(COMMAND_VERIFIED, "", 0);
+	g.ntold = 0;
+	rig_command(&g, P_EEPROM, "6");
+	rig_step(&g);
+	rig_command(&g, P_EEPROM, "7");
+	rig_command(&g, P_EEPROM, "8");
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_true(g.write[1].at - g.write[0].at >= 5 * US_S);
+	assert_int_equal(g.holding[70], 8);
+	assert_int_equal(g.ntold, 3);
+	assert_int_equal(g.told[1].end, COMMAND_SUPERSEDED);
+	g.ntold = 0;
+	const struct command_item item = {P_EEPROM, "9"};
+	struct command_request q = {.item = &item, .n = 1, .expiry = US_S};
+	g.now = g.write[1].at + 2 * US_S;
+	rig_submit(&g, &q);
+	expect(COMMAND_REFUSED, "written a moment ago; again in 3 s at the earliest", 2);
+}
+
+static void the_wire_is_never_hit_twice_within_the_interval(void **state)
+{
+	(void)state;
+	rig_command(&g, P_EEPROM, "6"); /* perhaps on the wire right now */
+	rig_command(&g, P_EEPROM, "7");
+	rig_command(&g, P_EEPROM, "8");
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_true(g.write[1].at - g.write[0].at >= 5 * US_S);
+	assert_int_equal(g.holding[70], 8);
+	assert_int_equal(g.ntold, 3);
+}
+
+static void bits_of_a_word_leave_their_neighbours(void **state)
+{
+	(void)state;
+	const struct command_item item[] = {{P_FLAG_B, "on"}, {P_FLAG_A, "off"}};
+	struct command_request q = {.item = item, .n = 2};
+	g.holding[80] = 0xFF0B;
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 1);
+	assert_int_equal(g.write[0].fc, FC_MASK_WRITE);
+	assert_int_equal(g.holding[80], 0xFF0D);
+	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.told[0].end, COMMAND_VERIFIED);
+	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
+}
+
+static void neighbours_go_in_one_request(void **state)
+{
+	(void)state;
+	const struct command_item item[] = {{P_VALVE2, "on"},
+	                                    {P_MODE, "remote"},
+	                                    {P_SETPOINT, "45"},
+	                                    {P_VALVE1, "on"},
+	                                    {P_ONCE, "7"}};
+	struct command_request q = {.item = item, .n = 5, .request = &q};
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.ntold, 5);
+	bool seen[5] = {false};
+	for (size_t i = 0; i < g.ntold; i++) {
+		assert_int_equal(g.told[i].end, COMMAND_VERIFIED);
+		assert_int_equal(g.told[i].point, item[g.told[i].item].point);
+		assert_ptr_equal(g.told[i].request, &q);
+		assert_false(seen[g.told[i].item]);
+		seen[g.told[i].item] = true;
+	}
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.write[0].fc, FC_WRITE_COILS);
+	assert_int_equal(g.write[0].count, 2);
+	assert_int_equal(g.write[1].fc, FC_WRITE_REGISTERS);
+	assert_int_equal(g.write[1].count, 2);
+	assert_int_equal(g.write[2].fc, FC_WRITE_REGISTER);
+}
+
+static void several_refused_at_once_are_written_one_by_one(void **state)
+{
+	(void)state;
+	const struct command_item item[] = {{P_VALVE1, "on"}, {P_VALVE2, "on"}};
+	struct command_request q = {.item = item, .n = 2};
+	fault(EXCEPTION, 1, 1);
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.write[0].fc, FC_WRITE_COIL);
+	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.told[0].end, COMMAND_VERIFIED);
+	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
+}
+
+static void one_bad_value_stops_them_all(void **state)
+{
+	(void)state;
+	const struct command_item item[] = {{P_SETPOINT, "45"}, {P_MODE, "manual"}};
+	struct command_request q = {.item = item, .n = 2};
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 0);
+	assert_int_equal(g.ntold, 2);
+	assert_string_equal(g.reason[0], "nothing was written, because Mode was refused");
+	assert_string_equal(g.reason[1], "no such label; one of: off, local, remote");
+}
+
+static void a_newer_set_takes_the_place_of_an_older_single(void **state)
+{
+	(void)state;
+	const struct command_item item[] = {{P_SETPOINT, "50"}, {P_MODE, "local"}};
+	struct command_request q = {.item = item, .n = 2};
+	rig_command(&g, P_SETPOINT, "45");
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.cancels, 1);
+	assert_int_equal(g.nwrite, 1);
+	assert_int_equal(g.holding[40], 500);
+	assert_int_equal(g.ntold, 3);
+	assert_int_equal(g.told[0].end, COMMAND_SUPERSEDED);
+}
+
+static void groups_are_written_whole_with_the_rest_as_read(void **state)
+{
+	(void)state;
+	g.holding[122] = 0x1234;
+	g.holding[123] = 0x5678;
+	rig_command(&g, P_G1, "30");
+	expect(COMMAND_VERIFIED, "", 1);
+	assert_int_equal(g.write[0].fc, FC_MASK_WRITE);
+	assert_int_equal(g.write[0].addr, 120);
+	assert_int_equal(g.write[0].count, 4);
+	assert_int_equal(g.holding[120], 10);
+	assert_int_equal(g.holding[121], 30);
+	assert_int_equal(g.holding[123], 0x5678);
+	g.ntold = 0;
+	rig_command(&g, P_G0, "31");
+	expect(COMMAND_REFUSED, "against the rule Start < Stop", 1);
+	g.ntold = 0;
+	const struct command_item item[] = {{P_G0, "31"}, {P_G1, "40"}};
+	struct command_request q = {.item = item, .n = 2};
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.holding[120], 31);
+	assert_int_equal(g.holding[121], 40);
+}
+
+static void groups_that_are_no_neighbours_keep_their_order(void **state)
+{
+	(void)state;
+	const struct command_item item[] = {{P_FAR0, "1"}, {P_FAR1, "2"}};
+	struct command_request q = {.item = item, .n = 2};
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.write[0].addr, 220);
+	assert_int_equal(g.write[1].addr, 210);
+}
+
+static void the_profiles_words_and_addresses_are_used(void **state)
+{
+	(void)state;
+	rig_command(&g, P_ONOFF, "on");
+	expect(COMMAND_VERIFIED, "", 1);
+	assert_int_equal(g.write[0].value, 0x100);
+	g.ntold = 0;
+	rig_command(&g, P_ONOFF, "toggle");
+	expect(COMMAND_ACKNOWLEDGED, "", 2);
+	assert_int_equal(g.write[1].value, 0x300);
+	g.ntold = 0;
+	rig_command(&g, P_AFTER, "9");
+	expect(COMMAND_VERIFIED, "", 3);
+	assert_int_equal(g.write[2].addr, 301);
+	g.ntold = 0;
+	rig_command(&g, P_NAME, "pump 1");
+	expect(COMMAND_VERIFIED, "", 4);
+	assert_int_equal(g.write[3].fc, FC_WRITE_REGISTERS);
+	g.ntold = 0;
+	rig_command(&g, P_ACTION, "on");
+	expect(COMMAND_ACKNOWLEDGED, "", 5);
+	assert_int_equal(g.write[4].fc, 0);
+	g.ntold = 0;
+	rig_command(&g, P_TURNED, "65538");
+	expect(COMMAND_VERIFIED, "", 6);
+	assert_int_equal(g.holding[230], 2);
+	assert_int_equal(g.holding[231], 1);
+}
+
+static void a_scale_that_stands_in_the_device_is_used(void **state)
+{
+	(void)state;
+	g.holding[241] = (uint16_t)-2;
+	rig_command(&g, P_POWER, "-12.345");
+	expect(COMMAND_VERIFIED, "", 1);
+	assert_int_equal(g.write[0].value, (uint16_t)-1235);
+	assert_string_equal(g.value[0], "-12.35");
+}
+
+static void what_can_not_be_read_back_is_told_once(void **state)
+{
+	(void)state;
+	rig_command(&g, P_WRITEONLY, "5");
+	expect(COMMAND_ACKNOWLEDGED, "", 1);
+	assert_true(rig_only(&g)->acknowledged_only);
+	g.ntold = 0;
+	rig_command(&g, P_NOVERIFY, " 5e0 ");
+	expect(COMMAND_ACKNOWLEDGED, "", 2);
+	assert_true(rig_only(&g)->acknowledged_only);
+	assert_string_equal(g.value[0], "5");
+}
+
+static void a_clock_may_go_on_while_it_is_read_back(void **state)
+{
+	(void)state;
+	rig_command(&g, P_CLOCK, "now");
+	rig_step(&g);
+	assert_int_equal(g.write[0].count, 6);
+	g.holding[205] += 5;
+	expect(COMMAND_VERIFIED, "", 1);
+	g.ntold = 0;
+	rig_command(&g, P_CLOCK, "now");
+	rig_step(&g);
+	g.holding[203]++;
+	expect(COMMAND_DIFFERS, "not taken: device reports 2026-11-21T11:00:00Z", 2);
+}
+
+static void a_password_goes_first(void **state)
+{
+	(void)state;
+	struct device d = rig_device;
+	d.unlock_point = P_WRITEONLY;
+	d.unlock_value = "1234";
+	d.unlock_lasts = 60 * US_S;
+	const struct model m = {
+		.device = &d, .ndevice = 1, .npoint = RIG_POINTS, .bus = rig_model.bus, .nbus = 1};
+	command_adopt(g.t, &m, g.now);
+	rig_command(&g, P_MODE, "local");
+	settle();
+	rig_command(&g, P_MODE, "remote");
+	settle();
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.write[0].addr, 150);
+	assert_int_equal(g.write[0].value, 1234);
+	assert_int_equal(g.write[1].addr, 41);
+	assert_int_equal(g.write[2].addr, 41);
+	assert_int_equal(g.told[0].origin, COMMAND_FROM_GATEWAY);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(eeprom_is_written_seldom_and_only_when_different),
+		T(the_wire_is_never_hit_twice_within_the_interval),
+		T(bits_of_a_word_leave_their_neighbours),
+		T(neighbours_go_in_one_request),
+		T(several_refused_at_once_are_written_one_by_one),
+		T(one_bad_value_stops_them_all),
+		T(a_newer_set_takes_the_place_of_an_older_single),
+		T(groups_are_written_whole_with_the_rest_as_read),
+		T(groups_that_are_no_neighbours_keep_their_order),
+		T(the_profiles_words_and_addresses_are_used),
+		T(a_scale_that_stands_in_the_device_is_used),
+		T(what_can_not_be_read_back_is_told_once),
+		T(a_clock_may_go_on_while_it_is_read_back),
+		T(a_password_goes_first),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,602 @@
+/* The exchange, on the simulated line in virtual time: see exchange_rig.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "exchange_rig.h"
+
+static void a_healthy_exchange_takes_two_wake_ups_and_its_wire_time(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 1);
+	in_step(&r, 1);
+	r.wakes = 0;
+	const us_t start = r.now;
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 50), OUT_OK);
+	assert_in_range(r.wakes, 2, 3);
+	assert_in_range(r.now - start, 0, wire_read(&r.wire, TABLE_HOLDING, 50, 3000) + 700);
+	assert_in_range(r.x.turnaround, 2900, 3200);
+	assert_int_equal(r.wrong, 0);
+	rig_close(&r);
+}
+
+static void the_first_answer_after_opening_is_taken_only_when_asked_twice(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t frame[ADU_RTU_MAX], pdu[22] = { 3, 20, 0xDE, 0xAD };
+	rig_open(&r, 9600, 2);
+	/* A predecessor asked for as much and was killed: its answer comes right behind our request. */
+	simline_inject(r.sim, frame, pdu_frame(1, pdu, sizeof pdu, frame), r.now + 9000);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 10), OUT_OK);
+	assert_int_equal(r.line.count.requests, 2);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 9), OUT_OK);
+	assert_int_equal(r.line.count.requests, 3);
+	r.now += 2 * CONFIGURED;
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 10), OUT_OK);
+	assert_int_equal(r.line.count.requests, 4);
+	assert_int_equal(r.wrong, 0);
+	rig_close(&r);
+}
+
+static void a_barred_request_is_preceded_by_a_proof(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 3);
+	in_step(&r, 1);
+	simline_fault(r.sim, 1, SIM_HELD, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 1), OUT_TIMEOUT);
+	assert_true(peer_outstanding(&r.peer[1]));
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 200, 1), OUT_OK);
+	assert_int_equal(r.x.sent != 0, 1);
+	assert_false(peer_outstanding(&r.peer[1]));
+	assert_int_equal(r.wrong, 0);
+	rig_close(&r);
+}
+
+static void a_write_to_a_unit_not_in_step_is_proven_first_or_never_sent(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 4);
+	assert_int_equal(write_once(&r, 1, 7), OUT_OK); /* just opened: a read goes before */
+	assert_int_equal(r.line.count.requests, 2);
+	simline_fault(r.sim, 1, SIM_HELD, 1, 0);
+	struct request q;
+	const uint16_t a = 1, b = 2;
+	pdu_write_registers(&q, 1, 7, 1, &a);
+	assert_int_equal(run(&r, &q, CONFIGURED), OUT_TIMEOUT);
+	r.written = 2;
+	r.writes = 0;
+	pdu_write_registers(&q, 1, 7, 1, &b); /* the same answer: barred */
+	assert_int_equal(run(&r, &q, CONFIGURED), OUT_OK);
+	assert_int_equal(r.writes, 1);
+	assert_int_equal(r.line.count.requests, 5);
+	simline_fault(r.sim, 1, SIM_SILENT, 1, 0);
+	assert_int_equal(run(&r, &q, CONFIGURED), OUT_TIMEOUT);
+	assert_true(r.x.sent == 0);
+	assert_int_equal(r.writes, 1);
+	rig_close(&r);
+}
+
+static void a_refusal_is_believed_at_once_after_a_normal_start(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 20);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_OK);
+	assert_true(peer_outstanding(&r.peer[1]));
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 9000, 3), OUT_REFUSED);
+	assert_false(peer_outstanding(&r.peer[1]));
+	/* Refused at the start: one refusal may be left over. */
+	assert_int_equal(read_once(&r, 2, TABLE_HOLDING, 9000, 2), OUT_REFUSED);
+	assert_int_equal(read_once(&r, 2, TABLE_HOLDING, 9000, 3), OUT_TIMEOUT);
+	assert_int_equal(read_once(&r, 2, TABLE_HOLDING, 9000, 4), OUT_REFUSED);
+	assert_int_equal(r.wrong, 0);
+	rig_close(&r);
+}
+
+static void an_exception_is_believed_only_when_none_of_its_function_is_due(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 5);
+	in_step(&r, 1);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 9000, 2), OUT_REFUSED);
+	assert_int_equal(r.x.exception, EXC_ADDRESS);
+	simline_fault(r.sim, 1, SIM_HELD_EXCEPTION, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_TIMEOUT);
+	/* The held-back refusal comes first, then the answer. */
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 3), OUT_OK);
+	r.now += 3 * CONFIGURED;
+	simline_fault(r.sim, 1, SIM_SILENT, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_TIMEOUT);
+	/* Of another function: can only be this one's. */
+	assert_int_equal(read_once(&r, 1, TABLE_INPUT, 9000, 2), OUT_REFUSED);
+	simline_fault(r.sim, 1, SIM_SILENT, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 4), OUT_TIMEOUT);
+	/* The same function: not believed; the next exchange proves first and then is. */
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 9000, 5), OUT_TIMEOUT);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 9000, 6), OUT_REFUSED);
+	assert_int_equal(r.wrong, 0);
+	rig_close(&r);
+}
+
+static void a_gateways_exception_is_a_time_out_at_once(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t frame[ADU_RTU_MAX];
+	rig_open(&r, 9600, 6);
+	in_step(&r, 1);
+	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+	const us_t start = r.now;
+	simline_inject(r.sim, frame, pdu_frame(1, (const uint8_t[]){ 0x83, 0x0B }, 2, frame), r.now + 20000);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_TIMEOUT);
+	assert_int_equal(r.x.exception, 0x0B);
+	assert_in_range(r.now - start, 0, 40000);
+	assert_true(peer_outstanding(&r.peer[1]));
+	rig_close(&r);
+}
+
+static void a_broadcast_waits_its_turnaround_and_keeps_the_silence(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	rig_open(&r, 9600, 7);
+	in_step(&r, 1);
+	pdu_write_register(&q, 0, 5, 5);
+	const us_t start = r.now;
+	assert_int_equal(run(&r, &q, 100 * US_MS), OUT_OK);
+	assert_in_range(r.now - start, 100000 + wire_chars(&r.wire, 8), 100500 + wire_chars(&r.wire, 8));
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 0, 4), OUT_OK);
+	rig_close(&r);
+}
+
+static void an_echo_is_stripped_or_found_out_before_it_confirms_a_write(void **state)
+{
+	(void)state;
+	for (int known = 0; known < 2; known++)
+		for (int timed = 0; timed < 2; timed++) {
+			struct rig r;
+			rig_open(&r, 19200, 8);
+			simline_echo(r.sim, true);
+			r.line.echo = known;
+			r.line.timed = timed;
+			in_step(&r, 1);
+			assert_true(r.line.echo);
+			for (int i = 0; i < 20; i++) {
+				assert_int_equal(write_once(&r, 1, 3), OUT_OK);
+				assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 7, 5), OUT_OK);
+				r.now += 2 * CONFIGURED;
+			}
+			assert_true(r.line.count.echoes >= 42);
+			simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+			assert_int_equal(write_once(&r, 1, 3), OUT_TIMEOUT);
+			struct request q;
+			pdu_write_register(&q, UNITS + 1, 3, 3); /* nobody there: only the echo */
+			struct peer nobody;
+			peer_init(&nobody, r.now);
+			r.peer[1] = nobody;
+			q.unit = 1;
+			simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+			assert_int_equal(run(&r, &q, CONFIGURED), OUT_TIMEOUT);
+			assert_int_equal(r.wrong, 0);
+			rig_close(&r);
+		}
+}
+
+static void an_echo_that_stops_is_noticed(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 19200, 9);
+	simline_echo(r.sim, true);
+	in_step(&r, 1);
+	assert_true(r.line.echo);
+	simline_echo(r.sim, false);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 7, 5), OUT_OK);
+	assert_false(r.line.echo);
+	assert_int_equal(write_once(&r, 1, 3), OUT_OK);
+	rig_close(&r);
+}
+
+static void answers_that_end_by_silence_are_read(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	rig_open(&r, 9600, 10);
+	in_step(&r, 1);
+	pdu_device_id(&q, 1, 1, 0);
+	assert_int_equal(run(&r, &q, CONFIGURED), OUT_OK);
+	assert_int_equal(r.x.answer_len, 16);
+	pdu_raw(&q, 1, (const uint8_t[]){ FC_REPORT_SERVER_ID }, 1, 0);
+	assert_int_equal(run(&r, &q, CONFIGURED), OUT_OK);
+	assert_int_equal(r.x.answer_len, 6);
+	/* A vendor's function: refused here; its answer would be what comes until silence. */
+	pdu_raw(&q, 1, (const uint8_t[]){ 0x41, 1 }, 2, 0);
+	assert_int_equal(run(&r, &q, CONFIGURED), OUT_REFUSED);
+	uint8_t frame[ADU_RTU_MAX];
+	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+	simline_inject(r.sim, frame, pdu_frame(1, (const uint8_t[]){ 0x41, 7, 8, 9 }, 4, frame), r.now + 30000);
+	assert_int_equal(run(&r, &q, CONFIGURED), OUT_OK);
+	assert_int_equal(r.x.answer_len, 4);
+	rig_close(&r);
+}
+
+static void a_spoilt_answer_ends_at_once_and_is_told(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t frame[ADU_RTU_MAX];
+	rig_open(&r, 9600, 11);
+	in_step(&r, 1);
+	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+	size_t n = pdu_frame(1, (const uint8_t[]){ 3, 4, 1, 2, 3, 4 }, 6, frame);
+	frame[5] ^= 1;
+	us_t start = r.now;
+	simline_inject(r.sim, frame, n, r.now + 20000);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_GARBLED);
+	assert_int_equal(r.line.count.crc_errors, 1);
+	assert_in_range(r.now - start, 0, 50000);
+	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+	start = r.now;
+	simline_inject(r.sim, frame, 4, r.now + 20000);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_GARBLED);
+	assert_int_equal(r.line.count.garbled, 1);
+	assert_in_range(r.now - start, 0, 60000);
+	assert_false(peer_outstanding(&r.peer[1]));
+	/* Two bytes may be noise by chance: the answer may still come. */
+	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+	simline_inject(r.sim, frame, 2, r.now + 20000);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_GARBLED);
+	assert_true(peer_outstanding(&r.peer[1]));
+	rig_close(&r);
+}
+
+static void another_client_on_the_line_is_told(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 12);
+	in_step(&r, 1);
+	simline_fault(r.sim, 1, SIM_CLIENT, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_DROPPED);
+	assert_int_equal(r.line.count.foreign, 1);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 3), OUT_OK);
+	assert_int_equal(r.wrong, 0);
+	rig_close(&r);
+}
+
+static size_t answer_frame(uint8_t unit, unsigned words, uint8_t *frame)
+{
+	uint8_t pdu[PDU_MAX] = { FC_READ_HOLDING, (uint8_t)(2 * words), 0xBA, 0xD };
+	return pdu_frame(unit, pdu, 2 + 2 * words, frame);
+}
+
+static void an_answer_behind_a_spoilt_request_of_another_client_is_not_taken(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t frame[ADU_RTU_MAX];
+	rig_open(&r, 9600, 14);
+	in_step(&r, 1);
+	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+	size_t n = pdu_frame(1, (const uint8_t[]){ 3, 1, 2, 0, 2 }, 5, frame);
+	frame[1] ^= 4; /* as we hear it */
+	simline_inject(r.sim, frame, n, r.now + 12000);
+	n = answer_frame(1, 2, frame);
+	simline_inject(r.sim, frame, n, r.now + 35000);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_GARBLED);
+	assert_true(peer_outstanding(&r.peer[1]));
+	rig_close(&r);
+}
+
+static bool barred(const struct rig *r, uint8_t unit, uint16_t count)
+{
+	struct request q;
+	pdu_read(&q, unit, TABLE_HOLDING, 0, count);
+	const struct signature s = pdu_signature(&q);
+	return peer_barred(&r->peer[unit], &s, r->now);
+}
+
+static void doubled_answers_bar_their_like_for_a_while_spoilt_ones_do_not(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 15);
+	in_step(&r, 1);
+	simline_fault(r.sim, 1, SIM_DOUBLED, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 5), OUT_OK);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 6), OUT_OK);
+	assert_true(barred(&r, 1, 5));
+	assert_false(barred(&r, 1, 6));
+	simline_fault(r.sim, 1, SIM_SHORT, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 7), OUT_GARBLED);
+	assert_true(barred(&r, 1, 7)); /* it may have been of the doubled one's kind */
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 8), OUT_OK);
+	r.now += 3 * CONFIGURED;
+	assert_false(barred(&r, 1, 5));
+	assert_false(barred(&r, 1, 7));
+	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+	uint8_t frame[ADU_RTU_MAX];
+	simline_inject(r.sim, frame, answer_frame(1, 7, frame) - 3, r.now + 20000);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 7), OUT_GARBLED);
+	assert_false(barred(&r, 1, 7)); /* an answer all the same: it can be asked for again at once */
+	rig_close(&r);
+}
+
+/* An exchange fed by hand, its request just sent. */
+static void sent_by_hand(struct rig *r, const struct request *q, us_t write_took)
+{
+	us_t until;
+	exchange_begin(&r->x, &r->line, &r->peer[1], q, CONFIGURED, CONFIGURED);
+	while (exchange_next(&r->x, r->now, &until) == EX_SLEEP)
+		r->now = until;
+	exchange_input(&r->x, NULL, 0, r->now);
+	assert_int_equal(exchange_next(&r->x, r->now, &until), EX_SEND);
+	exchange_sent(&r->x, r->now, r->now + write_took);
+}
+
+static void a_second_copy_in_the_same_breath_bars_its_like(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	uint8_t bytes[2 * ADU_RTU_MAX];
+	rig_open(&r, 9600, 21);
+	in_step(&r, 1);
+	pdu_read(&q, 1, TABLE_HOLDING, 100, 5);
+	sent_by_hand(&r, &q, 0);
+	const size_t n = answer_frame(1, 5, bytes);
+	memcpy(bytes + n, bytes, n);
+	exchange_input(&r.x, bytes, 2 * n, r.now + 60000);
+	assert_int_equal(r.x.outcome, OUT_OK);
+	assert_true(barred(&r, 1, 5));
+	rig_close(&r);
+}
+
+static void the_silence_counts_from_the_latest_end_our_request_can_have(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	us_t until;
+	uint8_t bytes[ADU_RTU_MAX];
+	rig_open(&r, 9600, 22);
+	in_step(&r, 1);
+	r.line.timed = false;
+	pdu_read(&q, 1, TABLE_HOLDING, 100, 5);
+	sent_by_hand(&r, &q, 30000); /* the write was held up: who knows when it began */
+	const size_t n = answer_frame(1, 5, bytes);
+	bytes[4] ^= 1;
+	exchange_input(&r.x, bytes, n, r.now + 31000);
+	assert_int_equal(exchange_next(&r.x, r.now + 31000, &until), EX_DONE);
+	assert_int_equal(r.x.outcome, OUT_GARBLED);
+	exchange_begin(&r.x, &r.line, &r.peer[1], &q, CONFIGURED, CONFIGURED);
+	assert_int_equal(exchange_next(&r.x, r.now + 31000, &until), EX_SLEEP);
+	assert_int_equal(until, r.now + 30000 + wire_chars(&r.wire, 8) + r.wire.silence);
+	rig_close(&r);
+}
+
+static void an_overflowed_unit_that_doubles_is_not_believed(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 23);
+	in_step(&r, 1);
+	r.peer[1].full = true;
+	simline_fault(r.sim, 1, SIM_DOUBLED, 1, 0);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 5), OUT_GARBLED);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 6), OUT_OK);
+	rig_close(&r);
+}
+
+/* One block, no other function answered: the request goes once more than answers may be due. */
+static void a_deaf_unit_with_one_block_gives_the_right_value_however_far_behind(void **state)
+{
+	(void)state;
+	for (unsigned behind = 1; behind <= 3; behind++) {
+		struct rig r;
+		rig_open(&r, 9600, 24);
+		r.no_other_function = true;
+		in_step(&r, 1);
+		r.good = 0;
+		simline_fault(r.sim, 1, SIM_HELD, 2 * behind - 1, 0);
+		for (unsigned tries = 0; r.good == 0; tries++) {
+			read_once(&r, 1, TABLE_HOLDING, 100, 1);
+			assert_true(tries < 30);
+			if (tries == 2 * behind - 2) /* every second was a proof, unheard */
+				simline_fault(r.sim, 1, SIM_BEHIND, 100, 0);
+		}
+		assert_int_equal(r.wrong, 0);
+		rig_close(&r);
+	}
+}
+
+static void strays_of_other_units_are_remembered(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t frame[ADU_RTU_MAX];
+	rig_open(&r, 9600, 16);
+	in_step(&r, 1);
+	in_step(&r, 2);
+	simline_inject(r.sim, frame, answer_frame(2, 5, frame), r.now - 10 * US_MS);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 5), OUT_OK);
+	assert_int_equal(r.line.count.foreign, 1);
+	assert_int_equal(read_once(&r, 2, TABLE_HOLDING, 100, 6), OUT_OK);
+	assert_true(barred(&r, 2, 5));
+	assert_false(barred(&r, 1, 5));
+	rig_close(&r);
+}
+
+static void bytes_that_come_before_our_request_is_out_are_not_its_answer(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t frame[ADU_RTU_MAX];
+	rig_open(&r, 9600, 17);
+	in_step(&r, 1);
+	/* The line hears nothing of it: an adapter that held a late answer back. */
+	struct request q;
+	us_t until;
+	pdu_read(&q, 1, TABLE_HOLDING, 100, 2);
+	exchange_begin(&r.x, &r.line, &r.peer[1], &q, CONFIGURED, CONFIGURED);
+	assert_int_equal(exchange_next(&r.x, r.now, &until), EX_READ);
+	exchange_input(&r.x, NULL, 0, r.now);
+	assert_int_equal(exchange_next(&r.x, r.now, &until), EX_SEND);
+	exchange_sent(&r.x, r.now, r.now + 10);
+	const size_t n = answer_frame(1, 2, frame);
+	exchange_input(&r.x, frame, n, r.now + 3000);
+	assert_int_equal(exchange_next(&r.x, r.now + 3000, &until), EX_POLL);
+	exchange_input(&r.x, NULL, 0, until);
+	assert_int_equal(exchange_next(&r.x, until, &until), EX_DONE);
+	assert_int_equal(r.x.outcome, OUT_TIMEOUT);
+	assert_int_equal(r.line.count.late, 1);
+	rig_close(&r);
+}
+
+static void a_line_that_is_never_silent_is_given_up_unsent(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t noise[250];
+	rig_open(&r, 9600, 18);
+	in_step(&r, 1);
+	const uint32_t before = r.line.count.requests;
+	for (unsigned i = 0; i < sizeof noise; i++)
+		noise[i] = (uint8_t)rnd(&r, 256);
+	for (us_t t = 0; t < 5 * US_S; t += 200 * US_MS)
+		simline_inject(r.sim, noise, sizeof noise, r.now + t - 5 * US_MS);
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_DROPPED);
+	assert_true(r.x.sent == 0);
+	assert_int_equal(r.line.count.requests, before);
+	r.now += 6 * US_S;
+	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_OK);
+	rig_close(&r);
+}
+
+static void answers_in_pieces_are_learnt(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint8_t frame[ADU_RTU_MAX];
+	rig_open(&r, 9600, 19);
+	in_step(&r, 1);
+	const size_t n = answer_frame(1, 9, frame);
+	for (unsigned i = 0; i < 3; i++) {
+		const us_t start = r.now + r.wire.silence;
+		simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+		simline_inject(r.sim, frame, 10, start + 12000);
+		simline_inject(r.sim, frame + 10, n - 10, start + 12000 + wire_chars(&r.wire, 10) + 30000);
+		const enum outcome o = run(&r, &(struct request){ 1, 5, 20, { 3, 0, 100, 0, 9 } }, CONFIGURED);
+		assert_int_equal(o, i == 0 ? OUT_GARBLED : OUT_OK);
+		r.now += CONFIGURED;
+		if (i == 0) /* the rest is found before the next request */
+			assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 3), OUT_OK);
+		r.now += 3 * CONFIGURED;
+	}
+	rig_close(&r);
+}
+
+static void a_port_wrongly_called_timed_is_found_out(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 13);
+	simline_destroy(r.sim);
+	struct wire fast;
+	wire_init(&fast, 4000000, 8, 'N', 1, 1); /* answers before the request could be out */
+	r.sim = simline_create(&fast, 13, devices, &r);
+	for (int i = 0; i < 12; i++)
+		poll_varied(&r, 1, blocks, 5);
+	assert_false(r.line.timed);
+	assert_true(r.good > 0);
+	assert_int_equal(r.wrong, 0);
+	rig_close(&r);
+}
+
+static void time_outs_are_learnt_from_turnarounds(void **state)
+{
+	(void)state;
+	struct peer p;
+	const struct signature s = { .fc = 3, .answer_len = 4 };
+	peer_init(&p, 0);
+	assert_int_equal(peer_timeout(&p, US_S), US_S);
+	assert_int_equal(peer_turnaround(&p), 0);
+	peer_turned(&p, 5000);
+	assert_int_equal(peer_timeout(&p, US_S), 50000);
+	peer_turned(&p, 40000);
+	peer_turned(&p, 6000);
+	assert_int_equal(peer_timeout(&p, US_S), 160000);
+	assert_int_equal(peer_turnaround(&p), 6000);
+	peer_unanswered(&p, &s, 0, US_S);
+	assert_int_equal(peer_timeout(&p, US_S), 320000);
+	peer_unanswered(&p, &s, 0, US_S);
+	peer_unanswered(&p, &s, 0, US_S);
+	assert_int_equal(peer_timeout(&p, US_S), US_S);
+	peer_in_step(&p, 0, US_S);
+	assert_int_equal(peer_timeout(&p, US_S), 160000);
+	assert_true(peer_barred(&p, &s, US_S - 1));
+	assert_false(peer_barred(&p, &s, US_S));
+}
+
+static void more_unanswered_than_bars_silence_the_unit_for_a_time_out(void **state)
+{
+	(void)state;
+	struct peer p;
+	peer_init(&p, 0);
+	struct signature s = { .fc = 3 };
+	for (s.answer_len = 4; s.answer_len < 14; s.answer_len += 2)
+		peer_unanswered(&p, &s, 0, US_S);
+	s.answer_len = 200;
+	assert_true(p.full);
+	assert_true(peer_barred(&p, &s, US_S - 1));
+	assert_false(peer_barred(&p, &s, US_S));
+	assert_false(peer_trusts(&p, &s, false, US_S));
+	peer_in_step(&p, US_S, US_S);
+	assert_false(p.full);
+	assert_true(peer_trusts(&p, &s, false, US_S));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_healthy_exchange_takes_two_wake_ups_and_its_wire_time),
+		cmocka_unit_test(the_first_answer_after_opening_is_taken_only_when_asked_twice),
+		cmocka_unit_test(a_barred_request_is_preceded_by_a_proof),
+		cmocka_unit_test(a_write_to_a_unit_not_in_step_is_proven_first_or_never_sent),
+		cmocka_unit_test(a_refusal_is_believed_at_once_after_a_normal_start),
+		cmocka_unit_test(an_exception_is_believed_only_when_none_of_its_function_is_due),
+		cmocka_unit_test(a_gateways_exception_is_a_time_out_at_once),
+		cmocka_unit_test(a_broadcast_waits_its_turnaround_and_keeps_the_silence),
+		cmocka_unit_test(an_echo_is_stripped_or_found_out_before_it_confirms_a_write),
+		cmocka_unit_test(an_echo_that_stops_is_noticed),
+		cmocka_unit_test(answers_that_end_by_silence_are_read),
+		cmocka_unit_test(a_spoilt_answer_ends_at_once_and_is_told),
+		cmocka_unit_test(another_client_on_the_line_is_told),
+		cmocka_unit_test(an_answer_behind_a_spoilt_request_of_another_client_is_not_taken),
+		cmocka_unit_test(doubled_answers_bar_their_like_for_a_while_spoilt_ones_do_not),
+		cmocka_unit_test(a_second_copy_in_the_same_breath_bars_its_like),
+		cmocka_unit_test(the_silence_counts_from_the_latest_end_our_request_can_have),
+		cmocka_unit_test(an_overflowed_unit_that_doubles_is_not_believed),
+		cmocka_unit_test(a_deaf_unit_with_one_block_gives_the_right_value_however_far_behind),
+		cmocka_unit_test(strays_of_other_units_are_remembered),
+		cmocka_unit_test(bytes_that_come_before_our_request_is_out_are_not_its_answer),
+		cmocka_unit_test(a_line_that_is_never_silent_is_given_up_unsent),
+		cmocka_unit_test(answers_in_pieces_are_learnt),
+		cmocka_unit_test(a_port_wrongly_called_timed_is_found_out),
+		cmocka_unit_test(time_outs_are_learnt_from_turnarounds),
+		cmocka_unit_test(more_unanswered_than_bars_silence_the_unit_for_a_time_out),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

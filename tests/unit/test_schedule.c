@@ -1,0 +1,424 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "schedule_line.h"
+
+#define MINUTE (60 * US_S)
+#define HOUR (60 * MINUTE)
+#define SEED 20261121u
+
+static struct line_sim line;
+static uint32_t rng;
+
+static unsigned below(unsigned n)
+{
+	rng = rng * 1664525u + 1013904223u;
+	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
+}
+
+/* The yardstick's plant: 4 units × 3 blocks of 10 registers, too far apart to be bridged. */
+static void plant_of_twelve_blocks(us_t period, unsigned wants_a_block)
+{
+	for (uint8_t unit = 1; unit <= 4; unit++) {
+		sim_unit(&line, unit, 5 * US_MS);
+		for (uint16_t block = 0; block < 3; block++)
+			for (uint16_t i = 0; i < wants_a_block; i++)
+				sim_want(&line, unit,
+				         (uint16_t)(1000 * block + i * 10 / wants_a_block),
+				         (uint16_t)(10 / wants_a_block), period);
+	}
+	sim_adopt(&line);
+}
+
+/* -- the grid ------------------------------------------------------------------------------------
+ */
+
+static void first_reads_begin_at_once_and_take_one_scan(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	plant_of_twelve_blocks(10 * US_S, 5);
+	const us_t scan = 12 * wire_read(&line.wire, TABLE_HOLDING, 10, 5 * US_MS);
+	line.measure = true;
+	sim_run(&line, scan);
+	assert_int_equal(line.requests, 12);
+	for (size_t i = 0; i < line.n; i++)
+		assert_int_equal(line.reading[i].reads, 1);
+	assert_int_equal(line.online, 4);
+	sim_end(&line);
+}
+
+static void one_period_keeps_its_gaps_within_a_twentieth(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	plant_of_twelve_blocks(US_S, 5);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	assert_true(sim_worst(&line, 0) <= 1.05);
+	for (size_t i = 0; i < line.n; i++)
+		assert_int_equal(line.reading[i].reads, 3600);
+	sim_end(&line);
+}
+
+static void no_more_requests_are_made_than_the_least_possible(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	plant_of_twelve_blocks(2 * US_S, 5);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	assert_int_equal(line.requests, 12 * 1800);
+	sim_end(&line);
+}
+
+static void periods_that_are_due_together_share_their_reads(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	static const us_t period[] = {US_S, 2 * US_S, 5 * US_S, 10 * US_S};
+	for (uint16_t i = 0; i < 40; i++)
+		sim_want(&line, 1, i, 1, period[i % 4]);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	assert_int_equal(line.requests, 3600);
+	sim_end(&line);
+}
+
+static void a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_periods(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	schedule_destroy(line.schedule);
+	line.schedule = schedule_create(&line.wire, 3, 10, line.now);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 1, US_S);
+	sim_want(&line, 1, 1, 1, 10 * US_S);
+	const us_t start = line.now;
+	sim_adopt(&line);
+	sim_run(&line, 5 * US_S);
+	schedule_next(line.schedule, line.now, &line.turn);
+	assert_int_equal((line.turn.until - start) % US_S, 300 * US_MS);
+	sim_measure(&line);
+	sim_run(&line, 100 * US_S);
+	assert_int_equal(line.requests, 100);
+	sim_end(&line);
+}
+
+static void hours_of_mixed_periods_stay_within_the_period_and_one_exchange(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	static const us_t period[] = {US_S, 10 * US_S, 300 * US_S};
+	for (uint8_t unit = 1; unit <= 4; unit++) {
+		sim_unit(&line, unit, (us_t)unit * 5 * US_MS);
+		for (uint16_t i = 0; i < 30; i++)
+			sim_want(&line, unit, (uint16_t)(i % 3 * 500 + i), 1 + i % 2,
+			         i < 4    ? period[0]
+			         : i < 16 ? period[1]
+			                  : period[2]);
+	}
+	sim_adopt(&line);
+	sim_run(&line, 10 * MINUTE);
+	sim_measure(&line);
+	sim_run(&line, 4 * HOUR);
+	assert_true(sim_worst(&line, line.longest) <= 1.05);
+	for (size_t i = 0; i < line.n; i++)
+		assert_true(line.reading[i].reads >= 4 * HOUR / line.want[i].period);
+	assert_true(line.requests > 0);
+	struct unit_figures f;
+	assert_true(schedule_unit(line.schedule, 1, &f));
+	assert_int_equal(f.missed, 0);
+	sim_end(&line);
+}
+
+static void random_maps_below_overload_miss_nothing(void **state)
+{
+	(void)state;
+	rng = SEED;
+	for (int round = 0; round < 60; round++) {
+		const uint32_t seed = rng;
+		sim_begin(&line, below(2) ? 9600 : 19200);
+		const unsigned units = 1 + below(5);
+		for (uint8_t unit = 1; unit <= units; unit++)
+			sim_unit(&line, unit, (us_t)below(20000));
+		const unsigned n = 1 + below(60);
+		for (unsigned i = 0; i < n; i++)
+			sim_want(&line, (uint8_t)(1 + below(units)), (uint16_t)below(300),
+			         (uint16_t)(1 + below(4)), (us_t)(3 + below(20)) * US_S);
+		sim_adopt(&line);
+		sim_run(&line, MINUTE);
+		sim_measure(&line);
+		sim_run(&line, 10 * MINUTE);
+		uint32_t missed = 0;
+		for (uint8_t unit = 1; unit <= units; unit++) {
+			struct unit_figures f;
+			schedule_unit(line.schedule, unit, &f);
+			missed += f.missed;
+		}
+		if (line.busy < 7 * MINUTE && (missed || sim_worst(&line, 2 * US_S) > 1.05))
+			fail_msg("seed %u: %u missed, worst gap %.3f", seed, missed,
+			         sim_worst(&line, 0));
+		sim_end(&line);
+	}
+}
+
+/* -- overload -------------------------------------------------------------------------------------
+ */
+
+static void overload_stretches_all_periods_evenly_and_is_counted(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	/* 24 blocks of 38 ms; periods such that the wire would need 2.5 times what it has */
+	double load = 0;
+	for (uint8_t unit = 1; unit <= 4; unit++)
+		sim_unit(&line, unit, 5 * US_MS);
+	const double cost = (double)wire_read(&line.wire, TABLE_HOLDING, 4, 5 * US_MS);
+	for (unsigned i = 0; i < 24; i++) {
+		const us_t period = (us_t)(180 + 60 * i) * US_MS;
+		sim_want(&line, (uint8_t)(1 + i % 4), (uint16_t)(i / 4 * 500), 4, period);
+		load += cost / (double)period;
+	}
+	for (size_t i = 0; i < line.n; i++)
+		line.want[i].period = (us_t)((double)line.want[i].period * load / 2.5);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	double least = 1e9, most = 0;
+	for (size_t i = 0; i < line.n; i++) {
+		const double stretch =
+			(double)HOUR / (double)line.reading[i].reads / (double)line.want[i].period;
+		least = stretch < least ? stretch : least;
+		most = stretch > most ? stretch : most;
+	}
+	assert_true(least > 2.2);
+	assert_true(most < 2.8);
+	struct unit_figures f;
+	schedule_unit(line.schedule, 1, &f);
+	assert_true(f.missed > 1000);
+	sim_end(&line);
+}
+
+static void overload_takes_from_the_low_class_first_but_never_all(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	for (uint16_t i = 0; i < 60; i++) {
+		sim_want(&line, 1, (uint16_t)(i * 500), 4, US_S);
+		line.want[i].prio = i < 20 ? CLASS_HIGH : i < 40 ? CLASS_NORMAL : CLASS_LOW;
+	}
+	sim_adopt(&line);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	us_t reads[3] = {0};
+	for (size_t i = 0; i < 60; i++)
+		reads[i / 20] += line.reading[i].reads;
+	assert_true(reads[0] > 70000);
+	assert_true(reads[0] > reads[1] && reads[1] > reads[2]);
+	assert_true(reads[2] > 1000);
+	sim_end(&line);
+}
+
+static void all_lower_classes_get_turns_under_an_overloaded_high_one(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	for (uint16_t i = 0; i < 40; i++) {
+		sim_want(&line, 1, (uint16_t)(i * 500), 4,
+		         i < 30   ? US_S
+		         : i < 35 ? 100 * US_MS
+		                  : PERIOD_FASTEST);
+		line.want[i].prio = i < 30 ? CLASS_HIGH : i < 32 ? CLASS_NORMAL : CLASS_LOW;
+	}
+	sim_adopt(&line);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	for (size_t i = 0; i < line.n; i++)
+		assert_true(line.reading[i].reads > 100);
+	sim_end(&line);
+}
+
+/* -- fastest and once
+ * ------------------------------------------------------------------------------ */
+
+static void fastest_takes_what_the_others_leave(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	plant_of_twelve_blocks(2 * US_S, 1);
+	sim_want(&line, 1, 5000, 2, PERIOD_FASTEST);
+	sim_want(&line, 2, 5000, 2, PERIOD_FASTEST);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	assert_true(line.busy >= HOUR - US_S);
+	line.n -= 2;
+	assert_true(sim_worst(&line, line.longest) <= 1.05);
+	assert_true(line.reading[12].reads > 30000);
+	assert_true(llabs(line.reading[12].reads - line.reading[13].reads) <= 2);
+	sim_end(&line);
+}
+
+static void once_is_read_at_each_coming_online(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 2, US_S);
+	sim_want(&line, 1, 100, 8, PERIOD_ONCE);
+	sim_adopt(&line);
+	line.measure = true;
+	sim_run(&line, MINUTE);
+	assert_int_equal(line.reading[1].reads, 1);
+	line.device[1].silent_from = line.now;
+	line.device[1].silent_until = line.now + 30 * US_S;
+	sim_run(&line, MINUTE + 30 * US_S);
+	assert_int_equal(line.offline, 1);
+	assert_int_equal(line.online, 2);
+	assert_int_equal(line.reading[1].reads, 2);
+	sim_end(&line);
+}
+
+/* -- reload
+ * ----------------------------------------------------------------------------------------- */
+
+static void a_reload_keeps_the_phase_and_reads_only_what_is_new(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 2, 10 * US_S);
+	sim_want(&line, 1, 500, 2, 10 * US_S);
+	sim_adopt(&line);
+	sim_run(&line, 25 * US_S);
+	sim_want(&line, 1, 1000, 2, 10 * US_S);
+	line.want[1].period = 5 * US_S;
+	const us_t start = 1000 * US_S;
+	sim_adopt(&line);
+	sim_measure(&line);
+	sim_run(&line, US_S);
+	assert_int_equal(line.requests, line.reading[2].reads + line.reading[1].reads);
+	assert_int_equal(line.reading[2].reads, 1);
+	assert_int_equal(line.reading[0].reads, 0);
+	sim_run(&line, 3 * US_S);
+	sim_measure(&line);
+	sim_run(&line, start + 31 * US_S - line.now);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(line.reading[i].reads, 1);
+	assert_int_equal(line.online, 1);
+	sim_end(&line);
+}
+
+static void a_unit_left_out_by_a_reload_is_forgotten(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	plant_of_twelve_blocks(US_S, 1);
+	sim_run(&line, 5 * US_S);
+	line.n = 3;
+	line.nrule = 1;
+	sim_adopt(&line);
+	struct unit_figures f;
+	assert_true(schedule_unit(line.schedule, 1, &f));
+	assert_false(schedule_unit(line.schedule, 2, &f));
+	sim_measure(&line);
+	sim_run(&line, 10 * US_S);
+	assert_int_equal(line.requests, 30);
+	sim_end(&line);
+}
+
+static void nothing_to_do_sleeps_and_never_spins(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	schedule_next(line.schedule, line.now, &line.turn);
+	assert_int_equal(line.turn.kind, TURN_SLEEP);
+	assert_true(line.turn.until == US_NEVER);
+	plant_of_twelve_blocks(US_S, 5);
+	int sleeps = 0;
+	const us_t end = line.now + MINUTE;
+	while (sim_step(&line, end))
+		sleeps += line.turn.kind == TURN_SLEEP;
+	assert_true(sleeps <= 61);
+	sim_end(&line);
+}
+
+static void of_two_that_come_due_together_the_faster_goes_first(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_unit(&line, 2, 5 * US_MS);
+	sim_want(&line, 1, 0, 2, 10 * US_S);
+	sim_want(&line, 2, 0, 2, 2 * US_S);
+	sim_adopt(&line);
+	sim_run(&line, 5 * US_S);
+	const us_t end = line.now + 10 * MINUTE;
+	us_t together = 0, at = 0;
+	while (sim_step(&line, end)) {
+		if (line.turn.kind != TURN_READ)
+			at = line.now; /* of coming due */
+		else if (line.last_span.unit == 1)
+			assert_true(line.now > at + 50 * US_MS || !together++);
+	}
+	sim_end(&line);
+}
+
+static void a_neighbour_that_is_due_soon_is_read_along(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 2, 10 * US_S);
+	sim_want(&line, 1, 2, 2, 9900 * US_MS);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, HOUR);
+	/* phases drift past each other: one time in ten they are half a second apart or less */
+	const us_t reads = line.reading[0].reads + line.reading[1].reads;
+	assert_true(line.requests < reads - reads / 30);
+	assert_true(sim_worst(&line, line.longest) <= 1.05);
+	sim_end(&line);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_reads_begin_at_once_and_take_one_scan),
+		cmocka_unit_test(one_period_keeps_its_gaps_within_a_twentieth),
+		cmocka_unit_test(no_more_requests_are_made_than_the_least_possible),
+		cmocka_unit_test(periods_that_are_due_together_share_their_reads),
+		cmocka_unit_test(
+			a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_periods),
+		cmocka_unit_test(hours_of_mixed_periods_stay_within_the_period_and_one_exchange),
+		cmocka_unit_test(random_maps_below_overload_miss_nothing),
+		cmocka_unit_test(overload_stretches_all_periods_evenly_and_is_counted),
+		cmocka_unit_test(overload_takes_from_the_low_class_first_but_never_all),
+		cmocka_unit_test(all_lower_classes_get_turns_under_an_overloaded_high_one),
+		cmocka_unit_test(fastest_takes_what_the_others_leave),
+		cmocka_unit_test(once_is_read_at_each_coming_online),
+		cmocka_unit_test(a_reload_keeps_the_phase_and_reads_only_what_is_new),
+		cmocka_unit_test(a_unit_left_out_by_a_reload_is_forgotten),
+		cmocka_unit_test(nothing_to_do_sleeps_and_never_spins),
+		cmocka_unit_test(of_two_that_come_due_together_the_faster_goes_first),
+		cmocka_unit_test(a_neighbour_that_is_due_soon_is_read_along),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

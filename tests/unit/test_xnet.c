@@ -1,0 +1,638 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mqtt/north.h"
+#include "mqtt/xnet.h"
+
+/* -- a small model: relay1 (Relay1, Relay2, Reboot write-only, Secret hidden) and scc1, scc2 ------
+ */
+
+static const struct write_rule plain_write, kept_write = {.accept_retained = true},
+					    only_write = {.only = true};
+
+static const struct label mode_label[] = {{0, "0"}, {1, "local"}};
+
+static const struct point relay_point[] = {
+	{.name = "Relay1", .retain = true, .write = &plain_write, .codec.type = TYPE_BOOL},
+	{.name = "Relay2", .retain = true, .write = &kept_write, .codec.type = TYPE_BOOL},
+	{.name = "Reboot", .retain = true, .write = &only_write},
+	{.name = "Secret", .retain = true, .hidden = true},
+};
+
+static const struct point scc_point[] = {
+	{.name = "BattVolts", .retain = true, .unit = "V", .codec.type = TYPE_U16},
+	{.name = "Mode", .retain = true, .label = mode_label, .nlabel = 2, .codec.type = TYPE_U16},
+	{.name = "Serial", .retain = true, .codec.type = TYPE_STRING},
+	{.name = "Total", .retain = true, .qos = 1, .codec.type = TYPE_U64},
+	{.name = "Alarm", .retain = true, .alert = ALERT_FAULT, .filter.mode = PUBLISH_NEVER},
+};
+
+static const struct pointset relay_set = {.point = relay_point, .n = 4},
+			     scc_set = {.point = scc_point, .n = 5};
+
+static const struct device all_devices[] = {
+	{.name = "relay1", .set = &relay_set, .point0 = 0},
+	{.name = "scc1", .set = &scc_set, .point0 = 4, .json = true},
+	{.name = "scc2", .set = &scc_set, .point0 = 9},
+};
+
+static const struct bus_conf one_bus[] = {{.name = "rs485"}};
+
+static struct model full_model(void)
+{
+	return (struct model){
+		.gateway = "pi-barn",
+		.device = all_devices,
+		.ndevice = 3,
+		.npoint = 14,
+		.bus = one_bus,
+		.nbus = 1,
+		.mqtt = {.prefix = "site7/xnet", .qos_status = 1, .retain = true},
+	};
+}
+
+struct setup {
+	struct model model;
+	struct outbox *o;
+	struct north *n;
+	struct north_event event;
+	struct mqtt_event message;
+	char payload[8192];
+};
+
+static int set_up(void **state)
+{
+	struct setup *s = calloc(1, sizeof *s);
+	s->model = full_model();
+	s->o = outbox_create(100000);
+	s->n = north_create(s->o);
+	north_adopt(s->n, &s->model);
+	*state = s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct setup *s = *state;
+	north_event_free(&s->event);
+	north_destroy(s->n);
+	outbox_destroy(s->o);
+	free(s);
+	return 0;
+}
+
+/* Everything that would be sent, one a line: topic, a star if retained, payload. */
+static const char *told(struct setup *s)
+{
+	static char text[16384];
+	struct outgoing m;
+	size_t n = 0;
+	text[0] = '\0';
+	while (outbox_take(s->o, &m)) {
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s %s", n ? "\n" : "",
+		                      m.topic, m.retain ? "*" : "", m.payload);
+		outbox_sent(s->o, m.item);
+	}
+	return text;
+}
+
+static struct north_event *hear_message(struct setup *s, struct mqtt_event m, const char *topic)
+{
+	static char topic_copy[512];
+	north_event_free(&s->event);
+	snprintf(topic_copy, sizeof topic_copy, "%s", topic);
+	m.kind = MQTT_MESSAGE;
+	m.topic = topic_copy;
+	m.payload = s->payload;
+	s->message = m;
+	north_event(s->n, &s->message, &s->event);
+	return &s->event;
+}
+
+static struct north_event *hear(struct setup *s, const char *topic, const char *payload)
+{
+	snprintf(s->payload, sizeof s->payload, "%s", payload);
+	return hear_message(s, (struct mqtt_event){.len = strlen(payload)}, topic);
+}
+
+static struct north_event *hear_retained(struct setup *s, const char *topic, const char *payload)
+{
+	snprintf(s->payload, sizeof s->payload, "%s", payload);
+	return hear_message(s, (struct mqtt_event){.len = strlen(payload), .retained = true},
+	                    topic);
+}
+
+static void assert_refused(const struct north_event *e, int32_t device, const char *param,
+                           const char *says)
+{
+	assert_int_equal(e->kind, NORTH_REFUSED);
+	assert_int_equal(e->refused.device, device);
+	assert_string_equal(e->refused.param, param);
+	if (!strstr(e->refused.reason, says))
+		fail_msg("reason: %s", e->refused.reason);
+}
+
+/* -- telling ----------------------------------------------------------------------------------- */
+
+static void topics_and_payloads_are_those_of_the_contract(void **state)
+{
+	struct setup *s = *state;
+	assert_string_equal(north_will_topic(s->n), "site7/xnet/sts/pi-barn/status");
+	assert_string_equal(north_will_text(s->n), "offline");
+	assert_string_equal(told(s), "");
+	north_status(s->n, 0, false);
+	north_status(s->n, NORTH_GATEWAY, true);
+	north_value(s->n, 1, 0, "13.28", false);
+	north_none(s->n, 1, 2);
+	north_sys(s->n, "bus/rs485/state", "up");
+	north_passing(s->n, 0, 2, "now");
+	north_history(s->n, 1, 0, "13.28", 1795255200123);
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/relay1/status* offline\n"
+		"site7/xnet/sts/pi-barn/status* online\n"
+		"site7/xnet/sts/scc1/BattVolts* 13.28\n"
+		"site7/xnet/sts/scc1/Serial* None\n"
+		"site7/xnet/$SYS/pi-barn/bus/rs485/state* up\n"
+		"site7/xnet/sts/relay1/Reboot now\n"
+		"site7/xnet/hist/scc1/BattVolts {\"ts\":\"2026-11-21T10:00:00.123Z\",\"v\":13.28}");
+}
+
+static void a_value_is_told_when_it_differs_or_again(void **state)
+{
+	struct setup *s = *state;
+	assert_true(north_differs(s->n, 1, 0, "13.28"));
+	north_value(s->n, 1, 0, "13.28", false);
+	told(s);
+	assert_false(north_differs(s->n, 1, 0, "13.28"));
+	north_value(s->n, 1, 0, "13.28", false);
+	assert_string_equal(told(s), "");
+	north_value(s->n, 1, 0, "13.28", true);
+	assert_string_equal(told(s), "site7/xnet/sts/scc1/BattVolts* 13.28");
+	/* write-only, hidden and never published points have no topic */
+	north_value(s->n, 0, 2, "x", true);
+	north_value(s->n, 0, 3, "x", true);
+	north_value(s->n, 1, 4, "x", true);
+	assert_false(north_differs(s->n, 0, 2, "x"));
+	assert_string_equal(told(s), "");
+}
+
+static void numbers_get_their_unit_where_it_is_wanted(void **state)
+{
+	struct setup *s = *state;
+	s->model.mqtt.payload_unit = true;
+	north_value(s->n, 1, 0, "13.28", false);
+	north_value(s->n, 1, 1, "Float", false);
+	north_value(s->n, 2, 0, "None", false);
+	assert_string_equal(
+		told(s), "site7/xnet/sts/scc1/BattVolts* 13.28 V\nsite7/xnet/sts/scc1/Mode* Float\n"
+			 "site7/xnet/sts/scc2/BattVolts* None");
+	assert_false(north_differs(s->n, 1, 0, "13.28"));
+}
+
+static const char *snapshot_text(void *ctx, uint32_t point)
+{
+	static const char *const text[] = {"13.28", "0", "0815", "18446744073709551615", "1"};
+	const bool *missing = ctx;
+	return *missing ? (point == 0 ? "None" : NULL) : text[point];
+}
+
+static void a_snapshot_has_numbers_texts_and_null(void **state)
+{
+	struct setup *s = *state;
+	bool missing = false;
+	north_snapshot(s->n, 1, 1795255200123, snapshot_text, &missing);
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1 {\"ts\":\"2026-11-21T10:00:00.123Z\",\"BattVolts\":13.28,"
+		"\"Mode\":\"0\",\"Serial\":\"0815\",\"Total\":\"18446744073709551615\"}");
+	missing = true;
+	north_snapshot(s->n, 1, 0, snapshot_text, &missing);
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1 {\"ts\":\"1970-01-01T00:00:00.000Z\",\"BattVolts\":null,"
+		"\"Mode\":null,\"Serial\":null,\"Total\":null}");
+}
+
+static void alerts_are_told_once(void **state)
+{
+	struct setup *s = *state;
+	struct alerts *a = alerts_create();
+	north_alerts(s->n, 1, a);
+	north_alerts(s->n, 1, a);
+	north_alerts(s->n, 0, a); /* maps no alerts: has no topic */
+	alerts_raise(a,
+	             &(struct alert){
+			     .kind = ALERT_WARNING, .code = 2, .desc = "down", .source = "rs485"});
+	north_alerts(s->n, NORTH_GATEWAY, a);
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1/Alerts* {\"faults\":[],\"warnings\":[]}\n"
+		"site7/xnet/sts/pi-barn/Alerts* {\"faults\":[],\"warnings\":[{\"code\":2,\"desc\":"
+		"\"down\",\"source\":\"rs485\",\"since\":\"1970-01-01T00:00:00.000Z\"}]}");
+	alerts_destroy(a);
+}
+
+static void a_new_model_clears_what_is_gone_and_keeps_the_rest(void **state)
+{
+	struct setup *s = *state;
+	struct model next = full_model();
+	next.ndevice = 2;
+	next.npoint = 9;
+	next.nbus = 0;
+	north_value(s->n, 1, 0, "13.28", false);
+	north_value(s->n, 2, 0, "12", false);
+	north_sys(s->n, "device/scc2/state", "online");
+	north_sys(s->n, "device/scc1/state", "online");
+	north_sys(s->n, "bus/rs485/state", "up");
+	north_sys(s->n, "uptime", "5");
+	told(s);
+	north_adopt(s->n, &next);
+	const char *cleared = told(s);
+	assert_null(strstr(cleared, "scc1"));
+	assert_non_null(strstr(cleared, "site7/xnet/sts/scc2/BattVolts* "));
+	assert_non_null(strstr(cleared, "site7/xnet/sts/scc2/status* "));
+	assert_non_null(strstr(cleared, "site7/xnet/sts/scc2/Alerts* "));
+	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/scc2/state* "));
+	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/bus/rs485/state* "));
+	assert_null(strstr(cleared, "uptime"));
+	assert_false(north_differs(s->n, 1, 0, "13.28"));
+	north_sys(s->n, "uptime", NULL);
+	north_sys(s->n, "never/told", NULL);
+	assert_string_equal(told(s), "site7/xnet/$SYS/pi-barn/uptime* ");
+	/* and back again: told anew */
+	north_adopt(s->n, &s->model);
+	assert_true(north_differs(s->n, 2, 0, "12"));
+}
+
+static void filters_name_only_own_topics(void **state)
+{
+	struct setup *s = *state;
+	const char *const *filter;
+	const size_t n = north_filters(s->n, &filter);
+	assert_int_equal(n, 3 * 3 + 5);
+	assert_string_equal(filter[0], "site7/xnet/cmd/relay1/#");
+	assert_string_equal(filter[1], "site7/xnet/get/relay1/#");
+	assert_string_equal(filter[2], "site7/xnet/sts/relay1/status");
+	assert_string_equal(filter[n - 5], "site7/xnet/cmd/pi-barn/#");
+	assert_string_equal(filter[n - 4], "site7/xnet/sts/pi-barn/status");
+	assert_string_equal(filter[n - 3], "site7/xnet/sub/+");
+	assert_string_equal(filter[n - 2], "site7/xnet/unsub/+");
+	assert_string_equal(filter[n - 1], "site7/xnet/$SYS/pi-barn/device/+/info");
+}
+
+/* -- commands ---------------------------------------------------------------------------------- */
+
+static void a_command_names_its_device_point_and_text(void **state)
+{
+	struct setup *s = *state;
+	const struct north_event *e = hear(s, "site7/xnet/cmd/relay1/Relay2", " on ");
+	assert_int_equal(e->kind, NORTH_COMMAND);
+	assert_int_equal(e->device, 0);
+	assert_int_equal(e->nitem, 1);
+	assert_int_equal(e->item[0].device, 0);
+	assert_int_equal(e->item[0].point, 1);
+	assert_string_equal(e->item[0].text, " on ");
+	assert_string_equal(e->item[0].param, "Relay2");
+	assert_null(e->item[0].fault);
+	assert_null(e->request);
+}
+
+static void what_is_not_ours_is_left_alone(void **state)
+{
+	struct setup *s = *state;
+	static const char *const topic[] = {
+		"site7/xnet/cmd/relay2/Relay1",   "xnet/cmd/relay1/Relay1",
+		"site7/xnet/other/relay1/Relay1", "site7/xnet/cmd",
+		"site7/xnet/get/nobody",          "site7/xnet/sub/inv*",
+		"site7/xnet/sts/other/status",    "homeassistant/status",
+		"site7/xnet/cmd/relay1x/Relay1",  "site7/xnet/sub",
+		"site7/xnet/sub/scc1/x",          "site7/xnet/cmd/\xFF/Relay1",
+	};
+	for (size_t i = 0; i < sizeof topic / sizeof *topic; i++)
+		assert_int_equal(hear(s, topic[i], "[\"BattVolts\"]")->kind, NORTH_NONE);
+	assert_int_equal(hear(s, "site7/xnet/cmd/relay1/Relay1", "")->kind, NORTH_NONE);
+	assert_int_equal(hear(s, "site7/xnet/cmd/relay1", "")->kind, NORTH_NONE);
+	assert_string_equal(told(s), "");
+}
+
+static void unknown_points_are_faults_with_a_hint(void **state)
+{
+	struct setup *s = *state;
+	assert_string_equal(hear(s, "site7/xnet/cmd/relay1/Relay9", "on")->item[0].fault,
+	                    "no such point; did you mean Relay1?");
+	assert_string_equal(hear(s, "site7/xnet/cmd/relay1/Pressure", "on")->item[0].fault,
+	                    "no such point");
+	assert_non_null(hear(s, "site7/xnet/cmd/relay1/Secret", "on")->item[0].fault);
+	/* deeper than any topic of ours: not lost in silence */
+	const struct north_event *e = hear(s, "site7/xnet/cmd/relay1/Relay1/x", "on");
+	assert_int_equal(e->kind, NORTH_COMMAND);
+	assert_string_equal(e->item[0].param, "Relay1/x");
+	assert_non_null(e->item[0].fault);
+}
+
+static void a_json_command_has_one_item_a_point(void **state)
+{
+	struct setup *s = *state;
+	const struct north_event *e = hear(s, "site7/xnet/cmd/relay1",
+	                                   "{\"Relay2\": true, \"Relay1\": 0, \"Rely1\": 1, "
+	                                   "\"Reboot\": null}");
+	assert_int_equal(e->kind, NORTH_COMMAND);
+	assert_int_equal(e->nitem, 4);
+	assert_string_equal(e->item[0].param, "Relay2");
+	assert_string_equal(e->item[0].text, "true");
+	assert_int_equal(e->item[1].point, 0);
+	assert_string_equal(e->item[1].text, "0");
+	assert_non_null(strstr(e->item[2].fault, "Relay1"));
+	assert_string_equal(e->item[3].fault, "null is no value");
+}
+
+static void commands_that_cannot_be_understood_are_refused(void **state)
+{
+	struct setup *s = *state;
+	assert_refused(hear(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay1\":2}"), 0, "",
+	               "duplicate");
+	assert_refused(hear(s, "site7/xnet/cmd/relay1", "on"), 0, "", "not JSON");
+	assert_refused(hear(s, "site7/xnet/cmd/relay1", "[1]"), 0, "", "object");
+	assert_refused(hear(s, "site7/xnet/cmd/relay1", "{}"), 0, "", "names no point");
+	assert_refused(hear(s, "site7/xnet/cmd/relay1/Relay1", "\xFF"), 0, "Relay1", "UTF-8");
+	memset(s->payload, 'x', XNET_PAYLOAD_MAX + 1);
+	s->payload[XNET_PAYLOAD_MAX + 1] = '\0';
+	assert_refused(hear_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX + 1},
+	                            "site7/xnet/cmd/relay1/Relay1"),
+	               0, "Relay1", "longer than 4096");
+	assert_string_equal(s->event.refused.value, "");
+	s->payload[XNET_PAYLOAD_MAX] = '\0';
+	assert_int_equal(hear_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX},
+	                              "site7/xnet/cmd/relay1/Relay1")
+	                         ->kind,
+	                 NORTH_COMMAND);
+	memcpy(s->payload, "on\0off", 7);
+	assert_refused(
+		hear_message(s, (struct mqtt_event){.len = 6}, "site7/xnet/cmd/relay1/Relay1"), 0,
+		"Relay1", "UTF-8");
+}
+
+static void retained_commands_are_refused_unless_accepted(void **state)
+{
+	struct setup *s = *state;
+	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1/Relay1", "on"), 0, "Relay1",
+	               "mosquitto_pub -r -n -t 'site7/xnet/cmd/relay1/Relay1'");
+	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1/Relay2", "on")->kind,
+	                 NORTH_COMMAND);
+	assert_true(s->event.retained);
+	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay2\":1}"), 0,
+	               "", "retained");
+	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay2\":1}")->kind,
+	                 NORTH_COMMAND);
+	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1/Unknown", "on"), 0, "Unknown",
+	               "retained");
+	assert_refused(hear_retained(s, "site7/xnet/get/relay1", "x"), 0, "", "retained");
+	assert_refused(hear_retained(s, "site7/xnet/sub/scc1", "[\"Mode\"]"), 1, "", "retained");
+	assert_refused(hear_retained(s, "site7/xnet/cmd/pi-barn/reload", "x"), NORTH_GATEWAY,
+	               "reload", "retained");
+}
+
+static void the_gateway_reloads_and_changes_its_log(void **state)
+{
+	struct setup *s = *state;
+	assert_int_equal(hear(s, "site7/xnet/cmd/pi-barn/reload", "")->kind, NORTH_RELOAD);
+	assert_int_equal(hear(s, "site7/xnet/cmd/pi-barn/log", "debug")->kind, NORTH_LOG);
+	assert_string_equal(s->event.text, "debug");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/log", "loud"), NORTH_GATEWAY, "log",
+	               "error, warn, info or debug");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/explode", "now"), NORTH_GATEWAY, "explode",
+	               "no such command");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn", "now"), NORTH_GATEWAY, "",
+	               "no such command");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/reload/x", "now"), NORTH_GATEWAY, "reload/x",
+	               "no such command");
+}
+
+static void get_asks_for_one_point_or_all(void **state)
+{
+	struct setup *s = *state;
+	const struct north_event *e = hear(s, "site7/xnet/get/scc1", "anything \xFF");
+	assert_int_equal(e->kind, NORTH_GET);
+	assert_int_equal(e->item[0].device, 1);
+	assert_int_equal(e->item[0].point, NORTH_ALL);
+	e = hear(s, "site7/xnet/get/scc1/Mode", "");
+	assert_int_equal(e->kind, NORTH_GET);
+	assert_int_equal(e->item[0].point, 1);
+	assert_non_null(hear(s, "site7/xnet/get/scc1/Nothing", "")->item[0].fault);
+}
+
+static void subscriptions_count_points_of_one_or_more_devices(void **state)
+{
+	struct setup *s = *state;
+	const struct north_event *e =
+		hear(s, "site7/xnet/sub/scc*", "[\"Mode\",\"Relay1\",\"BattVolts\"]");
+	assert_int_equal(e->kind, NORTH_SUB);
+	assert_int_equal(e->nitem, 4);
+	assert_int_equal(e->item[0].device, 1);
+	assert_int_equal(e->item[0].point, 1);
+	assert_int_equal(e->item[3].device, 2);
+	assert_int_equal(e->item[3].point, 0);
+	e = hear(s, "site7/xnet/sub/scc1", "[\"Mode\",\"Nothing\"]");
+	assert_int_equal(e->nitem, 2);
+	assert_non_null(e->item[1].fault);
+	e = hear(s, "site7/xnet/unsub/scc?", "null");
+	assert_int_equal(e->kind, NORTH_UNSUB);
+	assert_int_equal(e->nitem, 2);
+	assert_int_equal(e->item[1].point, NORTH_ALL);
+	assert_refused(hear(s, "site7/xnet/sub/scc1", "null"), 1, "", "list of points");
+	assert_refused(hear(s, "site7/xnet/sub/scc1", "[1]"), 1, "", "list of points");
+	assert_refused(hear(s, "site7/xnet/sub/scc*", "[\"Nothing\"]"), 1, "", "no such point");
+	assert_refused(hear(s, "site7/xnet/sub/scc*", "[]"), 1, "", "names no point");
+}
+
+/* -- answers ----------------------------------------------------------------------------------- */
+
+static void refusals_are_told_on_nak(void **state)
+{
+	struct setup *s = *state;
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .value = "\"x\"",
+	                                            .reason = "out of range: 0 to 1"});
+	north_outcome(s->n, &(struct north_outcome){.device = NORTH_GATEWAY,
+	                                            .param = "reload",
+	                                            .reason = "2 errors"});
+	north_outcome(s->n, &(struct north_outcome){.device = 0, .param = "Relay1", .value = "on"});
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .reason = "superseded",
+	                                            .quiet = true});
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/relay1/Nak "
+	        "{\"param\":\"Relay1\",\"value\":\"\\\"x\\\"\",\"reason\":"
+		"\"out of range: 0 to 1\"}\n"
+		"site7/xnet/sts/pi-barn/Nak {\"param\":\"reload\",\"value\":\"\",\"reason\":"
+		"\"2 errors\",\"device\":\"pi-barn\"}");
+}
+
+static struct north_event *ask(struct setup *s, const char *topic, const char *payload,
+                               char *answer_to)
+{
+	snprintf(s->payload, sizeof s->payload, "%s", payload);
+	return hear_message(s,
+	                    (struct mqtt_event){.len = strlen(payload),
+	                                        .response_topic = answer_to,
+	                                        .correlation = answer_to,
+	                                        .correlation_len = 3},
+	                    topic);
+}
+
+static void a_request_gets_one_answer_with_its_correlation(void **state)
+{
+	struct setup *s = *state;
+	char to[] = "me/answers", wild[] = "me/#";
+	struct outgoing m;
+	struct north_request *r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
+	assert_non_null(r);
+	north_event_free(&s->event); /* the request outlives it */
+	north_outcome(s->n, &(struct north_outcome){
+				    .device = 0, .param = "Relay1", .value = "on", .request = r});
+	assert_true(outbox_take(s->o, &m));
+	assert_string_equal(m.topic, "me/answers");
+	assert_string_equal(m.payload, "{\"ok\":true,\"param\":\"Relay1\",\"value\":\"on\"}");
+	assert_false(m.retain);
+	assert_int_equal(m.correlation_len, 3);
+	assert_memory_equal(m.correlation, "me/", 3);
+	outbox_sent(s->o, m.item);
+	assert_null(ask(s, "site7/xnet/cmd/relay1/Relay1", "on", wild)->request);
+	/* superseded: the answer, but no Nak */
+	r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .value = "on",
+	                                            .request = r,
+	                                            .reason = "superseded",
+	                                            .quiet = true});
+	assert_string_equal(
+		told(s),
+		"me/answers {\"ok\":false,\"param\":\"Relay1\",\"value\":\"on\",\"reason\":"
+		"\"superseded\"}");
+}
+
+static void a_request_for_several_points_is_answered_when_all_have_ended(void **state)
+{
+	struct setup *s = *state;
+	char to[] = "me";
+	struct north_event *e = ask(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay2\":0}", to);
+	struct north_request *r = e->request;
+	north_outcome(s->n, &(struct north_outcome){
+				    .device = 0, .param = "Relay2", .value = "off", .request = r});
+	assert_string_equal(told(s), "");
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .value = "1",
+	                                            .request = r,
+	                                            .reason = "expired",
+	                                            .quiet = true});
+	assert_string_equal(
+		told(s),
+		"me "
+	        "{\"results\":[{\"ok\":true,\"param\":\"Relay2\",\"value\":\"off\"},{\"ok\":false,"
+		"\"param\":\"Relay1\",\"value\":\"1\",\"reason\":\"expired\"}],\"ok\":false}");
+}
+
+static void a_refused_request_is_answered_too(void **state)
+{
+	struct setup *s = *state;
+	char to[] = "me";
+	struct north_event *e = ask(s, "site7/xnet/cmd/relay1", "nonsense", to);
+	assert_int_equal(e->kind, NORTH_REFUSED);
+	north_outcome(s->n, &e->refused);
+	const char *all = told(s);
+	assert_non_null(
+		strstr(all, "site7/xnet/sts/relay1/Nak "
+	                    "{\"param\":\"\",\"value\":\"nonsense\",\"reason\":\"not JSON"));
+	assert_non_null(strstr(all, "me {\"ok\":false,\"param\":\"\""));
+}
+
+/* -- our own topics ------------------------------------------------------------------------------
+ */
+
+static void a_foreign_status_is_told_right_again(void **state)
+{
+	struct setup *s = *state;
+	north_status(s->n, NORTH_GATEWAY, true);
+	north_status(s->n, 1, true);
+	north_value(s->n, 1, 0, "13.28", false);
+	told(s);
+	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "online")->kind, NORTH_NONE);
+	assert_int_equal(hear_retained(s, "site7/xnet/sts/pi-barn/status", "offline")->kind,
+	                 NORTH_NONE);
+	assert_string_equal(told(s), "");
+	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "offline")->kind, NORTH_FOREIGN);
+	assert_int_equal(s->event.device, NORTH_GATEWAY);
+	assert_string_equal(s->event.text, "offline");
+	assert_string_equal(told(s), "site7/xnet/sts/pi-barn/status* online");
+	assert_int_equal(hear(s, "site7/xnet/sts/scc1/status", "")->kind, NORTH_FOREIGN);
+	assert_int_equal(s->event.device, 1);
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1/status* online\nsite7/xnet/sts/scc1/BattVolts* 13.28");
+}
+
+static void what_an_earlier_life_told_is_cleared(void **state)
+{
+	struct setup *s = *state;
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/scc1/info",
+	              "{\"points\":[{\"name\":\"BattVolts\"},{\"name\":\"OldPoint\"},{\"name\":\".."
+	              "/x\"}]}");
+	assert_string_equal(told(s), "site7/xnet/sts/scc1/OldPoint* ");
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info",
+	              "{\"points\":[{\"name\":\"Volts\"}]}");
+	const char *cleared = told(s);
+	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/Volts* \n"));
+	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/status* \n"));
+	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/gone1/info* "));
+	/* only what stood retained; only of our own tree; only what is ours to read */
+	hear(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{\"points\":[{\"name\":\"Volts\"}]}");
+	hear_retained(s, "site7/xnet/$SYS/other/device/gone1/info",
+	              "{\"points\":[{\"name\":\"Volts\"}]}");
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{}");
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/a+b/info", "{\"points\":[]}");
+	assert_string_equal(told(s), "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(topics_and_payloads_are_those_of_the_contract),
+		TEST(a_value_is_told_when_it_differs_or_again),
+		TEST(numbers_get_their_unit_where_it_is_wanted),
+		TEST(a_snapshot_has_numbers_texts_and_null),
+		TEST(alerts_are_told_once),
+		TEST(a_new_model_clears_what_is_gone_and_keeps_the_rest),
+		TEST(filters_name_only_own_topics),
+		TEST(a_command_names_its_device_point_and_text),
+		TEST(what_is_not_ours_is_left_alone),
+		TEST(unknown_points_are_faults_with_a_hint),
+		TEST(a_json_command_has_one_item_a_point),
+		TEST(commands_that_cannot_be_understood_are_refused),
+		TEST(retained_commands_are_refused_unless_accepted),
+		TEST(the_gateway_reloads_and_changes_its_log),
+		TEST(get_asks_for_one_point_or_all),
+		TEST(subscriptions_count_points_of_one_or_more_devices),
+		TEST(refusals_are_told_on_nak),
+		TEST(a_request_gets_one_answer_with_its_correlation),
+		TEST(a_request_for_several_points_is_answered_when_all_have_ended),
+		TEST(a_refused_request_is_answered_too),
+		TEST(a_foreign_status_is_told_right_again),
+		TEST(what_an_earlier_life_told_is_cleared),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
