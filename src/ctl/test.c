@@ -26,7 +26,7 @@ static bool try_profile(const char *path, struct diag *d, struct replay_result *
 	if (!m)
 		return false;
 	for (size_t i = 0; i < ntest; i++)
-		replay_test(&m->device[0], &tests[i], d, r);
+		replay_test(&m->device[tests[i].device], &tests[i], d, r);
 	const size_t before = d->errors;
 	const bool known = units_read(&units, path);
 	if (!known)
