@@ -160,8 +160,9 @@ static void command(struct sim *s, struct control *c, char *line)
 	else
 		simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
 		                 sizeof(reply) - 1);
-	strcat(reply, "\n");
-	if (write(c->out, reply, strlen(reply)) < 0 && errno != EPIPE)
+	const size_t n = strlen(reply);
+	reply[n] = '\n';
+	if (write(c->out, reply, n + 1) < 0 && errno != EPIPE)
 		fprintf(stderr, "xnetctl: reply: %s\n", strerror(errno));
 }
 
@@ -219,7 +220,7 @@ static int control_listen(const char *path)
 	if (strlen(path) >= sizeof(a.sun_path)) {
 		errno = ENAMETOOLONG;
 	} else {
-		strcpy(a.sun_path, path);
+		memcpy(a.sun_path, path, strlen(path));
 		unlink(path);
 		if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
 		    listen(fd, CONTROLS) == 0)
@@ -357,10 +358,10 @@ out:
 	while (s.ncontrol)
 		if (s.control[--s.ncontrol].in != STDIN_FILENO)
 			close(s.control[s.ncontrol].in);
-	if (s.listener >= 0) {
+	if (s.listener >= 0)
 		close(s.listener);
+	if (s.listener >= 0 && c->control)
 		unlink(c->control);
-	}
 	close(s.signals);
 	simline_destroy(s.line);
 	simunits_destroy(s.units);

@@ -156,7 +156,8 @@ static bool build_job(struct request *r, const struct job *j, bool by_mask, cons
 	if (by_mask)
 		return pdu_mask_write(r, j->span.unit, j->span.addr, (uint16_t)~j->mask[0],
 				      j->value[0] & j->mask[0]);
-	return build_write(r, j->span.count == 1 ? FC_WRITE_REGISTER : FC_WRITE_REGISTERS, &j->span, value);
+	const uint8_t by_size = j->span.count == 1 ? FC_WRITE_REGISTER : FC_WRITE_REGISTERS;
+	return build_write(r, j->merge_fc ? j->merge_fc : by_size, &j->span, value);
 }
 
 /* What the device holds, as far as the job needs to know it, with the job's bits put in. */

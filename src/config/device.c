@@ -37,7 +37,7 @@ static void set_windows(struct load *l, const struct hit *h, void *object)
 }
 
 #define DEVICE(field) KEY_AT(struct device, field)
-#define ELSEWHERE(text) .type = KEY_OTHER, .form = text
+#define ELSEWHERE(text) .type = KEY_OTHER, .form = (text)
 
 static const struct key device_keys[] = {
 	{"profile", ELSEWHERE("profile"),

@@ -68,7 +68,7 @@ static const char *const alert_words[] = {"none", "fault", "warning", NULL};
 
 #define P(field) KEY_AT(struct draft, p.field)
 #define D(field) KEY_AT(struct draft, field)
-#define SET(function, text) .type = KEY_OTHER, .set = function, .form = text
+#define SET(function, text) .type = KEY_OTHER, .set = (function), .form = (text)
 
 static const struct key point_keys[] = {
 	/* where it is: exactly one of these */

@@ -81,7 +81,7 @@ static void set_extends(struct load *l, const struct hit *h, void *object)
 static const char *const status_words[] = {"unknown", "tested", "documented", "experimental", NULL};
 
 #define PROFILE(field) KEY_AT(struct profile, field)
-#define NODE(field, text) PROFILE(field), .type = KEY_OTHER, .set = set_node, .form = text
+#define NODE(field, text) PROFILE(field), .type = KEY_OTHER, .set = set_node, .form = (text)
 
 static const struct key profile_keys[] = {
 	{"title", KEY_TEXT, PROFILE(title), .doc = "The device in a few words."},

@@ -11,6 +11,7 @@
 
 #define SECRET_MAX 1024
 #define FILES_MAX 1000
+#define ENTRIES_MAX 4096 /* buses, devices */
 
 const char *load_text(struct load *l, const char *text)
 {
@@ -136,6 +137,10 @@ static void entries_add(struct load *l, struct entries *e, const char *what, con
 			return;
 		}
 	}
+	if (e->n == ENTRIES_MAX) {
+		diag_error(l->d, p->key->where, "%s: more than %d", what, ENTRIES_MAX);
+		return;
+	}
 	if (e->n == e->room) {
 		struct entry *more =
 			arena_array(l->scratch, e->room ? 2 * e->room : 64, sizeof *more);
@@ -157,7 +162,7 @@ static void set_entries(struct load *l, const struct hit *h, void *object)
 		           h->key->name);
 		return;
 	}
-	for (uint32_t i = 0; i < h->value->n; i++)
+	for (uint32_t i = 0; i < h->value->n && i <= ENTRIES_MAX; i++)
 		entries_add(l, e, h->key->name, &h->value->pair[i]);
 }
 

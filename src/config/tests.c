@@ -75,7 +75,7 @@ static void set_expect(struct load *l, const struct hit *h, void *object)
 
 #define TEST(field) KEY_AT(struct testing, t.field)
 #define TABLE(which)                                                                               \
-	.type = KEY_OTHER, .set = set_block, .min = which, .form = "{first address: [words]}"
+	.type = KEY_OTHER, .set = set_block, .min = (which), .form = "{first address: [words]}"
 
 static const struct key test_keys[] = {
 	{"title", KEY_TEXT, KEY_REQUIRED, TEST(title), .doc = "What is tested, in a few words."},

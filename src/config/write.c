@@ -121,7 +121,7 @@ static void set_safe(struct load *l, const struct hit *h, void *object)
 
 #define W(field) KEY_AT(struct writing, w.field)
 #define R(field) KEY_AT(struct write_rule, field)
-#define SET(function, text) .type = KEY_OTHER, .set = function, .form = text
+#define SET(function, text) .type = KEY_OTHER, .set = (function), .form = (text)
 
 static const struct key safe_keys[] = {
 	{"after", KEY_DURATION, R(safe_after), .min = 1 * US_S, .max = 366 * DAY, .preset = "60s",
@@ -231,8 +231,7 @@ void write_read(struct load *l, const struct recipe *r, struct draft *out)
 	              .verify = true,
 	              .repeatable = true,
 	              .only = only,
-	              .command_timeout = 10 * US_S,
-	              .where = r->where},
+	              .command_timeout = 10 * US_S},
 	};
 	keys_apply(l, &keyset_write, &hits, r->where, &x);
 	if (!keys_hit(&keyset_write, &hits, "repeatable") && (x.w.raw || x.w.pulse))

@@ -35,7 +35,8 @@ static int order(const struct entry *e, uint8_t kind, int32_t code, const char *
 }
 
 /* Where it is, or where it belongs. */
-static size_t find(const struct alerts *a, uint8_t kind, int32_t code, const char *source, bool *there)
+static size_t find(const struct alerts *a, uint8_t kind, int32_t code, const char *source,
+                   bool *there)
 {
 	size_t i = 0;
 	while (i < a->n && order(&a->entry[i], kind, code, source) < 0)
@@ -62,7 +63,10 @@ bool alerts_raise(struct alerts *a, const struct alert *alert)
 	}
 	memmove(&a->entry[i + 1], &a->entry[i], (a->n - i) * sizeof *a->entry);
 	a->entry[i] = (struct entry){
-		.kind = alert->kind, .code = alert->code, .since = alert->since, .desc = mem_strdup(desc),
+		.kind = alert->kind,
+		.code = alert->code,
+		.since = alert->since,
+		.desc = mem_strdup(desc),
 		.source = alert->source ? mem_strdup(alert->source) : NULL,
 	};
 	a->n++;

@@ -302,6 +302,14 @@ us_t exchange_deadline(const struct exchange *x)
 	return t < last ? t : last;
 }
 
+/* Unit, function and byte count of the awaited answer stand there: more than noise would give. */
+static bool surely_begun(const struct exchange *x, size_t at, size_t need)
+{
+	const size_t got = x->n - at;
+
+	return got > 2 && need > 5 && pdu_answer_size(x->buf + at + 1, got - 1) + 3 == need;
+}
+
 /* An answer has begun at `at` and comes to nothing. */
 static void spoilt(struct exchange *x, size_t at, size_t need, us_t now)
 {
@@ -312,6 +320,8 @@ static void spoilt(struct exchange *x, size_t at, size_t need, us_t now)
 	else
 		x->line->count.garbled++;
 	x->line->missing = got < need ? (uint16_t)(need - got) : 0;
+	if (!surely_begun(x, at, need))
+		x->noise = NOISE_DOUBT; /* the answer may still come */
 	fail(x, OUT_GARBLED, now);
 }
 
@@ -320,11 +330,9 @@ static void give_up_spoilt(struct exchange *x, us_t now)
 {
 	size_t at, need;
 
-	if ((x->line->echo && !x->echoed) ||
-	    !frame_begun(x->buf, x->n, x->send, &at, &need) || at < x->stale)
+	if ((x->line->echo && !x->echoed) || !frame_begun(x->buf, x->n, x->send, &at, &need) || at < x->stale)
 		return;
-	const size_t got = x->n - at;
-	if (need && got >= need && pdu_answer_size(x->buf + at + 1, got - 1) + 3 == need)
+	if (x->n - at >= need && surely_begun(x, at, need))
 		spoilt(x, at, need, now);
 }
 

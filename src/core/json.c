@@ -21,7 +21,7 @@ void json_reset(struct json *j)
 void json_free(struct json *j)
 {
 	free(j->text);
-	*j = (struct json){ 0 };
+	*j = (struct json){0};
 }
 
 static void put(struct json *j, const char *s, size_t n)
@@ -224,9 +224,9 @@ void json_time_text(int64_t unix_ms, char buf[JSON_TIME_SIZE])
 		snprintf(buf, JSON_TIME_SIZE, "0000-01-01T00:00:00.000Z");
 		return;
 	}
-	snprintf(buf, JSON_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)year % 10000, month % 100,
-		 day % 100, (unsigned)(ms / 3600000) % 100, (unsigned)(ms / 60000 % 60),
-		 (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
+	snprintf(buf, JSON_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)year % 10000,
+	         month % 100, day % 100, (unsigned)(ms / 3600000) % 100,
+	         (unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
 }
 
 void json_time(struct json *j, const char *name, int64_t unix_ms)

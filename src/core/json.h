@@ -1,6 +1,7 @@
 /*
- * json: writes JSON text into a growing buffer. It cannot write anything that is not JSON: strings are
- * escaped, invalid UTF-8 is replaced, NaN is null, numbers that a reader would round stand as text.
+ * json: writes JSON text into a growing buffer. It cannot write anything that is not JSON: strings
+ * are escaped, invalid UTF-8 is replaced, NaN is null, numbers that a reader would round stand as
+ * text.
  */
 #ifndef CORE_JSON_H
 #define CORE_JSON_H
@@ -11,9 +12,9 @@
 #include <string.h>
 
 struct json {
-	char *text;     /* NUL-terminated after every call; NULL until the first */
+	char *text; /* NUL-terminated after every call; NULL until the first */
 	size_t len, room;
-	bool comma;     /* the next member needs one before it */
+	bool comma; /* the next member needs one before it */
 };
 
 /* Start from zeroed memory. json_reset keeps the buffer for the next text. */
@@ -31,7 +32,8 @@ void json_put_null(struct json *j, const char *name);
 void json_int(struct json *j, const char *name, int64_t i); /* beyond 2^53 as text */
 void json_bool(struct json *j, const char *name, bool b);
 
-/* Inline: the JSON library that reads commands has functions of these names, and would call ours. */
+/* Inline: the JSON library that reads commands has functions of these names, and would call ours.
+ */
 static inline void json_null(struct json *j, const char *name)
 {
 	json_put_null(j, name);
@@ -45,13 +47,14 @@ static inline void json_string(struct json *j, const char *name, const char *tex
 		json_put_null(j, name);
 }
 
-static inline void json_real(struct json *j, const char *name, double r) /* shortest that reads back equal */
+static inline void json_real(struct json *j, const char *name,
+                             double r) /* shortest that reads back equal */
 {
 	json_put_real(j, name, r);
 }
 
-/* A value's text as it stands on its topic: a plain number as a number (digits kept as they are, beyond
- * 2^53 as text), `None` as null, all else as a string. */
+/* A value's text as it stands on its topic: a plain number as a number (digits kept as they are,
+ * beyond 2^53 as text), `None` as null, all else as a string. */
 void json_value(struct json *j, const char *name, const char *text);
 
 /* Milliseconds since 1970 as "2026-11-21T10:00:00.123Z". */

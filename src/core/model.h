@@ -29,30 +29,30 @@ enum alert_kind { ALERT_NONE, ALERT_FAULT, ALERT_WARNING };
 /* How a point is written. NULL in struct point: read-only. */
 struct write_rule {
 	bool only;                 /* cannot be read */
-	bool has_min, has_max, has_step;
-	double min, max, step;
-	uint8_t function;          /* 0: device's, else 5, 6, 15, 16, 22 */
-	int32_t address;           /* -1: where it is read; else a coil (for coil and discrete) or holding register */
-	int32_t on, off, toggle;   /* raw words; -1: not given */
-	us_t settle;               /* after the acknowledgement, before the read-back */
 	bool verify;
 	bool persistent;           /* EEPROM: no write when it already holds the value */
+	bool repeatable;
+	bool accept_retained;
+	bool has_min, has_max, has_step;
+	bool safe_on_broker, safe_on_no_command;
+	uint8_t function;          /* 0: device's, else 5, 6, 15, 16, 22 */
+	uint8_t raw_len;
+	uint16_t raw_answer;
+	/* -1: where it is read; else a coil (for coil and discrete) or a holding register */
+	int32_t address;
+	int32_t on, off, toggle;   /* raw words; -1: not given */
+	double min, max, step;
+	us_t settle;               /* after the acknowledgement, before the read-back */
 	us_t min_write_interval;
 	us_t pulse;                /* 0: none */
-	bool repeatable;
-	const char *confirm;       /* payload must be "word value"; NULL: none */
-	const char *group;
 	us_t rewrite;              /* keep-alive; 0: none */
 	us_t sync;                 /* set a clock this often; 0: never */
-	bool accept_retained;
 	us_t command_timeout;
 	us_t safe_after;           /* 0: no safe value */
 	const char *safe_value;
-	bool safe_on_broker, safe_on_no_command;
 	const uint8_t *raw;        /* action by a raw PDU; NULL: none */
-	uint8_t raw_len;
-	uint16_t raw_answer;
-	struct where where;
+	const char *confirm;       /* payload must be "word value"; NULL: none */
+	const char *group;
 };
 
 struct point {

@@ -39,7 +39,7 @@ static void node_fresh(struct node *n, us_t now)
 {
 	n->due = now;
 	n->last = NEVER_READ;
-	n->base = now - node_period(n);
+	n->base = now - FIRST_URGENCY * node_period(n);
 }
 
 static void node_carry(const struct schedule *s, struct node *n, const struct node *old, us_t now)

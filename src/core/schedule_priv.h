@@ -21,6 +21,7 @@
 #define JOBS_PER_UNIT 32
 #define JOBS_MAX 256
 #define PERIOD_OF_ONCE (10 * US_S) /* its urgency among the others */
+#define FIRST_URGENCY 8              /* of what was never read: also an overloaded line gets to it soon */
 #define ASK_AGAIN US_S             /* a unit that did not answer, until it is offline */
 #define OFFLINE_REQUESTS 3
 #define OFFLINE_TIME (3 * US_S)
@@ -108,7 +109,7 @@ struct schedule {
 	bool last_was_demand;
 	uint8_t demand_waits; /* commands that went before a demand that was due */
 	uint8_t skips;
-	uint32_t turns, rank_turn[RANKS];
+	uint64_t turns, rank_turn[RANKS];
 	us_t credit, credit_at; /* µs of line time for silent units */
 	/* scratch for the planner, as large as it can get */
 	struct node **set;

@@ -170,6 +170,8 @@ static void block_split(struct schedule *s, struct unit *u, size_t n, const stru
 	for (size_t i = 0; i < n; i++) {
 		s->set[i]->refused_since = now;
 		s->set[i]->due = us_min(s->set[i]->due, now); /* the search needs it */
+		s->set[i]->base =
+			us_min(s->set[i]->base, now - FIRST_URGENCY * node_period(s->set[i]));
 		s->set[i]->group = i < n / 2 ? low : high;
 	}
 }

@@ -118,7 +118,7 @@ void simimage_free(struct simimage *m)
 static uint16_t *point_cell(const struct simimage *m, const struct point *p, unsigned k)
 {
 	const unsigned words = words_of(p);
-	const unsigned each = words / p->parts ? words / p->parts : 1;
+	const unsigned each = p->parts == 2 && words > 1 ? words / 2 : words ? words : 1;
 
 	return simimage_cell(m, p->table, (uint16_t)(p->addr[k / each] + k % each));
 }

@@ -21,7 +21,7 @@ struct event {
 
 struct sim_unit {
 	us_t turnaround, delay;
-	us_t busy_until;    /* works on a late answer: the next come after it */
+	us_t busy_until;    /* has not said its last answer yet: the next come after it */
 	enum sim_fault fault;
 	unsigned n; /* requests that still get it */
 	struct event *held; /* answers held back, oldest first */
@@ -346,8 +346,6 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 		e->at = q->at + delay;
 	if (e->at < u->busy_until)
 		e->at = u->busy_until;
-	if (fault == SIM_LATE)
-		u->busy_until = e->at + wire_chars(&l->wire, (unsigned)e->n) + u->turnaround;
 	e->at = release_held(l, u, e->at);
 	if (fault == SIM_NOISE_BEFORE) {
 		struct event *n = event_of(e->bytes, 0, e->at);
@@ -356,6 +354,8 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 		e->at += wire_chars(&l->wire, (unsigned)n->n) + draw(l, 20000);
 	}
 	const us_t end = e->at + wire_chars(&l->wire, (unsigned)e->n);
+	if (fault != SIM_OVERTAKEN)
+		u->busy_until = end + u->turnaround;
 	if (fault == SIM_DOUBLED)
 		add_event(l, event_of(e->bytes, e->n, end + draw(l, (uint32_t)l->wire.silence)));
 	if (fault == SIM_CLIENT_AFTER)

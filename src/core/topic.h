@@ -11,7 +11,7 @@
 
 /* A topic cut into levels; points into the topic. */
 struct topic_levels {
-	unsigned n;     /* levels; TOPIC_LEVELS + 1: more than fit */
+	unsigned n; /* levels; TOPIC_LEVELS + 1: more than fit */
 	const char *at[TOPIC_LEVELS];
 	size_t len[TOPIC_LEVELS];
 };

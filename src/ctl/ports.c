@@ -11,18 +11,16 @@
 /* The kernel's placeholders for PC ports that are not there are of type 0 (unknown UART). */
 static bool is_placeholder(const char *name)
 {
-	char path[PATH_MAX];
-	int type = 1;
+	char path[PATH_MAX], type[8] = "";
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/class/tty/%s/type", name);
 	f = fopen(path, "re");
 	if (!f)
 		return false;
-	if (fscanf(f, "%d", &type) != 1)
-		type = 1;
+	const bool unknown = fgets(type, sizeof(type), f) && strcmp(type, "0\n") == 0;
 	fclose(f);
-	return type == 0;
+	return unknown;
 }
 
 /* Ports that exist as hardware have a device below their class entry; consoles of the kernel have

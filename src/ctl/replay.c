@@ -25,7 +25,7 @@ static bool cell(const struct profile_test *t, uint8_t table, uint32_t addr, uin
 static bool gather(const struct profile_test *t, const struct point *p, uint16_t *words)
 {
 	const unsigned n = table_is_bits(p->table) ? 1 : codec_words(&p->codec);
-	const unsigned each = n > p->parts ? n / p->parts : 1;
+	const unsigned each = p->parts == 2 && n > 1 ? n / 2 : n ? n : 1;
 
 	for (unsigned k = 0; k < n; k++)
 		if (!cell(t, p->table, (uint32_t)p->addr[k / each] + k % each, &words[k]))

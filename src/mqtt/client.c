@@ -24,7 +24,8 @@ void mqtt_event_free(struct mqtt_event *e)
 	e->correlation = NULL;
 }
 
-/* -- what the library tells, on its threads: note it, wake the publisher ------------------------- */
+/* -- what the library tells, on its threads: note it, wake the publisher -------------------------
+ */
 
 static void wake(struct mqtt_client *c)
 {
@@ -64,7 +65,8 @@ static void on_down(void *ctx, enum paho_failure f, const char *why)
 /* Half of the window free again is worth a wake-up; or all, when something waits for an answer. */
 static bool worth_waking(const struct mqtt_client *c)
 {
-	return c->blocked || (c->starved && c->flying <= PAHO_FLIGHTS / 2 && c->unacked <= c->window / 2);
+	return c->blocked ||
+	       (c->starved && c->flying <= PAHO_FLIGHTS / 2 && c->unacked <= c->window / 2);
 }
 
 static void on_done(void *ctx, void *item, uint8_t qos, bool ok, const char *refused)
@@ -110,9 +112,10 @@ static void on_message(void *ctx, struct mqtt_event *e)
 	deliver(c, e);
 }
 
-static void tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic, const char *text)
+static void tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
+                 const char *text)
 {
-	struct mqtt_event e = { .kind = (uint8_t)kind, .protocol = c->protocol };
+	struct mqtt_event e = {.kind = (uint8_t)kind, .protocol = c->protocol};
 	snprintf(e.text, sizeof e.text, "%s", text);
 	e.topic = topic ? mem_strdup(topic) : NULL;
 	deliver(c, &e);
@@ -137,8 +140,13 @@ static void on_disconnected(void *ctx)
 void client_sink(struct mqtt_client *c, struct paho_sink *sink)
 {
 	*sink = (struct paho_sink){
-		.up = on_up, .down = on_down, .done = on_done, .message = on_message,
-		.not_subscribed = on_not_subscribed, .disconnected = on_disconnected, .ctx = c,
+		.up = on_up,
+		.down = on_down,
+		.done = on_done,
+		.message = on_message,
+		.not_subscribed = on_not_subscribed,
+		.disconnected = on_disconnected,
+		.ctx = c,
 	};
 }
 
@@ -164,9 +172,9 @@ static void copy_conf(struct mqtt_client *c, const struct mqtt_conf *from)
 	to->key = arena_strdup(a, from->key);
 }
 
-struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id, struct outbox *o,
-				const char *will_topic, const char *will_text,
-				void (*push)(void *ctx, struct mqtt_event *e), void *ctx)
+struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id,
+                                struct outbox *o, const char *will_topic, const char *will_text,
+                                void (*push)(void *ctx, struct mqtt_event *e), void *ctx)
 {
 	struct mqtt_client *c = mem_alloc(1, sizeof *c);
 	pthread_condattr_t attr;
@@ -233,14 +241,14 @@ void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 	snprintf(out->last_error, sizeof out->last_error, "%s", c->last_error);
 	pthread_mutex_unlock(&c->lock);
 	snprintf(out->broker, sizeof out->broker, "%s://%s:%u", c->conf.use_tls ? "mqtts" : "mqtt",
-		 c->conf.host, (unsigned)c->conf.port);
+	         c->conf.host, (unsigned)c->conf.port);
 }
 
 /* The library may hold the publisher for seconds (a name look-up): then it is left behind. */
 static void join(struct mqtt_client *c)
 {
 	const us_t until = c->end_by + GRACE;
-	const struct timespec t = { .tv_sec = until / US_S, .tv_nsec = until % US_S * 1000 };
+	const struct timespec t = {.tv_sec = until / US_S, .tv_nsec = until % US_S * 1000};
 	pthread_mutex_lock(&c->lock);
 	while (!c->ended && pthread_cond_timedwait(&c->cond_ended, &c->lock, &t) == 0)
 		;

@@ -1,7 +1,7 @@
 /*
- * client: the MQTT connection. Owns the publisher thread, the only caller of the MQTT library; takes
- * dirty slots from the outbox, keeps the window of unacknowledged messages, reconnects by itself,
- * subscribes again after each connect. Its callbacks only push events.
+ * client: the MQTT connection. Owns the publisher thread, the only caller of the MQTT library;
+ * takes dirty slots from the outbox, keeps the window of unacknowledged messages, reconnects by
+ * itself, subscribes again after each connect. Its callbacks only push events.
  */
 #ifndef MQTT_CLIENT_H
 #define MQTT_CLIENT_H
@@ -11,32 +11,34 @@
 
 enum mqtt_event_kind {
 	MQTT_UP,
-	MQTT_DOWN,    /* the connection is lost, or could not be made: told when the reason changes */
+	MQTT_DOWN, /* the connection is lost, or could not be made: told when the reason changes */
 	MQTT_MESSAGE,
-	MQTT_REFUSED, /* the broker refuses a subscription or a publication (topic; text: why); told once a topic */
+	MQTT_REFUSED, /* the broker refuses a subscription or a publication (topic; text: why); told
+	                 once a topic */
 };
 
 struct mqtt_event {
 	uint8_t kind;
 	bool retained;
-	bool dup;                /* MQTT_MESSAGE: the broker says it may have delivered it before */
-	uint8_t protocol;        /* MQTT_UP: 4 or 5 */
-	char *topic;             /* MQTT_MESSAGE; malloc'ed, the receiver frees: mqtt_event_free() */
-	char *payload;           /* NUL-terminated, may hold NULs inside: see len */
+	bool dup;         /* MQTT_MESSAGE: the broker says it may have delivered it before */
+	uint8_t protocol; /* MQTT_UP: 4 or 5 */
+	char *topic;      /* MQTT_MESSAGE; malloc'ed, the receiver frees: mqtt_event_free() */
+	char *payload;    /* NUL-terminated, may hold NULs inside: see len */
 	size_t len;
-	char *response_topic;    /* MQTT 5; NULL: none */
+	char *response_topic; /* MQTT 5; NULL: none */
 	void *correlation;
 	size_t correlation_len;
-	uint32_t expiry;         /* seconds; 0: none */
-	char text[192];          /* MQTT_DOWN, MQTT_REFUSED: why, for people */
+	uint32_t expiry; /* seconds; 0: none */
+	char text[192];  /* MQTT_DOWN, MQTT_REFUSED: why, for people */
 };
 
 /* Frees what the event points to, not the struct itself. */
 void mqtt_event_free(struct mqtt_event *e);
 
 struct mqtt_figures {
-	uint64_t published, received, dropped, reconnects; /* published: acknowledged, or written (QoS 0) */
-	size_t queued;           /* waiting and on their way */
+	uint64_t published, received, dropped,
+		reconnects; /* published: acknowledged, or written (QoS 0) */
+	size_t queued;      /* waiting and on their way */
 	bool connected;
 	char broker[128], last_error[192];
 	uint8_t protocol;
@@ -49,18 +51,19 @@ struct mqtt_client;
  * call it before other threads that read the environment.
  * push: called on any thread, must only queue the event and wake. It copies *e and takes over
  * what it points to.
- * will: topic and text of the Last Will (retained, QoS 1). filters: subscribed after each connect. */
-struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id, struct outbox *o,
-				const char *will_topic, const char *will_text,
-				void (*push)(void *ctx, struct mqtt_event *e), void *ctx);
+ * will: topic and text of the Last Will (retained, QoS 1). filters: subscribed after each connect.
+ */
+struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id,
+                                struct outbox *o, const char *will_topic, const char *will_text,
+                                void (*push)(void *ctx, struct mqtt_event *e), void *ctx);
 
 /* Replace the list of subscriptions (copied); the difference is (un)subscribed. */
 void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos);
 
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out);
 
-/* Publish what is dirty for at most `limit` µs, DISCONNECT if all is acknowledged, else just end and
- * let the Last Will speak. Frees. NULL is fine. */
+/* Publish what is dirty for at most `limit` µs, DISCONNECT if all is acknowledged, else just end
+ * and let the Last Will speak. Frees. NULL is fine. */
 void mqtt_destroy(struct mqtt_client *c, int64_t limit);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * client_private: what client.c (the interface, and what the library's threads tell) and publisher.c
- * (the thread that calls the library) share. Nobody else includes this.
+ * client_private: what client.c (the interface, and what the library's threads tell) and
+ * publisher.c (the thread that calls the library) share. Nobody else includes this.
  */
 #ifndef MQTT_CLIENT_PRIVATE_H
 #define MQTT_CLIENT_PRIVATE_H
@@ -13,10 +13,10 @@
 #include "mqtt/paho.h"
 
 enum client_state {
-	CLIENT_IDLE,       /* until retry_at */
+	CLIENT_IDLE, /* until retry_at */
 	CLIENT_CONNECTING,
 	CLIENT_UP,
-	CLIENT_PARTING,    /* DISCONNECT sent */
+	CLIENT_PARTING, /* DISCONNECT sent */
 };
 
 struct mqtt_client {
@@ -28,49 +28,45 @@ struct mqtt_client {
 	void *push_ctx;
 	pthread_t thread;
 
-	pthread_mutex_t lock; /* of what follows; never held across a call of the library or of push */
-	pthread_cond_t cond, cond_ended;
-	bool woken, ending, ended;
+	pthread_mutex_t push_lock; /* of `gone` */
+	bool gone;                 /* main destroyed us: tell nobody */
+
+	bool woken, ending, ended; /* under `lock`, as all down to `left_open` */
+	uint8_t protocol, wish_qos;
 	bool starved, blocked; /* the window is full; all that waits stands behind its own topic */
-	us_t end_by;
+	bool news_up, news_down, parted, new_wish;
 	enum client_state state;
-	uint8_t protocol;
-	bool news_up, news_down, parted;
-	struct paho_terms terms;
 	enum paho_failure failure;
-	char why[192], last_error[192];
-	unsigned flying, unacked, window; /* handed over; those of QoS 1; how many of those may be */
+	struct paho_terms terms;
+	pthread_mutex_t lock; /* never held across a call of the library or of push */
+	pthread_cond_t cond, cond_ended;
+	us_t end_by;
+	char **wish; /* filters that main wants */
+	size_t nwish;
 	const char *refused;
 	uint64_t published, received, refusals, connects, done;
-	char **wish;          /* filters that main wants */
-	size_t nwish;
-	uint8_t wish_qos;
-	bool new_wish;
+	unsigned flying, unacked,
+		window; /* handed over; those of QoS 1; how many of those may be */
+	char why[192], last_error[192];
 	bool left_open;
-	pthread_mutex_t push_lock; /* of `gone` */
-	bool gone;            /* main destroyed us: tell nobody */
 
 	/* the publisher's own */
-	struct paho *paho;
-	char **have;          /* filters subscribed or to be, sorted; the library holds pointers to them */
-	size_t nhave;
-	char **old;           /* once subscribed, kept for the same reason */
-	size_t nold;
+	bool proven; /* this protocol version has worked */
+	bool holding, reachable, refusal_told;
 	uint8_t have_qos;
-	bool proven;          /* this protocol version has worked */
 	unsigned closed;      /* attempts in a row that the broker closed without an answer */
-	us_t retry_at, trying_since, down_since, moved_at;
-	uint64_t done_seen;
-	us_t delay;
+	unsigned short_lives; /* connections in a row lost right after they were made */
 	unsigned seed;
+	struct paho *paho;
+	char **have; /* filters subscribed or to be, sorted; the library holds pointers to them */
+	size_t nhave;
+	char **old; /* once subscribed, kept for the same reason */
+	size_t nold;
+	us_t retry_at, trying_since, down_since, moved_at, up_since, explained_at, delay;
+	uint64_t done_seen;
 	struct outgoing held; /* taken from the outbox, waits for room among the QoS 1 */
-	bool holding;
 	char told[192];       /* reason told last */
 	char explained[192];
-	us_t explained_at, up_since;
-	unsigned short_lives; /* connections in a row lost right after they were made */
-	bool reachable;
-	bool refusal_told;
 };
 
 us_t client_now(void);

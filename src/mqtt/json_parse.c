@@ -15,7 +15,8 @@ static json_t *load(const char *text, size_t len, char *error, size_t size)
 	if (root)
 		return root;
 	if (json_error_code(&e) == json_error_numeric_overflow)
-		snprintf(error, size, "a number is too large; send it as text, in quotes (column %d)", e.column);
+		snprintf(error, size,
+		         "a number is too large; send it as text, in quotes (column %d)", e.column);
 	else
 		snprintf(error, size, "not JSON: %s (column %d)", e.text, e.column);
 	return NULL;
@@ -25,7 +26,7 @@ static struct json_member *add(struct json_members *m, const char *name)
 {
 	m->member = mem_grow(m->member, m->n + 1, sizeof *m->member);
 	struct json_member *one = &m->member[m->n++];
-	*one = (struct json_member){ .name = mem_strdup(name) };
+	*one = (struct json_member){.name = mem_strdup(name)};
 	return one;
 }
 
@@ -36,7 +37,7 @@ void json_members_free(struct json_members *m)
 		free(m->member[i].text);
 	}
 	free(m->member);
-	*m = (struct json_members){ 0 };
+	*m = (struct json_members){0};
 }
 
 /* As the sender wrote it, as nearly as can be told: the fewest digits that read back equal. */
@@ -80,31 +81,35 @@ static void value_text(const json_t *value, struct json_member *m)
 	}
 }
 
-bool json_parse_object(const char *text, size_t len, struct json_members *out, char *error, size_t size)
+bool json_parse_object(const char *text, size_t len, struct json_members *out, char *error,
+                       size_t size)
 {
-	*out = (struct json_members){ 0 };
+	*out = (struct json_members){0};
 	json_t *root = load(text, len, error, size);
 	const bool good = json_is_object(root);
 	const char *name;
 	json_t *value;
 	if (root && !good)
 		snprintf(error, size, "must be an object: {\"point\": value, …}");
-	json_object_foreach(root, name, value) {
+	json_object_foreach(root, name, value)
+	{
 		value_text(value, add(out, name));
 	}
 	json_decref(root);
 	return good;
 }
 
-bool json_parse_names(const char *text, size_t len, struct json_members *out, char *error, size_t size)
+bool json_parse_names(const char *text, size_t len, struct json_members *out, char *error,
+                      size_t size)
 {
-	*out = (struct json_members){ 0 };
+	*out = (struct json_members){0};
 	json_t *root = load(text, len, error, size);
 	bool good = json_is_array(root) || json_is_null(root);
 	size_t i;
 	json_t *value;
 	out->null = json_is_null(root);
-	json_array_foreach(root, i, value) {
+	json_array_foreach(root, i, value)
+	{
 		good = good && json_is_string(value);
 		if (good)
 			add(out, json_string_value(value));
@@ -117,16 +122,18 @@ bool json_parse_names(const char *text, size_t len, struct json_members *out, ch
 	return good;
 }
 
-bool json_parse_list_of(const char *text, size_t len, const char *list, const char *key, struct json_members *out)
+bool json_parse_list_of(const char *text, size_t len, const char *list, const char *key,
+                        struct json_members *out)
 {
 	char error[64];
-	*out = (struct json_members){ 0 };
+	*out = (struct json_members){0};
 	json_t *root = load(text, len, error, sizeof error);
 	const json_t *array = json_object_get(root, list);
 	const bool good = json_is_array(array);
 	size_t i;
 	json_t *value;
-	json_array_foreach(array, i, value) {
+	json_array_foreach(array, i, value)
+	{
 		const char *name = json_string_value(json_object_get(value, key));
 		if (name)
 			add(out, name);

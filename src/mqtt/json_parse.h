@@ -1,6 +1,6 @@
 /*
- * json_parse: JSON that comes from outside, strictly: whole text, no key twice, valid UTF-8. The only
- * file that knows the JSON library.
+ * json_parse: JSON that comes from outside, strictly: whole text, no key twice, valid UTF-8. The
+ * only file that knows the JSON library.
  */
 #ifndef MQTT_JSON_PARSE_H
 #define MQTT_JSON_PARSE_H
@@ -10,24 +10,27 @@
 
 struct json_member {
 	char *name, *text;
-	const char *fault;  /* the value is none a point can take (null, a list …); else NULL */
+	const char *fault; /* the value is none a point can take (null, a list …); else NULL */
 };
 
 struct json_members {
 	struct json_member *member;
 	size_t n;
-	bool null;          /* json_parse_names: it was null */
+	bool null; /* json_parse_names: it was null */
 };
 
-/* {"name": value, …}: each value as a text: numbers as short as they read back equal, true, false, strings as
- * they are. False: error says what is wrong and at which column. */
-bool json_parse_object(const char *text, size_t len, struct json_members *out, char *error, size_t size);
+/* {"name": value, …}: each value as a text: numbers as short as they read back equal, true, false,
+ * strings as they are. False: error says what is wrong and at which column. */
+bool json_parse_object(const char *text, size_t len, struct json_members *out, char *error,
+                       size_t size);
 
 /* ["name", …] or null: names only. */
-bool json_parse_names(const char *text, size_t len, struct json_members *out, char *error, size_t size);
+bool json_parse_names(const char *text, size_t len, struct json_members *out, char *error,
+                      size_t size);
 
 /* {"list": [{"key": "name"}, …]}: the names; other members are not looked at. */
-bool json_parse_list_of(const char *text, size_t len, const char *list, const char *key, struct json_members *out);
+bool json_parse_list_of(const char *text, size_t len, const char *list, const char *key,
+                        struct json_members *out);
 
 void json_members_free(struct json_members *m);
 

@@ -7,12 +7,12 @@
 #include "core/topic.h"
 #include "mqtt/xnet.h"
 
+#define ROWS 1
+
 /* One row a northbound. */
-static const struct north_ops *const row[] = {
+static const struct north_ops *const row[ROWS] = {
 	&xnet_north,
 };
-
-#define ROWS (sizeof row / sizeof *row)
 
 struct north {
 	struct outbox *outbox;
@@ -31,12 +31,12 @@ struct north_request {
 };
 
 /* Calls one function of every row that has it. */
-#define EACH(n, op, ...)                                                   \
-	do {                                                               \
-		for (size_t i_ = 0; i_ < ROWS; i_++) {                     \
-			if (row[i_]->op)                                   \
-				row[i_]->op((n)->self[i_], ##__VA_ARGS__); \
-		}                                                          \
+#define EACH(n, op, ...)                                                                           \
+	do {                                                                                       \
+		for (size_t i_ = 0; i_ < ROWS; i_++) {                                             \
+			if (row[i_]->op)                                                           \
+				row[i_]->op((n)->self[i_], ##__VA_ARGS__);                         \
+		}                                                                                  \
 	} while (0)
 
 struct north *north_create(struct outbox *o)
@@ -124,13 +124,14 @@ void north_passing(struct north *n, uint32_t device, uint32_t point, const char 
 	EACH(n, passing, device, point, text);
 }
 
-void north_history(struct north *n, uint32_t device, uint32_t point, const char *text, int64_t unix_ms)
+void north_history(struct north *n, uint32_t device, uint32_t point, const char *text,
+                   int64_t unix_ms)
 {
 	EACH(n, history, device, point, text, unix_ms);
 }
 
 void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
-		    const char *(*text)(void *ctx, uint32_t point), void *ctx)
+                    const char *(*text)(void *ctx, uint32_t point), void *ctx)
 {
 	EACH(n, snapshot, device, unix_ms, text, ctx);
 }
@@ -174,7 +175,7 @@ static void request_free(struct north_request *r)
 
 void north_event(struct north *n, const struct mqtt_event *e, struct north_event *out)
 {
-	*out = (struct north_event){ .kind = NORTH_NONE, .device = NORTH_GATEWAY };
+	*out = (struct north_event){.kind = NORTH_NONE, .device = NORTH_GATEWAY};
 	if (e->kind != MQTT_MESSAGE)
 		return;
 	out->retained = e->retained;
@@ -231,9 +232,12 @@ static void request_told(struct north *n, struct north_request *r, const struct 
 	}
 	json_close(&r->answer, '}');
 	outbox_post(n->outbox, &(struct post){
-		.topic = r->topic, .payload = r->answer.text, .qos = 1, .correlation = r->correlation,
-		.correlation_len = r->correlation_len,
-	});
+				       .topic = r->topic,
+				       .payload = r->answer.text,
+				       .qos = 1,
+				       .correlation = r->correlation,
+				       .correlation_len = r->correlation_len,
+			       });
 	request_free(r);
 }
 

@@ -13,7 +13,7 @@
 #include "mqtt/client.h"
 #include "mqtt/outbox.h"
 
-#define NORTH_GATEWAY (-1) /* in place of a device */
+#define NORTH_GATEWAY (-1)   /* in place of a device */
 #define NORTH_ALL UINT32_MAX /* in place of a point: all of the device */
 
 /* -- what is told ------------------------------------------------------------------------------ */
@@ -23,9 +23,9 @@ struct north;
 struct north *north_create(struct outbox *o);
 void north_destroy(struct north *n); /* NULL is fine; the outbox keeps its slots */
 
-/* The first model or a new one; it must live until the next adopt has returned. Topics of devices and
- * points that are gone are cleared, those that stay keep their text. Values and statuses of new ones
- * are not told before main tells them. */
+/* The first model or a new one; it must live until the next adopt has returned. Topics of devices
+ * and points that are gone are cleared, those that stay keep their text. Values and statuses of new
+ * ones are not told before main tells them. */
 void north_adopt(struct north *n, const struct model *m);
 
 /* For mqtt_create and mqtt_subscribe. Valid until the next adopt. */
@@ -33,14 +33,16 @@ const char *north_will_topic(struct north *n);
 const char *north_will_text(struct north *n);
 size_t north_filters(struct north *n, const char *const **filters);
 
-/* device NORTH_GATEWAY: the gateway's own. Tell all devices before the gateway: at start and at stop. */
+/* device NORTH_GATEWAY: the gateway's own. Tell all devices before the gateway: at start and at
+ * stop. */
 void north_status(struct north *n, int32_t device, bool online);
 
 /* text as point_print gave it, without unit (the northbound adds what it wants). Told if it differs
  * from what was told last, or if `again` (heartbeat, read-back). */
 void north_value(struct north *n, uint32_t device, uint32_t point, const char *text, bool again);
 
-/* Would north_value tell it: does it differ from the last told text? For filter_pass's `changed`. */
+/* Would north_value tell it: does it differ from the last told text? For filter_pass's `changed`.
+ */
 bool north_differs(struct north *n, uint32_t device, uint32_t point, const char *text);
 
 /* The point's topic becomes None (stale, offline device's unreadable point, unsubscribed). */
@@ -50,17 +52,19 @@ void north_none(struct north *n, uint32_t device, uint32_t point);
 void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text);
 
 /* One entry of history, in order, kept through an outage as far as history_buffer goes. */
-void north_history(struct north *n, uint32_t device, uint32_t point, const char *text, int64_t unix_ms);
+void north_history(struct north *n, uint32_t device, uint32_t point, const char *text,
+                   int64_t unix_ms);
 
 /* All points of a device in one JSON object. text(ctx, point) gives each as point_print did, NULL:
  * never read (told as null). ts: of the newest read in it. */
 void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
-		    const char *(*text)(void *ctx, uint32_t point), void *ctx);
+                    const char *(*text)(void *ctx, uint32_t point), void *ctx);
 
 /* device NORTH_GATEWAY: the gateway's. Told if the JSON changed. */
 void north_alerts(struct north *n, int32_t device, const struct alerts *a);
 
-/* path below the health tree: "uptime", "bus/rs485/state". Told if the text changed; NULL clears it. */
+/* path below the health tree: "uptime", "bus/rs485/state". Told if the text changed; NULL clears
+ * it. */
 void north_sys(struct north *n, const char *path, const char *text);
 
 /* -- what is heard ----------------------------------------------------------------------------- */
@@ -69,59 +73,63 @@ void north_sys(struct north *n, const char *path, const char *text);
 struct north_request;
 
 enum north_kind {
-	NORTH_NONE,     /* not ours, empty, or dealt with inside */
-	NORTH_COMMAND,  /* write: items of one device, each with a text */
-	NORTH_GET,      /* read now: items */
-	NORTH_SUB,      /* one more for each item (on-demand points) */
-	NORTH_UNSUB,    /* one less for each item */
+	NORTH_NONE,    /* not ours, empty, or dealt with inside */
+	NORTH_COMMAND, /* write: items of one device, each with a text */
+	NORTH_GET,     /* read now: items */
+	NORTH_SUB,     /* one more for each item (on-demand points) */
+	NORTH_UNSUB,   /* one less for each item */
 	NORTH_RELOAD,
-	NORTH_LOG,      /* text: error, warn, info or debug (checked) */
-	NORTH_REFUSED,  /* a command that cannot even be understood; its one outcome stands in `refused` */
-	NORTH_FOREIGN,  /* somebody else publishes a status of ours (device; text is what was seen). It has
-			 * been told right again; raise the Alert unless this status changed in the last seconds */
+	NORTH_LOG,     /* text: error, warn, info or debug (checked) */
+	NORTH_REFUSED, /* a command that cannot even be understood; its one outcome stands in
+	                  `refused` */
+	NORTH_FOREIGN, /* somebody else publishes a status of ours (device; text is what was seen).
+	                * It has been told right again; raise the Alert unless this status changed
+	                * in the last seconds */
 };
 
 struct north_item {
-	uint32_t device, point;  /* point NORTH_ALL: the whole device (get, unsub) */
-	const char *text;        /* NORTH_COMMAND: the value as sent */
-	const char *param;       /* the point as sent */
-	const char *fault;       /* NORTH_COMMAND: why this one is refused already (unknown point …); else NULL.
-				  * Then none of the items may be written. */
+	uint32_t device, point; /* point NORTH_ALL: the whole device (get, unsub) */
+	const char *text;       /* NORTH_COMMAND: the value as sent */
+	const char *param;      /* the point as sent */
+	const char *fault; /* NORTH_COMMAND: why this one is refused already (unknown point …); else
+	                    * NULL. Then none of the items may be written. */
 };
 
 /* How one command ended. Told exactly once per item. */
 struct north_outcome {
-	int32_t device;          /* NORTH_GATEWAY: a command to the gateway */
-	const char *param;       /* the point as sent */
-	const char *value;       /* as sent; or, done, as the device now has it */
-	const char *reason;      /* NULL: done (no Nak); else the Nak's reason */
-	bool quiet;              /* no Nak, only the MQTT 5 answer: superseded */
+	int32_t device;                /* NORTH_GATEWAY: a command to the gateway */
+	const char *param;             /* the point as sent */
+	const char *value;             /* as sent; or, done, as the device now has it */
+	const char *reason;            /* NULL: done (no Nak); else the Nak's reason */
+	bool quiet;                    /* no Nak, only the MQTT 5 answer: superseded */
 	struct north_request *request; /* of the event; NULL: nobody waits */
 };
 
 struct north_event {
-	uint8_t kind;                /* enum north_kind */
+	uint8_t kind; /* enum north_kind */
 	bool retained, dup;
-	uint32_t expiry;             /* seconds the sender gives it; 0: none */
-	int32_t device;              /* NORTH_COMMAND, NORTH_FOREIGN, NORTH_REFUSED */
+	uint32_t expiry; /* seconds the sender gives it; 0: none */
+	int32_t device;  /* NORTH_COMMAND, NORTH_FOREIGN, NORTH_REFUSED */
 	const char *text;
 	struct north_item *item;
 	size_t nitem;
-	struct north_request *request;     /* give it on with each outcome: it expects nitem of them (at least one) */
+	struct north_request *
+		request; /* give it on with each outcome: it expects nitem of them (at least one) */
 	struct north_outcome refused;
-	char reason[320];            /* behind refused.reason */
-	void *memory;                /* behind the items; north_event_free */
+	char reason[320]; /* behind refused.reason */
+	void *memory;     /* behind the items; north_event_free */
 };
 
 /* What does this message want? MQTT_UP and MQTT_DOWN give NORTH_NONE. The texts in *out live until
- * north_event_free, which must come before mqtt_event_free(e). The request lives until its last outcome.
- * Main answers NORTH_REFUSED with north_outcome(n, &out->refused), after counting it; reload and log
- * with one outcome each (param "reload" or "log", device NORTH_GATEWAY). */
+ * north_event_free, which must come before mqtt_event_free(e). The request lives until its last
+ * outcome. Main answers NORTH_REFUSED with north_outcome(n, &out->refused), after counting it;
+ * reload and log with one outcome each (param "reload" or "log", device NORTH_GATEWAY). */
 void north_event(struct north *n, const struct mqtt_event *e, struct north_event *out);
 void north_event_free(struct north_event *e);
 
-/* Tells a command's end: Nak if there is a reason, the MQTT 5 answer when it was the last outcome. A
- * value set before this in the same turn is published before it. Frees the request with the last one. */
+/* Tells a command's end: Nak if there is a reason, the MQTT 5 answer when it was the last outcome.
+ * A value set before this in the same turn is published before it. Frees the request with the last
+ * one. */
 void north_outcome(struct north *n, const struct north_outcome *o);
 
 /* -- a northbound ------------------------------------------------------------------------------ */
@@ -137,13 +145,15 @@ struct north_ops {
 	void (*status)(void *self, int32_t device, bool online);
 	void (*value)(void *self, uint32_t device, uint32_t point, const char *text, bool again);
 	void (*passing)(void *self, uint32_t device, uint32_t point, const char *text);
-	void (*history)(void *self, uint32_t device, uint32_t point, const char *text, int64_t unix_ms);
+	void (*history)(void *self, uint32_t device, uint32_t point, const char *text,
+	                int64_t unix_ms);
 	void (*snapshot)(void *self, uint32_t device, int64_t unix_ms,
-			 const char *(*text)(void *ctx, uint32_t point), void *ctx);
+	                 const char *(*text)(void *ctx, uint32_t point), void *ctx);
 	bool (*differs)(void *self, uint32_t device, uint32_t point, const char *text);
 	void (*alerts)(void *self, int32_t device, const char *json);
 	void (*sys)(void *self, const char *path, const char *text);
-	bool (*event)(void *self, const struct mqtt_event *e, struct north_event *out); /* true: mine */
+	bool (*event)(void *self, const struct mqtt_event *e,
+	              struct north_event *out); /* true: mine */
 	void (*outcome)(void *self, const struct north_outcome *o);
 };
 

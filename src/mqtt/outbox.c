@@ -5,34 +5,22 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "mqtt/posts.h"
 #include "mqtt/slots.h"
 
 #define POST_BIT 0x80000000u    /* a list id with it names a post, without it a slot */
 #define POST_BYTES (256 * 1024) /* Nak and answers */
 
-struct item {
-	struct link link;
-	uint32_t at;         /* its place in the table of posts */
-	bool flying, history, retain;
-	uint8_t qos;
-	size_t size;         /* counted against the bound */
-	size_t payload_at, len, correlation_at, correlation_len;
-	bool correlation;
-	char data[];         /* topic NUL payload NUL correlation */
-};
-
 struct outbox {
 	pthread_mutex_t lock;
 	struct slots slots;
 	uint32_t head, tail, redo; /* redo: the last failed message put back in front */
-	size_t ndirty, npost;
+	size_t ndirty;
 	uint32_t clock;
-	struct item **post;
-	uint32_t post_room, free_post; /* free places are chained through post_next */
-	uint32_t *post_next;
-	size_t bytes[2], limit[2]; /* [1]: history */
+	struct posts posts;
+	size_t limit[2]; /* bytes; [1]: history */
 	uint64_t dropped;
-	char *take;                /* texts of the message taken last */
+	char *take; /* texts of the message taken last */
 	size_t take_room;
 	void (*wake)(void *ctx);
 	void *wake_ctx;
@@ -43,9 +31,14 @@ static struct slot *slot_at(const struct outbox *o, uint32_t id)
 	return slots_at(&o->slots, id);
 }
 
+static struct post_item *post_at(const struct outbox *o, uint32_t id)
+{
+	return o->posts.item[id & ~POST_BIT];
+}
+
 static struct link *link_at(const struct outbox *o, uint32_t id)
 {
-	return id & POST_BIT ? &o->post[id & ~POST_BIT]->link : &slot_at(o, id)->link;
+	return id & POST_BIT ? &post_at(o, id)->link : &slot_at(o, id)->link;
 }
 
 /* -- the dirty list ---------------------------------------------------------------------------- */
@@ -115,7 +108,8 @@ slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8
 	return id;
 }
 
-/* A value keeps its place, else fast topics starve the rest; a status goes behind what was set before it. */
+/* A value keeps its place, else fast topics starve the rest; a status goes behind what was set
+ * before it. */
 static void slot_mark(struct outbox *o, uint32_t id)
 {
 	struct slot *s = slot_at(o, id);
@@ -219,67 +213,15 @@ void outbox_again(struct outbox *o, slot_t id)
 
 /* -- posts ------------------------------------------------------------------------------------- */
 
-static struct item *item_make(const struct post *p)
-{
-	const size_t topic = strlen(p->topic), len = strlen(p->payload);
-	const size_t n = p->correlation ? p->correlation_len : 0;
-	const size_t size = sizeof(struct item) + topic + len + 2 + n;
-	struct item *i = mem_alloc(1, size);
-	i->size = size;
-	i->history = p->history;
-	i->retain = p->retain;
-	i->qos = p->qos;
-	i->payload_at = topic + 1;
-	i->len = len;
-	i->correlation = p->correlation != NULL;
-	i->correlation_at = topic + len + 2;
-	i->correlation_len = n;
-	memcpy(i->data, p->topic, topic);
-	memcpy(i->data + i->payload_at, p->payload, len);
-	if (n)
-		memcpy(i->data + i->correlation_at, p->correlation, n);
-	return i;
-}
-
-static void post_free(struct outbox *o, struct item *i)
-{
-	o->bytes[i->history] -= i->size;
-	o->npost--;
-	o->post[i->at] = NULL;
-	o->post_next[i->at] = o->free_post;
-	o->free_post = i->at;
-	free(i);
-}
-
-static void post_place(struct outbox *o, struct item *i)
-{
-	if (!o->free_post) {
-		const uint32_t old = o->post_room ? o->post_room : 1; /* place 0 is never used */
-		o->post_room = old * 2;
-		o->post = mem_grow(o->post, o->post_room, sizeof *o->post);
-		o->post_next = mem_grow(o->post_next, o->post_room, sizeof *o->post_next);
-		for (uint32_t at = o->post_room; at > old; at--) {
-			o->post[at - 1] = NULL;
-			o->post_next[at - 1] = o->free_post;
-			o->free_post = at - 1;
-		}
-	}
-	i->at = o->free_post;
-	o->free_post = o->post_next[i->at];
-	o->post[i->at] = i;
-	o->npost++;
-	o->bytes[i->history] += i->size;
-}
-
 /* Drop the oldest of a kind until `size` more bytes fit. False: something was lost. */
 static bool post_make_room(struct outbox *o, bool history, size_t size)
 {
 	bool lost = false;
-	for (uint32_t id = o->head; id && o->bytes[history] + size > o->limit[history];) {
+	for (uint32_t id = o->head; id && o->posts.bytes[history] + size > o->limit[history];) {
 		const uint32_t next = link_at(o, id)->next;
-		if (id & POST_BIT && o->post[id & ~POST_BIT]->history == history) {
+		if (id & POST_BIT && post_at(o, id)->history == history) {
 			list_remove(o, id);
-			post_free(o, o->post[id & ~POST_BIT]);
+			posts_free(&o->posts, post_at(o, id));
 			o->dropped++;
 			lost = true;
 		}
@@ -290,22 +232,23 @@ static bool post_make_room(struct outbox *o, bool history, size_t size)
 
 bool outbox_post(struct outbox *o, const struct post *p)
 {
-	struct item *i = item_make(p);
+	struct post_item *i = posts_make(p);
 	pthread_mutex_lock(&o->lock);
 	bool whole = post_make_room(o, i->history, i->size);
-	if (o->bytes[i->history] + i->size > o->limit[i->history]) {
+	if (o->posts.bytes[i->history] + i->size > o->limit[i->history]) {
 		free(i); /* larger than all, or the rest is on its way */
 		o->dropped++;
 		whole = false;
 	} else {
-		post_place(o, i);
+		posts_add(&o->posts, i);
 		list_insert_after(o, o->tail, i->at | POST_BIT);
 	}
 	pthread_mutex_unlock(&o->lock);
 	return whole;
 }
 
-/* -- hand-over to the publisher ------------------------------------------------------------------ */
+/* -- hand-over to the publisher ------------------------------------------------------------------
+ */
 
 /* Item pointers are ids, so that a stale one can do no harm. */
 static void *item_of(uint32_t id)
@@ -328,8 +271,13 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 	const size_t n = s->topic_len + s->text_len + 2u;
 	char *copy = memcpy(take_room(o, n), s->text, n);
 	*out = (struct outgoing){
-		.topic = copy, .payload = copy + s->topic_len + 1, .len = s->text_len, .qos = s->qos,
-		.retain = s->retain, .value = s->class_ == SLOT_VALUE && !s->gone, .item = item_of(id),
+		.topic = copy,
+		.payload = copy + s->topic_len + 1,
+		.len = s->text_len,
+		.qos = s->qos,
+		.retain = s->retain,
+		.value = s->class_ == SLOT_VALUE && !s->gone,
+		.item = item_of(id),
 	};
 	slot_unlist(o, id);
 	s->flying = 1;
@@ -337,13 +285,18 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 
 static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 {
-	struct item *i = o->post[id & ~POST_BIT];
+	struct post_item *i = post_at(o, id);
 	const size_t n = i->size - sizeof *i;
 	char *copy = memcpy(take_room(o, n), i->data, n);
 	*out = (struct outgoing){
-		.topic = copy, .payload = copy + i->payload_at, .len = i->len, .qos = i->qos, .retain = i->retain,
+		.topic = copy,
+		.payload = copy + i->payload_at,
+		.len = i->len,
+		.qos = i->qos,
+		.retain = i->retain,
 		.correlation = i->correlation ? copy + i->correlation_at : NULL,
-		.correlation_len = i->correlation_len, .item = item_of(id),
+		.correlation_len = i->correlation_len,
+		.item = item_of(id),
 	};
 	list_remove(o, id);
 	i->flying = true;
@@ -386,7 +339,7 @@ void outbox_sent(struct outbox *o, void *item)
 	const uint32_t id = (uint32_t)(uintptr_t)item;
 	pthread_mutex_lock(&o->lock);
 	if (id & POST_BIT) {
-		post_free(o, o->post[id & ~POST_BIT]);
+		posts_free(&o->posts, post_at(o, id));
 	} else {
 		struct slot *s = slot_at(o, id);
 		s->flying = 0;
@@ -401,7 +354,7 @@ void outbox_failed(struct outbox *o, void *item)
 	const uint32_t id = (uint32_t)(uintptr_t)item;
 	pthread_mutex_lock(&o->lock);
 	if (id & POST_BIT) {
-		o->post[id & ~POST_BIT]->flying = false;
+		post_at(o, id)->flying = false;
 		list_insert_after(o, o->redo, id);
 		o->redo = id;
 	} else {
@@ -438,7 +391,7 @@ static size_t telling_collect(struct outbox *o, struct telling *t)
 	for (uint32_t id = 1; id <= o->slots.n; id++) {
 		const struct slot *s = slot_at(o, id);
 		if (s->text && (s->set || s->listed || s->gone))
-			t[n++] = (struct telling){ id, o->clock - s->fresh, s->class_ };
+			t[n++] = (struct telling){id, o->clock - s->fresh, s->class_};
 	}
 	qsort(t, n, sizeof *t, telling_order);
 	return n;
@@ -531,8 +484,12 @@ void outbox_figures(struct outbox *o, struct outbox_figures *out)
 {
 	pthread_mutex_lock(&o->lock);
 	*out = (struct outbox_figures){
-		.slots = o->slots.used, .dirty = o->ndirty, .posts = o->npost, .bytes = o->bytes[0] + o->bytes[1],
-		.dropped = o->dropped, .memory = o->slots.memory,
+		.slots = o->slots.used,
+		.dirty = o->ndirty,
+		.posts = o->posts.n,
+		.bytes = o->posts.bytes[0] + o->posts.bytes[1],
+		.dropped = o->dropped,
+		.memory = o->slots.memory,
 	};
 	pthread_mutex_unlock(&o->lock);
 }
@@ -551,10 +508,7 @@ void outbox_destroy(struct outbox *o)
 	if (!o)
 		return;
 	slots_destroy(&o->slots);
-	for (uint32_t at = 1; at < o->post_room; at++)
-		free(o->post[at]);
-	free(o->post);
-	free(o->post_next);
+	posts_destroy(&o->posts);
 	free(o->take);
 	pthread_mutex_destroy(&o->lock);
 	free(o);

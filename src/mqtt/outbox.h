@@ -15,15 +15,16 @@
 struct outbox;
 typedef uint32_t slot_t; /* 0: none */
 
-/* In the order of telling after a connect. The gateway comes after its devices: who sees it online must
- * not find a device's status of before the outage. */
+/* In the order of telling after a connect. The gateway comes after its devices: who sees it online
+ * must not find a device's status of before the outage. */
 enum slot_class { SLOT_STATUS, SLOT_GATEWAY, SLOT_ALERTS, SLOT_VALUE, SLOT_SYS };
 
 struct outbox *outbox_create(size_t fifo_bytes);
 void outbox_destroy(struct outbox *o);
 
 /* Find or make the slot of a topic. */
-slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain);
+slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos,
+                   bool retain);
 
 /* The slot of a topic if there is one, else 0; a slot's topic ("" if it has none). Copies. */
 slot_t outbox_find(struct outbox *o, const char *topic);
@@ -45,7 +46,8 @@ struct post {
 	const char *topic, *payload; /* both text, copied */
 	uint8_t qos;
 	bool retain;
-	bool history;            /* kept in fifo_bytes; all else has a bound of its own, so neither drowns the other */
+	bool history; /* kept in fifo_bytes; all else has a bound of its own, so neither drowns the
+	                 other */
 	const void *correlation; /* MQTT 5; NULL: none */
 	size_t correlation_len;
 };
@@ -60,27 +62,28 @@ bool outbox_differs(struct outbox *o, slot_t s, const char *text);
 void outbox_kick(struct outbox *o);
 
 struct outbox_figures {
-	size_t slots, dirty;   /* dirty: slots waiting to be sent, those on the way not counted */
-	size_t posts, bytes;   /* FIFO; those on the way are counted */
-	uint64_t dropped;      /* posts lost because the FIFO was full */
-	size_t memory;         /* bytes of all slots, their topics and texts, and the hash */
+	size_t slots, dirty; /* dirty: slots waiting to be sent, those on the way not counted */
+	size_t posts, bytes; /* FIFO; those on the way are counted */
+	uint64_t dropped;    /* posts lost because the FIFO was full */
+	size_t memory;       /* bytes of all slots, their topics and texts, and the hash */
 };
 
 void outbox_figures(struct outbox *o, struct outbox_figures *out);
 
-/* -- the publisher's side (client only) ---------------------------------------------------------- */
+/* -- the publisher's side (client only) ----------------------------------------------------------
+ */
 
-/* A message on its way. Texts are valid until the next outbox_take; every message taken gets exactly
- * one outbox_sent or outbox_failed. */
+/* A message on its way. Texts are valid until the next outbox_take; every message taken gets
+ * exactly one outbox_sent or outbox_failed. */
 struct outgoing {
 	const char *topic, *payload;
 	size_t len;
 	uint8_t qos;
 	bool retain;
-	bool value;              /* a point's value: message expiry applies */
+	bool value; /* a point's value: message expiry applies */
 	const void *correlation;
 	size_t correlation_len;
-	void *item;              /* the outbox's own */
+	void *item; /* the outbox's own */
 };
 
 /* The next message to send. False: nothing is dirty. A slot that is on its way is not taken again
@@ -92,8 +95,8 @@ bool outbox_waiting(struct outbox *o);
 void outbox_sent(struct outbox *o, void *item);
 void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text wins) */
 
-/* After a connect: every slot that has a text is dirty, in the order of its class; in a class as they were
- * made, values the last set first. Posts keep their order, behind the values. */
+/* After a connect: every slot that has a text is dirty, in the order of its class; in a class as
+ * they were made, values the last set first. Posts keep their order, behind the values. */
 void outbox_all_dirty(struct outbox *o);
 
 /* Before the end: statuses that wait go first, in their order. */

@@ -1,14 +1,13 @@
 #include "mqtt/paho.h"
 
 #include <MQTTAsync.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/arena.h"
+#include "mqtt/reach.h"
 #include "mqtt/reason.h"
 
 #define CONNECT_TIMEOUT 5 /* s; the library looks at it every 3 s */
@@ -35,9 +34,9 @@ struct paho {
 	struct paho_sink sink;
 	struct paho_terms terms;
 	struct subscription *subscription;
-	pthread_mutex_t lock;             /* of what follows; nothing is called while it is held */
+	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
 	struct flight flight[PAHO_FLIGHTS];
-	bool settled;                     /* down was told for this connect */
+	bool settled; /* down was told for this connect */
 	char tls_error[128];
 };
 
@@ -55,18 +54,18 @@ static void tell_down(struct paho *p, enum paho_failure f, const char *why)
 
 static void learn_terms(struct paho *p, MQTTProperties *props)
 {
-	p->terms = (struct paho_terms){ .maximum_qos = 2, .retain = true };
+	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
 	if (!props)
 		return;
 	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
-		p->terms.receive_maximum =
-			(uint16_t)MQTTProperties_getNumericValue(props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+		p->terms.receive_maximum = (uint16_t)MQTTProperties_getNumericValue(
+			props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
 	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_QOS))
-		p->terms.maximum_qos =
-			(uint8_t)MQTTProperties_getNumericValue(props, MQTTPROPERTY_CODE_MAXIMUM_QOS);
+		p->terms.maximum_qos = (uint8_t)MQTTProperties_getNumericValue(
+			props, MQTTPROPERTY_CODE_MAXIMUM_QOS);
 	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE))
-		p->terms.retain =
-			MQTTProperties_getNumericValue(props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE) != 0;
+		p->terms.retain = MQTTProperties_getNumericValue(
+					  props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE) != 0;
 }
 
 static void on_connect(void *ctx, MQTTAsync_successData *r)
@@ -89,10 +88,12 @@ static void connect_failed(struct paho *p, int code)
 	char why[192] = "";
 	if (code > 0) {
 		reason_connect(p->protocol, code, why, sizeof why);
-		tell_down(p, reason_is_version(p->protocol, code) ? PAHO_VERSION : PAHO_REFUSED, why);
+		tell_down(p, reason_is_version(p->protocol, code) ? PAHO_VERSION : PAHO_REFUSED,
+		          why);
 		return;
 	}
-	/* the library's words do not tell a refused port from a name not found or a closed connection */
+	/* the library's words do not tell a refused port from a name not found or a closed
+	 * connection */
 	pthread_mutex_lock(&p->lock);
 	if (p->tls_error[0])
 		snprintf(why, sizeof why, "TLS: %s", p->tls_error);
@@ -108,7 +109,10 @@ static void on_connect_failure(void *ctx, MQTTAsync_failureData *r)
 static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *r)
 {
 	/* 1.3.12 puts the broker's reason into code, later ones into reasonCode */
-	const int code = !r ? -1 : r->code > 0 ? r->code : r->reasonCode > 0 ? (int)r->reasonCode : r->code;
+	const int code = !r                  ? -1
+	                 : r->code > 0       ? r->code
+	                 : r->reasonCode > 0 ? (int)r->reasonCode
+	                                     : r->code;
 	connect_failed(ctx, code);
 }
 
@@ -118,7 +122,7 @@ static void on_lost(void *ctx, char *cause)
 	tell_down(p, PAHO_NETWORK, cause ? cause : "the connection was lost");
 }
 
-/* 1.3.12 then does not see the socket close, and believes to be connected. */
+/* 1.3.12 then does not see the socket close. */
 static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCodes code)
 {
 	struct paho *p = ctx;
@@ -151,43 +155,16 @@ static void fill_tls(struct paho *p, MQTTAsync_SSLOptions *tls)
 	tls->ssl_error_context = p;
 }
 
-static bool readable(const char *path, const char *what, char *why, size_t size)
-{
-	if (!path || access(path, R_OK) == 0)
-		return true;
-	snprintf(why, size, "cannot read the %s %s: %s", what, path, strerror(errno));
-	return false;
-}
-
-static bool tls_files_readable(const struct mqtt_conf *c, char *why, size_t size)
-{
-	return !c->use_tls || (readable(c->ca, "CA file", why, size) &&
-			       readable(c->cert, "certificate", why, size) && readable(c->key, "key", why, size));
-}
-
-bool paho_connect(struct paho *p, char *why, size_t size)
+static void fill_options(struct paho *p, MQTTAsync_connectOptions *o)
 {
 	const struct mqtt_conf *c = p->conf;
-	const bool v5 = p->protocol == 5;
-	MQTTAsync_connectOptions v3_options = MQTTAsync_connectOptions_initializer;
-	MQTTAsync_connectOptions v5_options = MQTTAsync_connectOptions_initializer5;
-	MQTTAsync_connectOptions *o = v5 ? &v5_options : &v3_options;
-	MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
-	MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
-	if (!tls_files_readable(c, why, size))
-		return false;
-	will.topicName = p->will_topic;
-	will.message = p->will_text;
-	will.retained = c->retain;
-	will.qos = 1;
-	o->will = p->will_topic ? &will : NULL;
 	o->keepAliveInterval = (int)(c->keepalive / US_S);
 	o->maxInflight = MAX_INFLIGHT;
 	o->connectTimeout = CONNECT_TIMEOUT;
 	o->username = c->username;
 	o->password = c->password;
 	o->context = p;
-	if (v5) {
+	if (p->protocol == 5) {
 		o->onSuccess5 = on_connect5;
 		o->onFailure5 = on_connect_failure5;
 	} else {
@@ -195,7 +172,31 @@ bool paho_connect(struct paho *p, char *why, size_t size)
 		o->onSuccess = on_connect;
 		o->onFailure = on_connect_failure;
 	}
-	if (c->use_tls) {
+}
+
+static bool tls_files(const struct mqtt_conf *c, char *why, size_t size)
+{
+	return reach_file(c->ca, "CA file", why, size) &&
+	       reach_file(c->cert, "certificate", why, size) &&
+	       reach_file(c->key, "key", why, size);
+}
+
+bool paho_connect(struct paho *p, char *why, size_t size)
+{
+	MQTTAsync_connectOptions v3 = MQTTAsync_connectOptions_initializer;
+	MQTTAsync_connectOptions v5 = MQTTAsync_connectOptions_initializer5;
+	MQTTAsync_connectOptions *o = p->protocol == 5 ? &v5 : &v3;
+	MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
+	MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+	if (p->conf->use_tls && !tls_files(p->conf, why, size))
+		return false;
+	fill_options(p, o);
+	will.topicName = p->will_topic;
+	will.message = p->will_text;
+	will.retained = p->conf->retain;
+	will.qos = 1;
+	o->will = p->will_topic ? &will : NULL;
+	if (p->conf->use_tls) {
 		fill_tls(p, &tls);
 		o->ssl = &tls;
 	}
@@ -272,15 +273,17 @@ static void on_not_sent(void *ctx, MQTTAsync_failureData *r)
 
 static void on_sent5(void *ctx, MQTTAsync_successData5 *r)
 {
-	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR ?
-				      reason_text((int)r->reasonCode) : NULL;
+	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
+	                              ? reason_text((int)r->reasonCode)
+	                              : NULL;
 	land(ctx, !refused, refused);
 }
 
 static void on_not_sent5(void *ctx, MQTTAsync_failureData5 *r)
 {
-	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR ?
-				      reason_text((int)r->reasonCode) : NULL;
+	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
+	                              ? reason_text((int)r->reasonCode)
+	                              : NULL;
 	land(ctx, false, refused);
 }
 
@@ -293,21 +296,22 @@ static struct flight *take_flight(struct paho *p, const struct outgoing *m)
 			f = &p->flight[i];
 	}
 	if (f)
-		*f = (struct flight){ .paho = p, .item = m->item, .qos = m->qos, .used = true };
+		*f = (struct flight){.paho = p, .item = m->item, .qos = m->qos, .used = true};
 	pthread_mutex_unlock(&p->lock);
 	return f;
 }
 
 static void add_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value)
 {
-	MQTTProperty one = { .identifier = id };
+	MQTTProperty one = {.identifier = id};
 	one.value.integer4 = value;
 	MQTTProperties_add(props, &one);
 }
 
-static void add_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data, size_t n)
+static void add_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
+                              size_t n)
 {
-	MQTTProperty one = { .identifier = id };
+	MQTTProperty one = {.identifier = id};
 	one.value.data.data = (char *)data; /* copied by the library */
 	one.value.data.len = (int)n;
 	MQTTProperties_add(props, &one);
@@ -329,10 +333,11 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry)
 		r.onSuccess5 = on_sent5;
 		r.onFailure5 = on_not_sent5;
 		if (expiry)
-			add_property_int(&out.properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, expiry);
+			add_property_int(&out.properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL,
+			                 expiry);
 		if (m->correlation)
-			add_property_data(&out.properties, MQTTPROPERTY_CODE_CORRELATION_DATA, m->correlation,
-					  m->correlation_len);
+			add_property_data(&out.properties, MQTTPROPERTY_CODE_CORRELATION_DATA,
+			                  m->correlation, m->correlation_len);
 	} else {
 		r.onSuccess = on_sent;
 		r.onFailure = on_not_sent;
@@ -358,7 +363,8 @@ static char *copy_bytes(const void *data, size_t n)
 
 static void learn_properties(struct mqtt_event *e, MQTTProperties *props)
 {
-	const MQTTProperty *one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_RESPONSE_TOPIC);
+	const MQTTProperty *one =
+		MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_RESPONSE_TOPIC);
 	if (one)
 		e->response_topic = copy_bytes(one->value.data.data, (size_t)one->value.data.len);
 	one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_CORRELATION_DATA);
@@ -375,9 +381,13 @@ static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *
 {
 	struct paho *p = ctx;
 	struct mqtt_event e = {
-		.kind = MQTT_MESSAGE, .retained = m->retained != 0, .dup = m->dup != 0, .protocol = p->protocol,
+		.kind = MQTT_MESSAGE,
+		.retained = m->retained != 0,
+		.dup = m->dup != 0,
+		.protocol = p->protocol,
 		.topic = copy_bytes(topic, topic_len ? (size_t)topic_len : strlen(topic)),
-		.len = (size_t)m->payloadlen, .payload = copy_bytes(m->payload, (size_t)m->payloadlen),
+		.len = (size_t)m->payloadlen,
+		.payload = copy_bytes(m->payload, (size_t)m->payloadlen),
 	};
 	if (p->protocol == 5)
 		learn_properties(&e, &m->properties);
@@ -396,7 +406,7 @@ static struct subscription *find_subscription(struct paho *p, const char *filter
 			return s;
 	}
 	struct subscription *s = mem_alloc(1, sizeof *s);
-	*s = (struct subscription){ .next = p->subscription, .paho = p, .filter = filter };
+	*s = (struct subscription){.next = p->subscription, .paho = p, .filter = filter};
 	p->subscription = s;
 	return s;
 }
@@ -460,11 +470,12 @@ static int create_handle(struct paho *p, const char *client_id)
 	const struct mqtt_conf *c = p->conf;
 	char uri[320];
 	const bool ipv6 = strchr(c->host, ':') && c->host[0] != '[';
-	snprintf(uri, sizeof uri, "%s://%s%s%s:%u", c->use_tls ? "ssl" : "tcp", ipv6 ? "[" : "", c->host,
-		 ipv6 ? "]" : "", (unsigned)c->port);
+	snprintf(uri, sizeof uri, "%s://%s%s%s:%u", c->use_tls ? "ssl" : "tcp", ipv6 ? "[" : "",
+	         c->host, ipv6 ? "]" : "", (unsigned)c->port);
 	v3.MQTTVersion = MQTTVERSION_3_1_1;
-	int rc = MQTTAsync_createWithOptions(&p->handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
-					     p->protocol == 5 ? &v5 : &v3);
+	int rc =
+		MQTTAsync_createWithOptions(&p->handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE,
+	                                    NULL, p->protocol == 5 ? &v5 : &v3);
 	if (rc == MQTTASYNC_SUCCESS)
 		rc = MQTTAsync_setCallbacks(p->handle, p, on_lost, on_message, NULL);
 	if (rc == MQTTASYNC_SUCCESS && p->protocol == 5)
@@ -473,8 +484,8 @@ static int create_handle(struct paho *p, const char *client_id)
 }
 
 struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, uint8_t protocol,
-			 const char *will_topic, const char *will_text, const struct paho_sink *sink,
-			 const char **why)
+                         const char *will_topic, const char *will_text,
+                         const struct paho_sink *sink, const char **why)
 {
 	struct paho *p = mem_alloc(1, sizeof *p);
 	p->conf = conf;
@@ -483,7 +494,7 @@ struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, ui
 	p->will_text = will_text;
 	p->sink = *sink;
 	p->settled = true;
-	p->terms = (struct paho_terms){ .maximum_qos = 2, .retain = true };
+	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
 	pthread_mutex_init(&p->lock, NULL);
 	const int rc = create_handle(p, client_id);
 	if (rc == MQTTASYNC_SUCCESS)

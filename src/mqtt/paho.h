@@ -1,7 +1,7 @@
 /*
  * paho: one handle of the MQTT library, for one protocol version. The only file that knows the
- * library. Everything here is called by the publisher thread alone; the sink's functions are called on
- * the library's threads with its lock held: they must not wait, nor call back.
+ * library. Everything here is called by the publisher thread alone; the sink's functions are called
+ * on the library's threads with its lock held: they must not wait, nor call back.
  */
 #ifndef MQTT_PAHO_H
 #define MQTT_PAHO_H
@@ -9,10 +9,11 @@
 #include "mqtt/client.h"
 #include "mqtt/outbox.h"
 
-#define PAHO_FLIGHTS 90 /* messages handed over and not yet acknowledged; the library stalls above its limit */
+#define PAHO_FLIGHTS                                                                               \
+	90 /* messages handed over and not yet acknowledged; the library stalls above its limit */
 #define PAHO_FLIGHTS_V5 20
 
-struct paho_terms { /* what the broker said when it accepted */
+struct paho_terms {               /* what the broker said when it accepted */
 	uint16_t receive_maximum; /* 0: not told */
 	uint8_t maximum_qos;
 	bool retain;
@@ -22,9 +23,9 @@ enum paho_failure {
 	PAHO_NETWORK,
 	PAHO_VERSION, /* the broker says that it does not speak it */
 	PAHO_REFUSED,
-	PAHO_FAREWELL, /* the broker ended the connection with a reason: this handle is of no more use */
-	PAHO_UNCLEAR, /* no connection, or closed without an answer; no words given */
-	PAHO_CLOSED,  /* the port answers, the broker closed */
+	PAHO_FAREWELL, /* the broker ended the connection with a reason */
+	PAHO_UNCLEAR,  /* no connection, or closed without an answer; no words given */
+	PAHO_CLOSED,   /* the port answers, the broker closed */
 };
 
 struct paho_sink {
@@ -44,16 +45,17 @@ struct paho;
 
 /* Strings of conf must live as long as the handle. NULL: *why says what is wrong. */
 struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, uint8_t protocol,
-			 const char *will_topic, const char *will_text, const struct paho_sink *sink,
-			 const char **why);
+                         const char *will_topic, const char *will_text,
+                         const struct paho_sink *sink, const char **why);
 
-/* Frees; sends DISCONNECT if still connected. No sink function is called after it. Messages without an
- * answer are given to done() as failed. */
+/* Frees; sends DISCONNECT if still connected. No sink function is called after it. Messages without
+ * an answer are given to done() as failed. */
 void paho_destroy(struct paho *p);
 
 bool paho_connect(struct paho *p, char *why, size_t size);
 bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry);
-void paho_subscribe(struct paho *p, const char *filter, uint8_t qos); /* filter must live as long as p */
+void paho_subscribe(struct paho *p, const char *filter,
+                    uint8_t qos); /* filter must live as long as p */
 void paho_unsubscribe(struct paho *p, const char *filter);
 bool paho_disconnect(struct paho *p, int timeout_ms);
 

@@ -8,10 +8,11 @@
 
 #include "mqtt/reach.h"
 
-#define RETRY_SOON (500 * US_MS)  /* for the first minutes: a broker that restarts is found at once */
+#define RETRY_SOON                                                                                 \
+	(500 * US_MS) /* for the first minutes: a broker that restarts is found at once */
 #define RETRY_LATE (30 * US_S)
 #define PATIENCE (180 * US_S)
-#define STUCK (60 * US_S)         /* no answer at all, and the library noticed nothing */
+#define STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
 #define SHORT_LIFE (5 * US_S)
 #define PARTING (300 * US_MS)
 #define EXPLAIN_EVERY (10 * US_S)
@@ -41,6 +42,9 @@ static void set_state(struct mqtt_client *c, enum client_state s)
 
 /* -- connecting -------------------------------------------------------------------------------- */
 
+/* A handle serves one connection: after the first the library sees the next one come about up to a
+ * second late (its threads poll so, but not when they are new), and some failures leave it
+ * confused. */
 static void drop_handle(struct mqtt_client *c)
 {
 	struct paho *p = c->paho;
@@ -58,7 +62,8 @@ static us_t jitter(struct mqtt_client *c, us_t t)
 
 static us_t back_off(struct mqtt_client *c, enum paho_failure f, us_t now)
 {
-	if (f != PAHO_REFUSED && f != PAHO_FAREWELL && c->short_lives < 3 && now - c->down_since < PATIENCE)
+	if (f != PAHO_REFUSED && f != PAHO_FAREWELL && c->short_lives < 3 &&
+	    now - c->down_since < PATIENCE)
 		c->delay = RETRY_SOON;
 	else
 		c->delay = c->delay < US_S ? US_S : c->delay * 2;
@@ -67,8 +72,8 @@ static us_t back_off(struct mqtt_client *c, enum paho_failure f, us_t now)
 	return jitter(c, c->delay);
 }
 
-/* `auto`: 5 first; 3.1.1 for a broker that says it knows no 5, or that just closes, as old ones do. What
- * has worked stays. True: another version is worth an attempt at once. */
+/* `auto`: 5 first; 3.1.1 for a broker that says it knows no 5, or that just closes, as old ones do.
+ * What has worked stays. True: another version is worth an attempt at once. */
 static bool other_version(struct mqtt_client *c, enum paho_failure f)
 {
 	if (c->conf.version || c->proven || (f != PAHO_VERSION && f != PAHO_CLOSED))
@@ -77,7 +82,6 @@ static bool other_version(struct mqtt_client *c, enum paho_failure f)
 	pthread_mutex_lock(&c->lock);
 	c->protocol = c->protocol == 5 ? 4 : 5;
 	pthread_mutex_unlock(&c->lock);
-	drop_handle(c);
 	return c->closed % 2 == 1;
 }
 
@@ -100,11 +104,15 @@ static enum paho_failure explain(struct mqtt_client *c, char *text, size_t size,
 		c->explained_at = now;
 		c->reachable = reach_explain(m->host, m->port, c->explained, sizeof c->explained);
 		if (c->reachable && m->use_tls)
-			snprintf(c->explained, sizeof c->explained, "no TLS connection to %s:%u: not a TLS port, or "
-				 "its certificate is not for %s", m->host, (unsigned)m->port, m->host);
+			snprintf(c->explained, sizeof c->explained,
+			         "no TLS connection to %s:%u: not a TLS port, or "
+			         "its certificate is not for %s",
+			         m->host, (unsigned)m->port, m->host);
 		else if (c->reachable)
-			snprintf(c->explained, sizeof c->explained, "%s:%u closes the connection without an "
-				 "answer", m->host, (unsigned)m->port);
+			snprintf(c->explained, sizeof c->explained,
+			         "%s:%u closes the connection without an "
+			         "answer",
+			         m->host, (unsigned)m->port);
 	}
 	snprintf(text, size, "%s", c->explained);
 	return c->reachable ? PAHO_CLOSED : PAHO_NETWORK;
@@ -123,6 +131,7 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 	char text[192];
 	const bool was_up = c->state == CLIENT_UP;
 	set_state(c, CLIENT_IDLE);
+	drop_handle(c);
 	if (c->holding) {
 		outbox_failed(c->outbox, c->held.item);
 		c->holding = false;
@@ -132,14 +141,13 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 	snprintf(text, sizeof text, "%s", why);
 	if (f == PAHO_UNCLEAR)
 		f = explain(c, text, sizeof text, now);
-	if (f == PAHO_FAREWELL)
-		drop_handle(c);
 	if (f == PAHO_VERSION)
 		c->proven = false; /* another broker than before: try all again */
 	c->retry_at = other_version(c, f) ? now : client_now() + back_off(c, f, now);
 	if (was_up && c->short_lives >= 3)
-		snprintf(text, sizeof text, "%.70s; again and again: does another client use the client id %.60s?",
-			 why, c->client_id);
+		snprintf(text, sizeof text,
+		         "%.70s; again and again: does another client use the client id %.60s?",
+		         why, c->client_id);
 	note_error(c, text, was_up);
 }
 
@@ -151,9 +159,8 @@ static void begin(struct mqtt_client *c, us_t now)
 	client_sink(c, &sink);
 	set_state(c, CLIENT_CONNECTING);
 	c->trying_since = now;
-	if (!c->paho)
-		c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text, &sink,
-				      &reason);
+	c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text,
+	                      &sink, &reason);
 	if (!c->paho)
 		went_down(c, PAHO_REFUSED, reason, now);
 	else if (!paho_connect(c->paho, why, sizeof why))
@@ -250,8 +257,8 @@ static bool reserve(struct mqtt_client *c, uint8_t qos)
 	return room;
 }
 
-/* Nothing can be taken. If something waits for an answer to an older message of its topic, its answer
- * must wake us. False: such an answer came just now, look again. */
+/* Nothing can be taken. If something waits for an answer to an older message of its topic, its
+ * answer must wake us. False: such an answer came just now, look again. */
 static bool nothing_to_take(struct mqtt_client *c, uint64_t done)
 {
 	if (!outbox_waiting(c->outbox))
@@ -311,8 +318,9 @@ static bool all_told(struct mqtt_client *c)
 	return !c->holding && flying == 0 && !outbox_waiting(c->outbox);
 }
 
-/* DISCONNECT suppresses the Last Will and takes 3 s while anything is unacknowledged; so only when all is
- * told. Else the connection stays open, and the process's end lets the Last Will speak. True: ended. */
+/* DISCONNECT suppresses the Last Will and takes 3 s while anything is unacknowledged; so only when
+ * all is told. Else the connection stays open, and the process's end lets the Last Will speak.
+ * True: ended. */
 static bool end(struct mqtt_client *c, const struct news *n, us_t now)
 {
 	if (c->state == CLIENT_UP && all_told(c) && paho_disconnect(c->paho, 100)) {
@@ -348,7 +356,6 @@ static void guard(struct mqtt_client *c, us_t now)
 	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
 	if ((c->state != CLIENT_UP && c->state != CLIENT_CONNECTING) || now - since < STUCK)
 		return;
-	drop_handle(c);
 	went_down(c, PAHO_NETWORK, "the broker does not answer", now);
 }
 
@@ -386,8 +393,14 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 static void take_news(struct mqtt_client *c, struct news *n)
 {
 	*n = (struct news){
-		.up = c->news_up, .down = c->news_down, .wish = c->new_wish, .ending = c->ending,
-		.parted = c->parted, .refused = c->refused, .failure = c->failure, .end_by = c->end_by,
+		.up = c->news_up,
+		.down = c->news_down,
+		.wish = c->new_wish,
+		.ending = c->ending,
+		.parted = c->parted,
+		.refused = c->refused,
+		.failure = c->failure,
+		.end_by = c->end_by,
 	};
 	memcpy(n->why, c->why, sizeof n->why);
 	c->news_up = c->news_down = c->new_wish = c->woken = false;
@@ -396,7 +409,7 @@ static void take_news(struct mqtt_client *c, struct news *n)
 
 static void wait_until(struct mqtt_client *c, us_t until)
 {
-	const struct timespec t = { .tv_sec = until / US_S, .tv_nsec = until % US_S * 1000 };
+	const struct timespec t = {.tv_sec = until / US_S, .tv_nsec = until % US_S * 1000};
 	while (!c->woken) {
 		if (until == US_NEVER)
 			pthread_cond_wait(&c->cond, &c->lock);

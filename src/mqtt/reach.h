@@ -1,5 +1,6 @@
 /*
- * reach: why a TCP connection to host:port fails, in words. The MQTT library only says that it does.
+ * reach: why a TCP connection to host:port fails, or a file cannot be used, in words. The MQTT
+ * library only says that it does.
  */
 #ifndef MQTT_REACH_H
 #define MQTT_REACH_H
@@ -8,8 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Tries once, for at most half a second (a name look-up may take longer): waits, so not for main. True: the
- * port can be reached, so the trouble is above TCP, and buf is "". */
+/* Tries once, for at most half a second (a name look-up may take longer): waits, so not for main.
+ * True: the port can be reached, so the trouble is above TCP, and buf is "". */
 bool reach_explain(const char *host, uint16_t port, char *buf, size_t size);
+
+/* Can the file be read? path NULL: yes. False: buf says which (`what`) and why. */
+bool reach_file(const char *path, const char *what, char *buf, size_t size);
 
 #endif

@@ -9,44 +9,44 @@ struct row {
 };
 
 static const struct row v5_row[] = {
-	{ 0x80, "unspecified error" },
-	{ 0x81, "malformed packet" },
-	{ 0x82, "protocol error" },
-	{ 0x83, "the broker does not accept it" },
-	{ 0x84, "the broker does not speak this MQTT version" },
-	{ 0x85, "the client id is not accepted" },
-	{ 0x86, "user name or password is wrong" },
-	{ 0x87, "not authorised" },
-	{ 0x88, "the broker is not available" },
-	{ 0x89, "the broker is busy" },
-	{ 0x8A, "banned" },
-	{ 0x8B, "the broker shuts down" },
-	{ 0x8C, "bad authentication method" },
-	{ 0x8D, "keep-alive timeout" },
-	{ 0x8E, "another client connected with the same client id" },
-	{ 0x8F, "topic filter not valid" },
-	{ 0x90, "topic name not valid" },
-	{ 0x93, "more messages in flight than the broker allows" },
-	{ 0x95, "packet too large for the broker" },
-	{ 0x96, "message rate too high for the broker" },
-	{ 0x97, "quota exceeded" },
-	{ 0x98, "administrative action" },
-	{ 0x99, "payload format not valid" },
-	{ 0x9A, "the broker does not keep retained messages" },
-	{ 0x9B, "the broker does not offer this QoS" },
-	{ 0x9C, "use another server" },
-	{ 0x9D, "the server moved" },
-	{ 0x9F, "connection rate exceeded" },
-	{ 0xA1, "subscription identifiers not supported" },
-	{ 0xA2, "wildcard subscriptions not supported" },
+	{0x80, "unspecified error"},
+	{0x81, "malformed packet"},
+	{0x82, "protocol error"},
+	{0x83, "the broker does not accept it"},
+	{0x84, "the broker does not speak this MQTT version"},
+	{0x85, "the client id is not accepted"},
+	{0x86, "user name or password is wrong"},
+	{0x87, "not authorised"},
+	{0x88, "the broker is not available"},
+	{0x89, "the broker is busy"},
+	{0x8A, "banned"},
+	{0x8B, "the broker shuts down"},
+	{0x8C, "bad authentication method"},
+	{0x8D, "keep-alive timeout"},
+	{0x8E, "another client connected with the same client id"},
+	{0x8F, "topic filter not valid"},
+	{0x90, "topic name not valid"},
+	{0x93, "more messages in flight than the broker allows"},
+	{0x95, "packet too large for the broker"},
+	{0x96, "message rate too high for the broker"},
+	{0x97, "quota exceeded"},
+	{0x98, "administrative action"},
+	{0x99, "payload format not valid"},
+	{0x9A, "the broker does not keep retained messages"},
+	{0x9B, "the broker does not offer this QoS"},
+	{0x9C, "use another server"},
+	{0x9D, "the server moved"},
+	{0x9F, "connection rate exceeded"},
+	{0xA1, "subscription identifiers not supported"},
+	{0xA2, "wildcard subscriptions not supported"},
 };
 
 static const struct row v4_row[] = {
-	{ 1, "the broker does not speak this MQTT version" },
-	{ 2, "the client id is not accepted" },
-	{ 3, "the broker is not available" },
-	{ 4, "user name or password is wrong" },
-	{ 5, "not authorised: check user name, password and client id" },
+	{1, "the broker does not speak this MQTT version"},
+	{2, "the client id is not accepted"},
+	{3, "the broker is not available"},
+	{4, "user name or password is wrong"},
+	{5, "not authorised: check user name, password and client id"},
 };
 
 static const char *find(const struct row *row, size_t n, int code)
@@ -67,7 +67,8 @@ const char *reason_text(int code)
 static const char *connect_text(uint8_t protocol, int code)
 {
 	/* a broker that knows only 3.1.1 answers a version 5 CONNECT with the old numbers */
-	const char *text = protocol == 5 ? find(v5_row, sizeof v5_row / sizeof *v5_row, code) : NULL;
+	const char *text =
+		protocol == 5 ? find(v5_row, sizeof v5_row / sizeof *v5_row, code) : NULL;
 	return text ? text : find(v4_row, sizeof v4_row / sizeof *v4_row, code);
 }
 
@@ -87,7 +88,8 @@ bool reason_is_version(uint8_t protocol, int code)
 
 void reason_disconnect(int code, char *buf, size_t size)
 {
-	snprintf(buf, size, "the broker ended the connection: %s", code ? reason_text(code) : "no reason given");
+	snprintf(buf, size, "the broker ended the connection: %s",
+	         code ? reason_text(code) : "no reason given");
 }
 
 /* "error:0A000086:SSL routines::certificate verify failed": the words behind the last colon. */

@@ -61,7 +61,8 @@ static size_t room_for(size_t n)
 void slots_text(struct slots *t, struct slot *s, const char *text)
 {
 	const size_t n = strlen(text);
-	const size_t old = room_for(s->topic_len + s->text_len + 2u), room = room_for(s->topic_len + n + 2);
+	const size_t old = room_for(s->topic_len + s->text_len + 2u),
+		     room = room_for(s->topic_len + n + 2);
 	if (old != room) {
 		s->text = mem_grow(s->text, room, 1);
 		t->memory += room - old;
@@ -73,7 +74,7 @@ void slots_text(struct slots *t, struct slot *s, const char *text)
 static void add_block(struct slots *t)
 {
 	const uint32_t nblock = t->n / BLOCK;
-	t->block = mem_grow(t->block, nblock + 1, sizeof *t->block);
+	t->block = mem_grow(t->block, nblock + 1, sizeof(struct slot *));
 	t->block[nblock] = mem_alloc(BLOCK, sizeof(struct slot));
 	t->memory += BLOCK * sizeof(struct slot);
 	for (uint32_t i = BLOCK; i > 0; i--) {

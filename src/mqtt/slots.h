@@ -1,6 +1,6 @@
 /*
- * slots: the table of retained topics and their last texts, found by topic. The outbox's own: no lock.
- * Small, because there may be tens of thousands: 32 bytes and the two texts in one piece.
+ * slots: the table of retained topics and their last texts, found by topic. The outbox's own: no
+ * lock. Small, because there may be tens of thousands: 32 bytes and the two texts in one piece.
  */
 #ifndef MQTT_SLOTS_H
 #define MQTT_SLOTS_H
@@ -15,21 +15,21 @@ struct link {
 
 struct slot {
 	struct link link;
-	uint32_t chain;      /* next slot of the same hash, or next free slot */
-	uint32_t fresh;      /* when it was set last, in sets */
+	uint32_t chain; /* next slot of the same hash, or next free slot */
+	uint32_t fresh; /* when it was set last, in sets */
 	uint32_t text_len;
 	uint16_t topic_len;
 	uint16_t class_ : 3, qos : 2, retain : 1;
 	uint16_t listed : 1, flying : 1; /* in the list of the dirty; on its way */
 	uint16_t set : 1, gone : 1;      /* has a text to tell; to be freed when told */
-	char *text;          /* topic NUL text NUL; NULL: free slot */
+	char *text;                      /* topic NUL text NUL; NULL: free slot */
 };
 
 struct slots {
-	struct slot **block; /* slots are made by the block, so that they never move */
+	struct slot **block;     /* slots are made by the block, so that they never move */
 	uint32_t n, free_, used; /* ids 1 to n exist */
 	uint32_t *hash, hash_size;
-	size_t memory;       /* bytes of all this */
+	size_t memory; /* bytes of all this */
 };
 
 struct slot *slots_at(const struct slots *t, uint32_t id);

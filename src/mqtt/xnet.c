@@ -7,9 +7,10 @@
 #include "core/topic.h"
 
 void xnet_topic(const struct xnet *x, const char *class_, const char *name, const char *leaf,
-		char buf[XNET_TOPIC_MAX])
+                char buf[XNET_TOPIC_MAX])
 {
-	snprintf(buf, XNET_TOPIC_MAX, "%s/%s/%s%s%s", x->prefix, class_, name, leaf ? "/" : "", leaf ? leaf : "");
+	snprintf(buf, XNET_TOPIC_MAX, "%s/%s/%s%s%s", x->prefix, class_, name, leaf ? "/" : "",
+	         leaf ? leaf : "");
 }
 
 void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_MAX])
@@ -27,8 +28,8 @@ void xnet_clear(struct xnet *x, const char *topic)
 	outbox_clear(x->outbox, s);
 }
 
-static slot_t slot_for(struct xnet *x, const char *name, const char *leaf, enum slot_class c, uint8_t qos,
-		       bool retain)
+static slot_t slot_for(struct xnet *x, const char *name, const char *leaf, enum slot_class c,
+                       uint8_t qos, bool retain)
 {
 	char topic[XNET_TOPIC_MAX];
 	xnet_topic(x, "sts", name, leaf, topic);
@@ -62,7 +63,8 @@ static void make_device(struct xnet *x, const struct device *d, struct xnet_devi
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
 		if (is_told(p))
-			x->value[d->point0 + i] = slot_for(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
+			x->value[d->point0 + i] =
+				slot_for(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
 	}
 }
 
@@ -73,8 +75,10 @@ static void make_slots(struct xnet *x)
 	x->device = mem_alloc(m->ndevice, sizeof *x->device);
 	for (size_t i = 0; i < m->ndevice; i++)
 		make_device(x, &m->device[i], &x->device[i]);
-	x->gateway_status = slot_for(x, m->gateway, "status", SLOT_GATEWAY, m->mqtt.qos_status, m->mqtt.retain);
-	x->gateway_alerts = slot_for(x, m->gateway, "Alerts", SLOT_ALERTS, m->mqtt.qos_status, m->mqtt.retain);
+	x->gateway_status =
+		slot_for(x, m->gateway, "status", SLOT_GATEWAY, m->mqtt.qos_status, m->mqtt.retain);
+	x->gateway_alerts =
+		slot_for(x, m->gateway, "Alerts", SLOT_ALERTS, m->mqtt.qos_status, m->mqtt.retain);
 }
 
 static void add_filter(struct xnet *x, const char *class_, const char *name, const char *leaf)
@@ -85,7 +89,8 @@ static void add_filter(struct xnet *x, const char *class_, const char *name, con
 	x->filter[x->nfilter++] = arena_strdup(x->arena, topic);
 }
 
-/* `#` also matches its parent, so cmd/<dev> and cmd/<dev>/<point> are one; what is deeper gets its Nak. */
+/* `#` also matches its parent, so cmd/<dev> and cmd/<dev>/<point> are one; what is deeper gets its
+ * Nak. */
 static void make_filters(struct xnet *x)
 {
 	const struct model *m = x->model;
@@ -123,7 +128,7 @@ static int by_number(const void *a, const void *b)
 static struct slots_of slots_of(const struct xnet *x)
 {
 	const struct model *m = x->model;
-	struct slots_of s = { 0 };
+	struct slots_of s = {0};
 	if (!m)
 		return s;
 	s.slot = mem_alloc(m->npoint + 3 * m->ndevice + 2, sizeof *s.slot);
@@ -164,7 +169,8 @@ static bool bus_exists(const struct model *m, const char *name, size_t len)
 static bool sys_lives(const struct xnet *x, const char *topic)
 {
 	struct topic_levels t;
-	if (!topic_split(topic, x->prefix, &t) || !topic_is(&t, 0, "$SYS") || !topic_is(&t, 1, x->gateway))
+	if (!topic_split(topic, x->prefix, &t) || !topic_is(&t, 0, "$SYS") ||
+	    !topic_is(&t, 1, x->gateway))
 		return false;
 	if (t.n > 4 && topic_is(&t, 2, "device"))
 		return model_find_device(x->model, t.at[3], t.len[3]) >= 0;
@@ -263,8 +269,8 @@ static slot_t value_slot(const struct xnet *x, uint32_t device, uint32_t point)
 }
 
 /* `payload: value+unit` appends the unit to numbers. */
-static const char *with_unit(const struct xnet *x, uint32_t device, uint32_t point, const char *text, char *buf,
-			     size_t size)
+static const char *with_unit(const struct xnet *x, uint32_t device, uint32_t point,
+                             const char *text, char *buf, size_t size)
 {
 	if (!x->model->mqtt.payload_unit)
 		return text;
@@ -279,7 +285,8 @@ static void value(void *self, uint32_t device, uint32_t point, const char *text,
 {
 	struct xnet *x = self;
 	char buf[VALUE_PRINT_MAX + NAME_MAX_LEN];
-	outbox_set(x->outbox, value_slot(x, device, point), with_unit(x, device, point, text, buf, sizeof buf), again);
+	outbox_set(x->outbox, value_slot(x, device, point),
+	           with_unit(x, device, point, text, buf, sizeof buf), again);
 }
 
 static bool differs(void *self, uint32_t device, uint32_t point, const char *text)
@@ -287,7 +294,7 @@ static bool differs(void *self, uint32_t device, uint32_t point, const char *tex
 	struct xnet *x = self;
 	char buf[VALUE_PRINT_MAX + NAME_MAX_LEN];
 	return outbox_differs(x->outbox, value_slot(x, device, point),
-			      with_unit(x, device, point, text, buf, sizeof buf));
+	                      with_unit(x, device, point, text, buf, sizeof buf));
 }
 
 static void passing(void *self, uint32_t device, uint32_t point, const char *text)
@@ -296,8 +303,10 @@ static void passing(void *self, uint32_t device, uint32_t point, const char *tex
 	char topic[XNET_TOPIC_MAX], buf[VALUE_PRINT_MAX + NAME_MAX_LEN];
 	const struct point *p = point_of(x, device, point);
 	xnet_topic(x, "sts", x->model->device[device].name, p->name, topic);
-	outbox_post(x->outbox, &(struct post){ .topic = topic, .qos = p->qos,
-					       .payload = with_unit(x, device, point, text, buf, sizeof buf) });
+	outbox_post(x->outbox,
+	            &(struct post){.topic = topic,
+	                           .qos = p->qos,
+	                           .payload = with_unit(x, device, point, text, buf, sizeof buf)});
 }
 
 /* Texts that look like numbers stay texts where the point's type says so. */
@@ -305,7 +314,7 @@ static void member(struct json *j, const struct point *p, const char *name, cons
 {
 	const uint8_t t = p->codec.type;
 	const bool words = p->source == SOURCE_REGISTER &&
-			   (p->nlabel || t == TYPE_STRING || t == TYPE_BYTES || t == TYPE_DATETIME);
+	                   (p->nlabel || t == TYPE_STRING || t == TYPE_BYTES || t == TYPE_DATETIME);
 	if (!text)
 		json_null(j, name);
 	else if (words && strcmp(text, "None") != 0)
@@ -319,22 +328,23 @@ static void history(void *self, uint32_t device, uint32_t point, const char *tex
 	struct xnet *x = self;
 	const struct point *p = point_of(x, device, point);
 	char topic[XNET_TOPIC_MAX];
-	struct json j = { 0 };
+	struct json j = {0};
 	json_open(&j, NULL, '{');
 	json_time(&j, "ts", unix_ms);
 	member(&j, p, "v", text);
 	json_close(&j, '}');
 	xnet_topic(x, "hist", x->model->device[device].name, p->name, topic);
-	outbox_post(x->outbox, &(struct post){ .topic = topic, .payload = j.text, .qos = 1, .history = true });
+	outbox_post(x->outbox,
+	            &(struct post){.topic = topic, .payload = j.text, .qos = 1, .history = true});
 	json_free(&j);
 }
 
-static void snapshot(void *self, uint32_t device, int64_t unix_ms, const char *(*text)(void *ctx, uint32_t point),
-		     void *ctx)
+static void snapshot(void *self, uint32_t device, int64_t unix_ms,
+                     const char *(*text)(void *ctx, uint32_t point), void *ctx)
 {
 	struct xnet *x = self;
 	const struct device *d = &x->model->device[device];
-	struct json j = { 0 };
+	struct json j = {0};
 	json_open(&j, NULL, '{');
 	json_time(&j, "ts", unix_ms);
 	for (uint32_t i = 0; i < d->set->n; i++) {
@@ -349,7 +359,8 @@ static void snapshot(void *self, uint32_t device, int64_t unix_ms, const char *(
 static void alerts(void *self, int32_t device, const char *json)
 {
 	struct xnet *x = self;
-	outbox_set(x->outbox, device < 0 ? x->gateway_alerts : x->device[device].alerts, json, false);
+	outbox_set(x->outbox, device < 0 ? x->gateway_alerts : x->device[device].alerts, json,
+	           false);
 }
 
 static void remember_sys(struct xnet *x, slot_t s)
@@ -386,7 +397,7 @@ static void outcome(void *self, const struct north_outcome *o)
 	struct xnet *x = self;
 	const char *name = o->device < 0 ? x->gateway : x->model->device[o->device].name;
 	char topic[XNET_TOPIC_MAX];
-	struct json j = { 0 };
+	struct json j = {0};
 	json_open(&j, NULL, '{');
 	json_string(&j, "param", o->param ? o->param : "");
 	json_string(&j, "value", o->value ? o->value : "");
@@ -395,7 +406,7 @@ static void outcome(void *self, const struct north_outcome *o)
 		json_string(&j, "device", name);
 	json_close(&j, '}');
 	xnet_topic(x, "sts", name, "Nak", topic);
-	outbox_post(x->outbox, &(struct post){ .topic = topic, .payload = j.text, .qos = 1 });
+	outbox_post(x->outbox, &(struct post){.topic = topic, .payload = j.text, .qos = 1});
 	json_free(&j);
 }
 
@@ -405,7 +416,20 @@ static bool event(void *self, const struct mqtt_event *e, struct north_event *ou
 }
 
 const struct north_ops xnet_north = {
-	.name = "xnet", .create = create, .destroy = destroy, .adopt = adopt, .will = will, .filters = filters,
-	.status = status, .value = value, .differs = differs, .passing = passing, .history = history,
-	.snapshot = snapshot, .alerts = alerts, .sys = sys, .event = event, .outcome = outcome,
+	.name = "xnet",
+	.create = create,
+	.destroy = destroy,
+	.adopt = adopt,
+	.will = will,
+	.filters = filters,
+	.status = status,
+	.value = value,
+	.differs = differs,
+	.passing = passing,
+	.history = history,
+	.snapshot = snapshot,
+	.alerts = alerts,
+	.sys = sys,
+	.event = event,
+	.outcome = outcome,
 };

@@ -1,7 +1,7 @@
 /*
  * xnet: the MQTT contract as functions: every topic and payload of the xnet convention is made and
- * understood here (telling) and in xnet_hear.c, and nowhere else. The first northbound; main reaches it
- * through north.h, which has the whole list of what can be told and heard.
+ * understood here (telling) and in xnet_hear.c, and nowhere else. The first northbound; main
+ * reaches it through north.h, which has the whole list of what can be told and heard.
  */
 #ifndef MQTT_XNET_H
 #define MQTT_XNET_H
@@ -20,13 +20,13 @@ struct xnet_device {
 /* One per row of north.c. All of it is replaced by an adopt, but the slots of what stays. */
 struct xnet {
 	struct outbox *outbox;
-	struct arena *arena;      /* of the texts below */
+	struct arena *arena; /* of the texts below */
 	const struct model *model;
 	const char *prefix, *gateway, *will;
-	slot_t *value;            /* by global point; 0: not told */
+	slot_t *value; /* by global point; 0: not told */
 	struct xnet_device *device;
 	slot_t gateway_status, gateway_alerts;
-	uint8_t *is_sys;          /* by slot: a topic of the health tree */
+	uint8_t *is_sys; /* by slot: a topic of the health tree */
 	size_t nis_sys;
 	const char **filter;
 	size_t nfilter;
@@ -34,7 +34,7 @@ struct xnet {
 
 /* <prefix>/<class>/<name>[/<leaf>]; leaf NULL: none. */
 void xnet_topic(const struct xnet *x, const char *class_, const char *name, const char *leaf,
-		char buf[XNET_TOPIC_MAX]);
+                char buf[XNET_TOPIC_MAX]);
 
 /* <prefix>/$SYS/<gateway>/<path> */
 void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_MAX]);

@@ -1,7 +1,6 @@
 #include "mqtt/xnet.h"
 
 #include <fnmatch.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,22 +13,20 @@ struct heard {
 	struct xnet *x;
 	const struct mqtt_event *e;
 	struct north_event *out;
-	struct topic_levels t;  /* class, name, … */
-	struct arena *memory;   /* of out's texts */
+	struct topic_levels t; /* class, name, … */
+	struct arena *memory;  /* of out's texts */
 };
 
-static void __attribute__((format(printf, 3, 4)))
-refuse(struct heard *h, const char *param, const char *fmt, ...)
+static void refuse(struct heard *h, const char *param, const char *reason)
 {
 	struct north_event *out = h->out;
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(out->reason, sizeof out->reason, fmt, ap);
-	va_end(ap);
+	snprintf(out->reason, sizeof out->reason, "%s", reason);
 	out->kind = NORTH_REFUSED;
 	out->nitem = 0;
 	out->refused = (struct north_outcome){
-		.device = out->device, .param = param, .reason = out->reason,
+		.device = out->device,
+		.param = param,
+		.reason = out->reason,
 		.value = h->e->len <= XNET_PAYLOAD_MAX ? h->e->payload : "",
 	};
 }
@@ -44,7 +41,8 @@ static bool refuse_payload(struct heard *h, const char *param)
 {
 	const struct mqtt_event *e = h->e;
 	if (e->len > XNET_PAYLOAD_MAX)
-		refuse(h, param, "payload longer than %u bytes", (unsigned)XNET_PAYLOAD_MAX);
+		refuse(h, param,
+		       arena_printf(h->memory, "payload longer than %d bytes", XNET_PAYLOAD_MAX));
 	else if (!topic_utf8(e->payload, e->len))
 		refuse(h, param, "payload is not UTF-8 text");
 	else
@@ -54,7 +52,11 @@ static bool refuse_payload(struct heard *h, const char *param)
 
 static void refuse_retained(struct heard *h, const char *param)
 {
-	refuse(h, param, "retained messages are not carried out; clear it: mosquitto_pub -r -n -t '%s'", h->e->topic);
+	refuse(h, param,
+	       arena_printf(h->memory,
+	                    "retained messages are not carried out; clear it: "
+	                    "mosquitto_pub -r -n -t '%s'",
+	                    h->e->topic));
 }
 
 /* -- items ------------------------------------------------------------------------------------- */
@@ -86,15 +88,19 @@ static const char *no_such_point(struct heard *h, const struct device *d, const 
 	}
 	const char *nearest = diag_nearest(name, known, n);
 	free(known);
-	return nearest ? arena_printf(h->memory, "no such point; did you mean %s?", nearest) : "no such point";
+	return nearest ? arena_printf(h->memory, "no such point; did you mean %s?", nearest)
+	               : "no such point";
 }
 
-static void set_item(struct heard *h, struct north_item *item, uint32_t device, const char *param, const char *text)
+static void set_item(struct heard *h, struct north_item *item, uint32_t device, const char *param,
+                     const char *text)
 {
 	const struct device *d = &h->x->model->device[device];
 	const int p = find_point(d, param);
-	*item = (struct north_item){ .device = device, .point = p < 0 ? NORTH_ALL : (uint32_t)p,
-				     .text = text, .param = param };
+	*item = (struct north_item){.device = device,
+	                            .point = p < 0 ? NORTH_ALL : (uint32_t)p,
+	                            .text = text,
+	                            .param = param};
 	if (p < 0)
 		item->fault = no_such_point(h, d, param);
 }
@@ -104,7 +110,8 @@ static bool retained_accepted(const struct heard *h)
 	for (size_t i = 0; i < h->out->nitem; i++) {
 		const struct north_item *item = &h->out->item[i];
 		const struct device *d = &h->x->model->device[item->device];
-		const struct point *p = item->point == NORTH_ALL ? NULL : &d->set->point[item->point];
+		const struct point *p =
+			item->point == NORTH_ALL ? NULL : &d->set->point[item->point];
 		if (!p || !p->write || !p->write->accept_retained)
 			return false;
 	}
@@ -118,7 +125,7 @@ static void command_object(struct heard *h, uint32_t device)
 	struct json_members m;
 	char error[256];
 	if (!json_parse_object(h->e->payload, h->e->len, &m, error, sizeof error)) {
-		refuse(h, "", "%s", error);
+		refuse(h, "", error);
 		return;
 	}
 	if (m.n == 0) {
@@ -128,7 +135,7 @@ static void command_object(struct heard *h, uint32_t device)
 	struct north_item *item = add_items(h, m.n);
 	for (size_t i = 0; i < m.n; i++) {
 		set_item(h, &item[i], device, arena_strdup(h->memory, m.member[i].name),
-			 arena_strdup(h->memory, m.member[i].text));
+		         arena_strdup(h->memory, m.member[i].text));
 		if (m.member[i].fault && !item[i].fault)
 			item[i].fault = m.member[i].fault;
 	}
@@ -153,7 +160,7 @@ static void command(struct heard *h, uint32_t device)
 
 static void gateway_verb(struct heard *h)
 {
-	static const char *const levels[] = { "error", "warn", "info", "debug" };
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	const char *verb = level_from(h, 2);
 	if (h->e->retained) {
 		if (h->e->len)
@@ -209,21 +216,26 @@ static void hear_get(struct heard *h)
 	}
 	struct north_item *item = add_items(h, 1);
 	if (h->t.n == 2)
-		*item = (struct north_item){ .device = (uint32_t)device, .point = NORTH_ALL, .param = "" };
+		*item = (struct north_item){
+			.device = (uint32_t)device, .point = NORTH_ALL, .param = ""};
 	else
 		set_item(h, item, (uint32_t)device, param, NULL);
 	h->out->kind = NORTH_GET;
 }
 
-/* All of the points named that this device has; those it has not are faults only if it was named itself. */
-static void subscribe_device(struct heard *h, uint32_t device, const struct json_members *m, bool named)
+/* All of the points named that this device has; those it has not are faults only if it was named
+ * itself. */
+static void subscribe_device(struct heard *h, uint32_t device, const struct json_members *m,
+                             bool named)
 {
 	const struct device *d = &h->x->model->device[device];
 	if (m->null)
-		*add_items(h, 1) = (struct north_item){ .device = device, .point = NORTH_ALL, .param = "" };
+		*add_items(h, 1) =
+			(struct north_item){.device = device, .point = NORTH_ALL, .param = ""};
 	for (size_t i = 0; i < m->n; i++) {
 		if (named || find_point(d, m->member[i].name) >= 0)
-			set_item(h, add_items(h, 1), device, arena_strdup(h->memory, m->member[i].name), NULL);
+			set_item(h, add_items(h, 1), device,
+			         arena_strdup(h->memory, m->member[i].name), NULL);
 	}
 }
 
@@ -243,7 +255,8 @@ static void subscribe_all(struct heard *h, const char *pattern, const struct jso
 	const struct model *model = h->x->model;
 	const int named = model_find_device(model, pattern, strlen(pattern));
 	for (size_t i = 0; i < model->ndevice; i++) {
-		if (named < 0 ? fnmatch(pattern, model->device[i].name, 0) == 0 : (size_t)named == i)
+		if (named < 0 ? fnmatch(pattern, model->device[i].name, 0) == 0
+		              : (size_t)named == i)
 			subscribe_device(h, (uint32_t)i, m, named >= 0);
 	}
 }
@@ -262,7 +275,7 @@ static void hear_subscription(struct heard *h, enum north_kind kind)
 	if (refuse_payload(h, ""))
 		return;
 	if (!json_parse_names(h->e->payload, h->e->len, &m, error, sizeof error)) {
-		refuse(h, "", "%s", error);
+		refuse(h, "", error);
 		return;
 	}
 	h->out->kind = (uint8_t)kind;
@@ -287,13 +300,15 @@ static void hear_unsub(struct heard *h)
 
 /* -- our own topics, told by others ------------------------------------------------------------ */
 
-/* What stood retained when we subscribed is of an earlier life, and told right after a connect anyway. */
+/* What stood retained when we subscribed is of an earlier life, and told right after a connect
+ * anyway. */
 static void hear_status(struct heard *h)
 {
 	struct xnet *x = h->x;
 	const bool gateway = topic_is(&h->t, 1, x->gateway);
 	const int device = gateway ? NORTH_GATEWAY : device_of(h);
-	if (h->e->retained || h->t.n != 3 || !topic_is(&h->t, 2, "status") || (!gateway && device < 0))
+	if (h->e->retained || h->t.n != 3 || !topic_is(&h->t, 2, "status") ||
+	    (!gateway && device < 0))
 		return;
 	const slot_t s = gateway ? x->gateway_status : x->device[device].status;
 	if (!outbox_differs(x->outbox, s, h->e->payload))
@@ -321,8 +336,9 @@ static bool is_name(const char *s)
 static void clear_device(struct xnet *x, const char *name)
 {
 	static const char *const health[] = {
-		"state", "since", "last_seen", "last_error", "quality", "response", "timeouts", "crc_errors",
-		"exceptions", "invalid", "stale", "unsupported", "info",
+		"state",    "since",       "last_seen",  "last_error", "quality",
+		"response", "timeouts",    "crc_errors", "exceptions", "invalid",
+		"stale",    "unsupported", "requests",   "info",
 	};
 	char topic[XNET_TOPIC_MAX], path[NAME_MAX_LEN + 32];
 	xnet_topic(x, "sts", name, "status", topic);
@@ -336,7 +352,8 @@ static void clear_device(struct xnet *x, const char *name)
 	}
 }
 
-/* $SYS/<gateway>/device/<name>/info, as it stood retained: what we told before, and perhaps no more. */
+/* $SYS/<gateway>/device/<name>/info, as it stood retained: what we told before, and perhaps no
+ * more. */
 static void hear_info(struct heard *h)
 {
 	struct json_members m;
@@ -351,7 +368,8 @@ static void hear_info(struct heard *h)
 		return;
 	for (size_t i = 0; i < m.n; i++) {
 		const char *point = m.member[i].name;
-		if (!is_name(point) || (device >= 0 && find_point(&x->model->device[device], point) >= 0))
+		if (!is_name(point) ||
+		    (device >= 0 && find_point(&x->model->device[device], point) >= 0))
 			continue;
 		xnet_topic(x, "sts", name, point, topic);
 		xnet_clear(x, topic);
@@ -365,13 +383,13 @@ static const struct {
 	const char *class_;
 	void (*hear)(struct heard *h);
 } class_row[] = {
-	{ "cmd", hear_cmd }, { "get", hear_get },    { "sub", hear_sub },
-	{ "unsub", hear_unsub }, { "sts", hear_status }, { "$SYS", hear_info },
+	{"cmd", hear_cmd},     {"get", hear_get},    {"sub", hear_sub},
+	{"unsub", hear_unsub}, {"sts", hear_status}, {"$SYS", hear_info},
 };
 
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out)
 {
-	struct heard h = { .x = x, .e = e, .out = out };
+	struct heard h = {.x = x, .e = e, .out = out};
 	if (!topic_utf8(e->topic, strlen(e->topic)) || !topic_split(e->topic, x->prefix, &h.t))
 		return false;
 	for (size_t i = 0; i < sizeof class_row / sizeof *class_row; i++) {

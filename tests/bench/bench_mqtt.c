@@ -1,7 +1,7 @@
 /*
- * bench_mqtt: CPU time per published message, ours against a bare loop over the MQTT library that sends
- * the same messages, paced, in one run against one broker. Prints the ratio; the goal is 1.25.
- * Usage: bench_mqtt [SECONDS_PER_PART]; needs mosquitto, else says so and ends with 77.
+ * bench_mqtt: CPU time per published message, ours against a bare loop over the MQTT library that
+ * sends the same messages, paced, in one run against one broker. Prints the ratio; the goal
+ * is 1.25. Usage: bench_mqtt [SECONDS_PER_PART]; needs mosquitto, else says so and ends with 77.
  */
 #include <MQTTAsync.h>
 #include <arpa/inet.h>
@@ -39,7 +39,7 @@ static int64_t now_us(clockid_t clock)
 
 static void sleep_until(int64_t us)
 {
-	const struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+	const struct timespec t = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }
 
@@ -57,10 +57,11 @@ static void wait_up(void)
 
 static int free_port(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t n = sizeof a;
 	const int fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) != 0)
 		exit(1);
 	close(fd);
 	return ntohs(a.sin_port);
@@ -86,9 +87,11 @@ static pid_t broker_start(int port)
 	return pid;
 }
 
-/* -- the paced load ------------------------------------------------------------------------------ */
+/* -- the paced load ------------------------------------------------------------------------------
+ */
 
-static double run(double seconds, void (*burst)(void *ctx, unsigned from, unsigned round), void *ctx)
+static double run(double seconds, void (*burst)(void *ctx, unsigned from, unsigned round),
+                  void *ctx)
 {
 	const unsigned bursts = (unsigned)(seconds * 1e6 / BURST_US);
 	const int64_t cpu = now_us(CLOCK_PROCESS_CPUTIME_ID), start = now_us(CLOCK_MONOTONIC);
@@ -106,7 +109,8 @@ static void text_of(unsigned t, unsigned round, char text[32])
 	snprintf(text, 32, "%u.%02u", t, round % 100);
 }
 
-/* -- bare ---------------------------------------------------------------------------------------- */
+/* -- bare ----------------------------------------------------------------------------------------
+ */
 
 struct bare {
 	MQTTAsync handle;
@@ -135,14 +139,15 @@ static void bare_burst(void *ctx, unsigned from, unsigned round)
 	char text[32];
 	for (unsigned i = 0; i < BURST; i++) {
 		text_of(from + i, round, text);
-		MQTTAsync_send(b->handle, topic[from + i], (int)strlen(text), text, b->qos, 1, NULL);
+		MQTTAsync_send(b->handle, topic[from + i], (int)strlen(text), text, b->qos, 1,
+		               NULL);
 	}
 }
 
 static double bare_run(int port, int qos, double seconds)
 {
 	char uri[64];
-	struct bare b = { .qos = qos };
+	struct bare b = {.qos = qos};
 	MQTTAsync_connectOptions o = MQTTAsync_connectOptions_initializer;
 	snprintf(uri, sizeof uri, "tcp://127.0.0.1:%d", port);
 	is_up = false;
@@ -160,7 +165,8 @@ static double bare_run(int port, int qos, double seconds)
 	return cpu;
 }
 
-/* -- ours ---------------------------------------------------------------------------------------- */
+/* -- ours ----------------------------------------------------------------------------------------
+ */
 
 struct ours {
 	struct outbox *o;
@@ -188,8 +194,11 @@ static void ours_burst(void *ctx, unsigned from, unsigned round)
 
 static double ours_run(int port, int qos, double seconds)
 {
-	const struct mqtt_conf conf = { .host = "127.0.0.1", .port = (uint16_t)port, .version = 4,
-					.keepalive = 20 * US_S, .retain = true };
+	const struct mqtt_conf conf = {.host = "127.0.0.1",
+	                               .port = (uint16_t)port,
+	                               .version = 4,
+	                               .keepalive = 20 * US_S,
+	                               .retain = true};
 	static struct ours u;
 	u.o = outbox_create(1000);
 	for (unsigned i = 0; i < TOPICS; i++)
@@ -229,8 +238,9 @@ static void compare(int port, int qos, double seconds)
 	qsort(bare, ROUNDS, sizeof *bare, by_size);
 	qsort(ours, ROUNDS, sizeof *ours, by_size);
 	qsort(ratio, ROUNDS, sizeof *ratio, by_size);
-	printf("mqtt: 10,000 messages/s, QoS %d: bare %.1f us, ours %.1f us a message; ratio %.2f (goal 1.25)\n", qos,
-	       bare[ROUNDS / 2], ours[ROUNDS / 2], ratio[ROUNDS / 2]);
+	printf("mqtt: 10,000 messages/s, QoS %d: bare %.1f us, ours %.1f us a message; ratio %.2f "
+	       "(goal 1.25)\n",
+	       qos, bare[ROUNDS / 2], ours[ROUNDS / 2], ratio[ROUNDS / 2]);
 }
 
 int main(int argc, char **argv)

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void write_and_read(const char *text, size_t len)
 {
-	struct json j = { 0 };
+	struct json j = {0};
 	struct json_members m;
 	char error[128];
 	json_open(&j, NULL, '{');
@@ -23,7 +23,8 @@ static void write_and_read(const char *text, size_t len)
 	json_close(&j, '}');
 	if (!topic_utf8(j.text, j.len) || strlen(j.text) != j.len)
 		abort();
-	/* a NUL is written as an escape, which readers need not take; a number may be out of their range */
+	/* a NUL is written as an escape, which readers need not take; a number may be out of their
+	 * range */
 	if (memchr(text, '\0', len) || json_is_number(text))
 		goto out;
 	if (!json_parse_object(j.text, j.len, &m, error, sizeof error) || m.n != 3)

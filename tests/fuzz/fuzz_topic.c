@@ -1,4 +1,5 @@
-/* A topic, a filter and a payload from anybody: classified without a fault, and what is taken is ours. */
+/* A topic, a filter and a payload from anybody: classified without a fault, and what is taken is
+ * ours. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +9,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct write_rule writable = { .min = 0 };
-static const struct point points[] = { { .name = "Relay1", .write = &writable }, { .name = "Volts" } };
-static const struct pointset set = { .point = points, .n = 2 };
-static const struct device devices[] = { { .name = "d1", .set = &set }, { .name = "d2", .set = &set, .point0 = 2 } };
+static const struct write_rule writable = {.min = 0};
+static const struct point points[] = {{.name = "Relay1", .write = &writable}, {.name = "Volts"}};
+static const struct pointset set = {.point = points, .n = 2};
+static const struct device devices[] = {{.name = "d1", .set = &set},
+                                        {.name = "d2", .set = &set, .point0 = 2}};
 static const struct model model = {
-	.gateway = "gw", .device = devices, .ndevice = 2, .npoint = 4, .mqtt = { .prefix = "xnet" },
+	.gateway = "gw",
+	.device = devices,
+	.ndevice = 2,
+	.npoint = 4,
+	.mqtt = {.prefix = "xnet"},
 };
 
 static char *text_of(const uint8_t *data, size_t size)
@@ -29,13 +35,15 @@ static char *text_of(const uint8_t *data, size_t size)
 /* Every item is answered once, as main would. */
 static void answer(struct north *n, const struct north_event *e)
 {
-	struct north_outcome o = { .device = e->device, .param = "", .reason = "fuzzed", .request = e->request };
+	struct north_outcome o = {
+		.device = e->device, .param = "", .reason = "fuzzed", .request = e->request};
 	if (e->kind == NORTH_NONE || e->kind == NORTH_FOREIGN)
 		return;
 	if (e->kind == NORTH_REFUSED)
 		o = e->refused;
 	for (size_t i = 0; i < (e->nitem ? e->nitem : 1); i++) {
-		if (i < e->nitem && (e->item[i].device >= 2 || (e->item[i].point != NORTH_ALL && e->item[i].point >= 2)))
+		if (i < e->nitem && (e->item[i].device >= 2 ||
+		                     (e->item[i].point != NORTH_ALL && e->item[i].point >= 2)))
 			abort();
 		if (i < e->nitem)
 			o.param = e->item[i].param;
@@ -48,7 +56,11 @@ static void hear(struct north *n, char *topic, char *payload, size_t len, uint8_
 	char answer_to[] = "me";
 	struct north_event e;
 	const struct mqtt_event m = {
-		.kind = MQTT_MESSAGE, .topic = topic, .payload = payload, .len = len, .retained = flags & 1,
+		.kind = MQTT_MESSAGE,
+		.topic = topic,
+		.payload = payload,
+		.len = len,
+		.retained = flags & 1,
 		.response_topic = flags & 2 ? answer_to : NULL,
 	};
 	north_event(n, &m, &e);
@@ -64,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct outbox *o = outbox_create(10000);
 	struct north *n = north_create(o);
 	struct outgoing out;
-	char *rest = text_of(data + 2, data[1]), *payload = text_of(data + 2 + data[1], size - 2 - data[1]);
+	char *rest = text_of(data + 2, data[1]),
+	     *payload = text_of(data + 2 + data[1], size - 2 - data[1]);
 	char topic[300] = "xnet/";
 	strcat(topic, rest);
 	north_adopt(n, &model);

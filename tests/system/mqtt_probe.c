@@ -25,9 +25,10 @@ static void push(void *ctx, struct mqtt_event *e)
 		printf("refused %s %s\n", e->topic ? e->topic : "-", e->text);
 		break;
 	default:
-		printf("message %s %s%s%s %s %.*s %u\n", e->topic, e->payload, e->retained ? " retained" : "",
-		       e->dup ? " dup" : "", e->response_topic ? e->response_topic : "-",
-		       (int)e->correlation_len, e->correlation ? (const char *)e->correlation : "", e->expiry);
+		printf("message %s %s%s%s %s %.*s %u\n", e->topic, e->payload,
+		       e->retained ? " retained" : "", e->dup ? " dup" : "",
+		       e->response_topic ? e->response_topic : "-", (int)e->correlation_len,
+		       e->correlation ? (const char *)e->correlation : "", e->expiry);
 	}
 	fflush(stdout);
 	mqtt_event_free(e);
@@ -67,17 +68,19 @@ static void post(struct outbox *o, char *arg)
 {
 	char topic[256], text[4096];
 	if (sscanf(arg, "%255s %4095[^\n]", topic, text) == 2)
-		outbox_post(o, &(struct post){ .topic = topic, .payload = text, .qos = 1 });
+		outbox_post(o, &(struct post){.topic = topic, .payload = text, .qos = 1});
 }
 
 static void figures(struct mqtt_client *c)
 {
 	struct mqtt_figures f;
 	mqtt_figures(c, &f);
-	printf("figures published=%llu received=%llu dropped=%llu reconnects=%llu queued=%zu connected=%d "
-	       "protocol=%u broker=%s last_error=%s\n", (unsigned long long)f.published,
-	       (unsigned long long)f.received, (unsigned long long)f.dropped, (unsigned long long)f.reconnects,
-	       f.queued, f.connected, f.protocol, f.broker, f.last_error);
+	printf("figures published=%llu received=%llu dropped=%llu reconnects=%llu queued=%zu "
+	       "connected=%d "
+	       "protocol=%u broker=%s last_error=%s\n",
+	       (unsigned long long)f.published, (unsigned long long)f.received,
+	       (unsigned long long)f.dropped, (unsigned long long)f.reconnects, f.queued,
+	       f.connected, f.protocol, f.broker, f.last_error);
 	fflush(stdout);
 }
 
@@ -130,7 +133,7 @@ int main(int argc, char **argv)
 	};
 	struct outbox *o = outbox_create(1 << 20);
 	struct mqtt_client *c = mqtt_create(&conf, option(argc, argv, "--id", "probe"), o, will,
-					    will ? "offline" : NULL, push, NULL);
+	                                    will ? "offline" : NULL, push, NULL);
 	char line[8192] = "end 700";
 	while (fgets(line, sizeof line, stdin) && command(c, o, line))
 		;
@@ -138,7 +141,8 @@ int main(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	mqtt_destroy(c, (strncmp(line, "end ", 4) == 0 ? atoi(line + 4) : 700) * US_MS);
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	printf("ended in %ld ms\n", (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+	printf("ended in %ld ms\n",
+	       (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
 	outbox_destroy(o);
 	return 0;
 }

@@ -162,7 +162,17 @@ def test_five_thousand_values_arrive(broker, client, probe, version, qos):
     assert int(p.figures()["published"]) >= 5000
 
 
-def test_everything_is_told_again_when_the_broker_is_back(broker, client, probe):
+@pytest.fixture
+def patient(make_broker, make_client, tmp_path):
+    """A broker that keeps sessions, and a collector that misses nothing of what comes while it is away."""
+    (tmp_path / "store").mkdir()
+    broker = make_broker(extra=["persistence true", f"persistence_location {tmp_path}/store/",
+                                "queue_qos0_messages true"])
+    return broker, make_client(broker, "#", client_id="collector", clean_session=False)
+
+
+def test_everything_is_told_again_when_the_broker_is_back(patient, probe):
+    broker, client = patient
     p = probe(broker.port, "--will", "gw/status")
     p.wait_line("up")
     p.say("set gw/status 1 1 online", "many 2000 1 v")
@@ -170,34 +180,29 @@ def test_everything_is_told_again_when_the_broker_is_back(broker, client, probe)
     broker.stop()
     p.wait_line("down")
     p.say("set v/7 3 1 changed", "set d/status 0 1 offline", "post gw/Nak refused")
+    at = client.mark()
     broker.start()
-    back = time.monotonic()
-    wait_until(lambda: client.connected and client.subscribed, 60)
-    client.wait_count("v/+", 4000 - 1, 60)
-    print("everything current again after", time.monotonic() - back)
-    client.wait_for("gw/Nak", "refused")
     p.wait_lines("up", 2)
-    late = client.last("#")
+    client.wait_count("v/+", 2000, 60, since=at, predicate=lambda m: not m.retain)
+    client.wait_for("gw/Nak", "refused", since=at)
+    late = client.last("#", since=at)
     assert late["v/7"] == "changed" and late["gw/status"] == "online" and late["d/status"] == "offline"
     assert p.figures()["reconnects"] == "1"
 
 
-def test_order_after_a_connect(broker, client, make_client, probe):
+def test_order_after_a_connect(patient, probe):
+    broker, client = patient
     p = probe(broker.port)
     p.wait_line("up")
     broker.stop()
     p.wait_line("down")
-    p.say("set v/1 3 1 old", "set sys/x 4 0 s", "set v/2 3 1 fresh", "set gw/status 1 1 online",
+    p.say("set v/1 3 1 old", "set sys/x 4 1 s", "set v/2 3 1 fresh", "set gw/status 1 1 online",
           "set d/Alerts 2 1 {}", "set d/status 0 1 online", "post gw/Nak n")
     at = client.mark()
-    # the client must be there first: it connects to another port that leads to the same broker
     broker.start()
-    p.wait_lines("up", 2)
-    wait_until(lambda: client.connected and client.subscribed, 60)
     client.wait_for("sys/x", since=at)
     order = [m.topic for m in client.all("#", at) if not m.retain]
-    if len(order) == 7:  # the client was back before the gateway
-        assert order == ["d/status", "gw/status", "d/Alerts", "v/2", "v/1", "gw/Nak", "sys/x"]
+    assert order == ["d/status", "gw/status", "d/Alerts", "v/2", "v/1", "gw/Nak", "sys/x"]
 
 
 def test_wrong_password_is_said(make_broker, probe, tmp_path):
@@ -249,6 +254,16 @@ def test_messages_come_with_what_they_carry(broker, client, make_client, probe):
     client.publish("get/x", "last")
     p.wait_line("message get/x last")
     assert "unheard" not in p.text()
+
+
+def test_values_expire_where_that_is_wanted(broker, make_client, probe):
+    five = make_client(broker, "#", version=5)
+    p = probe(broker.port, "--version", "5", "--expiry", "90")
+    p.wait_line("up 5")
+    p.say("set v/1 3 0 12", "set d/status 0 1 online", "post gw/Nak n")
+    assert five.wait_for("v/1").properties.MessageExpiryInterval in range(80, 91)
+    for topic in ("d/status", "gw/Nak"):
+        assert not hasattr(five.wait_for(topic).properties, "MessageExpiryInterval")
 
 
 def test_refusals_of_the_broker_are_told(make_broker, probe, tmp_path):

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import LIMIT, TOP
-from simfix import PROFILES, line  # noqa: F401
+from simfix import HOUSE, PROFILES, line  # noqa: F401
 
 NAMES = sorted(os.path.basename(path)[:-5] for path in glob.glob(os.path.join(PROFILES, "*.yaml")))
 
@@ -73,3 +73,47 @@ def test_every_point_comes_through(name, variant, line, broker, client, start, t
     stats = one.stats()
     assert stats["devices"]["dev1"]["refused"] == 0
     assert stats["early"] == 0
+
+
+HOUSE_FAST = HOUSE.replace("9600", "38400")
+
+
+@pytest.mark.parametrize("topic, payload, write", [
+    # a toggle and a time that the relay board takes in place of on and off
+    ("relay1/Relay3", "on", (5, 2, [0xFF00])),
+    ("relay1/Relay3", "toggle", (5, 2, [0x5500])),
+    ("relay1/AllRelays", "off", (5, 255, [0])),
+    ("relay1/Relay2FlashOn", "1.5", (5, 0x201, [15])),
+    # settings are floats, by function 16 only
+    ("meter1/PulseWidth", "200", (16, 12, [0x4348, 0])),
+    ("scc1/EqualizeInterval", "28", (16, 0x9016, [28])),
+    # the clock in one request: minute and second, day and hour, year and month
+    ("scc1/DateTime", "2026-11-21T10:20:30", (16, 0x9013, [20 << 8 | 30, 21 << 8 | 10, 26 << 8 | 11])),
+    ("scc1/ClearStats", "clear on", (5, 20, [0xFF00])),
+])
+def test_a_command_is_written_as_the_device_wants_it(topic, payload, write, line, broker, client, start):  # noqa: F811
+    one = line(HOUSE_FAST, broker)
+    start("xnetd", *one.arguments)
+    device, point = topic.split("/")
+    client.wait_for(f"xnet/sts/{device}/status", "online")
+    since = client.mark()
+    client.publish(f"xnet/cmd/{topic}", payload)
+    outcome = client.wait_for(f"xnet/sts/{device}/+", lambda m: m.topic.split("/")[-1] in (point, "Nak"), since=since)
+    assert not outcome.topic.endswith("Nak"), outcome
+    wrote = one.wait_writes(device, 1)
+    assert [(w["fc"], w["addr"], w["words"], w["exception"]) for w in wrote] == [(*write, 0)]
+
+
+def test_a_group_goes_out_in_one_request_with_what_the_device_holds(line, broker, client, start):  # noqa: F811
+    one = line(HOUSE_FAST, broker)
+    start("xnetd", *one.arguments)
+    client.wait_for("xnet/sts/scc1/BattDischargeLimitVoltage")
+    held = client.last("xnet/sts/scc1/+")
+    since = client.mark()
+    client.publish("xnet/cmd/scc1/CustomFloatVoltage", "13.55")
+    client.wait_for("xnet/sts/scc1/CustomFloatVoltage", "13.55", since=since)
+    wrote = one.writes("scc1")
+    assert [(w["fc"], w["addr"], len(w["words"]), w["exception"]) for w in wrote] == [(16, 0x9000, 15, 0)]
+    assert wrote[0]["words"][8] == 1355
+    assert wrote[0]["words"][7] == round(100 * float(held["xnet/sts/scc1/CustomBulkVoltage"]))
+    assert wrote[0]["words"][14] == round(100 * float(held["xnet/sts/scc1/BattDischargeLimitVoltage"]))

@@ -17,10 +17,14 @@ static const char *text(const struct alerts *a)
 	return j.text;
 }
 
-static bool raise_one(struct alerts *a, uint8_t kind, int32_t code, const char *desc, const char *source)
+static bool raise_one(struct alerts *a, uint8_t kind, int32_t code, const char *desc,
+                      const char *source)
 {
-	return alerts_raise(a, &(struct alert){ .kind = kind, .code = code, .desc = desc, .source = source,
-						.since = 1795255200000 });
+	return alerts_raise(a, &(struct alert){.kind = kind,
+	                                       .code = code,
+	                                       .desc = desc,
+	                                       .source = source,
+	                                       .since = 1795255200000});
 }
 
 static void an_empty_set_has_two_empty_lists(void **state)
@@ -40,8 +44,10 @@ static void alerts_stand_by_code_and_only_changes_are_changes(void **state)
 	assert_true(raise_one(a, ALERT_WARNING, 3, "Fan", NULL));
 	assert_true(raise_one(a, ALERT_FAULT, 4, "Burner \"A\"", NULL));
 	assert_false(raise_one(a, ALERT_FAULT, 7, "Over-voltage", NULL));
-	assert_string_equal(text(a), "{\"faults\":[{\"code\":4,\"desc\":\"Burner \\\"A\\\"\"},{\"code\":7,\"desc\":"
-				     "\"Over-voltage\"}],\"warnings\":[{\"code\":3,\"desc\":\"Fan\"}]}");
+	assert_string_equal(
+		text(a),
+		"{\"faults\":[{\"code\":4,\"desc\":\"Burner \\\"A\\\"\"},{\"code\":7,\"desc\":"
+		"\"Over-voltage\"}],\"warnings\":[{\"code\":3,\"desc\":\"Fan\"}]}");
 	assert_true(raise_one(a, ALERT_FAULT, 7, "Over-voltage on PV", NULL));
 	assert_int_equal(alerts_count(a, 0), 3);
 	assert_int_equal(alerts_count(a, ALERT_FAULT), 2);
@@ -61,11 +67,16 @@ static void the_gateways_alerts_name_source_and_since(void **state)
 	assert_true(raise_one(a, ALERT_FAULT, 1, "down", "rs485"));
 	assert_true(raise_one(a, ALERT_FAULT, 1, "down", "plant"));
 	/* a later one of the same keeps the first time */
-	assert_true(alerts_raise(a, &(struct alert){ .kind = ALERT_FAULT, .code = 1, .desc = "gone",
-						     .source = "plant", .since = 1795255299999 }));
-	assert_string_equal(text(a), "{\"faults\":[{\"code\":1,\"desc\":\"gone\",\"source\":\"plant\",\"since\":"
-				     "\"2026-11-21T10:00:00.000Z\"},{\"code\":1,\"desc\":\"down\",\"source\":\"rs485\","
-				     "\"since\":\"2026-11-21T10:00:00.000Z\"}],\"warnings\":[]}");
+	assert_true(alerts_raise(a, &(struct alert){.kind = ALERT_FAULT,
+	                                            .code = 1,
+	                                            .desc = "gone",
+	                                            .source = "plant",
+	                                            .since = 1795255299999}));
+	assert_string_equal(
+		text(a),
+		"{\"faults\":[{\"code\":1,\"desc\":\"gone\",\"source\":\"plant\",\"since\":"
+		"\"2026-11-21T10:00:00.000Z\"},{\"code\":1,\"desc\":\"down\",\"source\":\"rs485\","
+		"\"since\":\"2026-11-21T10:00:00.000Z\"}],\"warnings\":[]}");
 	assert_true(alerts_clear_source(a, "rs485"));
 	assert_false(alerts_clear_source(a, "rs485"));
 	assert_int_equal(alerts_count(a, 0), 1);

@@ -1,8 +1,8 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,7 +13,7 @@
 static void texts_are_escaped_and_broken_utf8_is_replaced(void **state)
 {
 	(void)state;
-	struct json j = { 0 };
+	struct json j = {0};
 	json_string(&j, NULL, "a\"b\\c\n\t\x01\x7F é");
 	assert_string_equal(j.text, "\"a\\\"b\\\\c\\n\\t\\u0001\\u007f é\"");
 	json_reset(&j);
@@ -28,7 +28,7 @@ static void texts_are_escaped_and_broken_utf8_is_replaced(void **state)
 static void members_and_elements_are_parted_by_commas(void **state)
 {
 	(void)state;
-	struct json j = { 0 };
+	struct json j = {0};
 	json_open(&j, NULL, '{');
 	json_open(&j, "empty", '[');
 	json_close(&j, ']');
@@ -137,7 +137,8 @@ static void times_are_utc_with_milliseconds(void **state)
 	assert_string_equal(t, "0000-01-01T00:00:00.000Z");
 }
 
-/* -- what comes from outside --------------------------------------------------------------------- */
+/* -- what comes from outside ---------------------------------------------------------------------
+ */
 
 static char error[256];
 
@@ -150,7 +151,9 @@ static void an_object_gives_each_value_as_text(void **state)
 {
 	(void)state;
 	struct json_members m;
-	assert_true(object("{\"a\": 0.1, \"b\": 20.0, \"c\": \"Float\", \"d\": true, \"e\": -9223372036854775808}", &m));
+	assert_true(object("{\"a\": 0.1, \"b\": 20.0, \"c\": \"Float\", \"d\": true, \"e\": "
+	                   "-9223372036854775808}",
+	                   &m));
 	assert_int_equal(m.n, 5);
 	assert_string_equal(m.member[0].name, "a");
 	assert_string_equal(m.member[0].text, "0.1");
@@ -179,18 +182,18 @@ static void values_that_no_point_can_take_are_marked(void **state)
 static const struct {
 	const char *text, *says;
 } bad_row[] = {
-	{ "", "not JSON" },
-	{ "{\"a\":1,\"a\":2}", "duplicate" },
-	{ "{\"a\":1} x", "not JSON" },
-	{ "{\"a\":1", "(column 6)" },
-	{ "{a:1}", "not JSON" },
-	{ "{\"a\":\"\\u0000\"}", "not JSON" },
-	{ "{\"a\":\"\xFF\"}", "not JSON" },
-	{ "{\"a\":18446744073709551616}", "send it as text" },
-	{ "{\"a\":1e999}", "send it as text" },
-	{ "[1]", "must be an object" },
-	{ "5", "must be an object" },
-	{ "null", "must be an object" },
+	{"", "not JSON"},
+	{"{\"a\":1,\"a\":2}", "duplicate"},
+	{"{\"a\":1} x", "not JSON"},
+	{"{\"a\":1", "(column 6)"},
+	{"{a:1}", "not JSON"},
+	{"{\"a\":\"\\u0000\"}", "not JSON"},
+	{"{\"a\":\"\xFF\"}", "not JSON"},
+	{"{\"a\":18446744073709551616}", "send it as text"},
+	{"{\"a\":1e999}", "send it as text"},
+	{"[1]", "must be an object"},
+	{"5", "must be an object"},
+	{"null", "must be an object"},
 };
 
 static void what_is_no_object_is_refused_with_its_place(void **state)
@@ -232,7 +235,8 @@ static void a_list_of_objects_gives_their_names(void **state)
 {
 	(void)state;
 	struct json_members m;
-	const char *text = "{\"x\":1,\"points\":[{\"name\":\"A\",\"unit\":\"V\"},{\"unit\":\"A\"},7,{\"name\":\"B\"}]}";
+	const char *text = "{\"x\":1,\"points\":[{\"name\":\"A\",\"unit\":\"V\"},{\"unit\":\"A\"},"
+	                   "7,{\"name\":\"B\"}]}";
 	assert_true(json_parse_list_of(text, strlen(text), "points", "name", &m));
 	assert_int_equal(m.n, 2);
 	assert_string_equal(m.member[0].name, "A");
@@ -245,7 +249,7 @@ static void a_list_of_objects_gives_their_names(void **state)
 static void what_we_write_we_can_read(void **state)
 {
 	(void)state;
-	struct json j = { 0 };
+	struct json j = {0};
 	struct json_members m;
 	char all[256];
 	for (int i = 1; i < 256; i++)

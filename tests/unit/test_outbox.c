@@ -20,7 +20,8 @@ static const char *drain(struct outbox *o)
 	size_t n = 0;
 	text[0] = '\0';
 	while (outbox_take(o, &m)) {
-		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s=%s", n ? " " : "", m.topic, m.payload);
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s=%s", n ? " " : "", m.topic,
+		                      m.payload);
 		outbox_sent(o, m.item);
 	}
 	return text;
@@ -28,7 +29,7 @@ static const char *drain(struct outbox *o)
 
 static bool post(struct outbox *o, const char *topic, const char *payload)
 {
-	return outbox_post(o, &(struct post){ .topic = topic, .payload = payload, .qos = 1 });
+	return outbox_post(o, &(struct post){.topic = topic, .payload = payload, .qos = 1});
 }
 
 static slot_t value(struct outbox *o, const char *topic)
@@ -228,7 +229,8 @@ static void a_full_queue_loses_the_oldest_of_its_kind_and_counts(void **state)
 	post(o, "nak", "kept");
 	for (int i = 0; i < 100; i++) {
 		snprintf(text, sizeof text, "%d", i);
-		refused += !outbox_post(o, &(struct post){ .topic = "h", .payload = text, .history = true });
+		refused += !outbox_post(
+			o, &(struct post){.topic = "h", .payload = text, .history = true});
 	}
 	outbox_figures(o, &f);
 	assert_true(f.bytes < 600);
@@ -241,7 +243,8 @@ static void a_full_queue_loses_the_oldest_of_its_kind_and_counts(void **state)
 	char large[500];
 	memset(large, 'x', sizeof large - 1);
 	large[sizeof large - 1] = '\0';
-	assert_false(outbox_post(o, &(struct post){ .topic = "h", .payload = large, .history = true }));
+	assert_false(
+		outbox_post(o, &(struct post){.topic = "h", .payload = large, .history = true}));
 	assert_string_equal(drain(o), "");
 	outbox_destroy(o);
 }
@@ -251,7 +254,10 @@ static void a_post_carries_its_correlation_data(void **state)
 	(void)state;
 	struct outbox *o = outbox_create(1000);
 	struct outgoing m;
-	outbox_post(o, &(struct post){ .topic = "t", .payload = "p", .correlation = "\0\1\2", .correlation_len = 3 });
+	outbox_post(o, &(struct post){.topic = "t",
+	                              .payload = "p",
+	                              .correlation = "\0\1\2",
+	                              .correlation_len = 3});
 	assert_true(outbox_take(o, &m));
 	assert_int_equal(m.correlation_len, 3);
 	assert_memory_equal(m.correlation, "\0\1\2", 3);
@@ -269,7 +275,8 @@ static void a_slot_costs_little_memory(void **state)
 	size_t texts = 0;
 	for (unsigned i = 0; i < n; i++) {
 		char topic[64], text[16];
-		texts += (size_t)snprintf(topic, sizeof topic, "xnet/sts/meter%u/ImportEnergy%u", i / 40, i % 40);
+		texts += (size_t)snprintf(topic, sizeof topic, "xnet/sts/meter%u/ImportEnergy%u",
+		                          i / 40, i % 40);
 		texts += (size_t)snprintf(text, sizeof text, "%u.5", i);
 		outbox_set(o, value(o, topic), text, false);
 	}
@@ -280,7 +287,8 @@ static void a_slot_costs_little_memory(void **state)
 	outbox_destroy(o);
 }
 
-/* -- a random life against a plain model -------------------------------------------------------- */
+/* -- a random life against a plain model --------------------------------------------------------
+ */
 
 #define TOPICS 40
 
@@ -291,7 +299,7 @@ static void random_lives_end_with_the_last_texts_told(void **state)
 	print_message("seed %u\n", seed);
 	srand(seed);
 	struct outbox *o = outbox_create(1000);
-	char want[TOPICS][16] = { "" }, told[TOPICS][16] = { "" };
+	char want[TOPICS][16] = {""}, told[TOPICS][16] = {""};
 	struct outgoing flying[8];
 	char flying_topic[8], flying_text[8][16];
 	unsigned nflying = 0;
@@ -396,8 +404,9 @@ static void *publisher(void *ctx)
 static void a_writer_and_a_publisher_agree_at_the_end(void **state)
 {
 	(void)state;
-	struct shared s = { .o = outbox_create(1000), .lock = PTHREAD_MUTEX_INITIALIZER,
-			    .cond = PTHREAD_COND_INITIALIZER };
+	struct shared s = {.o = outbox_create(1000),
+	                   .lock = PTHREAD_MUTEX_INITIALIZER,
+	                   .cond = PTHREAD_COND_INITIALIZER};
 	pthread_t thread;
 	outbox_on_kick(s.o, wake, &s);
 	outbox_kick(s.o); /* nothing dirty: nobody is woken */

@@ -365,6 +365,57 @@ static void a_refused_demand_is_dropped(void **state)
 	sim_end(&line);
 }
 
+static void a_read_under_way_does_not_meet_a_demand_that_came_due_meanwhile(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 4, 60 * US_S);
+	sim_adopt(&line);
+	sim_run(&line, 10 * US_S);
+	sim_measure(&line);
+	const struct span span = {1, TABLE_HOLDING, 0, 2};
+	schedule_demand(line.schedule, &span, line.now);
+	schedule_demand(line.schedule, &span, line.now + 10 * US_MS);
+	sim_run(&line, 10 * US_S);
+	assert_int_equal(line.requests, 2);
+	sim_end(&line);
+}
+
+static void a_command_does_not_wait_for_the_poll_that_a_demand_owes(void **state)
+{
+	(void)state;
+	busy_line(9600);
+	schedule_demand(line.schedule, &(struct span){3, TABLE_HOLDING, 7000, 2}, line.now);
+	sim_step(&line, US_NEVER);
+	assert_int_equal(line.last_span.addr, 7000);
+	submit(write_of(1, 1, 7, 1));
+	sim_step(&line, US_NEVER);
+	assert_int_equal(line.turn.kind, TURN_JOB);
+	sim_end(&line);
+}
+
+static void a_demand_dies_with_its_unit(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 4, US_S);
+	sim_adopt(&line);
+	sim_run(&line, 10 * US_S);
+	schedule_demand(line.schedule, &(struct span){1, TABLE_HOLDING, 7000, 2},
+	                line.now + 15 * US_S);
+	line.device[1].silent_from = line.now;
+	line.device[1].silent_until = line.now + 30 * US_S;
+	sim_run(&line, 29 * US_S);
+	assert_int_equal(line.offline, 1);
+	const us_t end = line.now + 60 * US_S;
+	while (sim_step(&line, end))
+		assert_int_not_equal(line.last_span.addr, 7000);
+	assert_int_equal(line.online, 2);
+	sim_end(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +434,9 @@ int main(void)
 		cmocka_unit_test(a_demand_goes_before_polls_when_it_is_due_and_is_met_once),
 		cmocka_unit_test(a_demand_shares_its_read_with_neighbours_that_are_due),
 		cmocka_unit_test(a_refused_demand_is_dropped),
+		cmocka_unit_test(a_read_under_way_does_not_meet_a_demand_that_came_due_meanwhile),
+		cmocka_unit_test(a_command_does_not_wait_for_the_poll_that_a_demand_owes),
+		cmocka_unit_test(a_demand_dies_with_its_unit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

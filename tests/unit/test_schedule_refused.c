@@ -59,6 +59,9 @@ static void the_culprit_is_found_and_the_rest_goes_on(void **state)
 	sim_run(&line, US_S);
 	assert_int_equal(line.aside, 1);
 	assert_int_equal(line.aside_span.addr, 11);
+	struct unit_figures f;
+	schedule_unit(line.schedule, 1, &f);
+	assert_true(f.exceptions <= 2 + 4 + 1); /* to be sure, halving 16, to be sure */
 	assert_int_equal(line.aside_span.count, 1);
 	for (size_t i = 0; i < 16; i++)
 		assert_int_equal(line.reading[i].reads, i != 11);
@@ -66,8 +69,12 @@ static void the_culprit_is_found_and_the_rest_goes_on(void **state)
 	sim_measure(&line);
 	sim_run(&line, 5 * MINUTE);
 	assert_int_equal(line.requests, 2 * 300); /* 0 to 10 and 12 to 15 */
+	schedule_unit(line.schedule, 1, &f);
+	const uint32_t refusals = f.exceptions;
 	sim_run(&line, 20 * 60 * MINUTE);
 	assert_int_equal(line.aside, 1); /* told once, tried rarely */
+	schedule_unit(line.schedule, 1, &f);
+	assert_in_range(f.exceptions - refusals, 6, 8);
 	line.device[1].nforbidden = 0;
 	sim_run(&line, 6 * 60 * MINUTE);
 	sim_measure(&line);
@@ -283,6 +290,90 @@ static void another_device_behind_the_id_starts_unsuspected(void **state)
 	sim_end(&line);
 }
 
+static void suspects_are_not_bridged_while_the_search_goes_on(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 40 * US_MS);
+	for (uint16_t i = 0; i < 16; i++)
+		sim_want(&line, 1, (uint16_t)(2 * i), 2, i % 8 == 3 ? 20 * US_MS : 60 * US_S);
+	line.device[1].forbidden[line.device[1].nforbidden++] = 18;
+	sim_adopt(&line);
+	sim_run(&line, 20 * US_S);
+	assert_int_equal(line.aside, 1);
+	assert_int_equal(line.aside_span.addr, 18);
+	struct unit_figures f;
+	schedule_unit(line.schedule, 1, &f);
+	assert_true(f.exceptions <= 2 + 4 + 1);
+	sim_end(&line);
+}
+
+static void one_odd_exception_neither_splits_nor_repeats(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	for (uint16_t i = 0; i < 4; i++)
+		sim_want(&line, 1, i, 1, US_S);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	line.device[1].exception = 4;
+	line.device[1].forbidden[line.device[1].nforbidden++] = 2;
+	sim_measure(&line);
+	sim_run(&line, 2 * US_S);
+	assert_int_equal(line.requests, 2);
+	assert_int_equal(line.last_span.count, 4);
+	line.device[1].nforbidden = 0;
+	sim_measure(&line);
+	sim_run(&line, MINUTE);
+	assert_int_equal(line.requests, 60);
+	sim_end(&line);
+}
+
+static void a_refusal_proves_nothing_while_an_answer_is_outstanding(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 2, US_S);
+	sim_adopt(&line);
+	for (int i = 0; i < 10; i++) {
+		struct effects e;
+		do
+			schedule_next(line.schedule, line.now, &line.turn);
+		while (line.turn.kind == TURN_SLEEP && (line.now = line.turn.until));
+		peer_unanswered(line.turn.peer, &(struct signature){3, 200, 0, 0}, line.now, 0);
+		schedule_done(line.schedule, &line.turn, OUT_REFUSED, 2, 5 * US_MS, 20 * US_MS,
+		              line.now += 20 * US_MS, &e);
+		assert_false(e.aside);
+	}
+	sim_end(&line);
+}
+
+static void a_culprit_that_was_found_says_nothing_about_lengths(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	for (uint16_t i = 0; i < 16; i++)
+		sim_want(&line, 1, i, 1, US_S);
+	line.device[1].forbidden[0] = 11;
+	line.device[1].nforbidden = 1;
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	line.device[1].nforbidden = 0;
+	sim_run(&line, 20 * MINUTE); /* it is tried again and wanted as before */
+	line.device[1].nforbidden = 1;
+	while (line.turn.kind != TURN_READ || !sim_refuses(&line, &line.device[1], &line.last_span))
+		sim_step(&line, US_NEVER);
+	line.device[1].nforbidden = 0;
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, MINUTE);
+	assert_int_equal(line.requests, 60);
+	sim_end(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +388,10 @@ int main(void)
 		cmocka_unit_test(a_failing_device_is_not_hammered),
 		cmocka_unit_test(a_gateway_that_reaches_nobody_counts_as_silence),
 		cmocka_unit_test(another_device_behind_the_id_starts_unsuspected),
+		cmocka_unit_test(suspects_are_not_bridged_while_the_search_goes_on),
+		cmocka_unit_test(one_odd_exception_neither_splits_nor_repeats),
+		cmocka_unit_test(a_refusal_proves_nothing_while_an_answer_is_outstanding),
+		cmocka_unit_test(a_culprit_that_was_found_says_nothing_about_lengths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

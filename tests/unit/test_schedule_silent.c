@@ -210,7 +210,10 @@ static void ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn(
 			silence(unit, line.now, 1000 * MINUTE);
 	}
 	sim_adopt(&line);
+	line.measure = true;
 	sim_run(&line, MINUTE);
+	/* those that never answered are asked twice at once and then by the bucket */
+	assert_true(line.silent_busy <= MINUTE / 20 + 10 * 2 * 220 * US_MS);
 	assert_int_equal(line.online, 4);
 	assert_int_equal(line.offline, 10); /* told, though they never were online */
 	sim_measure(&line);
@@ -224,16 +227,66 @@ static void ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn(
 static void when_all_were_silent_the_first_back_brings_the_others_at_once(void **state)
 {
 	(void)state;
-	busy_line(US_S);
-	for (uint8_t unit = 1; unit <= 4; unit++)
+	sim_begin(&line, 9600);
+	for (uint8_t unit = 1; unit <= 10; unit++) {
+		sim_unit(&line, unit, 5 * US_MS);
+		sim_want(&line, unit, 0, 10, US_S);
+	}
+	sim_adopt(&line);
+	sim_run(&line, 10 * US_S);
+	for (uint8_t unit = 1; unit <= 10; unit++)
 		silence(unit, line.now, 10 * MINUTE);
 	line.online = 0;
 	sim_run(&line, 10 * MINUTE);
-	assert_int_equal(line.offline, 4);
+	assert_int_equal(line.offline, 10);
+	for (uint8_t unit = 3; unit <= 6; unit++)
+		silence(unit, line.now, MINUTE); /* these have more than the line in common */
 	const us_t back = line.now;
-	sim_run(&line, 3 * US_S);
-	assert_int_equal(line.online, 4);
-	assert_true(line.online_at - back <= 2 * US_S);
+	sim_run(&line, 5 * US_S);
+	assert_int_equal(line.online, 6);
+	assert_true(line.online_at - back <= 4 * US_S);
+	sim_end(&line);
+}
+
+static void another_unit_goes_before_the_second_try(void **state)
+{
+	(void)state;
+	busy_line(100 * US_MS);
+	while (line.last_span.unit != 2)
+		sim_step(&line, US_NEVER);
+	silence(2, line.now, 40 * US_MS);
+	while (!line.device[2].timeouts)
+		sim_step(&line, US_NEVER);
+	sim_step(&line, US_NEVER);
+	assert_int_not_equal(line.last_span.unit, 2);
+	sim_end(&line);
+}
+
+static void on_a_slow_scan_one_silent_unit_costs_one_time_out_a_scan(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	for (uint8_t unit = 1; unit <= 12; unit++) {
+		struct unit_rule *r = sim_unit(&line, unit, 60 * US_MS);
+		r->timeout = 240 * US_MS;
+		r->retries = 0;
+		for (uint16_t block = 0; block < 3; block++)
+			sim_want(&line, unit, (uint16_t)(1000 * block), 10, 100 * US_MS);
+	}
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	sim_run(&line, MINUTE);
+	const us_t scan = line.reading[0].worst;
+	assert_true(scan > 3 * US_S);
+	sim_measure(&line);
+	silence(4, line.now, 100 * MINUTE);
+	line.offline = 0;
+	while (!line.offline)
+		sim_step(&line, US_NEVER);
+	assert_true(line.device[4].timeouts >= 3);
+	sim_run(&line, 3 * scan);
+	assert_true(worst_gap_without(4) <= scan + 300 * US_MS);
 	sim_end(&line);
 }
 
@@ -319,6 +372,86 @@ static void a_unit_with_one_register_is_asked_for_one_more(void **state)
 	sim_end(&line);
 }
 
+/* The next turn of unit 1 after one of its requests was lost. */
+static struct turn after_a_loss(void)
+{
+	sim_adopt(&line);
+	sim_run(&line, 5 * US_S);
+	silence(1, line.now, US_S);
+	while (!line.device[1].timeouts)
+		sim_step(&line, US_NEVER);
+	schedule_next(line.schedule, line.now, &line.turn);
+	while (line.turn.kind == TURN_SLEEP)
+		schedule_next(line.schedule, line.now = line.turn.until, &line.turn);
+	return line.turn;
+}
+
+static void after_a_loss_another_block_that_is_due_goes_first(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 100, 2, US_S);
+	sim_want(&line, 1, 500, 4, US_S);
+	const struct turn t = after_a_loss();
+	assert_int_equal(t.span.addr, 500);
+	assert_int_equal(t.span.count, 4);
+	sim_end(&line);
+}
+
+static void after_a_loss_a_block_goes_without_its_last_want(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	for (uint16_t i = 0; i < 3; i++)
+		sim_want(&line, 1, (uint16_t)(100 + 4 * i), 4, US_S);
+	const struct turn t = after_a_loss();
+	assert_int_equal(t.span.addr, 100);
+	assert_int_equal(t.span.count, 8);
+	sim_end(&line);
+}
+
+static void after_a_loss_cells_that_others_want_make_a_block_longer(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS)->max_hole = 0;
+	sim_want(&line, 1, 100, 1, US_S);
+	sim_want(&line, 1, 101, 1, 3600 * US_S);
+	const struct turn t = after_a_loss();
+	assert_int_equal(t.span.addr, 100);
+	assert_int_equal(t.span.count, 2);
+	sim_end(&line);
+}
+
+static void a_longer_read_that_is_refused_is_not_tried_again(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 100, 1, US_S);
+	struct turn t = after_a_loss();
+	assert_int_equal(t.span.count, 2);
+	struct effects e;
+	peer_in_step(t.peer, line.now, 0);
+	schedule_done(line.schedule, &t, OUT_REFUSED, 2, 5 * US_MS, 20 * US_MS,
+	              line.now += 20 * US_MS, &e);
+	assert_false(e.aside);
+	silence(1, 0, 0);
+	sim_run(&line, MINUTE);
+	assert_int_equal(line.aside, 0);
+	line.device[1].timeouts = 0;
+	silence(1, line.now, 2 * US_S);
+	while (!line.device[1].timeouts)
+		sim_step(&line, US_NEVER);
+	schedule_next(line.schedule, line.now, &line.turn);
+	while (line.turn.kind == TURN_SLEEP)
+		schedule_next(line.schedule, line.now = line.turn.until, &line.turn);
+	assert_int_equal(line.turn.span.count, 1);
+	sim_end(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +469,12 @@ int main(void)
 			a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew),
 		cmocka_unit_test(no_read_is_sent_whose_answer_could_be_mistaken),
 		cmocka_unit_test(a_unit_with_one_register_is_asked_for_one_more),
+		cmocka_unit_test(another_unit_goes_before_the_second_try),
+		cmocka_unit_test(on_a_slow_scan_one_silent_unit_costs_one_time_out_a_scan),
+		cmocka_unit_test(after_a_loss_another_block_that_is_due_goes_first),
+		cmocka_unit_test(after_a_loss_a_block_goes_without_its_last_want),
+		cmocka_unit_test(after_a_loss_cells_that_others_want_make_a_block_longer),
+		cmocka_unit_test(a_longer_read_that_is_refused_is_not_tried_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,33 +34,34 @@ static void a_topic_is_cut_behind_its_prefix(void **state)
 	assert_false(topic_is(&t, 8, "9"));
 }
 
-/* "MQTT Version 5.0", 4.7.1.2, 4.7.1.3, 4.7.2: the specification's own examples and their neighbours. */
+/* "MQTT Version 5.0", 4.7.1.2, 4.7.1.3, 4.7.2: the specification's own examples and their
+ * neighbours. */
 static const struct {
 	const char *filter, *topic;
 	bool match;
 } match_row[] = {
-	{ "sport/tennis/player1/#", "sport/tennis/player1", true },
-	{ "sport/tennis/player1/#", "sport/tennis/player1/ranking", true },
-	{ "sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true },
-	{ "sport/tennis/player1/#", "sport/tennis/player12", false },
-	{ "sport/#", "sport", true },
-	{ "#", "a/b", true },
-	{ "sport/tennis/+", "sport/tennis/player1", true },
-	{ "sport/tennis/+", "sport/tennis/player1/ranking", false },
-	{ "sport/+", "sport", false },
-	{ "sport/+", "sport/", true },
-	{ "+/+", "/finance", true },
-	{ "/+", "/finance", true },
-	{ "+", "/finance", false },
-	{ "#", "$SYS/broker", false },
-	{ "+/monitor", "$SYS/monitor", false },
-	{ "$SYS/#", "$SYS/broker", true },
-	{ "xnet/#", "xnet/$SYS/gw", true },
-	{ "a/b", "a/b", true },
-	{ "a/b", "a/b/c", false },
-	{ "a/b/c", "a/b", false },
-	{ "a", "b", false },
-	{ "a/+/c", "a//c", true },
+	{"sport/tennis/player1/#", "sport/tennis/player1", true},
+	{"sport/tennis/player1/#", "sport/tennis/player1/ranking", true},
+	{"sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true},
+	{"sport/tennis/player1/#", "sport/tennis/player12", false},
+	{"sport/#", "sport", true},
+	{"#", "a/b", true},
+	{"sport/tennis/+", "sport/tennis/player1", true},
+	{"sport/tennis/+", "sport/tennis/player1/ranking", false},
+	{"sport/+", "sport", false},
+	{"sport/+", "sport/", true},
+	{"+/+", "/finance", true},
+	{"/+", "/finance", true},
+	{"+", "/finance", false},
+	{"#", "$SYS/broker", false},
+	{"+/monitor", "$SYS/monitor", false},
+	{"$SYS/#", "$SYS/broker", true},
+	{"xnet/#", "xnet/$SYS/gw", true},
+	{"a/b", "a/b", true},
+	{"a/b", "a/b/c", false},
+	{"a/b/c", "a/b", false},
+	{"a", "b", false},
+	{"a/+/c", "a//c", true},
 };
 
 static void filters_match_as_the_specification_says(void **state)
@@ -77,21 +78,21 @@ static const struct {
 	size_t n;
 	bool good;
 } utf8_row[] = {
-	{ "", 0, true },
-	{ "plain", 5, true },
-	{ "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 9, true },
-	{ "\xC0\x80", 2, false },         /* overlong NUL */
-	{ "\xC1\xBF", 2, false },
-	{ "\xE0\x9F\xBF", 3, false },     /* overlong */
-	{ "\xED\xA0\x80", 3, false },     /* surrogate */
-	{ "\xED\x9F\xBF", 3, true },
-	{ "\xF4\x8F\xBF\xBF", 4, true },  /* U+10FFFF */
-	{ "\xF4\x90\x80\x80", 4, false },
-	{ "\xF5\x80\x80\x80", 4, false },
-	{ "\xE2\x82", 2, false },         /* cut */
-	{ "\x80", 1, false },
-	{ "\xC3(", 2, false },
-	{ "a\0b", 3, false },
+	{"", 0, true},
+	{"plain", 5, true},
+	{"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 9, true},
+	{"\xC0\x80", 2, false}, /* overlong NUL */
+	{"\xC1\xBF", 2, false},
+	{"\xE0\x9F\xBF", 3, false}, /* overlong */
+	{"\xED\xA0\x80", 3, false}, /* surrogate */
+	{"\xED\x9F\xBF", 3, true},
+	{"\xF4\x8F\xBF\xBF", 4, true}, /* U+10FFFF */
+	{"\xF4\x90\x80\x80", 4, false},
+	{"\xF5\x80\x80\x80", 4, false},
+	{"\xE2\x82", 2, false}, /* cut */
+	{"\x80", 1, false},
+	{"\xC3(", 2, false},
+	{"a\0b", 3, false},
 };
 
 static void only_well_formed_utf8_without_nul_passes(void **state)

@@ -11,43 +11,50 @@
 #include "mqtt/north.h"
 #include "mqtt/xnet.h"
 
-/* -- a small model: relay1 (Relay1, Relay2, Reboot write-only, Secret hidden) and scc1, scc2 ------ */
+/* -- a small model: relay1 (Relay1, Relay2, Reboot write-only, Secret hidden) and scc1, scc2 ------
+ */
 
-static const struct write_rule plain_write, kept_write = { .accept_retained = true },
-	       only_write = { .only = true };
+static const struct write_rule plain_write, kept_write = {.accept_retained = true},
+					    only_write = {.only = true};
 
-static const struct label mode_label[] = { { 0, "0" }, { 1, "local" } };
+static const struct label mode_label[] = {{0, "0"}, {1, "local"}};
 
 static const struct point relay_point[] = {
-	{ .name = "Relay1", .retain = true, .write = &plain_write, .codec.type = TYPE_BOOL },
-	{ .name = "Relay2", .retain = true, .write = &kept_write, .codec.type = TYPE_BOOL },
-	{ .name = "Reboot", .retain = true, .write = &only_write },
-	{ .name = "Secret", .retain = true, .hidden = true },
+	{.name = "Relay1", .retain = true, .write = &plain_write, .codec.type = TYPE_BOOL},
+	{.name = "Relay2", .retain = true, .write = &kept_write, .codec.type = TYPE_BOOL},
+	{.name = "Reboot", .retain = true, .write = &only_write},
+	{.name = "Secret", .retain = true, .hidden = true},
 };
 
 static const struct point scc_point[] = {
-	{ .name = "BattVolts", .retain = true, .unit = "V", .codec.type = TYPE_U16 },
-	{ .name = "Mode", .retain = true, .label = mode_label, .nlabel = 2, .codec.type = TYPE_U16 },
-	{ .name = "Serial", .retain = true, .codec.type = TYPE_STRING },
-	{ .name = "Total", .retain = true, .qos = 1, .codec.type = TYPE_U64 },
-	{ .name = "Alarm", .retain = true, .alert = ALERT_FAULT, .filter.mode = PUBLISH_NEVER },
+	{.name = "BattVolts", .retain = true, .unit = "V", .codec.type = TYPE_U16},
+	{.name = "Mode", .retain = true, .label = mode_label, .nlabel = 2, .codec.type = TYPE_U16},
+	{.name = "Serial", .retain = true, .codec.type = TYPE_STRING},
+	{.name = "Total", .retain = true, .qos = 1, .codec.type = TYPE_U64},
+	{.name = "Alarm", .retain = true, .alert = ALERT_FAULT, .filter.mode = PUBLISH_NEVER},
 };
 
-static const struct pointset relay_set = { .point = relay_point, .n = 4 }, scc_set = { .point = scc_point, .n = 5 };
+static const struct pointset relay_set = {.point = relay_point, .n = 4},
+			     scc_set = {.point = scc_point, .n = 5};
 
 static const struct device all_devices[] = {
-	{ .name = "relay1", .set = &relay_set, .point0 = 0 },
-	{ .name = "scc1", .set = &scc_set, .point0 = 4, .json = true },
-	{ .name = "scc2", .set = &scc_set, .point0 = 9 },
+	{.name = "relay1", .set = &relay_set, .point0 = 0},
+	{.name = "scc1", .set = &scc_set, .point0 = 4, .json = true},
+	{.name = "scc2", .set = &scc_set, .point0 = 9},
 };
 
-static const struct bus_conf one_bus[] = { { .name = "rs485" } };
+static const struct bus_conf one_bus[] = {{.name = "rs485"}};
 
 static struct model full_model(void)
 {
 	return (struct model){
-		.gateway = "pi-barn", .device = all_devices, .ndevice = 3, .npoint = 14, .bus = one_bus, .nbus = 1,
-		.mqtt = { .prefix = "site7/xnet", .qos_status = 1, .retain = true },
+		.gateway = "pi-barn",
+		.device = all_devices,
+		.ndevice = 3,
+		.npoint = 14,
+		.bus = one_bus,
+		.nbus = 1,
+		.mqtt = {.prefix = "site7/xnet", .qos_status = 1, .retain = true},
 	};
 }
 
@@ -89,8 +96,8 @@ static const char *told(struct setup *s)
 	size_t n = 0;
 	text[0] = '\0';
 	while (outbox_take(s->o, &m)) {
-		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s %s", n ? "\n" : "", m.topic,
-				      m.retain ? "*" : "", m.payload);
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s %s", n ? "\n" : "",
+		                      m.topic, m.retain ? "*" : "", m.payload);
 		outbox_sent(s->o, m.item);
 	}
 	return text;
@@ -112,16 +119,18 @@ static struct north_event *hear_message(struct setup *s, struct mqtt_event m, co
 static struct north_event *hear(struct setup *s, const char *topic, const char *payload)
 {
 	snprintf(s->payload, sizeof s->payload, "%s", payload);
-	return hear_message(s, (struct mqtt_event){ .len = strlen(payload) }, topic);
+	return hear_message(s, (struct mqtt_event){.len = strlen(payload)}, topic);
 }
 
 static struct north_event *hear_retained(struct setup *s, const char *topic, const char *payload)
 {
 	snprintf(s->payload, sizeof s->payload, "%s", payload);
-	return hear_message(s, (struct mqtt_event){ .len = strlen(payload), .retained = true }, topic);
+	return hear_message(s, (struct mqtt_event){.len = strlen(payload), .retained = true},
+	                    topic);
 }
 
-static void assert_refused(const struct north_event *e, int32_t device, const char *param, const char *says)
+static void assert_refused(const struct north_event *e, int32_t device, const char *param,
+                           const char *says)
 {
 	assert_int_equal(e->kind, NORTH_REFUSED);
 	assert_int_equal(e->refused.device, device);
@@ -145,13 +154,15 @@ static void topics_and_payloads_are_those_of_the_contract(void **state)
 	north_sys(s->n, "bus/rs485/state", "up");
 	north_passing(s->n, 0, 2, "now");
 	north_history(s->n, 1, 0, "13.28", 1795255200123);
-	assert_string_equal(told(s), "site7/xnet/sts/relay1/status* offline\n"
-				     "site7/xnet/sts/pi-barn/status* online\n"
-				     "site7/xnet/sts/scc1/BattVolts* 13.28\n"
-				     "site7/xnet/sts/scc1/Serial* None\n"
-				     "site7/xnet/$SYS/pi-barn/bus/rs485/state* up\n"
-				     "site7/xnet/sts/relay1/Reboot now\n"
-				     "site7/xnet/hist/scc1/BattVolts {\"ts\":\"2026-11-21T10:00:00.123Z\",\"v\":13.28}");
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/relay1/status* offline\n"
+		"site7/xnet/sts/pi-barn/status* online\n"
+		"site7/xnet/sts/scc1/BattVolts* 13.28\n"
+		"site7/xnet/sts/scc1/Serial* None\n"
+		"site7/xnet/$SYS/pi-barn/bus/rs485/state* up\n"
+		"site7/xnet/sts/relay1/Reboot now\n"
+		"site7/xnet/hist/scc1/BattVolts {\"ts\":\"2026-11-21T10:00:00.123Z\",\"v\":13.28}");
 }
 
 static void a_value_is_told_when_it_differs_or_again(void **state)
@@ -180,14 +191,15 @@ static void numbers_get_their_unit_where_it_is_wanted(void **state)
 	north_value(s->n, 1, 0, "13.28", false);
 	north_value(s->n, 1, 1, "Float", false);
 	north_value(s->n, 2, 0, "None", false);
-	assert_string_equal(told(s), "site7/xnet/sts/scc1/BattVolts* 13.28 V\nsite7/xnet/sts/scc1/Mode* Float\n"
-				     "site7/xnet/sts/scc2/BattVolts* None");
+	assert_string_equal(
+		told(s), "site7/xnet/sts/scc1/BattVolts* 13.28 V\nsite7/xnet/sts/scc1/Mode* Float\n"
+			 "site7/xnet/sts/scc2/BattVolts* None");
 	assert_false(north_differs(s->n, 1, 0, "13.28"));
 }
 
 static const char *snapshot_text(void *ctx, uint32_t point)
 {
-	static const char *const text[] = { "13.28", "0", "0815", "18446744073709551615", "1" };
+	static const char *const text[] = {"13.28", "0", "0815", "18446744073709551615", "1"};
 	const bool *missing = ctx;
 	return *missing ? (point == 0 ? "None" : NULL) : text[point];
 }
@@ -197,12 +209,16 @@ static void a_snapshot_has_numbers_texts_and_null(void **state)
 	struct setup *s = *state;
 	bool missing = false;
 	north_snapshot(s->n, 1, 1795255200123, snapshot_text, &missing);
-	assert_string_equal(told(s), "site7/xnet/sts/scc1 {\"ts\":\"2026-11-21T10:00:00.123Z\",\"BattVolts\":13.28,"
-				     "\"Mode\":\"0\",\"Serial\":\"0815\",\"Total\":\"18446744073709551615\"}");
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1 {\"ts\":\"2026-11-21T10:00:00.123Z\",\"BattVolts\":13.28,"
+		"\"Mode\":\"0\",\"Serial\":\"0815\",\"Total\":\"18446744073709551615\"}");
 	missing = true;
 	north_snapshot(s->n, 1, 0, snapshot_text, &missing);
-	assert_string_equal(told(s), "site7/xnet/sts/scc1 {\"ts\":\"1970-01-01T00:00:00.000Z\",\"BattVolts\":null,"
-				     "\"Mode\":null,\"Serial\":null,\"Total\":null}");
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1 {\"ts\":\"1970-01-01T00:00:00.000Z\",\"BattVolts\":null,"
+		"\"Mode\":null,\"Serial\":null,\"Total\":null}");
 }
 
 static void alerts_are_told_once(void **state)
@@ -212,11 +228,15 @@ static void alerts_are_told_once(void **state)
 	north_alerts(s->n, 1, a);
 	north_alerts(s->n, 1, a);
 	north_alerts(s->n, 0, a); /* maps no alerts: has no topic */
-	alerts_raise(a, &(struct alert){ .kind = ALERT_WARNING, .code = 2, .desc = "down", .source = "rs485" });
+	alerts_raise(a,
+	             &(struct alert){
+			     .kind = ALERT_WARNING, .code = 2, .desc = "down", .source = "rs485"});
 	north_alerts(s->n, NORTH_GATEWAY, a);
-	assert_string_equal(told(s), "site7/xnet/sts/scc1/Alerts* {\"faults\":[],\"warnings\":[]}\n"
-				     "site7/xnet/sts/pi-barn/Alerts* {\"faults\":[],\"warnings\":[{\"code\":2,\"desc\":"
-				     "\"down\",\"source\":\"rs485\",\"since\":\"1970-01-01T00:00:00.000Z\"}]}");
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1/Alerts* {\"faults\":[],\"warnings\":[]}\n"
+		"site7/xnet/sts/pi-barn/Alerts* {\"faults\":[],\"warnings\":[{\"code\":2,\"desc\":"
+		"\"down\",\"source\":\"rs485\",\"since\":\"1970-01-01T00:00:00.000Z\"}]}");
 	alerts_destroy(a);
 }
 
@@ -289,10 +309,12 @@ static void what_is_not_ours_is_left_alone(void **state)
 {
 	struct setup *s = *state;
 	static const char *const topic[] = {
-		"site7/xnet/cmd/relay2/Relay1", "xnet/cmd/relay1/Relay1", "site7/xnet/other/relay1/Relay1",
-		"site7/xnet/cmd", "site7/xnet/get/nobody", "site7/xnet/sub/inv*", "site7/xnet/sts/other/status",
-		"homeassistant/status", "site7/xnet/cmd/relay1x/Relay1", "site7/xnet/sub", "site7/xnet/sub/scc1/x",
-		"site7/xnet/cmd/\xFF/Relay1",
+		"site7/xnet/cmd/relay2/Relay1",   "xnet/cmd/relay1/Relay1",
+		"site7/xnet/other/relay1/Relay1", "site7/xnet/cmd",
+		"site7/xnet/get/nobody",          "site7/xnet/sub/inv*",
+		"site7/xnet/sts/other/status",    "homeassistant/status",
+		"site7/xnet/cmd/relay1x/Relay1",  "site7/xnet/sub",
+		"site7/xnet/sub/scc1/x",          "site7/xnet/cmd/\xFF/Relay1",
 	};
 	for (size_t i = 0; i < sizeof topic / sizeof *topic; i++)
 		assert_int_equal(hear(s, topic[i], "[\"BattVolts\"]")->kind, NORTH_NONE);
@@ -305,8 +327,9 @@ static void unknown_points_are_faults_with_a_hint(void **state)
 {
 	struct setup *s = *state;
 	assert_string_equal(hear(s, "site7/xnet/cmd/relay1/Relay9", "on")->item[0].fault,
-			    "no such point; did you mean Relay1?");
-	assert_string_equal(hear(s, "site7/xnet/cmd/relay1/Pressure", "on")->item[0].fault, "no such point");
+	                    "no such point; did you mean Relay1?");
+	assert_string_equal(hear(s, "site7/xnet/cmd/relay1/Pressure", "on")->item[0].fault,
+	                    "no such point");
 	assert_non_null(hear(s, "site7/xnet/cmd/relay1/Secret", "on")->item[0].fault);
 	/* deeper than any topic of ours: not lost in silence */
 	const struct north_event *e = hear(s, "site7/xnet/cmd/relay1/Relay1/x", "on");
@@ -318,8 +341,9 @@ static void unknown_points_are_faults_with_a_hint(void **state)
 static void a_json_command_has_one_item_a_point(void **state)
 {
 	struct setup *s = *state;
-	const struct north_event *e = hear(s, "site7/xnet/cmd/relay1", "{\"Relay2\": true, \"Relay1\": 0, \"Rely1\": 1, "
-								       "\"Reboot\": null}");
+	const struct north_event *e = hear(s, "site7/xnet/cmd/relay1",
+	                                   "{\"Relay2\": true, \"Relay1\": 0, \"Rely1\": 1, "
+	                                   "\"Reboot\": null}");
 	assert_int_equal(e->kind, NORTH_COMMAND);
 	assert_int_equal(e->nitem, 4);
 	assert_string_equal(e->item[0].param, "Relay2");
@@ -333,37 +357,47 @@ static void a_json_command_has_one_item_a_point(void **state)
 static void commands_that_cannot_be_understood_are_refused(void **state)
 {
 	struct setup *s = *state;
-	assert_refused(hear(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay1\":2}"), 0, "", "duplicate");
+	assert_refused(hear(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay1\":2}"), 0, "",
+	               "duplicate");
 	assert_refused(hear(s, "site7/xnet/cmd/relay1", "on"), 0, "", "not JSON");
 	assert_refused(hear(s, "site7/xnet/cmd/relay1", "[1]"), 0, "", "object");
 	assert_refused(hear(s, "site7/xnet/cmd/relay1", "{}"), 0, "", "names no point");
 	assert_refused(hear(s, "site7/xnet/cmd/relay1/Relay1", "\xFF"), 0, "Relay1", "UTF-8");
 	memset(s->payload, 'x', XNET_PAYLOAD_MAX + 1);
 	s->payload[XNET_PAYLOAD_MAX + 1] = '\0';
-	assert_refused(hear_message(s, (struct mqtt_event){ .len = XNET_PAYLOAD_MAX + 1 }, "site7/xnet/cmd/relay1/Relay1"),
-		       0, "Relay1", "longer than 4096");
+	assert_refused(hear_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX + 1},
+	                            "site7/xnet/cmd/relay1/Relay1"),
+	               0, "Relay1", "longer than 4096");
 	assert_string_equal(s->event.refused.value, "");
 	s->payload[XNET_PAYLOAD_MAX] = '\0';
-	assert_int_equal(hear_message(s, (struct mqtt_event){ .len = XNET_PAYLOAD_MAX },
-				      "site7/xnet/cmd/relay1/Relay1")->kind, NORTH_COMMAND);
+	assert_int_equal(hear_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX},
+	                              "site7/xnet/cmd/relay1/Relay1")
+	                         ->kind,
+	                 NORTH_COMMAND);
 	memcpy(s->payload, "on\0off", 7);
-	assert_refused(hear_message(s, (struct mqtt_event){ .len = 6 }, "site7/xnet/cmd/relay1/Relay1"), 0, "Relay1",
-		       "UTF-8");
+	assert_refused(
+		hear_message(s, (struct mqtt_event){.len = 6}, "site7/xnet/cmd/relay1/Relay1"), 0,
+		"Relay1", "UTF-8");
 }
 
 static void retained_commands_are_refused_unless_accepted(void **state)
 {
 	struct setup *s = *state;
 	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1/Relay1", "on"), 0, "Relay1",
-		       "mosquitto_pub -r -n -t 'site7/xnet/cmd/relay1/Relay1'");
-	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1/Relay2", "on")->kind, NORTH_COMMAND);
+	               "mosquitto_pub -r -n -t 'site7/xnet/cmd/relay1/Relay1'");
+	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1/Relay2", "on")->kind,
+	                 NORTH_COMMAND);
 	assert_true(s->event.retained);
-	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay2\":1}"), 0, "", "retained");
-	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay2\":1}")->kind, NORTH_COMMAND);
-	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1/Unknown", "on"), 0, "Unknown", "retained");
+	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay2\":1}"), 0,
+	               "", "retained");
+	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay2\":1}")->kind,
+	                 NORTH_COMMAND);
+	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1/Unknown", "on"), 0, "Unknown",
+	               "retained");
 	assert_refused(hear_retained(s, "site7/xnet/get/relay1", "x"), 0, "", "retained");
 	assert_refused(hear_retained(s, "site7/xnet/sub/scc1", "[\"Mode\"]"), 1, "", "retained");
-	assert_refused(hear_retained(s, "site7/xnet/cmd/pi-barn/reload", "x"), NORTH_GATEWAY, "reload", "retained");
+	assert_refused(hear_retained(s, "site7/xnet/cmd/pi-barn/reload", "x"), NORTH_GATEWAY,
+	               "reload", "retained");
 }
 
 static void the_gateway_reloads_and_changes_its_log(void **state)
@@ -372,10 +406,14 @@ static void the_gateway_reloads_and_changes_its_log(void **state)
 	assert_int_equal(hear(s, "site7/xnet/cmd/pi-barn/reload", "")->kind, NORTH_RELOAD);
 	assert_int_equal(hear(s, "site7/xnet/cmd/pi-barn/log", "debug")->kind, NORTH_LOG);
 	assert_string_equal(s->event.text, "debug");
-	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/log", "loud"), NORTH_GATEWAY, "log", "error, warn, info or debug");
-	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/explode", "now"), NORTH_GATEWAY, "explode", "no such command");
-	assert_refused(hear(s, "site7/xnet/cmd/pi-barn", "now"), NORTH_GATEWAY, "", "no such command");
-	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/reload/x", "now"), NORTH_GATEWAY, "reload/x", "no such command");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/log", "loud"), NORTH_GATEWAY, "log",
+	               "error, warn, info or debug");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/explode", "now"), NORTH_GATEWAY, "explode",
+	               "no such command");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn", "now"), NORTH_GATEWAY, "",
+	               "no such command");
+	assert_refused(hear(s, "site7/xnet/cmd/pi-barn/reload/x", "now"), NORTH_GATEWAY, "reload/x",
+	               "no such command");
 }
 
 static void get_asks_for_one_point_or_all(void **state)
@@ -394,7 +432,8 @@ static void get_asks_for_one_point_or_all(void **state)
 static void subscriptions_count_points_of_one_or_more_devices(void **state)
 {
 	struct setup *s = *state;
-	const struct north_event *e = hear(s, "site7/xnet/sub/scc*", "[\"Mode\",\"Relay1\",\"BattVolts\"]");
+	const struct north_event *e =
+		hear(s, "site7/xnet/sub/scc*", "[\"Mode\",\"Relay1\",\"BattVolts\"]");
 	assert_int_equal(e->kind, NORTH_SUB);
 	assert_int_equal(e->nitem, 4);
 	assert_int_equal(e->item[0].device, 1);
@@ -419,23 +458,37 @@ static void subscriptions_count_points_of_one_or_more_devices(void **state)
 static void refusals_are_told_on_nak(void **state)
 {
 	struct setup *s = *state;
-	north_outcome(s->n, &(struct north_outcome){ .device = 0, .param = "Relay1", .value = "\"x\"",
-						     .reason = "out of range: 0 to 1" });
-	north_outcome(s->n, &(struct north_outcome){ .device = NORTH_GATEWAY, .param = "reload", .reason = "2 errors" });
-	north_outcome(s->n, &(struct north_outcome){ .device = 0, .param = "Relay1", .value = "on" });
-	north_outcome(s->n, &(struct north_outcome){ .device = 0, .param = "Relay1", .reason = "superseded",
-						     .quiet = true });
-	assert_string_equal(told(s), "site7/xnet/sts/relay1/Nak {\"param\":\"Relay1\",\"value\":\"\\\"x\\\"\",\"reason\":"
-				     "\"out of range: 0 to 1\"}\n"
-				     "site7/xnet/sts/pi-barn/Nak {\"param\":\"reload\",\"value\":\"\",\"reason\":"
-				     "\"2 errors\",\"device\":\"pi-barn\"}");
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .value = "\"x\"",
+	                                            .reason = "out of range: 0 to 1"});
+	north_outcome(s->n, &(struct north_outcome){.device = NORTH_GATEWAY,
+	                                            .param = "reload",
+	                                            .reason = "2 errors"});
+	north_outcome(s->n, &(struct north_outcome){.device = 0, .param = "Relay1", .value = "on"});
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .reason = "superseded",
+	                                            .quiet = true});
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/relay1/Nak "
+	        "{\"param\":\"Relay1\",\"value\":\"\\\"x\\\"\",\"reason\":"
+		"\"out of range: 0 to 1\"}\n"
+		"site7/xnet/sts/pi-barn/Nak {\"param\":\"reload\",\"value\":\"\",\"reason\":"
+		"\"2 errors\",\"device\":\"pi-barn\"}");
 }
 
-static struct north_event *ask(struct setup *s, const char *topic, const char *payload, char *answer_to)
+static struct north_event *ask(struct setup *s, const char *topic, const char *payload,
+                               char *answer_to)
 {
 	snprintf(s->payload, sizeof s->payload, "%s", payload);
-	return hear_message(s, (struct mqtt_event){ .len = strlen(payload), .response_topic = answer_to,
-						    .correlation = answer_to, .correlation_len = 3 }, topic);
+	return hear_message(s,
+	                    (struct mqtt_event){.len = strlen(payload),
+	                                        .response_topic = answer_to,
+	                                        .correlation = answer_to,
+	                                        .correlation_len = 3},
+	                    topic);
 }
 
 static void a_request_gets_one_answer_with_its_correlation(void **state)
@@ -446,7 +499,8 @@ static void a_request_gets_one_answer_with_its_correlation(void **state)
 	struct north_request *r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
 	assert_non_null(r);
 	north_event_free(&s->event); /* the request outlives it */
-	north_outcome(s->n, &(struct north_outcome){ .device = 0, .param = "Relay1", .value = "on", .request = r });
+	north_outcome(s->n, &(struct north_outcome){
+				    .device = 0, .param = "Relay1", .value = "on", .request = r});
 	assert_true(outbox_take(s->o, &m));
 	assert_string_equal(m.topic, "me/answers");
 	assert_string_equal(m.payload, "{\"ok\":true,\"param\":\"Relay1\",\"value\":\"on\"}");
@@ -457,10 +511,16 @@ static void a_request_gets_one_answer_with_its_correlation(void **state)
 	assert_null(ask(s, "site7/xnet/cmd/relay1/Relay1", "on", wild)->request);
 	/* superseded: the answer, but no Nak */
 	r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
-	north_outcome(s->n, &(struct north_outcome){ .device = 0, .param = "Relay1", .value = "on", .request = r,
-						     .reason = "superseded", .quiet = true });
-	assert_string_equal(told(s), "me/answers {\"ok\":false,\"param\":\"Relay1\",\"value\":\"on\",\"reason\":"
-				     "\"superseded\"}");
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .value = "on",
+	                                            .request = r,
+	                                            .reason = "superseded",
+	                                            .quiet = true});
+	assert_string_equal(
+		told(s),
+		"me/answers {\"ok\":false,\"param\":\"Relay1\",\"value\":\"on\",\"reason\":"
+		"\"superseded\"}");
 }
 
 static void a_request_for_several_points_is_answered_when_all_have_ended(void **state)
@@ -469,12 +529,20 @@ static void a_request_for_several_points_is_answered_when_all_have_ended(void **
 	char to[] = "me";
 	struct north_event *e = ask(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay2\":0}", to);
 	struct north_request *r = e->request;
-	north_outcome(s->n, &(struct north_outcome){ .device = 0, .param = "Relay2", .value = "off", .request = r });
+	north_outcome(s->n, &(struct north_outcome){
+				    .device = 0, .param = "Relay2", .value = "off", .request = r});
 	assert_string_equal(told(s), "");
-	north_outcome(s->n, &(struct north_outcome){ .device = 0, .param = "Relay1", .value = "1", .request = r,
-						     .reason = "expired", .quiet = true });
-	assert_string_equal(told(s), "me {\"results\":[{\"ok\":true,\"param\":\"Relay2\",\"value\":\"off\"},{\"ok\":false,"
-				     "\"param\":\"Relay1\",\"value\":\"1\",\"reason\":\"expired\"}],\"ok\":false}");
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .value = "1",
+	                                            .request = r,
+	                                            .reason = "expired",
+	                                            .quiet = true});
+	assert_string_equal(
+		told(s),
+		"me "
+	        "{\"results\":[{\"ok\":true,\"param\":\"Relay2\",\"value\":\"off\"},{\"ok\":false,"
+		"\"param\":\"Relay1\",\"value\":\"1\",\"reason\":\"expired\"}],\"ok\":false}");
 }
 
 static void a_refused_request_is_answered_too(void **state)
@@ -485,11 +553,14 @@ static void a_refused_request_is_answered_too(void **state)
 	assert_int_equal(e->kind, NORTH_REFUSED);
 	north_outcome(s->n, &e->refused);
 	const char *all = told(s);
-	assert_non_null(strstr(all, "site7/xnet/sts/relay1/Nak {\"param\":\"\",\"value\":\"nonsense\",\"reason\":\"not JSON"));
+	assert_non_null(
+		strstr(all, "site7/xnet/sts/relay1/Nak "
+	                    "{\"param\":\"\",\"value\":\"nonsense\",\"reason\":\"not JSON"));
 	assert_non_null(strstr(all, "me {\"ok\":false,\"param\":\"\""));
 }
 
-/* -- our own topics ------------------------------------------------------------------------------ */
+/* -- our own topics ------------------------------------------------------------------------------
+ */
 
 static void a_foreign_status_is_told_right_again(void **state)
 {
@@ -499,7 +570,8 @@ static void a_foreign_status_is_told_right_again(void **state)
 	north_value(s->n, 1, 0, "13.28", false);
 	told(s);
 	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "online")->kind, NORTH_NONE);
-	assert_int_equal(hear_retained(s, "site7/xnet/sts/pi-barn/status", "offline")->kind, NORTH_NONE);
+	assert_int_equal(hear_retained(s, "site7/xnet/sts/pi-barn/status", "offline")->kind,
+	                 NORTH_NONE);
 	assert_string_equal(told(s), "");
 	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "offline")->kind, NORTH_FOREIGN);
 	assert_int_equal(s->event.device, NORTH_GATEWAY);
@@ -507,23 +579,28 @@ static void a_foreign_status_is_told_right_again(void **state)
 	assert_string_equal(told(s), "site7/xnet/sts/pi-barn/status* online");
 	assert_int_equal(hear(s, "site7/xnet/sts/scc1/status", "")->kind, NORTH_FOREIGN);
 	assert_int_equal(s->event.device, 1);
-	assert_string_equal(told(s), "site7/xnet/sts/scc1/status* online\nsite7/xnet/sts/scc1/BattVolts* 13.28");
+	assert_string_equal(
+		told(s),
+		"site7/xnet/sts/scc1/status* online\nsite7/xnet/sts/scc1/BattVolts* 13.28");
 }
 
 static void what_an_earlier_life_told_is_cleared(void **state)
 {
 	struct setup *s = *state;
 	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/scc1/info",
-		      "{\"points\":[{\"name\":\"BattVolts\"},{\"name\":\"OldPoint\"},{\"name\":\"../x\"}]}");
+	              "{\"points\":[{\"name\":\"BattVolts\"},{\"name\":\"OldPoint\"},{\"name\":\".."
+	              "/x\"}]}");
 	assert_string_equal(told(s), "site7/xnet/sts/scc1/OldPoint* ");
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{\"points\":[{\"name\":\"Volts\"}]}");
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info",
+	              "{\"points\":[{\"name\":\"Volts\"}]}");
 	const char *cleared = told(s);
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/Volts* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/status* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/gone1/info* "));
 	/* only what stood retained; only of our own tree; only what is ours to read */
 	hear(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{\"points\":[{\"name\":\"Volts\"}]}");
-	hear_retained(s, "site7/xnet/$SYS/other/device/gone1/info", "{\"points\":[{\"name\":\"Volts\"}]}");
+	hear_retained(s, "site7/xnet/$SYS/other/device/gone1/info",
+	              "{\"points\":[{\"name\":\"Volts\"}]}");
 	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{}");
 	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/a+b/info", "{\"points\":[]}");
 	assert_string_equal(told(s), "");

@@ -1,0 +1,34 @@
+/*
+ * posts: messages that must all go out (Nak, answers, history), each in one piece of memory, with a
+ * number that stays while it lives. The outbox's own: no lock; the outbox keeps their order.
+ */
+#ifndef MQTT_POSTS_H
+#define MQTT_POSTS_H
+
+#include "mqtt/outbox.h"
+#include "mqtt/slots.h"
+
+struct post_item {
+	struct link link;
+	uint32_t at; /* its number, from 1 */
+	bool flying, history, retain;
+	uint8_t qos;
+	size_t size; /* counted against the bound */
+	size_t payload_at, len, correlation_at, correlation_len;
+	bool correlation;
+	char data[]; /* topic NUL payload NUL correlation */
+};
+
+struct posts {
+	struct post_item **item; /* by number; NULL: free */
+	uint32_t *next_free;
+	uint32_t room, free_;
+	size_t n, bytes[2]; /* [1]: history */
+};
+
+struct post_item *posts_make(const struct post *p); /* a copy, not yet in the table */
+void posts_add(struct posts *t, struct post_item *i);
+void posts_free(struct posts *t, struct post_item *i);
+void posts_destroy(struct posts *t);
+
+#endif
