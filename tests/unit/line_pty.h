@@ -43,6 +43,8 @@ struct line_pty {
 	int master, wake;
 	bool stop;
 	bool silent[256]; /* this unit does not answer */
+	unsigned spoilt[SIM_FAULTS]; /* so many of a thousand requests get this fault */
+	uint64_t seed;
 	uint16_t (*held)[LINE_PTY_REGISTERS]; /* [unit][addr]: holding registers as written, xor value */
 	struct line_pty_write log[LINE_PTY_LOG];
 	size_t nlog;
@@ -121,7 +123,19 @@ static inline size_t line_pty_answer(void *ctx, uint8_t unit, const uint8_t *pdu
 	return server_answer(&server, pdu, len, answer);
 }
 
-/* Out of the lock: what is to be done next, and when. */
+static inline void line_pty_spoil(struct line_pty *p, uint8_t unit)
+{
+	uint32_t at = simline_draw(&p->seed, 1000);
+	for (int f = 0; f < SIM_FAULTS; f++) {
+		if (at < p->spoilt[f]) {
+			simline_fault(p->line, unit, (enum sim_fault)f, 1, 0);
+			return;
+		}
+		at -= p->spoilt[f];
+	}
+}
+
+/* With the lock held: moves what is due, and says when there is more. */
 static inline us_t line_pty_step(struct line_pty *p)
 {
 	uint8_t buf[512];
@@ -130,6 +144,7 @@ static inline us_t line_pty_step(struct line_pty *p)
 	if (got > 0) {
 		if (!p->request_at)
 			p->request_at = now;
+		line_pty_spoil(p, buf[0]);
 		simline_write(p->line, buf, (size_t)got, now);
 	}
 	const size_t n = simline_read(p->line, now, buf, sizeof(buf));
