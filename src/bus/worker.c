@@ -5,7 +5,7 @@
 
 #define SERIAL_RETRY (400 * US_MS)
 #define BACKOFF_FIRST (100 * US_MS)
-#define BACKOFF_MAX (5 * US_S)
+#define BACKOFF_MAX (2 * US_S)
 #define JOB_RETRY (100 * US_MS)  /* a command tries a port that is down, but not more often */
 #define STRIKES 3                /* connections without an answer: the endpoint is down */
 #define REST_MAX (5 * US_S)      /* the watchdog sees a sleeping bus step at least this often */
@@ -168,7 +168,7 @@ static us_t worker_backoff(const struct bus *b)
 	if (b->conf.kind == BUS_SERIAL)
 		return SERIAL_RETRY;
 	const unsigned doublings = b->fails ? b->fails - 1 : 0;
-	return doublings >= 6 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
+	return doublings >= 5 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
 }
 
 /* False: port.why says why not. */
