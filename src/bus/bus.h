@@ -45,7 +45,7 @@ struct bus_figures {
 	bool up;
 	char port[160];        /* "/dev/ttyUSB0" */
 	char line_text[24];    /* "9600 8N1" or "tcp" */
-	char trouble[256];    /* why it is down; "" when up */
+	char trouble[176];    /* why it is down; "" when up */
 };
 
 /* Starts the thread. conf is copied. Reports are pushed to `reports` (waiting while it is full).
