@@ -13,8 +13,7 @@
 
 static void describe(const struct bus_conf *c, struct bus_figures *f)
 {
-	char name[80];
-	snprintf(f->port, sizeof(f->port), "%.63s", port_name(c, name, sizeof(name)));
+	port_name(c, f->port, sizeof(f->port));
 	if (c->kind == BUS_TCP)
 		snprintf(f->line_text, sizeof(f->line_text), "tcp");
 	else

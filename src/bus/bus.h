@@ -46,9 +46,9 @@ struct bus_figures {
 	us_t stepped;          /* monotonic time of the last step, for the watchdog */
 	us_t step_limit;       /* the longest a step may take now */
 	bool up;
-	char port[64];         /* "/dev/ttyUSB0" */
+	char port[160];        /* "/dev/ttyUSB0" */
 	char line_text[24];    /* "9600 8N1" or "tcp" */
-	char trouble[128];     /* why it is down; "" when up */
+	char trouble[176];    /* why it is down; "" when up */
 };
 
 /* Starts the thread. conf is copied. Reports are pushed to `reports` (waiting while it is full).

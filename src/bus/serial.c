@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bus/tty.h"
 
 #define MINI_UART_BAUD_MAX 115200
 
@@ -52,8 +51,7 @@ static bool serial_lock(struct serial *s, const struct bus_conf *conf, char *why
 	return true;
 }
 
-/* What this hardware cannot do, before it does something else instead. */
-static bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *why, size_t size)
+bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *why, size_t size)
 {
 	if (f->mini_uart && conf->parity != 'N')
 		snprintf(why, size,
