@@ -49,10 +49,10 @@ static bool tty_is_console(const char *root, dev_t dev)
 		return false;
 	bool found = false;
 	while (!found && fgets(line, sizeof(line), f)) {
-		unsigned ma, mi;
+		char *end;
 		const char *number = strrchr(line, ')');
-		found = number && sscanf(number + 1, "%u:%u", &ma, &mi) == 2 && ma == major(dev) &&
-			mi == minor(dev);
+		found = number && strtoul(number + 1, &end, 10) == major(dev) && *end == ':' &&
+			strtoul(end + 1, NULL, 10) == minor(dev);
 	}
 	fclose(f);
 	return found;
@@ -62,7 +62,7 @@ static us_t tty_latency(const char *root, dev_t dev)
 {
 	char text[64];
 	if (tty_attribute(root, dev, "device/latency_timer", text, sizeof(text)) > 0)
-		return (atoi(text) + 1) * US_MS;
+		return (strtol(text, NULL, 10) + 1) * US_MS;
 	/* Only serial ports on USB have this attribute. */
 	if (tty_attribute(root, dev, "device/port_number", text, sizeof(text)) > 0)
 		return LATENCY_UNKNOWN;

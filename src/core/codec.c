@@ -369,7 +369,7 @@ static enum codec_fault encode_real(const struct codec *c, const struct value *v
 	/* Undoing scale and offset may land one step beside the pattern that is read as this value.
 	 */
 	const double nearby[] = {nextafter(r, -INFINITY), nextafter(r, INFINITY)};
-	struct value back;
+	struct value back = value_none();
 	decode_real(c, *raw, &back);
 	for (int i = 0; i < 2 && back.real != want; i++) {
 		uint64_t other;

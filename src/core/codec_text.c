@@ -75,7 +75,7 @@ static unsigned utf8_length(const unsigned char *s, unsigned n)
 
 void string_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out)
 {
-	unsigned char bytes[BYTES_MAX];
+	unsigned char bytes[BYTES_MAX] = {0};
 	unsigned n = byte_count(c), first = 0, used = 0;
 	bytes_get(c, words, bytes);
 	const unsigned char *nul = memchr(bytes, 0, n);
@@ -114,7 +114,7 @@ enum codec_fault string_from_text(const struct codec *c, const char *text, uint1
 void bytes_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out)
 {
 	static const char digit[] = "0123456789abcdef";
-	unsigned char bytes[BYTES_MAX];
+	unsigned char bytes[BYTES_MAX] = {0};
 	const unsigned n = byte_count(c);
 	if (2 * n >= VALUE_TEXT_MAX)
 		return; /* the loader does not let such a point through */
@@ -138,7 +138,7 @@ static int hex_digit(char c)
 enum codec_fault bytes_from_text(const struct codec *c, const char *text, uint16_t *words,
                                  uint16_t *mask)
 {
-	unsigned char bytes[BYTES_MAX];
+	unsigned char bytes[BYTES_MAX] = {0};
 	const unsigned n = byte_count(c);
 	for (unsigned i = 0; i < n; i++, text += 2) {
 		const int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);

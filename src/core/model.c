@@ -376,7 +376,7 @@ int point_print(const struct point *p, const struct value *v, const char *unit, 
 	const struct label *label = point_label(p, v);
 	if (label)
 		return snprintf(buf, size, "%s", label->text);
-	int decimals = p->codec.decimals;
+	int decimals = (int)p->codec.decimals; /* NOLINT(bugprone-signed-char-misuse): a number */
 	if (decimals < 0 && v->kind == VALUE_DECIMAL) /* the exponent's own */
 		decimals = v->places < EXPONENT_DECIMALS ? v->places : EXPONENT_DECIMALS;
 	const int len = value_print(v, decimals, buf, size);

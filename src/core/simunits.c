@@ -257,7 +257,7 @@ static const char *do_set(struct command *c)
 	const char *why;
 
 	for (unsigned i = 4; i < c->n; i++)
-		c->word[i][-1] = ' ';
+		*(c->word[i] - 1) = ' '; /* words are parts of one line: join the value's again */
 	return simdevice_set(c->unit->sim, c->word[2], c->word[3], &why) ? NULL : why;
 }
 
@@ -300,6 +300,8 @@ static const struct {
 
 static struct unit *find(const struct simunits *s, const char *name)
 {
+	if (!name)
+		return NULL;
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->unit[i].device->name, name) == 0)
 			return &s->unit[i];

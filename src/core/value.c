@@ -287,8 +287,7 @@ static int print_fixed(bool neg, uint64_t mant, unsigned places, unsigned pad, c
                        size_t size)
 {
 	char text[128];
-	char *end = text + 64, *digit = text + 64;
-	digit = digits_before(end, mant);
+	char *end = text + 64, *digit = digits_before(end, mant);
 	while ((unsigned)(end - digit) <= places)
 		*--digit = '0';
 	if (places + pad) {

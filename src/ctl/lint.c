@@ -16,7 +16,9 @@ static FILE *units_open(const char *profile_path)
 	snprintf(path, sizeof(path), "%s/units.txt", dirname(copy));
 	free(copy);
 	f = fopen(path, "re");
-	return f ? f : fopen(PROFILE_DIR "/units.txt", "re");
+	if (!f)
+		f = fopen(PROFILE_DIR "/units.txt", "re");
+	return f;
 }
 
 bool units_read(struct units *u, const char *profile_path)

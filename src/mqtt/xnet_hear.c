@@ -338,7 +338,7 @@ static void clear_device(struct xnet *x, const char *name)
 	static const char *const health[] = {
 		"state",    "since",       "last_seen",  "last_error", "quality",
 		"response", "timeouts",    "crc_errors", "exceptions", "invalid",
-		"stale",    "unsupported", "info",
+		"stale",    "unsupported", "requests",   "info",
 	};
 	char topic[XNET_TOPIC_MAX], path[NAME_MAX_LEN + 32];
 	xnet_topic(x, "sts", name, "status", topic);

@@ -256,6 +256,16 @@ def test_messages_come_with_what_they_carry(broker, client, make_client, probe):
     assert "unheard" not in p.text()
 
 
+def test_values_expire_where_that_is_wanted(broker, make_client, probe):
+    five = make_client(broker, "#", version=5)
+    p = probe(broker.port, "--version", "5", "--expiry", "90")
+    p.wait_line("up 5")
+    p.say("set v/1 3 0 12", "set d/status 0 1 online", "post gw/Nak n")
+    assert five.wait_for("v/1").properties.MessageExpiryInterval in range(80, 91)
+    for topic in ("d/status", "gw/Nak"):
+        assert not hasattr(five.wait_for(topic).properties, "MessageExpiryInterval")
+
+
 def test_refusals_of_the_broker_are_told(make_broker, probe, tmp_path):
     acl = tmp_path / "acl"
     acl.write_text("topic readwrite allowed/#\n")
