@@ -62,7 +62,7 @@ static const struct node *choice_node(struct load *l, const char *name, const st
 	for (unsigned i = 0; i < 2; i++)
 		map[i] = (struct node){.where = choice->where,
 		                       .kind = NODE_MAP,
-		                       .weight = 3 - i,
+		                       .weight = i ? 3 : 5, /* keys count, too */
 		                       .n = 1,
 		                       .pair = &pair[i]};
 	return map;
