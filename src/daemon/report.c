@@ -128,7 +128,7 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 		b->since = g->now;
 	g->status_changed = true;
 	if (r->online) {
-		log_info("bus %s: up", b->conf->name);
+		log_info("bus %s: up%s%s", b->conf->name, r->text[0] ? ": " : "", r->text);
 		gateway_alert_end(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name);
 		b->up = true;
 		b->told_down = false;
