@@ -34,6 +34,7 @@ void commands_create(struct gateway *g)
 	const struct command_ops ops = {.current = current, .online = online, .ctx = g};
 	g->commands = mem_alloc(1, sizeof *g->commands);
 	g->commands->table = command_create(g->model, &ops);
+	keep_create(g);
 }
 
 void commands_destroy(struct gateway *g)
@@ -56,8 +57,11 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 	const char *end = command_end_name(o->end);
 	snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %s %s", device, o->param,
 		 o->sent_text ? o->sent_text : "", end);
-	log_info("command %s/%s = %s: %s (%s%s)%s%s", device, o->param, o->sent_text ? o->sent_text : "", end,
-		 place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
+	/* a keep-alive that goes well every second is no news */
+	void (*const log)(const char *, ...) =
+		o->origin == COMMAND_FROM_GATEWAY && command_end_good(o->end) ? log_debug : log_info;
+	log("command %s/%s = %s: %s (%s%s)%s%s", device, o->param, o->sent_text ? o->sent_text : "", end, place,
+	    took, o->reason ? ": " : "", o->reason ? o->reason : "");
 }
 
 /* What was held back while the command lived stands on the topic now: told even if unchanged. */

@@ -45,12 +45,14 @@ struct gateway {
 	struct model *model;
 	struct plant *plant;
 	struct commands *commands;
+	struct keep *keep;
 	struct health *health;
 	struct reload *reload;
 	struct outbox *outbox;
 	struct north *north;
 	struct mqtt_client *mqtt;
-	struct queue *reports, *events;
+	struct queue *reports;
+	struct events *events;
 	struct alerts *alerts;   /* the gateway's own */
 	bool alerts_changed;
 	bool connected;          /* to the broker */
