@@ -11,6 +11,7 @@
 #define REST_MAX (5 * US_S)      /* the watchdog sees a sleeping bus step at least this often */
 #define REST_SERIAL US_S         /* an unplugged adapter is told within this */
 #define STEP_SLACK (10 * US_S)
+#define FRESH US_MS              /* a link that was good so lately is not asked for again */
 #define CHOICE ((us_t)300)        /* so long before the silence ends it is chosen what goes next */
 
 void worker_tell(struct bus *b, enum report_kind kind)
@@ -303,7 +304,7 @@ void *worker_main(void *arg)
 	clock_sharp();
 	while (!atomic_load(&b->closing)) {
 		worker_tidy(b);
-		if (b->port.fd >= 0 && !port_alive(&b->port))
+		if (b->port.fd >= 0 && clock_now() > b->used_at + FRESH && !port_alive(&b->port))
 			worker_lost(b);
 		const us_t open_at = b->port.fd < 0 ? worker_open_at(b) : 0;
 		if (clock_now() < open_at)
