@@ -74,8 +74,8 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 					       o->reason ? ": " : "", o->reason ? o->reason : "");
 }
 
-/* What was held back while the command lived stands on the topic now: told even if unchanged. Where the
- * last reading says something else than the outcome, the device is read once more instead. */
+/* What the command was read back as stands on the topic now: told even if unchanged. Where the last
+ * reading says something else (a no-op by an older read), the device is read once more instead. */
 static void show(struct gateway *g, const struct command_outcome *o)
 {
 	const struct device *d = &g->model->device[o->device];
@@ -83,7 +83,8 @@ static void show(struct gateway *g, const struct command_outcome *o)
 	char text[VALUE_PRINT_MAX];
 	if (o->acknowledged_only)
 		north_passing(g->north, o->device, o->point, o->value);
-	if (!command_end_good(o->end) || d->set->point[o->point].write->only || commands_holds(g, point, g->now))
+	const bool known = command_end_good(o->end) || o->end == COMMAND_DIFFERS;
+	if (!known || d->set->point[o->point].write->only || commands_holds(g, point, g->now))
 		return;
 	reading_text(g->plant, point, text, sizeof text);
 	if (strcmp(text, o->value) == 0) {

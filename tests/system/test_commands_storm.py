@@ -119,7 +119,7 @@ class Faults(threading.Thread):
 
     def run(self):
         try:
-            while not self.over.wait(0.05 + 0.2 * self.rng.random()):
+            while not self.over.wait(0.01 + 0.06 * self.rng.random()):
                 self.line.fault(self.rng.choice(DEVICES), self.rng.choice(self.KINDS), times=1)
                 self.n += 1
             for d in DEVICES:
