@@ -14,8 +14,8 @@ static void lint_unit(const struct point *p, const struct lint_lists *lists, str
 		diag_error(diag, p->where, "%s: unit '%s' is not in units.txt", p->name, p->unit);
 }
 
-/* A name of the vocabulary, or one that says why it is another. Alerts have their desc, and helpers
- * without a topic are nobody's business. */
+/* A name of the vocabulary, or one that says why it is another. Alerts have their desc, helpers
+ * without a topic are nobody's business, and a repetition is told once. */
 static void lint_vocabulary(const struct point *p, const struct wordlist *names, struct diag *diag)
 {
 	char *pattern = wordlist_pattern(p->name);
@@ -24,7 +24,8 @@ static void lint_vocabulary(const struct point *p, const struct wordlist *names,
 	const char *meant = known ? NULL : wordlist_slip(names, pattern, &only_case);
 
 	free(pattern);
-	if (known || ((p->alert || p->filter.mode == PUBLISH_NEVER) && !only_case))
+	if (known || p->repeat_n > 1 ||
+	    ((p->alert || p->filter.mode == PUBLISH_NEVER) && !only_case))
 		return;
 	if (meant && (only_case || !p->description))
 		diag_error(diag, p->where, "%s: did you mean '%s' of the vocabulary?", p->name,
