@@ -5,6 +5,7 @@
 #include "daemon/commands.h"
 #include "daemon/events.h"
 #include "daemon/health.h"
+#include "daemon/gets.h"
 #include "daemon/log.h"
 #include "daemon/plant.h"
 #include "daemon/readings.h"
@@ -134,6 +135,7 @@ static void turn(struct gateway *g)
 	reload_finish(g);
 	run_timers(g);
 	readings_turn(g);
+	gets_turn(g);
 	if (g->alerts_changed) {
 		g->alerts_changed = false;
 		north_alerts(g->north, NORTH_GATEWAY, g->alerts);
@@ -192,6 +194,7 @@ static void stop(struct gateway *g)
 	if (g->plant->ending)
 		log_warn("%zu buses did not end in time", g->plant->ending);
 	commands_finish(g);
+	gets_end(g, "shutting down");
 	broker_destroy(g, FLUSH_LIMIT);
 }
 
@@ -210,6 +213,7 @@ static void create(struct gateway *g)
 	g->alerts_changed = true;
 	reload_create(g);
 	commands_create(g);
+	gets_create(g);
 	plant_create(g);
 	broker_create(g);
 	health_create(g);
@@ -225,6 +229,7 @@ static void destroy(struct gateway *g)
 	reload_destroy(g);
 	queue_close(g->reports);
 	commands_destroy(g);
+	gets_destroy(g);
 	health_destroy(g);
 	plant_destroy(g);
 	alerts_destroy(g->alerts);

@@ -45,6 +45,7 @@ struct gateway {
 	struct model *model;
 	struct plant *plant;
 	struct commands *commands;
+	struct gets *gets;
 	struct health *health;
 	struct reload *reload;
 	struct outbox *outbox;

@@ -25,6 +25,7 @@ struct reading {
 	union {
 		uint16_t word[RAW_INLINE];
 		uint16_t *words; /* malloc'ed, for longer points */
+		us_t begun;      /* of an expression: a round of its inputs began then and is not over; 0 */
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;

@@ -2,6 +2,7 @@
 
 #include "daemon/broker.h"
 #include "daemon/commands.h"
+#include "daemon/gets.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
 #include "daemon/systemd.h"
@@ -143,6 +144,7 @@ static void take_over(struct gateway *g)
 	struct reload *r = g->reload;
 	struct model *old = g->model, *next = r->model;
 	commands_model_ends(g);
+	gets_end(g, "the configuration was read anew meanwhile");
 	plant_adopt(g, next);
 	g->model = next;
 	broker_adopt(g, old);
