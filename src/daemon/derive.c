@@ -7,6 +7,7 @@
 
 #define DECIMAL_PLACES_MAX 18
 #define NESTED_MAX 8   /* expressions in expressions */
+#define ROUNDS_MAX 4   /* an overloaded line stretches a period at most so far, for waiting */
 #define TOGETHER_OF 4  /* inputs read within this part of their period belong together */
 
 static bool is_number(const struct value *v)
@@ -36,6 +37,13 @@ static const struct reading *sibling(const struct plant *p, uint32_t point, int3
 	return &p->reading[plant_device(p, point)->point0 + (uint32_t)index];
 }
 
+/* Of a repetition whose number stands in another register: above that there is nothing. */
+static bool counted(const struct point *pt, const struct reading *count)
+{
+	const double n = value_number(&count->value);
+	return count->quality == QUALITY_GOOD && !isnan(n) && n >= pt->repeat_n;
+}
+
 /* A value whose scale stands in another register: without that, there is no value. */
 static void settle_scaled(struct gateway *g, uint32_t point)
 {
@@ -58,6 +66,13 @@ static void settle_scaled(struct gateway *g, uint32_t point)
 		if (f->quality == QUALITY_NEVER)
 			return;
 		v = isnan(x) ? value_none() : value_real(value_number(&v) * x);
+	}
+	if (pt->count_from >= 0) {
+		const struct reading *count = sibling(p, point, pt->count_from);
+		if (count->quality == QUALITY_NEVER)
+			return;
+		if (!counted(pt, count))
+			v = value_none();
 	}
 	r->undecoded = false;
 	reading_settle(g, point, v, r->at);
@@ -127,8 +142,11 @@ static bool waits(struct reading *r, const struct round *o)
 		return false;
 	if (r->begun <= r->at)
 		r->begun = o->newest;
-	const us_t gap = r->begun - r->at;
-	return o->newest - r->begun < (gap > o->period ? gap : o->period) || o->newest == r->begun;
+	const us_t most = ROUNDS_MAX * o->period + US_S; /* an outage is no round */
+	us_t limit = r->begun - r->at;
+	limit = limit > most ? most : limit;
+	limit = limit < o->period ? o->period : limit;
+	return o->newest - r->begun < limit || o->newest == r->begun;
 }
 
 struct inputs {

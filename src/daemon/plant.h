@@ -135,6 +135,12 @@ static inline const struct point *plant_point(const struct plant *p, uint32_t po
 	return &d->set->point[point - d->point0];
 }
 
+/* Does its value need another point's: a scale, the count of its repetition? */
+static inline bool point_derives(const struct point *p)
+{
+	return p->exponent_from >= 0 || p->factor_from >= 0 || p->count_from >= 0;
+}
+
 /* How many words are kept of a point (0: none, it has no register). */
 unsigned plant_raw_words(const struct point *p);
 

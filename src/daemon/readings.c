@@ -1,6 +1,7 @@
 #include "daemon/readings.h"
 
 #include "daemon/derive.h"
+#include "daemon/device.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ void reading_alert(struct plant *p, uint32_t point)
 	const struct point *pt = plant_point(p, point);
 	struct device_state *s = state_of(p, point);
 	const struct reading *r = &p->reading[point];
-	if (pt->alert == ALERT_NONE || r->quality == QUALITY_NEVER)
+	if (pt->alert == ALERT_NONE || pt->hidden || r->quality == QUALITY_NEVER)
 		return;
 	const double x = value_number(&r->value);
 	const bool active = r->quality == QUALITY_GOOD &&
@@ -78,7 +79,7 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 	struct reading *r = &p->reading[point];
 	const struct point *pt = plant_point(p, point);
 	if (state_of(p, point)->phase != PHASE_ONLINE || r->quality == QUALITY_NEVER ||
-	    pt->filter.mode == PUBLISH_NEVER)
+	    pt->filter.mode == PUBLISH_NEVER || pt->hidden)
 		return;
 	char text[VALUE_PRINT_MAX];
 	reading_text(p, point, text, sizeof text);
@@ -116,6 +117,9 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 		r->known = false; /* the second read must be looked at, though it be equal */
 		return;
 	}
+	if (pt->period == PERIOD_ONCE && !pt->write && r->quality == QUALITY_GOOD && v.kind != VALUE_NONE &&
+	    !value_same(&r->value, &v))
+		device_changed(g, point);
 	r->at = at;
 	r->quality = v.kind == VALUE_NONE ? QUALITY_NONE : QUALITY_GOOD;
 	if (store(r, &v) || pt->alert != ALERT_NONE)
@@ -154,7 +158,7 @@ void reading_take(struct gateway *g, uint32_t point, const struct span *block, c
 	model_gather(pt, block, words, now);
 	note_read(state_of(p, point), r, pt, at);
 	r->refused = false;
-	const bool elsewhere = pt->exponent_from >= 0 || pt->factor_from >= 0;
+	const bool elsewhere = point_derives(pt);
 	if (r->known && !elsewhere && memcmp(reading_raw(r, n), now, n * sizeof *now) == 0) {
 		renew(g, point, r, pt, at);
 		return;
