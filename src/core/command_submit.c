@@ -34,6 +34,7 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 	const struct device *d = record_device(t, r);
 	const struct write_rule *w = record_point(t, r)->write;
 	const struct device_state *s = &t->device[r->device];
+	const char *forbidden = t->ops.forbids ? t->ops.forbids(t->ops.ctx, r->device) : NULL;
 	if (t->closing && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_FAILED, "shutting down");
 	else if (q->retained && !(w && w->accept_retained))
@@ -44,6 +45,8 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 		draft_refuse(r, COMMAND_REFUSED, "the device is disabled");
 	else if (!d->commands && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
+	else if (forbidden)
+		draft_refuse(r, COMMAND_REFUSED, forbidden);
 	else if (s->alive + q->n > COMMANDS_PER_DEVICE || s->overtaken + q->n > OVERTAKEN_MAX)
 		draft_refuse(r, COMMAND_BUSY,
 		             "busy: too many commands are waiting for this device");

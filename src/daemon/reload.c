@@ -89,6 +89,11 @@ static void answer_all(struct gateway *g, const char *reason)
 void reload_begin(struct gateway *g, struct north_request *request, bool command)
 {
 	struct reload *r = g->reload;
+	if (g->stopping) {
+		if (command)
+			outcome(g, request, "shutting down");
+		return;
+	}
 	if (command && r->nrequest == REQUESTS_MAX) {
 		outcome(g, request, "busy");
 		return;
@@ -110,6 +115,12 @@ void reload_begin(struct gateway *g, struct north_request *request, bool command
 	diag_free(&r->diag);
 	log_error("reload: no thread to read the configuration with");
 	answer_all(g, "no thread");
+}
+
+void reload_end(struct gateway *g)
+{
+	g->reload->nfirst = g->reload->nrequest;
+	answer_all(g, "shutting down");
 }
 
 static void log_diag(const struct diag *d)
@@ -161,8 +172,8 @@ void reload_finish(struct gateway *g)
 {
 	struct reload *r = g->reload;
 	eventfd_t count;
-	if (eventfd_read(r->done, &count) < 0 || !r->reading)
-		return;
+	if (eventfd_read(r->done, &count) < 0 || g->stopping || !r->reading)
+		return; /* reload_destroy() frees what was read */
 	pthread_join(r->thread, NULL);
 	r->reading = false;
 	log_diag(&r->diag);

@@ -125,13 +125,17 @@ def test_an_omitted_point_that_others_need_is_nowhere_to_be_seen(board, client):
     ("one_of: [7, 9]", 9, True), ("one_of: [7, 9]", 8, False),
 ])
 def test_a_device_must_be_what_its_profile_is_for(board, client, identify, kind, good):
-    board(identify, kind)
+    l = board(identify, kind)
     if good:
         client.wait_for("xnet/sts/board/status", "online")
         client.wait_for("xnet/sts/board/Out1", "1")
         return
     client.wait_for("xnet/sts/plant/Alerts", lambda m: f"identifies as {kind}" in m.text)
     assert not client.all("xnet/sts/board/Out1")
+    mark = client.mark()
+    client.publish("xnet/cmd/board/Out1", "9")
+    assert "another device" in client.wait_for("xnet/sts/board/Nak", since=mark).text
+    assert not l.writes()
     assert {m.text for m in client.all("xnet/sts/board/status")} <= {"offline"}
 
 
