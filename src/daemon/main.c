@@ -3,6 +3,7 @@
 #include "daemon/gateway.h"
 #include "daemon/options.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,8 @@ static int check(const struct options *o)
 static void tame_process(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/* a hundred bus threads must not each keep a heap of their own */
+	mallopt(M_ARENA_MAX, 2);
 	sigset_t all;
 	gateway_signals(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
