@@ -13,8 +13,7 @@
 
 static void describe(const struct bus_conf *c, struct bus_figures *f)
 {
-	char name[80];
-	snprintf(f->port, sizeof(f->port), "%.63s", port_name(c, name, sizeof(name)));
+	port_name(c, f->port, sizeof(f->port));
 	if (c->kind == BUS_TCP)
 		snprintf(f->line_text, sizeof(f->line_text), "tcp");
 	else
@@ -171,6 +170,14 @@ bool bus_cancel(struct bus *b, uint64_t id)
 	const bool found = id && schedule_cancel(b->schedule, id, &cancelled);
 	pthread_mutex_unlock(&b->lock);
 	return found;
+}
+
+void bus_forget(struct bus *b, uint8_t unit)
+{
+	pthread_mutex_lock(&b->lock);
+	schedule_forget(b->schedule, unit, clock_now());
+	stir(b);
+	pthread_mutex_unlock(&b->lock);
 }
 
 void bus_figures(struct bus *b, struct bus_figures *out)

@@ -36,8 +36,8 @@ char *port_name(const struct bus_conf *conf, char *buf, size_t size)
 
 static void port_gone(struct port *p, const char *how)
 {
-	char name[80];
-	snprintf(p->why, sizeof(p->why), "%.78s %s", port_name(p->conf, name, sizeof(name)), how);
+	char name[160];
+	snprintf(p->why, sizeof(p->why), "%s %s", port_name(p->conf, name, sizeof(name)), how);
 }
 
 /* 1: there is something to read, 0: time is over, -1: gone. *ended: nothing can follow any more. */

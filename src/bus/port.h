@@ -32,7 +32,7 @@ struct port {
 	bool zero;                     /* the request's unit is 0 and shown as 255: on TCP it answers */
 	uint32_t late;                 /* answers of transactions that were given up */
 	uint8_t rx[MBAP_MAX];
-	char why[128];                 /* the last failure, a sentence */
+	char why[176];                 /* the last failure, a sentence */
 };
 
 void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *stop);

@@ -6,6 +6,7 @@
 #define BUS_SERIAL_H
 
 #include "bus/rtu.h"
+#include "bus/tty.h"
 
 struct serial {
 	struct rtu *rtu; /* NULL: closed */
@@ -15,8 +16,12 @@ struct serial {
 	us_t latency;
 };
 
-/* False: why gets a sentence ("/dev/ttyUSB0 is not there"). Never blocks. */
+/* False: why gets a sentence ("/dev/ttyUSB0 is not there"). True: why is left alone, or gets what to
+ * know of the port. Never blocks. */
 bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_t size);
 void serial_close(struct serial *s);
+
+/* Can this hardware do that, instead of something else in silence? False: why says why not. */
+bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *why, size_t size);
 
 #endif

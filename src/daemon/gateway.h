@@ -45,7 +45,6 @@ struct gateway {
 	struct model *model;
 	struct plant *plant;
 	struct commands *commands;
-	struct keep *keep;
 	struct health *health;
 	struct reload *reload;
 	struct outbox *outbox;

@@ -7,14 +7,9 @@
 #include "core/command.h"
 #include "daemon/plant.h"
 
-struct keep;
-
-void keep_create(struct gateway *g);
-void keep_destroy(struct gateway *g);
-
-/* Around a reload, and once at start: what is in force stays in force under the same names. */
-void keep_model_ends(struct gateway *g);
 void keep_model_begins(struct gateway *g);
+void keep_model_ends(struct gateway *g);
+void keep_destroy(struct gateway *g);
 
 /* A command of a known device ended. */
 void keep_ended(struct gateway *g, const struct command_outcome *o);

@@ -49,6 +49,8 @@ static int check(const struct options *o)
 /* Before the first thread: threads inherit the mask, and only main reads signals (by signalfd). */
 static void tame_process(void)
 {
+	/* one arena for all threads: each would take its own, and bus threads hardly allocate */
+	mallopt(M_ARENA_MAX, 1);
 	signal(SIGPIPE, SIG_IGN);
 	/* a hundred bus threads must not each keep a heap of their own */
 	mallopt(M_ARENA_MAX, 2);
