@@ -134,6 +134,9 @@ static inline const struct point *plant_point(const struct plant *p, uint32_t po
 	return &d->set->point[point - d->point0];
 }
 
+/* Does its value depend on another register (scale, count)? */
+bool plant_leans(const struct point *p);
+
 /* How many words are kept of a point (0: none, it has no register). */
 unsigned plant_raw_words(const struct point *p);
 

@@ -60,7 +60,7 @@ void reading_alert(struct plant *p, uint32_t point)
 	const struct point *pt = plant_point(p, point);
 	struct device_state *s = state_of(p, point);
 	const struct reading *r = &p->reading[point];
-	if (pt->alert == ALERT_NONE || r->quality == QUALITY_NEVER)
+	if (pt->alert == ALERT_NONE || pt->hidden || r->quality == QUALITY_NEVER)
 		return;
 	const double x = value_number(&r->value);
 	const bool active = r->quality == QUALITY_GOOD &&
@@ -80,7 +80,7 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 	struct reading *r = &p->reading[point];
 	const struct point *pt = plant_point(p, point);
 	if (state_of(p, point)->phase != PHASE_ONLINE || r->quality == QUALITY_NEVER ||
-	    pt->filter.mode == PUBLISH_NEVER)
+	    pt->filter.mode == PUBLISH_NEVER || pt->hidden)
 		return;
 	char text[VALUE_PRINT_MAX];
 	reading_text(p, point, text, sizeof text);
@@ -157,7 +157,7 @@ void reading_take(struct gateway *g, uint32_t point, const struct span *block, c
 	model_gather(pt, block, words, now);
 	note_read(state_of(p, point), r, pt, at);
 	r->refused = false;
-	const bool elsewhere = pt->exponent_from >= 0 || pt->factor_from >= 0;
+	const bool elsewhere = plant_leans(pt);
 	if (r->known && !elsewhere && memcmp(raw(r, n), now, n * sizeof *now) == 0) {
 		renew(g, point, r, pt, at);
 		return;
@@ -165,7 +165,6 @@ void reading_take(struct gateway *g, uint32_t point, const struct span *block, c
 	memcpy(raw(r, n), now, n * sizeof *now);
 	r->known = true;
 	if (elsewhere) {
-		r->at = at;
 		r->undecoded = true;
 		return;
 	}
@@ -212,7 +211,7 @@ static const struct reading *sibling(const struct plant *p, uint32_t point, int3
 	return &p->reading[plant_device(p, point)->point0 + (uint32_t)index];
 }
 
-/* A value whose scale stands in another register: without that, there is no value. */
+/* A value whose scale, or whose being there, stands in another register: without that, there is none. */
 static void settle_scaled(struct gateway *g, uint32_t point)
 {
 	struct plant *p = g->plant;
@@ -221,6 +220,13 @@ static void settle_scaled(struct gateway *g, uint32_t point)
 	char text[VALUE_TEXT_MAX];
 	struct value v;
 	codec_decode(&pt->codec, raw(r, plant_raw_words(pt)), text, &v);
+	if (pt->count_from >= 0) {
+		const struct reading *c = sibling(p, point, pt->count_from);
+		if (c->quality == QUALITY_NEVER && !c->refused)
+			return;
+		if (!c->refused && !(value_number(&c->value) >= pt->repeat_n))
+			v = value_none();
+	}
 	if (pt->exponent_from >= 0 && is_number(&v)) {
 		const struct reading *e = sibling(p, point, pt->exponent_from);
 		const double x = value_number(&e->value);
@@ -236,7 +242,7 @@ static void settle_scaled(struct gateway *g, uint32_t point)
 		v = isnan(x) ? value_none() : value_real(value_number(&v) * x);
 	}
 	r->undecoded = false;
-	settle(g, point, v, r->at);
+	settle(g, point, v, state_of(p, point)->newest);
 }
 
 struct inputs {
