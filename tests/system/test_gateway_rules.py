@@ -328,6 +328,14 @@ def test_somebody_else_who_says_offline_is_answered(line, broker, client, gatewa
     client.wait_for("xnet/sts/house/Alerts", lambda m: "somebody else" in m.text, since=mark)
 
 
+def test_a_map_that_is_too_much_for_its_line_is_told_with_what_helps(line, broker, client, gateway):
+    l = line(BOILER.replace("baud: 38400", "baud: 1200"), broker)
+    g = gateway(l)
+    told = client.wait_for("xnet/$SYS/house/bus/rs485/load/planned", limit=40)
+    assert float(told.text) > 80
+    assert "of the line's time; to come to" in g.text()
+
+
 def test_topics_of_what_was_removed_while_stopped_are_cleared(line, broker, client, gateway, make_client):
     l = start(line, broker, gateway, Power=1)
     client.wait_for("xnet/sts/boiler/Gas")
