@@ -378,3 +378,42 @@ def test_it_ends_in_time_while_a_port_hangs_and_the_broker_is_frozen(line, broke
     assert l.gateway.stop() == 0
     assert time.monotonic() - begin < 15
     broker.thaw()
+
+
+def test_the_health_tree_counts(line, broker, client, gateway):
+    l = line(BOILER.replace('mqtt: {{broker: "{broker}"}}', 'mqtt: {{broker: "{broker}", sys_interval: 1s}}'), broker)
+    g = gateway(l)
+    tree = "xnet/$SYS/house"
+    for path in ("bus/rs485/requests", "bus/rs485/responses", "device/boiler/requests"):
+        client.wait_for(f"{tree}/{path}", lambda m: int(m.text) > 3)
+    for path in ("bus/rs485/timeouts", "bus/rs485/crc_errors", "bus/rs485/exceptions", "commands/received"):
+        client.wait_for(f"{tree}/{path}", "0")
+    client.wait_for(f"{tree}/bus/rs485/port", l.port)
+    client.wait_for(f"{tree}/bus/rs485/line", "38400 8N1")
+    client.wait_for(f"{tree}/device/boiler/state", "online")
+    client.wait_for(f"{tree}/device/boiler/last_seen", lambda m: m.text.endswith("Z"))
+    client.wait_for(f"{tree}/device/boiler/response", lambda m: float(m.text.split("/")[1]) > 0)
+    client.wait_for(f"{tree}/uptime", lambda m: int(m.text) >= 1)
+    assert client.find(f"{tree}/version").retain or client.find(f"{tree}/started")
+    info = json.loads(client.wait_for(f"{tree}/device/boiler/info").text)
+    level = next(p for p in info["points"] if p["name"] == "Level")
+    assert (level["writable"], level["min"], level["max"]) == (True, 0, 100)
+    assert not [p for p in info["points"] if p["name"] == "Exp"]
+    mark = client.mark()
+    l.fault("boiler", "crc")
+    client.wait_for(f"{tree}/bus/rs485/crc_errors", lambda m: int(m.text) > 0, since=mark)
+    l.fault("boiler", "none")
+    client.publish("xnet/cmd/boiler/Level", "500")
+    client.wait_for(f"{tree}/commands/rejected", "1")
+    assert g.process.poll() is None
+
+
+def test_a_line_on_which_nobody_answers_says_so(line, broker, client, gateway):
+    l = line(BOILER, broker)
+    l.unplug("boiler")
+    gateway(l)
+    client.wait_for("xnet/$SYS/house/bus/rs485/state", lambda m: "none of 1 devices answers" in m.text, limit=60)
+    client.wait_for("xnet/sts/house/Alerts", lambda m: '"code":2' in m.text)
+    mark = client.mark()
+    l.plug("boiler")
+    client.wait_for("xnet/$SYS/house/bus/rs485/state", "up", since=mark, limit=60)
