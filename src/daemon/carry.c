@@ -44,7 +44,7 @@ static bool same_place(const struct point *a, const struct point *b)
 	       x->byte == y->byte && x->bit == y->bit && x->bits == y->bits &&
 	       same_decimal(&x->scale, &y->scale) && same_decimal(&x->offset, &y->offset) &&
 	       plant_raw_words(a) == plant_raw_words(b) && a->alert == b->alert &&
-	       !plant_leans(a) && !plant_leans(b);
+	       !point_derives(a) && !point_derives(b);
 }
 
 static void carry_reading(struct reading *from, struct reading *to)

@@ -118,7 +118,7 @@ static void become_stranger(struct gateway *g, uint32_t device, const char *as)
 }
 
 /* The text of the configuration may be written with other decimals than ours. */
-static bool same_identity(const char *is, const char *should)
+static bool same(const char *is, const char *should)
 {
 	struct value a, b;
 	const char *end_a, *end_b;
@@ -133,8 +133,7 @@ static bool identified(const struct device *d, const char *is)
 {
 	for (size_t i = 0; i < d->nidentify; i++) {
 		const char *word = d->identify_word[i];
-		if (d->identify_kind == IDENTIFY_STARTS ? strncmp(is, word, strlen(word)) == 0
-							: same_identity(is, word))
+		if (d->identify_kind == IDENTIFY_STARTS ? strncmp(is, word, strlen(word)) == 0 : same(is, word))
 			return true;
 	}
 	return false;
@@ -158,6 +157,14 @@ static void check_identity(struct gateway *g, uint32_t device)
 		device_go(g, device, PHASE_ONLINE, NULL);
 	else
 		become_stranger(g, device, text);
+}
+
+void device_changed(struct gateway *g, uint32_t point)
+{
+	const struct device *d = plant_device(g->plant, point);
+	log_info("device %s: another %s than before: what was learnt of it is forgotten", d->name,
+		 plant_point(g->plant, point)->name);
+	bus_forget(g->plant->bus[d->bus].bus, d->id);
 }
 
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)

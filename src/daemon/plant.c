@@ -16,10 +16,6 @@ unsigned plant_raw_words(const struct point *p)
 	return table_is_bits(p->table) ? 1 : codec_words(&p->codec);
 }
 
-bool plant_leans(const struct point *p)
-{
-	return p->exponent_from >= 0 || p->factor_from >= 0 || p->count_from >= 0;
-}
 
 static int place_compare(const void *a, const void *b)
 {
@@ -88,7 +84,7 @@ static void start_device(struct gateway *g, struct plant *p, size_t d)
 			r->words = mem_alloc(plant_raw_words(pt), sizeof *r->words);
 		if (pt->counter)
 			r->counter = mem_alloc(1, sizeof *r->counter);
-		s->derives |= pt->source == SOURCE_EXPR || plant_leans(pt);
+		s->derives |= pt->source == SOURCE_EXPR || point_derives(pt);
 		s->alerting |= pt->alert != ALERT_NONE && !pt->hidden;
 		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS && pt->period < s->round)
 			s->round = pt->period;
