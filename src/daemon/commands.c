@@ -88,8 +88,10 @@ static void show(struct gateway *g, const struct command_outcome *o)
 	const struct device *d = &g->model->device[o->device];
 	const uint32_t point = d->point0 + o->point;
 	char text[VALUE_PRINT_MAX];
-	if (o->acknowledged_only)
+	if (o->acknowledged_only) { /* polls tell the rest, where there are any */
 		north_passing(g->north, o->device, o->point, o->value);
+		return;
+	}
 	const bool known = command_end_good(o->end) || o->end == COMMAND_DIFFERS;
 	if (!known || d->set->point[o->point].write->only || commands_holds(g, point, g->now))
 		return;

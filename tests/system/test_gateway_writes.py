@@ -33,6 +33,7 @@ devices:
       R1: {{holding: 60, write: true}}
       R2: {{holding: 61, type: s16, write: true}}
       R3: {{holding: 62, type: u32, write: true}}
+      Trusted: {{holding: 63, write: {{verify: false}}}}
       Action: {{coil: 9, write: {{only: true}}}}
       Door: {{coil: 6, write: {{pulse: {pulse}}}}}
   masked:
@@ -69,7 +70,7 @@ def plant(line, broker, client, gateway, text=PLANT, pulse="300ms", before=None,
     text = text.replace("{pulse}", pulse)
     l = line(text, broker)
     l.freeze()
-    for point in ("SetPoint", "Eeprom", "Wrong", "Rare", "Rarest", "Reset", "Hasty", "R1", "R2", "R3"):
+    for point in ("SetPoint", "Eeprom", "Wrong", "Rare", "Rarest", "Reset", "Hasty", "R1", "R2", "R3", "Trusted"):
         if point in text:
             l.set("boiler", point, 30)
     if "Nine" in text:
@@ -189,6 +190,14 @@ def test_a_write_only_action_is_told_once_and_not_retained(boiler, client, broke
     late.wait_for("xnet/sts/boiler/SetPoint")
     late.wait_for("xnet/sts/boiler/status")
     assert not late.all("xnet/sts/boiler/Action")
+
+
+def test_a_write_that_is_not_verified_is_told_without_the_old_value_in_between(boiler, client):
+    client.wait_for("xnet/sts/boiler/Trusted", "30")
+    mark = client.mark()
+    client.publish("xnet/cmd/boiler/Trusted", "31")
+    client.wait_count("xnet/sts/boiler/Trusted", 2, since=mark)  # as acknowledged, then as polled
+    assert [m.text for m in client.all("xnet/sts/boiler/Trusted", since=mark)] == ["31", "31"]
 
 
 def test_a_register_is_not_written_more_often_than_it_may(boiler, client):

@@ -80,7 +80,7 @@ def test_every_point_comes_through(name, variant, line, broker, client, start, t
     assert len(wanted) > 1
     one = line(MAP.format(name=name, variant=variant), broker)
     start("xnetd", *one.arguments)
-    told = {point: client.wait_for(f"xnet/sts/dev1/{point}", limit=60).text for point in wanted}
+    told = {point: client.wait_for(f"xnet/sts/dev1/{point}", limit=150).text for point in wanted}
     assert "" not in told.values()
     # the simulated values of a few may lie where the profile says "not available"
     assert sum(text == "None" for text in told.values()) <= len(told) / 4, told
