@@ -84,7 +84,7 @@ static unsigned word_at(const struct codec *c, unsigned i, unsigned n)
 
 static uint16_t word_turned(const struct codec *c, uint16_t w)
 {
-	return c->order >= ORDER_BIG_SWAPPED ? (uint16_t)(w << 8 | w >> 8) : w;
+	return (uint16_t)(c->order >= ORDER_BIG_SWAPPED ? w << 8 | w >> 8 : w);
 }
 
 /* All words as one number, most significant first. */
@@ -385,7 +385,7 @@ static enum codec_fault encode_real(const struct codec *c, const struct value *v
 static enum codec_fault encode_int(const struct codec *c, const struct value *v, unsigned width,
                                    uint64_t *raw)
 {
-	bool neg;
+	bool neg = false;
 	uint64_t mag;
 	if (c->type == TYPE_BOOL && v->kind == VALUE_BOOL)
 		return int_put(c, false, v->mant, width, raw) ? CODEC_OK : CODEC_RANGE;

@@ -152,7 +152,7 @@ static bool has_time(const struct layout *l)
 
 static uint16_t word_swapped(const struct codec *c, uint16_t w)
 {
-	return c->order >= ORDER_BIG_SWAPPED ? (uint16_t)(w << 8 | w >> 8) : w;
+	return (uint16_t)(c->order >= ORDER_BIG_SWAPPED ? w << 8 | w >> 8 : w);
 }
 
 /* The number in `cells` cells from cell `at`. A long one obeys the word order. */

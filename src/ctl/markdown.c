@@ -156,7 +156,7 @@ static void print_register(const struct point *first, const struct point *last)
 	if (c->bits == 1)
 		printf(" bit %u", c->bit);
 	else if (c->bits)
-		printf(" bits %u..%u", c->bit, c->bit + c->bits - 1);
+		printf(" bits %u..%d", c->bit, c->bit + c->bits - 1);
 }
 
 static void print_row(const struct model *m, const struct point *first, const struct point *last)
