@@ -417,3 +417,22 @@ def test_a_line_on_which_nobody_answers_says_so(line, broker, client, gateway):
     mark = client.mark()
     l.plug("boiler")
     client.wait_for("xnet/$SYS/house/bus/rs485/state", "up", since=mark, limit=60)
+
+
+def test_history_is_told_in_order_and_not_lost_with_the_broker(line, make_broker, make_client, gateway, tmp_path):
+    # the collector's session outlives the broker, so that nothing is missed while it comes back
+    b = make_broker(extra=["persistence true", f"persistence_location {tmp_path}/"])
+    c = make_client(b, "xnet/hist/#", client_id="keeper", clean_session=False)
+    l = start(line, b, gateway, BOILER.replace("unit: W", "unit: W, history: true"), Power=1)
+    c.wait_for("xnet/hist/boiler/Power", lambda m: json.loads(m.text)["v"] == 1)
+    b.stop()
+    for n in (2, 3, 4):
+        before = l.stats()["requests"]
+        l.set("boiler", "Power", n)
+        wait_until(lambda: l.stats()["requests"] >= before + 8, what="reads of it")
+    b.start()
+    c.wait_for("xnet/hist/boiler/Power", lambda m: json.loads(m.text)["v"] == 4, limit=40)
+    told = [json.loads(m.text) for m in c.all("xnet/hist/boiler/Power")]
+    assert list(dict.fromkeys(t["v"] for t in told)) == [1, 2, 3, 4]
+    assert sorted(t["ts"] for t in told) == [t["ts"] for t in told]
+    assert not any(m.retain for m in c.all("xnet/hist/boiler/Power"))
