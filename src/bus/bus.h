@@ -31,6 +31,7 @@ struct report {
 	uint32_t bus;      /* tag given at creation */
 	uint64_t id;
 	us_t at, sent;
+	us_t turnaround;   /* of a read: end of the request to the first byte of its answer; 0: unknown */
 	struct span span;
 	union {
 		uint16_t word[CELLS_MAX];

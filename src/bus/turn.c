@@ -273,6 +273,7 @@ enum outcome turn_run(struct bus *b, bool linked)
 	r.exception = b->exchange.exception;
 	r.at = now;
 	r.sent = b->sent;
+	r.turnaround = b->turnaround;
 	b->report = r;
 	worker_tell(b, j ? REPORT_JOB : o == OUT_OK ? REPORT_READ : REPORT_FAILED);
 	tell_effects(b, &e, r.span.unit);

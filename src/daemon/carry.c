@@ -90,6 +90,7 @@ static void carry_device(const struct device_state *from, struct device_state *t
 	to->exception = from->exception;
 	to->error_at = from->error_at;
 	to->invalid = from->invalid;
+	to->response = from->response;
 }
 
 void carry_readings(struct plant *from, struct plant *to)

@@ -195,7 +195,7 @@ void health_tell(struct gateway *g)
 	for (size_t i = 0; devices && i < g->model->ndevice; i++)
 		health_device_tell(g, (uint32_t)i, &h->device[i]);
 	if (devices)
-		h->devices_due = g->now + (DEVICES_EVERY > every ? DEVICES_EVERY : every);
+		h->devices_due = g->now + (h->devices_due && DEVICES_EVERY > every ? DEVICES_EVERY : every);
 	h->planned = planned_tell(g, h->planned);
 	if (health_on(g)) {
 		tell_process(g);

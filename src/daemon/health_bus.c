@@ -102,7 +102,9 @@ static enum bus_word judge(const struct plant_bus *b, const struct bus_figures *
 		return WORD_SILENT;
 	if (requests >= NOISY_MIN && share(now->garbled - then->garbled, requests) >= NOISY_PERCENT)
 		return WORD_NOISY;
-	if (now->missed - then->missed >= OVERLOADED_MISSED)
+	/* points are also missed while a device does not answer: only a full line is overloaded */
+	if (now->missed - then->missed >= OVERLOADED_MISSED &&
+	    now->busy - then->busy >= (now->at - then->at) / 10 * 9)
 		return WORD_OVERLOADED;
 	return WORD_UP;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const topics[] = {
-	"state", "since", "last_seen", "last_error", "quality", "requests", "timeouts", "crc_errors",
+	"state", "since", "last_seen", "last_error", "quality", "response", "requests", "timeouts", "crc_errors",
 	"exceptions", "invalid", "stale", "unsupported", "info",
 };
 
@@ -143,6 +143,11 @@ void health_device_tell(struct gateway *g, uint32_t device, struct device_health
 		put_time(g, d->name, "last_seen", s->seen);
 	error_text(s, text, sizeof text);
 	put(g, d->name, "last_error", text);
+	if (s->response.total) {
+		snprintf(text, sizeof text, "%.3g/%.3g", response_percentile(&s->response, 0.5),
+			 response_percentile(&s->response, 0.99));
+		put(g, d->name, "response", text);
+	}
 	snprintf(text, sizeof text, "%" PRIu32, s->invalid);
 	put(g, d->name, "invalid", text);
 	snprintf(text, sizeof text, "%" PRIu32, count_stale(g->plant, d));

@@ -84,7 +84,7 @@ static void start_device(struct gateway *g, struct plant *p, size_t d)
 		if (pt->counter)
 			r->counter = mem_alloc(1, sizeof *r->counter);
 		s->derives |= pt->source == SOURCE_EXPR || point_derives(pt);
-		s->alerting |= pt->alert != ALERT_NONE;
+		s->alerting |= pt->alert != ALERT_NONE && !pt->hidden;
 		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS && pt->period < s->round)
 			s->round = pt->period;
 	}

@@ -7,6 +7,7 @@
 
 #include "bus/bus.h"
 #include "daemon/gateway.h"
+#include "daemon/response.h"
 
 #define RAW_INLINE 4 /* words kept in the reading itself; longer points have memory of their own */
 
@@ -63,6 +64,7 @@ struct device_state {
 	uint8_t error, exception; /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
 	uint32_t invalid;      /* reads out of `valid` */
+	struct response response;
 };
 
 /* Where a register point of one bus stands; sorted by key. */

@@ -46,8 +46,11 @@ static void take_point(struct gateway *g, uint32_t point, const struct report *r
 static void take_read(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	b->heard = r->at;
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
+	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
 		g->plant->device[d].seen = r->at;
+		if (r->turnaround > 0)
+			response_add(&g->plant->device[d].response, r->turnaround);
+	}
 	const bool live = commands_live(g);
 	if (live)
 		commands_read(g, (uint32_t)(b - g->plant->bus), r);

@@ -23,7 +23,8 @@ void stale_sweep(struct gateway *g)
 		const struct device_state *s = &p->device[r->device];
 		if (s->phase != PHASE_ONLINE || r->quality == QUALITY_STALE || !expected(p, i))
 			continue;
-		const us_t from = r->at > s->since ? r->at : s->since;
+		const us_t read = r->undecoded ? 0 : r->at; /* words without their scale are no value */
+		const us_t from = read > s->since ? read : s->since;
 		const us_t due = from + plant_point(p, i)->stale;
 		if (due <= g->now)
 			reading_none(g, i, QUALITY_STALE);

@@ -1,0 +1,33 @@
+#include "daemon/response.h"
+
+#define FIRST_MS 0.5
+#define WIDER 1.25
+#define TOTAL_MAX 4000
+
+void response_add(struct response *r, us_t turnaround)
+{
+	double limit = FIRST_MS;
+	unsigned i = 0;
+	for (; i < RESPONSE_STEPS - 1 && (double)turnaround / 1e3 > limit; i++)
+		limit *= WIDER;
+	if (r->total == TOTAL_MAX) {
+		r->total = 0;
+		for (unsigned k = 0; k < RESPONSE_STEPS; k++)
+			r->total = (uint16_t)(r->total + (r->count[k] /= 2));
+	}
+	r->count[i]++;
+	r->total++;
+}
+
+double response_percentile(const struct response *r, double share)
+{
+	double limit = FIRST_MS, seen = 0;
+	if (r->total == 0)
+		return 0;
+	for (unsigned i = 0; i < RESPONSE_STEPS; i++, limit *= WIDER) {
+		seen += r->count[i];
+		if (seen >= share * r->total)
+			return limit;
+	}
+	return limit;
+}

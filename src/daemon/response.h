@@ -1,0 +1,22 @@
+/*
+ * response: how fast a device answers: counts by time, from which percentiles are read.
+ */
+#ifndef DAEMON_RESPONSE_H
+#define DAEMON_RESPONSE_H
+
+#include "core/span.h"
+
+#define RESPONSE_STEPS 40 /* from half a millisecond to 4 s, each a quarter wider than the last */
+
+struct response {
+	uint16_t count[RESPONSE_STEPS];
+	uint16_t total;
+};
+
+/* Old answers weigh less and less: when the counts are full, all are halved. */
+void response_add(struct response *r, us_t turnaround);
+
+/* The time that `share` (0..1) of the answers kept to, ms; 0: none was measured. */
+double response_percentile(const struct response *r, double share);
+
+#endif
