@@ -42,6 +42,8 @@ struct tcp_thread {
 	atomic_int times;
 	atomic_uint connections, requests, writes;
 	_Atomic uint16_t value; /* of every register */
+	uint8_t out[2 * MBAP_MAX]; /* what goes out in one piece */
+	size_t nout;
 };
 
 static size_t tcp_answer(struct tcp_thread *t, const uint8_t *pdu, size_t len, bool wrong, uint8_t *out)
@@ -63,29 +65,25 @@ static size_t tcp_answer(struct tcp_thread *t, const uint8_t *pdu, size_t len, b
 	return 2 + 2 * count;
 }
 
-static void tcp_say(int fd, const uint8_t *bytes, size_t n, bool torn)
+static void tcp_say(struct tcp_thread *t, int fd, bool torn)
 {
-	for (size_t i = 0; i < n; i += torn ? 1 : n) {
-		if (send(fd, bytes + i, torn ? 1 : n, MSG_NOSIGNAL) < 0)
-			return;
+	for (size_t i = 0; i < t->nout; i += torn ? 1 : t->nout) {
+		if (send(fd, t->out + i, torn ? 1 : t->nout, MSG_NOSIGNAL) < 0)
+			break;
 		if (torn)
 			clock_sleep(clock_now() + US_MS / 2);
 	}
+	t->nout = 0;
 }
 
-static void tcp_reply(struct tcp_thread *t, int fd, const struct mbap *q, bool wrong, unsigned transaction,
-		      uint8_t unit, bool torn)
+static void tcp_reply(struct tcp_thread *t, const struct mbap *q, bool wrong, unsigned transaction, uint8_t unit)
 {
-	uint8_t pdu[PDU_MAX], frame[MBAP_MAX];
+	uint8_t pdu[PDU_MAX], *frame = t->out + t->nout;
 	const size_t len = tcp_answer(t, q->pdu, q->len, wrong, pdu);
-	size_t n;
 	if (t->rtu)
-		n = pdu_frame(unit, pdu, len, frame);
+		t->nout += pdu_frame(unit, pdu, len, frame);
 	else
-		n = mbap_build(frame, (uint16_t)transaction, unit, pdu, len);
-	if (atomic_load(&t->mode) == TCP_NO_MODBUS && wrong)
-		frame[2] = 1;
-	tcp_say(fd, frame, n, torn);
+		t->nout += mbap_build(frame, (uint16_t)transaction, unit, pdu, len);
 }
 
 static enum tcp_mode tcp_mode(struct tcp_thread *t)
@@ -100,32 +98,24 @@ static enum tcp_mode tcp_mode(struct tcp_thread *t)
 static bool tcp_serve(struct tcp_thread *t, int fd, const struct mbap *q)
 {
 	const enum tcp_mode mode = tcp_mode(t);
+	const bool right = mode == TCP_GOOD || mode == TCP_TORN || mode == TCP_TRAILING;
 	atomic_fetch_add(&t->requests, 1);
-	switch (mode) {
-	case TCP_MUTE:
-		return true;
-	case TCP_CLOSE:
-		return false;
-	case TCP_WRONG_UNIT:
-		tcp_reply(t, fd, q, true, q->transaction, q->unit + 1, false);
-		return true;
-	case TCP_WRONG_TRANSACTION:
-		tcp_reply(t, fd, q, true, q->transaction - 1u, q->unit, false);
-		break;
-	case TCP_LATE:
+	if (mode == TCP_LATE)
 		clock_sleep(clock_now() + t->late);
-		tcp_reply(t, fd, q, true, q->transaction, q->unit, false);
-		return true;
-	case TCP_NO_MODBUS:
-		tcp_reply(t, fd, q, true, q->transaction, q->unit, false);
-		return true;
-	default:
-		break;
+	if (right)
+		tcp_reply(t, q, false, q->transaction, q->unit);
+	if (mode == TCP_WRONG_TRANSACTION) {
+		tcp_reply(t, q, true, q->transaction - 1u, q->unit);
+		tcp_reply(t, q, false, q->transaction, q->unit);
 	}
-	tcp_reply(t, fd, q, false, q->transaction, q->unit, mode == TCP_TORN);
-	if (mode == TCP_TRAILING)
-		tcp_reply(t, fd, q, true, q->transaction, q->unit, false);
-	return true;
+	if (mode == TCP_WRONG_UNIT)
+		tcp_reply(t, q, true, q->transaction, q->unit + 1);
+	if (mode == TCP_LATE || mode == TCP_TRAILING || mode == TCP_NO_MODBUS)
+		tcp_reply(t, q, true, q->transaction, q->unit);
+	if (mode == TCP_NO_MODBUS)
+		t->out[2] = 1;
+	tcp_say(t, fd, mode == TCP_TORN);
+	return mode != TCP_CLOSE;
 }
 
 /* The request at the head of n bytes; its size, 0: not all there yet. */
