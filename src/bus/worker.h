@@ -46,6 +46,7 @@ struct bus {
 	struct request request;
 	struct exchange exchange;
 	struct report report;
+	bool opened;               /* once at least */
 	bool up;                   /* as last reported; a closed port may be opened by the next turn */
 	unsigned fails;            /* connections in a row that brought no answer */
 	unsigned silent;           /* turns in a row without an answer */

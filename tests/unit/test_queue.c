@@ -32,6 +32,7 @@ static void items_come_out_in_order_and_the_descriptor_tells_when(void **state)
 			assert_true(queue_pop(q, &out));
 			assert_int_equal(out, 10 * round + i);
 		}
+		assert_false(queue_pop(q, &out));
 		assert_false(readable(q, 0));
 	}
 	queue_destroy(q);
@@ -125,6 +126,7 @@ static void nothing_is_lost_or_mixed_between_threads(void **state)
 	}
 	for (unsigned i = 0; i < PUSHERS; i++)
 		pthread_join(t[i], NULL);
+	assert_false(queue_pop(q, &item));
 	assert_false(readable(q, 0));
 	queue_destroy(q);
 }
