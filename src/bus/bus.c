@@ -172,6 +172,14 @@ bool bus_cancel(struct bus *b, uint64_t id)
 	return found;
 }
 
+void bus_forget(struct bus *b, uint8_t unit)
+{
+	pthread_mutex_lock(&b->lock);
+	schedule_forget(b->schedule, unit, clock_now());
+	stir(b);
+	pthread_mutex_unlock(&b->lock);
+}
+
 void bus_figures(struct bus *b, struct bus_figures *out)
 {
 	struct unit_figures f;

@@ -15,23 +15,26 @@ struct bus;
 enum report_kind {
 	REPORT_READ,     /* span and words, read at `at` */
 	REPORT_FAILED,   /* a read failed: span, outcome, exception */
-	REPORT_JOB,      /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0: never) */
+	REPORT_JOB,      /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0: never);
+			  * of a raw job the answer's PDU: answer_len bytes */
 	REPORT_REPLACED, /* job `id` was replaced by a newer one with the same key, never sent */
 	REPORT_UNIT,     /* span.unit came (online) or went */
 	REPORT_ASIDE,    /* span is refused by the device again and again: set aside */
-	REPORT_PORT,     /* the port came (online) or went; text says why */
+	REPORT_PORT,     /* the port came (online) or went; text says why; with online: what to know of it, or "" */
 	REPORT_ENDED,    /* the thread's last word */
 };
 
 struct report {
 	uint8_t kind, outcome, exception;
 	bool online;
+	uint16_t answer_len;
 	uint32_t bus;      /* tag given at creation */
 	uint64_t id;
 	us_t at, sent;
 	struct span span;
 	union {
 		uint16_t word[CELLS_MAX];
+		uint8_t answer[2 * CELLS_MAX];
 		char text[2 * CELLS_MAX];
 	};
 };
@@ -59,6 +62,8 @@ void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit
 bool bus_submit(struct bus *b, const struct job *j);       /* false: busy (table full) */
 bool bus_demand(struct bus *b, const struct span *s, us_t due);
 bool bus_cancel(struct bus *b, uint64_t id);               /* true: taken back, no report will come */
+/* Another device stands behind this unit id: what was learnt of its registers is forgotten. */
+void bus_forget(struct bus *b, uint8_t unit);
 void bus_figures(struct bus *b, struct bus_figures *out);
 bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out);
 

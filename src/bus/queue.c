@@ -106,9 +106,9 @@ bool queue_pop(struct queue *q, void *item)
 		q->used--;
 		if (q->waiting)
 			pthread_cond_signal(&q->room_made);
-	} else {
-		queue_lower(q);
 	}
+	if (q->used == 0)
+		queue_lower(q);
 	pthread_mutex_unlock(&q->lock);
 	return any;
 }

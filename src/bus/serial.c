@@ -80,19 +80,29 @@ static bool serial_speed(const struct serial *s, const struct bus_conf *conf, ch
 	return false;
 }
 
-static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
+static bool serial_rts(struct serial *s, const struct bus_conf *conf)
 {
 	const us_t pause = conf->rts_before > conf->rts_after ? conf->rts_before : conf->rts_after;
+	return tty_has_rts(s->fd) && rtu_drive_rts(s->rtu, conf->rts_high, pause);
+}
+
+/* Who lets go of the line after a request: the driver, else libmodbus by RTS, which is told. */
+static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
+{
 	switch (conf->direction) {
 	case DIRECTION_KERNEL:
 		if (tty_rs485_set(s->fd, true, conf))
 			return true;
-		snprintf(why, size,
-			 "the driver of %s has no RS-485 mode: use direction: rts, or an adapter that "
-			 "switches direction itself", conf->port);
+		if (serial_rts(s, conf)) {
+			snprintf(why, size, "the driver of %s has no RS-485 mode: direction is switched by RTS, "
+				 "as late as the scheduler is", conf->port);
+			return true;
+		}
+		snprintf(why, size, "%s has neither RS-485 mode nor RTS: use an adapter that switches direction "
+			 "itself", conf->port);
 		return false;
 	case DIRECTION_RTS:
-		if (tty_has_rts(s->fd) && rtu_drive_rts(s->rtu, conf->rts_high, pause))
+		if (serial_rts(s, conf))
 			return true;
 		snprintf(why, size, "%s has no RTS line: use an adapter that switches direction itself",
 			 conf->port);

@@ -16,7 +16,8 @@ struct serial {
 	us_t latency;
 };
 
-/* False: why gets a sentence ("/dev/ttyUSB0 is not there"). Never blocks. */
+/* False: why gets a sentence ("/dev/ttyUSB0 is not there"). True: why is left alone, or gets what to
+ * know of the port. Never blocks. */
 bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_t size);
 void serial_close(struct serial *s);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define BROADCAST_TURNAROUND (100 * US_MS) /* "MODBUS over Serial Line V1.02", 2.4.1: 100 to 200 ms */
+#define STREAM_PATIENCE (300 * US_MS)      /* Linux repeats a lost TCP segment after 200 ms at the earliest */
 #define EXCEPTION_VALUE 3                  /* as a device would say: such a request cannot be */
 
 /* -- one exchange --------------------------------------------------------------- */
@@ -68,6 +69,8 @@ static enum outcome transact(struct bus *b, us_t timeout)
 		b->request.unit = UINT8_MAX;
 	else if (b->request.unit == 0)
 		timeout = BROADCAST_TURNAROUND;
+	if (b->conf.kind != BUS_SERIAL && timeout < STREAM_PATIENCE)
+		timeout = t->configured < STREAM_PATIENCE ? t->configured : STREAM_PATIENCE;
 	b->sent = 0;
 	exchange_begin(x, &b->line, t->peer, &b->request, timeout, t->configured);
 	x->second = t->second;
@@ -228,6 +231,12 @@ static void tell_effects(struct bus *b, const struct effects *e, uint8_t unit)
 	}
 }
 
+static void take_answer(const struct bus *b, struct report *r)
+{
+	r->answer_len = b->exchange.answer_len;
+	memcpy(r->answer, b->exchange.answer, r->answer_len);
+}
+
 enum outcome turn_run(struct bus *b, bool linked)
 {
 	const us_t begun = clock_now();
@@ -235,6 +244,7 @@ enum outcome turn_run(struct bus *b, bool linked)
 	struct report r = {.span = j ? j->span : b->turn.span, .id = j ? j->id : 0};
 	struct effects e = {0};
 	enum outcome o = OUT_LINK;
+	const bool raw = j && j->fc == 0; /* the job is gone after schedule_done() */
 	b->sent = 0;
 	b->turnaround = 0;
 	b->exchange.exception = 0;
@@ -245,8 +255,12 @@ enum outcome turn_run(struct bus *b, bool linked)
 	const us_t now = clock_now();
 	turn_done(b, o, begun, now, &e);
 
+	if (b->turnaround > 0)
+		worker_proven(b);
 	if (e.online)
 		tell_unit(b, r.span.unit, true);
+	if (raw && o == OUT_OK && b->exchange.answer)
+		take_answer(b, &r);
 	r.outcome = (uint8_t)o;
 	r.exception = b->exchange.exception;
 	r.at = now;

@@ -5,7 +5,7 @@
 
 #define SERIAL_RETRY (400 * US_MS)
 #define BACKOFF_FIRST (100 * US_MS)
-#define BACKOFF_MAX (5 * US_S)
+#define BACKOFF_MAX (2 * US_S)
 #define JOB_RETRY (100 * US_MS)  /* a command tries a port that is down, but not more often */
 #define STRIKES 3                /* connections without an answer: the endpoint is down */
 #define REST_MAX (5 * US_S)      /* the watchdog sees a sleeping bus step at least this often */
@@ -45,13 +45,20 @@ static void worker_rest(struct bus *b, us_t until)
 
 /* -- what others have left for the thread -------------------------------------- */
 
-static void worker_adopt(struct bus *b)
+/* With the lock held; the caller destroys what it gets. */
+static struct adoption *adopt_locked(struct bus *b)
 {
-	pthread_mutex_lock(&b->lock);
 	struct adoption *a = b->adoption;
 	b->adoption = NULL;
 	if (a)
 		schedule_adopt(b->schedule, a->want, a->nwant, a->rule, a->nrule, clock_now());
+	return a;
+}
+
+static void worker_adopt(struct bus *b)
+{
+	pthread_mutex_lock(&b->lock);
+	struct adoption *a = adopt_locked(b);
 	pthread_mutex_unlock(&b->lock);
 	adoption_destroy(a);
 }
@@ -105,7 +112,7 @@ static void worker_tidy(struct bus *b)
 
 static void tell_port(struct bus *b, const char *text)
 {
-	b->report = (struct report){.online = b->up};
+	b->report = (struct report){.online = b->told};
 	snprintf(b->report.text, sizeof(b->report.text), "%s", text);
 	worker_tell(b, REPORT_PORT);
 }
@@ -115,8 +122,8 @@ static void worker_down(struct bus *b)
 {
 	port_close(&b->port);
 	pthread_mutex_lock(&b->lock);
-	const bool news = b->up || strcmp(b->shown.trouble, b->port.why) != 0;
-	b->up = false;
+	const bool news = b->told || strcmp(b->shown.trouble, b->port.why) != 0;
+	b->up = b->told = false;
 	b->shown.up = false;
 	snprintf(b->shown.trouble, sizeof(b->shown.trouble), "%s", b->port.why);
 	schedule_port_lost(b->schedule, clock_now());
@@ -127,6 +134,19 @@ static void worker_down(struct bus *b)
 	tell_jobs(b, take_any, REPORT_JOB, OUT_LINK);
 }
 
+void worker_proven(struct bus *b)
+{
+	if (b->told)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->told = true;
+	b->shown.up = true;
+	b->shown.trouble[0] = 0;
+	pthread_mutex_unlock(&b->lock);
+	tell_port(b, b->port.why);
+}
+
+/* An endpoint that takes connections and drops them is not told to be up each time. */
 static void worker_up(struct bus *b, us_t now)
 {
 	const struct line_counters count = b->line.count;
@@ -136,11 +156,10 @@ static void worker_up(struct bus *b, us_t now)
 	port_describe(&b->port, &b->line);
 	pthread_mutex_lock(&b->lock);
 	b->up = true;
-	b->shown.up = true;
-	b->shown.trouble[0] = 0;
 	schedule_port_back(b->schedule, now);
 	pthread_mutex_unlock(&b->lock);
-	tell_port(b, "");
+	if (b->conf.kind == BUS_SERIAL || b->fails <= STRIKES)
+		worker_proven(b);
 }
 
 /* When a connection may be tried again if this one brings nothing. */
@@ -149,7 +168,7 @@ static us_t worker_backoff(const struct bus *b)
 	if (b->conf.kind == BUS_SERIAL)
 		return SERIAL_RETRY;
 	const unsigned doublings = b->fails ? b->fails - 1 : 0;
-	return doublings >= 6 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
+	return doublings >= 5 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
 }
 
 /* False: port.why says why not. */
@@ -184,37 +203,30 @@ static void worker_lost(struct bus *b)
 		port_close(&b->port);
 }
 
-static void worker_try_again(struct bus *b)
+/* When the closed port may be opened: for a command sooner. */
+static us_t worker_open_at(struct bus *b)
 {
-	us_t at = b->open_at;
+	const us_t sooner = b->open_at - worker_backoff(b) + JOB_RETRY;
 	pthread_mutex_lock(&b->lock);
-	if (b->job_came && b->open_at - worker_backoff(b) + JOB_RETRY < at)
-		at = b->open_at - worker_backoff(b) + JOB_RETRY;
+	const bool hurry = b->job_came && sooner < b->open_at;
 	pthread_mutex_unlock(&b->lock);
-	if (clock_now() < at)
-		worker_rest(b, at);
-	else if (!worker_connect(b))
-		worker_down(b);
+	return hurry ? sooner : b->open_at;
 }
 
 /* -- turns ------------------------------------------------------------------------ */
 
-static bool worker_idle(const struct bus *b, us_t now)
-{
-	return b->conf.kind != BUS_SERIAL && b->conf.close_idle && b->port.fd >= 0 &&
-	       now >= b->used_at + b->conf.close_idle;
-}
-
+/* Sleeps until there is something to do. A connection nobody uses is closed meanwhile. */
 static void worker_sleep(struct bus *b)
 {
-	us_t until = b->turn.until;
-	if (worker_idle(b, clock_now())) {
+	const bool closes = b->conf.kind != BUS_SERIAL && b->conf.close_idle && b->port.fd >= 0;
+	const us_t idle_at = closes ? b->used_at + b->conf.close_idle : US_NEVER;
+	if (clock_now() >= idle_at) {
 		port_close(&b->port);
 		b->open_at = 0;
-	} else if (b->conf.close_idle && b->port.fd >= 0 && until > b->used_at + b->conf.close_idle) {
-		until = b->used_at + b->conf.close_idle;
+		worker_rest(b, b->turn.until);
+	} else {
+		worker_rest(b, b->turn.until < idle_at ? b->turn.until : idle_at);
 	}
-	worker_rest(b, until);
 }
 
 /* How many turns in a row may go without an answer before the connection is made anew: on Modbus TCP
@@ -248,11 +260,15 @@ static us_t turn_limit(const struct bus *b)
 static void worker_turn(struct bus *b)
 {
 	pthread_mutex_lock(&b->lock);
+	/* A job that came behind new rules must meet them. */
+	struct adoption *a = adopt_locked(b);
 	schedule_next(b->schedule, clock_now(), &b->turn);
-	if (b->turn.kind != TURN_SLEEP && b->turn.rule)
+	if (b->turn.kind == TURN_SLEEP)
+		b->job_came = false;
+	else
 		b->rule = *b->turn.rule;
-	b->job_came = false;
 	pthread_mutex_unlock(&b->lock);
+	adoption_destroy(a);
 	if (b->turn.kind == TURN_SLEEP) {
 		worker_sleep(b);
 		return;
@@ -286,12 +302,13 @@ void *worker_main(void *arg)
 		worker_tidy(b);
 		if (b->port.fd >= 0 && !port_alive(&b->port))
 			worker_lost(b);
-		if (!b->up)
-			worker_try_again(b);
-		else if (b->port.fd < 0 && clock_now() < b->open_at)
-			worker_rest(b, b->open_at);
-		else
+		const us_t open_at = b->port.fd < 0 ? worker_open_at(b) : 0;
+		if (clock_now() < open_at)
+			worker_rest(b, open_at);
+		else if (b->up || worker_connect(b))
 			worker_turn(b);
+		else
+			worker_down(b);
 	}
 	worker_end(b);
 	return NULL;

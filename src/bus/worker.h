@@ -34,7 +34,7 @@ struct bus {
 	uint64_t *replaced;        /* ids of jobs still to be reported so */
 	size_t nreplaced, room_replaced;
 	bool stirred;              /* something came since the last sleep */
-	bool job_came;             /* while the port is down: try it now */
+	bool job_came;             /* while the port is closed: try it now */
 	bool ended;                /* nobody reports any more */
 	struct bus_figures shown;
 
@@ -47,7 +47,8 @@ struct bus {
 	struct exchange exchange;
 	struct report report;
 	bool opened;               /* once at least */
-	bool up;                   /* as last reported; a closed port may be opened by the next turn */
+	bool up;                   /* in use; a closed port may be opened by the next turn */
+	bool told;                 /* `up`, as reported: an endpoint that only accepts is not told */
 	unsigned fails;            /* connections in a row that brought no answer */
 	unsigned silent;           /* turns in a row without an answer */
 	us_t open_at;              /* not opened again before */
@@ -62,6 +63,8 @@ void adoption_destroy(struct adoption *a);
 /* worker.c: the thread. worker_tell sends b->report with its header filled in. */
 void *worker_main(void *bus);
 void worker_tell(struct bus *b, enum report_kind kind);
+/* Something answered: the port is told to be up, if it is not yet. Uses b->report. */
+void worker_proven(struct bus *b);
 
 /* turn.c: carries out b->turn (linked: the port is open), tells the scheduler, reports. OUT_LINK: the
  * port is gone. */

@@ -17,6 +17,7 @@
 /* One value of `parameters`. */
 struct parameter {
 	const char *name, *value;
+	const char *description;    /* or NULL */
 	const struct node *choices; /* list, or NULL: any text */
 };
 
@@ -222,8 +223,13 @@ void device_make(struct load *l, const struct layers *layers, struct device *out
 
 /* -- tests.c -- */
 extern const struct keyset keyset_test;
-/* The model of one profile alone: one device on a bus of its own, and its tests. Tests with other
- * parameters get a device of their own. */
+/* One test, for a device with these points. */
+void test_read(struct load *l, const struct profile *p, const struct pointset *set,
+               const struct node *n, struct profile_test *out);
+
+/* -- alone.c -- */
+/* The model of one profile alone: one device on a bus of its own, and its tests. Other choices
+ * of its parameters, and tests with other parameters, get a device of their own. */
 void profile_device(struct load *l, const struct profile *p, struct profile_test **tests,
                     size_t *ntest);
 

@@ -237,11 +237,6 @@ static void set_choices(struct load *l, const struct hit *h, void *object)
 	p->choices = h->value;
 }
 
-struct parameter_text {
-	struct parameter p;
-	const char *description;
-};
-
 static const struct key parameter_keys[] = {
 	{"default", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_preset, .form = "text",
          .doc = "Its value where a device gives none."},
@@ -249,7 +244,7 @@ static const struct key parameter_keys[] = {
          .preset = "any text", .doc = "The values it may have."},
 	{"one_of", .type = KEY_OTHER, .flags = KEY_HIDDEN, .set = set_choices,
          .form = "list of texts", .doc = "The same as choices."},
-	{"description", KEY_TEXT, KEY_AT(struct parameter_text, description),
+	{"description", KEY_TEXT, KEY_AT(struct parameter, description),
          .doc = "What it is about."},
 };
 
@@ -317,7 +312,6 @@ size_t profile_parameters(struct load *l, const struct profile *p, const struct 
 	size_t n = 0, room = 0;
 	for (const struct profile *q = p; q; q = q->base)
 		room += q->parameters && q->parameters->kind == NODE_MAP ? q->parameters->n : 0;
-	struct parameter_text *read = arena_array(l->scratch, room, sizeof *read);
 	struct parameter *parameter = arena_array(l->scratch, room, sizeof *parameter);
 	for (const struct profile *q = p; q; q = q->base) {
 		for (uint32_t i = 0;
@@ -329,9 +323,9 @@ size_t profile_parameters(struct load *l, const struct profile *p, const struct 
 				known++;
 			if (known < n)
 				continue; /* the more specific profile's counts */
-			read[n].p = (struct parameter){.name = pair->key->text};
-			keys_read(l, &keyset_parameter, pair->value, pair->key->where, &read[n]);
-			parameter[n] = read[n].p;
+			parameter[n] = (struct parameter){.name = pair->key->text};
+			keys_read(l, &keyset_parameter, pair->value, pair->key->where,
+			          &parameter[n]);
 			parameter_check(l, &parameter[n], pair->value);
 			if (!parameter[n].value)
 				parameter[n].value = "";

@@ -1,7 +1,4 @@
 /* The tests of a profile: raw words and the values they must give. */
-#include <inttypes.h>
-#include <string.h>
-
 #include "config/load.h"
 #include "config/scalar.h"
 
@@ -93,90 +90,16 @@ static const struct key test_keys[] = {
 const struct keyset keyset_test = {
 	.name = "profile.tests", .key = test_keys, .n = COUNT(test_keys)};
 
-static void test_read(struct testing *x, const struct node *n)
+void test_read(struct load *l, const struct profile *p, const struct pointset *set,
+               const struct node *n, struct profile_test *out)
 {
+	struct testing x = {.l = l, .profile = p, .set = set};
 	size_t blocks = 0;
 	for (uint32_t i = 0; n->kind == NODE_MAP && i < n->n; i++)
 		blocks += n->pair[i].value->kind == NODE_MAP ? n->pair[i].value->n : 0;
-	x->t.where = n->where;
-	x->t.block = arena_array(x->l->arena, blocks, sizeof *x->t.block);
-	keys_read(x->l, &keyset_test, n, n->where, x);
-}
-
-/* A map {parameters: ...} as the device of a test would be written. */
-static const struct node *parameters_node(struct load *l, const struct node *test)
-{
-	const struct pair *found = node_find(test, "parameters");
-	if (!found)
-		return NULL;
-	struct pair *pair = arena_alloc(l->scratch, sizeof *pair);
-	struct node *map = arena_alloc(l->scratch, sizeof *map);
-	*pair = *found;
-	*map = (struct node){.where = found->key->where,
-	                     .kind = NODE_MAP,
-	                     .weight = found->value->weight + 1,
-	                     .n = 1,
-	                     .pair = pair};
-	return map;
-}
-
-/* The index of the profile's device with these parameters; NULL: with their defaults. */
-static uint32_t device_with(struct load *l, const struct profile *p, struct device *device,
-                            const struct node *parameters)
-{
-	struct layers layers = {.where = p->where};
-	struct device d = {.where = p->where, .name = "profile", .id = 1};
-	if (parameters)
-		layers.device[layers.ndevice++] = parameters;
-	layers.own = layers.ndevice;
-	layers_profile(&layers, p);
-	device_make(l, &layers, &d);
-	for (uint32_t i = 0; i < l->m->ndevice; i++)
-		if (device[i].set == d.set)
-			return i;
-	const uint32_t n = (uint32_t)l->m->ndevice++;
-	if (n)
-		d.name = arena_printf(l->arena, "profile%u", n + 1);
-	d.id = d.rule.unit = (uint8_t)(n + 1);
-	d.point0 = (uint32_t)l->m->npoint;
-	l->m->npoint += d.set->n;
-	device[n] = d;
-	return n;
-}
-
-void profile_device(struct load *l, const struct profile *p, struct profile_test **tests,
-                    size_t *ntest)
-{
-	const struct node *list = p->tests;
-	if (list && list->kind != NODE_LIST)
-		diag_error(l->d, list->where, "tests: expects a list");
-	const uint32_t n = list && list->kind == NODE_LIST ? list->n : 0;
-	struct device *device = arena_array(l->arena, n + 1, sizeof *device);
-	struct profile_test *test = arena_array(l->arena, n, sizeof *test);
-	l->buses.n = 1; /* the one bus, without a place of its own */
-	l->bus->conf = (struct bus_conf){.name = "profile",
-	                                 .where = p->where,
-	                                 .kind = BUS_SERIAL,
-	                                 .port = "/dev/null",
-	                                 .baud = 9600,
-	                                 .data = 8,
-	                                 .parity = 'N',
-	                                 .stop = 1,
-	                                 .timeout = 500 * US_MS,
-	                                 .retries = 1};
-	device_with(l, p, device, NULL);
-	for (uint32_t i = 0; i < n; i++) {
-		struct testing x = {.l = l, .profile = p};
-		const struct node *parameters = parameters_node(l, list->item[i]);
-		x.t.device = parameters ? device_with(l, p, device, parameters) : 0;
-		x.set = device[x.t.device].set;
-		test_read(&x, list->item[i]);
-		test[i] = x.t;
-	}
-	bus_use(l, 0, p, "profile", p->where);
-	buses_finish(l);
-	l->m->device = device;
-	*tests = test;
-	*ntest = n;
-	check_model(l);
+	x.t.where = n->where;
+	x.t.block = arena_array(l->arena, blocks, sizeof *x.t.block);
+	keys_read(l, &keyset_test, n, n->where, &x);
+	x.t.device = out->device;
+	*out = x.t;
 }

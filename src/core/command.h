@@ -87,7 +87,8 @@ struct command_outcome {
 	us_t received, ended;
 	us_t sent;              /* on the wire; 0: never */
 	bool acknowledged_only; /* publish `value` once, not retained: it can not be read back */
-	bool pulse;             /* began or ended a pulse: the journal's business */
+	bool pulse;             /* began or ended a pulse */
+	bool pulse_over;        /* and surely no `off` is due any more: out of the journal */
 };
 
 enum command_act {
@@ -150,6 +151,10 @@ void command_destroy(struct command_table *t); /* NULL is fine */
 void command_adopt(struct command_table *t, const struct model *m, us_t now);
 
 void command_submit(struct command_table *t, const struct command_request *r, us_t now);
+
+/* The `off` of a pulse that a life before this one began: written as soon as it can be, and tried
+ * until it is done. */
+void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now);
 
 /* What the bus says. sent 0: never on the wire. A job that is not the table's is ignored. */
 void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,

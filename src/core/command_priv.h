@@ -24,6 +24,7 @@ struct record {
 	bool only_if_different;
 	bool alone;             /* its job holds no other record */
 	bool overtaken;         /* a newer one may replace it on the bus */
+	bool ends_later;        /* the `off` of this pulse has a record of its own */
 	uint8_t verdict;        /* of a draft that is refused: enum command_end */
 	uint32_t device, point; /* UINT32_MAX: gone with a reload */
 	uint32_t lane;

@@ -132,18 +132,31 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 
 /* -- the end of a job ------------------------------------------------------------------------ */
 
-/* `off` follows, whatever became of `on`, as soon as `on` was on the wire. */
-static void pulse_end(struct command_table *t, const struct record *on, us_t sent, us_t now)
+static void pulse_off(struct command_table *t, uint32_t device, uint32_t point, us_t not_before,
+                      us_t now)
 {
-	const struct point *p = record_point(t, on);
-	struct record *r = record_create(t, on->device, on->point, "off");
+	struct record *r = record_create(t, device, point, "off");
+	const struct point *p = record_point(t, r);
 	r->origin = COMMAND_PULSE_END;
 	r->value.v = value_bool(false);
 	r->value.n = 1;
 	codec_encode(&p->codec, &r->value.v, r->value.word, r->value.mask);
-	r->not_before = t->closing ? 0 : sent + p->write->pulse;
+	r->not_before = not_before;
 	record_insert(t, r, now);
 	record_launch(t, r, now);
+}
+
+/* `off` follows, whatever became of `on`, as soon as `on` was on the wire. */
+static void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now)
+{
+	const us_t lasts = record_point(t, on)->write->pulse;
+	on->ends_later = true;
+	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + lasts, now);
+}
+
+void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
+{
+	pulse_off(t, device, point, 0, now);
 }
 
 static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t at,
@@ -267,6 +280,7 @@ void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t e
 void command_replaced(struct command_table *t, uint64_t id, us_t now)
 {
 	for (struct record *r; (r = record_with_job(t, id));) {
+		r->job = 0;
 		if (t->closing && !record_newer(t, r))
 			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
 		else
@@ -277,6 +291,7 @@ void command_replaced(struct command_table *t, uint64_t id, us_t now)
 void command_busy(struct command_table *t, uint64_t id, us_t now)
 {
 	for (struct record *r; (r = record_with_job(t, id));) {
+		r->job = 0;
 		if (r->origin == COMMAND_PULSE_END && !t->closing)
 			record_retry(r, now + BUSY_AGAIN);
 		else

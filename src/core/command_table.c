@@ -185,6 +185,15 @@ static bool told_once(const struct command_table *t, const struct record *r)
 	return w && (w->only || !w->verify);
 }
 
+/* Is nothing left to be switched off? One whose job the bus still has may be on the wire. */
+static bool pulse_over(const struct command_table *t, const struct record *r, enum command_end end)
+{
+	const struct write_rule *w = r->device == GONE ? NULL : record_point(t, r)->write;
+	if (r->origin == COMMAND_PULSE_END)
+		return command_end_good(end);
+	return w && w->pulse && r->value.on && r->state != STATE_DRAFT && !r->ends_later && !r->job;
+}
+
 void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
                 const char *reason, us_t now)
 {
@@ -205,6 +214,7 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 		.pulse = r->origin == COMMAND_PULSE_END ||
 	                 (!gone && r->sent && r->value.on && record_point(t, r)->write &&
 	                  record_point(t, r)->write->pulse),
+		.pulse_over = pulse_over(t, r, end),
 	};
 	n->has_value = value;
 	n->has_reason = reason && *reason && !command_end_good(end);

@@ -207,6 +207,18 @@ struct mqtt_conf {
 	us_t sys_interval;         /* 0: off */
 };
 
+/* What a profile lets a device choose, and the points that come of it. */
+struct profile_choice {
+	const char *text;
+	uint32_t device;           /* of the profile's model: the one with only this choice made */
+};
+
+struct profile_parameter {
+	const char *name, *preset, *description;
+	const struct profile_choice *choice;
+	size_t nchoice;            /* 0: any text */
+};
+
 struct model {
 	struct arena *arena;
 	const char *file;
@@ -218,6 +230,8 @@ struct model {
 	const struct device *device;
 	size_t ndevice;
 	size_t npoint;             /* of all devices together */
+	const struct profile_parameter *parameter; /* of a profile loaded alone, else none */
+	size_t nparameter;
 };
 
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */

@@ -134,9 +134,10 @@ static bool vary_other(struct schedule *s, struct unit *u, us_t now, struct span
 	return false;
 }
 
-/* The block less some of its last wants, or some of its first ones. */
+/* The block less some of its last wants, or some of its first ones. must: NULL, or the want that has to
+ * stay in it: who is left out again and again would hold up all others. */
 static bool vary_fewer(const struct schedule *s, const struct set *set, const struct span *block,
-                       us_t now, struct span *out)
+                       const struct node *must, us_t now, struct span *out)
 {
 	uint32_t end = 0;
 	bool found = false;
@@ -148,7 +149,8 @@ static bool vary_fewer(const struct schedule *s, const struct set *set, const st
 		end = e > end ? e : end;
 		struct span fewer = *block;
 		fewer.count = (uint16_t)(end - block->addr);
-		if (fewer.count < block->count && !span_barred(set->unit, &fewer, now)) {
+		if (fewer.count < block->count && (!must || node_inside(must, &fewer)) &&
+		    !span_barred(set->unit, &fewer, now)) {
 			*out = fewer; /* the longest such */
 			found = true;
 		}
@@ -158,7 +160,7 @@ static bool vary_fewer(const struct schedule *s, const struct set *set, const st
 		fewer.addr = s->set[i]->want.addr;
 		fewer.count = (uint16_t)(block->count - (fewer.addr - block->addr));
 		if (!node_inside(s->set[i], block) || fewer.addr == block->addr ||
-		    span_barred(set->unit, &fewer, now))
+		    (must && !node_inside(must, &fewer)) || span_barred(set->unit, &fewer, now))
 			continue;
 		*out = fewer;
 		found = true;
@@ -217,6 +219,23 @@ static bool vary_shorter(const struct set *set, const struct span *block, us_t n
 	return false;
 }
 
+/* While requests are unanswered no refusal can be believed: nothing that nobody wants is read if there is
+ * another way. Later a cell more is cheaper than another request for what was left out. */
+static bool vary(struct schedule *s, const struct set *set, const struct span *block, const struct node *n,
+                 us_t now, struct span *out)
+{
+	const bool outstanding = peer_outstanding(&set->unit->peer);
+	s->varied = true;
+	if (vary_longer(s, set, block, true, now, out) ||
+	    (!outstanding && vary_longer(s, set, block, false, now, out)))
+		return true;
+	s->varied = false;
+	if (vary_fewer(s, set, block, n, now, out) || vary_fewer(s, set, block, NULL, now, out))
+		return true;
+	s->varied = true;
+	return vary_shorter(set, block, now, out) || vary_longer(s, set, block, false, now, out);
+}
+
 /* The cells to read for n. False: whatever is read, its answer could be mistaken. */
 bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t now,
                 struct span *out)
@@ -230,11 +249,7 @@ bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t n
 	if (vary_other(s, u, now, out))
 		return true;
 	set = set_of(s, u, n, now);
-	if (vary_fewer(s, &set, &block, now, out))
-		return true;
-	s->varied = true;
-	if (vary_longer(s, &set, &block, true, now, out) || vary_shorter(&set, &block, now, out) ||
-	    vary_longer(s, &set, &block, false, now, out))
+	if (vary(s, &set, &block, n, now, out))
 		return true;
 	s->varied = false;
 	*out = block;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/markdown.h"
 #include "ctl/verb.h"
 
 static void help(void)
@@ -10,7 +11,8 @@ static void help(void)
 	puts("Usage: xnetctl profiles [OPTION]... [NAME]\n"
 	     "List the device profiles, or show the points of one.\n"
 	     "\n"
-	     "  -P, --profiles DIR   where device profiles are; may be given up to three times");
+	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
+	     "      --markdown       print all of them with all they know as one page");
 }
 
 static struct model *load(const char *path)
@@ -34,10 +36,14 @@ static int is_profile(const struct dirent *e)
 	return n > 5 && e->d_name[0] != '.' && strcmp(e->d_name + n - 5, ".yaml") == 0;
 }
 
+struct profiles {
+	struct markdown_profile *profile;
+	size_t n;
+};
+
 /* False: one of them cannot be read. */
-static bool list(const char *dir)
+static bool collect(const char *dir, struct profiles *all)
 {
-	static const char *const status[] = {"", "tested", "documented", "experimental"};
 	struct dirent **entry;
 	bool good = true;
 	const int n = scandir(dir, &entry, is_profile, alphasort);
@@ -46,18 +52,46 @@ static bool list(const char *dir)
 		char path[4096];
 		snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
 		struct model *m = load(path);
-		const size_t len = strlen(entry[i]->d_name) - 5;
-		if (m)
-			printf("%-24.*s %-13s %s\n", (int)len, entry[i]->d_name,
-			       status[m->device[0].status],
-			       m->device[0].title ? m->device[0].title : "");
+		char *name = mem_strdup(entry[i]->d_name);
+		name[strlen(name) - strlen(".yaml")] = '\0';
+		all->profile = mem_grow(all->profile, all->n + 1, sizeof(*all->profile));
+		all->profile[all->n] = (struct markdown_profile){name, m};
+		all->n += m != NULL;
+		if (!m)
+			free(name);
 		good = good && m;
-		model_destroy(m);
 		free(entry[i]);
 	}
 	if (n >= 0)
 		free(entry);
 	return good;
+}
+
+static void list(const struct markdown_profile *p)
+{
+	static const char *const status[] = {"", "tested", "documented", "experimental"};
+	const struct device *d = &p->model->device[0];
+
+	printf("%-24s %-13s %s\n", p->name, status[d->status], d->title ? d->title : "");
+}
+
+static int show_all(const struct config_paths *paths, bool markdown)
+{
+	struct profiles all = {0};
+	bool good = true;
+
+	for (size_t i = 0; paths->profiles[i]; i++)
+		good = collect(paths->profiles[i], &all) && good;
+	if (markdown)
+		markdown_print(all.profile, all.n);
+	for (size_t i = 0; i < all.n; i++) {
+		if (!markdown)
+			list(&all.profile[i]);
+		free((char *)all.profile[i].name);
+		model_destroy((struct model *)all.profile[i].model);
+	}
+	free(all.profile);
+	return good ? EXIT_SUCCESS : EXIT_CONFIG;
 }
 
 static const char *access_of(const struct point *p)
@@ -115,10 +149,12 @@ static int show(const struct config_paths *paths, const char *name)
 
 int verb_profiles(int argc, char **argv)
 {
-	static const struct option table[] = {
-		FILES_LONG_OPTIONS, {"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option table[] = {FILES_LONG_OPTIONS,
+	                                      {"markdown", no_argument, NULL, 'm'},
+	                                      {"help", no_argument, NULL, 'h'},
+	                                      {0}};
 	struct config_paths paths;
-	bool good = true;
+	bool markdown = false;
 
 	files_init(&paths);
 	for (int c; (c = getopt_long(argc, argv, "P:h", table, NULL)) != -1;) {
@@ -126,14 +162,14 @@ int verb_profiles(int argc, char **argv)
 			help();
 			return EXIT_SUCCESS;
 		}
+		if (c == 'm') {
+			markdown = true;
+			continue;
+		}
 		if (!files_option(&paths, c))
 			return usage("profiles");
 	}
-	if (optind + 1 < argc)
+	if (optind + !markdown < argc)
 		return usage("profiles");
-	if (optind < argc)
-		return show(&paths, argv[optind]);
-	for (size_t i = 0; paths.profiles[i]; i++)
-		good = list(paths.profiles[i]) && good;
-	return good ? EXIT_SUCCESS : EXIT_CONFIG;
+	return optind < argc ? show(&paths, argv[optind]) : show_all(&paths, markdown);
 }

@@ -9,6 +9,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define VALUE_SHOWN 100 /* of a value in a line of the log: bytes */
 
 struct commands {
 	struct command_table *table;
@@ -45,6 +48,15 @@ void commands_destroy(struct gateway *g)
 
 /* -- outcomes --------------------------------------------------------------------- */
 
+/* Keep-alives and clocks that end well are no news. */
+static bool routine(const struct gateway *g, const struct command_outcome *o)
+{
+	if (o->origin != COMMAND_FROM_GATEWAY || o->device == UINT32_MAX || !command_end_good(o->end))
+		return false;
+	const struct write_rule *w = g->model->device[o->device].set->point[o->point].write;
+	return w && (w->rewrite || w->sync);
+}
+
 static void audit(struct gateway *g, const struct command_outcome *o, const char *device)
 {
 	char place[64] = "nothing written", took[32] = "";
@@ -54,26 +66,41 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 	if (o->sent)
 		snprintf(took, sizeof took, ", %d ms", (int)((o->ended - o->received) / US_MS));
 	const char *end = command_end_name(o->end);
-	snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %s %s", device, o->param,
-		 o->sent_text ? o->sent_text : "", end);
-	log_info("command %s/%s = %s: %s (%s%s)%s%s", device, o->param, o->sent_text ? o->sent_text : "", end,
-		 place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
+	if (o->origin == COMMAND_FROM_BROKER)
+		snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %.*s %s", device,
+			 o->param, VALUE_SHOWN, o->sent_text, end);
+	(routine(g, o) ? log_debug : log_info)("command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param,
+					       VALUE_SHOWN, o->sent_text, end, place, took,
+					       o->reason ? ": " : "", o->reason ? o->reason : "");
 }
 
-/* What was held back while the command lived stands on the topic now: told even if unchanged. */
+/* What the command was read back as stands on the topic now: told even if unchanged. Where the last
+ * reading says something else (a no-op by an older read), the device is read once more instead. */
 static void show(struct gateway *g, const struct command_outcome *o)
 {
-	const uint32_t point = g->model->device[o->device].point0 + o->point;
+	const struct device *d = &g->model->device[o->device];
+	const uint32_t point = d->point0 + o->point;
+	char text[VALUE_PRINT_MAX];
 	if (o->acknowledged_only)
 		north_passing(g->north, o->device, o->point, o->value);
-	else if (command_end_good(o->end) && !commands_holds(g, point, g->now))
+	const bool known = command_end_good(o->end) || o->end == COMMAND_DIFFERS;
+	if (!known || d->set->point[o->point].write->only || commands_holds(g, point, g->now))
+		return;
+	reading_text(g->plant, point, text, sizeof text);
+	if (strcmp(text, o->value) == 0) {
 		reading_tell_again(g, point);
+		return;
+	}
+	const struct span s = model_span(d, &d->set->point[o->point]);
+	g->plant->reading[point].tell_next = true;
+	bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
 }
 
 static void tell(struct gateway *g, const struct command_outcome *o)
 {
 	const bool known = o->device != UINT32_MAX;
-	g->commands->count.ended[o->end]++;
+	if (o->origin == COMMAND_FROM_BROKER)
+		g->commands->count.ended[o->end]++;
 	audit(g, o, known ? g->model->device[o->device].name : "?");
 	if (known) {
 		show(g, o);
@@ -141,7 +168,8 @@ static void refuse_item(struct gateway *g, const struct north_item *i, const cha
 		.request = request,
 	};
 	g->commands->count.ended[COMMAND_REFUSED]++;
-	log_info("command %s/%s = %s: refused: %s", g->model->device[i->device].name, i->param, i->text, reason);
+	log_info("command %s/%s = %.*s: refused (nothing written): %s", g->model->device[i->device].name,
+		 i->param, VALUE_SHOWN, i->text, reason);
 	north_outcome(g->north, &o);
 }
 
@@ -220,6 +248,12 @@ void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char
 		.now = now,
 	};
 	command_submit(g->commands->table, &r, g->now);
+	commands_act(g);
+}
+
+void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
+{
+	command_pulse_left(g->commands->table, device, point, g->now);
 	commands_act(g);
 }
 

@@ -11,6 +11,7 @@
 struct commands;
 
 struct command_figures {
+	/* of commands that came from the broker: all that were received and live no more have ended */
 	uint64_t received;
 	uint64_t ended[COMMAND_ENDS]; /* by enum command_end */
 	char last[256];               /* point, value, outcome */
@@ -28,6 +29,9 @@ void commands_refuse(struct gateway *g, const struct north_event *e);
 /* The gateway's own write (setup, keep-alive, clock, safe value): checked and told like others. Texts
  * are copied. */
 void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text, bool only_if_different);
+
+/* The `off` of a pulse that an earlier run of the gateway began. */
+void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point);
 
 /* A bus reports about a job, and that it was replaced by a newer one. */
 void commands_report(struct gateway *g, const struct report *r);

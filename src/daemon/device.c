@@ -1,6 +1,7 @@
 #include "daemon/device.h"
 
 #include "daemon/commands.h"
+#include "daemon/health_device.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
 
@@ -95,6 +96,7 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 		readings_forget_device(g->plant, device);
 	if (phase == PHASE_STRANGER)
 		told_stranger(g, device);
+	health_device_state(g, device);
 }
 
 static bool must_identify(const struct device *d)

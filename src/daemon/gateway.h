@@ -50,7 +50,8 @@ struct gateway {
 	struct outbox *outbox;
 	struct north *north;
 	struct mqtt_client *mqtt;
-	struct queue *reports, *events;
+	struct queue *reports;
+	struct events *events;
 	struct alerts *alerts;   /* the gateway's own */
 	bool alerts_changed;
 	bool connected;          /* to the broker */

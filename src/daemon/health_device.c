@@ -121,16 +121,24 @@ static uint32_t count_stale(const struct plant *p, const struct device *d)
 	return n;
 }
 
-void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h)
+void health_device_state(struct gateway *g, uint32_t device)
 {
-	const struct device *d = &g->model->device[device];
-	const struct device_state *s = &g->plant->device[device];
 	char text[VALUE_PRINT_MAX + 64];
 	if (!health_on(g))
 		return;
 	device_state_text(g->plant, device, text, sizeof text);
-	put(g, d->name, "state", text);
-	put_time(g, d->name, "since", s->since);
+	put(g, g->model->device[device].name, "state", text);
+	put_time(g, g->model->device[device].name, "since", g->plant->device[device].since);
+}
+
+void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h)
+{
+	const struct device *d = &g->model->device[device];
+	const struct device_state *s = &g->plant->device[device];
+	char text[64];
+	if (!health_on(g))
+		return;
+	health_device_state(g, device);
 	if (s->seen)
 		put_time(g, d->name, "last_seen", s->seen);
 	error_text(s, text, sizeof text);

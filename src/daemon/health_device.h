@@ -17,6 +17,8 @@ void health_device_carry(struct gateway *g, const struct model *old, const struc
 			 struct device_health *to);
 /* device/<dev>/info: what a generic panel needs. */
 void health_device_info(struct gateway *g, uint32_t device);
+/* Its state and since when: when it changes, and with the rest. */
+void health_device_state(struct gateway *g, uint32_t device);
 void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h);
 
 #endif

@@ -3,6 +3,7 @@
 #include "daemon/gateway.h"
 #include "daemon/options.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,8 @@ static int check(const struct options *o)
 /* Before the first thread: threads inherit the mask, and only main reads signals (by signalfd). */
 static void tame_process(void)
 {
+	/* one arena for all threads: each would take its own, and bus threads hardly allocate */
+	mallopt(M_ARENA_MAX, 1);
 	signal(SIGPIPE, SIG_IGN);
 	sigset_t all;
 	gateway_signals(&all);

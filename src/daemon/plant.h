@@ -30,7 +30,6 @@ struct reading {
 	uint32_t device;
 	uint16_t asked;      /* requests for an on-demand point */
 	uint8_t quality;     /* enum quality */
-	bool held;           /* the read just taken: a command held the point back before it */
 	bool known;          /* the raw words are valid */
 	bool refused;        /* the device refuses its registers again and again */
 	bool rounded;        /* read in this round of the device's fastest rate */

@@ -10,6 +10,9 @@
 /* The firmware's word on power and heat; bits as `vcgencmd get_throttled` prints them. */
 #define THROTTLED "/sys/devices/platform/soc/soc:firmware/get_throttled"
 
+/* Made by systemd-timesyncd once it has set the clock. */
+#define TIMESYNC "/run/systemd/timesync/synchronized"
+
 static const struct {
 	unsigned bit;
 	const char *text;
@@ -60,5 +63,7 @@ void process_look(struct process *p)
 	const int state = adjtimex(&t);
 	p->clock_known = state >= 0;
 	p->synchronised = state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC);
+	if (state < 0 && access(TIMESYNC, F_OK) == 0) /* a sandbox forbids even to ask the kernel */
+		p->clock_known = p->synchronised = true;
 	look_throttled(p->throttled, sizeof p->throttled);
 }

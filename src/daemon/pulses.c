@@ -36,8 +36,7 @@ void pulses_ended(struct gateway *g, const struct command_outcome *o)
 {
 	char path[512];
 	const char *device = g->model->device[o->device].name;
-	const bool over = o->origin == COMMAND_PULSE_END ? command_end_good(o->end) : !o->sent;
-	if (o->pulse && over && journal_path(device, o->param, path, sizeof path))
+	if (o->pulse_over && journal_path(device, o->param, path, sizeof path))
 		unlink(path);
 }
 
@@ -49,7 +48,7 @@ static void end_one(struct gateway *g, uint32_t device, uint32_t point)
 		return;
 	log_warn("pulse of %s/%s was cut by the last end of the gateway: switching off", d->name,
 		 d->set->point[point].name);
-	commands_own(g, device, point, "off", false);
+	commands_pulse_left(g, device, point);
 }
 
 void pulses_end_left_over(struct gateway *g)

@@ -184,6 +184,7 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	reading_forget(r);
 	store(r, &none);
 	r->quality = (uint8_t)q;
+	r->filter.told = 0; /* the next value is news, however near to the last */
 	s->touched = true;
 	reading_alert(p, point);
 	north_none(g->north, r->device, local(p, point));
@@ -388,5 +389,6 @@ void readings_tell_offline(struct gateway *g, uint32_t device)
 		char text[VALUE_PRINT_MAX];
 		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text, sizeof text);
 		north_value(g->north, device, d->offline[i].point, text, false);
+		p->reading[d->point0 + d->offline[i].point].filter.told = 0;
 	}
 }

@@ -111,6 +111,12 @@ void reload_begin(struct gateway *g, struct north_request *request, bool command
 	answer_all(g, "no thread");
 }
 
+void reload_stop(struct gateway *g)
+{
+	g->reload->nfirst = g->reload->nrequest;
+	answer_all(g, "shutting down");
+}
+
 static void log_diag(const struct diag *d)
 {
 	for (size_t i = 0; i < d->n; i++) {

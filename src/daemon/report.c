@@ -33,28 +33,13 @@ static bool inside(const struct place *p, const struct span *s, bool *over)
 	return !*over && p->key + p->len <= key + s->count;
 }
 
-/* Which points of this block a command holds back, before the read is shown to the commands. */
-static void mark_held(struct gateway *g, struct plant_bus *b, const struct report *r)
-{
-	bool over = false;
-	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++)
-		if (inside(&b->place[i], &r->span, &over))
-			g->plant->reading[b->place[i].point].held = commands_holds(g, b->place[i].point, r->at);
-}
-
-/* A read that a command has waited for is told even if unchanged; one that is older than its write
- * is not told at all. */
+/* One that is older than a command's write is not told at all. */
 static void take_point(struct gateway *g, uint32_t point, const struct report *r, bool live)
 {
-	struct reading *rd = &g->plant->reading[point];
-	const bool held = live && commands_holds(g, point, r->at);
-	if (held) {
-		reading_forget(rd);
-		return;
-	}
-	if (live && rd->held)
-		rd->tell_next = true;
-	reading_take(g, point, &r->span, r->word, r->at);
+	if (live && commands_holds(g, point, r->at))
+		reading_forget(&g->plant->reading[point]);
+	else
+		reading_take(g, point, &r->span, r->word, r->at);
 }
 
 static void take_read(struct gateway *g, struct plant_bus *b, const struct report *r)
@@ -63,10 +48,8 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
 		g->plant->device[d].seen = r->at;
 	const bool live = commands_live(g);
-	if (live) {
-		mark_held(g, b, r);
+	if (live)
 		commands_read(g, (uint32_t)(b - g->plant->bus), r);
-	}
 	bool over = false;
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++)
 		if (inside(&b->place[i], &r->span, &over))
@@ -128,7 +111,7 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 		b->since = g->now;
 	g->status_changed = true;
 	if (r->online) {
-		log_info("bus %s: up", b->conf->name);
+		log_info("bus %s: up%s%s", b->conf->name, r->text[0] ? ": " : "", r->text);
 		gateway_alert_end(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name);
 		b->up = true;
 		b->told_down = false;

@@ -1,139 +1,367 @@
 /*
- * bench_line: how near the bus thread comes to what the wire allows. Four units with three blocks of
- * float and u16 input registers each, as fast as possible, over a pseudo-terminal behind which every
- * character takes its true time. Prints scan time / the wire's limit (core/wiretime), requests made /
- * least possible, and how many requests began before the silent interval was over (must be 0).
- *
- * Usage: bench_line [SECONDS for each line]
+ * One line beside the yardsticks: a bus on a pseudo-terminal with a simulated line of true wire time
+ * behind it. Limits are computed by wiretime. The simulator ignores and counts requests that start
+ * before the silent interval is over.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
-#include "../unit/line_thread.h"
-#include "bus/bus.h"
+#include "../unit/bus_rig.h"
+#include "../unit/line_pty.h"
 
 #define UNITS 4
+#define BLOCKS 3
 #define TURNAROUND (5 * US_MS)
+#define COMMANDS 120
 
+/* Each block: floats, then single registers; far enough apart to be read alone. */
 static const struct {
-	uint16_t addr;
-	uint8_t points, len; /* so many points of so many registers, one behind the other */
-} block[] = {{0, 6, 2}, {300, 4, 1}, {600, 3, 2}};
+	uint16_t addr, floats, singles;
+} block[BLOCKS] = {{0, 8, 0}, {300, 6, 6}, {600, 0, 20}};
 
-#define BLOCKS (sizeof(block) / sizeof(block[0]))
-
-struct run {
+struct bench {
+	struct line_pty line;
+	struct rig rig;
 	uint32_t baud;
-	us_t slow; /* turnaround of unit 1 */
+	us_t turnaround[UNITS + 1];
+	us_t last[UNITS + 1][BLOCKS], gap[UNITS + 1][BLOCKS];
+	uint32_t reads[UNITS + 1][BLOCKS][24]; /* of each register */
 };
 
-struct tally {
-	unsigned reads, wrong, failed;
-	us_t first, last; /* ends of the first read counted and of the last */
-};
-
-static us_t limit(const struct wire *w, us_t slow)
+static unsigned block_len(int k)
 {
-	us_t t = 0;
-	for (unsigned u = 1; u <= UNITS; u++)
-		for (size_t i = 0; i < BLOCKS; i++)
-			t += wire_read(w, TABLE_INPUT, block[i].points * block[i].len, u == 1 ? slow : TURNAROUND);
-	return t;
+	return 2u * block[k].floats + block[k].singles;
 }
 
-static struct bus *start(const struct run *r, const char *port, struct queue *reports)
+static size_t make_wants(struct want *w, unsigned units)
 {
-	const struct bus_conf c = {.name = "bench", .kind = BUS_SERIAL, .port = port, .baud = r->baud, .data = 8,
-				   .stop = 1, .parity = 'N', .timeout = US_S, .retries = 1};
-	struct bus *b = bus_create(&c, 0, 0, 1, reports);
-	struct want w[64];
-	struct unit_rule rule[UNITS];
 	size_t n = 0;
-	for (uint8_t u = 1; u <= UNITS; u++) {
-		rule[u - 1] = (struct unit_rule){.unit = u, .timeout = US_S, .retries = 1, .max_read = READ_REGISTERS_MAX,
-						 .max_hole = UINT16_MAX};
-		for (size_t i = 0; i < BLOCKS; i++)
-			for (uint16_t p = 0; p < block[i].points; p++)
-				w[n++] = (struct want){.unit = u, .table = TABLE_INPUT, .len = block[i].len,
-						       .addr = (uint16_t)(block[i].addr + p * block[i].len),
-						       .period = PERIOD_FASTEST, .prio = CLASS_NORMAL};
+	for (uint8_t unit = 1; unit <= units; unit++)
+		for (int k = 0; k < BLOCKS; k++) {
+			uint16_t addr = block[k].addr;
+			for (int i = 0; i < block[k].floats; i++, addr = (uint16_t)(addr + 2))
+				w[n++] = rig_want(unit, TABLE_INPUT, addr, 2, PERIOD_FASTEST);
+			for (int i = 0; i < block[k].singles; i++, addr++)
+				w[n++] = rig_want(unit, TABLE_INPUT, addr, 1, PERIOD_FASTEST);
+		}
+	return n;
+}
+
+static bool right(void *ctx, const struct span *s, const uint16_t *words)
+{
+	return line_pty_right(ctx, s, words);
+}
+
+static void begin(struct bench *b, uint32_t baud, unsigned slow_unit)
+{
+	struct want want[UNITS * 100];
+	struct unit_rule rule[UNITS];
+	memset(b, 0, sizeof(*b));
+	b->baud = baud;
+	line_pty_begin(&b->line, baud, TURNAROUND);
+	for (uint8_t unit = 1; unit <= UNITS; unit++) {
+		b->turnaround[unit] = unit == slow_unit ? 40 * US_MS : TURNAROUND;
+		simline_turnaround(b->line.line, unit, b->turnaround[unit]);
+		rule[unit - 1] = rig_rule(unit);
+		rule[unit - 1].timeout = 500 * US_MS;
 	}
-	bus_adopt(b, w, n, rule, UNITS);
-	return b;
+	const struct bus_conf conf = {
+		.name = "bench",
+		.kind = BUS_SERIAL,
+		.port = b->line.path,
+		.baud = baud,
+		.data = 8,
+		.stop = 1,
+		.parity = 'N',
+		.timeout = 500 * US_MS,
+	};
+	rig_begin(&b->rig, &conf);
+	b->rig.right = right;
+	b->rig.ctx = &b->line;
+	bus_adopt(b->rig.bus, want, make_wants(want, UNITS), rule, UNITS);
 }
 
-static void count(struct tally *t, const struct report *r)
+static struct simline_counters count(struct bench *b)
 {
-	t->failed += r->kind == REPORT_FAILED;
-	if (r->kind != REPORT_READ)
-		return;
-	for (unsigned i = 0; i < r->span.count; i++)
-		t->wrong += r->word[i] != line_input(r->span.unit, r->span.addr + i);
-	if (t->reads++ == 0)
-		t->first = r->at;
-	t->last = r->at;
+	pthread_mutex_lock(&b->line.lock);
+	const struct simline_counters c = simline_count(b->line.line);
+	pthread_mutex_unlock(&b->line.lock);
+	return c;
 }
 
-static struct tally collect(struct queue *reports, us_t until, bool keep)
+static void end(struct bench *b)
 {
-	struct tally t = {0};
-	struct report r;
-	for (us_t now = clock_now(); now < until; now = clock_now()) {
-		struct pollfd p = {.fd = queue_fd(reports), .events = POLLIN};
-		const struct timespec wait = clock_timespec(until - now);
-		ppoll(&p, 1, &wait, NULL);
-		while (queue_pop(reports, &r))
-			if (keep)
-				count(&t, &r);
+	rig_end(&b->rig);
+	const struct simline_counters c = count(b);
+	printf("    started early %u (0), collisions %u (0), wrong values %u (0)\n", c.early, c.collisions,
+	       b->rig.wrong);
+	line_pty_end(&b->line);
+}
+
+/* The least time in which every block of every unit but `without` can be read once. */
+static us_t limit_of(const struct bench *b, unsigned without)
+{
+	us_t sum = 0;
+	for (unsigned unit = 1; unit <= UNITS; unit++)
+		for (int k = 0; k < BLOCKS && unit != without; k++)
+			sum += wire_read(&b->line.wire, TABLE_INPUT, block_len(k), b->turnaround[unit]);
+	return sum;
+}
+
+static void take_read(struct bench *b, const struct report *r)
+{
+	for (int k = 0; k < BLOCKS; k++) {
+		for (unsigned i = 0; i < block_len(k); i++)
+			b->reads[r->span.unit][k][i] += r->span.addr <= block[k].addr + i &&
+							block[k].addr + i < (unsigned)r->span.addr + r->span.count;
+		if (r->span.addr > block[k].addr || r->span.addr + r->span.count < block[k].addr + block_len(k))
+			continue;
+		const us_t gap = b->last[r->span.unit][k] ? r->at - b->last[r->span.unit][k] : 0;
+		b->last[r->span.unit][k] = r->at;
+		if (gap > b->gap[r->span.unit][k])
+			b->gap[r->span.unit][k] = gap;
 	}
-	return t;
 }
 
-static uint32_t early_requests(struct line_thread *line, uint32_t *requests)
+/* Takes reports for so long. Returns the time from the first to the last read of unit 1, block 0 (whole
+ * rounds of it), and how many rounds. */
+static double run(struct bench *b, us_t time, unsigned *rounds)
 {
-	pthread_mutex_lock(&line->lock);
-	const struct simline_counters c = simline_count(line->line);
-	pthread_mutex_unlock(&line->lock);
-	*requests = c.requests;
-	return c.early;
+	const us_t until = clock_now() + time;
+	us_t first = 0, last = 0;
+	*rounds = 0;
+	memset(b->last, 0, sizeof(b->last));
+	memset(b->gap, 0, sizeof(b->gap));
+	memset(b->reads, 0, sizeof(b->reads));
+	while (rig_take(&b->rig, until)) {
+		const struct report *r = &b->rig.report;
+		if (r->kind != REPORT_READ)
+			continue;
+		take_read(b, r);
+		if (r->span.unit != 1 || r->span.addr > block[0].addr)
+			continue;
+		*rounds += first != 0;
+		first = first ? first : r->at;
+		last = r->at;
+	}
+	return (double)(last - first);
 }
 
-static bool bench(const struct run *r, us_t seconds)
+static us_t worst_gap(const struct bench *b, unsigned without)
 {
-	struct line_thread line;
-	struct wire w;
-	uint32_t before, after;
-	wire_init(&w, r->baud, 8, 'N', 1, 0);
-	line_start(&line, &w, UNITS);
-	for (uint8_t u = 1; u <= UNITS; u++)
-		simline_turnaround(line.line, u, u == 1 ? r->slow : TURNAROUND);
-	struct queue *reports = queue_create(sizeof(struct report), 64);
-	struct bus *b = start(r, line.name, reports);
-	collect(reports, clock_now() + 3 * US_S, false); /* the turnarounds are learnt */
-	early_requests(&line, &before);
-	const struct tally t = collect(reports, clock_now() + seconds, true);
-	const uint32_t early = early_requests(&line, &after);
-	bus_close(b);
-	queue_close(reports);
-	bus_destroy(b);
-	queue_destroy(reports);
-	line_stop(&line);
+	us_t worst = 0;
+	for (unsigned unit = 1; unit <= UNITS; unit++)
+		for (int k = 0; k < BLOCKS && unit != without; k++)
+			if (b->gap[unit][k] > worst)
+				worst = b->gap[unit][k];
+	return worst;
+}
 
-	const double scan = t.reads > 1 ? (double)(t.last - t.first) / (t.reads - 1) * UNITS * BLOCKS : 0;
-	printf("%6u baud, one unit at %2d ms: scan %7.2f ms, limit %7.2f ms, ratio %.4f; "
-	       "requests/reads %.3f; early %u, failed %u, wrong %u\n", r->baud, (int)(r->slow / US_MS),
-	       scan / 1000, (double)limit(&w, r->slow) / 1000, scan / (double)limit(&w, r->slow),
-	       t.reads ? (double)(after - before) / t.reads : 0, early, t.failed, t.wrong);
-	return !early && !t.wrong;
+/* Blocks read whole, be it in pieces. */
+static uint32_t blocks_read(const struct bench *b)
+{
+	uint32_t sum = 0;
+	for (unsigned unit = 1; unit <= UNITS; unit++)
+		for (int k = 0; k < BLOCKS; k++) {
+			uint32_t least = UINT32_MAX;
+			for (unsigned i = 0; i < block_len(k); i++)
+				least = b->reads[unit][k][i] < least ? b->reads[unit][k][i] : least;
+			sum += least;
+		}
+	return sum;
+}
+
+static double scan(struct bench *b, us_t time)
+{
+	unsigned rounds;
+	const double took = run(b, time, &rounds);
+	return rounds ? took / rounds : 0;
+}
+
+static void settle(struct bench *b)
+{
+	unsigned rounds;
+	run(b, 2 * US_S, &rounds);
+}
+
+static const char *verdict(bool good)
+{
+	return good ? "" : "  <-- missed";
+}
+
+static void bench_scan(uint32_t baud, unsigned slow, double yardstick, us_t time)
+{
+	struct bench b;
+	struct rusage before, after;
+	begin(&b, baud, slow);
+	settle(&b);
+	getrusage(RUSAGE_SELF, &before);
+	const double took = scan(&b, time), limit = (double)limit_of(&b, 0), ratio = took / limit;
+	getrusage(RUSAGE_SELF, &after);
+	printf("%6u%s: scan %.1f ms, limit %.1f ms, ratio %.4f (<= %.2f)%s; worst gap / scan %.3f\n", baud,
+	       slow ? ", one unit at 40 ms" : "", took / 1e3, limit / 1e3, ratio, yardstick,
+	       verdict(ratio <= yardstick), (double)worst_gap(&b, 0) / took);
+	end(&b);
+}
+
+static void bench_silent(void)
+{
+	struct bench b;
+	begin(&b, 9600, 0);
+	settle(&b);
+	const double all = scan(&b, 8 * US_S);
+	line_pty_silence(&b.line, UNITS, true);
+	rig_await_unit(&b.rig, UNITS, false);
+	const double rest = scan(&b, 12 * US_S);
+	const us_t gap = worst_gap(&b, UNITS);
+	printf("  9600, one of four silent: the others' scan / before %.3f (<= 0.85)%s; worst gap %.0f ms, scan + "
+	       "time-out %.0f ms%s\n", rest / all, verdict(rest / all <= 0.85), (double)gap / 1e3,
+	       all / 1e3 + 500, verdict((double)gap <= all + 500e3));
+	line_pty_silence(&b.line, UNITS, false);
+	const us_t back = clock_now();
+	rig_await_unit(&b.rig, UNITS, true);
+	printf("    back after %.2f s (<= 2 s, or the probe's cost / 5 %%)\n", (double)(clock_now() - back) / 1e6);
+	end(&b);
+}
+
+static void bench_spoilt(void)
+{
+	struct bench b;
+	begin(&b, 9600, 0);
+	settle(&b);
+	const us_t time = 20 * US_S;
+	unsigned rounds;
+	run(&b, time, &rounds);
+	const uint32_t clean = blocks_read(&b);
+	pthread_mutex_lock(&b.line.lock);
+	b.line.spoilt[SIM_BAD_CRC] = 40;
+	b.line.spoilt[SIM_CUT] = 30;
+	b.line.spoilt[SIM_NOISE_BEFORE] = b.line.spoilt[SIM_NOISE_INSIDE] = b.line.spoilt[SIM_NOISE_AFTER] = 10;
+	b.line.spoilt[SIM_LOST] = 20;
+	pthread_mutex_unlock(&b.line.lock);
+	run(&b, time, &rounds);
+	const double ratio = (double)blocks_read(&b) / clean;
+	printf("  9600, 4 %% CRC, 3 %% cut, 3 %% noise, 2 %% lost: reads / clean %.3f (>= 0.85)%s; %u faults\n", ratio,
+	       verdict(ratio >= 0.85), count(&b).faults);
+	end(&b);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const us_t x = *(const us_t *)a, y = *(const us_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void bench_commands(uint32_t baud)
+{
+	struct bench b;
+	us_t late[COMMANDS];
+	uint64_t seed = 1;
+	begin(&b, baud, 0);
+	settle(&b);
+	const double exchange = (double)limit_of(&b, 0) / (UNITS * BLOCKS);
+	const us_t longest = wire_read(&b.line.wire, TABLE_INPUT, block_len(BLOCKS - 1), TURNAROUND);
+	for (unsigned i = 0; i < COMMANDS; i++) {
+		unsigned rounds;
+		run(&b, (us_t)(2 * exchange) + simline_draw(&seed, (uint32_t)(4 * exchange)), &rounds);
+		const struct job j = rig_job(i + 1, (uint8_t)(1 + i % UNITS), 100, (uint16_t)i);
+		const us_t at = clock_now();
+		bus_submit(b.rig.bus, &j);
+		rig_await_job(&b.rig, i + 1);
+		late[i] = b.rig.report.sent - at;
+	}
+	qsort(late, COMMANDS, sizeof(late[0]), by_size);
+	const double median = (double)late[COMMANDS / 2] / exchange;
+	const double p99 = (double)late[COMMANDS * 99 / 100] / (double)longest;
+	printf("%6u: command -> first bit, in exchanges (%.1f ms, longest %.1f): median %.3f (<= 0.5)%s, p99 %.3f "
+	       "(<= 1)%s\n", baud, exchange / 1e3, (double)longest / 1e3, median, verdict(median <= 0.5), p99,
+	       verdict(p99 <= 1));
+	end(&b);
+}
+
+static void bench_slider(uint32_t baud)
+{
+	struct bench b;
+	begin(&b, baud, 0);
+	settle(&b);
+	const double exchange = (double)limit_of(&b, 0) / (UNITS * BLOCKS);
+	const us_t start = clock_now();
+	us_t last = 0;
+	for (unsigned i = 1; i <= 50; i++) {
+		clock_sleep(start + (us_t)i * 2 * US_MS);
+		struct job j = rig_job(i, 1, 100, (uint16_t)i);
+		j.key = 9;
+		j.replaceable = true;
+		bus_submit(b.rig.bus, &j);
+		last = clock_now();
+	}
+	const unsigned before = b.rig.of_kind[REPORT_READ];
+	rig_await_job(&b.rig, 50);
+	const us_t sent = b.rig.report.sent;
+	const unsigned reads = b.rig.of_kind[REPORT_READ] - before;
+	const double after = (double)(sent - last) / exchange;
+	printf("%6u: 50 slider steps in 100 ms: the latest %.2f exchanges after the last (<= 2)%s, %zu writes (<= "
+	       "6)%s, %u reads meanwhile\n", baud, after, verdict(after <= 2), line_pty_writes(&b.line),
+	       verdict(line_pty_writes(&b.line) <= 6), reads);
+	end(&b);
+}
+
+static double cpu(void)
+{
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void bench_unplugged(void)
+{
+	struct bench b;
+	unsigned rounds;
+	begin(&b, 9600, 0);
+	settle(&b);
+	line_pty_unplug(&b.line);
+	rig_await_port(&b.rig, false);
+	const double before = cpu();
+	run(&b, 10 * US_S, &rounds);
+	const double spent = cpu() - before;
+	const us_t plugged = clock_now();
+	line_pty_plug(&b.line);
+	rig_await_unit(&b.rig, 1, true);
+	pthread_mutex_lock(&b.line.lock);
+	const us_t request = b.line.request_at;
+	pthread_mutex_unlock(&b.line.lock);
+	const double after = (double)(request - plugged) / 1e6;
+	printf("  9600, adapter gone 10 s: CPU %.2f ms, first request %.3f s after its return (<= 0.5)%s\n",
+	       spent * 1e3, after, verdict(after <= 0.5));
+	end(&b);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct run run[] = {
-		{9600, TURNAROUND}, {19200, TURNAROUND}, {115200, TURNAROUND}, {9600, 40 * US_MS}, {115200, 40 * US_MS},
-	};
-	const int seconds = argc > 1 ? atoi(argv[1]) : 6;
-	bool good = true;
-	for (size_t i = 0; i < sizeof(run) / sizeof(run[0]); i++)
-		good = bench(&run[i], seconds * US_S) && good;
-	return !good;
+	const char *only = argc > 1 ? argv[1] : "";
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!*only || !strcmp(only, "scan")) {
+		bench_scan(9600, 0, 1.02, 12 * US_S);
+		bench_scan(19200, 0, 1.05, 8 * US_S);
+		bench_scan(115200, 0, 1.05, 6 * US_S);
+		bench_scan(9600, 2, 1.02, 12 * US_S);
+	}
+	if (!*only || !strcmp(only, "silent"))
+		bench_silent();
+	if (!*only || !strcmp(only, "spoilt"))
+		bench_spoilt();
+	if (!*only || !strcmp(only, "commands")) {
+		bench_commands(9600);
+		bench_commands(115200);
+	}
+	if (!*only || !strcmp(only, "slider")) {
+		bench_slider(9600);
+		bench_slider(115200);
+	}
+	if (!*only || !strcmp(only, "unplugged"))
+		bench_unplugged();
+	return 0;
 }

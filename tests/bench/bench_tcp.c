@@ -1,75 +1,66 @@
 /*
- * bench_tcp: many Modbus TCP endpoints at once, and one as fast as it goes. The server is a process of
- * its own. Prints reads on time, CPU and memory of the buses.
- *
- * Usage: bench_tcp [ENDPOINTS [SECONDS]]
+ * Modbus TCP beside the yardsticks: one device as fast as possible, 100 endpoints every 100 ms, 500
+ * endpoints. The devices are another process, so that CPU and memory are the gateway's alone.
  */
-#include <arpa/inet.h>
+#include <fcntl.h>
 #include <malloc.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "bus/bus.h"
-#include "core/arena.h"
-#include "core/mbap.h"
+#include "../unit/bus_rig.h"
+#include "../unit/tcp_peer.h"
 
 #define REGISTERS 100
+#define MANY 500
+#define EVENTS 64
+
+/* -- the devices ------------------------------------------------------------------ */
 
 static void serve_one(int fd)
 {
-	uint8_t in[MBAP_MAX], pdu[PDU_MAX] = {0}, out[MBAP_MAX];
-	struct mbap q;
-	const ssize_t n = recv(fd, in, sizeof(in), 0);
-	if (n <= 0) {
+	uint8_t buf[1024], answer[PDU_MAX], frame[MBAP_MAX];
+	const ssize_t got = recv(fd, buf, sizeof(buf), 0);
+	struct mbap f;
+	if (got <= 0) {
 		close(fd);
 		return;
 	}
-	if (mbap_parse(in, (size_t)n, &q) <= 0)
+	if (mbap_parse(buf, (size_t)got, &f) <= 0)
 		return;
-	pdu[0] = q.pdu[0];
-	pdu[1] = (uint8_t)(2 * q.pdu[4]);
-	if (send(fd, out, mbap_build(out, q.transaction, q.unit, pdu, 2u + pdu[1]), MSG_NOSIGNAL) < 0)
-		close(fd);
+	const size_t n = tcp_peer_pdu(f.pdu, f.unit, answer);
+	tcp_peer_say(fd, frame, mbap_build(frame, f.transaction, f.unit, answer, n));
 }
 
 static void serve(int listener)
 {
-	const int e = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = listener}, ready[64];
-	epoll_ctl(e, EPOLL_CTL_ADD, listener, &ev);
+	const int e = epoll_create1(0), one = 1;
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
+	epoll_ctl(e, EPOLL_CTL_ADD, listener, &event);
 	for (;;) {
-		const int n = epoll_wait(e, ready, 64, -1);
+		struct epoll_event ready[EVENTS];
+		const int n = epoll_wait(e, ready, EVENTS, -1);
 		for (int i = 0; i < n; i++) {
 			if (ready[i].data.fd != listener) {
 				serve_one(ready[i].data.fd);
 				continue;
 			}
-			ev.data.fd = accept(listener, NULL, NULL);
-			setsockopt(ev.data.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-			epoll_ctl(e, EPOLL_CTL_ADD, ev.data.fd, &ev);
+			event.data.fd = accept(listener, NULL, NULL);
+			setsockopt(event.data.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+			epoll_ctl(e, EPOLL_CTL_ADD, event.data.fd, &event);
 		}
 	}
 }
 
-static pid_t start_server(uint16_t *port)
+static pid_t serve_apart(uint16_t *port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(a);
-	const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) || listen(listener, 1024) ||
-	    getsockname(listener, (struct sockaddr *)&a, &len))
+	const int listener = tcp_peer_listen(AF_INET, port);
+	if (listener < 0 || listen(listener, 1024) < 0)
 		abort();
-	*port = ntohs(a.sin_port);
+	fflush(stdout);
 	const pid_t pid = fork();
 	if (pid == 0)
 		serve(listener);
@@ -77,7 +68,95 @@ static pid_t start_server(uint16_t *port)
 	return pid;
 }
 
-static double cpu_seconds(void)
+/* -- the gateway -------------------------------------------------------------------- */
+
+struct plant {
+	struct queue *reports;
+	struct bus *bus[MANY];
+	unsigned n;
+	us_t last[MANY], gap[MANY];
+	uint32_t reads[MANY], failed, wrong;
+};
+
+static struct plant plant;
+
+static void plant_begin(unsigned n, uint16_t port, us_t period)
+{
+	memset(&plant, 0, sizeof(plant));
+	plant.n = n;
+	plant.reports = queue_create(sizeof(struct report), 256);
+	for (unsigned i = 0; i < n; i++) {
+		const struct bus_conf conf = {
+			.name = "plant",
+			.kind = BUS_TCP,
+			.host = "127.0.0.1",
+			.tcp_port = port,
+			.data = 8,
+			.stop = 1,
+			.parity = 'N',
+			.timeout = 500 * US_MS,
+		};
+		struct unit_rule rule = rig_rule(1);
+		const struct want w = rig_want(1, TABLE_HOLDING, 0, REGISTERS, period);
+		rule.timeout = 500 * US_MS;
+		plant.bus[i] = bus_create(&conf, i, i, n, plant.reports);
+		bus_adopt(plant.bus[i], &w, 1, &rule, 1);
+	}
+}
+
+static void plant_take(const struct report *r)
+{
+	plant.failed += r->kind == REPORT_FAILED;
+	if (r->kind != REPORT_READ)
+		return;
+	for (uint16_t i = 0; i < r->span.count; i++)
+		if (r->word[i] != tcp_peer_value(r->span.unit, (unsigned)r->span.addr + i)) {
+			plant.wrong++;
+			break;
+		}
+	const us_t gap = plant.last[r->bus] ? r->at - plant.last[r->bus] : 0;
+	plant.last[r->bus] = r->at;
+	if (gap > plant.gap[r->bus])
+		plant.gap[r->bus] = gap;
+	plant.reads[r->bus]++;
+}
+
+static void plant_run(us_t time)
+{
+	const us_t until = clock_now() + time;
+	memset(plant.last, 0, sizeof(plant.last));
+	memset(plant.gap, 0, sizeof(plant.gap));
+	memset(plant.reads, 0, sizeof(plant.reads));
+	plant.failed = 0;
+	for (us_t now; (now = clock_now()) < until;) {
+		struct pollfd f = {.fd = queue_fd(plant.reports), .events = POLLIN};
+		struct report r;
+		poll(&f, 1, (int)((until - now) / US_MS) + 1);
+		while (queue_pop(plant.reports, &r))
+			plant_take(&r);
+	}
+}
+
+static void plant_end(void)
+{
+	unsigned ended = 0;
+	struct report r;
+	for (unsigned i = 0; i < plant.n; i++)
+		bus_close(plant.bus[i]);
+	while (ended < plant.n) {
+		struct pollfd f = {.fd = queue_fd(plant.reports), .events = POLLIN};
+		poll(&f, 1, -1);
+		while (queue_pop(plant.reports, &r))
+			ended += r.kind == REPORT_ENDED;
+	}
+	for (unsigned i = 0; i < plant.n; i++)
+		bus_destroy(plant.bus[i]);
+	queue_destroy(plant.reports);
+}
+
+/* -- figures ---------------------------------------------------------------------- */
+
+static double cpu(void)
 {
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
@@ -85,80 +164,73 @@ static double cpu_seconds(void)
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-/* KiB out of /proc/self/smaps_rollup. */
-static long memory(const char *what)
+static double kilobytes(const char *what)
 {
 	char line[128];
-	long kib = 0, v;
+	double sum = 0, kb;
 	FILE *f = fopen("/proc/self/smaps_rollup", "re");
 	while (f && fgets(line, sizeof(line), f))
-		if (strncmp(line, what, strlen(what)) == 0 && sscanf(strchr(line, ':') + 1, "%ld", &v) == 1)
-			kib += v;
+		if (strncmp(line, what, strlen(what)) == 0 && sscanf(strchr(line, ':') + 1, "%lf", &kb) == 1)
+			sum += kb;
 	if (f)
 		fclose(f);
-	return kib;
+	return sum;
 }
 
-static unsigned collect(struct queue *reports, us_t until)
+static void bench_one(uint16_t port)
 {
-	unsigned reads = 0;
-	struct report r;
-	for (us_t now = clock_now(); now < until; now = clock_now()) {
-		struct pollfd p = {.fd = queue_fd(reports), .events = POLLIN};
-		const struct timespec wait = clock_timespec(until - now);
-		ppoll(&p, 1, &wait, NULL);
-		while (queue_pop(reports, &r))
-			reads += r.kind == REPORT_READ;
-	}
-	return reads;
+	plant_begin(1, port, PERIOD_FASTEST);
+	plant_run(US_S);
+	const double before = cpu();
+	const us_t from = clock_now();
+	plant_run(5 * US_S);
+	const double spent = cpu() - before, time = (double)(clock_now() - from) / 1e6;
+	const double rate = plant.reads[0] / time;
+	printf("one device as fast as possible: %.0f reads/s of %d registers (>= 20000)%s, CPU %.2f us a read, failed "
+	       "%u, wrong %u\n", rate, REGISTERS, rate >= 20000 ? "" : "  <-- missed",
+	       spent / plant.reads[0] * 1e6, plant.failed, plant.wrong);
+	plant_end();
 }
 
-static void bench(unsigned n, us_t period, us_t seconds, uint16_t port)
+static void bench_many(uint16_t port, unsigned n, us_t period, us_t time)
 {
-	struct bus **b = mem_alloc(n, sizeof(*b));
-	struct queue *reports = queue_create(sizeof(struct report), 256);
-	const struct bus_conf c = {.name = "plant", .kind = BUS_TCP, .host = "127.0.0.1", .tcp_port = port, .timeout = US_S};
-	const struct want w = {.unit = 1, .table = TABLE_HOLDING, .len = REGISTERS, .period = period, .prio = CLASS_NORMAL};
-	const struct unit_rule rule = {.unit = 1, .timeout = US_S, .max_read = READ_REGISTERS_MAX, .max_hole = UINT16_MAX};
-	for (unsigned i = 0; i < n; i++) {
-		b[i] = bus_create(&c, i, i, n, reports);
-		bus_adopt(b[i], &w, 1, &rule, 1);
-	}
-	collect(reports, clock_now() + 2 * US_S);
-	const double cpu = cpu_seconds();
-	const us_t begun = clock_now();
-	const unsigned reads = collect(reports, begun + seconds);
-	const double took = (double)(clock_now() - begun) / 1e6, used = cpu_seconds() - cpu;
-	unsigned missed = 0;
+	plant_begin(n, port, period);
+	plant_run(3 * US_S);
+	const double before = cpu();
+	plant_run(time);
+	const double spent = cpu() - before;
+	uint32_t least = UINT32_MAX, most = 0, missed = 0, up = 0;
+	us_t gap = 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct bus_figures f;
-		bus_figures(b[i], &f);
+		bus_figures(plant.bus[i], &f);
 		missed += f.missed;
+		up += f.up;
+		least = plant.reads[i] < least ? plant.reads[i] : least;
+		most = plant.reads[i] > most ? plant.reads[i] : most;
+		gap = plant.gap[i] > gap ? plant.gap[i] : gap;
 	}
-	printf("%3u endpoints, every %3d ms: %.0f reads/s", n, (int)(period / US_MS), reads / took);
-	if (period)
-		printf(", %.3f of those due, missed %u", reads / took / ((double)n * 1e6 / (double)period), missed);
-	printf("; %.1f us CPU a read; resident %ld KiB, private %ld KiB\n", used / reads * 1e6, memory("Rss:"),
-	       memory("Private_"));
-	for (unsigned i = 0; i < n; i++)
-		bus_close(b[i]);
-	queue_close(reports);
-	for (unsigned i = 0; i < n; i++)
-		bus_destroy(b[i]);
-	queue_destroy(reports);
-	free(b);
+	const int fd = open("/dev/null", O_RDONLY);
+	printf("%u endpoints x %d registers every %.0f ms: %u up, reads each %u..%u of %.0f, missed %u (0), failed %u, "
+	       "wrong %u, worst gap / period %.2f\n", n, REGISTERS, (double)period / 1e3, up, least, most,
+	       (double)time / (double)period, missed, plant.failed, plant.wrong, (double)gap / (double)period);
+	printf("    CPU %.1f %% of one core, resident %.1f MB, private %.1f MB, next descriptor %d (< 1024)\n",
+	       spent / ((double)time / 1e6) * 100, kilobytes("Rss") / 1024,
+	       (kilobytes("Private_Clean") + kilobytes("Private_Dirty")) / 1024, fd);
+	close(fd);
+	plant_end();
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	const unsigned endpoints = argc > 1 ? (unsigned)atoi(argv[1]) : 100;
-	const us_t seconds = (argc > 2 ? atoi(argv[2]) : 5) * US_S;
-	uint16_t port;
-	mallopt(M_ARENA_MAX, 1); /* as the daemon does */
-	const pid_t server = start_server(&port);
-	bench(endpoints, 100 * US_MS, seconds, port);
-	bench(1, PERIOD_FASTEST, seconds, port);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	uint16_t port = 0;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	mallopt(M_ARENA_MAX, 1); /* as xnetd does */
+	const pid_t devices = serve_apart(&port);
+	bench_one(port);
+	bench_many(port, 100, 100 * US_MS, 10 * US_S);
+	bench_many(port, MANY, US_S, 10 * US_S);
+	kill(devices, SIGKILL);
+	waitpid(devices, NULL, 0);
 	return 0;
 }

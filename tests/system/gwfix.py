@@ -13,8 +13,8 @@ from conftest import LIMIT
 
 
 class Gateway:
-    def __init__(self, start, arguments):
-        self.process = start("xnetd", "-l", "debug", *arguments)
+    def __init__(self, start, arguments, log="debug", **options):
+        self.process = start("xnetd", "-l", log, *arguments, **options)
 
     def text(self):
         return self.process.text()
@@ -34,9 +34,9 @@ class Gateway:
 
 @pytest.fixture
 def gateway(start):
-    """gateway(line) or gateway(arguments=[...])"""
+    """gateway(line) or gateway(arguments=[...]); log: its level; env={...} and the like go to Popen."""
 
-    def make(line=None, arguments=None):
-        return Gateway(start, arguments or line.arguments)
+    def make(line=None, arguments=None, **options):
+        return Gateway(start, arguments or line.arguments, **options)
 
     return make

@@ -372,6 +372,13 @@ static void a_test_may_choose_parameters(void **state)
 	assert_int_equal(m->device[0].noffline, 0); /* it has no such point */
 	assert_int_equal(m->device[1].noffline, 1);
 	assert_int_equal(m->npoint, 3);
+	assert_int_equal(m->nparameter, 1);
+	assert_string_equal(m->parameter[0].name, "variant");
+	assert_string_equal(m->parameter[0].preset, "plain");
+	assert_int_equal(m->parameter[0].nchoice, 2);
+	assert_int_equal(m->parameter[0].choice[0].device, 0);
+	assert_string_equal(m->parameter[0].choice[1].text, "inputs");
+	assert_int_equal(m->parameter[0].choice[1].device, 1);
 	done(m);
 }
 

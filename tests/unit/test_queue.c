@@ -1,143 +1,146 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include "bus/queue.h"
 
-static bool readable(struct queue *q, int wait_ms)
+#define PUSHERS 4
+#define ITEMS 5000
+
+struct item {
+	uint32_t who, number;
+};
+
+static bool readable(const struct queue *q)
 {
-	struct pollfd p = {.fd = queue_fd(q), .events = POLLIN};
-	return poll(&p, 1, wait_ms) == 1;
+	struct pollfd f = {.fd = queue_fd(q), .events = POLLIN};
+	return poll(&f, 1, 0) == 1;
 }
 
-static void items_come_out_in_order_and_the_descriptor_tells_when(void **state)
+static void items_come_out_in_the_order_they_went_in(void **state)
 {
 	(void)state;
-	struct queue *q = queue_create(sizeof(int), 5);
-	int out = -1;
-	assert_false(readable(q, 0));
-	assert_false(queue_pop(q, &out));
-	for (int round = 0; round < 20; round++) { /* the ring turns over */
-		for (int i = 0; i < 3; i++)
-			assert_true(queue_try_push(q, &(int){10 * round + i}));
+	struct queue *q = queue_create(sizeof(struct item), 3);
+	uint32_t in = 0, out = 0;
+	for (int round = 0; round < 100; round++) {
+		struct item i = {0, in};
+		while (queue_try_push(q, &i))
+			i.number = ++in;
 		assert_int_equal(queue_used(q), 3);
-		for (int i = 0; i < 3; i++) {
-			assert_true(readable(q, 0));
-			assert_true(queue_pop(q, &out));
-			assert_int_equal(out, 10 * round + i);
+		for (int k = 0; k < 1 + round % 3; k++) {
+			assert_true(queue_pop(q, &i));
+			assert_int_equal(i.number, out++);
 		}
-		assert_false(queue_pop(q, &out));
-		assert_false(readable(q, 0));
 	}
+	queue_destroy(q);
+}
+
+static void the_descriptor_is_readable_exactly_while_there_is_something(void **state)
+{
+	(void)state;
+	struct queue *q = queue_create(sizeof(int), 2);
+	int i = 1;
+	assert_false(readable(q));
+	for (int round = 0; round < 3; round++) {
+		assert_true(queue_try_push(q, &i));
+		assert_true(readable(q));
+		assert_true(queue_try_push(q, &i));
+		assert_true(queue_pop(q, &i));
+		assert_true(readable(q));
+		assert_true(queue_pop(q, &i));
+		assert_false(readable(q));
+		assert_false(queue_pop(q, &i));
+	}
+	queue_destroy(q);
+}
+
+static void nothing_enters_a_closed_queue_and_what_is_in_it_can_be_taken(void **state)
+{
+	(void)state;
+	struct queue *q = queue_create(sizeof(int), 2);
+	int i = 7;
+	assert_true(queue_push(q, &i));
+	queue_close(q);
+	assert_false(queue_push(q, &i));
+	assert_false(queue_try_push(q, &i));
+	i = 0;
+	assert_true(queue_pop(q, &i));
+	assert_int_equal(i, 7);
 	queue_destroy(q);
 	queue_destroy(NULL);
 }
 
-static void a_full_queue_takes_no_more_and_a_closed_one_nothing(void **state)
-{
-	(void)state;
-	struct queue *q = queue_create(sizeof(int), 2);
-	int out = 0;
-	assert_true(queue_try_push(q, &(int){1}));
-	assert_true(queue_try_push(q, &(int){2}));
-	assert_false(queue_try_push(q, &(int){3}));
-	assert_true(queue_pop(q, &out));
-	assert_true(queue_push(q, &(int){4}));
-	queue_close(q);
-	assert_false(queue_push(q, &(int){5}));
-	assert_true(queue_pop(q, &out));
-	assert_false(queue_try_push(q, &(int){6}));
-	assert_int_equal(out, 2);
-	assert_true(queue_pop(q, &out)); /* what was in it still comes out */
-	assert_int_equal(out, 4);
-	assert_false(queue_pop(q, &out));
-	queue_destroy(q);
-}
-
-static void *push_two(void *arg)
-{
-	struct queue *q = arg;
-	static bool kept[2];
-	kept[0] = queue_push(q, &(int){7});
-	kept[1] = queue_push(q, &(int){8}); /* waits: nobody takes */
-	return kept;
-}
-
-static void closing_frees_those_who_wait(void **state)
-{
-	(void)state;
-	struct queue *q = queue_create(sizeof(int), 1);
-	pthread_t t;
-	void *kept;
-	pthread_create(&t, NULL, push_two, q);
-	assert_true(readable(q, 10000));
-	queue_close(q);
-	pthread_join(t, &kept);
-	assert_true(((bool *)kept)[0]);
-	assert_false(((bool *)kept)[1]);
-	queue_destroy(q);
-}
-
-#define PUSHERS 4
-#define EACH 5000
-
-struct item {
-	unsigned pusher, number, check;
-};
-
 struct pusher {
 	struct queue *q;
-	unsigned which;
+	uint32_t who;
+	atomic_bool refused;
 };
 
-static void *push_many(void *arg)
+static void *push_all(void *arg)
 {
-	const struct pusher *p = arg;
-	for (unsigned i = 0; i < EACH; i++)
-		queue_push(p->q, &(struct item){p->which, i, p->which ^ i});
+	struct pusher *p = arg;
+	for (uint32_t n = 0; n < ITEMS; n++) {
+		const struct item i = {p->who, n};
+		if (!queue_push(p->q, &i)) {
+			atomic_store(&p->refused, true);
+			return NULL;
+		}
+	}
 	return NULL;
 }
 
-static void nothing_is_lost_or_mixed_between_threads(void **state)
+static void many_threads_push_through_a_small_queue_and_none_is_lost(void **state)
 {
 	(void)state;
-	struct queue *q = queue_create(sizeof(struct item), 8);
-	pthread_t t[PUSHERS];
+	struct queue *q = queue_create(sizeof(struct item), 2);
 	struct pusher p[PUSHERS];
-	unsigned next[PUSHERS] = {0}, taken = 0;
-	struct item item;
-	for (unsigned i = 0; i < PUSHERS; i++) {
-		p[i] = (struct pusher){q, i};
-		pthread_create(&t[i], NULL, push_many, &p[i]);
+	pthread_t thread[PUSHERS];
+	uint32_t next[PUSHERS] = {0};
+	for (uint32_t i = 0; i < PUSHERS; i++) {
+		p[i] = (struct pusher){.q = q, .who = i};
+		assert_int_equal(pthread_create(&thread[i], NULL, push_all, &p[i]), 0);
 	}
-	while (taken < PUSHERS * EACH) {
-		assert_true(readable(q, 10000));
-		while (queue_pop(q, &item)) {
-			assert_int_equal(item.check, item.pusher ^ item.number);
-			assert_int_equal(item.number, next[item.pusher]++);
-			taken++;
-		}
+	for (uint32_t got = 0; got < PUSHERS * ITEMS;) {
+		struct pollfd f = {.fd = queue_fd(q), .events = POLLIN};
+		assert_int_equal(poll(&f, 1, 20000), 1);
+		for (struct item i; queue_pop(q, &i); got++)
+			assert_int_equal(i.number, next[i.who]++);
 	}
-	for (unsigned i = 0; i < PUSHERS; i++)
-		pthread_join(t[i], NULL);
-	assert_false(queue_pop(q, &item));
-	assert_false(readable(q, 0));
+	for (int i = 0; i < PUSHERS; i++)
+		pthread_join(thread[i], NULL);
+	assert_false(readable(q));
+	queue_destroy(q);
+}
+
+static void closing_frees_those_who_wait_for_room(void **state)
+{
+	(void)state;
+	struct queue *q = queue_create(sizeof(struct item), 1);
+	struct pusher p = {.q = q};
+	pthread_t thread;
+	pthread_create(&thread, NULL, push_all, &p);
+	struct pollfd f = {.fd = queue_fd(q), .events = POLLIN};
+	assert_int_equal(poll(&f, 1, 20000), 1);
+	queue_close(q);
+	pthread_join(thread, NULL);
+	assert_true(atomic_load(&p.refused));
 	queue_destroy(q);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(items_come_out_in_order_and_the_descriptor_tells_when),
-		cmocka_unit_test(a_full_queue_takes_no_more_and_a_closed_one_nothing),
-		cmocka_unit_test(closing_frees_those_who_wait),
-		cmocka_unit_test(nothing_is_lost_or_mixed_between_threads),
+		cmocka_unit_test(items_come_out_in_the_order_they_went_in),
+		cmocka_unit_test(the_descriptor_is_readable_exactly_while_there_is_something),
+		cmocka_unit_test(nothing_enters_a_closed_queue_and_what_is_in_it_can_be_taken),
+		cmocka_unit_test(many_threads_push_through_a_small_queue_and_none_is_lost),
+		cmocka_unit_test(closing_frees_those_who_wait_for_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,38 +1,27 @@
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <termios.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "bus/clock.h"
 #include "bus/port.h"
 #include "bus/tty.h"
 
-static atomic_bool stop;
-static char dir[64];
+#define ROUNDS 2000
 
-static int pty(char *name, size_t size)
-{
-	const int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(grantpt(fd), 0);
-	assert_int_equal(unlockpt(fd), 0);
-	assert_int_equal(ptsname_r(fd, name, size), 0);
-	return fd;
-}
-
-static struct bus_conf settings(const char *port)
+static struct bus_conf conf_of(const char *port)
 {
 	return (struct bus_conf){
 		.kind = BUS_SERIAL,
@@ -41,19 +30,18 @@ static struct bus_conf settings(const char *port)
 		.data = 8,
 		.stop = 1,
 		.parity = 'N',
-		.timeout = US_S,
+		.rts_high = true,
 	};
 }
 
-static const char *refusal(const struct bus_conf *c)
+static int master_open(char *name, size_t size)
 {
-	static char why[128];
-	struct serial s;
-	assert_false(serial_open(&s, c, why, sizeof(why)));
-	assert_int_equal(s.fd, -1);
-	assert_int_equal(s.lock, -1);
-	assert_null(s.rtu);
-	return why;
+	const int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	assert_true(fd >= 0);
+	assert_int_equal(grantpt(fd), 0);
+	assert_int_equal(unlockpt(fd), 0);
+	assert_int_equal(ptsname_r(fd, name, size), 0);
+	return fd;
 }
 
 static unsigned descriptors(void)
@@ -66,234 +54,289 @@ static unsigned descriptors(void)
 	return n;
 }
 
-static void what_cannot_be_opened_is_told_in_a_sentence(void **state)
+static void refused(const char *port, const char *words)
 {
-	(void)state;
-	struct bus_conf c = settings("/dev/tty-there-is-none");
-	assert_string_equal(refusal(&c), "/dev/tty-there-is-none is not there");
-	c.port = "/dev/null";
-	assert_string_equal(refusal(&c), "/dev/null is not a serial port");
-	c.port = "/dev";
-	assert_string_equal(refusal(&c), "/dev is not a serial port");
+	const struct bus_conf c = conf_of(port);
+	struct serial s;
+	char why[128] = "";
+	const unsigned before = descriptors();
+	assert_false(serial_open(&s, &c, why, sizeof(why)));
+	if (!strstr(why, words) || !strstr(why, port))
+		fail_msg("\"%s\" does not say \"%s\"", why, words);
+	assert_int_equal(s.fd, -1);
+	assert_int_equal(s.lock, -1);
+	assert_int_equal(descriptors(), before);
+	serial_close(&s);
 }
 
-static void a_port_in_use_is_left_alone(void **state)
+static void a_missing_port_is_told(void **state)
 {
 	(void)state;
-	char name[64], want[128], why[128];
-	const int master = pty(name, sizeof(name));
-	const struct bus_conf c = settings(name);
-	struct serial first;
-	assert_true(serial_open(&first, &c, why, sizeof(why)));
-	snprintf(want, sizeof(want), "%s is in use by another program", name);
-	assert_string_equal(refusal(&c), want);
-	assert_int_equal(tty_speed(first.fd), 9600);
-	int exclusive = 0;
-	assert_int_equal(ioctl(first.fd, TIOCGEXCL, &exclusive), 0);
-	assert_true(exclusive);
-	serial_close(&first);
-	assert_true(serial_open(&first, &c, why, sizeof(why)));
-	serial_close(&first);
+	refused("/dev/there-is-no-such-port", "is not there");
+}
+
+static void what_is_no_serial_port_is_told(void **state)
+{
+	(void)state;
+	refused("/dev/null", "is not a serial port");
+	refused("/tmp", "is not a serial port");
+}
+
+static void a_port_locked_by_another_is_left_as_it_is(void **state)
+{
+	(void)state;
+	char name[64];
+	struct termios before = {0}, after = {0};
+	const int master = master_open(name, sizeof(name));
+	const int other = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(tcgetattr(other, &before), 0);
+	refused(name, "is in use by another program");
+	assert_int_equal(tcgetattr(other, &after), 0);
+	assert_memory_equal(&before, &after, sizeof(before));
+	close(other);
 	close(master);
 }
 
-/* libmodbus would set 9600 and report success. */
-static void a_speed_that_would_become_another_one_is_refused(void **state)
+static void a_port_is_held_alone_and_free_again_when_closed(void **state)
 {
 	(void)state;
-	static const uint32_t good[] = {1200, 9600, 19200, 38400, 57600, 115200, 230400};
-	static const uint32_t bad[] = {7200, 14400, 28800, 250000};
-	char name[64], want[128], why[128];
-	const int master = pty(name, sizeof(name));
-	struct bus_conf c = settings(name);
+	char name[64], why[128] = "";
+	const int master = master_open(name, sizeof(name));
+	const struct bus_conf c = conf_of(name);
+	struct serial a, b;
+	assert_true(serial_open(&a, &c, why, sizeof(why)));
+	assert_false(serial_open(&b, &c, why, sizeof(why)));
+	assert_non_null(strstr(why, "is in use by another program"));
+	serial_close(&a);
+	assert_true(serial_open(&b, &c, why, sizeof(why)));
+	serial_close(&b);
+	serial_close(&b);
+	close(master);
+}
+
+static void a_rate_the_port_does_not_have_is_refused(void **state)
+{
+	(void)state;
+	char name[64], why[128] = "";
+	const int master = master_open(name, sizeof(name));
+	struct bus_conf c = conf_of(name);
 	struct serial s;
+	static const uint32_t good[] = {1200, 9600, 19200, 38400, 57600, 115200, 230400};
+	static const uint32_t bad[] = {7200, 14400, 28800, 56000, 250000};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		c.baud = good[i];
 		assert_true(serial_open(&s, &c, why, sizeof(why)));
-		assert_int_equal(tty_speed(s.fd), good[i]);
 		serial_close(&s);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		c.baud = bad[i];
-		snprintf(want, sizeof(want), "%s cannot do %u baud", name, bad[i]);
-		assert_string_equal(refusal(&c), want);
+		assert_false(serial_open(&s, &c, why, sizeof(why)));
+		assert_non_null(strstr(why, "cannot do"));
 	}
 	close(master);
 }
 
-static void a_port_without_direction_lines_says_what_the_adapter_must_do(void **state)
+static void a_driver_without_rs485_and_without_rts_is_told(void **state)
 {
 	(void)state;
-	char name[64];
-	const int master = pty(name, sizeof(name));
-	struct bus_conf c = settings(name);
+	char name[64], why[128] = "";
+	const int master = master_open(name, sizeof(name));
+	struct bus_conf c = conf_of(name);
+	struct serial s;
 	c.direction = DIRECTION_KERNEL;
-	assert_non_null(strstr(refusal(&c), "has no RS-485 mode"));
+	assert_false(serial_open(&s, &c, why, sizeof(why)));
+	assert_non_null(strstr(why, "adapter that switches direction itself"));
 	c.direction = DIRECTION_RTS;
-	assert_non_null(strstr(refusal(&c), "adapter that switches direction itself"));
+	assert_false(serial_open(&s, &c, why, sizeof(why)));
+	assert_non_null(strstr(why, "adapter that switches direction itself"));
+	c.direction = DIRECTION_OFF;
+	assert_true(serial_open(&s, &c, why, sizeof(why)));
+	serial_close(&s);
 	close(master);
 }
 
-static void thousands_of_opens_leave_no_descriptor_behind(void **state)
+static void a_pseudo_terminal_is_not_timed(void **state)
 {
 	(void)state;
-	char name[64], why[128];
-	const int master = pty(name, sizeof(name));
-	const struct bus_conf good = settings(name);
-	struct bus_conf missing = settings("/dev/tty-there-is-none"), slow = settings(name);
+	char name[64], why[128] = "";
+	const int master = master_open(name, sizeof(name));
+	const struct bus_conf c = conf_of(name);
 	struct serial s;
-	slow.baud = 7200;
+	assert_true(serial_open(&s, &c, why, sizeof(why)));
+	assert_false(s.timed);
+	serial_close(&s);
+	close(master);
+}
+
+static void opening_and_closing_leaks_no_descriptor(void **state)
+{
+	(void)state;
+	char name[64], why[128] = "";
+	const int master = master_open(name, sizeof(name));
+	const struct bus_conf good = conf_of(name), bad = conf_of("/dev/there-is-no-such-port");
+	struct bus_conf odd = conf_of(name);
+	odd.baud = 7200;
 	const unsigned before = descriptors();
-	for (int i = 0; i < 2000; i++) {
+	struct serial s;
+	for (int i = 0; i < ROUNDS; i++) {
 		assert_true(serial_open(&s, &good, why, sizeof(why)));
 		serial_close(&s);
-		assert_false(serial_open(&s, &missing, why, sizeof(why)));
-		if (i % 4 == 0)
-			assert_false(serial_open(&s, &slow, why, sizeof(why)));
+		if (i % 8)
+			continue;
+		assert_false(serial_open(&s, &bad, why, sizeof(why)));
+		assert_false(serial_open(&s, &odd, why, sizeof(why)));
 	}
 	assert_int_equal(descriptors(), before);
 	close(master);
 }
 
-static void a_hang_up_is_seen_and_the_port_comes_back(void **state)
+/* -- a port that goes while it is open ---------------------------------------------- */
+
+static void a_hang_up_is_seen_and_the_port_can_be_opened_again(void **state)
 {
 	(void)state;
-	char name[64], link[128], want[160];
-	snprintf(link, sizeof(link), "%s/line", dir);
-	int master = pty(name, sizeof(name));
-	assert_int_equal(symlink(name, link), 0);
-	const struct bus_conf c = settings(link);
-	struct port p;
-	uint8_t buf[ADU_RTU_MAX];
-	port_init(&p, &c, &stop);
-	assert_true(port_open(&p));
-	assert_true(port_alive(&p));
-	assert_int_equal(port_read(&p, buf, sizeof(buf), 0), 0);
-	assert_int_equal(port_read(&p, buf, sizeof(buf), clock_now() + 2 * US_MS), 0);
-
-	close(master);
-	assert_int_equal(port_read(&p, buf, sizeof(buf), clock_now() + 10 * US_S), -1);
-	snprintf(want, sizeof(want), "%s is gone", link);
-	assert_string_equal(p.why, want);
-	assert_false(port_alive(&p));
-	struct request r;
-	assert_true(pdu_read(&r, 1, TABLE_HOLDING, 0, 1));
-	assert_int_equal(port_send(&p, &r), PORT_UNSENT);
-	port_close(&p);
-	assert_false(port_open(&p));
-
-	unlink(link);
-	master = pty(name, sizeof(name));
-	assert_int_equal(symlink(name, link), 0);
-	assert_true(port_open(&p));
-	assert_int_equal(port_send(&p, &r), PORT_SENT);
-	uint8_t frame[ADU_RTU_MAX], want_frame[ADU_RTU_MAX];
-	const size_t n = pdu_frame(r.unit, r.pdu, r.len, want_frame);
-	for (size_t got = 0; got < n;)
-		got += (size_t)read(master, frame + got, n - got);
-	assert_memory_equal(frame, want_frame, n);
-	port_close(&p);
-	close(master);
-	unlink(link);
+	const unsigned before = descriptors();
+	for (int i = 0; i < 20; i++) {
+		char name[64];
+		uint8_t buf[8];
+		atomic_bool stop = false;
+		const int master = master_open(name, sizeof(name));
+		const struct bus_conf c = conf_of(name);
+		struct port p;
+		port_init(&p, &c, &stop);
+		assert_true(port_open(&p));
+		assert_true(port_alive(&p));
+		assert_int_equal(port_read(&p, buf, sizeof(buf), 0), 0);
+		assert_int_equal(write(master, "abc", 3), 3);
+		assert_int_equal(port_read(&p, buf, sizeof(buf), clock_now() + 20 * US_S), 3);
+		close(master);
+		assert_int_equal(port_read(&p, buf, sizeof(buf), clock_now() + 20 * US_S), -1);
+		assert_non_null(strstr(p.why, "is gone"));
+		assert_false(port_alive(&p));
+		const struct request r = {.unit = 1, .len = 5, .pdu = {3, 0, 0, 0, 1}};
+		assert_int_equal(port_send(&p, &r), PORT_UNSENT);
+		port_close(&p);
+		port_close(&p);
+		assert_false(port_alive(&p));
+	}
+	assert_int_equal(descriptors(), before);
 }
 
-/* -- facts of hardware we do not have, in a tree of our own ----------------------------- */
+/* -- what the system knows of a port ------------------------------------------------- */
 
-static void put(const char *path, const void *bytes, size_t n)
+struct root {
+	char path[64];
+};
+
+static void root_write(const struct root *r, const char *name, const char *text, size_t n)
 {
-	char full[256];
-	snprintf(full, sizeof(full), "%s/%s", dir, path);
-	for (char *c = full + strlen(dir) + 1; *c; c++)
-		if (*c == '/') {
-			*c = 0;
-			mkdir(full, 0700);
-			*c = '/';
-		}
-	FILE *f = fopen(full, "w");
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", r->path, name);
+	for (char *slash = strchr(path + strlen(r->path) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	FILE *f = fopen(path, "w");
 	assert_non_null(f);
-	fwrite(bytes, 1, n, f);
+	fwrite(text, 1, n, f);
 	fclose(f);
 }
 
-static void hardware_is_known_by_what_the_system_says(void **state)
+static int root_begin(void **state)
 {
-	(void)state;
-	static const char mini[] = "brcm,bcm2835-aux-uart";
-	static const char pl011[] = "arm,pl011\0arm,primecell";
-	static const char consoles[] = "tty0                 -WU (EC  p  )    4:1\n"
-				       "ttyAMA0              -W- (E   p a)  204:64\n";
-	put("sys/dev/char/4:64/device/of_node/compatible", mini, sizeof(mini));
-	put("sys/dev/char/204:64/device/of_node/compatible", pl011, sizeof(pl011));
-	put("sys/dev/char/188:0/device/latency_timer", "16\n", 3);
-	put("sys/dev/char/188:0/device/port_number", "0\n", 2);
-	put("sys/dev/char/188:1/device/port_number", "0\n", 2);
-	put("proc/consoles", consoles, sizeof(consoles) - 1);
-	const struct {
-		unsigned major, minor;
-		struct tty_facts want;
-	} row[] = {
-		{4, 64, {.mini_uart = true, .timed = true}},
-		{204, 64, {.console = true, .timed = true}},
-		{204, 65, {.timed = true}},
-		{188, 0, {.timed = true, .latency = 17 * US_MS}},
-		{188, 1, {.timed = true, .latency = 20 * US_MS}},
-		{166, 0, {.timed = false}},
-		{136, 3, {.timed = false}},
+	struct root *r = calloc(1, sizeof(*r));
+	snprintf(r->path, sizeof(r->path), "/tmp/test_serial.XXXXXX");
+	*state = r;
+	return mkdtemp(r->path) ? 0 : -1;
+}
+
+static int root_end(void **state)
+{
+	static const char *const made[] = {
+		"proc/consoles",
+		"proc",
+		"sys/dev/char/4:64/device/of_node/compatible",
+		"sys/dev/char/4:64/device/of_node",
+		"sys/dev/char/4:64/device",
+		"sys/dev/char/4:64",
+		"sys/dev/char/188:0/device/latency_timer",
+		"sys/dev/char/188:0/device/port_number",
+		"sys/dev/char/188:0/device",
+		"sys/dev/char/188:0",
+		"sys/dev/char",
+		"sys/dev",
+		"sys",
+		".",
 	};
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		struct tty_facts f;
-		tty_facts(dir, makedev(row[i].major, row[i].minor), &f);
-		assert_int_equal(f.mini_uart, row[i].want.mini_uart);
-		assert_int_equal(f.console, row[i].want.console);
-		assert_int_equal(f.timed, row[i].want.timed);
-		assert_int_equal(f.latency, row[i].want.latency);
+	struct root *r = *state;
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		char path[256];
+		snprintf(path, sizeof(path), "%s/%s", r->path, made[i]);
+		remove(made[i][0] == '.' ? r->path : path);
 	}
+	free(r);
+	return 0;
 }
 
-static void what_the_hardware_cannot_do_is_refused_with_the_reason(void **state)
+static void the_mini_uart_is_known_by_the_device_tree(void **state)
 {
-	(void)state;
-	char why[128];
-	const struct tty_facts mini = {.mini_uart = true}, console = {.console = true}, plain = {0};
-	struct bus_conf c = settings("/dev/ttyS0");
-	assert_true(serial_able(&c, &mini, why, sizeof(why)));
-	c.parity = 'E';
-	assert_true(serial_able(&c, &plain, why, sizeof(why)));
-	assert_false(serial_able(&c, &mini, why, sizeof(why)));
-	assert_non_null(strstr(why, "mini UART, which has no parity"));
-	c.parity = 'N';
-	c.baud = 230400;
-	assert_false(serial_able(&c, &mini, why, sizeof(why)));
-	assert_false(serial_able(&c, &console, why, sizeof(why)));
-	assert_non_null(strstr(why, "/dev/ttyS0 is the kernel's console"));
+	const struct root *r = *state;
+	static const char list[] = "brcm,bcm2835-aux-uart";
+	struct tty_facts f;
+	tty_facts(r->path, makedev(4, 64), &f);
+	assert_false(f.mini_uart);
+	root_write(r, "sys/dev/char/4:64/device/of_node/compatible", list, sizeof(list));
+	tty_facts(r->path, makedev(4, 64), &f);
+	assert_true(f.mini_uart);
+	assert_true(f.timed);
+	tty_facts(r->path, makedev(4, 65), &f);
+	assert_false(f.mini_uart);
 }
 
-static int make_dir(void **state)
+static void the_kernels_console_is_known(void **state)
 {
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/test_serial.XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	const struct root *r = *state;
+	static const char list[] = "tty0                 -WU (EC  p  )    4:7\n"
+				   "ttyAMA0              -W- (E  p a)  204:64\n";
+	struct tty_facts f;
+	root_write(r, "proc/consoles", list, strlen(list));
+	tty_facts(r->path, makedev(204, 64), &f);
+	assert_true(f.console);
+	tty_facts(r->path, makedev(204, 65), &f);
+	assert_false(f.console);
 }
 
-static int remove_dir(void **state)
+static void an_adapters_latency_is_read(void **state)
 {
-	(void)state;
-	char command[96];
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	return system(command);
+	const struct root *r = *state;
+	struct tty_facts f;
+	tty_facts(r->path, makedev(188, 0), &f);
+	assert_int_equal(f.latency, 0);
+	root_write(r, "sys/dev/char/188:0/device/port_number", "0\n", 2);
+	tty_facts(r->path, makedev(188, 0), &f);
+	assert_true(f.latency >= 16 * US_MS);
+	root_write(r, "sys/dev/char/188:0/device/latency_timer", "1\n", 2);
+	tty_facts(r->path, makedev(188, 0), &f);
+	assert_int_equal(f.latency, 2 * US_MS);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_cannot_be_opened_is_told_in_a_sentence),
-		cmocka_unit_test(a_port_in_use_is_left_alone),
-		cmocka_unit_test(a_speed_that_would_become_another_one_is_refused),
-		cmocka_unit_test(a_port_without_direction_lines_says_what_the_adapter_must_do),
-		cmocka_unit_test(thousands_of_opens_leave_no_descriptor_behind),
-		cmocka_unit_test(a_hang_up_is_seen_and_the_port_comes_back),
-		cmocka_unit_test(hardware_is_known_by_what_the_system_says),
-		cmocka_unit_test(what_the_hardware_cannot_do_is_refused_with_the_reason),
+		cmocka_unit_test(a_missing_port_is_told),
+		cmocka_unit_test(what_is_no_serial_port_is_told),
+		cmocka_unit_test(a_port_locked_by_another_is_left_as_it_is),
+		cmocka_unit_test(a_port_is_held_alone_and_free_again_when_closed),
+		cmocka_unit_test(a_rate_the_port_does_not_have_is_refused),
+		cmocka_unit_test(a_driver_without_rs485_and_without_rts_is_told),
+		cmocka_unit_test(a_pseudo_terminal_is_not_timed),
+		cmocka_unit_test(opening_and_closing_leaks_no_descriptor),
+		cmocka_unit_test(a_hang_up_is_seen_and_the_port_can_be_opened_again),
+		cmocka_unit_test_setup_teardown(the_mini_uart_is_known_by_the_device_tree, root_begin, root_end),
+		cmocka_unit_test_setup_teardown(the_kernels_console_is_known, root_begin, root_end),
+		cmocka_unit_test_setup_teardown(an_adapters_latency_is_read, root_begin, root_end),
 	};
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

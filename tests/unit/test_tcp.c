@@ -1,0 +1,417 @@
+/* Modbus TCP and RTU over TCP against a scripted server, in real time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "bus/port.h"
+#include "bus_rig.h"
+#include "tcp_peer.h"
+
+#define UNIT 3
+#define SHORT (200 * US_MS)
+
+struct bench {
+	struct tcp_peer peer;
+	struct rig rig;
+	struct bus_conf conf;
+	bool up;
+};
+
+static bool right(void *ctx, const struct span *s, const uint16_t *words)
+{
+	(void)ctx;
+	for (uint16_t i = 0; i < s->count; i++)
+		if (words[i] != tcp_peer_value(s->unit, (unsigned)s->addr + i))
+			return false;
+	return true;
+}
+
+static void *bench_create(int family, bool rtu)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	if (!tcp_peer_begin(&b->peer, family, rtu)) {
+		free(b);
+		return NULL;
+	}
+	b->conf = (struct bus_conf){
+		.name = "plant",
+		.kind = rtu ? BUS_RTU_TCP : BUS_TCP,
+		.host = family == AF_INET6 ? "::1" : "127.0.0.1",
+		.tcp_port = b->peer.port,
+		.baud = rtu ? 115200 : 0,
+		.data = 8,
+		.stop = 1,
+		.parity = 'N',
+		.timeout = 5 * US_S,
+	};
+	return b;
+}
+
+static void start(struct bench *b, us_t timeout, us_t period)
+{
+	struct unit_rule rule = rig_rule(UNIT);
+	const struct want w = rig_want(UNIT, TABLE_HOLDING, 10, 20, period);
+	rule.timeout = timeout;
+	rig_begin(&b->rig, &b->conf);
+	b->rig.right = right;
+	b->up = true;
+	bus_adopt(b->rig.bus, &w, 1, &rule, 1);
+}
+
+static int begin(void **state)
+{
+	*state = bench_create(AF_INET, false);
+	return *state ? 0 : -1;
+}
+
+static int begin_rtu(void **state)
+{
+	*state = bench_create(AF_INET, true);
+	return *state ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	struct bench *b = *state;
+	if (!b)
+		return 0;
+	const bool ended = !b->up || rig_end(&b->rig);
+	const unsigned wrong = b->up ? b->rig.wrong : 0;
+	tcp_peer_end(&b->peer);
+	free(b);
+	return ended && wrong == 0 ? 0 : -1;
+}
+
+/* A script is over when a right read comes after all its requests. */
+static void passes(struct bench *b, enum tcp_peer_act act, int times)
+{
+	assert_true(rig_await_read(&b->rig, UNIT));
+	tcp_peer_script(&b->peer, act, times);
+	while (atomic_load(&b->peer.times) > 0)
+		assert_true(rig_take(&b->rig, clock_now() + RIG_LIMIT));
+	const us_t over = clock_now();
+	do
+		assert_true(rig_await_read(&b->rig, UNIT));
+	while (b->rig.report.at < over);
+	assert_int_equal(b->rig.wrong, 0);
+}
+
+static void registers_are_read(void **state)
+{
+	struct bench *b = *state;
+	struct bus_figures f;
+	start(b, 5 * US_S, PERIOD_FASTEST);
+	for (int i = 0; i < 200; i++)
+		assert_true(rig_await_read(&b->rig, UNIT));
+	assert_int_equal(b->rig.wrong, 0);
+	assert_int_equal(atomic_load(&b->peer.connections), 1);
+	bus_figures(b->rig.bus, &f);
+	assert_true(f.up);
+	assert_string_equal(f.line_text, "tcp");
+	assert_int_equal(f.reopened, 0);
+}
+
+static void a_name_is_looked_up(void **state)
+{
+	struct bench *b = *state;
+	b->conf.host = "localhost";
+	start(b, 5 * US_S, 20 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+}
+
+static void a_name_nobody_knows_is_told(void **state)
+{
+	struct bench *b = *state;
+	b->conf.host = "there.is.no.such.host.invalid";
+	start(b, 5 * US_S, 20 * US_MS);
+	assert_true(rig_await_port(&b->rig, false));
+	assert_non_null(strstr(b->rig.report.text, "cannot connect to there.is.no.such.host.invalid"));
+}
+
+static void ipv6_is_spoken(void **state)
+{
+	struct bench *b = bench_create(AF_INET6, false);
+	*state = b;
+	if (!b)
+		skip();
+	start(b, 5 * US_S, 20 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	struct bus_figures f;
+	bus_figures(b->rig.bus, &f);
+	assert_non_null(strstr(f.port, "[::1]:"));
+}
+
+static void an_answer_of_another_unit_is_no_answer(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	passes(b, PEER_OTHER_UNIT, 3);
+	assert_true(b->rig.of_kind[REPORT_FAILED] >= 3);
+}
+
+static void an_answer_to_another_transaction_is_dropped(void **state)
+{
+	struct bench *b = *state;
+	struct bus_figures f;
+	start(b, 5 * US_S, 20 * US_MS);
+	passes(b, PEER_OTHER_TRANSACTION, 5);
+	bus_figures(b->rig.bus, &f);
+	assert_true(f.line.late >= 5);
+	assert_int_equal(b->rig.of_kind[REPORT_FAILED], 0);
+}
+
+static void a_late_answer_finds_nobody(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	for (int i = 0; i < 3; i++)
+		passes(b, PEER_HELD, 1);
+	/* each made a new connection */
+	assert_true(atomic_load(&b->peer.connections) >= 4);
+}
+
+static void a_doubled_answer_is_never_the_next_ones(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 20 * US_MS);
+	passes(b, PEER_TWICE, 5);
+}
+
+static void an_answer_in_pieces_is_put_together(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 20 * US_MS);
+	passes(b, PEER_SPLIT, 3);
+	assert_int_equal(b->rig.of_kind[REPORT_FAILED], 0);
+}
+
+static void an_answer_of_the_wrong_length_is_no_answer(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	passes(b, PEER_WRONG_LENGTH, 3);
+}
+
+static void what_is_not_modbus_is_told(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	passes(b, PEER_GARBAGE, 2);
+	tcp_peer_script(&b->peer, PEER_GARBAGE, -1);
+	assert_true(rig_await_port(&b->rig, false));
+	assert_non_null(strstr(b->rig.report.text, "does not speak Modbus TCP"));
+	tcp_peer_script(&b->peer, PEER_ANSWER, 0);
+	assert_true(rig_await_port(&b->rig, true));
+	assert_true(rig_await_read(&b->rig, UNIT));
+}
+
+static void a_gateway_without_a_path_is_a_silent_unit_not_a_broken_connection(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	passes(b, PEER_NO_PATH, 3);
+	assert_int_equal(atomic_load(&b->peer.connections), 1);
+}
+
+static void a_connection_that_closes_is_made_again(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 20 * US_MS);
+	passes(b, PEER_CLOSE, 1);
+	passes(b, PEER_CLOSE_MIDFRAME, 1);
+	assert_true(atomic_load(&b->peer.connections) >= 3);
+	/* it came back at the first try: no news */
+	assert_int_equal(b->rig.of_kind[REPORT_PORT], 1);
+}
+
+static void a_peer_that_never_answers_is_offline_and_back(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	tcp_peer_script(&b->peer, PEER_NEVER, -1);
+	assert_true(rig_await_unit(&b->rig, UNIT, false));
+	tcp_peer_script(&b->peer, PEER_ANSWER, 0);
+	assert_true(rig_await_unit(&b->rig, UNIT, true));
+	assert_true(rig_await_read(&b->rig, UNIT));
+}
+
+static void a_peer_that_only_accepts_is_not_told_to_be_up_each_time(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	atomic_store(&b->peer.refuse, true);
+	tcp_peer_script(&b->peer, PEER_CLOSE, 1);
+	assert_true(rig_await_port(&b->rig, false));
+	const unsigned told = b->rig.of_kind[REPORT_PORT], from = atomic_load(&b->peer.connections);
+	for (uint64_t id = 1; atomic_load(&b->peer.connections) < from + 4; id++) {
+		const struct job j = rig_job(id, UNIT, 1, 1); /* each is a try at once */
+		assert_true(bus_submit(b->rig.bus, &j));
+		assert_true(rig_await_job(&b->rig, id));
+		assert_int_not_equal(b->rig.report.outcome, OUT_OK);
+	}
+	assert_int_equal(b->rig.of_kind[REPORT_PORT], told);
+	atomic_store(&b->peer.refuse, false);
+	assert_true(rig_await_port(&b->rig, true));
+	assert_true(rig_await_read(&b->rig, UNIT));
+}
+
+static void an_endpoint_that_refuses_is_told_and_found_when_it_is_there(void **state)
+{
+	struct bench *b = *state;
+	uint16_t port = 0;
+	const int taken = tcp_peer_listen(AF_INET, &port);
+	close(taken); /* nobody listens there now */
+	b->conf.tcp_port = port;
+	start(b, 5 * US_S, 20 * US_MS);
+	assert_true(rig_await_port(&b->rig, false));
+	assert_non_null(strstr(b->rig.report.text, "Connection refused"));
+	const struct job j = rig_job(1, UNIT, 1, 1);
+	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_await_job(&b->rig, 1));
+	assert_int_equal(b->rig.report.outcome, OUT_LINK);
+	assert_int_equal(b->rig.report.sent, 0);
+	close(b->peer.listener);
+	b->peer.listener = tcp_peer_listen(AF_INET, &port);
+	assert_true(rig_await_port(&b->rig, true));
+	assert_true(rig_await_read(&b->rig, UNIT));
+}
+
+static void a_write_lost_with_the_connection_is_told_so(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 10 * US_S);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	tcp_peer_script(&b->peer, PEER_CLOSE, 1);
+	const struct job j = rig_job(1, UNIT, 1, 1);
+	const unsigned before = atomic_load(&b->peer.requests);
+	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_await_job(&b->rig, 1));
+	assert_int_equal(b->rig.report.outcome, OUT_LINK);
+	assert_true(b->rig.report.sent > 0); /* it may have been carried out */
+	assert_int_equal(atomic_load(&b->peer.requests), before + 1);
+}
+
+static void unit_zero_is_the_device_itself(void **state)
+{
+	struct bench *b = *state;
+	struct unit_rule rule = rig_rule(0);
+	const struct want w = rig_want(0, TABLE_HOLDING, 10, 20, 20 * US_MS);
+	rig_begin(&b->rig, &b->conf);
+	b->up = true;
+	b->rig.right = right;
+	bus_adopt(b->rig.bus, &w, 1, &rule, 1);
+	assert_true(rig_await_read(&b->rig, 0));
+	assert_int_equal(atomic_load(&b->peer.last_unit), 0);
+	const struct job j = rig_job(1, 0, 1, 1);
+	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_await_job(&b->rig, 1));
+	assert_int_equal(b->rig.report.outcome, OUT_OK);
+}
+
+static void the_first_request_waits_for_the_configured_delay(void **state)
+{
+	struct bench *b = *state;
+	b->conf.connect_delay = 300 * US_MS;
+	const us_t before = clock_now();
+	start(b, 5 * US_S, 20 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	assert_int_equal(atomic_load(&b->peer.connections), 1);
+	assert_true(atomic_load(&b->peer.request_at) >= before + b->conf.connect_delay);
+}
+
+static void an_unused_connection_is_closed_and_made_again(void **state)
+{
+	struct bench *b = *state;
+	b->conf.close_idle = 50 * US_MS;
+	start(b, 5 * US_S, 400 * US_MS);
+	while (atomic_load(&b->peer.dropped) < 2)
+		assert_true(rig_await_read(&b->rig, UNIT));
+	assert_int_equal(b->rig.of_kind[REPORT_PORT], 1);
+	assert_int_equal(b->rig.of_kind[REPORT_FAILED], 0);
+	assert_int_equal(b->rig.of_kind[REPORT_UNIT], 1);
+}
+
+static void connecting_gives_up_when_the_bus_is_closed(void **state)
+{
+	struct bench *b = *state;
+	b->conf.connect_delay = 3600 * US_S;
+	start(b, 5 * US_S, 20 * US_MS);
+	const us_t limit = clock_now() + RIG_LIMIT;
+	while (!atomic_load(&b->peer.connections) && clock_now() < limit)
+		clock_sleep(clock_now() + US_MS);
+	b->up = false;
+	assert_true(rig_end(&b->rig));
+}
+
+static void rtu_over_tcp_is_read(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	passes(b, PEER_ANSWER, 0);
+	passes(b, PEER_SPLIT, 2);
+	passes(b, PEER_CLOSE_MIDFRAME, 1);
+	passes(b, PEER_CLOSE, 1);
+}
+
+static void rtu_over_tcp_takes_no_late_or_doubled_answer_for_another(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	passes(b, PEER_HELD, 1);
+	passes(b, PEER_TWICE, 3);
+	passes(b, PEER_OTHER_UNIT, 2);
+	passes(b, PEER_WRONG_LENGTH, 2);
+	passes(b, PEER_GARBAGE, 2);
+}
+
+static void rtu_over_tcp_broadcasts(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 20 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	tcp_peer_script(&b->peer, PEER_NEVER, 1);
+	struct job j = rig_job(1, 0, 1, 1);
+	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_await_job(&b->rig, 1));
+	assert_int_equal(b->rig.report.outcome, OUT_OK);
+	assert_true(rig_await_read(&b->rig, UNIT));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST_RTU(name) cmocka_unit_test_setup_teardown(name, begin_rtu, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(registers_are_read),
+		TEST(a_name_is_looked_up),
+		TEST(a_name_nobody_knows_is_told),
+		cmocka_unit_test_teardown(ipv6_is_spoken, end),
+		TEST(an_answer_of_another_unit_is_no_answer),
+		TEST(an_answer_to_another_transaction_is_dropped),
+		TEST(a_late_answer_finds_nobody),
+		TEST(a_doubled_answer_is_never_the_next_ones),
+		TEST(an_answer_in_pieces_is_put_together),
+		TEST(an_answer_of_the_wrong_length_is_no_answer),
+		TEST(what_is_not_modbus_is_told),
+		TEST(a_gateway_without_a_path_is_a_silent_unit_not_a_broken_connection),
+		TEST(a_connection_that_closes_is_made_again),
+		TEST(a_peer_that_never_answers_is_offline_and_back),
+		TEST(a_peer_that_only_accepts_is_not_told_to_be_up_each_time),
+		TEST(an_endpoint_that_refuses_is_told_and_found_when_it_is_there),
+		TEST(a_write_lost_with_the_connection_is_told_so),
+		TEST(unit_zero_is_the_device_itself),
+		TEST(the_first_request_waits_for_the_configured_delay),
+		TEST(an_unused_connection_is_closed_and_made_again),
+		TEST(connecting_gives_up_when_the_bus_is_closed),
+		TEST_RTU(rtu_over_tcp_is_read),
+		TEST_RTU(rtu_over_tcp_takes_no_late_or_doubled_answer_for_another),
+		TEST_RTU(rtu_over_tcp_broadcasts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
