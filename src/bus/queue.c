@@ -1,6 +1,5 @@
 #include "bus/queue.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,37 +46,36 @@ void queue_destroy(struct queue *q)
 	free(q);
 }
 
-/* Called without the lock, or the one who is woken would run into it. So it may come late and tell of
- * an item that is taken already: who finds the queue empty takes the word back. */
+/* The eventfd changes only with the lock held, so that it tells the truth about `used`. It counts
+ * to one and never blocks: neither call can fail but by a signal, which eventfd does not know. */
 static void queue_raise(struct queue *q)
 {
 	const uint64_t one = 1;
 	if (write(q->fd, &one, sizeof(one)) < 0)
-		abort(); /* it cannot count so far that this would block */
+		abort();
 }
 
 static void queue_lower(struct queue *q)
 {
 	uint64_t count;
-	if (read(q->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+	if (read(q->fd, &count, sizeof(count)) < 0)
 		abort();
 }
 
-/* True: it was empty, tell. */
-static bool queue_put(struct queue *q, const void *item)
+static void queue_put(struct queue *q, const void *item)
 {
 	memcpy(q->item + (q->first + q->used) % q->room * q->size, item, q->size);
-	return q->used++ == 0;
+	if (q->used++ == 0)
+		queue_raise(q);
 }
 
 bool queue_try_push(struct queue *q, const void *item)
 {
 	pthread_mutex_lock(&q->lock);
 	const bool fits = !q->closed && q->used < q->room;
-	const bool tell = fits && queue_put(q, item);
+	if (fits)
+		queue_put(q, item);
 	pthread_mutex_unlock(&q->lock);
-	if (tell)
-		queue_raise(q);
 	return fits;
 }
 
@@ -89,10 +87,9 @@ bool queue_push(struct queue *q, const void *item)
 		pthread_cond_wait(&q->room_made, &q->lock);
 	q->waiting--;
 	const bool open = !q->closed;
-	const bool tell = open && queue_put(q, item);
+	if (open)
+		queue_put(q, item);
 	pthread_mutex_unlock(&q->lock);
-	if (tell)
-		queue_raise(q);
 	return open;
 }
 
@@ -103,12 +100,11 @@ bool queue_pop(struct queue *q, void *item)
 	if (any) {
 		memcpy(item, q->item + q->first * q->size, q->size);
 		q->first = (q->first + 1) % q->room;
-		q->used--;
+		if (--q->used == 0)
+			queue_lower(q);
 		if (q->waiting)
 			pthread_cond_signal(&q->room_made);
 	}
-	if (q->used == 0)
-		queue_lower(q);
 	pthread_mutex_unlock(&q->lock);
 	return any;
 }
