@@ -94,6 +94,14 @@ static uint8_t read_table(const struct unit_rule *r, uint8_t table)
 	return r->read_function == FC_READ_HOLDING ? TABLE_HOLDING : TABLE_INPUT;
 }
 
+/* Unless the answer to it could be mistaken for one that may still come: then the scheduler asks for
+ * something else, where the exchange would have to prove the unit in step first. */
+static bool read_again(struct bus *b)
+{
+	const struct signature s = pdu_signature(&b->request);
+	return !peer_barred(b->turn.peer, &s, clock_now());
+}
+
 /* A spoilt answer is asked for again at once; a missing one is the scheduler's affair. */
 static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout, uint16_t *words)
 {
@@ -102,7 +110,7 @@ static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout
 		return OUT_REFUSED;
 	}
 	enum outcome o = transact(b, timeout);
-	for (unsigned i = 0; i < b->rule.retries && o == OUT_GARBLED; i++) {
+	for (unsigned i = 0; i < b->rule.retries && o == OUT_GARBLED && read_again(b); i++) {
 		b->retries++;
 		o = transact(b, timeout);
 	}

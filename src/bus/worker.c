@@ -11,6 +11,8 @@
 #define REST_MAX (5 * US_S)      /* the watchdog sees a sleeping bus step at least this often */
 #define REST_SERIAL US_S         /* an unplugged adapter is told within this */
 #define STEP_SLACK (10 * US_S)
+#define FRESH US_MS              /* a link that was good so lately is not asked for again */
+#define CHOICE ((us_t)300)        /* so long before the silence ends it is chosen what goes next */
 
 void worker_tell(struct bus *b, enum report_kind kind)
 {
@@ -257,8 +259,17 @@ static us_t turn_limit(const struct bus *b)
 	return (b->rule.retries + 2) * 3 * (b->turn.configured + US_S) + STEP_SLACK;
 }
 
+/* Nothing can be sent before the line was silent: what comes until then is chosen among, too. */
+static void worker_silence(const struct bus *b)
+{
+	const us_t choice = b->line.last_end + b->line.wire.silence - CHOICE;
+	if (b->port.fd >= 0 && clock_now() < choice)
+		clock_sleep(choice);
+}
+
 static void worker_turn(struct bus *b)
 {
+	worker_silence(b);
 	pthread_mutex_lock(&b->lock);
 	/* A job that came behind new rules must meet them. */
 	struct adoption *a = adopt_locked(b);
@@ -300,7 +311,7 @@ void *worker_main(void *arg)
 	clock_sharp();
 	while (!atomic_load(&b->closing)) {
 		worker_tidy(b);
-		if (b->port.fd >= 0 && !port_alive(&b->port))
+		if (b->port.fd >= 0 && clock_now() > b->used_at + FRESH && !port_alive(&b->port))
 			worker_lost(b);
 		const us_t open_at = b->port.fd < 0 ? worker_open_at(b) : 0;
 		if (clock_now() < open_at)

@@ -34,6 +34,7 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 	const struct device *d = record_device(t, r);
 	const struct write_rule *w = record_point(t, r)->write;
 	const struct device_state *s = &t->device[r->device];
+	const char *forbidden = t->ops.forbids ? t->ops.forbids(t->ops.ctx, r->device) : NULL;
 	if (t->closing && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_FAILED, "shutting down");
 	else if (q->retained && !(w && w->accept_retained))
@@ -44,10 +45,27 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 		draft_refuse(r, COMMAND_REFUSED, "the device is disabled");
 	else if (!d->commands && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
+	else if (forbidden)
+		draft_refuse(r, COMMAND_REFUSED, forbidden);
 	else if (s->alive + q->n > COMMANDS_PER_DEVICE || s->overtaken + q->n > OVERTAKEN_MAX)
 		draft_refuse(r, COMMAND_BUSY,
 		             "busy: too many commands are waiting for this device");
 	return !refused(r);
+}
+
+/* One of a repetition of which the device says that it has fewer is not there. */
+static bool draft_counted(const struct command_table *t, struct record *r)
+{
+	const struct point *p = record_point(t, r);
+	if (p->count_from < 0 || !p->repeat_n || !t->ops.current)
+		return true;
+	const struct value v = t->ops.current(t->ops.ctx, r->device, (uint32_t)p->count_from);
+	if (v.kind == VALUE_NONE || value_number(&v) >= p->repeat_n)
+		return true;
+	char reason[COMMAND_REASON_MAX];
+	snprintf(reason, sizeof reason, "not there: the device has only %.15g", value_number(&v));
+	draft_refuse(r, COMMAND_REFUSED, reason);
+	return false;
 }
 
 static const struct record *lane_pulse(const struct command_table *t, uint32_t lane)
@@ -92,7 +110,7 @@ static void draft_check(struct command_table *t, const struct command_request *q
 {
 	const struct point *p = record_point(t, r);
 	struct value exponent, factor;
-	if (!draft_permitted(t, q, r))
+	if (!draft_permitted(t, q, r) || !draft_counted(t, r))
 		return;
 	struct command_input in = record_input(t, r->device, p, r->text, &exponent, &factor);
 	in.now = q->now;

@@ -174,6 +174,9 @@ void exchange_sent(struct exchange *x, us_t before, us_t now)
 	x->tx_end = before + took;
 	x->tx_late = now + took;
 	x->end = x->tx_late + x->timeout + wire_chars(w, answer);
+	/* Not every port tells of the first byte when it comes: some gather a burst, some the whole answer. */
+	const bool whole = !x->line->burst || x->line->burst > answer;
+	x->begin = x->tx_late + x->timeout + wire_chars(w, whole ? answer : x->line->burst);
 	x->n = x->stale = x->noise = 0;
 	x->first = x->wake = 0;
 	x->echoed = x->client = false;

@@ -90,6 +90,7 @@ struct line {
 	us_t latency;    /* the adapter's: bytes of one frame may come apart by this much */
 	bool echo;       /* the adapter repeats what we send; also found out from the first read */
 	bool echo_found; /* `echo` was found out: taken back when a read comes without */
+	uint16_t burst;  /* most bytes with which an answer began: so many come at once; 0: unknown */
 	uint16_t missing; /* bytes of the last answer: if they follow, `latency` was too short */
 	bool timed;      /* write() to wire timing can be trusted (a real UART): early bytes are foreign */
 	uint8_t early;   /* early answers with unique signatures, clears `timed` after three */
@@ -134,6 +135,7 @@ struct exchange {
 	us_t tx_start, tx_end; /* of what is sent: before the write, and its end on the wire */
 	us_t tx_late;          /* the same end, if the write was held up: never too early */
 	us_t end;              /* the answer is over by then, or does not come */
+	us_t begin;            /* it has begun by then, or does not come */
 	us_t first, last_rx;   /* bytes in buf: first and last arrival; first 0: none */
 	us_t wake;             /* do not look before: the answer can not be complete */
 	us_t noisy;            /* when the line first was not silent before sending */

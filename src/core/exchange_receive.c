@@ -220,6 +220,8 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 	x->turnaround = x->first - wire_chars(&l->wire, x->first_n) - x->tx_end;
 	if (x->turnaround < 1)
 		x->turnaround = 1;
+	if (l->burst < x->first_n)
+		l->burst = x->first_n;
 	peer_turned(x->peer, x->turnaround);
 	if (exchange_proving(x) || x->repeat) {
 		send_on(x, f, now);
@@ -295,7 +297,7 @@ static void take_frames(struct exchange *x, bool whole, us_t now)
 us_t exchange_deadline(const struct exchange *x)
 {
 	const us_t last = x->end + wire_chars(&x->line->wire, ADU_RTU_MAX) + exchange_split(x->line);
-	us_t t = x->end;
+	us_t t = x->begin;
 
 	if (x->n)
 		t = x->last_rx + exchange_split(x->line);
@@ -353,7 +355,7 @@ static void quiet(struct exchange *x, us_t now)
 		x->noise = (uint16_t)(x->noise + x->n);
 		shift(x, x->n, now);
 	}
-	if (now >= x->end) /* noise does not end the wait */
+	if (now >= x->begin) /* noise does not end the wait */
 		fail(x, OUT_TIMEOUT, now);
 }
 

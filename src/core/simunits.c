@@ -20,6 +20,7 @@ struct unit {
 	us_t late, turnaround;
 	uint8_t refuse; /* the request under way gets this exception */
 	uint32_t requests, writes, refused;
+	uint32_t blocks_refused; /* reads of several cells; one cell may be a client's proof */
 };
 
 struct simunits {
@@ -121,10 +122,12 @@ static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t 
 	simdevice_step(u->sim, now, epoch);
 	n = u->refuse ? exception_answer(pdu, u->refuse, answer)
 	              : simdevice_answer(u->sim, pdu, len, answer);
-	u->refused += n == 2 && answer[0] & 0x80;
+	const bool refused = n == 2 && answer[0] & 0x80;
+	u->refused += refused;
+	u->blocks_refused += refused && len == 5 && is_read(pdu[0]) && word(pdu + 3) > 1;
 	if (!is_read(pdu[0])) {
 		u->writes++;
-		tell_write(s, u, id, pdu, len, n == 2 && answer[0] & 0x80 ? answer[1] : 0, now);
+		tell_write(s, u, id, pdu, len, refused ? answer[1] : 0, now);
 	}
 	return n;
 }
@@ -274,13 +277,15 @@ static const char *do_stats(struct command *c)
 		(size_t)snprintf(c->reply, c->size, "{\"requests\":%u,\"early\":%u,\"devices\":{",
 	                         (unsigned)c->s->requests, (unsigned)c->early);
 
-	for (size_t i = 0; i < c->s->n && at + 180 < c->size; i++) {
+	for (size_t i = 0; i < c->s->n && at + 210 < c->size; i++) {
 		const struct unit *u = &c->s->unit[i];
 		at += (size_t)snprintf(
 			c->reply + at, c->size - at,
-			"%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u,\"refused\":%u}",
+			"%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u,\"refused\":%u,"
+			"\"blocks_refused\":%u}",
 			i ? "," : "", u->device->name, u->device->id, (unsigned)u->requests,
-			(unsigned)u->writes, (unsigned)u->refused);
+			(unsigned)u->writes, (unsigned)u->refused,
+			(unsigned)u->blocks_refused);
 	}
 	snprintf(c->reply + at, c->size - at, "}}");
 	return NULL;

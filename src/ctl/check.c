@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "config/busload.h"
 #include "ctl/verb.h"
 
 static void help(void)
@@ -36,6 +37,11 @@ int verb_check(int argc, char **argv)
 	struct model *m = files_load(&paths);
 	if (!m)
 		return EXIT_CONFIG;
+	struct diag d;
+	diag_init(&d);
+	busload_warn(m, &d);
+	files_tell(&d);
+	diag_free(&d);
 	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
 	       m->npoint);
 	model_destroy(m);

@@ -1,73 +1,85 @@
 #include "ctl/lint.h"
 
 #include <ctype.h>
-#include <libgen.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define TESTS_LEAST 3
 
-static FILE *units_open(const char *profile_path)
+static void lint_unit(const struct point *p, const struct lint_lists *lists, struct diag *diag)
 {
-	char *copy = mem_strdup(profile_path), path[4096];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/units.txt", dirname(copy));
-	free(copy);
-	f = fopen(path, "re");
-	if (!f)
-		f = fopen(PROFILE_DIR "/units.txt", "re");
-	return f;
+	if (lists->has_units && p->unit && !wordlist_has(&lists->units, p->unit))
+		diag_error(diag, p->where, "%s: unit '%s' is not in units.txt", p->name, p->unit);
 }
 
-bool units_read(struct units *u, const char *profile_path)
+/* A name of the vocabulary, or one that says why it is another. Alerts have their desc, helpers
+ * without a topic are nobody's business, and a repetition is told once. */
+static void lint_vocabulary(const struct point *p, const struct wordlist *names, struct diag *diag)
 {
-	FILE *f = units_open(profile_path);
-	char line[256];
+	char *pattern = wordlist_pattern(p->name);
+	bool only_case = false;
+	const bool known = wordlist_has(names, pattern);
+	const char *meant = known ? NULL : wordlist_slip(names, pattern, &only_case);
 
-	*u = (struct units){0};
-	while (f && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "#\n")] = '\0';
-		if (!line[0])
-			continue;
-		u->unit = mem_grow(u->unit, u->n + 1, sizeof(*u->unit));
-		u->unit[u->n++] = mem_strdup(line);
-	}
-	if (f)
-		fclose(f);
-	return f != NULL;
-}
-
-void units_free(struct units *u)
-{
-	for (size_t i = 0; i < u->n; i++)
-		free(u->unit[i]);
-	free(u->unit);
-}
-
-static void lint_unit(const struct point *p, const struct units *u, struct diag *diag)
-{
-	if (!u || !p->unit)
+	free(pattern);
+	if (known || p->repeat_n > 1 ||
+	    ((p->alert || p->filter.mode == PUBLISH_NEVER) && !only_case))
 		return;
-	for (size_t i = 0; i < u->n; i++)
-		if (strcmp(u->unit[i], p->unit) == 0)
-			return;
-	diag_error(diag, p->where, "%s: unit '%s' is not in units.txt", p->name, p->unit);
+	if (meant && (only_case || !p->description))
+		diag_error(diag, p->where, "%s: did you mean '%s' of the vocabulary?", p->name,
+		           meant);
+	else if (!p->description)
+		diag_warn(diag, p->where,
+		          "%s: not in the vocabulary (names.txt), and no description says why",
+		          p->name);
 }
 
 /* CamelCase: what is measured, then the quantity. */
-static void lint_name(const struct point *p, struct diag *diag)
+static void lint_name(const struct point *p, const struct lint_lists *lists, struct diag *diag)
 {
 	if (!isupper((unsigned char)p->name[0]) || strchr(p->name, '_'))
 		diag_error(diag, p->where, "%s: names are CamelCase", p->name);
+	else if (lists->has_names)
+		lint_vocabulary(p, &lists->names, diag);
+}
+
+static bool is_numeric(const struct point *p)
+{
+	switch (p->codec.type) {
+	case TYPE_BOOL:
+	case TYPE_STRING:
+	case TYPE_BYTES:
+	case TYPE_DATETIME:
+		return false;
+	default:
+		return !p->nlabel;
+	}
+}
+
+static void lint_write(const struct point *p, struct diag *diag)
+{
+	const struct write_rule *w = p->write;
+
+	if (!w || w->raw || !is_numeric(p) || (w->on >= 0 && w->only))
+		return;
+	if (!w->has_min || !w->has_max)
+		diag_error(diag, p->where, "%s: a number that can be written has min and max",
+		           p->name);
+}
+
+static void lint_alert(const struct point *p, struct diag *diag)
+{
+	if (p->alert && strcmp(p->alert_desc, p->name) == 0)
+		diag_error(diag, p->where, "%s: the alert has no desc", p->name);
 }
 
 static void lint_point(const struct device *d, const struct point *p, struct diag *diag)
 {
 	const struct span s = model_span(d, p);
 
-	if (p->source != SOURCE_REGISTER)
+	if (p->source != SOURCE_REGISTER || (p->write && p->write->raw))
 		return;
 	if (p->write && p->write->only)
 		return;
@@ -77,6 +89,32 @@ static void lint_point(const struct device *d, const struct point *p, struct dia
 	    s.count > d->rule.max_read)
 		diag_error(diag, p->where, "%s: %u registers, but max_read is %u", p->name, s.count,
 		           d->rule.max_read);
+}
+
+/* Topics that differ only by case, and alerts nobody can tell apart. */
+static void lint_pair(const struct point *a, const struct point *b, struct diag *diag)
+{
+	if (strcasecmp(a->name, b->name) == 0)
+		diag_error(diag, b->where, "%s: the topic of '%s' differs only by case", b->name,
+		           a->name);
+	if (a->alert && a->alert == b->alert && a->alert_code == b->alert_code)
+		diag_error(diag, b->where, "%s: code %" PRId32 " is that of '%s', too", b->name,
+		           b->alert_code, a->name);
+}
+
+static void lint_points(const struct device *d, const struct lint_lists *lists, struct diag *diag)
+{
+	const struct point *point = d->set->point;
+
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		lint_name(&point[i], lists, diag);
+		lint_unit(&point[i], lists, diag);
+		lint_write(&point[i], diag);
+		lint_alert(&point[i], diag);
+		lint_point(d, &point[i], diag);
+		for (uint32_t k = 0; k < i; k++)
+			lint_pair(&point[k], &point[i], diag);
+	}
 }
 
 static void lint_head(const struct device *d, struct diag *diag)
@@ -97,23 +135,25 @@ static void lint_head(const struct device *d, struct diag *diag)
 		diag_error(diag, d->where, "the head lacks 'status'");
 }
 
-void lint_profile(const struct device *d, const struct profile_test *tests, size_t ntest,
-                  const struct units *units, struct diag *diag)
+static void lint_test(const struct profile_test *t, struct diag *diag)
 {
-	lint_head(d, diag);
+	if (!t->source || !t->source[0])
+		diag_error(diag, t->where, "the test does not say where its words come from");
+	if (t->nblock == 0)
+		diag_error(diag, t->where, "the test has no raw words");
+	if (t->nexpect == 0)
+		diag_error(diag, t->where, "the test expects nothing");
+}
+
+void lint_profile(const struct model *m, const struct profile_test *tests, size_t ntest,
+                  const struct lint_lists *lists, struct diag *diag)
+{
+	lint_head(&m->device[0], diag);
 	if (ntest < TESTS_LEAST)
-		diag_error(diag, d->where, "%zu tests; at least %d snapshots are wanted", ntest,
-		           TESTS_LEAST);
-	for (size_t i = 0; i < ntest; i++) {
-		if (!tests[i].source || !tests[i].source[0])
-			diag_error(diag, tests[i].where,
-			           "the test does not say where its words come from");
-		if (tests[i].nexpect == 0)
-			diag_error(diag, tests[i].where, "the test expects nothing");
-	}
-	for (uint32_t i = 0; i < d->set->n; i++) {
-		lint_name(&d->set->point[i], diag);
-		lint_unit(&d->set->point[i], units, diag);
-		lint_point(d, &d->set->point[i], diag);
-	}
+		diag_error(diag, m->device[0].where, "%zu tests; at least %d snapshots are wanted",
+		           ntest, TESTS_LEAST);
+	for (size_t i = 0; i < ntest; i++)
+		lint_test(&tests[i], diag);
+	for (size_t i = 0; i < m->ndevice; i++)
+		lint_points(&m->device[i], lists, diag);
 }

@@ -5,20 +5,16 @@
 #define CTL_LINT_H
 
 #include "core/model.h"
+#include "ctl/wordlist.h"
 
-/* Known units, one a line; '#' begins a comment. */
-struct units {
-	char **unit;
-	size_t n;
+struct lint_lists {
+	struct wordlist units, names; /* names: patterns */
+	bool has_units, has_names;    /* false: not looked at */
 };
 
-/* From units.txt beside the profile, else beside the installed profiles. False: neither is there.
- */
-bool units_read(struct units *u, const char *profile_path);
-void units_free(struct units *u);
-
-/* Adds an error for everything that is missing or odd. units NULL: they are not looked at. */
-void lint_profile(const struct device *d, const struct profile_test *tests, size_t ntest,
-                  const struct units *units, struct diag *diag);
+/* Adds an error for everything that is missing or odd in a profile loaded alone, a warning for what
+ * may have a reason. */
+void lint_profile(const struct model *m, const struct profile_test *tests, size_t ntest,
+                  const struct lint_lists *lists, struct diag *diag);
 
 #endif

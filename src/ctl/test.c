@@ -10,16 +10,33 @@ static int help(int status)
 	puts("Usage: xnetctl test FILE...\n"
 	     "Run the tests inside profiles (raw words and the texts they must give), and look the "
 	     "profiles\n"
-	     "over: head, names, units, tests. Prints 'N passed, M failed'.\n"
+	     "over: head, names, units, ranges, alerts, tests. Prints 'N passed, M failed'.\n"
 	     "\n"
 	     "Exit status: 0 all passed, 1 something failed, 78 a profile cannot be read.");
 	return status;
 }
 
+static void look_over(const char *path, const struct model *m, const struct profile_test *tests,
+                      size_t ntest, struct diag *d)
+{
+	struct lint_lists lists;
+
+	lists.has_units = wordlist_read(&lists.units, path, "units.txt");
+	if (!lists.has_units)
+		diag_warn(d, m->device[0].where,
+		          "no units.txt beside the profile: units are not checked");
+	lists.has_names = wordlist_read_patterns(&lists.names, path, "names.txt");
+	if (!lists.has_names)
+		diag_warn(d, m->device[0].where,
+		          "no names.txt beside the profile: names are not checked");
+	lint_profile(m, tests, ntest, &lists, d);
+	wordlist_free(&lists.units);
+	wordlist_free(&lists.names);
+}
+
 static bool try_profile(const char *path, struct diag *d, struct replay_result *r)
 {
 	struct profile_test *tests = NULL;
-	struct units units;
 	size_t ntest = 0;
 	struct model *m = config_load_profile(path, d, &tests, &ntest);
 
@@ -28,12 +45,7 @@ static bool try_profile(const char *path, struct diag *d, struct replay_result *
 	for (size_t i = 0; i < ntest; i++)
 		replay_test(&m->device[tests[i].device], &tests[i], d, r);
 	const size_t before = d->errors;
-	const bool known = units_read(&units, path);
-	if (!known)
-		diag_warn(d, m->device[0].where,
-		          "no units.txt beside the profile: units are not checked");
-	lint_profile(&m->device[0], tests, ntest, known ? &units : NULL, d);
-	units_free(&units);
+	look_over(path, m, tests, ntest, d);
 	if (d->errors == before)
 		r->passed++;
 	else

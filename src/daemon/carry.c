@@ -44,7 +44,7 @@ static bool same_place(const struct point *a, const struct point *b)
 	       x->byte == y->byte && x->bit == y->bit && x->bits == y->bits &&
 	       same_decimal(&x->scale, &y->scale) && same_decimal(&x->offset, &y->offset) &&
 	       plant_raw_words(a) == plant_raw_words(b) && a->alert == b->alert &&
-	       a->exponent_from < 0 && b->exponent_from < 0 && a->factor_from < 0 && b->factor_from < 0;
+	       !point_derives(a) && !point_derives(b);
 }
 
 static void carry_reading(struct reading *from, struct reading *to)

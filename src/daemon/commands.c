@@ -32,9 +32,16 @@ static bool online(void *ctx, uint32_t device)
 	return phase == PHASE_ONLINE || phase == PHASE_IDENTIFYING;
 }
 
+/* What stands there is not the device that the configuration means. */
+static const char *forbids(void *ctx, uint32_t device)
+{
+	const struct gateway *g = ctx;
+	return g->plant->device[device].phase == PHASE_STRANGER ? "another device stands there" : NULL;
+}
+
 void commands_create(struct gateway *g)
 {
-	const struct command_ops ops = {.current = current, .online = online, .ctx = g};
+	const struct command_ops ops = {.current = current, .online = online, .forbids = forbids, .ctx = g};
 	g->commands = mem_alloc(1, sizeof *g->commands);
 	g->commands->table = command_create(g->model, &ops);
 }
@@ -294,6 +301,7 @@ void commands_device_online(struct gateway *g, uint32_t device)
 	const struct device *d = &g->model->device[device];
 	for (size_t i = 0; i < d->nsetup; i++)
 		commands_own(g, device, d->setup[i].point, d->setup[i].value, true);
+	pulses_device_online(g, device);
 	keep_device_online(g, device);
 }
 
@@ -319,7 +327,7 @@ void commands_model_begins(struct gateway *g)
 {
 	command_adopt(g->commands->table, g->model, g->now);
 	keep_model_begins(g);
-	pulses_end_left_over(g);
+	pulses_left_over(g);
 	commands_act(g);
 }
 

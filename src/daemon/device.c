@@ -101,7 +101,7 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 
 static bool must_identify(const struct device *d)
 {
-	return d->identify_point >= 0 && d->identify_text && !d->identify_ignore;
+	return d->identify_point >= 0 && d->nidentify && !d->identify_ignore;
 }
 
 static void become_stranger(struct gateway *g, uint32_t device, const char *as)
@@ -118,7 +118,7 @@ static void become_stranger(struct gateway *g, uint32_t device, const char *as)
 }
 
 /* The text of the configuration may be written with other decimals than ours. */
-static bool identified(const char *is, const char *should)
+static bool same(const char *is, const char *should)
 {
 	struct value a, b;
 	const char *end_a, *end_b;
@@ -127,6 +127,16 @@ static bool identified(const char *is, const char *should)
 	return value_parse_number(is, &end_a, &a) && *end_a == '\0' &&
 	       value_parse_number(should, &end_b, &b) && *end_b == '\0' &&
 	       value_number(&a) == value_number(&b);
+}
+
+static bool identified(const struct device *d, const char *is)
+{
+	for (size_t i = 0; i < d->nidentify; i++) {
+		const char *word = d->identify_word[i];
+		if (d->identify_kind == IDENTIFY_STARTS ? strncmp(is, word, strlen(word)) == 0 : same(is, word))
+			return true;
+	}
+	return false;
 }
 
 static void check_identity(struct gateway *g, uint32_t device)
@@ -143,10 +153,18 @@ static void check_identity(struct gateway *g, uint32_t device)
 	}
 	char text[VALUE_PRINT_MAX];
 	reading_text(g->plant, point, text, sizeof text);
-	if (identified(text, d->identify_text))
+	if (identified(d, text))
 		device_go(g, device, PHASE_ONLINE, NULL);
 	else
 		become_stranger(g, device, text);
+}
+
+void device_changed(struct gateway *g, uint32_t point)
+{
+	const struct device *d = plant_device(g->plant, point);
+	log_info("device %s: another %s than before: what was learnt of it is forgotten", d->name,
+		 plant_point(g->plant, point)->name);
+	bus_forget(g->plant->bus[d->bus].bus, d->id);
 }
 
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)

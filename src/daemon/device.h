@@ -13,6 +13,10 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 /* A unit gave an answer: its devices are online, as far as they are what they should be. */
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit);
 
+/* What the device says about itself (serial number, firmware) is not what it said before: what was learnt
+ * of its registers may be wrong now. */
+void device_changed(struct gateway *g, uint32_t point);
+
 /* "online", "offline: no answer", "offline: identifies as SDM630", "disabled" */
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size);
 

@@ -7,18 +7,8 @@
 
 #include "daemon/plant.h"
 
-struct events;
-
-void events_create(struct gateway *g);
-
-/* Frees also what nobody took. After the client has ended. */
-void events_destroy(struct gateway *g);
-
-/* For mqtt_create; ctx is g->events. Any thread; never waits. */
+/* For mqtt_create; ctx is the events queue. Any thread; never waits. */
 void events_push(void *ctx, struct mqtt_event *e);
-
-/* Readable while there are some. */
-int events_fd(const struct gateway *g);
 
 /* A bounded number per turn. */
 void events_take(struct gateway *g);

@@ -5,6 +5,7 @@
 #include "daemon/commands.h"
 #include "daemon/events.h"
 #include "daemon/health.h"
+#include "daemon/gets.h"
 #include "daemon/log.h"
 #include "daemon/plant.h"
 #include "daemon/readings.h"
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #define REPORTS_ROOM 256
+#define EVENTS_ROOM 1024
 #define STATUS_EVERY US_S
 #define LAST_WRITES (500 * US_MS)    /* for safe values and the ends of pulses */
 #define DRAIN_LIMIT (700 * US_MS)    /* for the buses to end */
@@ -115,8 +117,6 @@ static void take_signals(struct gateway *g)
 {
 	struct signalfd_siginfo s;
 	while (read(g->signals, &s, sizeof s) == sizeof s) {
-		if (g->stopping)
-			continue; /* impatience changes nothing */
 		if (s.ssi_signo == SIGHUP) {
 			reload_begin(g, NULL, false);
 			continue;
@@ -132,10 +132,10 @@ static void turn(struct gateway *g)
 	g->now = clock_now();
 	reports_take(g);
 	events_take(g);
-	if (!g->stopping)
-		reload_finish(g);
+	reload_finish(g);
 	run_timers(g);
 	readings_turn(g);
+	gets_turn(g);
 	if (g->alerts_changed) {
 		g->alerts_changed = false;
 		north_alerts(g->north, NORTH_GATEWAY, g->alerts);
@@ -160,8 +160,8 @@ static void sleep_until(struct gateway *g, us_t limit)
 	struct pollfd fds[] = {
 		{.fd = g->signals, .events = POLLIN},
 		{.fd = queue_fd(g->reports), .events = POLLIN},
-		{.fd = events_fd(g), .events = POLLIN},
-		{.fd = g->stopping ? -1 : reload_fd(g), .events = POLLIN},
+		{.fd = queue_fd(g->events), .events = POLLIN},
+		{.fd = reload_fd(g), .events = POLLIN},
 	};
 	const us_t due = next_due(g);
 	const us_t until = due < limit ? due : limit;
@@ -177,12 +177,10 @@ static void sleep_until(struct gateway *g, us_t limit)
 static void stop(struct gateway *g)
 {
 	systemd_stopping();
-	reload_stop(g);
 	commands_stop(g);
 	const us_t last_writes = clock_now() + LAST_WRITES;
 	while (commands_live(g) && clock_now() < last_writes) {
 		turn(g);
-		take_signals(g);
 		if (commands_live(g))
 			sleep_until(g, last_writes);
 	}
@@ -190,13 +188,15 @@ static void stop(struct gateway *g)
 	const us_t limit = clock_now() + DRAIN_LIMIT;
 	while (g->plant->ending && clock_now() < limit) {
 		turn(g);
-		take_signals(g);
 		if (g->plant->ending)
 			sleep_until(g, limit);
 	}
 	if (g->plant->ending)
 		log_warn("%zu buses did not end in time", g->plant->ending);
+	events_take(g); /* what came in meanwhile is answered, too */
 	commands_finish(g);
+	reload_end(g);
+	gets_end(g, "shutting down");
 	broker_destroy(g, FLUSH_LIMIT);
 }
 
@@ -210,11 +210,12 @@ static void create(struct gateway *g)
 	for (size_t i = 0; i < TIMERS; i++)
 		g->due[i] = US_NEVER;
 	g->reports = queue_create(sizeof(struct report), REPORTS_ROOM);
-	events_create(g);
+	g->events = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
 	g->alerts = alerts_create();
 	g->alerts_changed = true;
 	reload_create(g);
 	commands_create(g);
+	gets_create(g);
 	plant_create(g);
 	broker_create(g);
 	health_create(g);
@@ -230,10 +231,11 @@ static void destroy(struct gateway *g)
 	reload_destroy(g);
 	queue_close(g->reports);
 	commands_destroy(g);
+	gets_destroy(g);
 	health_destroy(g);
 	plant_destroy(g);
 	alerts_destroy(g->alerts);
-	events_destroy(g);
+	queue_destroy(g->events);
 	queue_destroy(g->reports);
 	model_destroy(g->model);
 	close(g->signals);

@@ -45,13 +45,13 @@ struct gateway {
 	struct model *model;
 	struct plant *plant;
 	struct commands *commands;
+	struct gets *gets;
 	struct health *health;
 	struct reload *reload;
 	struct outbox *outbox;
 	struct north *north;
 	struct mqtt_client *mqtt;
-	struct queue *reports;
-	struct events *events;
+	struct queue *reports, *events;
 	struct alerts *alerts;   /* the gateway's own */
 	bool alerts_changed;
 	bool connected;          /* to the broker */

@@ -9,6 +9,7 @@
 #include "daemon/health_bus.h"
 #include "daemon/health_device.h"
 #include "daemon/log.h"
+#include "daemon/planned.h"
 #include "daemon/process.h"
 
 #include <inttypes.h>
@@ -31,6 +32,7 @@ struct health {
 	int64_t connected_wall;
 	struct bus_health *bus; /* per bus of the model */
 	struct device_health *device;
+	struct planned *planned; /* being worked out; NULL: told */
 };
 
 void health_create(struct gateway *g)
@@ -44,6 +46,7 @@ void health_create(struct gateway *g)
 void health_destroy(struct gateway *g)
 {
 	free(g->health->rejected);
+	planned_drop(g->health->planned);
 	free(g->health->bus);
 	free(g->health->device);
 	free(g->health);
@@ -108,6 +111,8 @@ void health_model(struct gateway *g, const struct model *old)
 	h->device = device;
 	h->loaded_wall = gateway_wall();
 	h->devices_due = 0;
+	planned_drop(h->planned);
+	h->planned = planned_begin(g);
 	if (!health_on(g))
 		return;
 	health_sys(g, "version", "%s", PACKAGE_VERSION);
@@ -191,6 +196,7 @@ void health_tell(struct gateway *g)
 		health_device_tell(g, (uint32_t)i, &h->device[i]);
 	if (devices)
 		h->devices_due = g->now + (DEVICES_EVERY > every ? DEVICES_EVERY : every);
+	h->planned = planned_tell(g, h->planned);
 	if (health_on(g)) {
 		tell_process(g);
 		tell_mqtt(g);

@@ -17,7 +17,7 @@
 
 /* Every topic below bus/<bus>/, for clearing what is gone. */
 static const char *const topics[] = {
-	"state", "port", "line", "load/1min", "requests", "responses", "timeouts", "crc_errors",
+	"state", "port", "line", "load/planned", "load/1min", "requests", "responses", "timeouts", "crc_errors",
 	"garbled", "late", "exceptions", "retries", "missed", "reopened", "errors/1min", "errors/15min",
 };
 

@@ -3,18 +3,29 @@
 #include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The last two bytes of "aa:bb:cc:dd:ee:ff"; false: no real address. */
 static bool read_tail(const char *path, unsigned tail[2])
 {
-	unsigned b[6];
+	char line[32] = "";
+	unsigned long b[6], any = 0;
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return false;
-	const int n = fscanf(f, "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]);
+	const bool got = fgets(line, sizeof line, f) != NULL;
 	fclose(f);
-	if (n != 6 || (b[0] | b[1] | b[2] | b[3] | b[4] | b[5]) == 0)
+	char *at = line;
+	for (int i = 0; got && i < 6; i++) {
+		char *end;
+		b[i] = strtoul(at, &end, 16);
+		if (end == at || *end != (i < 5 ? ':' : '\n'))
+			return false;
+		any |= b[i];
+		at = end + 1;
+	}
+	if (!any)
 		return false;
 	tail[0] = b[4] & 0xff;
 	tail[1] = b[5] & 0xff;

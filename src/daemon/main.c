@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "config/busload.h"
 #include "daemon/gateway.h"
 #include "daemon/options.h"
 
@@ -41,6 +42,11 @@ static int check(const struct options *o)
 	struct model *m = load(o);
 	if (!m)
 		return EXIT_CONFIG;
+	struct diag d;
+	diag_init(&d);
+	busload_warn(m, &d);
+	print_diag(&d, stderr);
+	diag_free(&d);
 	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice, m->npoint);
 	model_destroy(m);
 	return EXIT_SUCCESS;

@@ -1,36 +1,9 @@
 #include "daemon/ondemand.h"
 
-#include "daemon/log.h"
+#include "daemon/gets.h"
 #include "daemon/readings.h"
 
 #include <string.h>
-
-/* NULL: done; else why not. */
-static const char *get_point(struct gateway *g, uint32_t point)
-{
-	struct plant *p = g->plant;
-	const struct device *d = plant_device(p, point);
-	const struct point *pt = plant_point(p, point);
-	if (pt->write && pt->write->only)
-		return "cannot be read";
-	if (!d->enabled)
-		return "device is disabled";
-	if (plant_raw_words(pt) == 0)
-		return NULL; /* an expression: its inputs are read anyway */
-	const struct span s = model_span(d, pt);
-	p->reading[point].tell_next = true;
-	return bus_demand(p->bus[d->bus].bus, &s, g->now) ? NULL : "busy";
-}
-
-static const char *get_all(struct gateway *g, uint32_t device)
-{
-	const struct device *d = &g->model->device[device];
-	const char *fault = NULL;
-	for (uint32_t i = 0; i < d->set->n && !fault; i++)
-		if (plant_raw_words(&d->set->point[i]))
-			fault = get_point(g, d->point0 + i);
-	return fault;
-}
 
 static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 {
@@ -43,6 +16,7 @@ static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 		reading_none(g, point, QUALITY_STALE);
 }
 
+/* These give NULL: done; else why not. */
 static const char *sub_point(struct gateway *g, uint32_t point)
 {
 	struct reading *r = &g->plant->reading[point];
@@ -95,7 +69,6 @@ static const struct {
 	const char *(*one)(struct gateway *g, uint32_t point);
 	const char *(*all)(struct gateway *g, uint32_t device);
 } verbs[] = {
-	{NORTH_GET, get_point, get_all},
 	{NORTH_SUB, sub_point, sub_all},
 	{NORTH_UNSUB, unsub_point, unsub_all},
 };
@@ -119,6 +92,10 @@ static const char *serve(struct gateway *g, uint8_t kind, const struct north_ite
 void ondemand_event(struct gateway *g, const struct north_event *e)
 {
 	for (size_t i = 0; i < e->nitem; i++) {
+		if (e->kind == NORTH_GET && !e->item[i].fault && !g->stopping) {
+			gets_begin(g, &e->item[i], e->request);
+			continue;
+		}
 		const struct north_outcome o = {
 			.device = (int32_t)e->item[i].device,
 			.param = e->item[i].param,

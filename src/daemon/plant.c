@@ -83,7 +83,7 @@ static void start_device(struct gateway *g, struct plant *p, size_t d)
 			r->words = mem_alloc(plant_raw_words(pt), sizeof *r->words);
 		if (pt->counter)
 			r->counter = mem_alloc(1, sizeof *r->counter);
-		s->derives |= pt->source == SOURCE_EXPR || pt->exponent_from >= 0 || pt->factor_from >= 0;
+		s->derives |= pt->source == SOURCE_EXPR || point_derives(pt);
 		s->alerting |= pt->alert != ALERT_NONE;
 		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS && pt->period < s->round)
 			s->round = pt->period;

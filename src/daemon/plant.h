@@ -25,6 +25,7 @@ struct reading {
 	union {
 		uint16_t word[RAW_INLINE];
 		uint16_t *words; /* malloc'ed, for longer points */
+		us_t begun;      /* of an expression: a round of its inputs began then and is not over; 0 */
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
@@ -132,6 +133,12 @@ static inline const struct point *plant_point(const struct plant *p, uint32_t po
 {
 	const struct device *d = plant_device(p, point);
 	return &d->set->point[point - d->point0];
+}
+
+/* Does its value need another point's: a scale, the count of its repetition? */
+static inline bool point_derives(const struct point *p)
+{
+	return p->exponent_from >= 0 || p->factor_from >= 0 || p->count_from >= 0;
 }
 
 /* How many words are kept of a point (0: none, it has no register). */

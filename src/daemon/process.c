@@ -1,7 +1,8 @@
 #include "daemon/process.h"
 
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/timex.h>
@@ -24,32 +25,38 @@ static const struct {
 	{18, "throttled since boot"},
 };
 
+static bool first_line(const char *path, char *buf, int size)
+{
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return false;
+	const bool got = fgets(buf, size, f) != NULL;
+	fclose(f);
+	return got;
+}
+
 static uint64_t resident(void)
 {
-	uint64_t pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-	if (!f)
+	char line[128];
+	if (!first_line("/proc/self/statm", line, sizeof line))
 		return 0;
-	if (fscanf(f, "%*s %" SCNu64, &pages) != 1)
-		pages = 0;
-	fclose(f);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	const char *second = strchr(line, ' ');
+	return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static void look_throttled(char *buf, size_t size)
 {
-	unsigned bits;
+	char line[32], *end;
 	buf[0] = '\0';
-	FILE *f = fopen(THROTTLED, "re");
-	if (!f)
+	if (!first_line(THROTTLED, line, sizeof line))
 		return;
-	if (fscanf(f, "%x", &bits) == 1) {
-		snprintf(buf, size, "no");
-		for (size_t i = sizeof throttles / sizeof *throttles; i-- > 0;)
-			if (bits & 1u << throttles[i].bit)
-				snprintf(buf, size, "%s", throttles[i].text);
-	}
-	fclose(f);
+	const unsigned long bits = strtoul(line, &end, 16);
+	if (end == line)
+		return;
+	snprintf(buf, size, "no");
+	for (size_t i = sizeof throttles / sizeof *throttles; i-- > 0;)
+		if (bits & 1ul << throttles[i].bit)
+			snprintf(buf, size, "%s", throttles[i].text);
 }
 
 void process_look(struct process *p)

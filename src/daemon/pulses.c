@@ -12,17 +12,17 @@
 
 /* One small file a pulse, named after device and point: making and removing one is atomic. Without a
  * runtime directory (not started by systemd) there is no journal. */
-static bool journal_path(const char *device, const char *point, char *buf, size_t size)
+static bool journal_path(const char *kind, const char *device, const char *point, char *buf, size_t size)
 {
 	const char *dir = getenv("RUNTIME_DIRECTORY");
-	return dir && *dir && snprintf(buf, size, "%s/pulse.%s.%s", dir, device, point) < (int)size;
+	return dir && *dir && snprintf(buf, size, "%s/%s.%s.%s", dir, kind, device, point) < (int)size;
 }
 
 void pulses_submit(struct gateway *g, const struct command_action *a)
 {
 	const struct device *d = &g->model->device[a->device];
 	char path[512];
-	if (a->pulse != 1 || !journal_path(d->name, d->set->point[a->point].name, path, sizeof path))
+	if (a->pulse != 1 || !journal_path("pulse", d->name, d->set->point[a->point].name, path, sizeof path))
 		return;
 	const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -36,31 +36,46 @@ void pulses_ended(struct gateway *g, const struct command_outcome *o)
 {
 	char path[512];
 	const char *device = g->model->device[o->device].name;
-	if (o->pulse_over && journal_path(device, o->param, path, sizeof path))
+	if (!o->pulse_over)
+		return;
+	if (journal_path("pulse", device, o->param, path, sizeof path))
+		unlink(path);
+	if (o->origin == COMMAND_PULSE_END && journal_path("left", device, o->param, path, sizeof path))
 		unlink(path);
 }
 
-static void end_one(struct gateway *g, uint32_t device, uint32_t point)
+/* What a predecessor left: renamed, so that it is not taken for a pulse of ours. */
+static void set_apart(const struct device *d, const struct point *p)
 {
-	const struct device *d = &g->model->device[device];
-	char path[512];
-	if (!journal_path(d->name, d->set->point[point].name, path, sizeof path) || access(path, F_OK) != 0)
+	char path[512], left[512];
+	if (!journal_path("pulse", d->name, p->name, path, sizeof path) ||
+	    !journal_path("left", d->name, p->name, left, sizeof left) || rename(path, left) < 0)
 		return;
-	log_warn("pulse of %s/%s was cut by the last end of the gateway: switching off", d->name,
-		 d->set->point[point].name);
-	commands_pulse_left(g, device, point);
+	log_warn("pulse of %s/%s was cut by the last end of the gateway: to be switched off", d->name, p->name);
 }
 
-void pulses_end_left_over(struct gateway *g)
+void pulses_left_over(struct gateway *g)
 {
 	static bool done; /* once a process: later pulses are the table's */
 	if (done)
 		return;
 	done = true;
 	for (uint32_t i = 0; i < g->model->ndevice; i++) {
-		const struct pointset *s = g->model->device[i].set;
-		for (uint32_t k = 0; k < s->n; k++)
-			if (s->point[k].write && s->point[k].write->pulse)
-				end_one(g, i, k);
+		const struct device *d = &g->model->device[i];
+		for (uint32_t k = 0; k < d->set->n; k++)
+			if (d->set->point[k].write && d->set->point[k].write->pulse)
+				set_apart(d, &d->set->point[k]);
+	}
+}
+
+void pulses_device_online(struct gateway *g, uint32_t device)
+{
+	const struct device *d = &g->model->device[device];
+	char path[512];
+	for (uint32_t k = 0; k < d->set->n; k++) {
+		const struct point *p = &d->set->point[k];
+		if (p->write && p->write->pulse &&
+		    journal_path("left", d->name, p->name, path, sizeof path) && access(path, F_OK) == 0)
+			commands_pulse_left(g, device, k);
 	}
 }

@@ -14,7 +14,9 @@ void pulses_submit(struct gateway *g, const struct command_action *a);
 /* A command ended: the end of a pulse that is surely done leaves the journal. */
 void pulses_ended(struct gateway *g, const struct command_outcome *o);
 
-/* At start: what a predecessor left on is switched off. After that the journal is ours. */
-void pulses_end_left_over(struct gateway *g);
+/* At start, once: what a predecessor left on is set apart; it is switched off when its device has come
+ * online, and so is the one that is meant. */
+void pulses_left_over(struct gateway *g);
+void pulses_device_online(struct gateway *g, uint32_t device);
 
 #endif

@@ -1,13 +1,12 @@
 #include "daemon/readings.h"
 
-#include "core/expr.h"
+#include "daemon/derive.h"
+#include "daemon/device.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DECIMAL_PLACES_MAX 18
 
 static uint32_t local(const struct plant *p, uint32_t point)
 {
@@ -37,7 +36,7 @@ static bool store(struct reading *r, const struct value *v)
 	return true;
 }
 
-static uint16_t *raw(struct reading *r, unsigned n)
+uint16_t *reading_raw(struct reading *r, unsigned n)
 {
 	return n > RAW_INLINE ? r->words : r->word;
 }
@@ -60,7 +59,7 @@ void reading_alert(struct plant *p, uint32_t point)
 	const struct point *pt = plant_point(p, point);
 	struct device_state *s = state_of(p, point);
 	const struct reading *r = &p->reading[point];
-	if (pt->alert == ALERT_NONE || r->quality == QUALITY_NEVER)
+	if (pt->alert == ALERT_NONE || pt->hidden || r->quality == QUALITY_NEVER)
 		return;
 	const double x = value_number(&r->value);
 	const bool active = r->quality == QUALITY_GOOD &&
@@ -80,7 +79,7 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 	struct reading *r = &p->reading[point];
 	const struct point *pt = plant_point(p, point);
 	if (state_of(p, point)->phase != PHASE_ONLINE || r->quality == QUALITY_NEVER ||
-	    pt->filter.mode == PUBLISH_NEVER)
+	    pt->filter.mode == PUBLISH_NEVER || pt->hidden)
 		return;
 	char text[VALUE_PRINT_MAX];
 	reading_text(p, point, text, sizeof text);
@@ -103,8 +102,7 @@ void reading_tell_again(struct gateway *g, uint32_t point)
 	tell(g, point, true);
 }
 
-/* A good read's value: believed, or not, and told. v's text lives only now. */
-static void settle(struct gateway *g, uint32_t point, struct value v, us_t at)
+void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
@@ -119,6 +117,9 @@ static void settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 		r->known = false; /* the second read must be looked at, though it be equal */
 		return;
 	}
+	if (pt->period == PERIOD_ONCE && !pt->write && r->quality == QUALITY_GOOD && v.kind != VALUE_NONE &&
+	    !value_same(&r->value, &v))
+		device_changed(g, point);
 	r->at = at;
 	r->quality = v.kind == VALUE_NONE ? QUALITY_NONE : QUALITY_GOOD;
 	if (store(r, &v) || pt->alert != ALERT_NONE)
@@ -157,12 +158,12 @@ void reading_take(struct gateway *g, uint32_t point, const struct span *block, c
 	model_gather(pt, block, words, now);
 	note_read(state_of(p, point), r, pt, at);
 	r->refused = false;
-	const bool elsewhere = pt->exponent_from >= 0 || pt->factor_from >= 0;
-	if (r->known && !elsewhere && memcmp(raw(r, n), now, n * sizeof *now) == 0) {
+	const bool elsewhere = point_derives(pt);
+	if (r->known && !elsewhere && memcmp(reading_raw(r, n), now, n * sizeof *now) == 0) {
 		renew(g, point, r, pt, at);
 		return;
 	}
-	memcpy(raw(r, n), now, n * sizeof *now);
+	memcpy(reading_raw(r, n), now, n * sizeof *now);
 	r->known = true;
 	if (elsewhere) {
 		r->at = at;
@@ -172,7 +173,7 @@ void reading_take(struct gateway *g, uint32_t point, const struct span *block, c
 	char text[VALUE_TEXT_MAX];
 	struct value v;
 	codec_decode(&pt->codec, now, text, &v);
-	settle(g, point, v, at);
+	reading_settle(g, point, v, at);
 }
 
 void reading_none(struct gateway *g, uint32_t point, enum quality q)
@@ -188,110 +189,6 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	s->touched = true;
 	reading_alert(p, point);
 	north_none(g->north, r->device, local(p, point));
-}
-
-/* mant × 10^-places, shifted by a power of ten that a register gave. */
-static struct value shift(const struct value *v, int exponent)
-{
-	struct value out = *v;
-	if (v->kind == VALUE_DECIMAL) {
-		int places = v->places - exponent;
-		bool fits = places <= DECIMAL_PLACES_MAX;
-		for (; fits && places < 0; places++)
-			fits = !__builtin_mul_overflow(out.mant, (uint64_t)10, &out.mant);
-		if (fits) {
-			out.places = (uint8_t)places;
-			return out;
-		}
-	}
-	return value_real(value_number(v) * pow(10, exponent));
-}
-
-static const struct reading *sibling(const struct plant *p, uint32_t point, int32_t index)
-{
-	return &p->reading[plant_device(p, point)->point0 + (uint32_t)index];
-}
-
-/* A value whose scale stands in another register: without that, there is no value. */
-static void settle_scaled(struct gateway *g, uint32_t point)
-{
-	struct plant *p = g->plant;
-	struct reading *r = &p->reading[point];
-	const struct point *pt = plant_point(p, point);
-	char text[VALUE_TEXT_MAX];
-	struct value v;
-	codec_decode(&pt->codec, raw(r, plant_raw_words(pt)), text, &v);
-	if (pt->exponent_from >= 0 && is_number(&v)) {
-		const struct reading *e = sibling(p, point, pt->exponent_from);
-		const double x = value_number(&e->value);
-		if (e->quality == QUALITY_NEVER)
-			return; /* it comes with one of the next reads */
-		v = isnan(x) || fabs(x) > DECIMAL_PLACES_MAX ? value_none() : shift(&v, (int)x);
-	}
-	if (pt->factor_from >= 0 && is_number(&v)) {
-		const struct reading *f = sibling(p, point, pt->factor_from);
-		const double x = value_number(&f->value);
-		if (f->quality == QUALITY_NEVER)
-			return;
-		v = isnan(x) ? value_none() : value_real(value_number(&v) * x);
-	}
-	r->undecoded = false;
-	settle(g, point, v, r->at);
-}
-
-struct inputs {
-	const struct plant *plant;
-	uint32_t point0;
-};
-
-static struct value input(void *ctx, int index)
-{
-	const struct inputs *in = ctx;
-	const struct reading *r = &in->plant->reading[in->point0 + (uint32_t)index];
-	return r->quality == QUALITY_GOOD ? r->value : value_none();
-}
-
-/* Once per turn, when an input was read or lost its value. */
-static bool settle_expr(struct gateway *g, uint32_t point)
-{
-	struct plant *p = g->plant;
-	const struct device *d = plant_device(p, point);
-	struct reading *r = &p->reading[point];
-	const struct expr *e = plant_point(p, point)->expr;
-	us_t newest = 0;
-	bool missing = false;
-	for (uint32_t i = 0; i < d->set->n; i++) {
-		if (!expr_uses(e, (int)i))
-			continue;
-		const struct reading *in = &p->reading[d->point0 + i];
-		if (in->quality == QUALITY_NEVER || in->undecoded)
-			return false; /* not all of them are read yet */
-		missing |= in->quality != QUALITY_GOOD;
-		if (in->at > newest)
-			newest = in->at;
-	}
-	if (newest <= r->at && !(missing && r->quality == QUALITY_GOOD))
-		return false;
-	struct inputs in = {p, d->point0};
-	r->known = true;
-	settle(g, point, expr_eval(e, input, &in), newest > r->at ? newest : r->at);
-	return true;
-}
-
-/* Expressions may use each other: again, until nothing moves. */
-static void derive(struct gateway *g, const struct device *d)
-{
-	struct plant *p = g->plant;
-	for (uint32_t i = 0; i < d->set->n; i++)
-		if (p->reading[d->point0 + i].undecoded)
-			settle_scaled(g, d->point0 + i);
-	bool moved = true;
-	for (uint32_t round = 0; moved && round < d->set->n; round++) {
-		moved = false;
-		for (uint32_t i = 0; i < d->set->n; i++)
-			if (d->set->point[i].source == SOURCE_EXPR)
-				moved |= settle_expr(g, d->point0 + i);
-	}
 }
 
 struct snapshot {
@@ -343,7 +240,7 @@ void readings_turn(struct gateway *g)
 		const struct device *d = &p->model->device[i];
 		struct device_state *s = &p->device[i];
 		if (s->touched && s->derives)
-			derive(g, d);
+			derive_device(g, i);
 		if (s->touched && d->json)
 			snapshot(g, i);
 		s->touched = false;

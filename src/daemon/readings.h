@@ -11,6 +11,12 @@
 void reading_take(struct gateway *g, uint32_t point, const struct span *block, const uint16_t *words,
 		  us_t at);
 
+/* A good read's value: believed, or not, and told. v's text lives only now. */
+void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at);
+
+/* Its words as read; n: plant_raw_words(). */
+uint16_t *reading_raw(struct reading *r, unsigned n);
+
 /* The point has no value any more: told as None. q: why. */
 void reading_none(struct gateway *g, uint32_t point, enum quality q);
 

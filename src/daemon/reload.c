@@ -2,6 +2,7 @@
 
 #include "daemon/broker.h"
 #include "daemon/commands.h"
+#include "daemon/gets.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
 #include "daemon/systemd.h"
@@ -88,6 +89,11 @@ static void answer_all(struct gateway *g, const char *reason)
 void reload_begin(struct gateway *g, struct north_request *request, bool command)
 {
 	struct reload *r = g->reload;
+	if (g->stopping) {
+		if (command)
+			outcome(g, request, "shutting down");
+		return;
+	}
 	if (command && r->nrequest == REQUESTS_MAX) {
 		outcome(g, request, "busy");
 		return;
@@ -111,7 +117,7 @@ void reload_begin(struct gateway *g, struct north_request *request, bool command
 	answer_all(g, "no thread");
 }
 
-void reload_stop(struct gateway *g)
+void reload_end(struct gateway *g)
 {
 	g->reload->nfirst = g->reload->nrequest;
 	answer_all(g, "shutting down");
@@ -149,6 +155,7 @@ static void take_over(struct gateway *g)
 	struct reload *r = g->reload;
 	struct model *old = g->model, *next = r->model;
 	commands_model_ends(g);
+	gets_end(g, "the configuration was read anew meanwhile");
 	plant_adopt(g, next);
 	g->model = next;
 	broker_adopt(g, old);
@@ -165,8 +172,8 @@ void reload_finish(struct gateway *g)
 {
 	struct reload *r = g->reload;
 	eventfd_t count;
-	if (eventfd_read(r->done, &count) < 0 || !r->reading)
-		return;
+	if (eventfd_read(r->done, &count) < 0 || g->stopping || !r->reading)
+		return; /* reload_destroy() frees what was read */
 	pthread_join(r->thread, NULL);
 	r->reading = false;
 	log_diag(&r->diag);

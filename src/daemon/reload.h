@@ -14,8 +14,8 @@ void reload_destroy(struct gateway *g); /* waits for a thread still reading */
  * While one is being read, another one is begun after it. */
 void reload_begin(struct gateway *g, struct north_request *request, bool command);
 
-/* SIGTERM: whoever waits is answered. */
-void reload_stop(struct gateway *g);
+/* SIGTERM: whoever waits for a reload is answered. */
+void reload_end(struct gateway *g);
 
 /* Readable when the thread has finished; then reload_finish(). -1: none. */
 int reload_fd(const struct gateway *g);

@@ -2,6 +2,7 @@
 
 #include "daemon/commands.h"
 #include "daemon/device.h"
+#include "daemon/gets.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
 
@@ -54,6 +55,7 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++)
 		if (inside(&b->place[i], &r->span, &over))
 			take_point(g, b->place[i].point, r, live);
+	gets_read(g, (uint32_t)(b - g->plant->bus), r);
 	device_answered(g, b, r->span.unit);
 	if (live)
 		commands_act(g);
@@ -72,6 +74,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 		s->error_at = r->at;
 	}
 	commands_read_failed(g, (uint32_t)(b - g->plant->bus), r);
+	gets_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 }
 
 static void take_aside(struct gateway *g, struct plant_bus *b, const struct report *r)

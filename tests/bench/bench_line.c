@@ -14,7 +14,7 @@
 #define UNITS 4
 #define BLOCKS 3
 #define TURNAROUND (5 * US_MS)
-#define COMMANDS 120
+#define COMMANDS 200
 
 /* Each block: floats, then single registers; far enough apart to be read alone. */
 static const struct {
@@ -273,6 +273,9 @@ static void bench_commands(uint32_t baud)
 		late[i] = b.rig.report.sent - at;
 	}
 	qsort(late, COMMANDS, sizeof(late[0]), by_size);
+	if (getenv("BENCH_MORE"))
+		for (unsigned i = 0; i < COMMANDS; i += 10)
+			printf("    %.3f", (double)late[i] / exchange);
 	const double median = (double)late[COMMANDS / 2] / exchange;
 	const double p99 = (double)late[COMMANDS * 99 / 100] / (double)longest;
 	printf("%6u: command -> first bit, in exchanges (%.1f ms, longest %.1f): median %.3f (<= 0.5)%s, p99 %.3f "

@@ -157,3 +157,42 @@ def test_a_command_while_stopping_is_answered_or_done(house, client):
     wait_until(lambda: client.find("xnet/sts/relay1/Nak", since=mark) or house.writes("relay1") or
                client.find("xnet/sts/house/status", "offline", since=mark), what="an end")
     assert len(house.writes("relay1")) <= 1
+
+
+def request(topic, correlation=b"1"):
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+    p = Properties(PacketTypes.PUBLISH)
+    p.ResponseTopic, p.CorrelationData = topic, correlation
+    return p
+
+
+def test_get_is_answered_with_what_was_read(house, broker, make_client):
+    c = make_client(broker, "answer/#", version=5)
+    house.freeze()
+    house.set("meter1", "RealPower", 1234.5)
+    house.set("scc1", "BattVolts", 13.5)
+    for topic, param, value in (("meter1/RealPower", "RealPower", "1234.5"), ("scc1/BattVolts", "BattVolts", "13.50"),
+                                ("meter1", "", "")):
+        mark = c.mark()
+        c.publish(f"xnet/get/{topic}", properties=request("answer/get"))
+        assert json.loads(c.wait_for("answer/get", since=mark).text) == {"ok": True, "param": param, "value": value}
+
+
+def test_get_of_what_cannot_be_read_is_told(house, broker, client, make_client):
+    c = make_client(broker, "answer/#", version=5)
+    house.fault("meter1", "exception 4")
+    mark = client.mark()
+    c.publish("xnet/get/meter1/RealPower", properties=request("answer/get"))
+    assert "exception 4" in json.loads(c.wait_for("answer/get").text)["reason"]
+    assert nak(client, "meter1", mark)["param"] == "RealPower"
+    house.fault("meter1", "none")
+    house.unplug("meter1")
+    client.wait_for("xnet/sts/meter1/status", "offline", since=mark)
+    mark, since = client.mark(), c.mark()
+    c.publish("xnet/get/meter1/RealPower", properties=request("answer/get"))
+    assert json.loads(c.wait_for("answer/get", since=since, limit=40).text)["ok"] is False
+    assert nak(client, "meter1", mark)["param"] == "RealPower"
+    mark = client.mark()
+    client.publish("xnet/get/meter1/Nothing")
+    assert "no such point" in nak(client, "meter1", mark)["reason"]

@@ -481,7 +481,8 @@ def test_a_safe_value_that_is_refused_is_tried_again(line, broker, client, gatew
         l.set("pump", "Speed", 90)
 
     l = plant(line, broker, client, gateway, SAFE, before=before)
-    l.wait_writes("pump", 2)
+    client.wait_for("xnet/sts/plant/status", "online")
+    client.wait_for("xnet/sts/pump/Speed", "10")
     command(client, "pump/Speed", "50")
     mark = client.mark()
     l.fault("pump", "exception 4")

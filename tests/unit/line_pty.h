@@ -26,7 +26,8 @@
 
 #define LINE_PTY_REGISTERS 4096
 #define LINE_PTY_LOG 1024
-#define LINE_PTY_CHUNK 16 /* characters: what a UART's FIFO hands over at once */
+#define LINE_PTY_CHUNK 3           /* characters handed over at once, fewer than a silence has ... */
+#define LINE_PTY_PAUSE ((us_t)1500) /* ... or as many as come in this time, a little less than the shortest silence */
 
 struct line_pty_write {
 	uint8_t unit, fc;
@@ -44,7 +45,7 @@ struct line_pty {
 	bool stop;
 	bool silent[256]; /* this unit does not answer */
 	unsigned spoilt[SIM_FAULTS]; /* so many of a thousand requests get this fault */
-	uint64_t seed;
+	unsigned at; /* spreads them evenly: no luck */
 	uint16_t (*held)[LINE_PTY_REGISTERS]; /* [unit][addr]: holding registers as written, xor value */
 	struct line_pty_write log[LINE_PTY_LOG];
 	size_t nlog;
@@ -125,7 +126,7 @@ static inline size_t line_pty_answer(void *ctx, uint8_t unit, const uint8_t *pdu
 
 static inline void line_pty_spoil(struct line_pty *p, uint8_t unit)
 {
-	uint32_t at = simline_draw(&p->seed, 1000);
+	unsigned at = p->at = (p->at + 617) % 1000;
 	for (int f = 0; f < SIM_FAULTS; f++) {
 		if (at < p->spoilt[f]) {
 			simline_fault(p->line, unit, (enum sim_fault)f, 1, 0);
@@ -152,7 +153,8 @@ static inline us_t line_pty_step(struct line_pty *p)
 		/* Nobody has it open: the bytes are lost, as on a real line. */
 	}
 	const us_t next = simline_next(p->line, now), end = simline_end(p->line);
-	const us_t chunk = now + wire_chars(&p->wire, LINE_PTY_CHUNK);
+	const us_t few = wire_chars(&p->wire, LINE_PTY_CHUNK);
+	const us_t chunk = now + (few > LINE_PTY_PAUSE ? few : LINE_PTY_PAUSE);
 	/* In the midst of a frame not every character is worth a wake-up. */
 	return n && next < chunk && end != US_NEVER ? (end < chunk ? end : chunk) : next;
 }

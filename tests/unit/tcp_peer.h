@@ -218,11 +218,12 @@ static inline int tcp_peer_listen(int family, uint16_t *port)
 	return fd;
 }
 
-/* False: the machine has no such addresses. */
-static inline bool tcp_peer_begin(struct tcp_peer *p, int family, bool rtu)
+/* port 0: any free one. False: the machine has no such addresses. */
+static inline bool tcp_peer_begin(struct tcp_peer *p, int family, bool rtu, uint16_t port)
 {
 	memset(p, 0, sizeof(*p));
 	p->rtu = rtu;
+	p->port = port;
 	p->listener = tcp_peer_listen(family, &p->port);
 	if (p->listener < 0)
 		return false;

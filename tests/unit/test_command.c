@@ -224,10 +224,51 @@ static void a_pulse_ends_by_itself(void **state)
 	assert_int_equal(g.ntold, 3);
 	assert_int_equal(g.told[1].end, COMMAND_ACKNOWLEDGED);
 	assert_true(g.told[1].pulse);
+	assert_false(g.told[0].pulse_over || g.told[1].pulse_over);
+	assert_true(g.told[2].pulse_over);
 	assert_int_equal(g.told[2].origin, COMMAND_PULSE_END);
 	assert_int_equal(g.told[2].end, COMMAND_VERIFIED);
 	assert_int_equal(g.pulses[1], 1);
 	assert_int_equal(g.pulses[2], 1);
+}
+
+static void the_journal_forgets_a_pulse_that_never_began(void **state)
+{
+	(void)state;
+	fault(EXCEPTION, 1, 4);
+	rig_command(&g, P_DOOR, "on");
+	settle();
+	expect(COMMAND_REFUSED, "the device refuses it: device failure (exception 4)", 0);
+	assert_true(rig_only(&g)->pulse_over);
+}
+
+static void the_pulse_of_an_earlier_life_is_ended_until_it_is_done(void **state)
+{
+	(void)state;
+	g.coil[6] = 1;
+	fault(LOST_REQUEST, 2, 0);
+	command_pulse_left(g.t, 0, P_DOOR, g.now);
+	rig_take(&g);
+	rig_run(&g, g.now + 60 * US_S);
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
+	assert_true(rig_only(&g)->pulse_over);
+}
+
+static const char *stranger(void *ctx, uint32_t device)
+{
+	(void)ctx;
+	return device == 0 ? "another device stands there" : NULL;
+}
+
+static void nothing_is_written_to_another_device(void **state)
+{
+	(void)state;
+	command_destroy(g.t);
+	g.t = command_create(&rig_model, &(struct command_ops){.forbids = stranger});
+	rig_command(&g, P_SETPOINT, "45");
+	settle();
+	expect(COMMAND_REFUSED, "another device stands there", 0);
 }
 
 static void a_pulse_ends_also_when_its_begin_was_not_answered(void **state)
@@ -500,6 +541,9 @@ int main(void)
 		T(the_last_value_wins),
 		T(toggles_are_never_superseded),
 		T(a_pulse_ends_by_itself),
+		T(the_journal_forgets_a_pulse_that_never_began),
+		T(the_pulse_of_an_earlier_life_is_ended_until_it_is_done),
+		T(nothing_is_written_to_another_device),
 		T(a_pulse_ends_also_when_its_begin_was_not_answered),
 		T(the_end_of_a_pulse_is_not_given_up),
 		T(shutting_down_ends_pulses_at_once_and_answers_all),

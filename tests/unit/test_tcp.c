@@ -32,7 +32,7 @@ static bool right(void *ctx, const struct span *s, const uint16_t *words)
 static void *bench_create(int family, bool rtu)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	if (!tcp_peer_begin(&b->peer, family, rtu)) {
+	if (!tcp_peer_begin(&b->peer, family, rtu, 0)) {
 		free(b);
 		return NULL;
 	}
@@ -263,10 +263,8 @@ static void a_peer_that_only_accepts_is_not_told_to_be_up_each_time(void **state
 static void an_endpoint_that_refuses_is_told_and_found_when_it_is_there(void **state)
 {
 	struct bench *b = *state;
-	uint16_t port = 0;
-	const int taken = tcp_peer_listen(AF_INET, &port);
-	close(taken); /* nobody listens there now */
-	b->conf.tcp_port = port;
+	const uint16_t port = b->peer.port;
+	tcp_peer_end(&b->peer); /* nobody listens there now */
 	start(b, 5 * US_S, 20 * US_MS);
 	assert_true(rig_await_port(&b->rig, false));
 	assert_non_null(strstr(b->rig.report.text, "Connection refused"));
@@ -275,8 +273,7 @@ static void an_endpoint_that_refuses_is_told_and_found_when_it_is_there(void **s
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_LINK);
 	assert_int_equal(b->rig.report.sent, 0);
-	close(b->peer.listener);
-	b->peer.listener = tcp_peer_listen(AF_INET, &port);
+	assert_true(tcp_peer_begin(&b->peer, AF_INET, false, port));
 	assert_true(rig_await_port(&b->rig, true));
 	assert_true(rig_await_read(&b->rig, UNIT));
 }

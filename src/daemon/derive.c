@@ -1,0 +1,193 @@
+#include "daemon/derive.h"
+
+#include "core/expr.h"
+#include "daemon/readings.h"
+
+#include <math.h>
+
+#define DECIMAL_PLACES_MAX 18
+#define NESTED_MAX 8   /* expressions in expressions */
+#define ROUNDS_MAX 4   /* an overloaded line stretches a period at most so far, for waiting */
+#define TOGETHER_OF 4  /* inputs read within this part of their period belong together */
+
+static bool is_number(const struct value *v)
+{
+	return v->kind == VALUE_DECIMAL || v->kind == VALUE_REAL;
+}
+
+/* mant × 10^-places, shifted by a power of ten that a register gave. */
+static struct value shift(const struct value *v, int exponent)
+{
+	struct value out = *v;
+	if (v->kind == VALUE_DECIMAL) {
+		int places = v->places - exponent;
+		bool fits = places <= DECIMAL_PLACES_MAX;
+		for (; fits && places < 0; places++)
+			fits = !__builtin_mul_overflow(out.mant, (uint64_t)10, &out.mant);
+		if (fits) {
+			out.places = (uint8_t)places;
+			return out;
+		}
+	}
+	return value_real(value_number(v) * pow(10, exponent));
+}
+
+static const struct reading *sibling(const struct plant *p, uint32_t point, int32_t index)
+{
+	return &p->reading[plant_device(p, point)->point0 + (uint32_t)index];
+}
+
+/* Of a repetition whose number stands in another register: above that there is nothing. */
+static bool counted(const struct point *pt, const struct reading *count)
+{
+	const double n = value_number(&count->value);
+	return count->quality == QUALITY_GOOD && !isnan(n) && n >= pt->repeat_n;
+}
+
+/* A value whose scale stands in another register: without that, there is no value. */
+static void settle_scaled(struct gateway *g, uint32_t point)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	const struct point *pt = plant_point(p, point);
+	char text[VALUE_TEXT_MAX];
+	struct value v;
+	codec_decode(&pt->codec, reading_raw(r, plant_raw_words(pt)), text, &v);
+	if (pt->exponent_from >= 0 && is_number(&v)) {
+		const struct reading *e = sibling(p, point, pt->exponent_from);
+		const double x = value_number(&e->value);
+		if (e->quality == QUALITY_NEVER)
+			return; /* it comes with one of the next reads */
+		v = isnan(x) || fabs(x) > DECIMAL_PLACES_MAX ? value_none() : shift(&v, (int)x);
+	}
+	if (pt->factor_from >= 0 && is_number(&v)) {
+		const struct reading *f = sibling(p, point, pt->factor_from);
+		const double x = value_number(&f->value);
+		if (f->quality == QUALITY_NEVER)
+			return;
+		v = isnan(x) ? value_none() : value_real(value_number(&v) * x);
+	}
+	if (pt->count_from >= 0) {
+		const struct reading *count = sibling(p, point, pt->count_from);
+		if (count->quality == QUALITY_NEVER)
+			return;
+		if (!counted(pt, count))
+			v = value_none();
+	}
+	r->undecoded = false;
+	reading_settle(g, point, v, r->at);
+}
+
+/* -- expressions ------------------------------------------------------------------- */
+
+/* How often the point is read again; PERIOD_ONCE: nothing to wait for. Of an expression: as its
+ * fastest input. */
+static us_t pace(const struct plant *p, uint32_t point, unsigned depth)
+{
+	const struct point *pt = plant_point(p, point);
+	const struct device *d = plant_device(p, point);
+	if (pt->source == SOURCE_REGISTER)
+		return p->reading[point].refused || (pt->poll != POLL_ALWAYS && !p->on_demand[point])
+			       ? PERIOD_ONCE
+			       : pt->period;
+	us_t fastest = PERIOD_ONCE;
+	for (uint32_t i = 0; depth < NESTED_MAX && i < d->set->n; i++) {
+		const us_t one = expr_uses(pt->expr, (int)i) ? pace(p, d->point0 + i, depth + 1) : PERIOD_ONCE;
+		fastest = one < fastest ? one : fastest;
+	}
+	return fastest;
+}
+
+/* What is known of an expression's inputs. */
+struct round {
+	bool incomplete;  /* one has never been read */
+	bool missing;     /* one has no value */
+	us_t newest;      /* read of all */
+	us_t period;      /* of the fastest that was read since the expression was computed */
+	bool lagging;     /* another one of that pace was not */
+	us_t oldest;      /* read of those with that pace */
+};
+
+static struct round look(const struct plant *p, uint32_t point)
+{
+	const struct device *d = plant_device(p, point);
+	const struct expr *e = plant_point(p, point)->expr;
+	const us_t at = p->reading[point].at;
+	struct round o = {.period = PERIOD_ONCE, .oldest = US_NEVER};
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct reading *in = &p->reading[d->point0 + i];
+		if (!expr_uses(e, (int)i))
+			continue;
+		o.incomplete |= in->quality == QUALITY_NEVER || in->undecoded;
+		o.missing |= in->quality != QUALITY_GOOD;
+		o.newest = in->at > o.newest ? in->at : o.newest;
+		const us_t one = in->at > at ? pace(p, d->point0 + i, 0) : PERIOD_ONCE;
+		o.period = one < o.period ? one : o.period;
+	}
+	for (uint32_t i = 0; o.period != PERIOD_ONCE && i < d->set->n; i++) {
+		const struct reading *in = &p->reading[d->point0 + i];
+		if (!expr_uses(e, (int)i) || pace(p, d->point0 + i, 0) != o.period)
+			continue;
+		o.lagging |= in->at <= at;
+		o.oldest = in->at < o.oldest ? in->at : o.oldest;
+	}
+	return o;
+}
+
+/* Must the expression wait for inputs that are read a little later in the same round? Not for ever: one
+ * round more than the one before took to come. */
+static bool waits(struct reading *r, const struct round *o)
+{
+	if (r->at == 0 || !o->lagging || o->newest - o->oldest <= o->period / TOGETHER_OF)
+		return false;
+	if (r->begun <= r->at)
+		r->begun = o->newest;
+	const us_t most = ROUNDS_MAX * o->period + US_S; /* an outage is no round */
+	us_t limit = r->begun - r->at;
+	limit = limit > most ? most : limit;
+	limit = limit < o->period ? o->period : limit;
+	return o->newest - r->begun < limit || o->newest == r->begun;
+}
+
+struct inputs {
+	const struct plant *plant;
+	uint32_t point0;
+};
+
+static struct value input(void *ctx, int index)
+{
+	const struct inputs *in = ctx;
+	const struct reading *r = &in->plant->reading[in->point0 + (uint32_t)index];
+	return r->quality == QUALITY_GOOD ? r->value : value_none();
+}
+
+static bool settle_expr(struct gateway *g, uint32_t point)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	const struct round o = look(p, point);
+	const bool lost = o.missing && r->quality == QUALITY_GOOD;
+	if (o.incomplete || (o.newest <= r->at && !lost) || (!lost && waits(r, &o)))
+		return false;
+	struct inputs in = {p, plant_device(p, point)->point0};
+	r->known = true;
+	reading_settle(g, point, expr_eval(plant_point(p, point)->expr, input, &in),
+		       o.newest > r->at ? o.newest : r->at);
+	return true;
+}
+
+void derive_device(struct gateway *g, uint32_t device)
+{
+	struct plant *p = g->plant;
+	const struct device *d = &p->model->device[device];
+	for (uint32_t i = 0; i < d->set->n; i++)
+		if (p->reading[d->point0 + i].undecoded)
+			settle_scaled(g, d->point0 + i);
+	bool moved = true;
+	for (uint32_t round = 0; moved && round < d->set->n; round++) { /* they may use each other */
+		moved = false;
+		for (uint32_t i = 0; i < d->set->n; i++)
+			if (d->set->point[i].source == SOURCE_EXPR)
+				moved |= settle_expr(g, d->point0 + i);
+	}
+}

@@ -1,0 +1,240 @@
+#include "daemon/gets.h"
+
+#include "core/expr.h"
+#include "daemon/readings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GETS_MAX 64           /* alive at once */
+#define GET_WITHIN (10 * US_S) /* then it is answered, one way or the other */
+#define TRIES_MAX 3           /* of one point */
+#define TRY_AGAIN (300 * US_MS)
+#define NESTED_MAX 8          /* expressions in expressions */
+
+/* A point that is still to be read. */
+struct awaited {
+	uint32_t point; /* of the model */
+	uint8_t tries;
+};
+
+struct get {
+	struct north_request *request;
+	char *param;
+	uint32_t device;
+	uint32_t point; /* of the model; NORTH_ALL: the whole device */
+	us_t asked;
+	struct awaited *awaited;
+	size_t n;
+	char reason[160]; /* why a point could not be read; "": none yet */
+};
+
+struct gets {
+	struct get *get[GETS_MAX];
+	size_t n;
+};
+
+void gets_create(struct gateway *g)
+{
+	g->gets = mem_alloc(1, sizeof *g->gets);
+}
+
+void gets_destroy(struct gateway *g)
+{
+	free(g->gets);
+	g->gets = NULL;
+}
+
+static void outcome(struct gateway *g, uint32_t device, const char *param, const char *value,
+		    const char *reason, struct north_request *request)
+{
+	const struct north_outcome o = {
+		.device = (int32_t)device,
+		.param = param,
+		.value = value,
+		.reason = reason,
+		.request = request,
+	};
+	north_outcome(g->north, &o);
+}
+
+/* -- asking ----------------------------------------------------------------------- */
+
+static bool awaits(const struct get *t, uint32_t point)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->awaited[i].point == point)
+			return true;
+	return false;
+}
+
+static const char *demand(struct gateway *g, uint32_t point, us_t due)
+{
+	struct plant *p = g->plant;
+	const struct device *d = plant_device(p, point);
+	const struct span s = model_span(d, plant_point(p, point));
+	p->reading[point].tell_next = true;
+	return bus_demand(p->bus[d->bus].bus, &s, due) ? NULL : "busy";
+}
+
+/* NULL: on its way. Of an expression its inputs are read. */
+static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigned depth)
+{
+	struct plant *p = g->plant;
+	const struct device *d = plant_device(p, point);
+	const struct point *pt = plant_point(p, point);
+	const char *fault = NULL;
+	if (pt->source == SOURCE_EXPR) {
+		p->reading[point].tell_next = true;
+		for (uint32_t i = 0; i < d->set->n && depth < NESTED_MAX && !fault; i++)
+			if (expr_uses(pt->expr, (int)i))
+				fault = ask(g, t, d->point0 + i, depth + 1);
+		return fault;
+	}
+	if (plant_raw_words(pt) == 0)
+		return "cannot be read";
+	if (awaits(t, point))
+		return NULL;
+	fault = demand(g, point, g->now);
+	if (fault)
+		return fault;
+	t->awaited = mem_grow(t->awaited, t->n + 1, sizeof *t->awaited);
+	t->awaited[t->n++] = (struct awaited){.point = point};
+	return NULL;
+}
+
+static const char *ask_all(struct gateway *g, struct get *t, const struct device *d)
+{
+	const char *fault = NULL;
+	for (uint32_t i = 0; i < d->set->n && !fault; i++)
+		if (!d->set->point[i].hidden && plant_raw_words(&d->set->point[i]))
+			fault = ask(g, t, d->point0 + i, 0);
+	return fault;
+}
+
+static void forget(struct get *t)
+{
+	free(t->param);
+	free(t->awaited);
+	free(t);
+}
+
+void gets_begin(struct gateway *g, const struct north_item *i, struct north_request *request)
+{
+	const struct device *d = &g->model->device[i->device];
+	const char *fault = !d->enabled ? "device is disabled" : g->gets->n == GETS_MAX ? "busy" : NULL;
+	if (!fault && !g->plant->bus[d->bus].up)
+		fault = "the line is down";
+	struct get *t = mem_alloc(1, sizeof *t);
+	t->request = request;
+	t->device = i->device;
+	t->param = mem_strdup(i->param);
+	t->point = i->point == NORTH_ALL ? NORTH_ALL : d->point0 + i->point;
+	t->asked = g->now;
+	if (!fault)
+		fault = i->point == NORTH_ALL ? ask_all(g, t, d) : ask(g, t, t->point, 0);
+	if (fault) {
+		outcome(g, i->device, i->param, "", fault, request);
+		forget(t);
+		return;
+	}
+	g->gets->get[g->gets->n++] = t;
+	gateway_wake(g, TIMER_COMMANDS, t->asked + GET_WITHIN);
+}
+
+/* -- what became of it ------------------------------------------------------------ */
+
+static void done(struct get *t, size_t i)
+{
+	t->awaited[i] = t->awaited[--t->n];
+}
+
+static bool touches(const struct span *s, const struct span *block, bool wholly)
+{
+	if (s->unit != block->unit || s->table != block->table)
+		return false;
+	const unsigned end = s->addr + s->count, block_end = block->addr + block->count;
+	return wholly ? s->addr >= block->addr && end <= block_end : s->addr < block_end && block->addr < end;
+}
+
+static void failed(struct gateway *g, struct get *t, size_t i, const struct report *r)
+{
+	const char *name = plant_point(g->plant, t->awaited[i].point)->name;
+	if (r->outcome != OUT_REFUSED && ++t->awaited[i].tries < TRIES_MAX &&
+	    !demand(g, t->awaited[i].point, g->now + TRY_AGAIN))
+		return;
+	if (t->reason[0])
+		; /* the first says enough */
+	else if (r->outcome == OUT_REFUSED)
+		snprintf(t->reason, sizeof t->reason, "%s: the device refuses to be read (exception %u)", name,
+			 r->exception);
+	else
+		snprintf(t->reason, sizeof t->reason, "%s: no answer", name);
+	done(t, i);
+}
+
+static void take(struct gateway *g, uint32_t bus, const struct report *r, bool good)
+{
+	for (size_t k = 0; k < g->gets->n; k++) {
+		struct get *t = g->gets->get[k];
+		const struct device *d = &g->model->device[t->device];
+		if (d->bus != bus || r->at < t->asked)
+			continue;
+		for (size_t i = t->n; i-- > 0;) {
+			const struct point *pt = plant_point(g->plant, t->awaited[i].point);
+			const struct span s = model_span(d, pt);
+			if (!touches(&s, &r->span, good))
+				continue;
+			if (good)
+				done(t, i);
+			else
+				failed(g, t, i, r);
+		}
+	}
+}
+
+void gets_read(struct gateway *g, uint32_t bus, const struct report *r)
+{
+	take(g, bus, r, true);
+}
+
+void gets_read_failed(struct gateway *g, uint32_t bus, const struct report *r)
+{
+	take(g, bus, r, false);
+}
+
+static void answer(struct gateway *g, const struct get *t, const char *reason)
+{
+	char text[VALUE_PRINT_MAX] = "";
+	if (!reason && g->plant->device[t->device].phase != PHASE_ONLINE)
+		reason = "the device is offline"; /* it answers, but is not what it should be */
+	if (!reason && t->point != NORTH_ALL)
+		reading_text(g->plant, t->point, text, sizeof text);
+	outcome(g, t->device, t->param, text, reason, t->request);
+}
+
+void gets_turn(struct gateway *g)
+{
+	struct gets *s = g->gets;
+	for (size_t k = s->n; k-- > 0;) {
+		struct get *t = s->get[k];
+		const bool late = g->now - t->asked >= GET_WITHIN;
+		if (t->n && !late) {
+			gateway_wake(g, TIMER_COMMANDS, t->asked + GET_WITHIN);
+			continue;
+		}
+		answer(g, t, t->reason[0] ? t->reason : t->n ? "not read in time" : NULL);
+		forget(t);
+		s->get[k] = s->get[--s->n];
+	}
+}
+
+void gets_end(struct gateway *g, const char *reason)
+{
+	for (; g->gets->n; g->gets->n--) {
+		struct get *t = g->gets->get[g->gets->n - 1];
+		answer(g, t, reason);
+		forget(t);
+	}
+}

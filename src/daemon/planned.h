@@ -1,0 +1,22 @@
+/*
+ * planned: how much of each serial line's time the map needs, worked out beside the main thread
+ * (it is the real scheduler in virtual time, and may take a second).
+ */
+#ifndef DAEMON_PLANNED_H
+#define DAEMON_PLANNED_H
+
+#include "daemon/plant.h"
+
+struct planned;
+
+/* For g->model; takes copies of all it needs. */
+struct planned *planned_begin(const struct gateway *g);
+
+/* Ready? Then tells bus/<bus>/load/planned, logs what is above 80 % with what would help, frees, and
+ * gives NULL; else gives p back. */
+struct planned *planned_tell(struct gateway *g, struct planned *p);
+
+/* Its model is gone. NULL is fine. */
+void planned_drop(struct planned *p);
+
+#endif
