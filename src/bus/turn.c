@@ -76,7 +76,7 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	x->second = t->second;
 	if (!transact_drive(b)) {
 		x->exception = 0;
-		if (b->sent) /* its answer may still come, through the next connection */
+		if (x->tx_start) /* an answer may still come, through the next connection */
 			peer_unsure(t->peer, clock_now(), t->configured);
 		return OUT_LINK;
 	}

@@ -184,8 +184,9 @@ static bool worker_connect(struct bus *b)
 	if (!open)
 		return false;
 	pthread_mutex_lock(&b->lock);
-	b->shown.reopened++;
+	b->shown.reopened += b->opened;
 	pthread_mutex_unlock(&b->lock);
+	b->opened = true;
 	b->used_at = now;
 	b->silent = 0;
 	if (!b->up)
@@ -252,6 +253,12 @@ static void worker_judge(struct bus *b, enum outcome o)
 		port_close(&b->port);
 }
 
+/* Each try may prove the unit in step first, or send twice, and wait for a noisy line. */
+static us_t turn_limit(const struct bus *b)
+{
+	return (b->rule.retries + 2) * 3 * (b->turn.configured + US_S) + STEP_SLACK;
+}
+
 /* Nothing can be sent before the line was silent: what comes until then is chosen among, too. */
 static void worker_silence(const struct bus *b)
 {
@@ -278,7 +285,7 @@ static void worker_turn(struct bus *b)
 		return;
 	}
 	const bool linked = b->port.fd >= 0 || worker_connect(b);
-	worker_step(b, 4 * b->turn.configured + STEP_SLACK);
+	worker_step(b, turn_limit(b));
 	const enum outcome o = turn_run(b, linked);
 	if (linked)
 		worker_judge(b, o);

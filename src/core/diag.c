@@ -39,6 +39,7 @@ static const char *diag_file(struct diag *d, const char *file)
 	return d->file[d->nfile++] = mem_strdup(file);
 }
 
+__attribute__((format(printf, 4, 0)))
 static void diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt,
                      va_list ap)
 {

@@ -104,6 +104,7 @@ static bool take_token(void)
 	return true;
 }
 
+__attribute__((format(printf, 2, 0)))
 static void put(enum log_level level, const char *fmt, va_list ap)
 {
 	if (level > state.level)

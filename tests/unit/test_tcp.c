@@ -111,7 +111,7 @@ static void registers_are_read(void **state)
 	bus_figures(b->rig.bus, &f);
 	assert_true(f.up);
 	assert_string_equal(f.line_text, "tcp");
-	assert_int_equal(f.reopened, 1);
+	assert_int_equal(f.reopened, 0);
 }
 
 static void a_name_is_looked_up(void **state)
