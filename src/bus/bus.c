@@ -17,7 +17,8 @@ static void describe(const struct bus_conf *c, struct bus_figures *f)
 	if (c->kind == BUS_TCP)
 		snprintf(f->line_text, sizeof(f->line_text), "tcp");
 	else
-		snprintf(f->line_text, sizeof(f->line_text), "%u %u%c%u", c->baud, c->data, c->parity, c->stop);
+		snprintf(f->line_text, sizeof(f->line_text), "%u %u%c%u", c->baud, c->data,
+		         c->parity, c->stop);
 }
 
 static void copy_conf(struct bus_conf *to, const struct bus_conf *from)
@@ -51,7 +52,7 @@ static void start_thread(struct bus *b)
 }
 
 struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
-		       struct queue *reports)
+                       struct queue *reports)
 {
 	struct bus *b = mem_alloc(1, sizeof(*b));
 	copy_conf(&b->conf, conf);
@@ -67,8 +68,8 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
 
 	const us_t now = clock_now();
 	struct wire wire;
-	wire_init(&wire, conf->kind == BUS_TCP ? 0 : conf->baud, conf->data, conf->parity, conf->stop,
-		  conf->silence);
+	wire_init(&wire, conf->kind == BUS_TCP ? 0 : conf->baud, conf->data, conf->parity,
+	          conf->stop, conf->silence);
 	line_init(&b->line, &wire, now);
 	b->schedule = schedule_create(&wire, index, of, now);
 	b->shown.stepped = now;
@@ -89,7 +90,8 @@ void adoption_destroy(struct adoption *a)
 	free(a);
 }
 
-static struct adoption *adoption_create(const struct want *w, size_t nw, const struct unit_rule *r, size_t nr)
+static struct adoption *adoption_create(const struct want *w, size_t nw, const struct unit_rule *r,
+                                        size_t nr)
 {
 	struct adoption *a = mem_alloc(1, sizeof(*a));
 	size_t windows = 0;
@@ -142,7 +144,8 @@ bool bus_submit(struct bus *b, const struct job *j)
 {
 	uint64_t old;
 	pthread_mutex_lock(&b->lock);
-	const enum submitted s = b->ended ? SUBMIT_BUSY : schedule_submit(b->schedule, j, clock_now(), &old);
+	const enum submitted s =
+		b->ended ? SUBMIT_BUSY : schedule_submit(b->schedule, j, clock_now(), &old);
 	if (s == SUBMIT_REPLACED)
 		remember_replaced(b, old);
 	if (s != SUBMIT_BUSY) {

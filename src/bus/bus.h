@@ -13,25 +13,27 @@
 struct bus;
 
 enum report_kind {
-	REPORT_READ,     /* span and words, read at `at` */
-	REPORT_FAILED,   /* a read failed: span, outcome, exception */
-	REPORT_JOB,      /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0: never);
-			  * of a raw job the answer's PDU: answer_len bytes */
+	REPORT_READ,   /* span and words, read at `at` */
+	REPORT_FAILED, /* a read failed: span, outcome, exception */
+	REPORT_JOB, /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0:
+	             * never); of a raw job the answer's PDU: answer_len bytes */
 	REPORT_REPLACED, /* job `id` was replaced by a newer one with the same key, never sent */
 	REPORT_UNIT,     /* span.unit came (online) or went */
 	REPORT_ASIDE,    /* span is refused by the device again and again: set aside */
-	REPORT_PORT,     /* the port came (online) or went; text says why; with online: what to know of it, or "" */
-	REPORT_ENDED,    /* the thread's last word */
+	REPORT_PORT,  /* the port came (online) or went; text says why; with online: what to know of
+	                 it, or "" */
+	REPORT_ENDED, /* the thread's last word */
 };
 
 struct report {
 	uint8_t kind, outcome, exception;
 	bool online;
 	uint16_t answer_len;
-	uint32_t bus;      /* tag given at creation */
+	uint32_t bus; /* tag given at creation */
 	uint64_t id;
 	us_t at, sent;
-	us_t turnaround;   /* of a read: end of the request to the first byte of its answer; 0: unknown */
+	us_t turnaround; /* of a read: end of the request to the first byte of its answer; 0:
+	                    unknown */
 	struct span span;
 	union {
 		uint16_t word[CELLS_MAX];
@@ -43,32 +45,34 @@ struct report {
 struct bus_figures {
 	struct line_counters line;
 	uint32_t retries, missed, reopened;
-	us_t busy;             /* line time used since start, µs */
-	us_t stepped;          /* monotonic time of the last step, for the watchdog */
-	us_t step_limit;       /* the longest a step may take now */
+	us_t busy;       /* line time used since start, µs */
+	us_t stepped;    /* monotonic time of the last step, for the watchdog */
+	us_t step_limit; /* the longest a step may take now */
 	bool up;
-	char port[160];        /* "/dev/ttyUSB0" */
-	char line_text[24];    /* "9600 8N1" or "tcp" */
-	char trouble[176];    /* why it is down; "" when up */
+	char port[160];     /* "/dev/ttyUSB0" */
+	char line_text[24]; /* "9600 8N1" or "tcp" */
+	char trouble[176];  /* why it is down; "" when up */
 };
 
 /* Starts the thread. conf is copied. Reports are pushed to `reports` (waiting while it is full).
  * index/of: this bus among how many, for the grid's phase. */
 struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
-		       struct queue *reports);
+                       struct queue *reports);
 
 /* All of these may be called from any thread and never block. New wants take effect between two
  * exchanges; arrays and windows are copied. */
-void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r, size_t nr);
-bool bus_submit(struct bus *b, const struct job *j);       /* false: busy (table full) */
+void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r,
+               size_t nr);
+bool bus_submit(struct bus *b, const struct job *j); /* false: busy (table full) */
 bool bus_demand(struct bus *b, const struct span *s, us_t due);
-bool bus_cancel(struct bus *b, uint64_t id);               /* true: taken back, no report will come */
+bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will come */
 /* Another device stands behind this unit id: what was learnt of its registers is forgotten. */
 void bus_forget(struct bus *b, uint8_t unit);
 void bus_figures(struct bus *b, struct bus_figures *out);
 bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out);
 
-/* Ask it to end: finishes the exchange under way, reports waiting jobs OUT_CLOSED, then REPORT_ENDED. */
+/* Ask it to end: finishes the exchange under way, reports waiting jobs OUT_CLOSED, then
+ * REPORT_ENDED. */
 void bus_close(struct bus *b);
 /* Closes and joins; NULL is fine. A name look-up may hold the thread for seconds: who must not wait
  * waits for REPORT_ENDED first. Nobody may be left who waits for room in the report queue. */

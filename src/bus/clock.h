@@ -8,9 +8,9 @@
 
 #include "core/span.h"
 
-us_t clock_now(void);                         /* CLOCK_MONOTONIC, µs */
-void clock_sleep(us_t until);                 /* returns at once when `until` has passed */
-void clock_sharp(void);                       /* this thread's timers may be late by 1 µs, not by 50 */
+us_t clock_now(void);         /* CLOCK_MONOTONIC, µs */
+void clock_sleep(us_t until); /* returns at once when `until` has passed */
+void clock_sharp(void);       /* this thread's timers may be late by 1 µs, not by 50 */
 struct timespec clock_timespec(us_t t);
 
 #endif

@@ -80,7 +80,8 @@ static enum port_sent serial_port_send(struct port *p, const struct request *r)
 	return n <= 0 ? PORT_UNSENT : PORT_PARTLY;
 }
 
-/* A tty without bytes reads as 0 bytes, and so does one that was hung up: poll() tells them apart. */
+/* A tty without bytes reads as 0 bytes, and so does one that was hung up: poll() tells them apart.
+ */
 static int stream_read(struct port *p, uint8_t *buf, size_t room, us_t until)
 {
 	for (;;) {
@@ -140,8 +141,8 @@ static enum port_sent mbap_send(struct port *p, const struct request *r)
 	return socket_write(p, frame, mbap_build(frame, ++p->transaction, unit, r->pdu, r->len));
 }
 
-/* Takes one frame off the head of rx. Its length when it belongs to the transaction under way, 0 when
- * there is none yet, -1 when the peer does not speak Modbus TCP. */
+/* Takes one frame off the head of rx. Its length when it belongs to the transaction under way, 0
+ * when there is none yet, -1 when the peer does not speak Modbus TCP. */
 static int mbap_take(struct port *p, uint8_t *buf)
 {
 	struct mbap f;
@@ -183,28 +184,31 @@ static int mbap_read(struct port *p, uint8_t *buf, size_t room, us_t until)
 /* -- one face -------------------------------------------------------------- */
 
 static const struct port_ops ops_of[] = {
-	[BUS_SERIAL] = {
-		.open = serial_port_open,
-		.close = serial_port_close,
-		.send = serial_port_send,
-		.read = stream_read,
-		.gone = "is gone",
-	},
-	[BUS_TCP] = {
-		.open = socket_open,
-		.close = socket_close,
-		.send = mbap_send,
-		.read = mbap_read,
-		.gone = "closed the connection",
-		.frames = true,
-	},
-	[BUS_RTU_TCP] = {
-		.open = socket_open,
-		.close = socket_close,
-		.send = rtu_tcp_send,
-		.read = stream_read,
-		.gone = "closed the connection",
-	},
+	[BUS_SERIAL] =
+		{
+			.open = serial_port_open,
+			.close = serial_port_close,
+			.send = serial_port_send,
+			.read = stream_read,
+			.gone = "is gone",
+		},
+	[BUS_TCP] =
+		{
+			.open = socket_open,
+			.close = socket_close,
+			.send = mbap_send,
+			.read = mbap_read,
+			.gone = "closed the connection",
+			.frames = true,
+		},
+	[BUS_RTU_TCP] =
+		{
+			.open = socket_open,
+			.close = socket_close,
+			.send = rtu_tcp_send,
+			.read = stream_read,
+			.gone = "closed the connection",
+		},
 };
 
 void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *stop)

@@ -1,9 +1,9 @@
 /*
  * port: what a bus sends through: a serial port, Modbus TCP, or RTU over TCP, behind one face.
  *
- * All three take a request and give the answer as an RTU frame (unit, PDU, CRC), so that one exchange
- * machine (core/exchange.h) guards them all: a transaction id proves nothing about the serial line
- * behind a gateway. Modbus TCP gives only whole frames of the transaction under way.
+ * All three take a request and give the answer as an RTU frame (unit, PDU, CRC), so that one
+ * exchange machine (core/exchange.h) guards them all: a transaction id proves nothing about the
+ * serial line behind a gateway. Modbus TCP gives only whole frames of the transaction under way.
  */
 #ifndef BUS_PORT_H
 #define BUS_PORT_H
@@ -23,16 +23,16 @@ enum port_sent {
 struct port_ops;
 
 struct port {
-	const struct bus_conf *conf;   /* the bus's; outlives the port */
-	const atomic_bool *stop;       /* a connect gives up when it becomes true */
+	const struct bus_conf *conf; /* the bus's; outlives the port */
+	const atomic_bool *stop;     /* a connect gives up when it becomes true */
 	const struct port_ops *ops;
-	int fd;                        /* -1: closed */
+	int fd; /* -1: closed */
 	struct serial serial;
 	uint16_t transaction, nrx;
-	bool zero;                     /* the request's unit is 0 and shown as 255: on TCP it answers */
-	uint32_t late;                 /* answers of transactions that were given up */
+	bool zero;     /* the request's unit is 0 and shown as 255: on TCP it answers */
+	uint32_t late; /* answers of transactions that were given up */
 	uint8_t rx[MBAP_MAX];
-	char why[176];                 /* the last failure, a sentence */
+	char why[176]; /* the last failure, a sentence */
 };
 
 void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *stop);

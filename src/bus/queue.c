@@ -12,9 +12,9 @@
 struct queue {
 	pthread_mutex_t lock;
 	pthread_cond_t room_made;
-	size_t size, room;   /* of one item, bytes; items */
-	size_t first, used;  /* ring: index of the oldest, how many */
-	unsigned waiting;    /* pushers */
+	size_t size, room;  /* of one item, bytes; items */
+	size_t first, used; /* ring: index of the oldest, how many */
+	unsigned waiting;   /* pushers */
 	bool closed;
 	int fd;
 	unsigned char *item;

@@ -1,6 +1,6 @@
 /*
- * queue: a bounded queue of fixed-size items between threads, with an eventfd that a poll() loop can
- * wait on. The only meeting point of bus threads and the main thread.
+ * queue: a bounded queue of fixed-size items between threads, with an eventfd that a poll() loop
+ * can wait on. The only meeting point of bus threads and the main thread.
  */
 #ifndef BUS_QUEUE_H
 #define BUS_QUEUE_H
@@ -12,11 +12,11 @@ struct queue;
 
 struct queue *queue_create(size_t item_size, size_t room);
 void queue_destroy(struct queue *q);
-bool queue_try_push(struct queue *q, const void *item);  /* false: full or closed */
-bool queue_push(struct queue *q, const void *item);      /* waits while full; false: closed */
-bool queue_pop(struct queue *q, void *item);             /* never waits; false: empty */
-void queue_close(struct queue *q);                       /* pushers stop waiting */
-int queue_fd(const struct queue *q);                     /* readable while not empty */
+bool queue_try_push(struct queue *q, const void *item); /* false: full or closed */
+bool queue_push(struct queue *q, const void *item);     /* waits while full; false: closed */
+bool queue_pop(struct queue *q, void *item);            /* never waits; false: empty */
+void queue_close(struct queue *q);                      /* pushers stop waiting */
+int queue_fd(const struct queue *q);                    /* readable while not empty */
 size_t queue_used(struct queue *q);
 
 #endif

@@ -14,7 +14,8 @@ static modbus_t *context(struct rtu *r)
 
 struct rtu *rtu_open(const struct bus_conf *conf)
 {
-	modbus_t *m = modbus_new_rtu(conf->port, (int)conf->baud, conf->parity, conf->data, conf->stop);
+	modbus_t *m =
+		modbus_new_rtu(conf->port, (int)conf->baud, conf->parity, conf->data, conf->stop);
 	if (!m)
 		return NULL;
 	/* Its recovery loops inside the call for as long as the port is away. */

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #define MINI_UART_BAUD_MAX 115200
 
 static const struct {
@@ -55,22 +54,26 @@ bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *w
 {
 	if (f->mini_uart && conf->parity != 'N')
 		snprintf(why, size,
-			 "%s is the Raspberry Pi's mini UART, which has no parity: use the PL011 "
-			 "(dtoverlay=disable-bt) or parity N", conf->port);
+		         "%s is the Raspberry Pi's mini UART, which has no parity: use the PL011 "
+		         "(dtoverlay=disable-bt) or parity N",
+		         conf->port);
 	else if (f->mini_uart && conf->baud > MINI_UART_BAUD_MAX)
-		snprintf(why, size, "%s is the Raspberry Pi's mini UART, too unsteady above %d baud",
-			 conf->port, MINI_UART_BAUD_MAX);
+		snprintf(why, size,
+		         "%s is the Raspberry Pi's mini UART, too unsteady above %d baud",
+		         conf->port, MINI_UART_BAUD_MAX);
 	else if (f->console)
 		snprintf(why, size,
-			 "%s is the kernel's console: take console= for it out of the kernel's "
-			 "command line", conf->port);
+		         "%s is the kernel's console: take console= for it out of the kernel's "
+		         "command line",
+		         conf->port);
 	else
 		return true;
 	return false;
 }
 
 /* libmodbus turns a rate it does not know into 9600 and reports success. A driver may round. */
-static bool serial_speed(const struct serial *s, const struct bus_conf *conf, char *why, size_t size)
+static bool serial_speed(const struct serial *s, const struct bus_conf *conf, char *why,
+                         size_t size)
 {
 	const uint32_t set = tty_speed(s->fd);
 	const uint32_t off = set > conf->baud ? set - conf->baud : conf->baud - set;
@@ -94,18 +97,25 @@ static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *w
 		if (tty_rs485_set(s->fd, true, conf))
 			return true;
 		if (serial_rts(s, conf)) {
-			snprintf(why, size, "the driver of %s has no RS-485 mode: direction is switched by RTS, "
-				 "as late as the scheduler is", conf->port);
+			snprintf(why, size,
+			         "the driver of %s has no RS-485 mode: direction is switched by "
+			         "RTS, "
+			         "as late as the scheduler is",
+			         conf->port);
 			return true;
 		}
-		snprintf(why, size, "%s has neither RS-485 mode nor RTS: use an adapter that switches direction "
-			 "itself", conf->port);
+		snprintf(why, size,
+		         "%s has neither RS-485 mode nor RTS: use an adapter that switches "
+		         "direction "
+		         "itself",
+		         conf->port);
 		return false;
 	case DIRECTION_RTS:
 		if (serial_rts(s, conf))
 			return true;
-		snprintf(why, size, "%s has no RTS line: use an adapter that switches direction itself",
-			 conf->port);
+		snprintf(why, size,
+		         "%s has no RTS line: use an adapter that switches direction itself",
+		         conf->port);
 		return false;
 	case DIRECTION_OFF:
 		if (tty_rs485_state(s->fd) == TTY_RS485_ON)
@@ -149,7 +159,8 @@ out:
 void serial_close(struct serial *s)
 {
 	if (s->fd >= 0)
-		ioctl(s->fd, TIOCNXCL); /* or the next open finds it busy while a child still holds it */
+		ioctl(s->fd,
+		      TIOCNXCL); /* or the next open finds it busy while a child still holds it */
 	rtu_close(s->rtu);
 	if (s->lock >= 0)
 		close(s->lock);

@@ -1,6 +1,6 @@
 /*
- * serial: opens a serial port for one bus alone and sets it up for RS-485, or says in a sentence why
- * it cannot. Owns two descriptors: the lock and libmodbus' port.
+ * serial: opens a serial port for one bus alone and sets it up for RS-485, or says in a sentence
+ * why it cannot. Owns two descriptors: the lock and libmodbus' port.
  */
 #ifndef BUS_SERIAL_H
 #define BUS_SERIAL_H
@@ -16,8 +16,8 @@ struct serial {
 	us_t latency;
 };
 
-/* False: why gets a sentence ("/dev/ttyUSB0 is not there"). True: why is left alone, or gets what to
- * know of the port. Never blocks. */
+/* False: why gets a sentence ("/dev/ttyUSB0 is not there"). True: why is left alone, or gets what
+ * to know of the port. Never blocks. */
 bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_t size);
 void serial_close(struct serial *s);
 

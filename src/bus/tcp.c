@@ -14,16 +14,14 @@
 
 #define SLICE (250 * US_MS) /* between two looks at *stop */
 
-/* A peer that vanished without a word: seen by probes while idle, by unacknowledged data otherwise. */
+/* A peer that vanished without a word: seen by probes while idle, by unacknowledged data otherwise.
+ */
 static const struct {
 	int level, name, value;
 } option[] = {
-	{IPPROTO_TCP, TCP_NODELAY, 1},
-	{SOL_SOCKET, SO_KEEPALIVE, 1},
-	{IPPROTO_TCP, TCP_KEEPIDLE, 10},
-	{IPPROTO_TCP, TCP_KEEPINTVL, 3},
-	{IPPROTO_TCP, TCP_KEEPCNT, 3},
-	{IPPROTO_TCP, TCP_USER_TIMEOUT, 8000}, /* ms */
+	{IPPROTO_TCP, TCP_NODELAY, 1},   {SOL_SOCKET, SO_KEEPALIVE, 1},
+	{IPPROTO_TCP, TCP_KEEPIDLE, 10}, {IPPROTO_TCP, TCP_KEEPINTVL, 3},
+	{IPPROTO_TCP, TCP_KEEPCNT, 3},   {IPPROTO_TCP, TCP_USER_TIMEOUT, 8000}, /* ms */
 };
 
 /* A literal address needs no look-up, which would load half of the C library's name services. */
@@ -31,7 +29,8 @@ static int tcp_resolve(const char *host, uint16_t port, struct addrinfo **list)
 {
 	char service[8];
 	snprintf(service, sizeof(service), "%u", port);
-	struct addrinfo hint = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo hint = {.ai_socktype = SOCK_STREAM,
+	                        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
 	if (getaddrinfo(host, service, &hint, list) == 0)
 		return 0;
 	hint.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
@@ -59,7 +58,8 @@ static int tcp_await(int fd, us_t deadline, const atomic_bool *stop)
 
 static int tcp_try(const struct addrinfo *a, us_t timeout, const atomic_bool *stop, int *error)
 {
-	const int fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
+	const int fd =
+		socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
 	if (fd < 0) {
 		*error = errno;
 		return -1;
@@ -78,12 +78,12 @@ static int tcp_try(const struct addrinfo *a, us_t timeout, const atomic_bool *st
 static void tcp_explain(const char *host, uint16_t port, const char *reason, char *why, size_t size)
 {
 	const bool six = strchr(host, ':');
-	snprintf(why, size, "cannot connect to %s%s%s:%u: %s", six ? "[" : "", host, six ? "]" : "", port,
-		 reason);
+	snprintf(why, size, "cannot connect to %s%s%s:%u: %s", six ? "[" : "", host, six ? "]" : "",
+	         port, reason);
 }
 
 int tcp_connect(const char *host, uint16_t port, us_t timeout, const atomic_bool *stop, char *why,
-		size_t size)
+                size_t size)
 {
 	struct addrinfo *list = NULL;
 	const int unknown = tcp_resolve(host, port, &list);

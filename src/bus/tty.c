@@ -21,7 +21,8 @@ static const struct {
 static ssize_t tty_attribute(const char *root, dev_t dev, const char *name, char *buf, size_t size)
 {
 	char path[512];
-	snprintf(path, sizeof(path), "%s/sys/dev/char/%u:%u/%s", root, major(dev), minor(dev), name);
+	snprintf(path, sizeof(path), "%s/sys/dev/char/%u:%u/%s", root, major(dev), minor(dev),
+	         name);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -52,7 +53,7 @@ static bool tty_is_console(const char *root, dev_t dev)
 		char *end;
 		const char *number = strrchr(line, ')');
 		found = number && strtoul(number + 1, &end, 10) == major(dev) && *end == ':' &&
-			strtoul(end + 1, NULL, 10) == minor(dev);
+		        strtoul(end + 1, NULL, 10) == minor(dev);
 	}
 	fclose(f);
 	return found;
@@ -97,7 +98,7 @@ void tty_low_latency(const char *root, int fd, dev_t dev)
 	}
 	char path[512];
 	snprintf(path, sizeof(path), "%s/sys/dev/char/%u:%u/device/latency_timer", root, major(dev),
-		 minor(dev));
+	         minor(dev));
 	const int timer = open(path, O_WRONLY | O_CLOEXEC);
 	if (timer < 0)
 		return;
@@ -125,7 +126,7 @@ bool tty_rs485_set(int fd, bool on, const struct bus_conf *conf)
 	struct serial_rs485 r = {0};
 	if (on) {
 		r.flags = SER_RS485_ENABLED |
-			  (conf->rts_high ? SER_RS485_RTS_ON_SEND : SER_RS485_RTS_AFTER_SEND);
+		          (conf->rts_high ? SER_RS485_RTS_ON_SEND : SER_RS485_RTS_AFTER_SEND);
 		r.flags |= conf->echo ? SER_RS485_RX_DURING_TX : 0;
 		r.delay_rts_before_send = whole_ms(conf->rts_before);
 		r.delay_rts_after_send = whole_ms(conf->rts_after);

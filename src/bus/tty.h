@@ -12,7 +12,8 @@
 struct tty_facts {
 	bool mini_uart; /* Raspberry Pi: no parity, clocked by the core */
 	bool console;   /* the kernel writes its messages here */
-	bool timed;     /* write() starts a real UART: an answer cannot come earlier than the wire allows */
+	bool timed;     /* write() starts a real UART: an answer cannot come earlier than the wire
+	                   allows */
 	us_t latency;   /* how far apart the adapter may deliver the bytes of one frame */
 };
 
@@ -28,7 +29,8 @@ void tty_low_latency(const char *root, int fd, dev_t dev);
 enum tty_rs485 { TTY_RS485_NONE, TTY_RS485_OFF, TTY_RS485_ON };
 enum tty_rs485 tty_rs485_state(int fd);
 
-/* Kernel RS-485 on, with polarity and delays of conf (whole ms, rounded up), or off. False: errno. */
+/* Kernel RS-485 on, with polarity and delays of conf (whole ms, rounded up), or off. False: errno.
+ */
 bool tty_rs485_set(int fd, bool on, const struct bus_conf *conf);
 
 bool tty_has_rts(int fd);

@@ -2,9 +2,11 @@
 
 #include <string.h>
 
-#define BROADCAST_TURNAROUND (100 * US_MS) /* "MODBUS over Serial Line V1.02", 2.4.1: 100 to 200 ms */
-#define STREAM_PATIENCE (300 * US_MS)      /* Linux repeats a lost TCP segment after 200 ms at the earliest */
-#define EXCEPTION_VALUE 3                  /* as a device would say: such a request cannot be */
+#define BROADCAST_TURNAROUND                                                                       \
+	(100 * US_MS) /* "MODBUS over Serial Line V1.02", 2.4.1: 100 to 200 ms */
+#define STREAM_PATIENCE                                                                            \
+	(300 * US_MS)     /* Linux repeats a lost TCP segment after 200 ms at the earliest */
+#define EXCEPTION_VALUE 3 /* as a device would say: such a request cannot be */
 
 /* -- one exchange --------------------------------------------------------------- */
 
@@ -94,8 +96,8 @@ static uint8_t read_table(const struct unit_rule *r, uint8_t table)
 	return r->read_function == FC_READ_HOLDING ? TABLE_HOLDING : TABLE_INPUT;
 }
 
-/* Unless the answer to it could be mistaken for one that may still come: then the scheduler asks for
- * something else, where the exchange would have to prove the unit in step first. */
+/* Unless the answer to it could be mistaken for one that may still come: then the scheduler asks
+ * for something else, where the exchange would have to prove the unit in step first. */
 static bool read_again(struct bus *b)
 {
 	const struct signature s = pdu_signature(&b->request);
@@ -166,7 +168,7 @@ static bool build_job(struct request *r, const struct job *j, bool by_mask, cons
 		return build_write(r, j->fc, &j->span, value);
 	if (by_mask)
 		return pdu_mask_write(r, j->span.unit, j->span.addr, (uint16_t)~j->mask[0],
-				      j->value[0] & j->mask[0]);
+		                      j->value[0] & j->mask[0]);
 	const uint8_t by_size = j->span.count == 1 ? FC_WRITE_REGISTER : FC_WRITE_REGISTERS;
 	return build_write(r, j->merge_fc ? j->merge_fc : by_size, &j->span, value);
 }
@@ -214,8 +216,8 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 static void turn_done(struct bus *b, enum outcome o, us_t begun, us_t now, struct effects *e)
 {
 	pthread_mutex_lock(&b->lock);
-	schedule_done(b->schedule, &b->turn, o == OUT_SAME ? OUT_OK : o, b->exchange.exception, b->turnaround,
-		      now - begun, now, e);
+	schedule_done(b->schedule, &b->turn, o == OUT_SAME ? OUT_OK : o, b->exchange.exception,
+	              b->turnaround, now - begun, now, e);
 	b->shown.line = b->line.count;
 	b->shown.line.late += b->port.late;
 	b->shown.retries = b->retries;

@@ -6,13 +6,13 @@
 #define SERIAL_RETRY (400 * US_MS)
 #define BACKOFF_FIRST (100 * US_MS)
 #define BACKOFF_MAX (2 * US_S)
-#define JOB_RETRY (100 * US_MS)  /* a command tries a port that is down, but not more often */
-#define STRIKES 3                /* connections without an answer: the endpoint is down */
-#define REST_MAX (5 * US_S)      /* the watchdog sees a sleeping bus step at least this often */
-#define REST_SERIAL US_S         /* an unplugged adapter is told within this */
+#define JOB_RETRY (100 * US_MS) /* a command tries a port that is down, but not more often */
+#define STRIKES 3               /* connections without an answer: the endpoint is down */
+#define REST_MAX (5 * US_S)     /* the watchdog sees a sleeping bus step at least this often */
+#define REST_SERIAL US_S        /* an unplugged adapter is told within this */
 #define STEP_SLACK (10 * US_S)
-#define FRESH US_MS              /* a link that was good so lately is not asked for again */
-#define CHOICE ((us_t)300)        /* so long before the silence ends it is chosen what goes next */
+#define FRESH US_MS        /* a link that was good so lately is not asked for again */
+#define CHOICE ((us_t)300) /* so long before the silence ends it is chosen what goes next */
 
 void worker_tell(struct bus *b, enum report_kind kind)
 {
@@ -94,7 +94,7 @@ static bool take_any(struct bus *b, uint64_t *id)
 }
 
 static void tell_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum report_kind kind,
-		      enum outcome o)
+                      enum outcome o)
 {
 	uint64_t id;
 	while (take(b, &id)) {
@@ -231,8 +231,8 @@ static void worker_sleep(struct bus *b)
 	}
 }
 
-/* How many turns in a row may go without an answer before the connection is made anew: on Modbus TCP
- * none, because a late answer must find nobody. 0: no limit. */
+/* How many turns in a row may go without an answer before the connection is made anew: on Modbus
+ * TCP none, because a late answer must find nobody. 0: no limit. */
 static const unsigned silence_limit[] = {[BUS_SERIAL] = 0, [BUS_TCP] = 1, [BUS_RTU_TCP] = 3};
 
 static void worker_judge(struct bus *b, enum outcome o)

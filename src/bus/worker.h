@@ -1,6 +1,6 @@
 /*
- * worker: the inside of a bus, shared by bus.c (what other threads call), worker.c (the thread's loop,
- * the port's coming and going) and turn.c (reads and jobs on the line).
+ * worker: the inside of a bus, shared by bus.c (what other threads call), worker.c (the thread's
+ * loop, the port's coming and going) and turn.c (reads and jobs on the line).
  */
 #ifndef BUS_WORKER_H
 #define BUS_WORKER_H
@@ -33,28 +33,28 @@ struct bus {
 	struct adoption *adoption; /* NULL: none waiting */
 	uint64_t *replaced;        /* ids of jobs still to be reported so */
 	size_t nreplaced, room_replaced;
-	bool stirred;              /* something came since the last sleep */
-	bool job_came;             /* while the port is closed: try it now */
-	bool ended;                /* nobody reports any more */
+	bool stirred;  /* something came since the last sleep */
+	bool job_came; /* while the port is closed: try it now */
+	bool ended;    /* nobody reports any more */
 	struct bus_figures shown;
 
 	/* The thread's own. */
 	struct port port;
 	struct line line;
 	struct turn turn;
-	struct unit_rule rule;     /* of the turn's unit; no windows */
+	struct unit_rule rule; /* of the turn's unit; no windows */
 	struct request request;
 	struct exchange exchange;
 	struct report report;
-	bool opened;               /* once at least */
-	bool up;                   /* in use; a closed port may be opened by the next turn */
-	bool told;                 /* `up`, as reported: an endpoint that only accepts is not told */
-	unsigned fails;            /* connections in a row that brought no answer */
-	unsigned silent;           /* turns in a row without an answer */
-	us_t open_at;              /* not opened again before */
-	us_t used_at;              /* when the line was used last */
-	us_t sent;                 /* when the turn's last request went out; 0: it did not */
-	us_t turnaround;           /* measured by the turn's last exchange; 0: none */
+	bool opened;     /* once at least */
+	bool up;         /* in use; a closed port may be opened by the next turn */
+	bool told;       /* `up`, as reported: an endpoint that only accepts is not told */
+	unsigned fails;  /* connections in a row that brought no answer */
+	unsigned silent; /* turns in a row without an answer */
+	us_t open_at;    /* not opened again before */
+	us_t used_at;    /* when the line was used last */
+	us_t sent;       /* when the turn's last request went out; 0: it did not */
+	us_t turnaround; /* measured by the turn's last exchange; 0: none */
 	uint32_t retries;
 };
 
@@ -66,8 +66,8 @@ void worker_tell(struct bus *b, enum report_kind kind);
 /* Something answered: the port is told to be up, if it is not yet. Uses b->report. */
 void worker_proven(struct bus *b);
 
-/* turn.c: carries out b->turn (linked: the port is open), tells the scheduler, reports. OUT_LINK: the
- * port is gone. */
+/* turn.c: carries out b->turn (linked: the port is open), tells the scheduler, reports. OUT_LINK:
+ * the port is gone. */
 enum outcome turn_run(struct bus *b, bool linked);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * busload: warns of lines that are asked for more than they can carry, and says which points to read
- * less often.
+ * busload: warns of lines that are asked for more than they can carry, and says which points to
+ * read less often.
  */
 #ifndef CONFIG_BUSLOAD_H
 #define CONFIG_BUSLOAD_H

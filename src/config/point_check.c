@@ -138,8 +138,7 @@ static void check_field(struct load *l, struct draft *d)
 	else if (c->bits && c->bit + c->bits > width)
 		diag_error(l->d, at(d, key), "%s: the raw value has bits 0 to %u", key, width - 1);
 	const bool letters = c->type == TYPE_STRING || c->type == TYPE_BYTES;
-	if (c->byte && !letters &&
-	    (codec_words(c) != 1 || is_text(c->type) || is_float(c->type)))
+	if (c->byte && !letters && (codec_words(c) != 1 || is_text(c->type) || is_float(c->type)))
 		diag_error(l->d, at(d, "byte"), "byte: only for texts and types of one register");
 }
 

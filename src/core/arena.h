@@ -21,8 +21,8 @@ char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(
 size_t arena_used(const struct arena *a);
 
 /* The same promise for plain heap. */
-void *mem_alloc(size_t n, size_t size);              /* zeroed; free() */
-void *mem_grow(void *p, size_t n, size_t size);      /* realloc */
+void *mem_alloc(size_t n, size_t size);         /* zeroed; free() */
+void *mem_grow(void *p, size_t n, size_t size); /* realloc */
 char *mem_strdup(const char *s);
 
 #endif

@@ -120,7 +120,8 @@ struct command_ops {
 	struct value (*current)(void *ctx, uint32_t device, uint32_t point);
 	bool (*online)(void *ctx, uint32_t device); /* NULL: always */
 	void *ctx;
-	/* Why nothing may be written to the device at all (it is another one); NULL: it may. NULL: never. */
+	/* Why nothing may be written to the device at all (it is another one); NULL: it may. NULL:
+	 * never. */
 	const char *(*forbids)(void *ctx, uint32_t device);
 };
 

@@ -20,7 +20,8 @@ static void build_coil(const struct point *p, const struct command_value *v, str
 {
 	const int32_t raw = raw_word(p->write, v);
 	j->span.table = TABLE_COIL;
-	if (p->codec.type != TYPE_BOOL && !v->toggle) { /* a vendor's number in place of on and off: a time */
+	if (p->codec.type != TYPE_BOOL &&
+	    !v->toggle) { /* a vendor's number in place of on and off: a time */
 		j->fc = FC_WRITE_COIL;
 		j->value[0] = v->word[0];
 		j->replaceable = false; /* nor one of several bits in one request */

@@ -39,9 +39,8 @@ static const char *diag_file(struct diag *d, const char *file)
 	return d->file[d->nfile++] = mem_strdup(file);
 }
 
-__attribute__((format(printf, 4, 0)))
-static void diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt,
-                     va_list ap)
+__attribute__((format(printf, 4, 0))) static void
+diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt, va_list ap)
 {
 	char text[1024];
 	vsnprintf(text, sizeof text, fmt, ap);

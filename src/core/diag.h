@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 struct where {
-	const char *file; /* NULL: no place */
+	const char *file;      /* NULL: no place */
 	unsigned line, column; /* from 1 */
 };
 
@@ -25,19 +25,22 @@ struct diag {
 	struct diag_message *message;
 	size_t n, room;
 	size_t errors;
-	char **file;   /* copies of the names in the places: messages outlive what was read */
+	char **file; /* copies of the names in the places: messages outlive what was read */
 	size_t nfile;
 };
 
 void diag_init(struct diag *d);
 void diag_free(struct diag *d);
-void diag_error(struct diag *d, struct where w, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void diag_warn(struct diag *d, struct where w, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void diag_error(struct diag *d, struct where w, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Sort by file, line, column; equal messages at one place become one. */
 void diag_sort(struct diag *d);
 
-/* "file:line:column: message" or "file:line:column: warning: message"; returns the length as snprintf. */
+/* "file:line:column: message" or "file:line:column: warning: message"; returns the length as
+ * snprintf. */
 int diag_print(const struct diag_message *m, char *buf, size_t size);
 
 /* The known word nearest to `word`, or NULL if none is near: for "did you mean". */

@@ -10,11 +10,11 @@
 void line_init(struct line *l, const struct wire *w, us_t now)
 {
 	/* The nonce: not the one a predecessor used last. */
-	*l = (struct line){ .wire = *w, .last_end = now, .nonce = (uint16_t)now };
+	*l = (struct line){.wire = *w, .last_end = now, .nonce = (uint16_t)now};
 }
 
 void exchange_begin(struct exchange *x, struct line *l, struct peer *p, const struct request *r,
-		    us_t timeout, us_t configured)
+                    us_t timeout, us_t configured)
 {
 	memset(x, 0, offsetof(struct exchange, buf));
 	x->line = l;
@@ -60,15 +60,16 @@ static bool function_unused(const struct peer *p, uint8_t fc, us_t now)
 	return true;
 }
 
-/* A request whose answer, or refusal, fits no request still unanswered: one value by a function that is
- * not among them, else diagnostics with a number never used before. */
+/* A request whose answer, or refusal, fits no request still unanswered: one value by a function
+ * that is not among them, else diagnostics with a number never used before. */
 static void make_proof(struct exchange *x, us_t now)
 {
-	static const uint8_t tables[] = { TABLE_HOLDING, TABLE_INPUT, TABLE_COIL, TABLE_DISCRETE };
-	static const uint8_t functions[] = { FC_READ_HOLDING, FC_READ_INPUT, FC_READ_COILS, FC_READ_DISCRETE };
+	static const uint8_t tables[] = {TABLE_HOLDING, TABLE_INPUT, TABLE_COIL, TABLE_DISCRETE};
+	static const uint8_t functions[] = {FC_READ_HOLDING, FC_READ_INPUT, FC_READ_COILS,
+	                                    FC_READ_DISCRETE};
 	const struct peer *p = x->peer;
 	const bool bits = x->req->pdu[0] <= FC_READ_DISCRETE || x->req->pdu[0] == FC_WRITE_COIL ||
-			  x->req->pdu[0] == FC_WRITE_COILS;
+	                  x->req->pdu[0] == FC_WRITE_COILS;
 	const bool has_addr = plain_read(x->req) || pdu_is_write(x->req->pdu[0]);
 	const uint16_t addr = (uint16_t)(has_addr ? x->req->pdu[1] << 8 | x->req->pdu[2] : 0);
 	const uint16_t nonce = ++x->line->nonce;
@@ -83,8 +84,9 @@ static void make_proof(struct exchange *x, us_t now)
 		if (k == 4)
 			break;
 	}
-	pdu_raw(&x->proof, x->req->unit, (const uint8_t[]){ FC_DIAGNOSTICS, 0, 0, (uint8_t)(nonce >> 8),
-		(uint8_t)nonce }, 5, 5);
+	pdu_raw(&x->proof, x->req->unit,
+	        (const uint8_t[]){FC_DIAGNOSTICS, 0, 0, (uint8_t)(nonce >> 8), (uint8_t)nonce}, 5,
+	        5);
 }
 
 /* Answers that may still come and would fit. */
@@ -98,8 +100,9 @@ static unsigned count_alike(const struct peer *p, const struct signature *s, us_
 }
 
 /* The rule: to a unit with unanswered requests goes only what can not be mistaken. If the request
- * itself can be, prove the unit in step first: by another request or, for reads at the start and where
- * the unit answers no other function, by the same request once more than answers may be due. */
+ * itself can be, prove the unit in step first: by another request or, for reads at the start and
+ * where the unit answers no other function, by the same request once more than answers may be due.
+ */
 static void decide(struct exchange *x, us_t now)
 {
 	struct peer *p = x->peer;
@@ -174,7 +177,8 @@ void exchange_sent(struct exchange *x, us_t before, us_t now)
 	x->tx_end = before + took;
 	x->tx_late = now + took;
 	x->end = x->tx_late + x->timeout + wire_chars(w, answer);
-	/* Not every port tells of the first byte when it comes: some gather a burst, some the whole answer. */
+	/* Not every port tells of the first byte when it comes: some gather a burst, some the whole
+	 * answer. */
 	const bool whole = !x->line->burst || x->line->burst > answer;
 	x->begin = x->tx_late + x->timeout + wire_chars(w, whole ? answer : x->line->burst);
 	x->n = x->stale = x->noise = 0;
@@ -195,7 +199,8 @@ static enum exchange_act wait_for_line(struct exchange *x, us_t now, us_t *until
 	us_t t = x->line->last_end + x->line->wire.silence;
 
 	if (x->strict && !x->proven)
-		t += x->line->wire.silence; /* a second answer may follow one silence behind the first */
+		t += x->line->wire
+		             .silence; /* a second answer may follow one silence behind the first */
 	if (x->n && t < x->line->last_end + exchange_split(x->line))
 		t = x->line->last_end + exchange_split(x->line); /* of stray bytes more may come */
 	if (x->peer && t < x->peer->ready_at)

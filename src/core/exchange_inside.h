@@ -1,6 +1,6 @@
 /*
- * exchange_inside: what the two halves of the exchange share: exchange.c (when and what to send) and
- * exchange_receive.c (what the bytes mean). For nobody else.
+ * exchange_inside: what the two halves of the exchange share: exchange.c (when and what to send)
+ * and exchange_receive.c (what the bytes mean). For nobody else.
  */
 #ifndef CORE_EXCHANGE_INSIDE_H
 #define CORE_EXCHANGE_INSIDE_H

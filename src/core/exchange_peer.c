@@ -7,7 +7,7 @@
 
 void peer_init(struct peer *p, us_t now)
 {
-	*p = (struct peer){ .ready_at = now };
+	*p = (struct peer){.ready_at = now};
 }
 
 static bool live(const struct bar *b, us_t now)
@@ -33,8 +33,8 @@ bool peer_outstanding(const struct peer *p)
 	return p->full || p->unsure;
 }
 
-/* A free place, else that of the bar that ends first, which is then forgotten, but not that there was
- * one; NULL when all are unanswered. */
+/* A free place, else that of the bar that ends first, which is then forgotten, but not that there
+ * was one; NULL when all are unanswered. */
 static struct bar *place(struct peer *p, us_t now)
 {
 	struct bar *best = NULL;
@@ -59,7 +59,7 @@ void peer_unanswered(struct peer *p, const struct signature *s, us_t now, us_t c
 		b = &p->bar[PEER_BARS - 1];
 		p->mute_until = now + configured;
 	}
-	*b = (struct bar){ .sig = *s, .until = US_NEVER };
+	*b = (struct bar){.sig = *s, .until = US_NEVER};
 	if (p->doublings < DOUBLINGS_MAX)
 		p->doublings++;
 }
@@ -77,7 +77,7 @@ void peer_asked(struct peer *p, const struct signature *s, us_t now, us_t until)
 	struct bar *b = place(p, now);
 
 	if (b)
-		*b = (struct bar){ .sig = *s, .until = until };
+		*b = (struct bar){.sig = *s, .until = until};
 }
 
 void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until)
@@ -112,7 +112,8 @@ bool peer_trusts(const struct peer *p, const struct signature *s, bool exception
 		const struct bar *b = &p->bar[i];
 		if (!live(b, now))
 			continue;
-		if (exception ? !b->normal && (b->sig.fc & 0x7F) == s->fc : signature_same(&b->sig, s))
+		if (exception ? !b->normal && (b->sig.fc & 0x7F) == s->fc
+		              : signature_same(&b->sig, s))
 			return false;
 	}
 	return true;

@@ -8,7 +8,7 @@
 #define SPLIT_MOST (50 * US_MS)
 #define MARGIN_MOST ((us_t)200) /* looking for the end of an answer: not a hair too early */
 #define NOISE_DOUBT 8           /* so much noise may have been somebody's request */
-#define EARLY_MOST 3            /* early answers that must be ours: then the timing is not to be trusted */
+#define EARLY_MOST 3 /* early answers that must be ours: then the timing is not to be trusted */
 
 us_t exchange_split(const struct line *l)
 {
@@ -44,7 +44,7 @@ static void shift(struct exchange *x, size_t n, us_t now)
 
 static void line_stray(struct line *l, uint8_t unit, const struct signature *s, us_t until)
 {
-	l->stray[l->stray_at] = (struct stray){ unit, *s, until };
+	l->stray[l->stray_at] = (struct stray){unit, *s, until};
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
 }
 
@@ -119,7 +119,8 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 	if (x->doubted)
 		p->doubt = true;
 	/* An answer that began and was spoilt is an answer, unless it was an older request's. */
-	if (o != OUT_GARBLED || x->strict || x->noise >= NOISE_DOUBT || !peer_trusts(p, &s, true, now))
+	if (o != OUT_GARBLED || x->strict || x->noise >= NOISE_DOUBT ||
+	    !peer_trusts(p, &s, true, now))
 		peer_unanswered(p, &s, now, x->configured);
 	if (o != OUT_TIMEOUT && p->doublings)
 		p->doublings--;
@@ -187,7 +188,8 @@ static bool trusted(const struct exchange *x, us_t now)
 
 static bool gateway_exception(uint8_t e)
 {
-	return e == 0x0A || e == 0x0B; /* the gateway speaks, not the unit (specification, section 7) */
+	return e == 0x0A ||
+	       e == 0x0B; /* the gateway speaks, not the unit (specification, section 7) */
 }
 
 /* A right answer to what was sent. False: not to be believed, treat it as a stray. */
@@ -212,7 +214,8 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 	l->missing = 0;
 	if (l->echo_found && !x->echoed)
 		l->echo = l->echo_found = false;
-	if (x->noise >= NOISE_DOUBT || (x->strict && x->strayed && !exchange_proving(x) && !x->repeat)) {
+	if (x->noise >= NOISE_DOUBT ||
+	    (x->strict && x->strayed && !exchange_proving(x) && !x->repeat)) {
 		l->count.garbled++;
 		fail(x, OUT_GARBLED, now);
 		return true;
@@ -246,7 +249,8 @@ static void early_answer(struct exchange *x, us_t now)
 	}
 }
 
-/* Our own request, heard again. Requests that answers repeat (5, 6, 22, 8) need to know the line. */
+/* Our own request, heard again. Requests that answers repeat (5, 6, 22, 8) need to know the line.
+ */
 static bool is_echo(struct exchange *x, const struct frame *f)
 {
 	struct line *l = x->line;
@@ -296,7 +300,8 @@ static void take_frames(struct exchange *x, bool whole, us_t now)
 
 us_t exchange_deadline(const struct exchange *x)
 {
-	const us_t last = x->end + wire_chars(&x->line->wire, ADU_RTU_MAX) + exchange_split(x->line);
+	const us_t last =
+		x->end + wire_chars(&x->line->wire, ADU_RTU_MAX) + exchange_split(x->line);
 	us_t t = x->begin;
 
 	if (x->n)
@@ -332,7 +337,8 @@ static void give_up_spoilt(struct exchange *x, us_t now)
 {
 	size_t at, need;
 
-	if ((x->line->echo && !x->echoed) || !frame_begun(x->buf, x->n, x->send, &at, &need) || at < x->stale)
+	if ((x->line->echo && !x->echoed) || !frame_begun(x->buf, x->n, x->send, &at, &need) ||
+	    at < x->stale)
 		return;
 	if (x->n - at >= need && surely_begun(x, at, need))
 		spoilt(x, at, need, now);
@@ -419,4 +425,3 @@ void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t n
 	if (x->state == ST_RECEIVE && now >= exchange_deadline(x))
 		quiet(x, now);
 }
-

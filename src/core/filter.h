@@ -11,20 +11,22 @@
 enum publish_mode { PUBLISH_CHANGE, PUBLISH_ALWAYS, PUBLISH_NEVER };
 
 struct filter_rule {
-	uint8_t mode;          /* enum publish_mode */
-	bool percent;          /* deadband is per cent of the last told value */
+	uint8_t mode; /* enum publish_mode */
+	bool percent; /* deadband is per cent of the last told value */
 	float deadband;
-	us_t heartbeat;        /* a value read again unchanged is told again after this; 0: never */
+	us_t heartbeat; /* a value read again unchanged is told again after this; 0: never */
 	us_t min_interval;
 };
 
 struct filter {
-	us_t told;             /* when; 0: never told */
-	double last;           /* last told number */
+	us_t told;   /* when; 0: never told */
+	double last; /* last told number */
 };
 
-/* A good read of v just came (its text differs from the last told one: `changed`). True: tell it. */
-bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed, us_t now);
+/* A good read of v just came (its text differs from the last told one: `changed`). True: tell it.
+ */
+bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
+                 us_t now);
 void filter_told(struct filter *f, const struct value *v, us_t now);
 
 struct counter_rule {

@@ -10,7 +10,8 @@ static bool answers_function(const uint8_t *bytes, const struct request *own)
 }
 
 /* The lengths a frame that begins here can have. Returns how many. */
-static size_t lengths(const uint8_t *bytes, size_t n, const struct request *own, bool whole, size_t *len)
+static size_t lengths(const uint8_t *bytes, size_t n, const struct request *own, bool whole,
+                      size_t *len)
 {
 	size_t k = 0;
 
@@ -25,13 +26,15 @@ static size_t lengths(const uint8_t *bytes, size_t n, const struct request *own,
 	return k;
 }
 
-static bool frame_at(const uint8_t *bytes, size_t n, const struct request *own, bool whole, struct frame *f)
+static bool frame_at(const uint8_t *bytes, size_t n, const struct request *own, bool whole,
+                     struct frame *f)
 {
 	size_t len[5];
 	const size_t k = lengths(bytes, n, own, whole, len);
 
 	for (size_t i = 0; i < k; i++) {
-		if (len[i] < FRAME_MIN || len[i] > n || len[i] > ADU_RTU_MAX || crc16(bytes, len[i]))
+		if (len[i] < FRAME_MIN || len[i] > n || len[i] > ADU_RTU_MAX ||
+		    crc16(bytes, len[i]))
 			continue;
 		f->len = len[i];
 		f->unit = bytes[0];
@@ -42,8 +45,8 @@ static bool frame_at(const uint8_t *bytes, size_t n, const struct request *own, 
 	return false;
 }
 
-bool frame_find(const uint8_t *bytes, size_t n, size_t glitch, const struct request *own, bool whole,
-		struct frame *f)
+bool frame_find(const uint8_t *bytes, size_t n, size_t glitch, const struct request *own,
+                bool whole, struct frame *f)
 {
 	for (size_t at = 0; at <= glitch && at + FRAME_MIN <= n; at++) {
 		f->at = at;
@@ -73,7 +76,7 @@ bool frame_is(const struct frame *f, const struct request *r)
 
 static struct signature answer_signature(const uint8_t *pdu, size_t len)
 {
-	struct signature s = { .fc = pdu[0], .answer_len = (uint8_t)len };
+	struct signature s = {.fc = pdu[0], .answer_len = (uint8_t)len};
 
 	switch (pdu[0]) {
 	case FC_WRITE_COIL:
@@ -113,7 +116,8 @@ struct signature frame_signature(const struct frame *f)
 	return answer_signature(f->pdu, f->pdu_len);
 }
 
-bool frame_begun(const uint8_t *bytes, size_t n, const struct request *own, size_t *at, size_t *need)
+bool frame_begun(const uint8_t *bytes, size_t n, const struct request *own, size_t *at,
+                 size_t *need)
 {
 	for (*at = 0; *at <= FRAME_GLITCH && *at + 1 < n; ++*at) {
 		const uint8_t *b = bytes + *at;

@@ -28,47 +28,47 @@ enum alert_kind { ALERT_NONE, ALERT_FAULT, ALERT_WARNING };
 
 /* How a point is written. NULL in struct point: read-only. */
 struct write_rule {
-	bool only;                 /* cannot be read */
+	bool only; /* cannot be read */
 	bool verify;
-	bool persistent;           /* EEPROM: no write when it already holds the value */
+	bool persistent; /* EEPROM: no write when it already holds the value */
 	bool repeatable;
 	bool accept_retained;
 	bool has_min, has_max, has_step;
 	bool safe_on_broker, safe_on_no_command;
-	uint8_t function;          /* 0: device's, else 5, 6, 15, 16, 22 */
+	uint8_t function; /* 0: device's, else 5, 6, 15, 16, 22 */
 	uint8_t raw_len;
 	uint16_t raw_answer;
 	/* -1: where it is read; else a coil (for coil and discrete) or a holding register */
 	int32_t address;
-	int32_t on, off, toggle;   /* raw words; -1: not given */
+	int32_t on, off, toggle; /* raw words; -1: not given */
 	double min, max, step;
-	us_t settle;               /* after the acknowledgement, before the read-back */
+	us_t settle; /* after the acknowledgement, before the read-back */
 	us_t min_write_interval;
-	us_t pulse;                /* 0: none */
-	us_t rewrite;              /* keep-alive; 0: none */
-	us_t sync;                 /* set a clock this often; 0: never */
+	us_t pulse;   /* 0: none */
+	us_t rewrite; /* keep-alive; 0: none */
+	us_t sync;    /* set a clock this often; 0: never */
 	us_t command_timeout;
-	us_t safe_after;           /* 0: no safe value */
+	us_t safe_after; /* 0: no safe value */
 	const char *safe_value;
-	const uint8_t *raw;        /* action by a raw PDU; NULL: none */
-	const char *confirm;       /* payload must be "word value"; NULL: none */
+	const uint8_t *raw;  /* action by a raw PDU; NULL: none */
+	const char *confirm; /* payload must be "word value"; NULL: none */
 	const char *group;
 };
 
 struct point {
 	const char *name;
 	struct where where;
-	uint8_t source;            /* enum point_source */
+	uint8_t source; /* enum point_source */
 	uint8_t table;
-	uint8_t parts;             /* 1, or 2: two registers that are not neighbours */
-	uint16_t addr[2];          /* most significant first */
+	uint8_t parts;    /* 1, or 2: two registers that are not neighbours */
+	uint16_t addr[2]; /* most significant first */
 	struct codec codec;
 	const struct expr *expr;
-	int32_t exponent_from;     /* point of the same device; -1: none */
+	int32_t exponent_from; /* point of the same device; -1: none */
 	int32_t factor_from;
-	int32_t count_from;        /* point that says how many of a repetition there are; -1: none */
-	uint16_t repeat_n;         /* its place in the repetition, from 1; told as None above the count */
-	bool hidden;               /* omitted, but others need it: no topic, no commands, not in info */
+	int32_t count_from; /* point that says how many of a repetition there are; -1: none */
+	uint16_t repeat_n;  /* its place in the repetition, from 1; told as None above the count */
+	bool hidden;        /* omitted, but others need it: no topic, no commands, not in info */
 	const struct label *label;
 	uint16_t nlabel;
 	bool has_valid;
@@ -78,14 +78,14 @@ struct point {
 	/* reading */
 	uint8_t rate, prio, poll;
 	bool barrier;
-	const char *together;      /* NULL: none */
-	us_t period;               /* resolved; PERIOD_FASTEST, PERIOD_ONCE */
-	us_t stale;                /* resolved */
+	const char *together; /* NULL: none */
+	us_t period;          /* resolved; PERIOD_FASTEST, PERIOD_ONCE */
+	us_t stale;           /* resolved */
 	/* telling */
 	struct filter_rule filter;
 	bool retain, history;
 	uint8_t qos;
-	uint8_t alert;             /* enum alert_kind */
+	uint8_t alert; /* enum alert_kind */
 	int32_t alert_code;
 	const char *alert_desc;
 	const struct write_rule *write; /* NULL: read-only */
@@ -95,10 +95,17 @@ struct point {
 struct profile_test {
 	struct where where;
 	const char *title, *source;
-	uint32_t device;           /* of the profile's model: 0, or one with other parameters */
-	struct { uint8_t table; uint16_t addr, n; const uint16_t *word; } *block;
+	uint32_t device; /* of the profile's model: 0, or one with other parameters */
+	struct {
+		uint8_t table;
+		uint16_t addr, n;
+		const uint16_t *word;
+	} * block;
 	size_t nblock;
-	struct { const char *point, *text; struct where where; } *expect;
+	struct {
+		const char *point, *text;
+		struct where where;
+	} * expect;
 	size_t nexpect;
 };
 
@@ -107,7 +114,7 @@ struct profile_test {
 struct group_rule {
 	const char *name;
 	struct where where;
-	const uint32_t *order;     /* points of the set, as the profile orders them; may be none */
+	const uint32_t *order; /* points of the set, as the profile orders them; may be none */
 	size_t norder;
 	/* each must be true of the values about to be written; rule_text is for the message */
 	const struct expr *const *rule;
@@ -135,16 +142,16 @@ struct setup_step {
 struct device {
 	const char *name;
 	struct where where;
-	const char *profile;       /* NULL: points only in devices.yaml */
+	const char *profile; /* NULL: points only in devices.yaml */
 	const char *title, *vendor, *model;
 	uint32_t bus;
 	uint8_t id;
 	bool enabled, commands, json, shared;
-	uint32_t point0;           /* index of its first point among all points of the model */
+	uint32_t point0; /* index of its first point among all points of the model */
 	const struct pointset *set;
 	struct unit_rule rule;
-	uint16_t max_write;        /* registers */
-	uint8_t write_function;    /* 0: 6 for one register, 16 for more; 6, 16 */
+	uint16_t max_write;     /* registers */
+	uint8_t write_function; /* 0: 6 for one register, 16 for more; 6, 16 */
 	const struct setup_step *setup;
 	size_t nsetup;
 	const struct setup_step *offline; /* values to tell when it goes offline */
@@ -152,15 +159,15 @@ struct device {
 	int32_t identify_point;    /* point that must have this text; -1: none */
 	const char *identify_text; /* the first of identify_word */
 	bool identify_ignore;
-	uint8_t identify_kind;     /* enum identify_kind */
+	uint8_t identify_kind; /* enum identify_kind */
 	const char *const *identify_word;
 	size_t nidentify;
-	uint64_t functions;        /* bit n: function code n works; 0: not stated */
-	int32_t unlock_point;      /* point to be written before other writes; -1: none */
+	uint64_t functions;   /* bit n: function code n works; 0: not stated */
+	int32_t unlock_point; /* point to be written before other writes; -1: none */
 	const char *unlock_value;
-	us_t unlock_lasts;         /* good for further writes this long; 0: before each write */
-	const char *sources;       /* of the profile, one a line */
-	uint8_t status;            /* enum profile_status, of the profile */
+	us_t unlock_lasts;   /* good for further writes this long; 0: before each write */
+	const char *sources; /* of the profile, one a line */
+	uint8_t status;      /* enum profile_status, of the profile */
 	const struct pointset *tests_of; /* unused outside profile tests */
 };
 
@@ -170,17 +177,17 @@ enum direction { DIRECTION_AUTO, DIRECTION_KERNEL, DIRECTION_RTS, DIRECTION_OFF 
 struct bus_conf {
 	const char *name;
 	struct where where;
-	uint8_t kind;              /* enum bus_kind */
-	const char *port;          /* path of the tty */
-	const char *host;          /* TCP */
+	uint8_t kind;     /* enum bus_kind */
+	const char *port; /* path of the tty */
+	const char *host; /* TCP */
 	uint16_t tcp_port;
-	uint32_t baud;             /* 0 for BUS_TCP */
+	uint32_t baud; /* 0 for BUS_TCP */
 	uint8_t data, stop;
 	char parity;
 	uint8_t direction;
-	bool rts_high;             /* while sending */
+	bool rts_high; /* while sending */
 	us_t rts_before, rts_after;
-	us_t silence;              /* 0: by the rule */
+	us_t silence; /* 0: by the rule */
 	us_t timeout;
 	uint8_t retries;
 	bool echo;
@@ -192,8 +199,8 @@ struct mqtt_conf {
 	const char *host;
 	uint16_t port;
 	bool use_tls;
-	uint8_t version;           /* 0 auto, 4 (3.1.1), 5 */
-	const char *client_id;     /* NULL: made from gateway name and MAC */
+	uint8_t version;       /* 0 auto, 4 (3.1.1), 5 */
+	const char *client_id; /* NULL: made from gateway name and MAC */
 	const char *prefix;
 	const char *username, *password; /* never in a message */
 	const char *ca, *cert, *key;
@@ -201,35 +208,35 @@ struct mqtt_conf {
 	us_t keepalive;
 	uint8_t qos_value, qos_status, qos_command;
 	bool retain;
-	us_t expiry;               /* 0: off */
-	bool payload_unit;         /* value+unit */
+	us_t expiry;       /* 0: off */
+	bool payload_unit; /* value+unit */
 	size_t history_buffer;
-	us_t sys_interval;         /* 0: off */
+	us_t sys_interval; /* 0: off */
 };
 
 /* What a profile lets a device choose, and the points that come of it. */
 struct profile_choice {
 	const char *text;
-	uint32_t device;           /* of the profile's model: the one with only this choice made */
+	uint32_t device; /* of the profile's model: the one with only this choice made */
 };
 
 struct profile_parameter {
 	const char *name, *preset, *description;
 	const struct profile_choice *choice;
-	size_t nchoice;            /* 0: any text */
+	size_t nchoice; /* 0: any text */
 };
 
 struct model {
 	struct arena *arena;
 	const char *file;
 	const char *gateway;
-	char hash[17];             /* of all files read, hex */
+	char hash[17]; /* of all files read, hex */
 	struct mqtt_conf mqtt;
 	const struct bus_conf *bus;
 	size_t nbus;
 	const struct device *device;
 	size_t ndevice;
-	size_t npoint;             /* of all devices together */
+	size_t npoint;                             /* of all devices together */
 	const struct profile_parameter *parameter; /* of a profile loaded alone, else none */
 	size_t nparameter;
 };
@@ -237,35 +244,38 @@ struct model {
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 
 /* The wants and rules of one bus. Arrays are malloc'ed, the caller frees both. Points that share
- * registers become one want with the shortest period. on_demand[global point] != 0: polled too; NULL:
- * none. Disabled devices, expressions and write-only points contribute nothing. */
-size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand, struct want **wants,
-		   struct unit_rule **rules, size_t *nrule);
+ * registers become one want with the shortest period. on_demand[global point] != 0: polled too;
+ * NULL: none. Disabled devices, expressions and write-only points contribute nothing. */
+size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand,
+                   struct want **wants, struct unit_rule **rules, size_t *nrule);
 
 /* Registers a point occupies, from its lowest address to its highest. */
 struct span model_span(const struct device *d, const struct point *p);
 
-/* The words of a point out of a block that covers its span, gathered in the order it lists them. A cell
- * of a bit table becomes a word 0 or 1. */
-void model_gather(const struct point *p, const struct span *block, const uint16_t *words, uint16_t *out);
+/* The words of a point out of a block that covers its span, gathered in the order it lists them. A
+ * cell of a bit table becomes a word 0 or 1. */
+void model_gather(const struct point *p, const struct span *block, const uint16_t *words,
+                  uint16_t *out);
 
 int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
 int model_find_point(const struct pointset *s, const char *name, size_t len);
 
-/* A point's value out of its gathered words: codec, exponent, factor, valid range. exponent, factor:
- * values of the points named by exponent_from and factor_from; NULL when the point names none. text
- * as in codec_decode(). */
+/* A point's value out of its gathered words: codec, exponent, factor, valid range. exponent,
+ * factor: values of the points named by exponent_from and factor_from; NULL when the point names
+ * none. text as in codec_decode(). */
 void point_decode(const struct point *p, const uint16_t *words, const struct value *exponent,
-		  const struct value *factor, char *text, struct value *out);
+                  const struct value *factor, char *text, struct value *out);
 
 /* The way back; words and mask as in codec_encode(). */
-enum codec_fault point_encode(const struct point *p, const struct value *v, const struct value *exponent,
-			      const struct value *factor, uint16_t *words, uint16_t *mask);
+enum codec_fault point_encode(const struct point *p, const struct value *v,
+                              const struct value *exponent, const struct value *factor,
+                              uint16_t *words, uint16_t *mask);
 
 /* The label of a value's code, NULL: none. */
 const struct label *point_label(const struct point *p, const struct value *v);
 
 /* What stands on the topic: label, number with its decimals, text, None. unit NULL: without. */
-int point_print(const struct point *p, const struct value *v, const char *unit, char *buf, size_t size);
+int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
+                size_t size);
 
 #endif

@@ -18,7 +18,8 @@ static void put16(uint8_t *p, uint16_t v)
 }
 
 /* Function, two words, and the answer's length: how seven of the requests begin. */
-static bool begin(struct request *r, uint8_t unit, uint8_t fc, uint16_t a, uint16_t b, unsigned answer)
+static bool begin(struct request *r, uint8_t unit, uint8_t fc, uint16_t a, uint16_t b,
+                  unsigned answer)
 {
 	r->unit = unit;
 	r->pdu[0] = fc;
@@ -60,7 +61,8 @@ bool pdu_write_register(struct request *r, uint8_t unit, uint16_t addr, uint16_t
 	return begin(r, unit, FC_WRITE_REGISTER, addr, value, 5);
 }
 
-bool pdu_write_coils(struct request *r, uint8_t unit, uint16_t addr, uint16_t count, const uint16_t *packed)
+bool pdu_write_coils(struct request *r, uint8_t unit, uint16_t addr, uint16_t count,
+                     const uint16_t *packed)
 {
 	if (!fits(addr, count, WRITE_BITS_MAX))
 		return false;
@@ -75,7 +77,8 @@ bool pdu_write_coils(struct request *r, uint8_t unit, uint16_t addr, uint16_t co
 	return true;
 }
 
-bool pdu_write_registers(struct request *r, uint8_t unit, uint16_t addr, uint16_t count, const uint16_t *words)
+bool pdu_write_registers(struct request *r, uint8_t unit, uint16_t addr, uint16_t count,
+                         const uint16_t *words)
 {
 	if (!fits(addr, count, WRITE_REGISTERS_MAX))
 		return false;
@@ -87,7 +90,8 @@ bool pdu_write_registers(struct request *r, uint8_t unit, uint16_t addr, uint16_
 	return true;
 }
 
-bool pdu_mask_write(struct request *r, uint8_t unit, uint16_t addr, uint16_t and_mask, uint16_t or_mask)
+bool pdu_mask_write(struct request *r, uint8_t unit, uint16_t addr, uint16_t and_mask,
+                    uint16_t or_mask)
 {
 	begin(r, unit, FC_MASK_WRITE, addr, and_mask, 7);
 	put16(r->pdu + 5, or_mask);
@@ -95,8 +99,8 @@ bool pdu_mask_write(struct request *r, uint8_t unit, uint16_t addr, uint16_t and
 	return true;
 }
 
-bool pdu_read_write(struct request *r, uint8_t unit, uint16_t raddr, uint16_t rcount, uint16_t waddr,
-		    uint16_t wcount, const uint16_t *words)
+bool pdu_read_write(struct request *r, uint8_t unit, uint16_t raddr, uint16_t rcount,
+                    uint16_t waddr, uint16_t wcount, const uint16_t *words)
 {
 	if (!fits(raddr, rcount, READ_REGISTERS_MAX) || !fits(waddr, wcount, 121)) /* 6.17 */
 		return false;
@@ -114,7 +118,8 @@ bool pdu_device_id(struct request *r, uint8_t unit, uint8_t code, uint8_t object
 {
 	if (code < 1 || code > 4)
 		return false;
-	*r = (struct request){ .unit = unit, .len = 4, .pdu = { FC_DEVICE_ID, MEI_DEVICE_ID, code, object } };
+	*r = (struct request){
+		.unit = unit, .len = 4, .pdu = {FC_DEVICE_ID, MEI_DEVICE_ID, code, object}};
 	return true;
 }
 
@@ -217,11 +222,13 @@ uint16_t pdu_answer_len(const uint8_t *pdu, size_t len)
 	switch (pdu[0]) {
 	case FC_READ_COILS:
 	case FC_READ_DISCRETE:
-		return (uint16_t)pdu_read_answer_len(TABLE_COIL, get16(pdu + 3) % (READ_BITS_MAX + 1));
+		return (uint16_t)pdu_read_answer_len(TABLE_COIL,
+		                                     get16(pdu + 3) % (READ_BITS_MAX + 1));
 	case FC_READ_HOLDING:
 	case FC_READ_INPUT:
 	case FC_READ_WRITE:
-		return (uint16_t)pdu_read_answer_len(TABLE_HOLDING, get16(pdu + 3) % (READ_REGISTERS_MAX + 1));
+		return (uint16_t)pdu_read_answer_len(TABLE_HOLDING,
+		                                     get16(pdu + 3) % (READ_REGISTERS_MAX + 1));
 	case FC_DIAGNOSTICS:
 		return (uint16_t)len;
 	case FC_REPORT_SERVER_ID:
@@ -234,7 +241,7 @@ uint16_t pdu_answer_len(const uint8_t *pdu, size_t len)
 
 struct signature pdu_signature(const struct request *r)
 {
-	struct signature s = { .fc = r->pdu[0], .answer_len = (uint8_t)r->answer_len };
+	struct signature s = {.fc = r->pdu[0], .answer_len = (uint8_t)r->answer_len};
 
 	if (!well_formed(r->pdu, r->len))
 		return s;

@@ -30,14 +30,15 @@ enum fc {
 };
 
 struct request {
-	uint8_t unit;         /* 0: broadcast, no answer comes */
-	uint8_t len;          /* of pdu */
-	uint16_t answer_len;  /* exact length of the right answer's PDU; 0: it ends by silence */
+	uint8_t unit;        /* 0: broadcast, no answer comes */
+	uint8_t len;         /* of pdu */
+	uint16_t answer_len; /* exact length of the right answer's PDU; 0: it ends by silence */
 	uint8_t pdu[PDU_MAX];
 };
 
 /* What an answer could be mistaken for: two requests with equal signatures to one unit can not be
- * told apart by their answers. Reads: function and answer length. Writes: function, address, value. */
+ * told apart by their answers. Reads: function and answer length. Writes: function, address, value.
+ */
 struct signature {
 	uint8_t fc;
 	uint8_t answer_len;
@@ -47,13 +48,17 @@ struct signature {
 
 /* Builders. They fill *r and return false when the specification's limits do not allow it. */
 bool pdu_read(struct request *r, uint8_t unit, uint8_t table, uint16_t addr, uint16_t count);
-bool pdu_write_coil(struct request *r, uint8_t unit, uint16_t addr, uint16_t raw); /* raw: 0xFF00, 0, 0x5500 … */
+bool pdu_write_coil(struct request *r, uint8_t unit, uint16_t addr,
+                    uint16_t raw); /* raw: 0xFF00, 0, 0x5500 … */
 bool pdu_write_register(struct request *r, uint8_t unit, uint16_t addr, uint16_t value);
-bool pdu_write_coils(struct request *r, uint8_t unit, uint16_t addr, uint16_t count, const uint16_t *packed);
-bool pdu_write_registers(struct request *r, uint8_t unit, uint16_t addr, uint16_t count, const uint16_t *words);
-bool pdu_mask_write(struct request *r, uint8_t unit, uint16_t addr, uint16_t and_mask, uint16_t or_mask);
-bool pdu_read_write(struct request *r, uint8_t unit, uint16_t raddr, uint16_t rcount, uint16_t waddr,
-		    uint16_t wcount, const uint16_t *words);
+bool pdu_write_coils(struct request *r, uint8_t unit, uint16_t addr, uint16_t count,
+                     const uint16_t *packed);
+bool pdu_write_registers(struct request *r, uint8_t unit, uint16_t addr, uint16_t count,
+                         const uint16_t *words);
+bool pdu_mask_write(struct request *r, uint8_t unit, uint16_t addr, uint16_t and_mask,
+                    uint16_t or_mask);
+bool pdu_read_write(struct request *r, uint8_t unit, uint16_t raddr, uint16_t rcount,
+                    uint16_t waddr, uint16_t wcount, const uint16_t *words);
 bool pdu_device_id(struct request *r, uint8_t unit, uint8_t code, uint8_t object); /* 43/14 */
 bool pdu_raw(struct request *r, uint8_t unit, const uint8_t *pdu, size_t len, uint16_t answer_len);
 
@@ -67,9 +72,9 @@ bool pdu_answers(const struct request *r, const uint8_t *pdu, size_t len, uint8_
 /* The cells of a good read answer. Bits are packed 16 to a word. words has room for CELLS_MAX. */
 void pdu_cells(const struct request *r, const uint8_t *pdu, size_t len, uint16_t *words);
 
-/* Length of the PDU at `pdu` by what it says itself (function, byte count), when it is a request (or an
- * answer) of a function of the specification and its head lies within len bytes; else 0. For cutting
- * other parties' frames out of a stream; the CRC decides. */
+/* Length of the PDU at `pdu` by what it says itself (function, byte count), when it is a request
+ * (or an answer) of a function of the specification and its head lies within len bytes; else 0. For
+ * cutting other parties' frames out of a stream; the CRC decides. */
 size_t pdu_request_size(const uint8_t *pdu, size_t len);
 size_t pdu_answer_size(const uint8_t *pdu, size_t len);
 

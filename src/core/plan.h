@@ -26,13 +26,14 @@ struct plan_limits {
 
 /* Cover want[0..n), all of one unit and table, sorted by address (they may overlap), with reads of
  * least total wire time. block[] gets the spans in address order (room for n). Returns how many.
- * Every want lies wholly inside one block. A want that is itself over a limit gets a block alone. */
+ * Every want lies wholly inside one block. A want that is itself over a limit gets a block alone.
+ */
 size_t plan_cover(const struct wire *w, const struct plan_limits *l, const struct want *const *want,
-		  size_t n, struct span *block);
+                  size_t n, struct span *block);
 
 /* The span to read now: the block of plan_cover() that holds want[which]. */
-struct span plan_block(const struct wire *w, const struct plan_limits *l, const struct want *const *want,
-		       size_t n, size_t which);
+struct span plan_block(const struct wire *w, const struct plan_limits *l,
+                       const struct want *const *want, size_t n, size_t which);
 
 /* May a single read be this span, wanted or not: length, exchange time, windows, cuts. */
 bool plan_allows(const struct wire *w, const struct plan_limits *l, const struct span *span);

@@ -134,8 +134,8 @@ static bool vary_other(struct schedule *s, struct unit *u, us_t now, struct span
 	return false;
 }
 
-/* The block less some of its last wants, or some of its first ones. must: NULL, or the want that has to
- * stay in it: who is left out again and again would hold up all others. */
+/* The block less some of its last wants, or some of its first ones. must: NULL, or the want that
+ * has to stay in it: who is left out again and again would hold up all others. */
 static bool vary_fewer(const struct schedule *s, const struct set *set, const struct span *block,
                        const struct node *must, us_t now, struct span *out)
 {
@@ -219,10 +219,10 @@ static bool vary_shorter(const struct set *set, const struct span *block, us_t n
 	return false;
 }
 
-/* While requests are unanswered no refusal can be believed: nothing that nobody wants is read if there is
- * another way. Later a cell more is cheaper than another request for what was left out. */
-static bool vary(struct schedule *s, const struct set *set, const struct span *block, const struct node *n,
-                 us_t now, struct span *out)
+/* While requests are unanswered no refusal can be believed: nothing that nobody wants is read if
+ * there is another way. Later a cell more is cheaper than another request for what was left out. */
+static bool vary(struct schedule *s, const struct set *set, const struct span *block,
+                 const struct node *n, us_t now, struct span *out)
 {
 	const bool outstanding = peer_outstanding(&set->unit->peer);
 	s->varied = true;

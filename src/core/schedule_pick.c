@@ -4,8 +4,9 @@
 
 #define SKIPS_MAX 8        /* turns of better classes before a lower one gets one */
 #define DEMAND_WAITS_MAX 4 /* commands that go before a demand */
-#define SUSPECT_SHARE 20 /* a suspect waits for the others, but not longer than 20 × what it cost \
-	                  */
+#define SUSPECT_SHARE                                                                              \
+	20 /* a suspect waits for the others, but not longer than 20 × what it cost               \
+	    */
 
 /* The most urgent of each class. */
 struct choice {

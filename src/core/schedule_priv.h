@@ -21,8 +21,8 @@
 #define JOBS_PER_UNIT 32
 #define JOBS_MAX 256
 #define PERIOD_OF_ONCE (10 * US_S) /* its urgency among the others */
-#define FIRST_URGENCY 8              /* of what was never read: also an overloaded line gets to it soon */
-#define ASK_AGAIN US_S             /* a unit that did not answer, until it is offline */
+#define FIRST_URGENCY 8 /* of what was never read: also an overloaded line gets to it soon */
+#define ASK_AGAIN US_S  /* a unit that did not answer, until it is offline */
 #define OFFLINE_REQUESTS 3
 #define OFFLINE_TIME (3 * US_S)
 #define SILENT_SHARE 20      /* silent units together cost at most 1/20 of the line */

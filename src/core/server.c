@@ -26,7 +26,8 @@ static void put_byte(struct call *c, unsigned b)
 	c->answer[c->n++] = (uint8_t)b;
 }
 
-/* The checks of the specification's state diagrams, in their order: count (3), then addresses (2). */
+/* The checks of the specification's state diagrams, in their order: count (3), then addresses (2).
+ */
 static uint8_t check_span(uint16_t addr, uint16_t count, unsigned max)
 {
 	if (count < 1 || count > max)
@@ -36,7 +37,7 @@ static uint8_t check_span(uint16_t addr, uint16_t count, unsigned max)
 
 static uint8_t put_registers(struct call *c, uint8_t table, uint16_t addr, uint16_t count)
 {
-	uint16_t words[CELLS_MAX] = { 0 };
+	uint16_t words[CELLS_MAX] = {0};
 	const uint8_t e = c->s->read(c->s->ctx, table, addr, count, words);
 
 	put_byte(c, 2u * count);
@@ -59,7 +60,7 @@ static uint8_t read_bits(struct call *c)
 {
 	const uint8_t table = c->pdu[0] == FC_READ_COILS ? TABLE_COIL : TABLE_DISCRETE;
 	const uint16_t count = word(c, 3);
-	uint16_t packed[CELLS_MAX] = { 0 };
+	uint16_t packed[CELLS_MAX] = {0};
 	uint8_t e = check_span(word(c, 1), count, READ_BITS_MAX);
 
 	if (!e)
@@ -95,7 +96,7 @@ static uint8_t write_register(struct call *c)
 static uint8_t write_coils(struct call *c)
 {
 	const uint16_t count = word(c, 3);
-	uint16_t packed[CELLS_MAX] = { 0 };
+	uint16_t packed[CELLS_MAX] = {0};
 	const uint8_t e = check_span(word(c, 1), count, WRITE_BITS_MAX);
 
 	if (e == EXC_VALUE || c->pdu[5] != (count + 7u) / 8)
@@ -161,7 +162,8 @@ static uint8_t read_status(struct call *c)
 	return 0;
 }
 
-/* Sub-functions that a device without counters can serve: echo, restart, clear, counters of zero. */
+/* Sub-functions that a device without counters can serve: echo, restart, clear, counters of zero.
+ */
 static uint8_t diagnostics(struct call *c)
 {
 	const uint16_t sub = word(c, 1);
@@ -249,7 +251,7 @@ static uint8_t (*const serve[FC_DEVICE_ID + 1])(struct call *) = {
 
 size_t server_answer(const struct server *s, const uint8_t *pdu, size_t len, uint8_t *answer)
 {
-	struct call c = { .s = s, .pdu = pdu, .len = len, .answer = answer };
+	struct call c = {.s = s, .pdu = pdu, .len = len, .answer = answer};
 	uint8_t e;
 
 	if (len < 1 || len > PDU_MAX || pdu[0] & 0x80)

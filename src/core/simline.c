@@ -21,9 +21,9 @@ struct event {
 
 struct sim_unit {
 	us_t turnaround, delay;
-	us_t busy_until;    /* has not said its last answer yet: the next come after it */
+	us_t busy_until; /* has not said its last answer yet: the next come after it */
 	enum sim_fault fault;
-	unsigned n; /* requests that still get it */
+	unsigned n;         /* requests that still get it */
 	struct event *held; /* answers held back, oldest first */
 };
 
@@ -66,7 +66,8 @@ static uint32_t draw(struct simline *l, uint32_t below)
 	return simline_draw(&l->seed, below);
 }
 
-struct simline *simline_create(const struct wire *w, uint64_t seed, simline_answer *answer, void *ctx)
+struct simline *simline_create(const struct wire *w, uint64_t seed, simline_answer *answer,
+                               void *ctx)
 {
 	struct simline *l = mem_alloc(1, sizeof *l);
 
@@ -163,7 +164,7 @@ static void arrive(struct simline *l, uint8_t byte, us_t at)
 		l->room = l->room ? 2 * l->room : 1024;
 		l->arrival = mem_grow(l->arrival, l->room, sizeof *l->arrival);
 	}
-	l->arrival[l->in++] = (struct arrival){ at, byte };
+	l->arrival[l->in++] = (struct arrival){at, byte};
 }
 
 /* The first free moment from `at` on, for a device that listens before it speaks. */
@@ -326,8 +327,8 @@ static enum sim_fault choose_fault(struct simline *l, struct sim_unit *u, us_t *
 }
 
 /* Faults of when and whether; e is the answer, due at e->at. */
-static void send_answer(struct simline *l, struct event *e, const struct event *q, enum sim_fault fault,
-			us_t delay)
+static void send_answer(struct simline *l, struct event *e, const struct event *q,
+                        enum sim_fault fault, us_t delay)
 {
 	struct sim_unit *u = &l->unit[q->bytes[0]];
 
@@ -398,12 +399,14 @@ static void speak(struct simline *l, struct event *e)
 			q->lost = q->lost || q->request;
 	}
 	for (size_t i = 0; i < e->n; i++)
-		arrive(l, both ? (uint8_t)draw(l, 256) : e->bytes[i], e->at + wire_chars(&l->wire, (unsigned)i + 1));
+		arrive(l, both ? (uint8_t)draw(l, 256) : e->bytes[i],
+		       e->at + wire_chars(&l->wire, (unsigned)i + 1));
 	l->busy_until = e->at + wire_chars(&l->wire, (unsigned)e->n);
 	l->count.busy += l->busy_until - e->at;
 	if (!e->client || both)
 		return;
-	struct event *a = answer_to(l, e->bytes, e->n, l->busy_until + l->unit[e->bytes[0]].turnaround);
+	struct event *a =
+		answer_to(l, e->bytes, e->n, l->busy_until + l->unit[e->bytes[0]].turnaround);
 	if (a)
 		add_event(l, a);
 }

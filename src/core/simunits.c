@@ -284,8 +284,7 @@ static const char *do_stats(struct command *c)
 			"%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u,\"refused\":%u,"
 			"\"blocks_refused\":%u}",
 			i ? "," : "", u->device->name, u->device->id, (unsigned)u->requests,
-			(unsigned)u->writes, (unsigned)u->refused,
-			(unsigned)u->blocks_refused);
+			(unsigned)u->writes, (unsigned)u->refused, (unsigned)u->blocks_refused);
 	}
 	snprintf(c->reply + at, c->size - at, "}}");
 	return NULL;

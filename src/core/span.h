@@ -25,7 +25,8 @@ enum table { TABLE_COIL, TABLE_DISCRETE, TABLE_HOLDING, TABLE_INPUT };
 #define READ_BITS_MAX 2000
 #define WRITE_REGISTERS_MAX 123
 #define WRITE_BITS_MAX 1968
-#define CELLS_MAX 128 /* words in a report or a job; bits are packed 16 to a word, first in bit 0 */
+#define CELLS_MAX 128 /* words in a report or a job; bits are packed 16 to a word, first in bit 0  \
+	               */
 
 struct span {
 	uint8_t unit;   /* unit id */
@@ -43,14 +44,14 @@ static inline bool table_is_bits(uint8_t table)
 /* How a request ended. */
 enum outcome {
 	OUT_OK,
-	OUT_REFUSED,  /* exception answer; its code stands beside it */
-	OUT_TIMEOUT,  /* nothing that answers came in time; the request is "outstanding" */
-	OUT_GARBLED,  /* an answer began and was spoilt (CRC, cut, too long) */
-	OUT_DROPPED,  /* a foreign request was seen on the line: two masters */
-	OUT_LINK,     /* the port or connection is gone */
-	OUT_EXPIRED,  /* a job: not on the wire in time, never sent */
-	OUT_CLOSED,   /* a job: the bus was closed before it was sent */
-	OUT_SAME,     /* a job with `only_if_different`: the device held the value, nothing written */
+	OUT_REFUSED, /* exception answer; its code stands beside it */
+	OUT_TIMEOUT, /* nothing that answers came in time; the request is "outstanding" */
+	OUT_GARBLED, /* an answer began and was spoilt (CRC, cut, too long) */
+	OUT_DROPPED, /* a foreign request was seen on the line: two masters */
+	OUT_LINK,    /* the port or connection is gone */
+	OUT_EXPIRED, /* a job: not on the wire in time, never sent */
+	OUT_CLOSED,  /* a job: the bus was closed before it was sent */
+	OUT_SAME, /* a job with `only_if_different`: the device held the value, nothing written */
 };
 
 #endif

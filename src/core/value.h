@@ -26,7 +26,7 @@ struct value {
 	uint8_t places;
 	bool neg;
 	union {
-		uint64_t mant;    /* VALUE_DECIMAL, VALUE_BOOL (0, 1) */
+		uint64_t mant; /* VALUE_DECIMAL, VALUE_BOOL (0, 1) */
 		double real;
 		const char *text; /* NUL-terminated UTF-8; owned by whoever gave the buffer */
 	};
@@ -58,9 +58,10 @@ struct value value_none(void);
 double value_number(const struct value *v);
 bool value_same(const struct value *a, const struct value *b);
 
-/* Plain decimal text: no exponent, no separators, exactly `decimals` digits behind the point, rounded
- * half away from zero (decimals < 0: as the value has them; real: 3). None is "None". "-0" never.
- * Returns the length as snprintf. Real values beyond 1e15 print all their digits; NaN/inf are None. */
+/* Plain decimal text: no exponent, no separators, exactly `decimals` digits behind the point,
+ * rounded half away from zero (decimals < 0: as the value has them; real: 3). None is "None". "-0"
+ * never. Returns the length as snprintf. Real values beyond 1e15 print all their digits; NaN/inf
+ * are None. */
 int value_print(const struct value *v, int decimals, char *buf, size_t size);
 
 /* A number as a person or program writes it in a command: "+5", " 5 ", "1e3", "-0.25". No hex, no

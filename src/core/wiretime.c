@@ -6,11 +6,12 @@
 #define FAST_BAUD 19200
 #define FAST_SILENCE ((us_t)1750)
 
-void wire_init(struct wire *w, uint32_t baud, unsigned data, char parity, unsigned stop, us_t silence)
+void wire_init(struct wire *w, uint32_t baud, unsigned data, char parity, unsigned stop,
+               us_t silence)
 {
 	const unsigned bits = 1 + data + (parity == 'N' ? 0 : 1) + stop;
 
-	*w = (struct wire){ .baud = baud, .silence = silence };
+	*w = (struct wire){.baud = baud, .silence = silence};
 	if (!baud)
 		return;
 	w->char_ns = (uint32_t)((bits * 1000000000ull + baud - 1) / baud);
@@ -37,7 +38,8 @@ unsigned pdu_read_answer_len(uint8_t table, unsigned count)
 
 us_t wire_exchange(const struct wire *w, unsigned request, unsigned answer, us_t turnaround)
 {
-	/* A device knows the request's end by the silence behind it: a measured turnaround holds it. */
+	/* A device knows the request's end by the silence behind it: a measured turnaround holds
+	 * it. */
 	const us_t wait = turnaround ? turnaround : w->silence;
 
 	return wire_chars(w, request + w->overhead) + wait + wire_chars(w, answer + w->overhead) +
@@ -46,5 +48,6 @@ us_t wire_exchange(const struct wire *w, unsigned request, unsigned answer, us_t
 
 us_t wire_read(const struct wire *w, uint8_t table, unsigned count, us_t turnaround)
 {
-	return wire_exchange(w, pdu_read_request_len(), pdu_read_answer_len(table, count), turnaround);
+	return wire_exchange(w, pdu_read_request_len(), pdu_read_answer_len(table, count),
+	                     turnaround);
 }

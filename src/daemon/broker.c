@@ -12,7 +12,8 @@
 static void tell_statuses(struct gateway *g, bool alive)
 {
 	for (size_t i = 0; i < g->model->ndevice; i++)
-		north_status(g->north, (int32_t)i, alive && g->plant->device[i].phase == PHASE_ONLINE);
+		north_status(g->north, (int32_t)i,
+		             alive && g->plant->device[i].phase == PHASE_ONLINE);
 	north_status(g->north, NORTH_GATEWAY, alive);
 }
 
@@ -22,8 +23,9 @@ static void connect_broker(struct gateway *g)
 	const struct mqtt_conf *c = &g->model->mqtt;
 	if (!c->client_id)
 		identity_client_id(g->model->gateway, id, sizeof id);
-	g->mqtt = mqtt_create(c, c->client_id ? c->client_id : id, g->outbox, north_will_topic(g->north),
-			      north_will_text(g->north), events_push, g->events);
+	g->mqtt = mqtt_create(c, c->client_id ? c->client_id : id, g->outbox,
+	                      north_will_topic(g->north), north_will_text(g->north), events_push,
+	                      g->events);
 }
 
 static void subscribe(struct gateway *g)
@@ -57,9 +59,10 @@ static bool same_connection(const struct model *x, const struct model *y)
 	       a->version == b->version && same_text(a->client_id, b->client_id) &&
 	       same_text(a->prefix, b->prefix) && same_text(x->gateway, y->gateway) &&
 	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
-	       same_text(a->ca, b->ca) && same_text(a->cert, b->cert) && same_text(a->key, b->key) &&
-	       a->tls_verify == b->tls_verify && a->keepalive == b->keepalive &&
-	       a->qos_status == b->qos_status && a->expiry == b->expiry;
+	       same_text(a->ca, b->ca) && same_text(a->cert, b->cert) &&
+	       same_text(a->key, b->key) && a->tls_verify == b->tls_verify &&
+	       a->keepalive == b->keepalive && a->qos_status == b->qos_status &&
+	       a->expiry == b->expiry;
 }
 
 /* The old connection's last word is `offline`, under the old names. */

@@ -16,9 +16,9 @@ static bool same_conf(const struct bus_conf *a, const struct bus_conf *b)
 	       a->tcp_port == b->tcp_port && a->baud == b->baud && a->data == b->data &&
 	       a->stop == b->stop && a->parity == b->parity && a->direction == b->direction &&
 	       a->rts_high == b->rts_high && a->rts_before == b->rts_before &&
-	       a->rts_after == b->rts_after && a->silence == b->silence && a->timeout == b->timeout &&
-	       a->retries == b->retries && a->echo == b->echo && a->connect_delay == b->connect_delay &&
-	       a->close_idle == b->close_idle;
+	       a->rts_after == b->rts_after && a->silence == b->silence &&
+	       a->timeout == b->timeout && a->retries == b->retries && a->echo == b->echo &&
+	       a->connect_delay == b->connect_delay && a->close_idle == b->close_idle;
 }
 
 struct plant_bus *carry_bus(const struct plant_bus *from, struct plant *to)
@@ -38,13 +38,13 @@ static bool same_decimal(const struct decimal *a, const struct decimal *b)
 static bool same_place(const struct point *a, const struct point *b)
 {
 	const struct codec *x = &a->codec, *y = &b->codec;
-	return a->source == SOURCE_REGISTER && b->source == SOURCE_REGISTER && a->table == b->table &&
-	       a->parts == b->parts && memcmp(a->addr, b->addr, a->parts * sizeof *a->addr) == 0 &&
-	       x->type == y->type && x->order == y->order && x->length == y->length &&
-	       x->byte == y->byte && x->bit == y->bit && x->bits == y->bits &&
-	       same_decimal(&x->scale, &y->scale) && same_decimal(&x->offset, &y->offset) &&
-	       plant_raw_words(a) == plant_raw_words(b) && a->alert == b->alert &&
-	       !point_derives(a) && !point_derives(b);
+	return a->source == SOURCE_REGISTER && b->source == SOURCE_REGISTER &&
+	       a->table == b->table && a->parts == b->parts &&
+	       memcmp(a->addr, b->addr, a->parts * sizeof *a->addr) == 0 && x->type == y->type &&
+	       x->order == y->order && x->length == y->length && x->byte == y->byte &&
+	       x->bit == y->bit && x->bits == y->bits && same_decimal(&x->scale, &y->scale) &&
+	       same_decimal(&x->offset, &y->offset) && plant_raw_words(a) == plant_raw_words(b) &&
+	       a->alert == b->alert && !point_derives(a) && !point_derives(b);
 }
 
 static void carry_reading(struct reading *from, struct reading *to)
@@ -62,7 +62,7 @@ static void carry_reading(struct reading *from, struct reading *to)
 }
 
 static void carry_points(struct plant *from, const struct device *old, struct plant *to,
-			 const struct device *dev, bool same_unit)
+                         const struct device *dev, bool same_unit)
 {
 	for (uint32_t i = 0; i < dev->set->n; i++) {
 		const struct point *p = &dev->set->point[i];
@@ -103,7 +103,7 @@ void carry_readings(struct plant *from, struct plant *to)
 		const struct device *old = &from->model->device[was];
 		const struct plant_bus *bus = &to->bus[dev->bus];
 		const bool same_unit = bus->bus && from->bus[old->bus].tag == bus->tag &&
-				       old->id == dev->id && same_text(old->profile, dev->profile);
+		                       old->id == dev->id && same_text(old->profile, dev->profile);
 		if (same_unit && dev->enabled && old->enabled)
 			carry_device(&from->device[was], &to->device[i]);
 		carry_points(from, old, to, dev, same_unit);

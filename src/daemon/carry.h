@@ -1,6 +1,6 @@
 /*
- * carry: what outlives a reload: the buses whose settings did not change, and the readings of points
- * that keep their name and place.
+ * carry: what outlives a reload: the buses whose settings did not change, and the readings of
+ * points that keep their name and place.
  */
 #ifndef DAEMON_CARRY_H
 #define DAEMON_CARRY_H

@@ -36,12 +36,14 @@ static bool online(void *ctx, uint32_t device)
 static const char *forbids(void *ctx, uint32_t device)
 {
 	const struct gateway *g = ctx;
-	return g->plant->device[device].phase == PHASE_STRANGER ? "another device stands there" : NULL;
+	return g->plant->device[device].phase == PHASE_STRANGER ? "another device stands there"
+	                                                        : NULL;
 }
 
 void commands_create(struct gateway *g)
 {
-	const struct command_ops ops = {.current = current, .online = online, .forbids = forbids, .ctx = g};
+	const struct command_ops ops = {
+		.current = current, .online = online, .forbids = forbids, .ctx = g};
 	g->commands = mem_alloc(1, sizeof *g->commands);
 	g->commands->table = command_create(g->model, &ops);
 }
@@ -58,7 +60,8 @@ void commands_destroy(struct gateway *g)
 /* Keep-alives and clocks that end well are no news. */
 static bool routine(const struct gateway *g, const struct command_outcome *o)
 {
-	if (o->origin != COMMAND_FROM_GATEWAY || o->device == UINT32_MAX || !command_end_good(o->end))
+	if (o->origin != COMMAND_FROM_GATEWAY || o->device == UINT32_MAX ||
+	    !command_end_good(o->end))
 		return false;
 	const struct write_rule *w = g->model->device[o->device].set->point[o->point].write;
 	return w && (w->rewrite || w->sync);
@@ -68,17 +71,18 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 {
 	char place[64] = "nothing written", took[32] = "";
 	if (o->span.count && o->sent)
-		snprintf(place, sizeof place, "%s%u+%u", table_is_bits(o->span.table) ? "coil " : "holding ",
-			 o->span.addr, o->span.count);
+		snprintf(place, sizeof place, "%s%u+%u",
+		         table_is_bits(o->span.table) ? "coil " : "holding ", o->span.addr,
+		         o->span.count);
 	if (o->sent)
 		snprintf(took, sizeof took, ", %d ms", (int)((o->ended - o->received) / US_MS));
 	const char *end = command_end_name(o->end);
 	if (o->origin == COMMAND_FROM_BROKER)
-		snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %.*s %s", device,
-			 o->param, VALUE_SHOWN, o->sent_text, end);
-	(routine(g, o) ? log_debug : log_info)("command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param,
-					       VALUE_SHOWN, o->sent_text, end, place, took,
-					       o->reason ? ": " : "", o->reason ? o->reason : "");
+		snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %.*s %s",
+		         device, o->param, VALUE_SHOWN, o->sent_text, end);
+	(routine(g, o) ? log_debug : log_info)(
+		"command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param, VALUE_SHOWN, o->sent_text,
+		end, place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
 }
 
 /* What the command was read back as stands on the topic now: told even if unchanged. Where the last
@@ -167,7 +171,7 @@ void commands_act(struct gateway *g)
 /* -- what comes from the broker --------------------------------------------------- */
 
 static void refuse_item(struct gateway *g, const struct north_item *i, const char *reason,
-			struct north_request *request)
+                        struct north_request *request)
 {
 	const struct north_outcome o = {
 		.device = (int32_t)i->device,
@@ -177,8 +181,8 @@ static void refuse_item(struct gateway *g, const struct north_item *i, const cha
 		.request = request,
 	};
 	g->commands->count.ended[COMMAND_REFUSED]++;
-	log_info("command %s/%s = %.*s: refused (nothing written): %s", g->model->device[i->device].name,
-		 i->param, VALUE_SHOWN, i->text, reason);
+	log_info("command %s/%s = %.*s: refused (nothing written): %s",
+	         g->model->device[i->device].name, i->param, VALUE_SHOWN, i->text, reason);
 	north_outcome(g->north, &o);
 }
 
@@ -193,7 +197,8 @@ static bool refuse_faulty(struct gateway *g, const struct north_event *e)
 	for (size_t i = 0; i < e->nitem; i++) {
 		const char *reason = e->item[i].fault;
 		if (!reason)
-			reason = g->stopping ? "shutting down" : "not written: another value beside it is refused";
+			reason = g->stopping ? "shutting down"
+			                     : "not written: another value beside it is refused";
 		refuse_item(g, &e->item[i], reason, e->request);
 	}
 	return true;
@@ -239,11 +244,12 @@ void commands_refuse(struct gateway *g, const struct north_event *e)
 	g->commands->count.received++;
 	g->commands->count.ended[COMMAND_REFUSED]++;
 	log_info("command %s: refused: %s", e->refused.param ? e->refused.param : "",
-		 e->refused.reason ? e->refused.reason : "");
+	         e->refused.reason ? e->refused.reason : "");
 	north_outcome(g->north, &e->refused);
 }
 
-void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text, bool only_if_different)
+void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text,
+                  bool only_if_different)
 {
 	char now[JSON_TIME_SIZE];
 	json_time_text(gateway_wall(), now);
@@ -273,7 +279,8 @@ void commands_report(struct gateway *g, const struct report *r)
 	if (r->kind == REPORT_REPLACED)
 		command_replaced(g->commands->table, r->id, g->now);
 	else
-		command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
+		command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at,
+		            g->now);
 	commands_act(g);
 }
 
@@ -294,7 +301,8 @@ void commands_read(struct gateway *g, uint32_t bus, const struct report *r)
 
 void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *r)
 {
-	command_read_failed(g->commands->table, bus, &r->span, r->outcome, r->exception, r->at, g->now);
+	command_read_failed(g->commands->table, bus, &r->span, r->outcome, r->exception, r->at,
+	                    g->now);
 	commands_act(g);
 }
 

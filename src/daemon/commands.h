@@ -11,7 +11,8 @@
 struct commands;
 
 struct command_figures {
-	/* of commands that came from the broker: all that were received and live no more have ended */
+	/* of commands that came from the broker: all that were received and live no more have ended
+	 */
 	uint64_t received;
 	uint64_t ended[COMMAND_ENDS]; /* by enum command_end */
 	char last[256];               /* point, value, outcome */
@@ -26,9 +27,10 @@ void commands_event(struct gateway *g, const struct north_event *e);
 /* Refuse what cannot be done at all: counted, told, logged. */
 void commands_refuse(struct gateway *g, const struct north_event *e);
 
-/* The gateway's own write (setup, keep-alive, clock, safe value): checked and told like others. Texts
- * are copied. */
-void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text, bool only_if_different);
+/* The gateway's own write (setup, keep-alive, clock, safe value): checked and told like others.
+ * Texts are copied. */
+void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text,
+                  bool only_if_different);
 
 /* The `off` of a pulse that an earlier run of the gateway began. */
 void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point);
@@ -42,8 +44,9 @@ bool commands_live(const struct gateway *g);
 /* Must a read of this point, made at `at`, not be told? (point: of all) */
 bool commands_holds(const struct gateway *g, uint32_t point, us_t at);
 
-/* A block was read, or could not be: is somebody waiting for it? Before the readings take it. Outcomes
- * that follow are told by commands_act(), after the readings, so that a value goes before its Nak. */
+/* A block was read, or could not be: is somebody waiting for it? Before the readings take it.
+ * Outcomes that follow are told by commands_act(), after the readings, so that a value goes before
+ * its Nak. */
 void commands_read(struct gateway *g, uint32_t bus, const struct report *r);
 void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *r);
 void commands_act(struct gateway *g);
@@ -62,8 +65,8 @@ void commands_model_begins(struct gateway *g);
 /* Something may be due: expiry, keep-alive, pulse's end. */
 void commands_tick(struct gateway *g);
 
-/* SIGTERM: nothing new is taken, safe values and pulses' ends go out; and at last, when the buses have
- * ended, whatever still waits is answered. */
+/* SIGTERM: nothing new is taken, safe values and pulses' ends go out; and at last, when the buses
+ * have ended, whatever still waits is answered. */
 void commands_stop(struct gateway *g);
 void commands_finish(struct gateway *g);
 

@@ -6,9 +6,9 @@
 #include <math.h>
 
 #define DECIMAL_PLACES_MAX 18
-#define NESTED_MAX 8   /* expressions in expressions */
-#define ROUNDS_MAX 4   /* an overloaded line stretches a period at most so far, for waiting */
-#define TOGETHER_OF 4  /* inputs read within this part of their period belong together */
+#define NESTED_MAX 8  /* expressions in expressions */
+#define ROUNDS_MAX 4  /* an overloaded line stretches a period at most so far, for waiting */
+#define TOGETHER_OF 4 /* inputs read within this part of their period belong together */
 
 static bool is_number(const struct value *v)
 {
@@ -87,12 +87,14 @@ static us_t pace(const struct plant *p, uint32_t point, unsigned depth)
 	const struct point *pt = plant_point(p, point);
 	const struct device *d = plant_device(p, point);
 	if (pt->source == SOURCE_REGISTER)
-		return p->reading[point].refused || (pt->poll != POLL_ALWAYS && !p->on_demand[point])
-			       ? PERIOD_ONCE
-			       : pt->period;
+		return p->reading[point].refused ||
+		                       (pt->poll != POLL_ALWAYS && !p->on_demand[point])
+		               ? PERIOD_ONCE
+		               : pt->period;
 	us_t fastest = PERIOD_ONCE;
 	for (uint32_t i = 0; depth < NESTED_MAX && i < d->set->n; i++) {
-		const us_t one = expr_uses(pt->expr, (int)i) ? pace(p, d->point0 + i, depth + 1) : PERIOD_ONCE;
+		const us_t one = expr_uses(pt->expr, (int)i) ? pace(p, d->point0 + i, depth + 1)
+		                                             : PERIOD_ONCE;
 		fastest = one < fastest ? one : fastest;
 	}
 	return fastest;
@@ -100,12 +102,12 @@ static us_t pace(const struct plant *p, uint32_t point, unsigned depth)
 
 /* What is known of an expression's inputs. */
 struct round {
-	bool incomplete;  /* one has never been read */
-	bool missing;     /* one has no value */
-	us_t newest;      /* read of all */
-	us_t period;      /* of the fastest that was read since the expression was computed */
-	bool lagging;     /* another one of that pace was not */
-	us_t oldest;      /* read of those with that pace */
+	bool incomplete; /* one has never been read */
+	bool missing;    /* one has no value */
+	us_t newest;     /* read of all */
+	us_t period;     /* of the fastest that was read since the expression was computed */
+	bool lagging;    /* another one of that pace was not */
+	us_t oldest;     /* read of those with that pace */
 };
 
 static struct round look(const struct plant *p, uint32_t point)
@@ -134,8 +136,8 @@ static struct round look(const struct plant *p, uint32_t point)
 	return o;
 }
 
-/* Must the expression wait for inputs that are read a little later in the same round? Not for ever: one
- * round more than the one before took to come. */
+/* Must the expression wait for inputs that are read a little later in the same round? Not for ever:
+ * one round more than the one before took to come. */
 static bool waits(struct reading *r, const struct round *o)
 {
 	if (r->at == 0 || !o->lagging || o->newest - o->oldest <= o->period / TOGETHER_OF)
@@ -172,7 +174,7 @@ static bool settle_expr(struct gateway *g, uint32_t point)
 	struct inputs in = {p, plant_device(p, point)->point0};
 	r->known = true;
 	reading_settle(g, point, expr_eval(plant_point(p, point)->expr, input, &in),
-		       o.newest > r->at ? o.newest : r->at);
+	               o.newest > r->at ? o.newest : r->at);
 	return true;
 }
 
@@ -184,7 +186,8 @@ void derive_device(struct gateway *g, uint32_t device)
 		if (p->reading[d->point0 + i].undecoded)
 			settle_scaled(g, d->point0 + i);
 	bool moved = true;
-	for (uint32_t round = 0; moved && round < d->set->n; round++) { /* they may use each other */
+	for (uint32_t round = 0; moved && round < d->set->n;
+	     round++) { /* they may use each other */
 		moved = false;
 		for (uint32_t i = 0; i < d->set->n; i++)
 			if (d->set->point[i].source == SOURCE_EXPR)

@@ -1,5 +1,6 @@
 /*
- * derive: values that are made of others: expressions, and numbers whose scale stands in another point.
+ * derive: values that are made of others: expressions, and numbers whose scale stands in another
+ * point.
  */
 #ifndef DAEMON_DERIVE_H
 #define DAEMON_DERIVE_H

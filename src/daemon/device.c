@@ -19,7 +19,8 @@ const char *device_place_text(const struct span *s)
 	};
 	static char text[40];
 	if (s->count > 1)
-		snprintf(text, sizeof text, "%s %u..%u", tables[s->table], s->addr, s->addr + s->count - 1u);
+		snprintf(text, sizeof text, "%s %u..%u", tables[s->table], s->addr,
+		         s->addr + s->count - 1u);
 	else
 		snprintf(text, sizeof text, "%s %u", tables[s->table], s->addr);
 	return text;
@@ -46,7 +47,9 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 		if (!b->up)
 			snprintf(buf, size, "offline: bus %s is down", b->conf->name);
 		else
-			snprintf(buf, size, s->error_at || s->seen ? "offline: no answer" : "offline: not asked yet");
+			snprintf(buf, size,
+			         s->error_at || s->seen ? "offline: no answer"
+			                                : "offline: not asked yet");
 		break;
 	}
 }
@@ -133,7 +136,8 @@ static bool identified(const struct device *d, const char *is)
 {
 	for (size_t i = 0; i < d->nidentify; i++) {
 		const char *word = d->identify_word[i];
-		if (d->identify_kind == IDENTIFY_STARTS ? strncmp(is, word, strlen(word)) == 0 : same(is, word))
+		if (d->identify_kind == IDENTIFY_STARTS ? strncmp(is, word, strlen(word)) == 0
+		                                        : same(is, word))
 			return true;
 	}
 	return false;
@@ -163,7 +167,7 @@ void device_changed(struct gateway *g, uint32_t point)
 {
 	const struct device *d = plant_device(g->plant, point);
 	log_info("device %s: another %s than before: what was learnt of it is forgotten", d->name,
-		 plant_point(g->plant, point)->name);
+	         plant_point(g->plant, point)->name);
 	bus_forget(g->plant->bus[d->bus].bus, d->id);
 }
 

@@ -6,15 +6,15 @@
 
 #include "daemon/plant.h"
 
-/* The device goes into this phase, if it was not; tells its status. trouble: for the log, when it goes
- * offline (NULL: the log has said it of the whole bus). */
+/* The device goes into this phase, if it was not; tells its status. trouble: for the log, when it
+ * goes offline (NULL: the log has said it of the whole bus). */
 void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble);
 
 /* A unit gave an answer: its devices are online, as far as they are what they should be. */
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit);
 
-/* What the device says about itself (serial number, firmware) is not what it said before: what was learnt
- * of its registers may be wrong now. */
+/* What the device says about itself (serial number, firmware) is not what it said before: what was
+ * learnt of its registers may be wrong now. */
 void device_changed(struct gateway *g, uint32_t point);
 
 /* "online", "offline: no answer", "offline: identifies as SDM630", "disabled" */

@@ -22,7 +22,8 @@ static atomic_uint left_out;
  * ever: main itself may be waiting for this thread to end. */
 void events_push(void *ctx, struct mqtt_event *e)
 {
-	const us_t limit = clock_now() + (e->kind == MQTT_MESSAGE ? MESSAGE_WAITS : CONNECTION_WAITS);
+	const us_t limit =
+		clock_now() + (e->kind == MQTT_MESSAGE ? MESSAGE_WAITS : CONNECTION_WAITS);
 	while (!queue_try_push(ctx, e)) {
 		if (clock_now() >= limit) {
 			mqtt_event_free(e);
@@ -42,12 +43,13 @@ static void foreign(struct gateway *g, const struct north_event *e)
 {
 	if (g->stopping)
 		return;
-	if (e->device != NORTH_GATEWAY && g->now - g->plant->device[e->device].since < FOREIGN_QUIET)
+	if (e->device != NORTH_GATEWAY &&
+	    g->now - g->plant->device[e->device].since < FOREIGN_QUIET)
 		return;
 	const char *source = foreign_source(g, e->device);
 	char text[128];
 	snprintf(text, sizeof text, "somebody else publishes the status of %s (saw %.32s)", source,
-		 e->text ? e->text : "?");
+	         e->text ? e->text : "?");
 	log_warn("%s: told right again", text);
 	gateway_alert(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, source, text);
 	gateway_wake(g, TIMER_FOREIGN, g->now + FOREIGN_STANDS);
@@ -127,7 +129,8 @@ void events_take(struct gateway *g)
 		log_error("broker: too many messages at once: %u were not looked at", lost);
 	for (int n = 0; n < EVENTS_PER_TURN && queue_pop(g->events, &m); n++) {
 		if (m.kind == MQTT_REFUSED)
-			log_warn("broker: %s%s%s", m.topic ? m.topic : "", m.topic ? ": " : "", m.text);
+			log_warn("broker: %s%s%s", m.topic ? m.topic : "", m.topic ? ": " : "",
+			         m.text);
 		else if (m.kind != MQTT_MESSAGE)
 			connection(g, &m);
 		struct north_event e = {0};

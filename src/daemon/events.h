@@ -1,6 +1,6 @@
 /*
- * events: what the MQTT client saw: connected, gone, a message. Pushed by the client's threads, taken
- * by main.
+ * events: what the MQTT client saw: connected, gone, a message. Pushed by the client's threads,
+ * taken by main.
  */
 #ifndef DAEMON_EVENTS_H
 #define DAEMON_EVENTS_H

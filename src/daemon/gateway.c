@@ -4,8 +4,8 @@
 #include "daemon/broker.h"
 #include "daemon/commands.h"
 #include "daemon/events.h"
-#include "daemon/health.h"
 #include "daemon/gets.h"
+#include "daemon/health.h"
 #include "daemon/log.h"
 #include "daemon/plant.h"
 #include "daemon/readings.h"
@@ -24,9 +24,9 @@
 #define REPORTS_ROOM 256
 #define EVENTS_ROOM 1024
 #define STATUS_EVERY US_S
-#define LAST_WRITES (500 * US_MS)    /* for safe values and the ends of pulses */
-#define DRAIN_LIMIT (700 * US_MS)    /* for the buses to end */
-#define FLUSH_LIMIT (600 * US_MS)    /* for the last messages */
+#define LAST_WRITES (500 * US_MS) /* for safe values and the ends of pulses */
+#define DRAIN_LIMIT (700 * US_MS) /* for the buses to end */
+#define FLUSH_LIMIT (600 * US_MS) /* for the last messages */
 
 void gateway_signals(sigset_t *set)
 {
@@ -55,7 +55,7 @@ int64_t gateway_wall_of(us_t monotonic)
 }
 
 void gateway_alert(struct gateway *g, uint8_t kind, enum gateway_alert code, const char *source,
-		   const char *desc)
+                   const char *desc)
 {
 	const struct alert a = {
 		.kind = kind,
@@ -95,12 +95,9 @@ static const struct {
 	enum timer timer;
 	void (*job)(struct gateway *g);
 } timers[] = {
-	{TIMER_STALE, stale_sweep},
-	{TIMER_HEALTH, health_tell},
-	{TIMER_STATUS, tell_status},
-	{TIMER_WATCHDOG, feed_watchdog},
-	{TIMER_COMMANDS, commands_tick},
-	{TIMER_FOREIGN, events_foreign_over},
+	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
+	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
+	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_over},
 };
 
 static void run_timers(struct gateway *g)
@@ -169,7 +166,8 @@ static void sleep_until(struct gateway *g, us_t limit)
 	struct timespec t = {.tv_sec = wait / US_S, .tv_nsec = wait % US_S * 1000};
 	if (until != US_NEVER && wait < 0)
 		t = (struct timespec){0};
-	if (ppoll(fds, sizeof fds / sizeof *fds, until == US_NEVER ? NULL : &t, NULL) < 0 && errno != EINTR)
+	if (ppoll(fds, sizeof fds / sizeof *fds, until == US_NEVER ? NULL : &t, NULL) < 0 &&
+	    errno != EINTR)
 		abort();
 }
 
@@ -245,7 +243,8 @@ int gateway_run(struct model *m, const struct config_paths *paths)
 {
 	struct gateway g = {.paths = *paths, .model = m, .now = clock_now()};
 	create(&g);
-	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice, m->npoint);
+	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice,
+	         m->npoint);
 	char line[160];
 	health_status_line(&g, line, sizeof line);
 	systemd_ready(line);

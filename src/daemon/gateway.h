@@ -1,6 +1,6 @@
 /*
- * gateway: the main thread. Everything that is neither wire nor broker happens here: one loop waits for
- * signals, reports of the buses, events of the MQTT client and the few times something is due.
+ * gateway: the main thread. Everything that is neither wire nor broker happens here: one loop waits
+ * for signals, reports of the buses, events of the MQTT client and the few times something is due.
  *
  * The job files of this room (plant, readings, report, stale, commands, health, reload) all work on
  * this one struct, on this one thread: so there is no lock in the room.
@@ -19,25 +19,25 @@
 
 /* When main must act though nothing came in. gateway_wake() moves one nearer. */
 enum timer {
-	TIMER_STALE,    /* the next reading may be too old */
-	TIMER_HEALTH,   /* $SYS */
-	TIMER_STATUS,   /* the line for systemctl status */
+	TIMER_STALE,  /* the next reading may be too old */
+	TIMER_HEALTH, /* $SYS */
+	TIMER_STATUS, /* the line for systemctl status */
 	TIMER_WATCHDOG,
 	TIMER_COMMANDS,
-	TIMER_FOREIGN,  /* an Alert about a second gateway has stood long enough */
+	TIMER_FOREIGN, /* an Alert about a second gateway has stood long enough */
 	TIMERS,
 };
 
 /* Codes of the gateway's own Alerts: a public contract, see xnetd(8). */
 enum gateway_alert {
-	ALERT_PORT_GONE = 1,      /* fault; source: bus */
-	ALERT_BUS_SILENT = 2,     /* fault; source: bus */
-	ALERT_BUS_NOISY = 3,      /* warning; source: bus */
-	ALERT_BUS_OVERLOADED = 4, /* warning; source: bus */
-	ALERT_WRONG_DEVICE = 5,   /* fault; source: device */
+	ALERT_PORT_GONE = 1,       /* fault; source: bus */
+	ALERT_BUS_SILENT = 2,      /* fault; source: bus */
+	ALERT_BUS_NOISY = 3,       /* warning; source: bus */
+	ALERT_BUS_OVERLOADED = 4,  /* warning; source: bus */
+	ALERT_WRONG_DEVICE = 5,    /* fault; source: device */
 	ALERT_CONFIG_REJECTED = 6, /* warning; source: file */
-	ALERT_FOREIGN_STATUS = 7, /* warning; source: gateway or device */
-	ALERT_SAFE_VALUE = 8,     /* warning; source: device */
+	ALERT_FOREIGN_STATUS = 7,  /* warning; source: gateway or device */
+	ALERT_SAFE_VALUE = 8,      /* warning; source: device */
 };
 
 struct gateway {
@@ -52,15 +52,15 @@ struct gateway {
 	struct north *north;
 	struct mqtt_client *mqtt;
 	struct queue *reports, *events;
-	struct alerts *alerts;   /* the gateway's own */
+	struct alerts *alerts; /* the gateway's own */
 	bool alerts_changed;
-	bool connected;          /* to the broker */
+	bool connected; /* to the broker */
 	bool stopping;
-	bool status_changed;     /* the line for systemctl status */
+	bool status_changed; /* the line for systemctl status */
 	us_t status_told;
-	us_t now;                /* monotonic time of this turn */
+	us_t now; /* monotonic time of this turn */
 	us_t due[TIMERS];
-	int signals;             /* signalfd */
+	int signals; /* signalfd */
 };
 
 /* The signals main reads; to be blocked before any thread starts. */
@@ -74,8 +74,9 @@ void gateway_wake(struct gateway *g, enum timer t, us_t when);
 
 /* One of the gateway's Alerts begins or ends; told at the end of the turn. */
 void gateway_alert(struct gateway *g, uint8_t kind, enum gateway_alert code, const char *source,
-		   const char *desc);
-void gateway_alert_end(struct gateway *g, uint8_t kind, enum gateway_alert code, const char *source);
+                   const char *desc);
+void gateway_alert_end(struct gateway *g, uint8_t kind, enum gateway_alert code,
+                       const char *source);
 
 /* Wall clock in ms since 1970: only for what is published. */
 int64_t gateway_wall(void);

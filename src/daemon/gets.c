@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GETS_MAX 64           /* alive at once */
+#define GETS_MAX 64            /* alive at once */
 #define GET_WITHIN (10 * US_S) /* then it is answered, one way or the other */
-#define TRIES_MAX 3           /* of one point */
+#define TRIES_MAX 3            /* of one point */
 #define TRY_AGAIN (300 * US_MS)
-#define NESTED_MAX 8          /* expressions in expressions */
+#define NESTED_MAX 8 /* expressions in expressions */
 
 /* A point that is still to be read. */
 struct awaited {
@@ -47,7 +47,7 @@ void gets_destroy(struct gateway *g)
 }
 
 static void outcome(struct gateway *g, uint32_t device, const char *param, const char *value,
-		    const char *reason, struct north_request *request)
+                    const char *reason, struct north_request *request)
 {
 	const struct north_outcome o = {
 		.device = (int32_t)device,
@@ -123,7 +123,9 @@ static void forget(struct get *t)
 void gets_begin(struct gateway *g, const struct north_item *i, struct north_request *request)
 {
 	const struct device *d = &g->model->device[i->device];
-	const char *fault = !d->enabled ? "device is disabled" : g->gets->n == GETS_MAX ? "busy" : NULL;
+	const char *fault = !d->enabled              ? "device is disabled"
+	                    : g->gets->n == GETS_MAX ? "busy"
+	                                             : NULL;
 	if (!fault && !g->plant->bus[d->bus].up)
 		fault = "the line is down";
 	struct get *t = mem_alloc(1, sizeof *t);
@@ -155,7 +157,8 @@ static bool touches(const struct span *s, const struct span *block, bool wholly)
 	if (s->unit != block->unit || s->table != block->table)
 		return false;
 	const unsigned end = s->addr + s->count, block_end = block->addr + block->count;
-	return wholly ? s->addr >= block->addr && end <= block_end : s->addr < block_end && block->addr < end;
+	return wholly ? s->addr >= block->addr && end <= block_end
+	              : s->addr < block_end && block->addr < end;
 }
 
 static void failed(struct gateway *g, struct get *t, size_t i, const struct report *r)
@@ -167,8 +170,8 @@ static void failed(struct gateway *g, struct get *t, size_t i, const struct repo
 	if (t->reason[0])
 		; /* the first says enough */
 	else if (r->outcome == OUT_REFUSED)
-		snprintf(t->reason, sizeof t->reason, "%s: the device refuses to be read (exception %u)", name,
-			 r->exception);
+		snprintf(t->reason, sizeof t->reason,
+		         "%s: the device refuses to be read (exception %u)", name, r->exception);
 	else
 		snprintf(t->reason, sizeof t->reason, "%s: no answer", name);
 	done(t, i);

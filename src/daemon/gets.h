@@ -1,5 +1,6 @@
 /*
- * gets: xnet/get on its way: who asked for which points, until all of them were read or could not be.
+ * gets: xnet/get on its way: who asked for which points, until all of them were read or could not
+ * be.
  */
 #ifndef DAEMON_GETS_H
 #define DAEMON_GETS_H

@@ -26,7 +26,7 @@ struct health {
 	int64_t started_wall;
 	uint64_t reloads;
 	int64_t loaded_wall;
-	char *rejected;        /* why the last reload was refused; NULL: it was not */
+	char *rejected; /* why the last reload was refused; NULL: it was not */
 	us_t devices_due;
 	bool connected;
 	int64_t connected_wall;
@@ -136,7 +136,10 @@ static void tell_mqtt(struct gateway *g)
 	health_sys(g, "mqtt/broker", "%s", f.broker);
 	if (f.connected)
 		health_sys_time(g, "mqtt/connected", h->connected_wall);
-	health_sys(g, "mqtt/protocol", "%s", f.protocol == 5 ? "5" : f.protocol == 4 ? "3.1.1" : "none");
+	health_sys(g, "mqtt/protocol", "%s",
+	           f.protocol == 5   ? "5"
+	           : f.protocol == 4 ? "3.1.1"
+	                             : "none");
 	health_sys(g, "mqtt/reconnects", "%" PRIu64, f.reconnects);
 	health_sys(g, "mqtt/last_error", "%s", f.last_error[0] ? f.last_error : "none");
 	health_sys(g, "mqtt/published", "%" PRIu64, f.published);
@@ -195,7 +198,8 @@ void health_tell(struct gateway *g)
 	for (size_t i = 0; devices && i < g->model->ndevice; i++)
 		health_device_tell(g, (uint32_t)i, &h->device[i]);
 	if (devices)
-		h->devices_due = g->now + (h->devices_due && DEVICES_EVERY > every ? DEVICES_EVERY : every);
+		h->devices_due =
+			g->now + (h->devices_due && DEVICES_EVERY > every ? DEVICES_EVERY : every);
 	h->planned = planned_tell(g, h->planned);
 	if (health_on(g)) {
 		tell_process(g);
@@ -215,7 +219,7 @@ void health_status_line(struct gateway *g, char *buf, size_t size)
 		devices += g->plant->device[i].phase != PHASE_DISABLED;
 		online += g->plant->device[i].phase == PHASE_ONLINE;
 	}
-	snprintf(buf, size, "%zu/%zu buses up, %zu/%zu devices online, broker %s%s", up, m->nbus, online,
-		 devices, g->connected ? "connected" : "not connected",
-		 g->health->rejected ? ", last reload refused" : "");
+	snprintf(buf, size, "%zu/%zu buses up, %zu/%zu devices online, broker %s%s", up, m->nbus,
+	         online, devices, g->connected ? "connected" : "not connected",
+	         g->health->rejected ? ", last reload refused" : "");
 }

@@ -11,8 +11,8 @@ struct health;
 void health_create(struct gateway *g);
 void health_destroy(struct gateway *g);
 
-/* A model begins: what stays as long as it runs. old: the one before, what is gone of it is cleared;
- * NULL: none. */
+/* A model begins: what stays as long as it runs. old: the one before, what is gone of it is
+ * cleared; NULL: none. */
 void health_model(struct gateway *g, const struct model *old);
 
 /* Everything that moves; asks for the next round. */

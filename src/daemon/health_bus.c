@@ -12,13 +12,14 @@
 #define LONG_EVERY (60 * US_S)
 #define SILENT_AFTER (10 * US_S)
 #define NOISY_PERCENT 5.0
-#define NOISY_MIN 20      /* requests in the window, else a share says nothing */
+#define NOISY_MIN 20         /* requests in the window, else a share says nothing */
 #define OVERLOADED_MISSED 10 /* grid points passed over in the window */
 
 /* Every topic below bus/<bus>/, for clearing what is gone. */
 static const char *const topics[] = {
-	"state", "port", "line", "load/planned", "load/1min", "requests", "responses", "timeouts", "crc_errors",
-	"garbled", "late", "exceptions", "retries", "missed", "reopened", "errors/1min", "errors/15min",
+	"state",     "port",     "line",       "load/planned", "load/1min",    "requests",
+	"responses", "timeouts", "crc_errors", "garbled",      "late",         "exceptions",
+	"retries",   "missed",   "reopened",   "errors/1min",  "errors/15min",
 };
 
 static void path_of(char *buf, size_t size, const char *bus, const char *topic)
@@ -48,7 +49,7 @@ static void put_percent(struct gateway *g, const char *bus, const char *topic, d
 }
 
 void health_bus_carry(struct gateway *g, const struct model *old, const struct bus_health *from,
-		      struct bus_health *to)
+                      struct bus_health *to)
 {
 	for (size_t i = 0; i < old->nbus; i++) {
 		const char *name = old->bus[i].name;
@@ -76,7 +77,8 @@ void health_bus_model(struct gateway *g, uint32_t bus)
 	put(g, g->model->bus[bus].name, "line", f.line_text);
 }
 
-static void push(struct bus_sample *ring, uint8_t *n, uint8_t room, const struct bus_sample *s, us_t every)
+static void push(struct bus_sample *ring, uint8_t *n, uint8_t room, const struct bus_sample *s,
+                 us_t every)
 {
 	if (*n && s->at - ring[*n - 1].at < every)
 		return;
@@ -93,7 +95,7 @@ static double share(uint32_t part, uint32_t whole)
 }
 
 static enum bus_word judge(const struct plant_bus *b, const struct bus_figures *f, bool silent,
-			   const struct bus_sample *then, const struct bus_sample *now)
+                           const struct bus_sample *then, const struct bus_sample *now)
 {
 	const uint32_t requests = now->requests - then->requests;
 	if (!f->up)
@@ -130,7 +132,8 @@ static void clock_text(us_t monotonic, char buf[8])
 }
 
 static void words_of(const struct plant_bus *b, const struct bus_figures *f, enum bus_word w,
-		     const struct bus_sample *then, const struct bus_sample *now, char *buf, size_t size)
+                     const struct bus_sample *then, const struct bus_sample *now, char *buf,
+                     size_t size)
 {
 	char since[8];
 	const us_t from = b->heard > b->since ? b->heard : b->since;
@@ -143,12 +146,14 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 		break;
 	case WORD_SILENT:
 		clock_text(from, since);
-		snprintf(buf, size, "silent since %s: none of %zu devices answers; check %s", since, b->ndevice,
-			 b->conf->kind == BUS_TCP ? "address, power, unit ids" : "A/B, power, termination");
+		snprintf(buf, size, "silent since %s: none of %zu devices answers; check %s", since,
+		         b->ndevice,
+		         b->conf->kind == BUS_TCP ? "address, power, unit ids"
+		                                  : "A/B, power, termination");
 		break;
 	case WORD_NOISY:
 		snprintf(buf, size, "noisy: %.0f %% bad frames",
-			 share(now->garbled - then->garbled, now->requests - then->requests));
+		         share(now->garbled - then->garbled, now->requests - then->requests));
 		break;
 	case WORD_OVERLOADED:
 		snprintf(buf, size, "overloaded");
@@ -167,7 +172,7 @@ static const struct {
 };
 
 static void word_changed(struct gateway *g, const char *bus, enum bus_word was, enum bus_word w,
-			 const char *text)
+                         const char *text)
 {
 	for (size_t i = 0; i < sizeof word_alerts / sizeof *word_alerts; i++) {
 		if (word_alerts[i].word == w)
@@ -189,11 +194,16 @@ static void tell_counters(struct gateway *g, const char *name, const struct bus_
 		const char *topic;
 		uint32_t n;
 	} counters[] = {
-		{"requests", f->line.requests},     {"responses", f->line.responses},
-		{"timeouts", f->line.timeouts},     {"crc_errors", f->line.crc_errors},
-		{"garbled", f->line.garbled},       {"late", f->line.late},
-		{"exceptions", f->line.exceptions}, {"retries", f->retries},
-		{"missed", f->missed},              {"reopened", f->reopened},
+		{"requests", f->line.requests},
+		{"responses", f->line.responses},
+		{"timeouts", f->line.timeouts},
+		{"crc_errors", f->line.crc_errors},
+		{"garbled", f->line.garbled},
+		{"late", f->line.late},
+		{"exceptions", f->line.exceptions},
+		{"retries", f->retries},
+		{"missed", f->missed},
+		{"reopened", f->reopened},
 	};
 	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
 		put_number(g, name, counters[i].topic, counters[i].n);
@@ -226,10 +236,12 @@ void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h)
 		return;
 	put(g, b->conf->name, "state", text);
 	tell_counters(g, b->conf->name, &f);
-	put_percent(g, b->conf->name, "errors/1min", share(now.bad - minute->bad, now.requests - minute->requests));
+	put_percent(g, b->conf->name, "errors/1min",
+	            share(now.bad - minute->bad, now.requests - minute->requests));
 	put_percent(g, b->conf->name, "errors/15min",
-		    share(now.bad - quarter->bad, now.requests - quarter->requests));
+	            share(now.bad - quarter->bad, now.requests - quarter->requests));
 	if (now.at > minute->at)
 		put_percent(g, b->conf->name, "load/1min",
-			    100.0 * (double)(now.busy - minute->busy) / (double)(now.at - minute->at));
+		            100.0 * (double)(now.busy - minute->busy) /
+		                    (double)(now.at - minute->at));
 }

@@ -6,8 +6,8 @@
 
 #include "daemon/plant.h"
 
-#define BUS_SHORT 8  /* samples of about 10 s */
-#define BUS_LONG 16  /* samples of a minute */
+#define BUS_SHORT 8 /* samples of about 10 s */
+#define BUS_LONG 16 /* samples of a minute */
 
 /* Counters at one time. */
 struct bus_sample {
@@ -19,13 +19,13 @@ enum bus_word { WORD_UP, WORD_DOWN, WORD_SILENT, WORD_NOISY, WORD_OVERLOADED };
 
 struct bus_health {
 	struct bus_sample brief[BUS_SHORT], lengthy[BUS_LONG];
-	uint8_t nbrief, nlong;   /* filled, the oldest first */
-	uint8_t word;            /* enum bus_word, as last told */
+	uint8_t nbrief, nlong; /* filled, the oldest first */
+	uint8_t word;          /* enum bus_word, as last told */
 };
 
 /* After a reload: figures of buses that go on; topics of those that are gone are cleared. */
 void health_bus_carry(struct gateway *g, const struct model *old, const struct bus_health *from,
-		      struct bus_health *to);
+                      struct bus_health *to);
 void health_bus_model(struct gateway *g, uint32_t bus);
 void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h);
 

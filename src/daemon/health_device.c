@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const char *const topics[] = {
-	"state", "since", "last_seen", "last_error", "quality", "response", "requests", "timeouts", "crc_errors",
-	"exceptions", "invalid", "stale", "unsupported", "info",
+	"state",    "since",      "last_seen",  "last_error", "quality", "response",    "requests",
+	"timeouts", "crc_errors", "exceptions", "invalid",    "stale",   "unsupported", "info",
 };
 
 static void put(struct gateway *g, const char *device, const char *topic, const char *text)
@@ -28,8 +28,8 @@ static void put_time(struct gateway *g, const char *device, const char *topic, u
 	put(g, device, topic, text);
 }
 
-void health_device_carry(struct gateway *g, const struct model *old, const struct device_health *from,
-			 struct device_health *to)
+void health_device_carry(struct gateway *g, const struct model *old,
+                         const struct device_health *from, struct device_health *to)
 {
 	for (size_t i = 0; i < old->ndevice; i++) {
 		const char *name = old->device[i].name;
@@ -56,7 +56,8 @@ static const char *const outcomes[] = {
 
 static void error_text(const struct device_state *s, char *buf, size_t size)
 {
-	const char *known = s->error < sizeof outcomes / sizeof *outcomes ? outcomes[s->error] : NULL;
+	const char *known =
+		s->error < sizeof outcomes / sizeof *outcomes ? outcomes[s->error] : NULL;
 	if (s->error == OUT_REFUSED)
 		snprintf(buf, size, "exception %u", s->exception);
 	else
@@ -100,7 +101,8 @@ static void tell_figures(struct gateway *g, uint32_t device, struct device_healt
 	const uint32_t asked = f.requests - h->asked[0];
 	const uint32_t answered = f.responses + f.exceptions - h->answered[0];
 	if (asked) {
-		snprintf(text, sizeof text, "%.2f", answered < asked ? (double)answered / asked : 1.0);
+		snprintf(text, sizeof text, "%.2f",
+		         answered < asked ? (double)answered / asked : 1.0);
 		put(g, d->name, "quality", text);
 	}
 }
@@ -145,7 +147,7 @@ void health_device_tell(struct gateway *g, uint32_t device, struct device_health
 	put(g, d->name, "last_error", text);
 	if (s->response.total) {
 		snprintf(text, sizeof text, "%.3g/%.3g", response_percentile(&s->response, 0.5),
-			 response_percentile(&s->response, 0.99));
+		         response_percentile(&s->response, 0.99));
 		put(g, d->name, "response", text);
 	}
 	snprintf(text, sizeof text, "%" PRIu32, s->invalid);
@@ -159,7 +161,10 @@ void health_device_tell(struct gateway *g, uint32_t device, struct device_health
 }
 
 static const char *const types[] = {
-	[TYPE_BOOL] = "bool", [TYPE_STRING] = "string", [TYPE_BYTES] = "bytes", [TYPE_DATETIME] = "datetime",
+	[TYPE_BOOL] = "bool",
+	[TYPE_STRING] = "string",
+	[TYPE_BYTES] = "bytes",
+	[TYPE_DATETIME] = "datetime",
 };
 
 static const char *type_of(const struct point *p)

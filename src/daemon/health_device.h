@@ -13,8 +13,8 @@ struct device_health {
 	uint8_t n; /* filled, the oldest first */
 };
 
-void health_device_carry(struct gateway *g, const struct model *old, const struct device_health *from,
-			 struct device_health *to);
+void health_device_carry(struct gateway *g, const struct model *old,
+                         const struct device_health *from, struct device_health *to);
 /* device/<dev>/info: what a generic panel needs. */
 void health_device_info(struct gateway *g, uint32_t device);
 /* Its state and since when: when it changes, and with the rest. */

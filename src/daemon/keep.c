@@ -14,13 +14,14 @@
 /* One point with such a rule. */
 struct kept {
 	uint32_t device, point;
-	char *source;     /* "device/point": it is known by that across a reload */
-	char *last;       /* what was commanded last and taken: what a keep-alive repeats; NULL: nothing */
+	char *source; /* "device/point": it is known by that across a reload */
+	char *last;   /* what was commanded last and taken: what a keep-alive repeats; NULL: nothing
+	               */
 	us_t rewrite_at, sync_at, safe_at; /* US_NEVER: not due */
-	us_t safe_since;  /* in force since then */
-	us_t again_at;    /* the safe value, which was not taken; US_NEVER */
-	bool commanded;   /* somebody's command was taken since the start, or since the safe value */
-	bool safe;        /* the safe value is in force */
+	us_t safe_since;                   /* in force since then */
+	us_t again_at;                     /* the safe value, which was not taken; US_NEVER */
+	bool commanded; /* somebody's command was taken since the start, or since the safe value */
+	bool safe;      /* the safe value is in force */
 };
 
 /* Main thread only; one gateway a process. `before` are those of the old model during a reload. */
@@ -88,8 +89,11 @@ static void begin(struct gateway *g, uint32_t device, uint32_t point)
 	keep.kept = mem_grow(keep.kept, keep.n + 1, sizeof *keep.kept);
 	struct kept *k = &keep.kept[keep.n++];
 	struct kept *was = find_before(source);
-	*k = was ? *was : (struct kept){.rewrite_at = US_NEVER, .sync_at = US_NEVER, .again_at = US_NEVER,
-					.source = mem_strdup(source)};
+	*k = was ? *was
+	         : (struct kept){.rewrite_at = US_NEVER,
+	                         .sync_at = US_NEVER,
+	                         .again_at = US_NEVER,
+	                         .source = mem_strdup(source)};
 	k->device = device;
 	k->point = point;
 	if (was)
@@ -168,8 +172,8 @@ static void commanded(struct gateway *g, struct kept *k, const struct command_ou
 	const struct write_rule *w = rule_of(g, k);
 	/* what was under way when the safe value came into force does not count any more */
 	const bool older = k->safe && (o->origin == COMMAND_FROM_GATEWAY
-					       ? strcmp(o->sent_text, w->safe_value) != 0
-					       : o->received <= k->safe_since);
+	                                       ? strcmp(o->sent_text, w->safe_value) != 0
+	                                       : o->received <= k->safe_since);
 	if (o->origin == COMMAND_PULSE_END || older)
 		return;
 	if (w->rewrite) {
@@ -192,7 +196,8 @@ static void commanded(struct gateway *g, struct kept *k, const struct command_ou
 /* The safe value was not taken by a device that is there. */
 static void not_taken(struct gateway *g, struct kept *k, const struct command_outcome *o)
 {
-	if (!k->safe || o->origin != COMMAND_FROM_GATEWAY || o->end == COMMAND_SUPERSEDED || g->stopping)
+	if (!k->safe || o->origin != COMMAND_FROM_GATEWAY || o->end == COMMAND_SUPERSEDED ||
+	    g->stopping)
 		return;
 	k->again_at = g->now + SAFE_AGAIN;
 	wake(g, k);

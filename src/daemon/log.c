@@ -82,7 +82,7 @@ static bool emit(enum log_level level, const char *text)
 		n = snprintf(line, sizeof line, "<%d>%s\n", (int)level, text);
 	else if (level <= LEVEL_WARN)
 		n = snprintf(line, sizeof line, "xnetd: %s: %s\n",
-			     level == LEVEL_ERROR ? "error" : "warning", text);
+		             level == LEVEL_ERROR ? "error" : "warning", text);
 	else
 		n = snprintf(line, sizeof line, "xnetd: %s\n", text);
 	return writable() && write(STDERR_FILENO, line, (size_t)n) == n;
@@ -93,7 +93,7 @@ static bool take_token(void)
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	const double passed = (double)(now.tv_sec - state.last.tv_sec) +
-			      (double)(now.tv_nsec - state.last.tv_nsec) * 1e-9;
+	                      (double)(now.tv_nsec - state.last.tv_nsec) * 1e-9;
 	state.last = now;
 	state.tokens += passed * PER_SECOND;
 	if (state.tokens > BURST)
@@ -104,8 +104,8 @@ static bool take_token(void)
 	return true;
 }
 
-__attribute__((format(printf, 2, 0)))
-static void put(enum log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void put(enum log_level level, const char *fmt,
+                                                      va_list ap)
 {
 	if (level > state.level)
 		return;

@@ -1,5 +1,6 @@
 /*
- * log: lines on standard error, for the journal or a person. Only changes of state are worth a line.
+ * log: lines on standard error, for the journal or a person. Only changes of state are worth a
+ * line.
  *
  * Under systemd, or when standard error is no terminal, each line begins with its priority as "<4>"
  * (sd-daemon(3)); on a terminal it is plain text. Never blocks: what the reader does not take is

@@ -47,7 +47,8 @@ static int check(const struct options *o)
 	busload_warn(m, &d);
 	print_diag(&d, stderr);
 	diag_free(&d);
-	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice, m->npoint);
+	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
+	       m->npoint);
 	model_destroy(m);
 	return EXIT_SUCCESS;
 }
@@ -62,7 +63,8 @@ static void tame_process(void)
 	gateway_signals(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	/* the MQTT library would send its TCP connections through a web proxy */
-	static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"};
+	static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTP_PROXY",
+	                                      "HTTPS_PROXY"};
 	for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
 		unsetenv(proxies[i]);
 	tzset();

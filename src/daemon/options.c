@@ -6,14 +6,10 @@
 #define PROFILES_MAX (sizeof((struct config_paths *)0)->profiles / sizeof(char *) - 1)
 
 static const struct option table[] = {
-	{"check", no_argument, NULL, 'C'},
-	{"config", required_argument, NULL, 'c'},
-	{"profiles", required_argument, NULL, 'p'},
-	{"level", required_argument, NULL, 'l'},
-	{"keys", no_argument, NULL, 'k'},
-	{"version", no_argument, NULL, 'V'},
-	{"help", no_argument, NULL, 'h'},
-	{0},
+	{"check", no_argument, NULL, 'C'},          {"config", required_argument, NULL, 'c'},
+	{"profiles", required_argument, NULL, 'p'}, {"level", required_argument, NULL, 'l'},
+	{"keys", no_argument, NULL, 'k'},           {"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, 'h'},           {0},
 };
 
 void options_help(void)
@@ -37,15 +33,26 @@ void options_help(void)
 static bool take(struct options *o, int c, size_t *nprofiles)
 {
 	switch (c) {
-	case 'C': o->task = TASK_CHECK; return true;
-	case 'k': o->task = TASK_KEYS; return true;
-	case 'V': o->task = TASK_VERSION; return true;
-	case 'h': o->task = TASK_HELP; return true;
-	case 'c': o->paths.file = optarg; return true;
+	case 'C':
+		o->task = TASK_CHECK;
+		return true;
+	case 'k':
+		o->task = TASK_KEYS;
+		return true;
+	case 'V':
+		o->task = TASK_VERSION;
+		return true;
+	case 'h':
+		o->task = TASK_HELP;
+		return true;
+	case 'c':
+		o->paths.file = optarg;
+		return true;
 	case 'l':
 		if (log_parse_level(optarg, &o->level))
 			return true;
-		fprintf(stderr, "xnetd: no log level '%s': use error, warn, info or debug\n", optarg);
+		fprintf(stderr, "xnetd: no log level '%s': use error, warn, info or debug\n",
+		        optarg);
 		return false;
 	case 'p':
 		if (*nprofiles < PROFILES_MAX) {
@@ -70,7 +77,8 @@ void options_parse(struct options *o, int argc, char **argv)
 			break;
 		}
 	if (o->task != TASK_USAGE && optind < argc) {
-		fprintf(stderr, "xnetd: '%s': no such argument; the file is given by -c\n", argv[optind]);
+		fprintf(stderr, "xnetd: '%s': no such argument; the file is given by -c\n",
+		        argv[optind]);
 		o->task = TASK_USAGE;
 	}
 	if (o->task == TASK_USAGE)

@@ -54,8 +54,9 @@ static void *work(void *arg)
 		struct line_plan *l = &p->line[i];
 		l->load = schedule_load(&l->wire, l->want, l->nwant, l->rule, l->nrule, TURNAROUND);
 		if (l->load > LOAD_LIMIT)
-			l->nchange = load_advise(&l->wire, l->want, l->nwant, l->rule, l->nrule, TURNAROUND,
-						 LOAD_LIMIT, l->change, CHANGES, &l->reached);
+			l->nchange = load_advise(&l->wire, l->want, l->nwant, l->rule, l->nrule,
+			                         TURNAROUND, LOAD_LIMIT, l->change, CHANGES,
+			                         &l->reached);
 	}
 	atomic_store(&p->done, true);
 	release(p);
@@ -108,8 +109,9 @@ static void warn(const struct line_plan *l)
 	char text[256];
 	load_print(l->change, l->nchange, text, sizeof text);
 	if (l->nchange)
-		log_warn("bus %s: the map needs %.0f %% of the line's time; to come to %.0f %%, read %s", l->name,
-			 l->load, l->reached, text);
+		log_warn("bus %s: the map needs %.0f %% of the line's time; to come to %.0f %%, "
+		         "read %s",
+		         l->name, l->load, l->reached, text);
 	else
 		log_warn("bus %s: the map needs %.0f %% of the line's time", l->name, l->load);
 }

@@ -42,8 +42,8 @@ static void index_bus(struct plant *p, uint32_t bus)
 			if (plant_raw_words(&dev->set->point[i]) == 0)
 				continue;
 			const struct span s = model_span(dev, &dev->set->point[i]);
-			b->place[b->nplace++] = (struct place){
-				PLACE_KEY(s.unit, s.table, s.addr), s.count, dev->point0 + i};
+			b->place[b->nplace++] = (struct place){PLACE_KEY(s.unit, s.table, s.addr),
+			                                       s.count, dev->point0 + i};
 		}
 	}
 	qsort(b->place, b->nplace, sizeof *b->place, place_compare);
@@ -85,7 +85,8 @@ static void start_device(struct gateway *g, struct plant *p, size_t d)
 			r->counter = mem_alloc(1, sizeof *r->counter);
 		s->derives |= pt->source == SOURCE_EXPR || point_derives(pt);
 		s->alerting |= pt->alert != ALERT_NONE && !pt->hidden;
-		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS && pt->period < s->round)
+		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS &&
+		    pt->period < s->round)
 			s->round = pt->period;
 	}
 	if (s->alerting) {

@@ -9,34 +9,36 @@
 #include "daemon/gateway.h"
 #include "daemon/response.h"
 
-#define RAW_INLINE 4 /* words kept in the reading itself; longer points have memory of their own */
+#define RAW_INLINE 4 /* words kept in the reading itself; longer points have memory of their own   \
+	              */
 
 enum quality {
-	QUALITY_NEVER,       /* not read yet */
+	QUALITY_NEVER, /* not read yet */
 	QUALITY_GOOD,
-	QUALITY_NONE,        /* read; the device says "not available", or out of `valid` */
+	QUALITY_NONE, /* read; the device says "not available", or out of `valid` */
 	QUALITY_STALE,
 };
 
 /* What is known of one point. Many thousands of these: keep it small. */
 struct reading {
-	us_t at;             /* last good read, monotonic; 0: never */
-	struct value value;  /* a text is malloc'ed and owned */
+	us_t at;            /* last good read, monotonic; 0: never */
+	struct value value; /* a text is malloc'ed and owned */
 	struct filter filter;
 	union {
 		uint16_t word[RAW_INLINE];
 		uint16_t *words; /* malloc'ed, for longer points */
-		us_t begun;      /* of an expression: a round of its inputs began then and is not over; 0 */
+		us_t begun; /* of an expression: a round of its inputs began then and is not over; 0
+		             */
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
-	uint16_t asked;      /* requests for an on-demand point */
-	uint8_t quality;     /* enum quality */
-	bool known;          /* the raw words are valid */
-	bool refused;        /* the device refuses its registers again and again */
-	bool rounded;        /* read in this round of the device's fastest rate */
-	bool tell_next;      /* somebody asked: the next read is told even if unchanged */
-	bool undecoded;      /* its scale stands in another point: decoded at the turn's end */
+	uint16_t asked;  /* requests for an on-demand point */
+	uint8_t quality; /* enum quality */
+	bool known;      /* the raw words are valid */
+	bool refused;    /* the device refuses its registers again and again */
+	bool rounded;    /* read in this round of the device's fastest rate */
+	bool tell_next;  /* somebody asked: the next read is told even if unchanged */
+	bool undecoded;  /* its scale stands in another point: decoded at the turn's end */
 };
 
 enum device_phase {
@@ -48,29 +50,29 @@ enum device_phase {
 };
 
 struct device_state {
-	uint8_t phase;         /* enum device_phase */
-	bool touched;          /* a reading changed or was renewed in this turn */
-	bool derives;          /* has points that depend on others */
-	bool alerting;         /* has points that are alerts */
+	uint8_t phase; /* enum device_phase */
+	bool touched;  /* a reading changed or was renewed in this turn */
+	bool derives;  /* has points that depend on others */
+	bool alerting; /* has points that are alerts */
 	bool alerts_changed;
-	bool repeated;         /* a point of the fastest rate was read twice in this round */
-	int32_t next_on_unit;  /* next device behind the same unit id; -1: none */
-	us_t since;            /* in this phase */
-	us_t seen;             /* last answer; 0: never */
-	us_t round;            /* the fastest period of its points */
-	us_t newest;           /* newest read, for the snapshot's time */
-	struct alerts *alerts; /* NULL: none of its points is one */
-	char *identifies;      /* as what, if it is a stranger; malloc'ed */
+	bool repeated;            /* a point of the fastest rate was read twice in this round */
+	int32_t next_on_unit;     /* next device behind the same unit id; -1: none */
+	us_t since;               /* in this phase */
+	us_t seen;                /* last answer; 0: never */
+	us_t round;               /* the fastest period of its points */
+	us_t newest;              /* newest read, for the snapshot's time */
+	struct alerts *alerts;    /* NULL: none of its points is one */
+	char *identifies;         /* as what, if it is a stranger; malloc'ed */
 	uint8_t error, exception; /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
-	uint32_t invalid;      /* reads out of `valid` */
+	uint32_t invalid; /* reads out of `valid` */
 	struct response response;
 };
 
 /* Where a register point of one bus stands; sorted by key. */
 struct place {
-	uint32_t key;   /* PLACE_KEY */
-	uint16_t len;   /* cells, from its lowest to its highest */
+	uint32_t key; /* PLACE_KEY */
+	uint16_t len; /* cells, from its lowest to its highest */
 	uint32_t point;
 };
 
@@ -80,12 +82,12 @@ struct plant_bus {
 	const struct bus_conf *conf;
 	struct bus *bus;
 	uint32_t tag;
-	bool up;               /* the port is open */
+	bool up; /* the port is open */
 	bool told_down;
-	us_t since;            /* up or down */
-	us_t heard;            /* last answer of any device */
-	us_t silent_since;     /* none of its devices answers; 0: some do */
-	char *trouble;         /* why the port is down; malloc'ed, NULL: unknown */
+	us_t since;        /* up or down */
+	us_t heard;        /* last answer of any device */
+	us_t silent_since; /* none of its devices answers; 0: some do */
+	char *trouble;     /* why the port is down; malloc'ed, NULL: unknown */
 	struct place *place;
 	size_t nplace;
 	int32_t unit_first[256]; /* first device behind a unit id; -1: none */
@@ -97,12 +99,12 @@ struct plant {
 	struct plant_bus *bus;
 	struct device_state *device;
 	struct reading *reading;
-	uint8_t *on_demand;    /* per point: polled though it is on-demand */
+	uint8_t *on_demand; /* per point: polled though it is on-demand */
 	/* over all models */
-	int32_t *tag_bus;      /* bus index by tag; -1: ending or ended */
+	int32_t *tag_bus;        /* bus index by tag; -1: ending or ended */
 	struct bus **tag_thread; /* by tag; NULL: ended */
 	uint32_t ntag;
-	size_t ending;         /* buses told to end that have not ended */
+	size_t ending; /* buses told to end that have not ended */
 };
 
 /* Starts the buses of g->model. */

@@ -18,11 +18,8 @@ static const struct {
 	unsigned bit;
 	const char *text;
 } throttles[] = {
-	{0, "under-voltage now"},
-	{1, "clock capped now"},
-	{2, "throttled now"},
-	{16, "under-voltage since boot"},
-	{18, "throttled since boot"},
+	{0, "under-voltage now"},         {1, "clock capped now"},      {2, "throttled now"},
+	{16, "under-voltage since boot"}, {18, "throttled since boot"},
 };
 
 static bool first_line(const char *path, char *buf, int size)
@@ -66,7 +63,7 @@ void process_look(struct process *p)
 	p->rss = resident();
 	getrusage(RUSAGE_SELF, &u);
 	p->cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-		 (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+	         (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
 	const int state = adjtimex(&t);
 	p->clock_known = state >= 0;
 	p->synchronised = state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC);

@@ -10,24 +10,27 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One small file a pulse, named after device and point: making and removing one is atomic. Without a
- * runtime directory (not started by systemd) there is no journal. */
-static bool journal_path(const char *kind, const char *device, const char *point, char *buf, size_t size)
+/* One small file a pulse, named after device and point: making and removing one is atomic. Without
+ * a runtime directory (not started by systemd) there is no journal. */
+static bool journal_path(const char *kind, const char *device, const char *point, char *buf,
+                         size_t size)
 {
 	const char *dir = getenv("RUNTIME_DIRECTORY");
-	return dir && *dir && snprintf(buf, size, "%s/%s.%s.%s", dir, kind, device, point) < (int)size;
+	return dir && *dir &&
+	       snprintf(buf, size, "%s/%s.%s.%s", dir, kind, device, point) < (int)size;
 }
 
 void pulses_submit(struct gateway *g, const struct command_action *a)
 {
 	const struct device *d = &g->model->device[a->device];
 	char path[512];
-	if (a->pulse != 1 || !journal_path("pulse", d->name, d->set->point[a->point].name, path, sizeof path))
+	if (a->pulse != 1 ||
+	    !journal_path("pulse", d->name, d->set->point[a->point].name, path, sizeof path))
 		return;
 	const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		log_warn("pulse of %s/%s: cannot be journalled at %s: %s", d->name,
-			 d->set->point[a->point].name, path, strerror(errno));
+		         d->set->point[a->point].name, path, strerror(errno));
 	else
 		close(fd);
 }
@@ -40,7 +43,8 @@ void pulses_ended(struct gateway *g, const struct command_outcome *o)
 		return;
 	if (journal_path("pulse", device, o->param, path, sizeof path))
 		unlink(path);
-	if (o->origin == COMMAND_PULSE_END && journal_path("left", device, o->param, path, sizeof path))
+	if (o->origin == COMMAND_PULSE_END &&
+	    journal_path("left", device, o->param, path, sizeof path))
 		unlink(path);
 }
 
@@ -51,7 +55,8 @@ static void set_apart(const struct device *d, const struct point *p)
 	if (!journal_path("pulse", d->name, p->name, path, sizeof path) ||
 	    !journal_path("left", d->name, p->name, left, sizeof left) || rename(path, left) < 0)
 		return;
-	log_warn("pulse of %s/%s was cut by the last end of the gateway: to be switched off", d->name, p->name);
+	log_warn("pulse of %s/%s was cut by the last end of the gateway: to be switched off",
+	         d->name, p->name);
 }
 
 void pulses_left_over(struct gateway *g)
@@ -75,7 +80,8 @@ void pulses_device_online(struct gateway *g, uint32_t device)
 	for (uint32_t k = 0; k < d->set->n; k++) {
 		const struct point *p = &d->set->point[k];
 		if (p->write && p->write->pulse &&
-		    journal_path("left", d->name, p->name, path, sizeof path) && access(path, F_OK) == 0)
+		    journal_path("left", d->name, p->name, path, sizeof path) &&
+		    access(path, F_OK) == 0)
 			commands_pulse_left(g, device, k);
 	}
 }

@@ -51,7 +51,8 @@ void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size)
 {
 	const struct reading *r = &p->reading[point];
 	const struct value none = value_none();
-	point_print(plant_point(p, point), r->quality == QUALITY_GOOD ? &r->value : &none, NULL, buf, size);
+	point_print(plant_point(p, point), r->quality == QUALITY_GOOD ? &r->value : &none, NULL,
+	            buf, size);
 }
 
 void reading_alert(struct plant *p, uint32_t point)
@@ -62,8 +63,9 @@ void reading_alert(struct plant *p, uint32_t point)
 	if (pt->alert == ALERT_NONE || pt->hidden || r->quality == QUALITY_NEVER)
 		return;
 	const double x = value_number(&r->value);
-	const bool active = r->quality == QUALITY_GOOD &&
-			    (r->value.kind == VALUE_BOOL ? r->value.mant != 0 : !isnan(x) && x != 0);
+	const bool active =
+		r->quality == QUALITY_GOOD &&
+		(r->value.kind == VALUE_BOOL ? r->value.mant != 0 : !isnan(x) && x != 0);
 	const struct alert a = {
 		.kind = pt->alert,
 		.code = pt->alert_code,
@@ -117,8 +119,8 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 		r->known = false; /* the second read must be looked at, though it be equal */
 		return;
 	}
-	if (pt->period == PERIOD_ONCE && !pt->write && r->quality == QUALITY_GOOD && v.kind != VALUE_NONE &&
-	    !value_same(&r->value, &v))
+	if (pt->period == PERIOD_ONCE && !pt->write && r->quality == QUALITY_GOOD &&
+	    v.kind != VALUE_NONE && !value_same(&r->value, &v))
 		device_changed(g, point);
 	r->at = at;
 	r->quality = v.kind == VALUE_NONE ? QUALITY_NONE : QUALITY_GOOD;
@@ -128,7 +130,8 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 }
 
 /* Nothing new in the registers: only what a clock demands. */
-static void renew(struct gateway *g, uint32_t point, struct reading *r, const struct point *pt, us_t at)
+static void renew(struct gateway *g, uint32_t point, struct reading *r, const struct point *pt,
+                  us_t at)
 {
 	r->at = at;
 	if (r->tell_next || pt->filter.mode == PUBLISH_ALWAYS ||
@@ -147,8 +150,8 @@ static void note_read(struct device_state *s, struct reading *r, const struct po
 	r->rounded = true;
 }
 
-void reading_take(struct gateway *g, uint32_t point, const struct span *block, const uint16_t *words,
-		  us_t at)
+void reading_take(struct gateway *g, uint32_t point, const struct span *block,
+                  const uint16_t *words, us_t at)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
@@ -284,7 +287,8 @@ void readings_tell_offline(struct gateway *g, uint32_t device)
 	const struct device *d = &p->model->device[device];
 	for (size_t i = 0; i < d->noffline; i++) {
 		char text[VALUE_PRINT_MAX];
-		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text, sizeof text);
+		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text,
+		                 sizeof text);
 		north_value(g->north, device, d->offline[i].point, text, false);
 		p->reading[d->point0 + d->offline[i].point].filter.told = 0;
 	}

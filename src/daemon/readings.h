@@ -8,8 +8,8 @@
 #include "daemon/plant.h"
 
 /* Words of a block that covers this point, read at `at`. Unchanged words cost a comparison. */
-void reading_take(struct gateway *g, uint32_t point, const struct span *block, const uint16_t *words,
-		  us_t at);
+void reading_take(struct gateway *g, uint32_t point, const struct span *block,
+                  const uint16_t *words, us_t at);
 
 /* A good read's value: believed, or not, and told. v's text lives only now. */
 void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at);

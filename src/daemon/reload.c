@@ -20,15 +20,15 @@ struct reload {
 	struct config_paths paths;
 	pthread_t thread;
 	bool reading;
-	bool again;            /* asked for while one was being read */
-	int done;              /* eventfd */
+	bool again; /* asked for while one was being read */
+	int done;   /* eventfd */
 	/* written by the thread, read by main after it has ended */
 	struct model *model;
 	struct diag diag;
 	/* commands that wait for their answer; NULL: one without a request */
 	struct north_request *request[REQUESTS_MAX];
 	size_t nrequest;
-	size_t nfirst;         /* how many of them the running read answers */
+	size_t nfirst; /* how many of them the running read answers */
 };
 
 static void *read_config(void *arg)
@@ -144,7 +144,8 @@ static void reject(struct gateway *g)
 			diag_print(&r->diag.message[i], text, sizeof text);
 			break;
 		}
-	log_error("reload refused, %zu errors: the running configuration stays in force", r->diag.errors);
+	log_error("reload refused, %zu errors: the running configuration stays in force",
+	          r->diag.errors);
 	health_reloaded(g, text);
 	gateway_alert(g, ALERT_WARNING, ALERT_CONFIG_REJECTED, r->paths.file, text);
 	answer_all(g, text);
@@ -162,7 +163,8 @@ static void take_over(struct gateway *g)
 	health_model(g, old);
 	commands_model_begins(g);
 	model_destroy(old);
-	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice, next->npoint);
+	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,
+	         next->npoint);
 	health_reloaded(g, NULL);
 	gateway_alert_end(g, ALERT_WARNING, ALERT_CONFIG_REJECTED, r->paths.file);
 	answer_all(g, NULL);

@@ -26,7 +26,8 @@ static size_t first_place(const struct plant_bus *b, const struct span *s)
 	return low;
 }
 
-/* Is this place wholly inside? *over: it begins behind the span's end, and so do all that follow. */
+/* Is this place wholly inside? *over: it begins behind the span's end, and so do all that follow.
+ */
 static bool inside(const struct place *p, const struct span *s, bool *over)
 {
 	const uint32_t key = PLACE_KEY(s->unit, s->table, s->addr);
@@ -46,7 +47,8 @@ static void take_point(struct gateway *g, uint32_t point, const struct report *r
 static void take_read(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	b->heard = r->at;
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
+	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
+	     d = g->plant->device[d].next_on_unit) {
 		g->plant->device[d].seen = r->at;
 		if (r->turnaround > 0)
 			response_add(&g->plant->device[d].response, r->turnaround);
@@ -68,7 +70,8 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 {
 	if (r->outcome == OUT_REFUSED)
 		b->heard = r->at;
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
+	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
+	     d = g->plant->device[d].next_on_unit) {
 		struct device_state *s = &g->plant->device[d];
 		if (r->outcome == OUT_REFUSED)
 			s->seen = r->at;
@@ -92,8 +95,8 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 			continue;
 		rd->refused = true;
 		log_warn("device %s: refuses to be read at %s (point %s): set aside",
-			 plant_device(g->plant, point)->name, device_place_text(&r->span),
-			 plant_point(g->plant, point)->name);
+		         plant_device(g->plant, point)->name, device_place_text(&r->span),
+		         plant_point(g->plant, point)->name);
 	}
 	device_answered(g, b, r->span.unit);
 }

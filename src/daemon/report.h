@@ -1,5 +1,6 @@
 /*
- * report: what the buses say, turned into readings, states of devices and ports, and ends of writes.
+ * report: what the buses say, turned into readings, states of devices and ports, and ends of
+ * writes.
  */
 #ifndef DAEMON_REPORT_H
 #define DAEMON_REPORT_H

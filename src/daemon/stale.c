@@ -2,7 +2,7 @@
 
 #include "daemon/readings.h"
 
-#define SWEEP_MIN US_S /* not more often than this, whatever falls due */
+#define SWEEP_MIN US_S        /* not more often than this, whatever falls due */
 #define SWEEP_MAX (30 * US_S) /* for those that came to life since */
 
 /* Is it read again and again, so that its silence means something? */
@@ -23,7 +23,8 @@ void stale_sweep(struct gateway *g)
 		const struct device_state *s = &p->device[r->device];
 		if (s->phase != PHASE_ONLINE || r->quality == QUALITY_STALE || !expected(p, i))
 			continue;
-		const us_t read = r->undecoded ? 0 : r->at; /* words without their scale are no value */
+		const us_t read =
+			r->undecoded ? 0 : r->at; /* words without their scale are no value */
 		const us_t from = read > s->since ? read : s->since;
 		const us_t due = from + plant_point(p, i)->stale;
 		if (due <= g->now)

@@ -1,7 +1,7 @@
 /*
- * One line beside the yardsticks: a bus on a pseudo-terminal with a simulated line of true wire time
- * behind it. Limits are computed by wiretime. The simulator ignores and counts requests that start
- * before the silent interval is over.
+ * One line beside the yardsticks: a bus on a pseudo-terminal with a simulated line of true wire
+ * time behind it. Limits are computed by wiretime. The simulator ignores and counts requests that
+ * start before the silent interval is over.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,8 +95,8 @@ static void end(struct bench *b)
 {
 	rig_end(&b->rig);
 	const struct simline_counters c = count(b);
-	printf("    started early %u (0), collisions %u (0), wrong values %u (0)\n", c.early, c.collisions,
-	       b->rig.wrong);
+	printf("    started early %u (0), collisions %u (0), wrong values %u (0)\n", c.early,
+	       c.collisions, b->rig.wrong);
 	line_pty_end(&b->line);
 }
 
@@ -106,7 +106,8 @@ static us_t limit_of(const struct bench *b, unsigned without)
 	us_t sum = 0;
 	for (unsigned unit = 1; unit <= UNITS; unit++)
 		for (int k = 0; k < BLOCKS && unit != without; k++)
-			sum += wire_read(&b->line.wire, TABLE_INPUT, block_len(k), b->turnaround[unit]);
+			sum += wire_read(&b->line.wire, TABLE_INPUT, block_len(k),
+			                 b->turnaround[unit]);
 	return sum;
 }
 
@@ -114,9 +115,11 @@ static void take_read(struct bench *b, const struct report *r)
 {
 	for (int k = 0; k < BLOCKS; k++) {
 		for (unsigned i = 0; i < block_len(k); i++)
-			b->reads[r->span.unit][k][i] += r->span.addr <= block[k].addr + i &&
-							block[k].addr + i < (unsigned)r->span.addr + r->span.count;
-		if (r->span.addr > block[k].addr || r->span.addr + r->span.count < block[k].addr + block_len(k))
+			b->reads[r->span.unit][k][i] +=
+				r->span.addr <= block[k].addr + i &&
+				block[k].addr + i < (unsigned)r->span.addr + r->span.count;
+		if (r->span.addr > block[k].addr ||
+		    r->span.addr + r->span.count < block[k].addr + block_len(k))
 			continue;
 		const us_t gap = b->last[r->span.unit][k] ? r->at - b->last[r->span.unit][k] : 0;
 		b->last[r->span.unit][k] = r->at;
@@ -125,8 +128,8 @@ static void take_read(struct bench *b, const struct report *r)
 	}
 }
 
-/* Takes reports for so long. Returns the time from the first to the last read of unit 1, block 0 (whole
- * rounds of it), and how many rounds. */
+/* Takes reports for so long. Returns the time from the first to the last read of unit 1, block 0
+ * (whole rounds of it), and how many rounds. */
 static double run(struct bench *b, us_t time, unsigned *rounds)
 {
 	const us_t until = clock_now() + time;
@@ -200,8 +203,9 @@ static void bench_scan(uint32_t baud, unsigned slow, double yardstick, us_t time
 	getrusage(RUSAGE_SELF, &before);
 	const double took = scan(&b, time), limit = (double)limit_of(&b, 0), ratio = took / limit;
 	getrusage(RUSAGE_SELF, &after);
-	printf("%6u%s: scan %.1f ms, limit %.1f ms, ratio %.4f (<= %.2f)%s; worst gap / scan %.3f\n", baud,
-	       slow ? ", one unit at 40 ms" : "", took / 1e3, limit / 1e3, ratio, yardstick,
+	printf("%6u%s: scan %.1f ms, limit %.1f ms, ratio %.4f (<= %.2f)%s; worst gap / scan "
+	       "%.3f\n",
+	       baud, slow ? ", one unit at 40 ms" : "", took / 1e3, limit / 1e3, ratio, yardstick,
 	       verdict(ratio <= yardstick), (double)worst_gap(&b, 0) / took);
 	end(&b);
 }
@@ -216,13 +220,16 @@ static void bench_silent(void)
 	rig_await_unit(&b.rig, UNITS, false);
 	const double rest = scan(&b, 12 * US_S);
 	const us_t gap = worst_gap(&b, UNITS);
-	printf("  9600, one of four silent: the others' scan / before %.3f (<= 0.85)%s; worst gap %.0f ms, scan + "
-	       "time-out %.0f ms%s\n", rest / all, verdict(rest / all <= 0.85), (double)gap / 1e3,
-	       all / 1e3 + 500, verdict((double)gap <= all + 500e3));
+	printf("  9600, one of four silent: the others' scan / before %.3f (<= 0.85)%s; worst gap "
+	       "%.0f ms, scan + "
+	       "time-out %.0f ms%s\n",
+	       rest / all, verdict(rest / all <= 0.85), (double)gap / 1e3, all / 1e3 + 500,
+	       verdict((double)gap <= all + 500e3));
 	line_pty_silence(&b.line, UNITS, false);
 	const us_t back = clock_now();
 	rig_await_unit(&b.rig, UNITS, true);
-	printf("    back after %.2f s (<= 2 s, or the probe's cost / 5 %%)\n", (double)(clock_now() - back) / 1e6);
+	printf("    back after %.2f s (<= 2 s, or the probe's cost / 5 %%)\n",
+	       (double)(clock_now() - back) / 1e6);
 	end(&b);
 }
 
@@ -238,13 +245,15 @@ static void bench_spoilt(void)
 	pthread_mutex_lock(&b.line.lock);
 	b.line.spoilt[SIM_BAD_CRC] = 40;
 	b.line.spoilt[SIM_CUT] = 30;
-	b.line.spoilt[SIM_NOISE_BEFORE] = b.line.spoilt[SIM_NOISE_INSIDE] = b.line.spoilt[SIM_NOISE_AFTER] = 10;
+	b.line.spoilt[SIM_NOISE_BEFORE] = b.line.spoilt[SIM_NOISE_INSIDE] =
+		b.line.spoilt[SIM_NOISE_AFTER] = 10;
 	b.line.spoilt[SIM_LOST] = 20;
 	pthread_mutex_unlock(&b.line.lock);
 	run(&b, time, &rounds);
 	const double ratio = (double)blocks_read(&b) / clean;
-	printf("  9600, 4 %% CRC, 3 %% cut, 3 %% noise, 2 %% lost: reads / clean %.3f (>= 0.85)%s; %u faults\n", ratio,
-	       verdict(ratio >= 0.85), count(&b).faults);
+	printf("  9600, 4 %% CRC, 3 %% cut, 3 %% noise, 2 %% lost: reads / clean %.3f (>= 0.85)%s; "
+	       "%u faults\n",
+	       ratio, verdict(ratio >= 0.85), count(&b).faults);
 	end(&b);
 }
 
@@ -262,10 +271,12 @@ static void bench_commands(uint32_t baud)
 	begin(&b, baud, 0);
 	settle(&b);
 	const double exchange = (double)limit_of(&b, 0) / (UNITS * BLOCKS);
-	const us_t longest = wire_read(&b.line.wire, TABLE_INPUT, block_len(BLOCKS - 1), TURNAROUND);
+	const us_t longest =
+		wire_read(&b.line.wire, TABLE_INPUT, block_len(BLOCKS - 1), TURNAROUND);
 	for (unsigned i = 0; i < COMMANDS; i++) {
 		unsigned rounds;
-		run(&b, (us_t)(2 * exchange) + simline_draw(&seed, (uint32_t)(4 * exchange)), &rounds);
+		run(&b, (us_t)(2 * exchange) + simline_draw(&seed, (uint32_t)(4 * exchange)),
+		    &rounds);
 		const struct job j = rig_job(i + 1, (uint8_t)(1 + i % UNITS), 100, (uint16_t)i);
 		const us_t at = clock_now();
 		bus_submit(b.rig.bus, &j);
@@ -278,8 +289,10 @@ static void bench_commands(uint32_t baud)
 			printf("    %.3f", (double)late[i] / exchange);
 	const double median = (double)late[COMMANDS / 2] / exchange;
 	const double p99 = (double)late[COMMANDS * 99 / 100] / (double)longest;
-	printf("%6u: command -> first bit, in exchanges (%.1f ms, longest %.1f): median %.3f (<= 0.5)%s, p99 %.3f "
-	       "(<= 1)%s\n", baud, exchange / 1e3, (double)longest / 1e3, median, verdict(median <= 0.5), p99,
+	printf("%6u: command -> first bit, in exchanges (%.1f ms, longest %.1f): median %.3f (<= "
+	       "0.5)%s, p99 %.3f "
+	       "(<= 1)%s\n",
+	       baud, exchange / 1e3, (double)longest / 1e3, median, verdict(median <= 0.5), p99,
 	       verdict(p99 <= 1));
 	end(&b);
 }
@@ -305,8 +318,10 @@ static void bench_slider(uint32_t baud)
 	const us_t sent = b.rig.report.sent;
 	const unsigned reads = b.rig.of_kind[REPORT_READ] - before;
 	const double after = (double)(sent - last) / exchange;
-	printf("%6u: 50 slider steps in 100 ms: the latest %.2f exchanges after the last (<= 2)%s, %zu writes (<= "
-	       "6)%s, %u reads meanwhile\n", baud, after, verdict(after <= 2), line_pty_writes(&b.line),
+	printf("%6u: 50 slider steps in 100 ms: the latest %.2f exchanges after the last (<= 2)%s, "
+	       "%zu writes (<= "
+	       "6)%s, %u reads meanwhile\n",
+	       baud, after, verdict(after <= 2), line_pty_writes(&b.line),
 	       verdict(line_pty_writes(&b.line) <= 6), reads);
 	end(&b);
 }
@@ -337,7 +352,8 @@ static void bench_unplugged(void)
 	const us_t request = b.line.request_at;
 	pthread_mutex_unlock(&b.line.lock);
 	const double after = (double)(request - plugged) / 1e6;
-	printf("  9600, adapter gone 10 s: CPU %.2f ms, first request %.3f s after its return (<= 0.5)%s\n",
+	printf("  9600, adapter gone 10 s: CPU %.2f ms, first request %.3f s after its return (<= "
+	       "0.5)%s\n",
 	       spent * 1e3, after, verdict(after <= 0.5));
 	end(&b);
 }

@@ -170,7 +170,8 @@ static double kilobytes(const char *what)
 	double sum = 0, kb;
 	FILE *f = fopen("/proc/self/smaps_rollup", "re");
 	while (f && fgets(line, sizeof(line), f))
-		if (strncmp(line, what, strlen(what)) == 0 && sscanf(strchr(line, ':') + 1, "%lf", &kb) == 1)
+		if (strncmp(line, what, strlen(what)) == 0 &&
+		    sscanf(strchr(line, ':') + 1, "%lf", &kb) == 1)
 			sum += kb;
 	if (f)
 		fclose(f);
@@ -180,8 +181,9 @@ static double kilobytes(const char *what)
 /* The same requests and answers by nothing but send() and recv(): what this machine can do. */
 static double bare_loop(uint16_t port)
 {
-	const struct sockaddr_in to = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+	const struct sockaddr_in to = {.sin_family = AF_INET,
+	                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	                               .sin_port = htons(port)};
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 	const uint8_t pdu[] = {FC_READ_HOLDING, 0, 0, 0, REGISTERS};
 	uint8_t frame[MBAP_MAX], answer[MBAP_MAX];
@@ -209,9 +211,11 @@ static void bench_one(uint16_t port)
 	plant_run(5 * US_S);
 	const double spent = cpu() - before, time = (double)(clock_now() - from) / 1e6;
 	const double rate = plant.reads[0] / time;
-	printf("one device as fast as possible: %.0f reads/s of %d registers (>= 20000)%s; a bare loop of send and recv "
-	       "%.0f; CPU %.2f us a read, failed %u, wrong %u\n", rate, REGISTERS, rate >= 20000 ? "" : "  <-- missed",
-	       bare, spent / plant.reads[0] * 1e6, plant.failed, plant.wrong);
+	printf("one device as fast as possible: %.0f reads/s of %d registers (>= 20000)%s; a bare "
+	       "loop of send and recv "
+	       "%.0f; CPU %.2f us a read, failed %u, wrong %u\n",
+	       rate, REGISTERS, rate >= 20000 ? "" : "  <-- missed", bare,
+	       spent / plant.reads[0] * 1e6, plant.failed, plant.wrong);
 	plant_end();
 }
 
@@ -234,10 +238,13 @@ static void bench_many(uint16_t port, unsigned n, us_t period, us_t time)
 		gap = plant.gap[i] > gap ? plant.gap[i] : gap;
 	}
 	const int fd = open("/dev/null", O_RDONLY);
-	printf("%u endpoints x %d registers every %.0f ms: %u up, reads each %u..%u of %.0f, missed %u (0), failed %u, "
-	       "wrong %u, worst gap / period %.2f\n", n, REGISTERS, (double)period / 1e3, up, least, most,
-	       (double)time / (double)period, missed, plant.failed, plant.wrong, (double)gap / (double)period);
-	printf("    CPU %.1f %% of one core, resident %.1f MB, private %.1f MB, next descriptor %d (< 1024)\n",
+	printf("%u endpoints x %d registers every %.0f ms: %u up, reads each %u..%u of %.0f, "
+	       "missed %u (0), failed %u, "
+	       "wrong %u, worst gap / period %.2f\n",
+	       n, REGISTERS, (double)period / 1e3, up, least, most, (double)time / (double)period,
+	       missed, plant.failed, plant.wrong, (double)gap / (double)period);
+	printf("    CPU %.1f %% of one core, resident %.1f MB, private %.1f MB, next descriptor %d "
+	       "(< 1024)\n",
 	       spent / ((double)time / 1e6) * 100, kilobytes("Rss") / 1024,
 	       (kilobytes("Private_Clean") + kilobytes("Private_Dirty")) / 1024, fd);
 	close(fd);

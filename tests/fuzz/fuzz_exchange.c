@@ -1,5 +1,5 @@
-/* Any bytes at any times: the exchange ends, keeps the silence, and takes only a right frame for its
- * answer. A byte below 128 is the length of a piece to come, one above a time to pass. */
+/* Any bytes at any times: the exchange ends, keeps the silence, and takes only a right frame for
+ * its answer. A byte below 128 is the length of a piece to come, one above a time to pass. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,10 +44,10 @@ static void make_request(struct feed *f, struct request *r)
 		must(pdu_device_id(r, unit, 1, 0));
 		break;
 	case 3:
-		must(pdu_raw(r, unit, (const uint8_t[]){ 0x41, count }, 2, kind & 64 ? count : 0));
+		must(pdu_raw(r, unit, (const uint8_t[]){0x41, count}, 2, kind & 64 ? count : 0));
 		break;
 	default:
-		must(pdu_write_registers(r, unit, count, 1, (const uint16_t[]){ kind }));
+		must(pdu_write_registers(r, unit, count, 1, (const uint16_t[]){kind}));
 		break;
 	}
 }
@@ -70,7 +70,8 @@ static void feed_input(struct exchange *x, struct feed *f)
 	f->at += n;
 	f->left -= n;
 	if (how % 3 == 1 && n > 2 && n < PDU_MAX)
-		n = pdu_frame(piece[0] % 4, piece + 1, n - 1, piece + 300), memmove(piece, piece + 300, n);
+		n = pdu_frame(piece[0] % 4, piece + 1, n - 1, piece + 300),
+		memmove(piece, piece + 300, n);
 	if (how % 3 == 2 && n)
 		n = pdu_frame(x->send->unit, x->send->pdu, x->send->len, piece);
 	exchange_input(x, piece, n, f->now);
@@ -126,8 +127,8 @@ static void run(struct exchange *x, struct feed *f, struct line *l)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint32_t bauds[] = { 9600, 115200, 0, 1200 };
-	struct feed f = { data, size < 4000 ? size : 4000, US_S };
+	static const uint32_t bauds[] = {9600, 115200, 0, 1200};
+	struct feed f = {data, size < 4000 ? size : 4000, US_S};
 	const uint8_t how = next(&f);
 	struct wire w;
 	struct line l;

@@ -1,6 +1,6 @@
 /*
- * bus_rig: a bus and the main thread's side of its queues, for the tests of the bus. Every test has a
- * limit of 20 s for each thing it waits for; nothing is asserted about how fast it comes.
+ * bus_rig: a bus and the main thread's side of its queues, for the tests of the bus. Every test has
+ * a limit of 20 s for each thing it waits for; nothing is asserted about how fast it comes.
  */
 #ifndef TESTS_UNIT_BUS_RIG_H
 #define TESTS_UNIT_BUS_RIG_H
@@ -19,7 +19,8 @@ struct rig {
 	struct bus *bus;
 	struct report report; /* the last one taken */
 	unsigned of_kind[REPORT_ENDED + 1];
-	bool (*right)(void *ctx, const struct span *s, const uint16_t *words); /* NULL: not looked at */
+	bool (*right)(void *ctx, const struct span *s,
+	              const uint16_t *words); /* NULL: not looked at */
 	void *ctx;
 	unsigned wrong; /* reads with wrong values */
 };
@@ -42,7 +43,8 @@ static inline bool rig_take(struct rig *r, us_t limit)
 		poll(&f, 1, (int)(left / US_MS) + 1);
 	}
 	r->of_kind[r->report.kind]++;
-	if (r->report.kind == REPORT_READ && r->right && !r->right(r->ctx, &r->report.span, r->report.word))
+	if (r->report.kind == REPORT_READ && r->right &&
+	    !r->right(r->ctx, &r->report.span, r->report.word))
 		r->wrong++;
 	return true;
 }
@@ -88,7 +90,8 @@ static inline bool rig_await_unit(struct rig *r, uint8_t unit, bool online)
 {
 	const us_t limit = clock_now() + RIG_LIMIT;
 	while (rig_take(r, limit))
-		if (r->report.kind == REPORT_UNIT && r->report.span.unit == unit && r->report.online == online)
+		if (r->report.kind == REPORT_UNIT && r->report.span.unit == unit &&
+		    r->report.online == online)
 			return true;
 	return false;
 }
@@ -103,17 +106,25 @@ static inline bool rig_end(struct rig *r)
 	return ended;
 }
 
-static inline struct want rig_want(uint8_t unit, uint8_t table, uint16_t addr, uint16_t len, us_t period)
+static inline struct want rig_want(uint8_t unit, uint8_t table, uint16_t addr, uint16_t len,
+                                   us_t period)
 {
-	return (struct want){
-		.unit = unit, .table = table, .addr = addr, .len = len, .period = period, .prio = CLASS_NORMAL};
+	return (struct want){.unit = unit,
+	                     .table = table,
+	                     .addr = addr,
+	                     .len = len,
+	                     .period = period,
+	                     .prio = CLASS_NORMAL};
 }
 
 /* A time-out so long that a busy machine does not run into it. */
 static inline struct unit_rule rig_rule(uint8_t unit)
 {
-	return (struct unit_rule){
-		.unit = unit, .timeout = 5 * US_S, .retries = 1, .max_read = 125, .max_hole = UINT16_MAX};
+	return (struct unit_rule){.unit = unit,
+	                          .timeout = 5 * US_S,
+	                          .retries = 1,
+	                          .max_read = 125,
+	                          .max_hole = UINT16_MAX};
 }
 
 static inline struct job rig_job(uint64_t id, uint8_t unit, uint16_t addr, uint16_t value)

@@ -266,7 +266,8 @@ static inline void rig_start(struct rig *g)
 	g->value = mem_alloc(RIG_LOG, sizeof *g->value);
 	g->holding[120] = 10;
 	g->holding[121] = 20;
-	g->t = command_create(&rig_model, &(struct command_ops){.current = current, .online = online, .ctx = g});
+	g->t = command_create(
+		&rig_model, &(struct command_ops){.current = current, .online = online, .ctx = g});
 }
 
 static inline void rig_stop(struct rig *g)

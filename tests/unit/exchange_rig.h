@@ -1,7 +1,7 @@
 /*
- * exchange_rig: the exchange on the simulated line, in virtual time. Every register's value is a hash of
- * unit, table, address and the number of the request that read it, so that a wrong or an old value is
- * recognised.
+ * exchange_rig: the exchange on the simulated line, in virtual time. Every register's value is a
+ * hash of unit, table, address and the number of the request that read it, so that a wrong or an
+ * old value is recognised.
  */
 #ifndef EXCHANGE_RIG_H
 #define EXCHANGE_RIG_H
@@ -30,10 +30,10 @@ struct rig {
 	struct exchange x;
 	uint64_t seed;
 	us_t now;
-	us_t wake_latency;   /* the gateway's sleep ends up to so much later */
-	uint32_t seq;        /* requests that reached a device */
-	uint32_t begun_seq;  /* of the exchange under way */
-	uint16_t written;    /* the last value written, and how often */
+	us_t wake_latency;  /* the gateway's sleep ends up to so much later */
+	uint32_t seq;       /* requests that reached a device */
+	uint32_t begun_seq; /* of the exchange under way */
+	uint16_t written;   /* the last value written, and how often */
 	unsigned writes;
 	bool no_other_function; /* the units ignore all functions but 3 and 6 */
 	unsigned wakes;
@@ -52,7 +52,8 @@ struct call {
 	uint8_t unit;
 };
 
-static inline uint8_t read_cells(void *ctx, uint8_t table, uint16_t addr, uint16_t count, uint16_t *words)
+static inline uint8_t read_cells(void *ctx, uint8_t table, uint16_t addr, uint16_t count,
+                                 uint16_t *words)
 {
 	const struct call *c = ctx;
 	if (addr >= 9000)
@@ -67,7 +68,8 @@ static inline uint8_t read_cells(void *ctx, uint8_t table, uint16_t addr, uint16
 	return 0;
 }
 
-static inline uint8_t write_cells(void *ctx, uint8_t table, uint16_t addr, uint16_t count, const uint16_t *words)
+static inline uint8_t write_cells(void *ctx, uint8_t table, uint16_t addr, uint16_t count,
+                                  const uint16_t *words)
 {
 	const struct call *c = ctx;
 	(void)table, (void)addr, (void)count;
@@ -75,12 +77,16 @@ static inline uint8_t write_cells(void *ctx, uint8_t table, uint16_t addr, uint1
 	return 0;
 }
 
-static inline size_t devices(void *ctx, uint8_t unit, const uint8_t *pdu, size_t len, uint8_t *answer)
+static inline size_t devices(void *ctx, uint8_t unit, const uint8_t *pdu, size_t len,
+                             uint8_t *answer)
 {
 	struct rig *r = ctx;
-	struct call c = { r, unit };
-	const struct server s = { .ctx = &c, .read = read_cells, .write = write_cells, .id = "sim",
-				  .object = { "V", "P", "1" } };
+	struct call c = {r, unit};
+	const struct server s = {.ctx = &c,
+	                         .read = read_cells,
+	                         .write = write_cells,
+	                         .id = "sim",
+	                         .object = {"V", "P", "1"}};
 	if (unit > UNITS)
 		return 0;
 	r->seq++;
@@ -164,8 +170,8 @@ static inline void send_now(struct rig *r)
 }
 
 /* One exchange, whatever it sends for it. */
-static inline enum outcome run_with(struct rig *r, struct peer *peer, const struct request *q, us_t timeout,
-				    us_t configured)
+static inline enum outcome run_with(struct rig *r, struct peer *peer, const struct request *q,
+                                    us_t timeout, us_t configured)
 {
 	us_t until;
 	unsigned steps = 0;
@@ -205,15 +211,17 @@ static inline bool right(const struct rig *r, const struct request *q)
 	uint16_t words[CELLS_MAX];
 	const uint16_t addr = (uint16_t)(q->pdu[1] << 8 | q->pdu[2]);
 	const uint16_t count = (uint16_t)(q->pdu[3] << 8 | q->pdu[4]);
-	const uint8_t table = q->pdu[0] == FC_READ_HOLDING ? TABLE_HOLDING :
-			      q->pdu[0] == FC_READ_INPUT ? TABLE_INPUT :
-			      q->pdu[0] == FC_READ_COILS ? TABLE_COIL : TABLE_DISCRETE;
+	const uint8_t table = q->pdu[0] == FC_READ_HOLDING ? TABLE_HOLDING
+	                      : q->pdu[0] == FC_READ_INPUT ? TABLE_INPUT
+	                      : q->pdu[0] == FC_READ_COILS ? TABLE_COIL
+	                                                   : TABLE_DISCRETE;
 	pdu_cells(q, r->x.answer, r->x.answer_len, words);
 	for (uint32_t seq = r->begun_seq + 1; seq <= r->seq; seq++) {
 		unsigned i = 0;
 		for (; i < count; i++) {
 			const uint16_t v = cell(q->unit, table, (uint16_t)(addr + i), seq);
-			if (table_is_bits(table) ? (words[i / 16] >> i % 16 & 1) != (v & 1) : words[i] != v)
+			if (table_is_bits(table) ? (words[i / 16] >> i % 16 & 1) != (v & 1)
+			                         : words[i] != v)
 				break;
 		}
 		if (i == count)
@@ -222,7 +230,8 @@ static inline bool right(const struct rig *r, const struct request *q)
 	return false;
 }
 
-static inline enum outcome read_once(struct rig *r, uint8_t unit, uint8_t table, uint16_t addr, uint16_t count)
+static inline enum outcome read_once(struct rig *r, uint8_t unit, uint8_t table, uint16_t addr,
+                                     uint16_t count)
 {
 	struct request q;
 	assert_true(pdu_read(&q, unit, table, addr, count));
@@ -266,7 +275,8 @@ static inline void poll_varied(struct rig *r, uint8_t unit, const struct span *b
 	for (unsigned i = 0; i < 3 * n; i++) {
 		struct span s = block[(from + i) % n];
 		struct request q;
-		s.count = (uint16_t)(s.count + (i >= 2 * n ? 1 : 0) - (i >= n && i < 2 * n && s.count > 1));
+		s.count = (uint16_t)(s.count + (i >= 2 * n ? 1 : 0) -
+		                     (i >= n && i < 2 * n && s.count > 1));
 		assert_true(pdu_read(&q, unit, s.table, s.addr, s.count));
 		const struct signature sig = pdu_signature(&q);
 		if (!peer_barred(&r->peer[unit], &sig, r->now)) {
@@ -278,12 +288,10 @@ static inline void poll_varied(struct rig *r, uint8_t unit, const struct span *b
 }
 
 static const struct span blocks[] = {
-	{ 0, TABLE_HOLDING, 100, 10 },
-	{ 0, TABLE_HOLDING, 300, 10 }, /* the same length at another address */
-	{ 0, TABLE_HOLDING, 500, 3 },
-	{ 0, TABLE_INPUT, 100, 10 },
-	{ 0, TABLE_COIL, 100, 100 },
-	{ 0, TABLE_HOLDING, 9000, 10 }, /* refused */
+	{0, TABLE_HOLDING, 100, 10},  {0, TABLE_HOLDING, 300, 10}, /* the same length at another
+                                                                      address */
+	{0, TABLE_HOLDING, 500, 3},   {0, TABLE_INPUT, 100, 10},   {0, TABLE_COIL, 100, 100},
+	{0, TABLE_HOLDING, 9000, 10}, /* refused */
 };
 
 static inline void mixed_traffic(struct rig *r, unsigned exchanges, unsigned nblocks)

@@ -1,7 +1,7 @@
 /*
  * line_pty: the simulated line (core/simline.h) behind a pseudo-terminal, fed by a thread in real
- * time, for the tests and benches of the bus. The gateway opens `path`, a symbolic link, so that the
- * adapter can be unplugged and come back under another name.
+ * time, for the tests and benches of the bus. The gateway opens `path`, a symbolic link, so that
+ * the adapter can be unplugged and come back under another name.
  *
  * Registers hold line_pty_value() until they are written. Writes are kept in a log.
  */
@@ -26,8 +26,10 @@
 
 #define LINE_PTY_REGISTERS 4096
 #define LINE_PTY_LOG 1024
-#define LINE_PTY_CHUNK 3           /* characters handed over at once, fewer than a silence has ... */
-#define LINE_PTY_PAUSE ((us_t)1500) /* ... or as many as come in this time, a little less than the shortest silence */
+#define LINE_PTY_CHUNK 3 /* characters handed over at once, fewer than a silence has ... */
+#define LINE_PTY_PAUSE                                                                             \
+	((us_t)1500) /* ... or as many as come in this time, a little less than the shortest       \
+	                silence */
 
 struct line_pty_write {
 	uint8_t unit, fc;
@@ -43,16 +45,17 @@ struct line_pty {
 	struct simline *line;
 	int master, wake;
 	bool stop;
-	bool silent[256]; /* this unit does not answer */
-	unsigned spoilt[SIM_FAULTS]; /* so many of a thousand requests get this fault */
-	unsigned at; /* spreads them evenly: no luck */
-	uint16_t (*held)[LINE_PTY_REGISTERS]; /* [unit][addr]: holding registers as written, xor value */
+	bool silent[256];                     /* this unit does not answer */
+	unsigned spoilt[SIM_FAULTS];          /* so many of a thousand requests get this fault */
+	unsigned at;                          /* spreads them evenly: no luck */
+	uint16_t (*held)[LINE_PTY_REGISTERS]; /* [unit][addr]: holding registers as written, xor
+	                                         value */
 	struct line_pty_write log[LINE_PTY_LOG];
 	size_t nlog;
 	uint32_t reads;
-	uint8_t unit;        /* of the request at hand */
-	uint8_t last_fc;     /* of the last request */
-	us_t request_at;     /* the first request after the port was plugged in; 0: none yet */
+	uint8_t unit;    /* of the request at hand */
+	uint8_t last_fc; /* of the last request */
+	us_t request_at; /* the first request after the port was plugged in; 0: none yet */
 };
 
 static inline uint16_t line_pty_value(uint8_t unit, uint8_t table, uint16_t addr)
@@ -64,7 +67,8 @@ static inline uint16_t line_pty_value(uint8_t unit, uint8_t table, uint16_t addr
 }
 
 /* One bit of the coils; register value elsewhere. */
-static inline uint16_t line_pty_cell(const struct line_pty *p, uint8_t unit, uint8_t table, uint16_t addr)
+static inline uint16_t line_pty_cell(const struct line_pty *p, uint8_t unit, uint8_t table,
+                                     uint16_t addr)
 {
 	uint16_t v = line_pty_value(unit, table, addr);
 	if (table == TABLE_HOLDING)
@@ -72,7 +76,8 @@ static inline uint16_t line_pty_cell(const struct line_pty *p, uint8_t unit, uin
 	return table_is_bits(table) ? v & 1 : v;
 }
 
-static inline uint8_t line_pty_on_read(void *ctx, uint8_t table, uint16_t addr, uint16_t count, uint16_t *words)
+static inline uint8_t line_pty_on_read(void *ctx, uint8_t table, uint16_t addr, uint16_t count,
+                                       uint16_t *words)
 {
 	struct line_pty *p = ctx;
 	p->reads++;
@@ -89,7 +94,7 @@ static inline uint8_t line_pty_on_read(void *ctx, uint8_t table, uint16_t addr, 
 }
 
 static inline uint8_t line_pty_on_write(void *ctx, uint8_t table, uint16_t addr, uint16_t count,
-					const uint16_t *words)
+                                        const uint16_t *words)
 {
 	struct line_pty *p = ctx;
 	for (uint16_t i = 0; i < count && table == TABLE_HOLDING; i++)
@@ -106,7 +111,8 @@ static inline uint8_t line_pty_on_write(void *ctx, uint8_t table, uint16_t addr,
 	return 0;
 }
 
-static inline size_t line_pty_answer(void *ctx, uint8_t unit, const uint8_t *pdu, size_t len, uint8_t *answer)
+static inline size_t line_pty_answer(void *ctx, uint8_t unit, const uint8_t *pdu, size_t len,
+                                     uint8_t *answer)
 {
 	struct line_pty *p = ctx;
 	const struct server server = {
@@ -175,7 +181,8 @@ static inline void *line_pty_main(void *arg)
 		const us_t most = now + US_S;
 		const us_t until = next < most ? next : most;
 		const struct timespec t = clock_timespec(until > now ? until - now : 0);
-		struct pollfd f[] = {{.fd = p->wake, .events = POLLIN}, {.fd = master, .events = POLLIN}};
+		struct pollfd f[] = {{.fd = p->wake, .events = POLLIN},
+		                     {.fd = master, .events = POLLIN}};
 		const int n = ppoll(f, 2, &t, NULL);
 		uint64_t count;
 		if (n > 0 && f[0].revents && read(p->wake, &count, sizeof(count)) < 0)
@@ -282,7 +289,8 @@ static inline bool line_pty_right(struct line_pty *p, const struct span *s, cons
 	pthread_mutex_lock(&p->lock);
 	for (uint16_t i = 0; i < s->count && right; i++) {
 		const uint16_t v = line_pty_cell(p, s->unit, s->table, (uint16_t)(s->addr + i));
-		right = table_is_bits(s->table) ? (words[i / 16] >> i % 16 & 1) == v : words[i] == v;
+		right = table_is_bits(s->table) ? (words[i / 16] >> i % 16 & 1) == v
+		                                : words[i] == v;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return right;

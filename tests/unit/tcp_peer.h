@@ -1,6 +1,6 @@
 /*
- * tcp_peer: a scripted TCP server for the tests of the bus: a thread that takes one connection after
- * the other and answers by a script. Listens on a free port of the loopback.
+ * tcp_peer: a scripted TCP server for the tests of the bus: a thread that takes one connection
+ * after the other and answers by a script. Listens on a free port of the loopback.
  */
 #ifndef TESTS_UNIT_TCP_PEER_H
 #define TESTS_UNIT_TCP_PEER_H
@@ -26,12 +26,12 @@ enum tcp_peer_act {
 	PEER_NEVER,
 	PEER_CLOSE,
 	PEER_CLOSE_MIDFRAME,
-	PEER_SPLIT,             /* byte by byte */
-	PEER_GARBAGE,           /* no Modbus */
-	PEER_TWICE,             /* the answer, and at once again */
-	PEER_HELD,              /* nothing now; the answer goes before that to the next request */
+	PEER_SPLIT,   /* byte by byte */
+	PEER_GARBAGE, /* no Modbus */
+	PEER_TWICE,   /* the answer, and at once again */
+	PEER_HELD,    /* nothing now; the answer goes before that to the next request */
 	PEER_WRONG_LENGTH,
-	PEER_NO_PATH,           /* exception 0x0A of a gateway */
+	PEER_NO_PATH, /* exception 0x0A of a gateway */
 };
 
 struct tcp_peer {
@@ -45,7 +45,7 @@ struct tcp_peer {
 	atomic_bool refuse; /* close new connections at once */
 	atomic_int last_unit;
 	atomic_llong request_at; /* the first one */
-	uint8_t held[MBAP_MAX]; /* an answer held back */
+	uint8_t held[MBAP_MAX];  /* an answer held back */
 	size_t nheld;
 };
 
@@ -56,7 +56,8 @@ static inline uint16_t tcp_peer_value(unsigned unit, unsigned addr)
 
 static inline size_t tcp_peer_pdu(const uint8_t *pdu, uint8_t unit, uint8_t *answer)
 {
-	const unsigned addr = (unsigned)(pdu[1] << 8 | pdu[2]), n = (unsigned)(pdu[3] << 8 | pdu[4]);
+	const unsigned addr = (unsigned)(pdu[1] << 8 | pdu[2]),
+		       n = (unsigned)(pdu[3] << 8 | pdu[4]);
 	if (pdu[0] != FC_READ_HOLDING && pdu[0] != FC_READ_INPUT) {
 		if (pdu[0] == FC_WRITE_REGISTER) {
 			memcpy(answer, pdu, 5);
@@ -76,8 +77,8 @@ static inline size_t tcp_peer_pdu(const uint8_t *pdu, uint8_t unit, uint8_t *ans
 	return 2 + 2 * n;
 }
 
-static inline size_t tcp_peer_frame(const struct tcp_peer *p, uint8_t *out, uint16_t id, uint8_t unit,
-				    const uint8_t *pdu, size_t n)
+static inline size_t tcp_peer_frame(const struct tcp_peer *p, uint8_t *out, uint16_t id,
+                                    uint8_t unit, const uint8_t *pdu, size_t n)
 {
 	return p->rtu ? pdu_frame(unit, pdu, n, out) : mbap_build(out, id, unit, pdu, n);
 }
@@ -99,7 +100,8 @@ static inline ssize_t tcp_peer_hear(struct tcp_peer *p, int fd, uint8_t *buf, si
 }
 
 /* False: close the connection. */
-static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t unit, const uint8_t *pdu)
+static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t unit,
+                                const uint8_t *pdu)
 {
 	uint8_t answer[PDU_MAX + 8], frame[MBAP_MAX + 8], odd[MBAP_MAX + 8];
 	int act = atomic_load(&p->times) ? atomic_load(&p->act) : PEER_ANSWER;
@@ -112,10 +114,13 @@ static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t
 	p->nheld = 0;
 	switch (act) {
 	case PEER_OTHER_UNIT:
-		return tcp_peer_say(fd, odd, tcp_peer_frame(p, odd, id, (uint8_t)(unit + 1), answer, len));
+		return tcp_peer_say(fd, odd,
+		                    tcp_peer_frame(p, odd, id, (uint8_t)(unit + 1), answer, len));
 	case PEER_OTHER_TRANSACTION:
 		answer[2] ^= 0x55;
-		return tcp_peer_say(fd, odd, tcp_peer_frame(p, odd, (uint16_t)(id - 1), unit, answer, len)) &&
+		return tcp_peer_say(
+			       fd, odd,
+			       tcp_peer_frame(p, odd, (uint16_t)(id - 1), unit, answer, len)) &&
 		       tcp_peer_say(fd, frame, n);
 	case PEER_NEVER:
 		return true;
@@ -171,7 +176,8 @@ static inline void tcp_peer_serve(struct tcp_peer *p, int fd)
 		const uint8_t unit = p->rtu ? buf[0] : f.unit;
 		atomic_store(&p->last_unit, unit);
 		n = 0;
-		if (!tcp_peer_act(p, fd, p->rtu ? 0 : f.transaction, unit, p->rtu ? buf + 1 : f.pdu))
+		if (!tcp_peer_act(p, fd, p->rtu ? 0 : f.transaction, unit,
+		                  p->rtu ? buf + 1 : f.pdu))
 			return;
 	}
 }
@@ -200,9 +206,12 @@ static inline void *tcp_peer_main(void *arg)
 /* A socket bound to the loopback, of the given family, on *port (0: any free one, told there). */
 static inline int tcp_peer_listen(int family, uint16_t *port)
 {
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons(*port)};
-	struct sockaddr_in four = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(*port)};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6,
+	                           .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+	                           .sin6_port = htons(*port)};
+	struct sockaddr_in four = {.sin_family = AF_INET,
+	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	                           .sin_port = htons(*port)};
 	const bool is_six = family == AF_INET6;
 	const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 	if (fd < 0)
@@ -210,7 +219,8 @@ static inline int tcp_peer_listen(int family, uint16_t *port)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	struct sockaddr *address = is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four;
 	socklen_t len = is_six ? sizeof(six) : sizeof(four);
-	if (bind(fd, address, len) < 0 || listen(fd, 16) < 0 || getsockname(fd, address, &len) < 0) {
+	if (bind(fd, address, len) < 0 || listen(fd, 16) < 0 ||
+	    getsockname(fd, address, &len) < 0) {
 		close(fd);
 		return -1;
 	}

@@ -97,7 +97,7 @@ static void wants_come_home_as_reports_with_the_right_values(void **state)
 			if (b->rig.report.span.table == w[i].table) {
 				assert_true(b->rig.report.span.addr <= w[i].addr);
 				assert_true(b->rig.report.span.addr + b->rig.report.span.count >=
-					    w[i].addr + w[i].len);
+				            w[i].addr + w[i].len);
 				seen[i]++;
 			}
 	}
@@ -323,7 +323,8 @@ static void raw_requests_bring_their_answers(void **state)
 		for (int k = 0; k < 3 && row[i].head[k]; k++)
 			assert_int_equal(b->rig.report.answer[k], row[i].head[k]);
 		if (row[i].pdu[0] == FC_DEVICE_ID)
-			assert_non_null(memmem(b->rig.report.answer, b->rig.report.answer_len, "line_pty", 8));
+			assert_non_null(memmem(b->rig.report.answer, b->rig.report.answer_len,
+			                       "line_pty", 8));
 	}
 	const struct job refused = raw_job(99, (const uint8_t[]){0x41, 1}, 2, 2);
 	assert_true(bus_submit(b->rig.bus, &refused));
@@ -409,7 +410,8 @@ static void a_port_that_goes_is_told_and_used_again_when_it_is_back(void **state
 		assert_string_equal(f.trouble, "");
 		line_pty_unplug(&b->line);
 		assert_true(rig_await_port(&b->rig, false));
-		assert_true(strstr(b->rig.report.text, "is gone") || strstr(b->rig.report.text, "is not there"));
+		assert_true(strstr(b->rig.report.text, "is gone") ||
+		            strstr(b->rig.report.text, "is not there"));
 		const struct job j = rig_job(100u + (unsigned)round, UNIT, 100, 1);
 		assert_true(bus_submit(b->rig.bus, &j));
 		assert_true(rig_await_job(&b->rig, j.id));
@@ -451,7 +453,8 @@ static void new_wants_are_taken_in_full_flight(void **state)
 	for (uint16_t round = 0; round < 40; round++) {
 		const struct window window = {0, (uint16_t)(500 + round)};
 		struct unit_rule windowed = rule;
-		const struct want w = rig_want(UNIT, TABLE_HOLDING, (uint16_t)(round * 10), 4, PERIOD_FASTEST);
+		const struct want w =
+			rig_want(UNIT, TABLE_HOLDING, (uint16_t)(round * 10), 4, PERIOD_FASTEST);
 		windowed.window = &window;
 		windowed.nwindow = 1;
 		bus_adopt(b->rig.bus, &w, 1, &windowed, 1);

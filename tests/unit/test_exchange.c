@@ -29,9 +29,10 @@ static void the_first_answer_after_opening_is_taken_only_when_asked_twice(void *
 {
 	(void)state;
 	struct rig r;
-	uint8_t frame[ADU_RTU_MAX], pdu[22] = { 3, 20, 0xDE, 0xAD };
+	uint8_t frame[ADU_RTU_MAX], pdu[22] = {3, 20, 0xDE, 0xAD};
 	rig_open(&r, 9600, 2);
-	/* A predecessor asked for as much and was killed: its answer comes right behind our request. */
+	/* A predecessor asked for as much and was killed: its answer comes right behind our
+	 * request. */
 	simline_inject(r.sim, frame, pdu_frame(1, pdu, sizeof pdu, frame), r.now + 9000);
 	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 10), OUT_OK);
 	assert_int_equal(r.line.count.requests, 2);
@@ -137,7 +138,8 @@ static void a_gateways_exception_is_a_time_out_at_once(void **state)
 	in_step(&r, 1);
 	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
 	const us_t start = r.now;
-	simline_inject(r.sim, frame, pdu_frame(1, (const uint8_t[]){ 0x83, 0x0B }, 2, frame), r.now + 20000);
+	simline_inject(r.sim, frame, pdu_frame(1, (const uint8_t[]){0x83, 0x0B}, 2, frame),
+	               r.now + 20000);
 	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_TIMEOUT);
 	assert_int_equal(r.x.exception, 0x0B);
 	assert_in_range(r.now - start, 0, 40000);
@@ -155,7 +157,8 @@ static void a_broadcast_waits_its_turnaround_and_keeps_the_silence(void **state)
 	pdu_write_register(&q, 0, 5, 5);
 	const us_t start = r.now;
 	assert_int_equal(run(&r, &q, 100 * US_MS), OUT_OK);
-	assert_in_range(r.now - start, 100000 + wire_chars(&r.wire, 8), 100500 + wire_chars(&r.wire, 8));
+	assert_in_range(r.now - start, 100000 + wire_chars(&r.wire, 8),
+	                100500 + wire_chars(&r.wire, 8));
 	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 0, 4), OUT_OK);
 	rig_close(&r);
 }
@@ -218,15 +221,16 @@ static void answers_that_end_by_silence_are_read(void **state)
 	pdu_device_id(&q, 1, 1, 0);
 	assert_int_equal(run(&r, &q, CONFIGURED), OUT_OK);
 	assert_int_equal(r.x.answer_len, 16);
-	pdu_raw(&q, 1, (const uint8_t[]){ FC_REPORT_SERVER_ID }, 1, 0);
+	pdu_raw(&q, 1, (const uint8_t[]){FC_REPORT_SERVER_ID}, 1, 0);
 	assert_int_equal(run(&r, &q, CONFIGURED), OUT_OK);
 	assert_int_equal(r.x.answer_len, 6);
 	/* A vendor's function: refused here; its answer would be what comes until silence. */
-	pdu_raw(&q, 1, (const uint8_t[]){ 0x41, 1 }, 2, 0);
+	pdu_raw(&q, 1, (const uint8_t[]){0x41, 1}, 2, 0);
 	assert_int_equal(run(&r, &q, CONFIGURED), OUT_REFUSED);
 	uint8_t frame[ADU_RTU_MAX];
 	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
-	simline_inject(r.sim, frame, pdu_frame(1, (const uint8_t[]){ 0x41, 7, 8, 9 }, 4, frame), r.now + 30000);
+	simline_inject(r.sim, frame, pdu_frame(1, (const uint8_t[]){0x41, 7, 8, 9}, 4, frame),
+	               r.now + 30000);
 	assert_int_equal(run(&r, &q, CONFIGURED), OUT_OK);
 	assert_int_equal(r.x.answer_len, 4);
 	rig_close(&r);
@@ -240,7 +244,7 @@ static void a_spoilt_answer_ends_at_once_and_is_told(void **state)
 	rig_open(&r, 9600, 11);
 	in_step(&r, 1);
 	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
-	size_t n = pdu_frame(1, (const uint8_t[]){ 3, 4, 1, 2, 3, 4 }, 6, frame);
+	size_t n = pdu_frame(1, (const uint8_t[]){3, 4, 1, 2, 3, 4}, 6, frame);
 	frame[5] ^= 1;
 	us_t start = r.now;
 	simline_inject(r.sim, frame, n, r.now + 20000);
@@ -278,7 +282,7 @@ static void another_client_on_the_line_is_told(void **state)
 
 static size_t answer_frame(uint8_t unit, unsigned words, uint8_t *frame)
 {
-	uint8_t pdu[PDU_MAX] = { FC_READ_HOLDING, (uint8_t)(2 * words), 0xBA, 0xD };
+	uint8_t pdu[PDU_MAX] = {FC_READ_HOLDING, (uint8_t)(2 * words), 0xBA, 0xD};
 	return pdu_frame(unit, pdu, 2 + 2 * words, frame);
 }
 
@@ -290,7 +294,7 @@ static void an_answer_behind_a_spoilt_request_of_another_client_is_not_taken(voi
 	rig_open(&r, 9600, 14);
 	in_step(&r, 1);
 	simline_fault(r.sim, 1, SIM_LOST, 1, 0);
-	size_t n = pdu_frame(1, (const uint8_t[]){ 3, 1, 2, 0, 2 }, 5, frame);
+	size_t n = pdu_frame(1, (const uint8_t[]){3, 1, 2, 0, 2}, 5, frame);
 	frame[1] ^= 4; /* as we hear it */
 	simline_inject(r.sim, frame, n, r.now + 12000);
 	n = answer_frame(1, 2, frame);
@@ -330,7 +334,8 @@ static void doubled_answers_bar_their_like_for_a_while_spoilt_ones_do_not(void *
 	uint8_t frame[ADU_RTU_MAX];
 	simline_inject(r.sim, frame, answer_frame(1, 7, frame) - 3, r.now + 20000);
 	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 7), OUT_GARBLED);
-	assert_false(barred(&r, 1, 7)); /* an answer all the same: it can be asked for again at once */
+	assert_false(
+		barred(&r, 1, 7)); /* an answer all the same: it can be asked for again at once */
 	rig_close(&r);
 }
 
@@ -497,8 +502,10 @@ static void answers_in_pieces_are_learnt(void **state)
 		const us_t start = r.now + r.wire.silence;
 		simline_fault(r.sim, 1, SIM_LOST, 1, 0);
 		simline_inject(r.sim, frame, 10, start + 12000);
-		simline_inject(r.sim, frame + 10, n - 10, start + 12000 + wire_chars(&r.wire, 10) + 30000);
-		const enum outcome o = run(&r, &(struct request){ 1, 5, 20, { 3, 0, 100, 0, 9 } }, CONFIGURED);
+		simline_inject(r.sim, frame + 10, n - 10,
+		               start + 12000 + wire_chars(&r.wire, 10) + 30000);
+		const enum outcome o =
+			run(&r, &(struct request){1, 5, 20, {3, 0, 100, 0, 9}}, CONFIGURED);
 		assert_int_equal(o, i == 0 ? OUT_GARBLED : OUT_OK);
 		r.now += CONFIGURED;
 		if (i == 0) /* the rest is found before the next request */
@@ -529,7 +536,7 @@ static void time_outs_are_learnt_from_turnarounds(void **state)
 {
 	(void)state;
 	struct peer p;
-	const struct signature s = { .fc = 3, .answer_len = 4 };
+	const struct signature s = {.fc = 3, .answer_len = 4};
 	peer_init(&p, 0);
 	assert_int_equal(peer_timeout(&p, US_S), US_S);
 	assert_int_equal(peer_turnaround(&p), 0);
@@ -555,7 +562,7 @@ static void more_unanswered_than_bars_silence_the_unit_for_a_time_out(void **sta
 	(void)state;
 	struct peer p;
 	peer_init(&p, 0);
-	struct signature s = { .fc = 3 };
+	struct signature s = {.fc = 3};
 	for (s.answer_len = 4; s.answer_len < 14; s.answer_len += 2)
 		peer_unanswered(&p, &s, 0, US_S);
 	s.answer_len = 200;
@@ -589,7 +596,8 @@ int main(void)
 		cmocka_unit_test(a_second_copy_in_the_same_breath_bars_its_like),
 		cmocka_unit_test(the_silence_counts_from_the_latest_end_our_request_can_have),
 		cmocka_unit_test(an_overflowed_unit_that_doubles_is_not_believed),
-		cmocka_unit_test(a_deaf_unit_with_one_block_gives_the_right_value_however_far_behind),
+		cmocka_unit_test(
+			a_deaf_unit_with_one_block_gives_the_right_value_however_far_behind),
 		cmocka_unit_test(strays_of_other_units_are_remembered),
 		cmocka_unit_test(bytes_that_come_before_our_request_is_out_are_not_its_answer),
 		cmocka_unit_test(a_line_that_is_never_silent_is_given_up_unsent),

@@ -18,24 +18,24 @@ static const struct {
 	const char *name;
 	uint32_t set;
 } mixes[] = {
-	{ "late", BIT(SIM_LATE) },
-	{ "overtaken", BIT(SIM_OVERTAKEN) },
-	{ "held", BIT(SIM_HELD) },
-	{ "held exception", BIT(SIM_HELD_EXCEPTION) | BIT(SIM_EXCEPTION) },
-	{ "behind", BIT(SIM_BEHIND) | BIT(SIM_LOST) },
-	{ "doubled", BIT(SIM_DOUBLED) },
-	{ "other unit, lengths", BIT(SIM_OTHER_UNIT) | BIT(SIM_WRONG_LENGTH) | BIT(SIM_SHORT) },
-	{ "spoilt", BIT(SIM_BAD_CRC) | BIT(SIM_CUT) | BIT(SIM_NOISE_BEFORE) | BIT(SIM_GLITCH) |
-		    BIT(SIM_NOISE_INSIDE) | BIT(SIM_NOISE_AFTER) | BIT(SIM_LOST) },
-	{ "two clients", BIT(SIM_CLIENT) | BIT(SIM_CLIENT_AFTER) },
+	{"late", BIT(SIM_LATE)},
+	{"overtaken", BIT(SIM_OVERTAKEN)},
+	{"held", BIT(SIM_HELD)},
+	{"held exception", BIT(SIM_HELD_EXCEPTION) | BIT(SIM_EXCEPTION)},
+	{"behind", BIT(SIM_BEHIND) | BIT(SIM_LOST)},
+	{"doubled", BIT(SIM_DOUBLED)},
+	{"other unit, lengths", BIT(SIM_OTHER_UNIT) | BIT(SIM_WRONG_LENGTH) | BIT(SIM_SHORT)},
+	{"spoilt", BIT(SIM_BAD_CRC) | BIT(SIM_CUT) | BIT(SIM_NOISE_BEFORE) | BIT(SIM_GLITCH) |
+                           BIT(SIM_NOISE_INSIDE) | BIT(SIM_NOISE_AFTER) | BIT(SIM_LOST)},
+	{"two clients", BIT(SIM_CLIENT) | BIT(SIM_CLIENT_AFTER)},
 	/* Less two that no line can tell apart when mixed with the others: see doc/line.md. */
-	{ "all", (BIT(SIM_FAULTS) - 2) & ~BIT(SIM_OVERTAKEN) & ~BIT(SIM_OTHER_UNIT) },
+	{"all", (BIT(SIM_FAULTS) - 2) & ~BIT(SIM_OVERTAKEN) & ~BIT(SIM_OTHER_UNIT)},
 };
 
 static void no_seed_of_any_fault_gives_a_wrong_value(void **state)
 {
 	(void)state;
-	static const uint32_t bauds[] = { 9600, 19200, 115200, 1200, 0 };
+	static const uint32_t bauds[] = {9600, 19200, 115200, 1200, 0};
 	const char *wish = getenv("EXCHANGE_SEEDS");
 	const uint64_t seeds = wish ? strtoull(wish, NULL, 10) : 400;
 	unsigned failed = 0;
@@ -49,8 +49,8 @@ static void no_seed_of_any_fault_gives_a_wrong_value(void **state)
 			simline_random(r.sim, (unsigned)(20 << seed % 5), mixes[m].set, 700000);
 			mixed_traffic(&r, 60, 6);
 			if (r.wrong || simline_count(r.sim).early)
-				print_message("%s: seed %u: %u wrong, %u early\n", mixes[m].name, (unsigned)seed,
-					      r.wrong, simline_count(r.sim).early);
+				print_message("%s: seed %u: %u wrong, %u early\n", mixes[m].name,
+				              (unsigned)seed, r.wrong, simline_count(r.sim).early);
 			good += r.good;
 			wrong += r.wrong;
 			early += simline_count(r.sim).early;
@@ -58,8 +58,8 @@ static void no_seed_of_any_fault_gives_a_wrong_value(void **state)
 				all += r.outcome[o];
 			simline_destroy(r.sim);
 		}
-		print_message("%-20s %u of %u exchanges good, %u wrong, %u early\n", mixes[m].name, good, all,
-			      wrong, early);
+		print_message("%-20s %u of %u exchanges good, %u wrong, %u early\n", mixes[m].name,
+		              good, all, wrong, early);
 		failed += wrong + early;
 		assert_true(good > all / 10);
 	}
@@ -70,7 +70,8 @@ static void no_seed_of_any_fault_gives_a_wrong_value(void **state)
 static void a_unit_comes_back_after_any_number_of_held_answers(void **state)
 {
 	(void)state;
-	static const enum sim_fault faults[] = { SIM_HELD, SIM_BEHIND, SIM_SILENT, SIM_HELD_EXCEPTION };
+	static const enum sim_fault faults[] = {SIM_HELD, SIM_BEHIND, SIM_SILENT,
+	                                        SIM_HELD_EXCEPTION};
 	for (size_t f = 0; f < sizeof faults / sizeof faults[0]; f++)
 		for (unsigned n = 1; n <= 20; n++)
 			for (unsigned nblocks = 1; nblocks <= 4; nblocks++) {
@@ -98,7 +99,7 @@ static void a_healthy_line_is_as_fast_as_its_wire(void **state)
 	static const struct {
 		uint32_t baud;
 		double most;
-	} rows[] = { { 9600, 1.02 }, { 19200, 1.03 }, { 115200, 1.05 } };
+	} rows[] = {{9600, 1.02}, {19200, 1.03}, {115200, 1.05}};
 	for (size_t i = 0; i < 3; i++) {
 		struct rig r;
 		rig_open(&r, rows[i].baud, 77);
@@ -111,12 +112,14 @@ static void a_healthy_line_is_as_fast_as_its_wire(void **state)
 		for (; n < 1200; n++) {
 			const uint8_t u = (uint8_t)(n % UNITS + 1);
 			const uint16_t count = (uint16_t)(10 + 5 * (n / UNITS % 3));
-			assert_int_equal(read_once(&r, u, TABLE_HOLDING, (uint16_t)(100 * count), count), OUT_OK);
+			assert_int_equal(
+				read_once(&r, u, TABLE_HOLDING, (uint16_t)(100 * count), count),
+				OUT_OK);
 			limit += wire_read(&r.wire, TABLE_HOLDING, count, 2000 + 1000 * u);
 		}
 		const double ratio = (double)(r.now - start) / (double)limit;
-		print_message("%u baud: scan / limit %.4f, %.2f wake-ups an exchange\n", rows[i].baud, ratio,
-			      (double)r.wakes / n);
+		print_message("%u baud: scan / limit %.4f, %.2f wake-ups an exchange\n",
+		              rows[i].baud, ratio, (double)r.wakes / n);
 		assert_true(ratio <= rows[i].most);
 		assert_int_equal(r.line.count.requests, n + 4 * 3);
 		assert_int_equal(r.wrong, 0);
@@ -128,7 +131,8 @@ static us_t time_of_good_reads(unsigned permille, unsigned good)
 {
 	struct rig r;
 	rig_open(&r, 9600, 5);
-	simline_random(r.sim, permille, BIT(SIM_BAD_CRC) | BIT(SIM_CUT) | BIT(SIM_NOISE_BEFORE) | BIT(SIM_LOST), 0);
+	simline_random(r.sim, permille,
+	               BIT(SIM_BAD_CRC) | BIT(SIM_CUT) | BIT(SIM_NOISE_BEFORE) | BIT(SIM_LOST), 0);
 	const us_t start = r.now;
 	for (uint8_t u = 1; r.good < good; u = (uint8_t)(u % 3 + 1))
 		poll_varied(&r, u, blocks, 3);
@@ -141,8 +145,10 @@ static us_t time_of_good_reads(unsigned permille, unsigned good)
 static void a_spoilt_line_keeps_most_of_its_rate(void **state)
 {
 	(void)state;
-	const double rate = (double)time_of_good_reads(0, 2000) / (double)time_of_good_reads(120, 2000);
-	print_message("12 %% of the answers spoilt or lost: %.3f of the clean line's reads\n", rate);
+	const double rate =
+		(double)time_of_good_reads(0, 2000) / (double)time_of_good_reads(120, 2000);
+	print_message("12 %% of the answers spoilt or lost: %.3f of the clean line's reads\n",
+	              rate);
 	assert_true(rate >= 0.84);
 }
 

@@ -236,7 +236,7 @@ static void a_list_of_objects_gives_their_names(void **state)
 	(void)state;
 	struct json_members m;
 	const char *text = "{\"x\":1,\"points\":[{\"name\":\"A\",\"unit\":\"V\"},{\"unit\":\"A\"},"
-	                   "7,{\"name\":\"B\"}]}";
+			   "7,{\"name\":\"B\"}]}";
 	assert_true(json_parse_list_of(text, strlen(text), "points", "name", &m));
 	assert_int_equal(m.n, 2);
 	assert_string_equal(m.member[0].name, "A");

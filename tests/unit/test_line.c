@@ -1,6 +1,7 @@
 /*
- * The scheduler, the exchange and the line together, in virtual time: what a user gets. The bus thread's
- * part is played by turn_once(); values are those of exchange_rig.h, so that wrong ones are counted.
+ * The scheduler, the exchange and the line together, in virtual time: what a user gets. The bus
+ * thread's part is played by turn_once(); values are those of exchange_rig.h, so that wrong ones
+ * are counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@ struct plant {
 	us_t last[UNITS + 1]; /* when a unit was last read */
 	us_t worst[UNITS + 1];
 	unsigned good[UNITS + 1], jobs_ok, jobs_unsent;
-	us_t limit;           /* wire time of all good reads */
+	us_t limit; /* wire time of all good reads */
 };
 
 static uint64_t job_id;
@@ -36,12 +37,19 @@ static void plant_open(struct plant *p, uint32_t baud, uint64_t seed, us_t perio
 	p->rig.wake_latency = 60;
 	p->schedule = schedule_create(&p->rig.wire, 0, 1, p->rig.now);
 	for (uint8_t u = 0; u < UNITS; u++) {
-		p->rule[u] = (struct unit_rule){ .unit = (uint8_t)(u + 1), .timeout = CONFIGURED, .retries = 1,
-						 .max_read = 125, .max_hole = UINT16_MAX };
+		p->rule[u] = (struct unit_rule){.unit = (uint8_t)(u + 1),
+		                                .timeout = CONFIGURED,
+		                                .retries = 1,
+		                                .max_read = 125,
+		                                .max_hole = UINT16_MAX};
 		for (unsigned b = 0; b < BLOCKS; b++)
-			p->want[u * BLOCKS + b] = (struct want){ (uint8_t)(u + 1), TABLE_HOLDING,
-								 (uint16_t)(1000 * b), (uint16_t)(10 + 5 * b),
-								 period, CLASS_NORMAL, false };
+			p->want[u * BLOCKS + b] = (struct want){(uint8_t)(u + 1),
+			                                        TABLE_HOLDING,
+			                                        (uint16_t)(1000 * b),
+			                                        (uint16_t)(10 + 5 * b),
+			                                        period,
+			                                        CLASS_NORMAL,
+			                                        false};
 	}
 	schedule_adopt(p->schedule, p->want, UNITS * BLOCKS, p->rule, UNITS, p->rig.now);
 	schedule_port_back(p->schedule, p->rig.now);
@@ -54,7 +62,8 @@ static void plant_close(struct plant *p)
 	rig_close(&p->rig);
 }
 
-static enum outcome transact(struct plant *p, const struct turn *t, const struct request *q, us_t timeout)
+static enum outcome transact(struct plant *p, const struct turn *t, const struct request *q,
+                             us_t timeout)
 {
 	return run_with(&p->rig, t->peer, q, timeout, t->configured);
 }
@@ -97,7 +106,7 @@ static void turn_once(struct plant *p)
 {
 	struct rig *r = &p->rig;
 	struct turn t;
-	struct effects e = { 0 };
+	struct effects e = {0};
 	schedule_next(p->schedule, r->now, &t);
 	if (t.kind == TURN_SLEEP) {
 		sleep_until(r, t.until);
@@ -106,8 +115,8 @@ static void turn_once(struct plant *p)
 	const us_t begun = r->now;
 	const enum outcome o = t.kind == TURN_JOB ? do_job(p, &t) : do_read(p, &t);
 	const bool answered = o == OUT_OK || o == OUT_REFUSED;
-	schedule_done(p->schedule, &t, o, r->x.exception, answered ? r->x.turnaround : 0, r->now - begun, r->now,
-		      &e);
+	schedule_done(p->schedule, &t, o, r->x.exception, answered ? r->x.turnaround : 0,
+	              r->now - begun, r->now, &e);
 }
 
 static void run_until(struct plant *p, us_t end)
@@ -130,7 +139,7 @@ static void polled_as_fast_as_possible_the_line_is_full(void **state)
 	static const struct {
 		uint32_t baud;
 		double most;
-	} row[] = { { 9600, 1.02 }, { 19200, 1.03 }, { 115200, 1.05 } };
+	} row[] = {{9600, 1.02}, {19200, 1.03}, {115200, 1.05}};
 	for (size_t i = 0; i < 3; i++) {
 		struct plant p;
 		plant_open(&p, row[i].baud, 3, PERIOD_FASTEST);
@@ -174,21 +183,25 @@ static void a_spoilt_line_keeps_its_rate(void **state)
 		struct plant p;
 		plant_open(&p, 9600, 6, PERIOD_FASTEST);
 		if (spoilt)
-			simline_random(p.rig.sim, 120, 1u << SIM_BAD_CRC | 1u << SIM_CUT | 1u << SIM_NOISE_BEFORE |
-						       1u << SIM_LOST, 0);
+			simline_random(p.rig.sim, 120,
+			               1u << SIM_BAD_CRC | 1u << SIM_CUT | 1u << SIM_NOISE_BEFORE |
+			                       1u << SIM_LOST,
+			               0);
 		run_until(&p, p.rig.now + 120 * US_S);
 		n[spoilt] = all_good(&p);
 		plant_close(&p);
 	}
-	print_message("12 %% of the answers spoilt or lost: %.3f of the clean line's reads\n", n[1] / (double)n[0]);
+	print_message("12 %% of the answers spoilt or lost: %.3f of the clean line's reads\n",
+	              n[1] / (double)n[0]);
 	assert_true(n[1] > 0.8 * n[0]);
 }
 
-/* Commands among the polls, and every fault that a line can tell: nothing wrong, nothing twice, nothing early. */
+/* Commands among the polls, and every fault that a line can tell: nothing wrong, nothing twice,
+ * nothing early. */
 static void no_fault_gives_a_wrong_value_or_a_false_confirmation(void **state)
 {
 	(void)state;
-	static const uint32_t bauds[] = { 9600, 115200, 19200, 0 };
+	static const uint32_t bauds[] = {9600, 115200, 19200, 0};
 	const char *wish = getenv("LINE_SEEDS");
 	const uint64_t seeds = wish ? strtoull(wish, NULL, 10) : 40;
 	unsigned good = 0, ok = 0, jobs = 0, unsent = 0;
@@ -198,25 +211,32 @@ static void no_fault_gives_a_wrong_value_or_a_false_confirmation(void **state)
 		plant_open(&p, bauds[seed % 4], seed, seed % 3 ? 500 * US_MS : PERIOD_FASTEST);
 		simline_echo(p.rig.sim, seed % 5 == 0);
 		p.rig.no_other_function = seed % 7 == 0;
-		simline_random(p.rig.sim, (unsigned)(20 << seed % 4), (1u << SIM_FAULTS) - 2 - (1u << SIM_OVERTAKEN) -
-			       (1u << SIM_OTHER_UNIT), 500000);
+		simline_random(p.rig.sim, (unsigned)(20 << seed % 4),
+		               (1u << SIM_FAULTS) - 2 - (1u << SIM_OVERTAKEN) -
+		                       (1u << SIM_OTHER_UNIT),
+		               500000);
 		for (unsigned i = 0; i < 20; i++) {
 			const uint16_t v = (uint16_t)rnd(&p.rig, 65536);
-			const struct job j = { .id = ++job_id, .span = { (uint8_t)(1 + i % UNITS), TABLE_HOLDING, 7, 1 },
-					       .fc = FC_WRITE_REGISTER, .replaceable = true,
-					       .expires = p.rig.now + 5 * US_S, .value = { v } };
+			const struct job j = {
+				.id = ++job_id,
+				.span = {(uint8_t)(1 + i % UNITS), TABLE_HOLDING, 7, 1},
+				.fc = FC_WRITE_REGISTER,
+				.replaceable = true,
+				.expires = p.rig.now + 5 * US_S,
+				.value = {v}};
 			jobs += schedule_submit(p.schedule, &j, p.rig.now, &old) == SUBMIT_ACCEPTED;
 			run_until(&p, p.rig.now + 500 * US_MS);
 		}
 		if (p.rig.wrong || simline_count(p.rig.sim).early)
 			print_message("seed %u: %u wrong, %u early\n", (unsigned)seed, p.rig.wrong,
-				      simline_count(p.rig.sim).early);
+			              simline_count(p.rig.sim).early);
 		good += all_good(&p);
 		ok += p.jobs_ok;
 		unsent += p.jobs_unsent;
 		plant_close(&p);
 	}
-	print_message("%u good reads; %u of %u writes confirmed, %u never sent\n", good, ok, jobs, unsent);
+	print_message("%u good reads; %u of %u writes confirmed, %u never sent\n", good, ok, jobs,
+	              unsent);
 	assert_true(ok > jobs / 3);
 }
 

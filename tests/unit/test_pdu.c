@@ -8,7 +8,7 @@
 
 #include "core/pdu.h"
 
-#define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
+#define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
 static void request_is(const struct request *r, const uint8_t *bytes, size_t n, unsigned answer)
 {
@@ -33,7 +33,7 @@ static void crc_is_that_of_the_specification(void **state)
 	assert_int_equal(crc16(NULL, 0), 0xFFFF);
 	uint8_t frame[ADU_RTU_MAX];
 	assert_int_equal(pdu_frame(1, BYTES(3, 0, 0, 0, 10), frame), 8);
-	assert_memory_equal(frame, ((const uint8_t[]){ 1, 3, 0, 0, 0, 10, 0xC5, 0xCD }), 8);
+	assert_memory_equal(frame, ((const uint8_t[]){1, 3, 0, 0, 0, 10, 0xC5, 0xCD}), 8);
 	assert_int_equal(crc16(frame, 8), 0);
 }
 
@@ -53,13 +53,13 @@ static void requests_are_those_of_the_specification(void **state)
 	request_is(&r, BYTES(5, 0, 0xAC, 0xFF, 0), 5);
 	assert_true(pdu_write_register(&r, 1, 1, 3));
 	request_is(&r, BYTES(6, 0, 1, 0, 3), 5);
-	assert_true(pdu_write_coils(&r, 1, 0x13, 10, (const uint16_t[]){ 0xFDCD }));
+	assert_true(pdu_write_coils(&r, 1, 0x13, 10, (const uint16_t[]){0xFDCD}));
 	request_is(&r, BYTES(15, 0, 0x13, 0, 10, 2, 0xCD, 1), 5);
-	assert_true(pdu_write_registers(&r, 1, 1, 2, (const uint16_t[]){ 0x0A, 0x102 }));
+	assert_true(pdu_write_registers(&r, 1, 1, 2, (const uint16_t[]){0x0A, 0x102}));
 	request_is(&r, BYTES(16, 0, 1, 0, 2, 4, 0, 10, 1, 2), 5);
 	assert_true(pdu_mask_write(&r, 1, 4, 0xF2, 0x25));
 	request_is(&r, BYTES(22, 0, 4, 0, 0xF2, 0, 0x25), 7);
-	assert_true(pdu_read_write(&r, 1, 3, 6, 0xE, 3, (const uint16_t[]){ 255, 255, 255 }));
+	assert_true(pdu_read_write(&r, 1, 3, 6, 0xE, 3, (const uint16_t[]){255, 255, 255}));
 	request_is(&r, BYTES(23, 0, 3, 0, 6, 0, 0xE, 0, 3, 6, 0, 255, 0, 255, 0, 255), 14);
 	assert_true(pdu_device_id(&r, 1, 1, 0));
 	request_is(&r, BYTES(43, 14, 1, 0), 0);
@@ -105,7 +105,7 @@ static void limits_are_those_of_the_specification(void **state)
 	assert_false(pdu_raw(&r, 1, BYTES(0x80), 0));
 	assert_false(pdu_raw(&r, 1, BYTES(0), 0));
 	assert_false(pdu_raw(&r, 1, NULL, 0, 0));
-	static const uint8_t large[254] = { 0x41 };
+	static const uint8_t large[254] = {0x41};
 	assert_true(pdu_raw(&r, 1, large, 253, 253));
 	assert_false(pdu_raw(&r, 1, large, 254, 0));
 	assert_false(pdu_raw(&r, 1, large, 5, 254));
@@ -127,7 +127,7 @@ static void read_answers_need_length_and_byte_count(void **state)
 	assert_true(answers(&r, BYTES(1, 3, 0xCD, 0x6B, 5)));
 	assert_false(answers(&r, BYTES(2, 3, 0xCD, 0x6B, 5)));
 	assert_false(answers(&r, BYTES(1, 2, 0xCD, 0x6B)));
-	pdu_read_write(&r, 1, 3, 1, 0xE, 1, (const uint16_t[]){ 255 });
+	pdu_read_write(&r, 1, 3, 1, 0xE, 1, (const uint16_t[]){255});
 	assert_true(answers(&r, BYTES(23, 2, 0, 0xFE)));
 	assert_false(answers(&r, BYTES(23, 1, 0, 0xFE)));
 	pdu_raw(&r, 1, BYTES(7), 0);
@@ -147,10 +147,10 @@ static void write_answers_repeat_the_request(void **state)
 	assert_false(answers(&r, BYTES(6, 0, 2, 0, 3)));
 	assert_false(answers(&r, BYTES(6, 0, 1, 0, 4)));
 	assert_false(answers(&r, BYTES(6, 0, 1, 0)));
-	pdu_write_coils(&r, 1, 0x13, 10, (const uint16_t[]){ 0x1CD });
+	pdu_write_coils(&r, 1, 0x13, 10, (const uint16_t[]){0x1CD});
 	assert_true(answers(&r, BYTES(15, 0, 0x13, 0, 10)));
 	assert_false(answers(&r, BYTES(15, 0, 0x13, 0, 9)));
-	pdu_write_registers(&r, 1, 1, 1, (const uint16_t[]){ 5 });
+	pdu_write_registers(&r, 1, 1, 1, (const uint16_t[]){5});
 	assert_true(answers(&r, BYTES(16, 0, 1, 0, 1)));
 	assert_false(answers(&r, BYTES(16, 0, 1, 0, 1, 2, 0, 5))); /* our own echo */
 	pdu_mask_write(&r, 1, 4, 0xF2, 0x25);
@@ -189,18 +189,19 @@ static void diagnostics_and_identification_are_checked_by_their_inside(void **st
 static void exceptions_belong_to_their_function(void **state)
 {
 	(void)state;
-	static const uint8_t functions[] = { 1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 22, 23, 43, 0x41 };
+	static const uint8_t functions[] = {1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 22, 23, 43, 0x41};
 	for (size_t i = 0; i < sizeof functions; i++) {
-		struct request r = { .unit = 1, .len = 5, .pdu = { functions[i] } };
+		struct request r = {.unit = 1, .len = 5, .pdu = {functions[i]}};
 		for (unsigned code = 1; code < 256; code++) {
-			const uint8_t pdu[] = { functions[i] | 0x80, (uint8_t)code, 0 };
+			const uint8_t pdu[] = {functions[i] | 0x80, (uint8_t)code, 0};
 			uint8_t exception;
 			assert_true(pdu_answers(&r, pdu, 2, &exception));
 			assert_int_equal(exception, code);
 			assert_false(pdu_answers(&r, pdu, 3, &exception));
 			assert_false(pdu_answers(&r, pdu, 1, &exception));
 		}
-		const uint8_t other[] = { (functions[i] ^ 1) | 0x80, 2 }, none[] = { functions[i] | 0x80, 0 };
+		const uint8_t other[] = {(functions[i] ^ 1) | 0x80, 2},
+			      none[] = {functions[i] | 0x80, 0};
 		assert_false(answers(&r, other, 2));
 		assert_false(answers(&r, none, 2));
 	}
@@ -210,7 +211,7 @@ static void cells_of_registers_are_big_endian(void **state)
 {
 	(void)state;
 	struct request r;
-	uint16_t words[CELLS_MAX] = { 0 };
+	uint16_t words[CELLS_MAX] = {0};
 	pdu_read(&r, 1, TABLE_HOLDING, 0x6B, 3);
 	pdu_cells(&r, BYTES(3, 6, 2, 0x2B, 0, 0, 0, 0x64), words);
 	assert_int_equal(words[0], 555);
@@ -230,7 +231,7 @@ static void bits_are_packed_first_lowest_and_padding_is_cleared(void **state)
 	assert_int_equal(words[1], 5);
 	assert_int_equal(words[2], 0xFFFF);
 	pdu_read(&r, 1, TABLE_COIL, 0, 2000);
-	uint8_t answer[252] = { 1, 250 };
+	uint8_t answer[252] = {1, 250};
 	answer[251] = 0x80;
 	pdu_cells(&r, answer, sizeof answer, words);
 	assert_int_equal(words[124], 0x8000);
@@ -260,17 +261,23 @@ static bool same(struct signature a, struct signature b)
 static void signatures_are_equal_when_answers_can_be_confused(void **state)
 {
 	(void)state;
-	assert_true(same(read_signature(TABLE_HOLDING, 0, 5), read_signature(TABLE_HOLDING, 99, 5)));
-	assert_false(same(read_signature(TABLE_HOLDING, 0, 5), read_signature(TABLE_HOLDING, 0, 6)));
+	assert_true(
+		same(read_signature(TABLE_HOLDING, 0, 5), read_signature(TABLE_HOLDING, 99, 5)));
+	assert_false(
+		same(read_signature(TABLE_HOLDING, 0, 5), read_signature(TABLE_HOLDING, 0, 6)));
 	assert_false(same(read_signature(TABLE_HOLDING, 0, 5), read_signature(TABLE_INPUT, 0, 5)));
 	assert_true(same(read_signature(TABLE_COIL, 0, 1), read_signature(TABLE_COIL, 0, 8)));
 	assert_false(same(read_signature(TABLE_COIL, 0, 8), read_signature(TABLE_COIL, 0, 9)));
-	assert_false(same(raw_signature(BYTES(6, 0, 1, 0, 2), 0), raw_signature(BYTES(6, 0, 1, 0, 3), 0)));
-	assert_false(same(raw_signature(BYTES(6, 0, 1, 0, 2), 0), raw_signature(BYTES(6, 0, 2, 0, 2), 0)));
+	assert_false(same(raw_signature(BYTES(6, 0, 1, 0, 2), 0),
+	                  raw_signature(BYTES(6, 0, 1, 0, 3), 0)));
+	assert_false(same(raw_signature(BYTES(6, 0, 1, 0, 2), 0),
+	                  raw_signature(BYTES(6, 0, 2, 0, 2), 0)));
 	assert_true(same(raw_signature(BYTES(16, 0, 1, 0, 1, 2, 0, 5), 0),
-			 raw_signature(BYTES(16, 0, 1, 0, 1, 2, 0, 9), 0)));
-	assert_true(same(raw_signature(BYTES(43, 14, 1, 0), 0), raw_signature(BYTES(43, 14, 1, 2), 0)));
-	assert_false(same(raw_signature(BYTES(43, 14, 1, 0), 0), raw_signature(BYTES(43, 14, 2, 0), 0)));
+	                 raw_signature(BYTES(16, 0, 1, 0, 1, 2, 0, 9), 0)));
+	assert_true(
+		same(raw_signature(BYTES(43, 14, 1, 0), 0), raw_signature(BYTES(43, 14, 1, 2), 0)));
+	assert_false(
+		same(raw_signature(BYTES(43, 14, 1, 0), 0), raw_signature(BYTES(43, 14, 2, 0), 0)));
 	assert_true(same(raw_signature(BYTES(0x41, 1), 7), raw_signature(BYTES(0x41, 2), 0)));
 	assert_false(same(raw_signature(BYTES(0x41, 1), 7), raw_signature(BYTES(0x41, 2), 8)));
 }

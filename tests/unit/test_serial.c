@@ -233,7 +233,8 @@ static void root_write(const struct root *r, const char *name, const char *text,
 {
 	char path[256];
 	snprintf(path, sizeof(path), "%s/%s", r->path, name);
-	for (char *slash = strchr(path + strlen(r->path) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(path + strlen(r->path) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = 0;
 		mkdir(path, 0755);
 		*slash = '/';
@@ -334,7 +335,8 @@ int main(void)
 		cmocka_unit_test(a_pseudo_terminal_is_not_timed),
 		cmocka_unit_test(opening_and_closing_leaks_no_descriptor),
 		cmocka_unit_test(a_hang_up_is_seen_and_the_port_can_be_opened_again),
-		cmocka_unit_test_setup_teardown(the_mini_uart_is_known_by_the_device_tree, root_begin, root_end),
+		cmocka_unit_test_setup_teardown(the_mini_uart_is_known_by_the_device_tree,
+	                                        root_begin, root_end),
 		cmocka_unit_test_setup_teardown(the_kernels_console_is_known, root_begin, root_end),
 		cmocka_unit_test_setup_teardown(an_adapters_latency_is_read, root_begin, root_end),
 	};

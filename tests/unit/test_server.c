@@ -9,7 +9,7 @@
 
 #include "core/server.h"
 
-#define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
+#define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
 /* Registers below 1000 exist; 500 fails; bits the same. */
 struct image {
@@ -32,7 +32,8 @@ static uint8_t read_image(void *ctx, uint8_t table, uint16_t addr, uint16_t coun
 	return 0;
 }
 
-static uint8_t write_image(void *ctx, uint8_t table, uint16_t addr, uint16_t count, const uint16_t *words)
+static uint8_t write_image(void *ctx, uint8_t table, uint16_t addr, uint16_t count,
+                           const uint16_t *words)
 {
 	struct image *m = ctx;
 	if (addr + count > 1000)
@@ -47,8 +48,12 @@ static uint8_t write_image(void *ctx, uint8_t table, uint16_t addr, uint16_t cou
 
 static struct image image;
 static const struct server server = {
-	.ctx = &image, .read = read_image, .write = write_image, .id = "meter", .status = 0x6D,
-	.object = { "Vendor", "Code", "1.2", NULL, "Name" },
+	.ctx = &image,
+	.read = read_image,
+	.write = write_image,
+	.id = "meter",
+	.status = 0x6D,
+	.object = {"Vendor", "Code", "1.2", NULL, "Name"},
 };
 
 static void gives(const uint8_t *pdu, size_t len, const uint8_t *want, size_t n)
@@ -81,8 +86,8 @@ static void every_function_does_its_work(void **state)
 	gives(BYTES(8, 0, 11, 0, 0), BYTES(8, 0, 11, 0, 0));
 	gives(BYTES(8, 0, 4, 0, 0), NULL, 0);
 	gives(BYTES(17), BYTES(17, 6, 'm', 'e', 't', 'e', 'r', 0xFF));
-	gives(BYTES(43, 14, 1, 0), BYTES(43, 14, 1, 0x82, 0, 0, 3, 0, 6, 'V', 'e', 'n', 'd', 'o', 'r', 1, 4, 'C',
-					 'o', 'd', 'e', 2, 3, '1', '.', '2'));
+	gives(BYTES(43, 14, 1, 0), BYTES(43, 14, 1, 0x82, 0, 0, 3, 0, 6, 'V', 'e', 'n', 'd', 'o',
+	                                 'r', 1, 4, 'C', 'o', 'd', 'e', 2, 3, '1', '.', '2'));
 	gives(BYTES(43, 14, 2, 4), BYTES(43, 14, 2, 0x82, 0, 0, 1, 4, 4, 'N', 'a', 'm', 'e'));
 	gives(BYTES(43, 14, 4, 2), BYTES(43, 14, 4, 0x82, 0, 0, 1, 2, 3, '1', '.', '2'));
 }

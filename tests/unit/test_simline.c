@@ -37,7 +37,8 @@ static struct simline *open_line(uint32_t baud)
 static void ask(struct simline *l, uint8_t unit, uint8_t count, us_t now)
 {
 	uint8_t frame[ADU_RTU_MAX];
-	simline_write(l, frame, pdu_frame(unit, (const uint8_t[]){ 3, 0, 0, 0, count }, 5, frame), now);
+	simline_write(l, frame, pdu_frame(unit, (const uint8_t[]){3, 0, 0, 0, count}, 5, frame),
+	              now);
 }
 
 /* Of the request that ends at 8334 µs: the answer's first bit 5 ms later, a byte each 1041.7 µs. */
@@ -123,17 +124,27 @@ static void each_fault_does_what_it_says(void **state)
 		size_t least, most; /* bytes that come */
 		bool whole;         /* the first 9 are a right frame */
 	} row[] = {
-		{ SIM_NONE, 9, 9, true },          { SIM_LOST, 0, 0, false },
-		{ SIM_SILENT, 0, 0, false },       { SIM_LATE, 9, 9, true },
-		{ SIM_OVERTAKEN, 9, 9, true },     { SIM_HELD, 0, 0, false },
-		{ SIM_BEHIND, 0, 0, false },       { SIM_DOUBLED, 18, 18, true },
-		{ SIM_OTHER_UNIT, 9, 9, true },    { SIM_WRONG_LENGTH, 11, 11, false },
-		{ SIM_EXCEPTION, 5, 5, false },    { SIM_HELD_EXCEPTION, 0, 0, false },
-		{ SIM_BAD_CRC, 9, 9, false },      { SIM_CUT, 1, 8, false },
-		{ SIM_NOISE_BEFORE, 10, 21, false }, { SIM_GLITCH, 10, 13, false },
-		{ SIM_NOISE_INSIDE, 10, 10, false }, { SIM_NOISE_AFTER, 10, 21, true },
-		{ SIM_CLIENT, 17, 17, false },     { SIM_CLIENT_AFTER, 26, 26, true },
-		{ SIM_SHORT, 2, 3, false },
+		{SIM_NONE, 9, 9, true},
+		{SIM_LOST, 0, 0, false},
+		{SIM_SILENT, 0, 0, false},
+		{SIM_LATE, 9, 9, true},
+		{SIM_OVERTAKEN, 9, 9, true},
+		{SIM_HELD, 0, 0, false},
+		{SIM_BEHIND, 0, 0, false},
+		{SIM_DOUBLED, 18, 18, true},
+		{SIM_OTHER_UNIT, 9, 9, true},
+		{SIM_WRONG_LENGTH, 11, 11, false},
+		{SIM_EXCEPTION, 5, 5, false},
+		{SIM_HELD_EXCEPTION, 0, 0, false},
+		{SIM_BAD_CRC, 9, 9, false},
+		{SIM_CUT, 1, 8, false},
+		{SIM_NOISE_BEFORE, 10, 21, false},
+		{SIM_GLITCH, 10, 13, false},
+		{SIM_NOISE_INSIDE, 10, 10, false},
+		{SIM_NOISE_AFTER, 10, 21, true},
+		{SIM_CLIENT, 17, 17, false},
+		{SIM_CLIENT_AFTER, 26, 26, true},
+		{SIM_SHORT, 2, 3, false},
 	};
 	assert_int_equal(sizeof row / sizeof row[0], SIM_FAULTS);
 	for (size_t i = 0; i < SIM_FAULTS; i++)

@@ -236,11 +236,13 @@ static void stats_count_by_device(void **state)
 	read_one(1, 40, answer);
 	write_one(1, 1, answer);
 	read_one(2, 40, answer);
-	assert_string_equal(command("stats"),
-	                    "{\"requests\":3,\"early\":7,\"devices\":{"
-	                    "\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0,\"blocks_refused\":0},"
-	                    "\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0,\"blocks_refused\":0},"
-	                    "\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0,\"blocks_refused\":0}}}");
+	assert_string_equal(
+		command("stats"),
+		"{\"requests\":3,\"early\":7,\"devices\":{"
+		"\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0,\"blocks_refused\":0},"
+		"\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0,\"blocks_refused\":0},"
+		"\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0,\"blocks_refused\":0}"
+	        "}}");
 }
 
 static void wrong_commands_say_what_is_wrong(void **state)

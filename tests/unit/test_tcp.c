@@ -128,7 +128,8 @@ static void a_name_nobody_knows_is_told(void **state)
 	b->conf.host = "there.is.no.such.host.invalid";
 	start(b, 5 * US_S, 20 * US_MS);
 	assert_true(rig_await_port(&b->rig, false));
-	assert_non_null(strstr(b->rig.report.text, "cannot connect to there.is.no.such.host.invalid"));
+	assert_non_null(
+		strstr(b->rig.report.text, "cannot connect to there.is.no.such.host.invalid"));
 }
 
 static void ipv6_is_spoken(void **state)

@@ -46,7 +46,8 @@ static void a_read_is_request_turnaround_answer_and_silence(void **state)
 	const us_t wire = wire_chars(&w, 8) + wire_chars(&w, 25);
 	assert_int_equal(wire_read(&w, TABLE_HOLDING, 10, 5000), wire + 5000 + w.silence);
 	assert_int_equal(wire_read(&w, TABLE_HOLDING, 10, 0), wire + 2 * w.silence);
-	assert_int_equal(wire_read(&w, TABLE_COIL, 9, 5000), wire_chars(&w, 8) + wire_chars(&w, 7) + 5000 + w.silence);
+	assert_int_equal(wire_read(&w, TABLE_COIL, 9, 5000),
+	                 wire_chars(&w, 8) + wire_chars(&w, 7) + 5000 + w.silence);
 	assert_int_equal(wire_exchange(&w, 5, 22, 5000), wire_read(&w, TABLE_INPUT, 10, 5000));
 }
 

@@ -473,7 +473,7 @@ static void refusals_are_told_on_nak(void **state)
 	assert_string_equal(
 		told(s),
 		"site7/xnet/sts/relay1/Nak "
-	        "{\"param\":\"Relay1\",\"value\":\"\\\"x\\\"\",\"reason\":"
+		"{\"param\":\"Relay1\",\"value\":\"\\\"x\\\"\",\"reason\":"
 		"\"out of range: 0 to 1\"}\n"
 		"site7/xnet/sts/pi-barn/Nak {\"param\":\"reload\",\"value\":\"\",\"reason\":"
 		"\"2 errors\",\"device\":\"pi-barn\"}");
@@ -541,7 +541,7 @@ static void a_request_for_several_points_is_answered_when_all_have_ended(void **
 	assert_string_equal(
 		told(s),
 		"me "
-	        "{\"results\":[{\"ok\":true,\"param\":\"Relay2\",\"value\":\"off\"},{\"ok\":false,"
+		"{\"results\":[{\"ok\":true,\"param\":\"Relay2\",\"value\":\"off\"},{\"ok\":false,"
 		"\"param\":\"Relay1\",\"value\":\"1\",\"reason\":\"expired\"}],\"ok\":false}");
 }
 
@@ -553,9 +553,9 @@ static void a_refused_request_is_answered_too(void **state)
 	assert_int_equal(e->kind, NORTH_REFUSED);
 	north_outcome(s->n, &e->refused);
 	const char *all = told(s);
-	assert_non_null(
-		strstr(all, "site7/xnet/sts/relay1/Nak "
-	                    "{\"param\":\"\",\"value\":\"nonsense\",\"reason\":\"not JSON"));
+	assert_non_null(strstr(all,
+	                       "site7/xnet/sts/relay1/Nak "
+	                       "{\"param\":\"\",\"value\":\"nonsense\",\"reason\":\"not JSON"));
 	assert_non_null(strstr(all, "me {\"ok\":false,\"param\":\"\""));
 }
 
