@@ -9,8 +9,8 @@
 #include "daemon/gateway.h"
 #include "daemon/response.h"
 
-#define RAW_INLINE 4 /* words kept in the reading itself; longer points have memory of their own   \
-	              */
+/* Words kept in the reading itself; longer points have memory of their own. */
+#define RAW_INLINE 4
 
 enum quality {
 	QUALITY_NEVER, /* not read yet */
