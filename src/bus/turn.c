@@ -196,7 +196,7 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 {
 	uint16_t value[CELLS_MAX];
 	memcpy(value, j->value, sizeof(value));
-	const bool by_mask = j->fc == FC_MASK_WRITE && b->rule.has_mask_write && j->span.count == 1;
+	const bool by_mask = job_by_mask(j, &b->rule);
 	const bool merged = j->fc == FC_MASK_WRITE && !by_mask && !mask_is_full(j);
 	const bool readable = j->fc != 0 && j->span.unit != 0;
 	if (merged || (j->only_if_different && readable)) {

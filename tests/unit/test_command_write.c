@@ -148,6 +148,36 @@ static void groups_are_written_whole_with_the_rest_as_read(void **state)
 	assert_int_equal(g.holding[121], 40);
 }
 
+static void a_member_that_fits_no_block_is_written_alone(void **state)
+{
+	(void)state;
+	submit(2, (struct command_item[]){{P_APART, "70000"}, {P_G1, "40"}});
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.holding[121], 40);
+	assert_int_equal(g.holding[251] << 16 | g.holding[250], 70000);
+	assert_int_equal(g.ntold, 2);
+}
+
+static void a_function_that_a_point_asks_for_is_used(void **state)
+{
+	(void)state;
+	submit(2, (struct command_item[]){{P_SIX1, "5"}, {P_SIX2, "6"}});
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.write[0].fc, FC_WRITE_REGISTER);
+	assert_int_equal(g.write[1].fc, FC_WRITE_REGISTER);
+	const struct command_item item = {P_FIELD, "3"};
+	struct command_request q = {.item = &item, .n = 1};
+	const struct unit_rule plain = {.unit = RIG_UNIT};
+	command_submit(g.t, &q, g.now);
+	struct command_action a;
+	assert_true(command_take(g.t, &a));
+	assert_true(job_by_mask(&a.job, &plain)); /* not read, merged and written */
+	job_take(&g, &a.job, 0);
+	settle();
+}
+
 static void groups_that_are_no_neighbours_keep_their_order(void **state)
 {
 	(void)state;
@@ -261,6 +291,8 @@ int main(void)
 		T(one_bad_value_stops_them_all),
 		T(a_newer_set_takes_the_place_of_an_older_single),
 		T(groups_are_written_whole_with_the_rest_as_read),
+		T(a_member_that_fits_no_block_is_written_alone),
+		T(a_function_that_a_point_asks_for_is_used),
 		T(groups_that_are_no_neighbours_keep_their_order),
 		T(the_profiles_words_and_addresses_are_used),
 		T(a_scale_that_stands_in_the_device_is_used),
