@@ -490,8 +490,8 @@ def test_an_on_demand_point_is_not_told_by_reads_that_pass_over_it(line, broker,
     client.publish("xnet/cmd/tank/Deep", "77")
     client.wait_for("xnet/sts/tank/Deep", "77")
     client.publish("xnet/sub/tank", '["Deep"]')
-    l.set("tank", "Deep", 78)
-    client.wait_for("xnet/sts/tank/Deep", "78")
+    l.set("tank", "Deep", 90)
+    client.wait_for("xnet/sts/tank/Deep", "90")
     client.publish("xnet/unsub/tank", '["Deep"]')
     client.wait_for("xnet/sts/tank/Deep", "None")
     mark = client.mark()
@@ -515,7 +515,10 @@ def test_a_deadband_swallows_no_label_and_no_bit(line, broker, client, gateway):
 
 def test_an_offset_is_added_after_the_scale_and_the_password_is_not_told(
         line, broker, client, gateway):
-    l = start(line, broker, gateway, CELLAR, Exp=-2)
+    l = start(line, broker, gateway, CELLAR)
+    l.set("tank", "Exp", -2)
+    client.wait_for("xnet/sts/tank", lambda m: json.loads(m.text)["Power"] is not None
+                    and "." in m.text.split('"Power":')[1].split(",")[0])
     client.publish("xnet/cmd/tank/Power", "22.34")
     client.wait_for("xnet/sts/tank/Power", "22.34")
     writes = [(w["addr"], w["words"]) for w in l.writes()]
