@@ -304,6 +304,65 @@ static void a_culprit_that_was_found_says_nothing_about_lengths(void **state)
 	sim_end(&line);
 }
 
+/* Turns of no cells would be taken for ever, before all polls. */
+static void a_silent_unit_whose_wants_are_all_aside_is_probed_at_one_of_them(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	for (uint8_t unit = 1; unit <= 2; unit++) {
+		sim_unit(&line, unit, 5 * US_MS);
+		sim_want(&line, unit, 100, 1, US_S);
+	}
+	sim_refuse(&line, 1, 100);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_silence(&line, 1, line.now, 100 * MINUTE);
+	sim_measure(&line);
+	const us_t end = line.now + 60 * MINUTE;
+	while (sim_step(&line, end))
+		assert_true(line.turn.kind == TURN_SLEEP || line.turn.span.count > 0);
+	assert_true(line.device[1].requests > 60);
+	assert_true(line.reading[1].reads >= 3590);
+	line.device[1].silent_until = line.now;
+	sim_run(&line, 5 * MINUTE);
+	assert_int_equal(line.came, 1); /* a refusal proves it alive */
+	sim_end(&line);
+}
+
+static void a_barrier_is_never_read_with_others(void **state)
+{
+	(void)state;
+	sim_blocks(&line, 9600, 5 * US_MS, 3, 1, 1, US_S);
+	line.want[1].barrier = true;
+	line.want[1].period = MINUTE;
+	sim_adopt(&line);
+	const us_t end = line.now + 10 * MINUTE;
+	while (sim_step(&line, end)) {
+		const struct span *s = &line.last_span;
+		assert_true(s->count == 1 || s->addr > 1 || s->addr + s->count < 2);
+	}
+	sim_end(&line);
+}
+
+static void a_learnt_length_of_bits_holds(void **state)
+{
+	(void)state;
+	for (uint16_t most = 1; most <= 64; most = (uint16_t)(most + 7)) {
+		sim_blocks(&line, 9600, 5 * US_MS, 40, 1, 1, US_S);
+		for (size_t i = 0; i < line.n; i++)
+			line.want[i].table = TABLE_COIL;
+		line.device[1].longest = most;
+		sim_adopt(&line);
+		sim_run(&line, 10 * MINUTE);
+		struct unit_figures before, after;
+		schedule_unit(line.schedule, 1, &before);
+		sim_run(&line, 10 * MINUTE);
+		schedule_unit(line.schedule, 1, &after);
+		assert_int_equal(after.exceptions, before.exceptions);
+		sim_end(&line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +381,9 @@ int main(void)
 		cmocka_unit_test(one_odd_exception_neither_splits_nor_repeats),
 		cmocka_unit_test(a_refusal_proves_nothing_while_an_answer_is_outstanding),
 		cmocka_unit_test(a_culprit_that_was_found_says_nothing_about_lengths),
+		cmocka_unit_test(a_silent_unit_whose_wants_are_all_aside_is_probed_at_one_of_them),
+		cmocka_unit_test(a_barrier_is_never_read_with_others),
+		cmocka_unit_test(a_learnt_length_of_bits_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
