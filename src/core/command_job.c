@@ -191,6 +191,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 		r[i]->job = j->id;
 		r[i]->state = STATE_WAITING;
 		r[i]->alone = n == 1;
+		r[i]->replaceable = j->replaceable;
 		r[i]->written = j->span;
 		r[i]->job_from = j->not_before;
 	}

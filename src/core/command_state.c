@@ -294,6 +294,8 @@ void command_busy(struct command_table *t, uint64_t id, us_t now)
 		r->job = 0;
 		if (r->origin == COMMAND_PULSE_END && !t->closing)
 			record_retry(r, now + BUSY_AGAIN);
+		else if (t->closing)
+			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
 		else
 			record_end(t, r, COMMAND_BUSY, NULL,
 			           "busy: too many commands are waiting on this line", now);

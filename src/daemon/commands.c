@@ -135,8 +135,12 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 
 static void submit(struct gateway *g, const struct command_action *a)
 {
+	uint64_t old;
 	pulses_submit(g, a);
-	if (!bus_submit(g->plant->bus[a->bus].bus, &a->job))
+	const enum submitted s = bus_submit(g->plant->bus[a->bus].bus, &a->job, &old);
+	if (s == SUBMIT_REPLACED)
+		command_replaced(g->commands->table, old, g->now);
+	else if (s == SUBMIT_BUSY)
 		command_busy(g->commands->table, a->job.id, g->now);
 }
 
@@ -276,11 +280,7 @@ void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
 
 void commands_report(struct gateway *g, const struct report *r)
 {
-	if (r->kind == REPORT_REPLACED)
-		command_replaced(g->commands->table, r->id, g->now);
-	else
-		command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at,
-		            g->now);
+	command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
 	commands_act(g);
 }
 

@@ -35,7 +35,7 @@ void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char
 /* The `off` of a pulse that an earlier run of the gateway began. */
 void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point);
 
-/* A bus reports about a job, and that it was replaced by a newer one. */
+/* A bus reports the end of a job. */
 void commands_report(struct gateway *g, const struct report *r);
 
 /* Is any command alive? Else reads need no look at commands_holds(). */

@@ -279,7 +279,7 @@ static void bench_commands(uint32_t baud)
 		    &rounds);
 		const struct job j = rig_job(i + 1, (uint8_t)(1 + i % UNITS), 100, (uint16_t)i);
 		const us_t at = clock_now();
-		bus_submit(b.rig.bus, &j);
+		rig_job_submit(&b.rig, &j);
 		rig_await_job(&b.rig, i + 1);
 		late[i] = b.rig.report.sent - at;
 	}
@@ -310,7 +310,7 @@ static void bench_slider(uint32_t baud)
 		struct job j = rig_job(i, 1, 100, (uint16_t)i);
 		j.key = 9;
 		j.replaceable = true;
-		bus_submit(b.rig.bus, &j);
+		rig_job_submit(&b.rig, &j);
 		last = clock_now();
 	}
 	const unsigned before = b.rig.of_kind[REPORT_READ];

@@ -21,6 +21,7 @@
 #define RIG_UNIT 7
 #define RIG_REGISTERS 400
 #define RIG_LOG 200000
+#define RIG_JOBS 32 /* as many as the bus takes for one unit */
 
 enum rig_point {
 	P_SETPOINT,
@@ -84,7 +85,7 @@ struct rig {
 	bool offline;
 	bool no_bus;   /* bus_submit says busy */
 	us_t exchange; /* time of one */
-	struct job job[64];
+	struct job job[RIG_JOBS];
 	size_t njob;
 	struct {
 		struct span span;
@@ -295,7 +296,7 @@ static inline void job_take(struct rig *g, const struct job *j, uint32_t device)
 		command_replaced(g->t, old, g->now);
 		return;
 	}
-	if (g->no_bus || g->njob == 64) {
+	if (g->no_bus || g->njob == RIG_JOBS) {
 		command_busy(g->t, j->id, g->now);
 		return;
 	}

@@ -362,6 +362,59 @@ static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
 	assert_int_equal(g.nwrite, 2);
 }
 
+/* The line takes none of them meanwhile. */
+static void of_a_flood_only_the_newest_is_written(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		uint32_t point[2], n;
+	} row[] = {
+		{"one point", {P_SETPOINT}, 1},
+		{"two neighbours in one request", {P_G0, P_G1}, 2},
+		{"one of a group", {P_G2}, 1},
+		{"two that are no neighbours", {P_SETPOINT, P_SILENT}, 2},
+		{"a field of a register", {P_MODE}, 1},
+	};
+	for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
+		unsigned busy = 0, good = 0;
+		g.ntold = 0;
+		for (int i = 0; i < 500; i++) {
+			char text[2][16];
+			snprintf(text[0], sizeof text[0], "%d",
+			         row[k].point[0] == P_MODE ? i % 3 : i % 50 + 20);
+			snprintf(text[1], sizeof text[1], "%d", i % 50 + 30);
+			const struct command_item item[] = {{row[k].point[0], text[0]},
+			                                    {row[k].point[1], text[1]}};
+			struct command_request q = {.item = item, .n = row[k].n};
+			rig_submit(&g, &q);
+			g.now++;
+		}
+		settle();
+		assert_int_equal(g.ntold, 500 * row[k].n);
+		for (size_t i = 0; i < g.ntold; i++) {
+			busy += g.told[i].end == COMMAND_BUSY;
+			good += command_end_good(g.told[i].end);
+		}
+		if (busy || good != row[k].n)
+			fail_msg("%s: %u busy, %u done", row[k].name, busy, good);
+	}
+}
+
+static void a_full_device_still_takes_a_newer_value_of_what_waits(void **state)
+{
+	(void)state;
+	rig_command(&g, P_SETPOINT, "30");
+	for (int i = 0; i < COMMANDS_PER_DEVICE - 1; i++)
+		rig_command(&g, P_RELAY, "toggle");
+	rig_command(&g, P_SILENT, "1");
+	assert_int_equal(rig_only(&g)->end, COMMAND_BUSY);
+	rig_command(&g, P_SETPOINT, "40");
+	assert_int_equal(rig_last(&g)->end, COMMAND_SUPERSEDED);
+	settle();
+	assert_int_equal(g.holding[40], 400);
+}
+
 static void a_flood_is_busy(void **state)
 {
 	(void)state;
@@ -549,6 +602,8 @@ int main(void)
 		T(shutting_down_ends_pulses_at_once_and_answers_all),
 		T(jobs_closed_by_shutting_down_say_so),
 		T(retained_and_repeated_deliveries_are_not_carried_out),
+		T(of_a_flood_only_the_newest_is_written),
+		T(a_full_device_still_takes_a_newer_value_of_what_waits),
 		T(a_flood_is_busy),
 		T(time_runs_out),
 		T(what_is_gone_is_told),
