@@ -6,6 +6,7 @@
 #include "daemon/ondemand.h"
 #include "daemon/pulses.h"
 #include "daemon/readings.h"
+#include "daemon/setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ void commands_create(struct gateway *g)
 void commands_destroy(struct gateway *g)
 {
 	keep_destroy(g);
+	setup_destroy();
 	command_destroy(g->commands->table);
 	free(g->commands);
 }
@@ -118,6 +120,7 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 	if (known) {
 		show(g, o);
 		keep_ended(g, o);
+		setup_ended(g, o);
 		pulses_ended(g, o);
 	}
 	const struct north_outcome n = {
@@ -308,15 +311,14 @@ void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *
 
 void commands_device_online(struct gateway *g, uint32_t device)
 {
-	const struct device *d = &g->model->device[device];
-	for (size_t i = 0; i < d->nsetup; i++)
-		commands_own(g, device, d->setup[i].point, d->setup[i].value, true);
+	setup_device_online(g, device);
 	pulses_device_online(g, device);
 	keep_device_online(g, device);
 }
 
 void commands_device_offline(struct gateway *g, uint32_t device)
 {
+	setup_device_offline(device);
 	command_offline(g->commands->table, device, g->now);
 	commands_act(g);
 }
@@ -331,12 +333,14 @@ void commands_broker(struct gateway *g, bool up)
 void commands_model_ends(struct gateway *g)
 {
 	keep_model_ends(g);
+	setup_model_ends(g);
 }
 
 void commands_model_begins(struct gateway *g)
 {
 	command_adopt(g->commands->table, g->model, g->now);
 	keep_model_begins(g);
+	setup_model_begins(g);
 	pulses_left_over(g);
 	commands_act(g);
 }
@@ -345,6 +349,7 @@ void commands_tick(struct gateway *g)
 {
 	command_tick(g->commands->table, g->now);
 	keep_tick(g);
+	setup_tick(g);
 	commands_act(g);
 }
 

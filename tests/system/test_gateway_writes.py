@@ -405,6 +405,21 @@ def test_setup_writes_only_what_differs_each_time_the_device_comes(line, broker,
     assert said(l, "set") == [(6, 1, [2]), (6, 2, [7])]
 
 
+def test_setup_waits_for_a_busy_device_and_keeps_its_order(line, broker, client, gateway):
+    def before(l):
+        l.set("set", "Mode", "local")
+        l.set("set", "Level", 1)
+        l.fault("set", "exception 6")
+
+    l = plant(line, broker, client, gateway, SETUP, before=before)
+    told = nak(client, "set", 0, limit=60)  # each try is told
+    assert told["param"] == "Mode"
+    l.fault("set", "none")
+    client.wait_for("xnet/sts/set/Level", "7", limit=90)  # it never went offline
+    taken = [(w["addr"], w["words"]) for w in l.writes("set") if not w.get("exception")]
+    assert taken == [(1, [2]), (2, [7])]
+
+
 KEPT = PLANT.split("devices:")[0] + """\
 devices:
   kept:
