@@ -92,6 +92,8 @@ void record_insert(struct command_table *t, struct record *r, us_t now);
 uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point);
 bool record_once_only(const struct command_table *t,
                       const struct record *r); /* another would switch again */
+bool record_pulses(const struct command_table *t,
+                   const struct record *r); /* begins or ends a pulse */
 bool record_newer(const struct command_table *t,
                   const struct record *r); /* a later one of its lane lives */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
@@ -121,6 +123,8 @@ size_t group_rank(const struct device *d, uint32_t point);
 /* command_state.c */
 #define PULSE_AGAIN (5 * US_S) /* the end of a pulse is tried until it is done */
 void record_retry(struct record *r, us_t due);
+/* The end of a pulse is not waited for any longer. */
+void pulse_hurry(struct command_table *t, struct record *off, us_t now);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);
 void record_taken(struct command_table *t, struct record *r, us_t at, us_t now);

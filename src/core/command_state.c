@@ -154,6 +154,17 @@ static void pulse_end(struct command_table *t, struct record *on, us_t sent, us_
 	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + lasts, now);
 }
 
+void pulse_hurry(struct command_table *t, struct record *off, us_t now)
+{
+	if (off->state == STATE_RETRYING && off->due > now + BUSY_AGAIN) {
+		off->due = now + BUSY_AGAIN;
+	} else if (off->state == STATE_WAITING && off->not_before > now) {
+		off->not_before = 0;
+		act_cancel(t, off);
+		record_launch(t, off, now);
+	}
+}
+
 void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
 {
 	pulse_off(t, device, point, 0, now);
@@ -201,8 +212,8 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
 	};
 	const bool again = o != OUT_CLOSED && !t->closing;
-	if (r->origin == COMMAND_PULSE_END && again) {
-		record_retry(r, now + PULSE_AGAIN);
+	if (r->origin == COMMAND_PULSE_END && !t->closing) { /* a reload opens the line anew */
+		record_retry(r, now + (o == OUT_CLOSED ? BUSY_AGAIN : PULSE_AGAIN));
 		return;
 	}
 	/* a read before the write was lost: nothing happened yet */

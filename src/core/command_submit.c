@@ -99,8 +99,7 @@ static const struct record *lane_pulse(const struct command_table *t, uint32_t l
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *r = t->record[i];
-		if (r->lane == lane && (r->origin == COMMAND_PULSE_END ||
-		                        (record_point(t, r)->write->pulse && r->value.on)))
+		if (r->lane == lane && record_pulses(t, r))
 			return r;
 	}
 	return NULL;

@@ -330,6 +330,13 @@ void commands_broker(struct gateway *g, bool up)
 	keep_broker(g, up);
 }
 
+bool commands_hold_reload(struct gateway *g, const struct model *next)
+{
+	const bool hold = command_leave(g->commands->table, next, g->now);
+	commands_act(g);
+	return hold;
+}
+
 void commands_model_ends(struct gateway *g)
 {
 	keep_model_ends(g);

@@ -58,6 +58,9 @@ void commands_broker(struct gateway *g, bool up);
 void commands_device_online(struct gateway *g, uint32_t device);
 void commands_device_offline(struct gateway *g, uint32_t device);
 
+/* Before a reload: pulses whose point goes with it are ended. True: it must wait for them. */
+bool commands_hold_reload(struct gateway *g, const struct model *next);
+
 /* Around a reload: what refers to points is put on the new model's, or ends. */
 void commands_model_ends(struct gateway *g);
 void commands_model_begins(struct gateway *g);

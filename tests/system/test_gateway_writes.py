@@ -363,6 +363,24 @@ def test_a_pulse_that_was_refused_is_not_ended_at_the_next_start(line, broker, c
     assert os.listdir(run) == []
 
 
+def test_a_pulse_whose_point_a_reload_takes_away_is_ended_first(line, broker, client, gateway, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    l = plant(line, broker, client, gateway, pulse="50s", env={**os.environ, "RUNTIME_DIRECTORY": str(run)})
+    client.wait_for("xnet/sts/boiler/Door", "off")
+    client.publish("xnet/cmd/boiler/Door", "on")
+    l.wait_writes("boiler", 1)
+    with open(l.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(l.config, "w", encoding="utf-8") as f:
+        f.write(text.replace("Door: ", "Gate: ").replace("coil: 6", "coil: 7"))
+    l.gateway.reload()
+    l.gateway.process.wait_line("reload: ")
+    assert said(l, "boiler") == [(5, 6, [0xFF00]), (5, 6, [0])]
+    assert os.listdir(run) == []
+    assert "command boiler/Door = off: verified" in l.gateway.text()
+
+
 def test_a_pulse_survives_a_reload(boiler, client):
     mark = client.mark()
     client.publish("xnet/cmd/boiler/Door", "on")

@@ -546,6 +546,60 @@ static void a_reload_keeps_what_still_exists(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
+static void a_pulse_ends_also_when_its_line_is_opened_anew(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	assert_int_equal(g.njob, 1);
+	g.njob = 0;
+	command_job(g.t, g.job[0].id, OUT_CLOSED, 0, 0, g.now, g.now);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+}
+
+static void a_pulse_whose_point_goes_is_ended_first(void **state)
+{
+	(void)state;
+	const struct model m = {.bus = rig_model.bus, .nbus = 1};
+	rig_command(&g, P_SETPOINT, "45");
+	settle();
+	assert_false(command_leave(g.t, &m, g.now));
+	rig_command(&g, P_DOOR, "on");
+	assert_true(command_leave(g.t, &m, g.now)); /* it may be on the wire */
+	rig_step(&g);
+	assert_int_equal(g.coil[6], 1);
+	assert_false(command_leave(g.t, &rig_model, g.now)); /* it stays */
+	const us_t now = g.now;
+	assert_true(command_leave(g.t, &m, g.now));
+	rig_take(&g);
+	for (int i = 0; i < 100 && command_leave(g.t, &m, g.now); i++)
+		rig_step(&g);
+	assert_int_equal(g.coil[6], 0);
+	assert_true(g.now < now + 200 * US_MS && rig_last(&g)->pulse_over);
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.submits, 4); /* its `off` was taken back, and given again for now */
+
+	rig_command(&g, P_DOOR,
+	            "on"); /* a device that does not answer is not waited for for ever */
+	rig_step(&g);
+	fault(LOST_REQUEST, 99, 0);
+	for (int i = 0; i < 50; i++) {
+		assert_true(command_leave(g.t, &m, g.now));
+		rig_take(&g);
+		rig_step(&g);
+	}
+	command_adopt(g.t, &m, g.now);
+	rig_take(&g);
+	assert_string_equal(
+		g.reason[g.ntold - 1],
+		"not known whether it was switched off: its point went with a reload of the "
+		"configuration");
+	assert_false(rig_last(&g)->pulse_over);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
 static void permissions_are_looked_at(void **state)
 {
 	(void)state;
@@ -610,6 +664,8 @@ int main(void)
 		T(at_the_very_end_nothing_is_left_unanswered),
 		T(what_still_lives_is_freed_with_the_table),
 		T(a_reload_keeps_what_still_exists),
+		T(a_pulse_ends_also_when_its_line_is_opened_anew),
+		T(a_pulse_whose_point_goes_is_ended_first),
 		T(permissions_are_looked_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
