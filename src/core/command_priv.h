@@ -118,6 +118,8 @@ bool group_rules_hold(const struct command_table *t, struct record *const *r, si
                       size_t which, char *reason, size_t size);
 /* The group's registers as one block, all kept; false: they are no neighbours or too many. */
 bool group_job(const struct device *d, const struct point *p, struct job *j);
+/* Are its members read where they are written? */
+bool group_in_place(const struct device *d, const struct point *p);
 size_t group_rank(const struct device *d, uint32_t point);
 
 /* command_state.c */

@@ -163,6 +163,37 @@ def test_what_an_eeprom_already_holds_is_not_written_and_answered_as_done(boiler
     assert not client.all("xnet/sts/boiler/Nak")
 
 
+ELSEWHERE = PLANT.split("devices:")[0] + """\
+devices:
+  far:
+    bus: rs485
+    id: 6
+    points:
+      Level: {{holding: 10, write: {{address: 90, persistent: true}}}}
+      Measured: {{input: 20, write: {{address: 91, persistent: true}}}}
+      Run: {{holding: 30, bit: 0, write: {{address: 92, on: 0x100, off: 0x200, persistent: true}}}}
+"""
+
+
+def test_what_is_held_is_looked_up_where_it_is_read(line, broker, client, gateway):
+    def before(l):
+        for point, value in (("Level", 30), ("Measured", 40), ("Run", "off")):
+            l.set("far", point, value)
+
+    l = plant(line, broker, client, gateway, ELSEWHERE, before=before)
+    client.wait_for("xnet/sts/far/Run", "off")
+    client.wait_for("xnet/sts/far/Measured", "40")
+    for point, value in (("Level", "30"), ("Measured", "40"), ("Run", "off")):
+        command(client, f"far/{point}", value)
+    assert said(l, "far") == []
+    command(client, "far/Level", "31")
+    l.set("far", "Level", 29)  # at the device itself; what was written still says 31
+    command(client, "far/Level", "31")
+    command(client, "far/Run", "on")
+    command(client, "far/Run", "on")
+    assert [(a, w) for _, a, w in said(l, "far")] == [(90, [31]), (90, [31]), (92, [0x100])]
+
+
 def test_a_relay_is_toggled_by_its_own_word_once(line, broker, client, gateway):
     l = line(HOUSE, broker)
     gateway(l)

@@ -403,7 +403,13 @@ static inline void device_write(struct rig *g, const struct job *j)
 
 static inline bool device_same(const struct rig *g, const struct job *j)
 {
-	for (unsigned i = 0; i < j->span.count; i++)
+	for (unsigned i = 0; i < j->held.count; i++) {
+		const uint16_t held = table_is_bits(j->held.table) ? g->coil[j->held.addr + i]
+		                                                   : g->holding[j->held.addr + i];
+		if ((held ^ j->same[i]) & j->same_mask[i])
+			return false;
+	}
+	for (unsigned i = 0; i < j->span.count && !j->held.count; i++)
 		if (j->span.table != TABLE_HOLDING || g->holding[j->span.addr + i] != j->value[i])
 			return false;
 	return true;

@@ -298,6 +298,39 @@ static struct job raw_job(uint64_t id, const uint8_t *pdu, uint8_t n, uint16_t a
 	return j;
 }
 
+/* Read at one place, written at another; and what cannot be read is written. */
+static void a_value_is_compared_where_it_is_read(void **state)
+{
+	struct bench *b = *state;
+	adopt(b, NULL, 0, NULL);
+	struct job j = rig_job(1, UNIT, 101, 4711);
+	j.only_if_different = true;
+	j.held = (struct span){UNIT, TABLE_INPUT, 100, 1};
+	j.same[0] = line_pty_value(UNIT, TABLE_INPUT, 100);
+	j.same_mask[0] = UINT16_MAX;
+	static const struct {
+		uint16_t add, mask, addr;
+		enum outcome outcome;
+		unsigned writes;
+	} row[] = {
+		{0, UINT16_MAX, 100, OUT_SAME, 0},
+		{1, UINT16_MAX, 100, OUT_OK, 1},
+		{1, 0xFFFE, 100, OUT_SAME, 1},
+		{0, UINT16_MAX, LINE_PTY_HOLE, OUT_OK, 2},
+	};
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct job k = j;
+		k.id = i + 1;
+		k.same[0] = (uint16_t)(j.same[0] ^ row[i].add);
+		k.same_mask[0] = row[i].mask;
+		k.held.addr = row[i].addr;
+		assert_true(rig_job_submit(&b->rig, &k));
+		assert_true(rig_await_job(&b->rig, k.id));
+		assert_int_equal(b->rig.report.outcome, row[i].outcome);
+		assert_int_equal(line_pty_writes(&b->line), row[i].writes);
+	}
+}
+
 static void raw_requests_bring_their_answers(void **state)
 {
 	static const struct {
@@ -528,6 +561,7 @@ int main(void)
 		TEST(a_closing_bus_gives_back_what_waits),
 		TEST(bits_are_put_in_by_the_device_where_it_can),
 		TEST(bits_are_merged_by_reading_where_it_cannot),
+		TEST(a_value_is_compared_where_it_is_read),
 		TEST(a_persistent_register_is_written_only_when_it_differs),
 		TEST(raw_requests_bring_their_answers),
 		TEST(a_broadcast_is_done_without_an_answer),
