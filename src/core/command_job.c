@@ -212,10 +212,14 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	                       !w->only && comparable;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
+	for (size_t i = 1; i < n; i++)
+		j->expires = r[i]->expires < j->expires ? r[i]->expires : j->expires;
 	for (size_t i = 0; i < n; i++) {
 		r[i]->job = j->id;
 		r[i]->state = STATE_WAITING;
 		r[i]->alone = n == 1;
+		r[i]->recalled = false;
+		r[i]->expires = j->expires;
 		r[i]->replaceable = j->replaceable;
 		r[i]->written = j->span;
 		r[i]->job_from = j->not_before;

@@ -24,6 +24,7 @@ struct record {
 	bool only_if_different;
 	bool alone;             /* its job holds no other record */
 	bool replaceable;       /* and a newer one takes its job's place on the bus */
+	bool recalled;          /* its job, at its expiry */
 	bool overtaken;         /* a newer one may replace it on the bus */
 	bool ends_later;        /* the `off` of this pulse has a record of its own */
 	uint8_t verdict;        /* of a draft that is refused: enum command_end */

@@ -9,6 +9,7 @@
 #define READS_MAX 3
 #define BUSY_AGAIN (250 * US_MS)
 #define BUSY_MAX 20
+#define LATE "could not be sent in time"
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
 /* "Modbus Application Protocol V1.1b3", section 7. */
@@ -208,7 +209,7 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		[OUT_GARBLED] = {COMMAND_FAILED, "spoilt answers; nothing was written"},
 		[OUT_DROPPED] = {COMMAND_FAILED, "another client on the line; nothing was written"},
 		[OUT_LINK] = {COMMAND_FAILED, "the line is down"},
-		[OUT_EXPIRED] = {COMMAND_EXPIRED, "could not be sent in time"},
+		[OUT_EXPIRED] = {COMMAND_EXPIRED, LATE},
 		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
 	};
 	const bool again = o != OUT_CLOSED && !t->closing;
@@ -294,6 +295,8 @@ void command_replaced(struct command_table *t, uint64_t id, us_t now)
 		r->job = 0;
 		if (t->closing && !record_newer(t, r))
 			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		else if (r->recalled)
+			record_end(t, r, COMMAND_EXPIRED, NULL, LATE, now);
 		else
 			record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
 	}

@@ -43,8 +43,12 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 			record_launch(t, r, now);
 		break;
 	case STATE_WAITING:
-		if (r->expires && now >= r->expires + SILENT_BUS)
+		if (r->expires && now >= r->expires + SILENT_BUS) {
 			record_end(t, r, COMMAND_FAILED, NULL, "the line does not report", now);
+		} else if (r->expires && now >= r->expires && !r->recalled) {
+			r->recalled = true; /* the bus may be busy for long with another */
+			act_cancel(t, r);
+		}
 		break;
 	default:
 		if (now >= r->due)
@@ -64,7 +68,9 @@ static us_t record_due(const struct record *r)
 	case STATE_PARKED:
 		return r->expires ? r->expires : US_NEVER;
 	case STATE_WAITING:
-		return r->expires ? r->expires + SILENT_BUS : US_NEVER;
+		if (!r->expires)
+			return US_NEVER;
+		return r->recalled ? r->expires + SILENT_BUS : r->expires;
 	default:
 		return r->due;
 	}
