@@ -227,6 +227,9 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 	snprintf(n->a.reason, sizeof n->a.reason, "%s", reason ? reason : "");
 	n->param = r->param;
 	act_put(t, n);
+	if (!gone && (int64_t)r->point == record_device(t, r)->unlock_point &&
+	    !command_end_good(end))
+		t->device[r->device].unlocked = 0;
 	if (r->state != STATE_DRAFT)
 		record_remove(t, r);
 	free(r);

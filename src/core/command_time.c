@@ -5,6 +5,8 @@
 
 void command_offline(struct command_table *t, uint32_t device, us_t now)
 {
+	if (device < t->model->ndevice)
+		t->device[device].unlocked = 0; /* it may come back locked */
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)

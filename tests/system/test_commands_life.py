@@ -255,6 +255,11 @@ def test_a_device_is_unlocked_before_the_first_write_and_again_after_a_refusal(p
     assert "exception 2" in requester.ask("Level", "43")["reason"]
     assert requester.ask("Level", "44")["ok"]
     assert device.seen[3:] == [(6, 0, 43), (6, 2, 2014), (6, 0, 44)]
+    device.plan = [2, "lost"]  # locked again; and the code that follows never arrives
+    assert "exception 2" in requester.ask("Level", "45")["reason"]
+    requester.ask("Level", "46")
+    assert requester.ask("Level", "47")["ok"]
+    assert device.seen[6:] == [(6, 0, 45), (6, 2, 2014), (6, 0, 46), (6, 2, 2014), (6, 0, 47)]
 
 
 CLOCK = "Clock: {holding: 10, type: datetime, length: 6, layout: [year, month, day, hour, min, sec], zone: utc, " \
