@@ -304,3 +304,61 @@ def test_a_clock_is_set_only_while_our_own_is_synchronised(plant, device, client
     client.wait_for("xnet/sts/dev/Level", "46", since=mark)
     assert len(device.seen) == 3  # once
     assert not client.all("xnet/sts/dev/Nak")
+
+
+def naks(broker):
+    with open(broker.log, encoding="utf-8", errors="replace") as f:
+        return sum("Received PUBLISH from" in text and "/dev/Nak'" in text for text in f)
+
+
+def test_a_write_goes_on_without_the_broker_and_is_told_on_its_return(plant, device, broker, client):
+    g = plant(timeout="20s")
+    device.plan = [15.0, "other"]
+    client.publish("xnet/cmd/dev/Level", "45")
+    device.wait_seen(1)
+    client.publish("xnet/cmd/dev/Once", "46")
+    client.wait_for("xnet/$SYS/plant/commands/received", "2")
+    mark = client.mark()
+    broker.stop()
+    g.process.wait_line("broker: connection lost")
+    device.released.set()
+    g.process.wait_line("command dev/Once = 46: differs")
+    broker.start()
+    client.wait_for("xnet/sts/dev/Level", "45", since=mark)
+    client.wait_for("xnet/sts/dev/Once", "47", since=mark)
+    # told when nobody may have been back to hear it: the broker's log knows
+    wait_until(lambda: naks(broker) == 1, what="the Nak")
+    assert device.seen == [(6, 0, 45), (6, 1, 46)]
+
+
+def test_a_stop_finishes_what_is_on_the_wire_and_answers_what_waits(plant, device, requester):
+    g = plant(timeout="20s")
+    device.plan = [15.0]
+    taken = requester.send("Level", "45")
+    device.wait_seen(1)
+    waits = requester.send("Once", "46")
+    assert "not a number" in requester.ask("Once", "never")["reason"]  # what came before it has been taken
+    g.process.terminate()
+    g.process.wait_line("ending")
+    device.released.set()
+    assert requester.answer(waits)["reason"] == "shutting down"
+    assert requester.answer(taken) == {"ok": True, "param": "Level", "value": "45"}
+    assert g.process.wait(20) == 0
+    assert device.seen == [(6, 0, 45)]
+
+
+def test_more_than_a_device_may_hold_is_told_busy(plant, device, requester):
+    plant(timeout="20s")
+    device.plan = [15.0]
+    first = requester.send("Level", "45")
+    device.wait_seen(1)
+    toggles = [requester.send("Flip", "toggle") for _ in range(40)]
+    newest = requester.send("Level", "46")
+    told = [requester.answer(n)["reason"] for n in toggles[-9:]]
+    assert set(told) == {"busy: too many commands are waiting for this device"}
+    device.released.set()
+    assert requester.answer(first)["ok"]
+    assert requester.answer(newest)["ok"]  # it takes the place of the one before
+    done = [requester.answer(n)["ok"] for n in toggles]
+    assert done == [True] * 31 + [False] * 9
+    assert device.seen == [(6, 0, 45)] + [TOGGLE] * 31 + [(6, 0, 46)]
