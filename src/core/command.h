@@ -191,6 +191,9 @@ us_t command_due(const struct command_table *t); /* US_NEVER: nothing to wait fo
  */
 bool command_holds(const struct command_table *t, uint32_t global_point, us_t at);
 
+/* Is a command of the point alive? */
+bool command_pending(const struct command_table *t, uint32_t device, uint32_t point);
+
 bool command_take(struct command_table *t, struct command_action *out);
 
 size_t command_alive(const struct command_table *t);

@@ -105,6 +105,18 @@ static const struct record *lane_pulse(const struct command_table *t, uint32_t l
 	return NULL;
 }
 
+/* Does a write wait that the bus does not know of? What follows would go before it. */
+static bool lane_undone(const struct command_table *t, uint32_t lane)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = t->record[i];
+		if (r->lane == lane && r->origin != COMMAND_PULSE_END &&
+		    r->state != STATE_WAITING && r->state != STATE_VERIFYING)
+			return true;
+	}
+	return false;
+}
+
 static us_t earlier(us_t a, us_t b)
 {
 	return a < b ? a : b;
@@ -123,6 +135,8 @@ static void draft_time(struct command_table *t, const struct command_request *q,
 	char reason[COMMAND_REASON_MAX];
 	if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: its pulse is still running");
+	} else if (r->value.toggle && lane_undone(t, r->lane)) {
+		draft_refuse(r, COMMAND_BUSY, "busy: the write before it is not done");
 	} else if (earliest >= r->expires) {
 		snprintf(reason, sizeof reason,
 		         "written a moment ago; again in %d s at the earliest",
@@ -213,8 +227,9 @@ static void record_overtake(struct command_table *t, struct record *r, us_t now)
 
 /* True: one that may be on the wire right now stands before, and the point must not be written
  * again at once. */
-static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
+static bool lane_overtake(struct command_table *t, const struct record *newer, us_t now)
 {
+	const uint32_t lane = newer->lane;
 	bool on_wire = false;
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
@@ -222,7 +237,8 @@ static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
 			continue;
 		on_wire |= r->state == STATE_WAITING &&
 		           record_point(t, r)->write->min_write_interval && r->job_from <= now;
-		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END)
+		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END &&
+		    !newer->value.toggle) /* what that does depends on the one before */
 			record_overtake(t, r, now);
 		else if (r->state == STATE_VERIFYING)
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
@@ -255,7 +271,7 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 {
 	size_t launch = 0;
 	for (size_t i = 0; i < n; i++) {
-		const bool wait = lane_overtake(t, r[i]->lane, now);
+		const bool wait = lane_overtake(t, r[i], now);
 		t->lane[r[i]->lane].hash = text_hash(r[i]->text);
 		t->lane[r[i]->lane].heard = now ? now : 1;
 		record_insert(t, r[i], now);

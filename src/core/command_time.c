@@ -103,6 +103,12 @@ bool command_holds(const struct command_table *t, uint32_t global_point, us_t at
 	return false;
 }
 
+bool command_pending(const struct command_table *t, uint32_t device, uint32_t point)
+{
+	const uint32_t lane = t->lane_of[t->model->device[device].point0 + point];
+	return lane && t->lane[lane - 1].alive;
+}
+
 void command_shutdown(struct command_table *t, us_t now)
 {
 	t->closing = true;

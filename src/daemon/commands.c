@@ -273,6 +273,11 @@ void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char
 	commands_act(g);
 }
 
+bool commands_pending(const struct gateway *g, uint32_t device, uint32_t point)
+{
+	return command_pending(g->commands->table, device, point);
+}
+
 void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
 {
 	command_pulse_left(g->commands->table, device, point, g->now);

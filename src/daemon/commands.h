@@ -32,6 +32,9 @@ void commands_refuse(struct gateway *g, const struct north_event *e);
 void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text,
                   bool only_if_different);
 
+/* Is a command of the point alive? The gateway's own writes then stand back: it is newer. */
+bool commands_pending(const struct gateway *g, uint32_t device, uint32_t point);
+
 /* The `off` of a pulse that an earlier run of the gateway began. */
 void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point);
 

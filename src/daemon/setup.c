@@ -142,7 +142,8 @@ static void run(struct gateway *g, uint32_t device)
 	const struct device *d = device_of(g, device);
 	const struct setup_step *s = &d->setup[setup.progress[device].step];
 	const struct write_rule *w = d->set->point[s->point].write;
-	if (w && w->safe_after) { /* its safe value goes before it */
+	/* its safe value goes before it, and so does somebody's newer command */
+	if ((w && w->safe_after) || commands_pending(g, device, s->point)) {
 		go_on(g, device);
 		return;
 	}

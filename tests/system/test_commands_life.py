@@ -362,3 +362,21 @@ def test_more_than_a_device_may_hold_is_told_busy(plant, device, requester):
     done = [requester.answer(n)["ok"] for n in toggles]
     assert done == [True] * 31 + [False] * 9
     assert device.seen == [(6, 0, 45)] + [TOGGLE] * 31 + [(6, 0, 46)]
+
+
+def test_a_keep_alive_does_not_go_before_a_newer_value(plant, device, requester):
+    plant("Watch: {holding: 12, write: {rewrite: 300ms}}", timeout="20s")
+    assert requester.ask("Watch", "5")["ok"]
+    wait_until(lambda: device.seen.count((6, 12, 5)) >= 3, what="repetitions")
+    device.plan = [15.0] * 2  # a repetition, or the first of these
+    first = requester.send("Level", "45")
+    wait_until(lambda: len(device.plan) < 2, what="a write that takes the line")
+    newest = requester.send("Watch", "6")
+    time.sleep(1)  # so long the value before would be repeated; nothing waits for it
+    device.released.set()
+    assert requester.answer(newest) == {"ok": True, "param": "Watch", "value": "6"}
+    assert requester.answer(first)["ok"]
+    n = len(device.seen)
+    assert (6, 12, 6) in device.seen
+    device.wait_seen(n + 3)
+    assert set(device.seen[n:]) == {(6, 12, 6)}

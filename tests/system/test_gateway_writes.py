@@ -450,6 +450,7 @@ def test_setup_writes_only_what_differs_each_time_the_device_comes(line, broker,
     client.wait_for("xnet/sts/set/status", "offline", since=mark)
     l.set("set", "Level", 1)
     l.plug("set")
+    l.wait_writes("set", 2)
     client.wait_for("xnet/sts/set/Level", "7", since=mark)
     assert said(l, "set") == [(6, 1, [2]), (6, 2, [7])]
 

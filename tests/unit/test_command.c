@@ -207,6 +207,25 @@ static void toggles_are_never_superseded(void **state)
 	assert_int_equal(g.coil[5], 0);
 }
 
+static void a_toggle_goes_behind_what_was_set_before(void **state)
+{
+	(void)state;
+	const struct command_item both[] = {{P_RELAY, "toggle"}, {P_SILENT, "1"}};
+	struct command_request q = {.item = both, .n = 2};
+	rig_command(&g, P_RELAY, "on");
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.coil[5], 0);
+	fault(EXCEPTION, 1, 6);
+	rig_command(&g, P_RELAY, "on");
+	rig_step(&g); /* busy: it will be sent again */
+	rig_command(&g, P_RELAY, "toggle");
+	assert_int_equal(rig_last(&g)->end, COMMAND_BUSY);
+	settle();
+	assert_int_equal(g.coil[5], 1);
+}
+
 static void a_pulse_ends_by_itself(void **state)
 {
 	(void)state;
@@ -647,6 +666,7 @@ int main(void)
 		T(accepted_for_later_is_verified_too),
 		T(the_last_value_wins),
 		T(toggles_are_never_superseded),
+		T(a_toggle_goes_behind_what_was_set_before),
 		T(a_pulse_ends_by_itself),
 		T(the_journal_forgets_a_pulse_that_never_began),
 		T(the_pulse_of_an_earlier_life_is_ended_until_it_is_done),
