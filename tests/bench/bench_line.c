@@ -321,7 +321,8 @@ static void bench_commands(uint32_t baud)
 	       "(<= 1)%s\n",
 	       baud, exchange / 1e3, (double)longest / 1e3, median, verdict(median <= 0.5), p99,
 	       verdict(p99 <= 1));
-	printf("    until the exchange under way and its silence are over: median %.3f, longest %.3f; "
+	printf("    until the exchange under way and its silence are over: median %.3f, longest "
+	       "%.3f; "
 	       "ours on top: median "
 	       "%d us, 90 %% %d us, 99 %% %d us\n",
 	       (double)least[COMMANDS / 2] / exchange,
