@@ -95,6 +95,15 @@ void unit_due_now(struct schedule *s, struct unit *u, us_t now)
 	}
 }
 
+void schedule_refresh(struct schedule *s, us_t now)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct node *n = &s->node[i];
+		if (!n->aside && n->want.period >= PERIOD_OF_ONCE)
+			n->due = us_min(n->due, now);
+	}
+}
+
 void schedule_scratch(struct schedule *s)
 {
 	const size_t need = s->n + s->ndemand + LEARNT_MAX;

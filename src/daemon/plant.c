@@ -231,6 +231,7 @@ void plant_adopt(struct gateway *g, const struct model *next)
 		if (!p->bus[b].bus)
 			start_bus(g, b);
 		plant_rewant(g, b);
+		bus_refresh(p->bus[b].bus); /* under new names nothing is known yet */
 	}
 	release(old);
 }

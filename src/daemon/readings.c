@@ -1,5 +1,6 @@
 #include "daemon/readings.h"
 
+#include "daemon/commands.h"
 #include "daemon/derive.h"
 #include "daemon/device.h"
 
@@ -325,6 +326,41 @@ void readings_tell_device(struct gateway *g, uint32_t device)
 		if (r->known && !r->undecoded && !passed_over)
 			tell(g, d->point0 + i, true);
 	}
+}
+
+/* Of a device that is away: is what was read last its last word? */
+static bool last_word(struct plant *p, uint32_t point)
+{
+	const struct device *d = plant_device(p, point);
+	if (state_of(p, point)->phase != PHASE_OFFLINE || d->identify_point >= 0)
+		return false; /* another one may have said it */
+	for (size_t i = 0; i < d->noffline; i++)
+		if (d->offline[i].point == local(p, point))
+			return false;
+	return true;
+}
+
+static void tell_known(struct gateway *g, uint32_t point)
+{
+	struct plant *p = g->plant;
+	struct reading *r = &p->reading[point];
+	const struct point *pt = plant_point(p, point);
+	char text[VALUE_PRINT_MAX];
+	if (r->quality == QUALITY_NEVER || pt->filter.mode == PUBLISH_NEVER || pt->hidden ||
+	    (pt->poll == POLL_ON_DEMAND && !r->asked) || commands_holds(g, point, r->at) ||
+	    (state_of(p, point)->phase != PHASE_ONLINE && !last_word(p, point)))
+		return;
+	reading_text(p, point, text, sizeof text);
+	if (!north_differs(g->north, r->device, local(p, point), text))
+		return;
+	filter_told(&r->filter, &r->value, g->now);
+	north_value(g->north, r->device, local(p, point), text, false);
+}
+
+void readings_tell_model(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->plant->model->npoint; i++)
+		tell_known(g, i);
 }
 
 void readings_forget_device(struct plant *p, uint32_t device)

@@ -35,6 +35,9 @@ void reading_alert(struct plant *p, uint32_t point);
 /* A device has come online: tell all that is known of it. */
 void readings_tell_device(struct gateway *g, uint32_t device);
 
+/* A new model: what is known stands in its words and under its names, read again or not. */
+void readings_tell_model(struct gateway *g);
+
 /* It is gone: what it says when it is back is looked at anew. */
 void readings_forget_device(struct plant *p, uint32_t device);
 

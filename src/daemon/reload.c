@@ -5,6 +5,7 @@
 #include "daemon/gets.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
+#include "daemon/readings.h"
 #include "daemon/systemd.h"
 
 #include <pthread.h>
@@ -166,6 +167,7 @@ static void take_over(struct gateway *g)
 	broker_adopt(g, old);
 	health_model(g, old);
 	commands_model_begins(g);
+	readings_tell_model(g);
 	model_destroy(old);
 	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,
 	         next->npoint);
