@@ -5,10 +5,12 @@
 #include "core/arena.h"
 
 #define ASIDE_FIRST (600 * US_S)
+#define ASIDE_AGAIN (5 * US_S) /* of what was read before: it may be a passing trouble */
 #define ASIDE_LONGEST (6 * 3600 * US_S)
-#define REFUSALS 2        /* of one want alone, until it is set aside */
-#define REFUSALS_UNWELL 5 /* the same, for exceptions that are not about addresses */
-#define UNWELL 3          /* those in a row, until a culprit is searched */
+#define ASIDE_ALIVE (10 * US_S) /* a unit with nothing else: is it there? */
+#define REFUSALS 2              /* of one want alone, until it is set aside */
+#define REFUSALS_UNWELL 5       /* the same, for exceptions that are not about addresses */
+#define UNWELL 3                /* those in a row, until a culprit is searched */
 
 /* -- what is learnt ------------------------------------------------------------------------------
  */
@@ -175,8 +177,38 @@ static void block_split(struct schedule *s, struct unit *u, size_t n, const stru
 	}
 }
 
-static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t now,
-                         struct effects *e)
+static us_t aside_pause(const struct node *n)
+{
+	us_t pause = n->last == NEVER_READ ? ASIDE_FIRST : ASIDE_AGAIN;
+	for (unsigned i = 0; i < n->asides && pause < ASIDE_LONGEST; i++)
+		pause *= 2;
+	return us_min(pause, ASIDE_LONGEST);
+}
+
+/* Does nobody else ask the unit for anything until then? */
+static bool unit_unasked(const struct schedule *s, const struct unit *u, const struct node *but,
+                         us_t until)
+{
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		const struct node *n = &s->node[i];
+		if (n != but && (!n->aside || n->due <= until))
+			return false;
+	}
+	return true;
+}
+
+/* What was read before and is aside may be well again, too. */
+void refused_look_again(struct schedule *s, struct unit *u, us_t now)
+{
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *n = &s->node[i];
+		if (n->aside && n->last != NEVER_READ)
+			n->due = us_min(n->due, now);
+	}
+}
+
+static void want_refused(const struct schedule *s, struct unit *u, struct node *n, unsigned enough,
+                         us_t now, struct effects *e)
 {
 	n->group = n->group ? n->group : group_new(u);
 	if (!n->refused_since)
@@ -185,16 +217,18 @@ static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t n
 		n->refused++;
 	if (n->refused < enough)
 		return;
-	const us_t pause = n->asides < 6 ? ASIDE_FIRST << n->asides : ASIDE_LONGEST;
 	learnt_absolve(u, n->want.table);
 	learnt_add(u, &(struct cut){n->want.table, n->want.addr, n->want.len}, 0);
 	e->aside = n->asides == 0;
 	e->aside_span = (struct span){n->want.unit, n->want.table, n->want.addr, n->want.len};
 	u->split.count = 0;
 	n->aside = true;
+	n->due = now + aside_pause(n);
 	if (n->asides < UINT8_MAX)
 		n->asides++;
-	n->due = now + us_min(pause, ASIDE_LONGEST);
+	const us_t alive = now + us_max(ASIDE_ALIVE, node_period(n));
+	if (unit_unasked(s, u, n, alive))
+		n->due = us_min(n->due, alive);
 }
 
 /* Not before the next point of the grid; passed over ones count as missed. */
@@ -246,7 +280,7 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		return;
 	}
 	if (n == 1) {
-		want_refused(u, s->set[0], about_address ? REFUSALS : REFUSALS_UNWELL, now, e);
+		want_refused(s, u, s->set[0], about_address ? REFUSALS : REFUSALS_UNWELL, now, e);
 		if (!about_address)
 			nodes_put_off(s, u, span, now);
 		return;

@@ -304,6 +304,57 @@ static void a_culprit_that_was_found_says_nothing_about_lengths(void **state)
 	sim_end(&line);
 }
 
+/* While it starts up, or saves its settings. */
+static void a_device_that_refuses_everything_for_a_moment_is_soon_read_again(void **state)
+{
+	(void)state;
+	const struct {
+		uint8_t exception;
+		us_t time;
+	} spell[] = {{2, US_S}, {4, 3 * US_S}, {2, 20 * US_S}};
+	for (size_t i = 0; i < sizeof spell / sizeof *spell; i++) {
+		sim_begin(&line, 9600);
+		sim_unit(&line, 1, 5 * US_MS);
+		sim_want(&line, 1, 1, 1, 300 * US_MS);
+		sim_want(&line, 1, 1000, 1, 300 * US_MS);
+		sim_want(&line, 1, 2000, 1, 60 * US_S);
+		sim_adopt(&line);
+		sim_run(&line, 10 * US_S);
+		line.device[1].exception = spell[i].exception;
+		sim_refuse(&line, 1, 1);
+		sim_refuse(&line, 1, 1000);
+		sim_refuse(&line, 1, 2000);
+		sim_run(&line, spell[i].time);
+		line.device[1].nforbidden = 0;
+		sim_run(&line, 10 * US_S + spell[i].time);
+		sim_count(&line, 2 * MINUTE);
+		assert_true(line.reading[0].reads >= 399);
+		assert_true(line.reading[1].reads >= 399);
+		assert_int_equal(line.reading[2].reads, 2);
+		assert_int_equal(line.offline, 0);
+		sim_end(&line);
+	}
+}
+
+static void a_unit_that_refuses_everything_and_falls_silent_is_offline(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	for (uint16_t i = 0; i < FORBIDDEN; i++) {
+		sim_want(&line, 1, (uint16_t)(100 * i), 1, US_S);
+		sim_refuse(&line, 1, (uint16_t)(100 * i));
+	}
+	sim_adopt(&line);
+	sim_run(&line, 15 * MINUTE);
+	sim_count(&line, MINUTE);
+	assert_in_range(line.requests, 5, 13); /* one of them is asked now and then: is it there? */
+	sim_silence(&line, 1, line.now, 10 * MINUTE);
+	sim_run(&line, 20 * US_S);
+	assert_int_equal(line.offline, 1);
+	sim_end(&line);
+}
+
 /* Turns of no cells would be taken for ever, before all polls. */
 static void a_silent_unit_whose_wants_are_all_aside_is_probed_at_one_of_them(void **state)
 {
@@ -381,6 +432,8 @@ int main(void)
 		cmocka_unit_test(one_odd_exception_neither_splits_nor_repeats),
 		cmocka_unit_test(a_refusal_proves_nothing_while_an_answer_is_outstanding),
 		cmocka_unit_test(a_culprit_that_was_found_says_nothing_about_lengths),
+		cmocka_unit_test(a_device_that_refuses_everything_for_a_moment_is_soon_read_again),
+		cmocka_unit_test(a_unit_that_refuses_everything_and_falls_silent_is_offline),
 		cmocka_unit_test(a_silent_unit_whose_wants_are_all_aside_is_probed_at_one_of_them),
 		cmocka_unit_test(a_barrier_is_never_read_with_others),
 		cmocka_unit_test(a_learnt_length_of_bits_holds),
