@@ -92,20 +92,19 @@ void reason_disconnect(int code, char *buf, size_t size)
 	         code ? reason_text(code) : "no reason given");
 }
 
-/* "error:0A000086:SSL routines::certificate verify failed": the words behind the last colon. */
+/* "[thread:]error:0A000086:SSL routines:[function]:certificate verify failed[:file:line:]": the
+ * words behind the fourth colon. The thread differs from try to try. */
 void reason_tls(const char *text, size_t len, char *buf, size_t size)
 {
 	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == '\0'))
 		len--;
-	size_t from = 0;
-	if (len > 6 && memcmp(text, "error:", 6) == 0) {
-		unsigned colons = 0;
-		for (size_t i = 0; i < len && colons < 4; i++) {
-			if (text[i] == ':') {
-				colons++;
-				from = i + 1;
-			}
-		}
+	const char *at = memmem(text, len, "error:", 6);
+	const char *end = text + len;
+	for (unsigned colon = 0; at && colon < 4; colon++) {
+		at = memchr(at, ':', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
 	}
-	snprintf(buf, size, "%.*s", (int)(len - from), text + from);
+	const char *words = at && at < end && *at != ':' ? at : text;
+	const char *over = words == text ? NULL : memchr(words, ':', (size_t)(end - words));
+	snprintf(buf, size, "%.*s", (int)((over ? over : end) - words), words);
 }
