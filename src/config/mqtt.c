@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/load.h"
@@ -93,6 +94,16 @@ static void set_file(struct load *l, const struct hit *h, void *object)
 	*(const char **)(void *)((char *)object + h->key->offset) = arena_strdup(l->arena, path);
 }
 
+static void set_key(struct load *l, const struct hit *h, void *object)
+{
+	struct mqtt_conf *m = object;
+	struct stat st;
+	set_file(l, h, object);
+	if (m->key && stat(m->key, &st) == 0 && (st.st_mode & S_IROTH))
+		diag_warn(l->d, h->value->where, "key: %s can be read by everybody; chmod o-r %s",
+		          m->key, m->key);
+}
+
 static void set_tls(struct load *l, const struct hit *h, void *object)
 {
 	struct mqtt_conf *m = object;
@@ -149,7 +160,7 @@ static const struct key tls_keys[] = {
          .doc = "Certificate of the authority that signed the broker's."},
 	{"cert", KEY_OTHER, MQTT(cert), .set = set_file, .form = "file",
          .doc = "Certificate of this gateway."},
-	{"key", KEY_OTHER, MQTT(key), .set = set_file, .form = "file",
+	{"key", KEY_OTHER, MQTT(key), .set = set_key, .form = "file",
          .doc = "Key of that certificate."},
 	{"verify", KEY_BOOL, MQTT(tls_verify), .preset = "true",
          .doc = "Whether the broker's certificate and name are checked."},

@@ -390,6 +390,17 @@ static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
 	assert_int_equal(d.n, 0);
 	model_destroy(m);
 	diag_free(&d);
+	f = fopen(map, "w");
+	fputs("mqtt: {broker: 'mqtts://h', tls: {cert: pw, key: pw}}\n", f);
+	fclose(f);
+	for (int open = 0; open < 2; open++) {
+		chmod(secret, open ? 0644 : 0640);
+		m = load(map, &d);
+		assert_non_null(m);
+		assert_int_equal(d.n, open);
+		model_destroy(m);
+		diag_free(&d);
+	}
 	unlink(map);
 	unlink(secret);
 	rmdir(dir);
