@@ -76,7 +76,7 @@ static us_t pace(const struct plant *p, uint32_t point, unsigned depth)
 
 /* What is known of an expression's inputs. */
 struct round {
-	bool incomplete; /* one has never been read */
+	bool incomplete; /* one has not been read yet */
 	bool missing;    /* one has no value */
 	us_t newest;     /* read of all */
 	us_t period;     /* of the fastest that was read since the expression was computed */
@@ -94,7 +94,7 @@ static struct round look(const struct plant *p, uint32_t point)
 		const struct reading *in = &p->reading[d->point0 + i];
 		if (!expr_uses(e, (int)i))
 			continue;
-		o.incomplete |= in->quality == QUALITY_NEVER || in->undecoded;
+		o.incomplete |= !in->refused && (in->quality == QUALITY_NEVER || in->undecoded);
 		o.missing |= in->quality != QUALITY_GOOD;
 		o.newest = in->at > o.newest ? in->at : o.newest;
 		const us_t one = in->at > at ? pace(p, d->point0 + i, 0) : PERIOD_ONCE;
@@ -142,7 +142,7 @@ static bool settle_expr(struct gateway *g, uint32_t point)
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	const struct round o = look(p, point);
-	const bool lost = o.missing && r->quality == QUALITY_GOOD;
+	const bool lost = o.missing && (r->quality == QUALITY_GOOD || r->quality == QUALITY_NEVER);
 	if (o.incomplete || (o.newest <= r->at && !lost) || (!lost && waits(r, &o)))
 		return false;
 	struct inputs in = {p, plant_device(p, point)->point0};

@@ -94,6 +94,7 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 		if (rd->refused)
 			continue;
 		rd->refused = true;
+		g->plant->device[rd->device].touched = true; /* expressions wait for it no longer */
 		log_warn("device %s: refuses to be read at %s (point %s): set aside",
 		         plant_device(g->plant, point)->name, device_place_text(&r->span),
 		         plant_point(g->plant, point)->name);
