@@ -244,7 +244,10 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	struct device_state *s = state_of(p, point);
+	const struct point *pt = plant_point(p, point);
 	const struct value none = value_none();
+	const bool ends = pt->history && r->quality == QUALITY_GOOD && !pt->hidden &&
+	                  pt->filter.mode != PUBLISH_NEVER;
 	reading_forget(r);
 	store(r, &none);
 	r->quality = (uint8_t)q;
@@ -252,6 +255,9 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	s->touched = true;
 	reading_alert(p, point);
 	north_none(g->north, r->device, local(p, point));
+	if (ends) /* else the gap would look like a value that did not change */
+		north_history(g->north, r->device, local(p, point), "None",
+		              gateway_wall_of(g->now));
 }
 
 struct snapshot {

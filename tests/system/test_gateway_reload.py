@@ -1,5 +1,7 @@
 """What a reload must not lose: every value is told under its new name, unit and text, also one that is
 read only once or rarely."""
+import json
+
 import pytest
 
 from gwfix import gateway  # noqa: F401
@@ -37,8 +39,14 @@ SECOND = """\
 """
 
 
-def rewrite(l, *changes, more=""):
-    """Change the configuration under the running gateway, and have it read anew."""
+ODD = """\
+      Odd: {input: 9000, every: 300ms}
+      Both: {expr: "Power > 0 ? Power : Odd"}
+      Alone: {expr: "Odd * 2"}
+"""
+
+
+def change(l, *changes, more=""):
     with open(l.config, encoding="utf-8") as f:
         text = f.read()
     for old, new in changes:
@@ -46,6 +54,11 @@ def rewrite(l, *changes, more=""):
         text = text.replace(old, new)
     with open(l.config, "w", encoding="utf-8") as f:
         f.write(text + more)
+
+
+def rewrite(l, *changes, more=""):
+    """Change the configuration under the running gateway, and have it read anew."""
+    change(l, *changes, more=more)
     l.gateway.reload()
 
 
@@ -97,3 +110,25 @@ def test_an_offline_device_keeps_its_values_under_a_new_prefix(meter, client):
     rewrite(meter, ('mqtt: {', 'mqtt: {prefix: site7, '))
     client.wait_for("site7/sts/meter/Power", "11", since=mark)
     client.wait_for("site7/sts/meter/Slow", "50", since=mark)
+
+
+def test_a_value_that_ends_is_null_in_the_history(line, broker, client, gateway):
+    l = line(METER.replace("every: 1h", "poll: on-demand, history: true"), broker)
+    gateway(l)
+    client.wait_for("xnet/sts/meter/status", "online")
+    client.publish("xnet/sub/meter", '["Slow"]')
+    client.wait_for("xnet/hist/meter/Slow", lambda m: json.loads(m.text)["v"] is not None)
+    client.publish("xnet/unsub/meter", '["Slow"]')
+    client.wait_for("xnet/sts/meter/Slow", "None")
+    client.wait_for("xnet/hist/meter/Slow", lambda m: json.loads(m.text)["v"] is None)
+
+
+def test_an_input_that_the_device_refuses_leaves_no_value(line, broker, client, gateway):
+    l = line(METER, broker)
+    l.freeze()
+    l.set("meter", "Power", 11)
+    change(l, ("      Even:", ODD + "      Even:"))  # the simulated device does not have it
+    gateway(l)
+    client.wait_for("xnet/sts/meter/Power", "11")
+    client.wait_for("xnet/sts/meter/Both", "11.000")
+    client.wait_for("xnet/sts/meter/Alone", "None")
