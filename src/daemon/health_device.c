@@ -146,8 +146,7 @@ void health_device_tell(struct gateway *g, uint32_t device, struct device_health
 	error_text(s, text, sizeof text);
 	put(g, d->name, "last_error", text);
 	if (s->response.total) {
-		snprintf(text, sizeof text, "%.3g/%.3g", response_percentile(&s->response, 0.5),
-		         response_percentile(&s->response, 0.99));
+		response_text(&s->response, text, sizeof text);
 		put(g, d->name, "response", text);
 	}
 	snprintf(text, sizeof text, "%" PRIu32, s->invalid);

@@ -1,5 +1,7 @@
 #include "daemon/response.h"
 
+#include <stdio.h>
+
 #define FIRST_MS 0.5
 #define WIDER 1.25
 #define TOTAL_MAX 4000
@@ -30,4 +32,16 @@ double response_percentile(const struct response *r, double share)
 			return limit;
 	}
 	return limit;
+}
+
+/* Three figures, no exponent. */
+static int decimals(double ms)
+{
+	return ms < 10 ? 2 : ms < 100 ? 1 : 0;
+}
+
+void response_text(const struct response *r, char *buf, size_t size)
+{
+	const double half = response_percentile(r, 0.5), most = response_percentile(r, 0.99);
+	snprintf(buf, size, "%.*f/%.*f", decimals(half), half, decimals(most), most);
 }
