@@ -100,6 +100,7 @@ void broker_destroy(struct gateway *g, us_t limit)
 	events_leave(true);
 	mqtt_destroy(g->mqtt, limit);
 	events_leave(false);
+	events_refuse_rest(g);
 	north_destroy(g->north);
 	outbox_destroy(g->outbox);
 }

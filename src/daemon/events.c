@@ -126,6 +126,15 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 	gateway_wake(g, TIMER_HEALTH, g->now);
 }
 
+static void message(struct gateway *g, struct mqtt_event *m)
+{
+	struct north_event e = {0};
+	north_event(g->north, m, &e);
+	dispatch(g, &e);
+	north_event_free(&e);
+	mqtt_event_free(m);
+}
+
 static void take(struct gateway *g, size_t most)
 {
 	struct mqtt_event m;
@@ -135,11 +144,7 @@ static void take(struct gateway *g, size_t most)
 			         m.text);
 		else if (m.kind != MQTT_MESSAGE)
 			connection(g, &m);
-		struct north_event e = {0};
-		north_event(g->north, &m, &e);
-		dispatch(g, &e);
-		north_event_free(&e);
-		mqtt_event_free(&m);
+		message(g, &m);
 	}
 }
 
@@ -151,4 +156,15 @@ void events_take(struct gateway *g)
 void events_take_all(struct gateway *g)
 {
 	take(g, queue_used(g->events));
+}
+
+void events_refuse_rest(struct gateway *g)
+{
+	struct mqtt_event m;
+	while (queue_pop(g->events, &m)) {
+		if (m.kind == MQTT_MESSAGE)
+			message(g, &m);
+		else
+			mqtt_event_free(&m);
+	}
 }

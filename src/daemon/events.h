@@ -17,6 +17,9 @@ void events_leave(bool begins);
 void events_take(struct gateway *g);
 void events_take_all(struct gateway *g);
 
+/* What came with the last words, when nobody is there any more to be answered: the log says it. */
+void events_refuse_rest(struct gateway *g);
+
 /* The Alert about somebody else who publishes our status has stood long enough. */
 void events_foreign_over(struct gateway *g);
 
