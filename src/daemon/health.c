@@ -21,15 +21,21 @@
 #define EVERY_DEFAULT (10 * US_S) /* states of buses are judged though the tree is off */
 #define DEVICES_EVERY (60 * US_S)
 
+#define CLOCK_SET 1000 /* ms: more than converting twice can differ */
+
+/* The wall clock may be wrong at first, and set later. */
+struct moment {
+	us_t at;
+	int64_t wall;
+};
+
 struct health {
-	us_t started;
-	int64_t started_wall;
+	struct moment started, loaded;
 	uint64_t reloads;
-	int64_t loaded_wall;
 	char *rejected; /* why the last reload was refused; NULL: it was not */
 	us_t devices_due;
 	bool connected;
-	int64_t connected_wall;
+	struct moment connected_since;
 	struct bus_health *bus; /* per bus of the model */
 	struct device_health *device;
 	struct planned *planned; /* being worked out; NULL: told */
@@ -38,8 +44,7 @@ struct health {
 void health_create(struct gateway *g)
 {
 	struct health *h = mem_alloc(1, sizeof *h);
-	h->started = g->now;
-	h->started_wall = gateway_wall();
+	h->started.at = g->now;
 	g->health = h;
 }
 
@@ -69,6 +74,14 @@ void health_sys_time(struct gateway *g, const char *path, int64_t unix_ms)
 	north_sys(g->north, path, text);
 }
 
+static void tell_moment(struct gateway *g, const char *path, struct moment *m)
+{
+	const int64_t wall = gateway_wall_of(m->at);
+	if (llabs(wall - m->wall) > CLOCK_SET)
+		m->wall = wall;
+	health_sys_time(g, path, m->wall);
+}
+
 bool health_on(const struct gateway *g)
 {
 	return g->model->mqtt.sys_interval > 0;
@@ -76,10 +89,10 @@ bool health_on(const struct gateway *g)
 
 static void tell_config(struct gateway *g)
 {
-	const struct health *h = g->health;
+	struct health *h = g->health;
 	if (!health_on(g))
 		return;
-	health_sys_time(g, "config/loaded", h->loaded_wall);
+	tell_moment(g, "config/loaded", &h->loaded);
 	health_sys(g, "config/hash", "%s", g->model->hash);
 	health_sys(g, "config/reloads", "%" PRIu64, h->reloads);
 	health_sys(g, "config/rejected", "%s", h->rejected ? h->rejected : "no");
@@ -109,14 +122,14 @@ void health_model(struct gateway *g, const struct model *old)
 	free(h->device);
 	h->bus = bus;
 	h->device = device;
-	h->loaded_wall = gateway_wall();
+	h->loaded = (struct moment){.at = g->now};
 	h->devices_due = 0;
 	planned_drop(h->planned);
 	h->planned = planned_begin(g);
 	if (!health_on(g))
 		return;
 	health_sys(g, "version", "%s", PACKAGE_VERSION);
-	health_sys_time(g, "started", h->started_wall);
+	tell_moment(g, "started", &h->started);
 	tell_config(g);
 	for (size_t i = 0; i < m->nbus; i++)
 		health_bus_model(g, (uint32_t)i);
@@ -131,11 +144,11 @@ static void tell_mqtt(struct gateway *g)
 	struct mqtt_figures f;
 	mqtt_figures(g->mqtt, &f);
 	if (f.connected && !h->connected)
-		h->connected_wall = gateway_wall();
+		h->connected_since = (struct moment){.at = g->now};
 	h->connected = f.connected;
 	health_sys(g, "mqtt/broker", "%s", f.broker);
 	if (f.connected)
-		health_sys_time(g, "mqtt/connected", h->connected_wall);
+		tell_moment(g, "mqtt/connected", &h->connected_since);
 	health_sys(g, "mqtt/protocol", "%s",
 	           f.protocol == 5   ? "5"
 	           : f.protocol == 4 ? "3.1.1"
@@ -178,7 +191,9 @@ static void tell_process(struct gateway *g)
 {
 	struct process p;
 	process_look(&p);
-	health_sys(g, "uptime", "%" PRId64, (g->now - g->health->started) / US_S);
+	health_sys(g, "uptime", "%" PRId64, (g->now - g->health->started.at) / US_S);
+	tell_moment(g, "started", &g->health->started);
+	tell_moment(g, "config/loaded", &g->health->loaded);
 	health_sys_time(g, "time", gateway_wall());
 	health_sys(g, "process/rss", "%" PRIu64, p.rss);
 	health_sys(g, "process/cpu", "%.2f", p.cpu);
