@@ -374,6 +374,25 @@ static void a_neighbour_that_is_due_soon_is_read_along(void **state)
 	sim_end(&line);
 }
 
+/* A block whose like is barred is not replaced, again and again, by a read that nobody wants. */
+static void a_barred_block_makes_no_storm(void **state)
+{
+	(void)state;
+	sim_blocks(&line, 115200, US_MS, 1, 1, 2, US_S);
+	line.rule[0].timeout = 5 * US_S;
+	line.rule[0].max_hole = 0;
+	sim_adopt(&line);
+	do
+		sim_step(&line, US_NEVER);
+	while (line.turn.kind != TURN_READ);
+	const struct signature sig = sim_signature(&line.turn);
+	peer_left_over(line.turn.peer, &sig, line.now, 5 * US_S);
+	sim_count(&line, 10 * US_S);
+	assert_true(line.requests <= 12);
+	assert_true(line.reading[0].reads >= 9);
+	sim_end(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +414,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_do_sleeps_and_never_spins),
 		cmocka_unit_test(of_two_that_come_due_together_the_faster_goes_first),
 		cmocka_unit_test(a_neighbour_that_is_due_soon_is_read_along),
+		cmocka_unit_test(a_barred_block_makes_no_storm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
