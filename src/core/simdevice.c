@@ -313,6 +313,25 @@ size_t simdevice_answer(struct simdevice *s, const uint8_t *pdu, size_t len, uin
 	return server_answer(&s->server, pdu, len, answer);
 }
 
+bool simdevice_wanted(const struct simdevice *s, const uint8_t *pdu, size_t len)
+{
+	static const uint8_t table[] = {
+		[FC_READ_COILS] = TABLE_COIL,
+		[FC_READ_DISCRETE] = TABLE_DISCRETE,
+		[FC_READ_HOLDING] = TABLE_HOLDING,
+		[FC_READ_INPUT] = TABLE_INPUT,
+	};
+
+	if (len != 5 || pdu[0] < FC_READ_COILS || pdu[0] > FC_READ_INPUT)
+		return false;
+	const unsigned addr = (unsigned)(pdu[1] << 8 | pdu[2]);
+	const unsigned end = addr + (unsigned)(pdu[3] << 8 | pdu[4]);
+	for (unsigned a = addr; a < end && a <= UINT16_MAX; a++)
+		if (simimage_cell(&s->image, table[pdu[0]], (uint16_t)a))
+			return true;
+	return false;
+}
+
 /* -- life ------------------------------------------------------------------------ */
 
 static bool parse(const struct point *p, const char *text, struct value *v)
