@@ -39,7 +39,7 @@ defaults:
   rates: {{fast: 10s, normal: 30s}}
 devices:
 """
-DEVICE = "  {device}: {{{{profile: {name}, bus: plant, id: {id}, timeout: 30s, parameters: {{{{{variant}}}}}}}}}\n"
+DEVICE = "  {device}: {{{{profile: {name}, bus: plant, id: {id}, timeout: 5s, parameters: {{{{{variant}}}}}}}}}\n"
 
 # What may be None although the device answers, and why.
 NONE = {}
