@@ -324,12 +324,10 @@ bool simdevice_wanted(const struct simdevice *s, const uint8_t *pdu, size_t len)
 
 	if (len != 5 || pdu[0] < FC_READ_COILS || pdu[0] > FC_READ_INPUT)
 		return false;
-	const unsigned addr = (unsigned)(pdu[1] << 8 | pdu[2]);
-	const unsigned end = addr + (unsigned)(pdu[3] << 8 | pdu[4]);
-	for (unsigned a = addr; a < end && a <= UINT16_MAX; a++)
-		if (simimage_cell(&s->image, table[pdu[0]], (uint16_t)a))
-			return true;
-	return false;
+	const uint16_t addr = (uint16_t)(pdu[1] << 8 | pdu[2]);
+	const uint16_t last = (uint16_t)(addr + (pdu[3] << 8 | pdu[4]) - 1);
+	return simimage_cell(&s->image, table[pdu[0]], addr) &&
+	       simimage_cell(&s->image, table[pdu[0]], last);
 }
 
 /* -- life ------------------------------------------------------------------------ */

@@ -20,8 +20,7 @@ struct unit {
 	us_t late, turnaround;
 	uint8_t refuse; /* the request under way gets this exception */
 	uint32_t requests, writes, refused;
-	uint32_t wanted_refused; /* reads with a register of a point; without one: a client's proof
-	                          */
+	uint32_t wanted_refused; /* reads as wants make them, see simdevice_wanted() */
 };
 
 struct simunits {

@@ -28,8 +28,7 @@ CASES = [(name, variant) for name in NAMES for variant in ["", *VARIANTS.get(nam
 
 DEVICES = [f"dev{i}" for i in range(1, len(CASES) + 1)]
 
-# All of them behind one address: nothing here is about the line. The time-out is so long that no slow
-# machine makes an answer late, for a gateway that has doubts asks for more registers, or for fewer.
+# All of them behind one address: nothing here is about the line.
 HEAD = """\
 gateway: house
 mqtt: {{broker: "{broker}"}}
@@ -39,7 +38,7 @@ defaults:
   rates: {{fast: 10s, normal: 30s}}
 devices:
 """
-DEVICE = "  {device}: {{{{profile: {name}, bus: plant, id: {id}, timeout: 5s, parameters: {{{{{variant}}}}}}}}}\n"
+DEVICE = "  {device}: {{{{profile: {name}, bus: plant, id: {id}, parameters: {{{{{variant}}}}}}}}}\n"
 
 # What may be None although the device answers, and why.
 NONE = {}
