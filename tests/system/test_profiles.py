@@ -187,3 +187,15 @@ def test_a_group_goes_out_in_one_request_with_what_the_device_holds(line, broker
     assert wrote[0]["words"][8] == 1355
     assert wrote[0]["words"][7] == round(100 * float(held["xnet/sts/scc1/CustomBulkVoltage"]))
     assert wrote[0]["words"][14] == round(100 * float(held["xnet/sts/scc1/BattDischargeLimitVoltage"]))
+
+
+@pytest.mark.parametrize("ending, least, most", [
+    ("/BattVolts", 10, 60), ("/PvArrayVolts", 10, 60), ("/Freq", 49, 51), ("Temp", 0, 60), ("TempMaxToday", 0, 60),
+    ("TempMax", 0, 60), ("TempMin", 0, 60), ("CurrentMaxToday", 0, 100), ("Humidity", 0, 100), ("StateOfCharge", 0, 100),
+])
+def test_what_the_simulator_makes_up_could_be(ending, least, most, plant):
+    for device in DEVICES:
+        plant.first(device, plant.wanted[device])
+    told = {topic: text for topic, text in plant.told.items() if topic.endswith(ending)}
+    assert told
+    assert {topic: text for topic, text in told.items() if not least <= float(text) <= most} == {}
