@@ -313,6 +313,23 @@ size_t simdevice_answer(struct simdevice *s, const uint8_t *pdu, size_t len, uin
 	return server_answer(&s->server, pdu, len, answer);
 }
 
+bool simdevice_wanted(const struct simdevice *s, const uint8_t *pdu, size_t len)
+{
+	static const uint8_t table[] = {
+		[FC_READ_COILS] = TABLE_COIL,
+		[FC_READ_DISCRETE] = TABLE_DISCRETE,
+		[FC_READ_HOLDING] = TABLE_HOLDING,
+		[FC_READ_INPUT] = TABLE_INPUT,
+	};
+
+	if (len != 5 || pdu[0] < FC_READ_COILS || pdu[0] > FC_READ_INPUT)
+		return false;
+	const uint16_t addr = (uint16_t)(pdu[1] << 8 | pdu[2]);
+	const uint16_t last = (uint16_t)(addr + (pdu[3] << 8 | pdu[4]) - 1);
+	return simimage_cell(&s->image, table[pdu[0]], addr) &&
+	       simimage_cell(&s->image, table[pdu[0]], last);
+}
+
 /* -- life ------------------------------------------------------------------------ */
 
 static bool parse(const struct point *p, const char *text, struct value *v)

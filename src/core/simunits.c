@@ -20,7 +20,7 @@ struct unit {
 	us_t late, turnaround;
 	uint8_t refuse; /* the request under way gets this exception */
 	uint32_t requests, writes, refused;
-	uint32_t blocks_refused; /* reads of several cells; one cell may be a client's proof */
+	uint32_t wanted_refused; /* reads as wants make them, see simdevice_wanted() */
 };
 
 struct simunits {
@@ -124,7 +124,7 @@ static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t 
 	              : simdevice_answer(u->sim, pdu, len, answer);
 	const bool refused = n == 2 && answer[0] & 0x80;
 	u->refused += refused;
-	u->blocks_refused += refused && len == 5 && is_read(pdu[0]) && word(pdu + 3) > 1;
+	u->wanted_refused += refused && simdevice_wanted(u->sim, pdu, len);
 	if (!is_read(pdu[0])) {
 		u->writes++;
 		tell_write(s, u, id, pdu, len, refused ? answer[1] : 0, now);
@@ -282,9 +282,9 @@ static const char *do_stats(struct command *c)
 		at += (size_t)snprintf(
 			c->reply + at, c->size - at,
 			"%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u,\"refused\":%u,"
-			"\"blocks_refused\":%u}",
+			"\"wanted_refused\":%u}",
 			i ? "," : "", u->device->name, u->device->id, (unsigned)u->requests,
-			(unsigned)u->writes, (unsigned)u->refused, (unsigned)u->blocks_refused);
+			(unsigned)u->writes, (unsigned)u->refused, (unsigned)u->wanted_refused);
 	}
 	snprintf(c->reply + at, c->size - at, "}}");
 	return NULL;

@@ -239,9 +239,9 @@ static void stats_count_by_device(void **state)
 	assert_string_equal(
 		command("stats"),
 		"{\"requests\":3,\"early\":7,\"devices\":{"
-		"\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0,\"blocks_refused\":0},"
-		"\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0,\"blocks_refused\":0},"
-		"\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0,\"blocks_refused\":0}"
+		"\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0,\"wanted_refused\":0},"
+		"\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0,\"wanted_refused\":0},"
+		"\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0,\"wanted_refused\":0}"
 		"}}");
 }
 
