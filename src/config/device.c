@@ -315,6 +315,9 @@ void device_make(struct load *l, const struct layers *layers, struct device *d)
 		d->status = p->status;
 	}
 	d->set = layers->broken ? arena_alloc(l->arena, sizeof *d->set) : pointset_get(l, layers);
+	struct sunspec_chain chain;
+	if (d->set->sunspec && sunspec_layout(d->set->sunspec, &chain))
+		sunspec_bind(d, &chain); /* for all who have no device: its daemon finds another */
 	if (layers->broken)
 		return; /* without the profile's points every name would be unknown */
 	identify_read(l, layers, d);

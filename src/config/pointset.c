@@ -351,6 +351,7 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	struct point *point = arena_array(l->arena, s->n, sizeof *point);
 	points_finish(&m, point);
 	s->point = point;
+	s->sunspec = sunspec_make(l, layers->profile, point, s->n);
 	groups_finish(&m, s);
 	*all = m.recipes;
 	return s;
@@ -383,7 +384,8 @@ const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 		}
 	}
 	for (const struct cached *old = l->cached; old; old = old->next) {
-		bool same = old->profile == c->profile;
+		/* where a SunSpec device has its models is its own affair */
+		bool same = old->profile == c->profile && !old->set->sunspec;
 		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)
 			same = node_same(old->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)],
 			                 c->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)]);

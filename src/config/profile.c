@@ -78,6 +78,11 @@ static void set_extends(struct load *l, const struct hit *h, void *object)
 	p->extends_where = h->value->where;
 }
 
+static void set_sunspec(struct load *l, const struct hit *h, void *object)
+{
+	sunspec_read(l, object, h->value);
+}
+
 static const char *const status_words[] = {"unknown", "tested", "documented", "experimental", NULL};
 
 #define PROFILE(field) KEY_AT(struct profile, field)
@@ -106,6 +111,9 @@ static const struct key profile_keys[] = {
          .preset = "0", .doc = "Which number the first register has in this file."},
 	{"repeat", NODE(repeat, "{n: 1..8, stride: 1}"),
          .doc = "For points with {n} that have no repeat themselves."},
+	{"sunspec", .type = KEY_OTHER, .set = set_sunspec,
+         .form = "{base: [40000, 50000, 0], models: {...}}",
+         .doc = "A SunSpec device: its models are found when it comes online."},
 	{"groups", NODE(groups, "map of groups"),
          .doc = "How points with one `group` are written."},
 	{"points", NODE(points, "map of points"), .doc = "The points, by name."},
@@ -162,6 +170,7 @@ static void profile_extend(struct load *l, struct profile *p)
 	p->baud = p->baud ? p->baud : b->baud;
 	p->format = p->format ? p->format : b->format;
 	p->identify = p->identify ? p->identify : b->identify;
+	p->sunspec = p->sunspec ? p->sunspec : b->sunspec;
 }
 
 const struct profile *profile_read(struct load *l, const char *path, const char *name)

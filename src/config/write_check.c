@@ -38,6 +38,10 @@ static void check_place(struct load *l, struct draft *d)
 		diag_error(l->d, at(d, "write"),
 		           "write: only: the other bits of the register could not be kept, since "
 		           "it can not be read");
+	if (p->part && (d->w.address >= 0 || d->w.raw))
+		diag_error(l->d, at(d, d->w.raw ? "raw" : "address"),
+		           "%s: a point of a SunSpec model has no address that is always the same",
+		           d->w.raw ? "raw" : "address");
 	if (p->parts == 2 && p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])
 		diag_error(l->d, at(d, "write"),
 		           "write: two registers that are no neighbours can not be written in one "
