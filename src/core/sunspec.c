@@ -171,6 +171,9 @@ unsigned sunspec_bind(const struct device *d, const struct sunspec_chain *c)
 {
 	struct sunspec *s = d->set->sunspec;
 	unsigned here = 0;
+	if (c != &s->walk.chain)
+		s->walk.chain = *c;
+	s->walk.state = SUNSPEC_FOUND;
 	for (uint16_t i = 0; i < s->npart; i++) {
 		part_find(&s->part[i], c);
 		here += s->part[i].here;

@@ -277,10 +277,14 @@ static void rig_make(struct rig *r)
 	                  {POINT("VoltsExponent", 3, 3)},
 	                  {POINT("Second", 4, 14)},
 	                  {POINT("Far", 3, 130)}},
-		.part = {{.name = "common", common_ids, 1, 1, 66},
-	                 {.name = "inverter", inverter_ids, 3, 1, 50},
-	                 {.name = "mppt", mppt_ids, 1, 1, 148},
-	                 {.name = "inverter2", inverter_ids, 3, 2, 50}},
+		.part = {{.name = "common", .id = common_ids, .nid = 1, .nth = 1, .length = 66},
+	                 {.name = "inverter", .id = inverter_ids, .nid = 3, .nth = 1, .length = 50},
+	                 {.name = "mppt", .id = mppt_ids, .nid = 1, .nth = 1, .length = 148},
+	                 {.name = "inverter2",
+	                  .id = inverter_ids,
+	                  .nid = 3,
+	                  .nth = 2,
+	                  .length = 50}},
 	};
 	r->point[2].exponent_from = 3;
 	r->point[4].exponent_from = 5;
