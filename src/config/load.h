@@ -208,7 +208,7 @@ void set_layout(struct load *l, const struct hit *h, void *object);
 
 /* -- sunspec.c -- */
 extern const struct keyset keyset_sunspec, keyset_sunspec_model;
-void sunspec_read(struct load *l, struct profile *p, const struct node *n);
+void sunspec_load(struct load *l, struct profile *p, const struct node *n);
 /* Is this address one in a model of the profile, like inverter+14? p: or NULL. */
 bool sunspec_named(const struct profile *p, const struct node *n);
 /* Which model, from 1, and where in it. False: told. */

@@ -80,7 +80,7 @@ static void set_extends(struct load *l, const struct hit *h, void *object)
 
 static void set_sunspec(struct load *l, const struct hit *h, void *object)
 {
-	sunspec_read(l, object, h->value);
+	sunspec_load(l, object, h->value);
 }
 
 static const char *const status_words[] = {"unknown", "tested", "documented", "experimental", NULL};

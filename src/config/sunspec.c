@@ -114,7 +114,7 @@ static const struct key sunspec_keys[] = {
 const struct keyset keyset_sunspec = {
 	.name = "profile.sunspec", .key = sunspec_keys, .n = COUNT(sunspec_keys)};
 
-void sunspec_read(struct load *l, struct profile *p, const struct node *n)
+void sunspec_load(struct load *l, struct profile *p, const struct node *n)
 {
 	struct sunspec *s = arena_alloc(l->arena, sizeof *s);
 	const size_t errors = l->d->errors;

@@ -47,6 +47,8 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
 	else if (forbidden)
 		draft_refuse(r, COMMAND_REFUSED, forbidden);
+	else if (record_point(t, r)->absent)
+		draft_refuse(r, COMMAND_REFUSED, "the device has no such point");
 	else if (s->alive + q->n > COMMANDS_PER_DEVICE || s->overtaken + q->n > OVERTAKEN_MAX)
 		draft_refuse(r, COMMAND_BUSY,
 		             "busy: too many commands are waiting for this device");

@@ -36,6 +36,8 @@ static bool online(void *ctx, uint32_t device)
 static const char *forbids(void *ctx, uint32_t device)
 {
 	const struct gateway *g = ctx;
+	if (!model_bound(&g->model->device[device]))
+		return "the device's SunSpec models are not found yet";
 	return g->plant->device[device].phase == PHASE_STRANGER ? "another device stands there"
 	                                                        : NULL;
 }
@@ -318,6 +320,12 @@ void commands_device_online(struct gateway *g, uint32_t device)
 void commands_device_offline(struct gateway *g, uint32_t device)
 {
 	command_offline(g->commands->table, device, g->now);
+	commands_act(g);
+}
+
+void commands_device_moved(struct gateway *g, uint32_t device)
+{
+	command_moved(g->commands->table, device, g->now);
 	commands_act(g);
 }
 

@@ -57,6 +57,8 @@ void commands_broker(struct gateway *g, bool up);
 /* A device came online (setup, clock), or went. */
 void commands_device_online(struct gateway *g, uint32_t device);
 void commands_device_offline(struct gateway *g, uint32_t device);
+/* Its registers may be elsewhere when it is back: all of its commands fail. */
+void commands_device_moved(struct gateway *g, uint32_t device);
 
 /* Around a reload: what refers to points is put on the new model's, or ends. */
 void commands_model_ends(struct gateway *g);
