@@ -82,6 +82,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 		s->exception = r->exception;
 		s->error_at = r->at;
 	}
+	sunspec_failed(g, b, r);
 	commands_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 	gets_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 }

@@ -1,5 +1,7 @@
 #include "daemon/sunspec.h"
 
+#include "core/server.h"
+
 #include "daemon/carry.h"
 #include "daemon/commands.h"
 #include "daemon/device.h"
@@ -11,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_AGAIN (30 * US_S) /* at a device that answers, but has no models */
+#define LOOK_AGAIN (10 * US_S) /* at a device that answers, but has no models */
 
 static struct sunspec *models_of(const struct plant *p, uint32_t device)
 {
@@ -196,15 +198,50 @@ bool sunspec_read(struct gateway *g, struct plant_bus *b, const struct report *r
 	return good;
 }
 
+/* A model, or only so long a read of it? Its head alone will tell. */
+static void ask_heads(struct gateway *g, uint32_t device, const struct report *r)
+{
+	const struct device *d = &g->plant->model->device[device];
+	const struct sunspec *s = d->set->sunspec;
+	for (uint16_t i = 0; i < s->npart; i++) {
+		const struct span head = {d->id, TABLE_HOLDING, s->part[i].is.at, SUNSPEC_HEAD};
+		if (s->part[i].here && head_in(r, head.addr))
+			bus_demand(g->plant->bus[d->bus].bus, &head, g->now);
+	}
+}
+
 void sunspec_aside(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		struct sunspec *s = models_of(g->plant, (uint32_t)d);
+		if (s && s->bound)
+			ask_heads(g, (uint32_t)d, r);
 		if (!s || s->bound || !sunspec_walks(s) || !head_in(r, s->walk.next))
 			continue;
 		sunspec_refused(s);
 		stepped(g, (uint32_t)d);
+	}
+}
+
+static bool head_refused(const struct sunspec *s, const struct report *r)
+{
+	if (r->outcome != OUT_REFUSED || r->exception > EXC_VALUE ||
+	    r->span.table != TABLE_HOLDING || r->span.count != SUNSPEC_HEAD)
+		return false;
+	for (uint16_t i = 0; i < s->npart; i++)
+		if (s->part[i].here && s->part[i].is.at == r->span.addr)
+			return true;
+	return false;
+}
+
+void sunspec_failed(struct gateway *g, struct plant_bus *b, const struct report *r)
+{
+	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
+	     d = g->plant->device[d].next_on_unit) {
+		const struct sunspec *s = models_of(g->plant, (uint32_t)d);
+		if (s && s->bound && r->at >= g->plant->device[d].walk_from && head_refused(s, r))
+			device_go(g, (uint32_t)d, PHASE_OFFLINE, "its SunSpec models are gone");
 	}
 }
 

@@ -21,8 +21,12 @@ void sunspec_carried(struct gateway *g);
  * False: nothing of it may be believed. */
 bool sunspec_read(struct gateway *g, struct plant_bus *b, const struct report *r);
 
-/* Registers were set aside as refused: there is no model. */
+/* Registers were set aside as refused: there is no model to walk to, or no longer the one that was
+ * there. */
 void sunspec_aside(struct gateway *g, struct plant_bus *b, const struct report *r);
+
+/* A read failed: of a model's head alone, refused, it says that the model is gone. */
+void sunspec_failed(struct gateway *g, struct plant_bus *b, const struct report *r);
 
 /* The device went, or is another: its points have no addresses, its commands end. */
 void sunspec_unbind(struct gateway *g, uint32_t device);
