@@ -93,6 +93,20 @@ static const char *name_hint(const struct making *m, const char *name, char *buf
 	return scalar_hint(name, names, m->n, buf, size);
 }
 
+/* Of lists the place that counts. False: none does. */
+static bool recipe_pick(struct making *m, struct recipe *r, const struct parameter *parameter,
+                        size_t nparameter)
+{
+	for (unsigned k = 0; k < r->n; k++) {
+		if (r->map[k]->kind != NODE_LIST)
+			continue;
+		r->map[k] = alternative_pick(m->l, r->name, r->map[k], parameter, nparameter);
+		if (!r->map[k])
+			return false;
+	}
+	return true;
+}
+
 static void drafts_read(struct making *m)
 {
 	struct load *l = m->l;
@@ -103,11 +117,14 @@ static void drafts_read(struct making *m)
 	m->draft = arena_array(l->scratch, m->recipes.n, sizeof *m->draft);
 	m->absent = arena_array(l->scratch, m->recipes.n, sizeof *m->absent);
 	for (size_t i = 0; i < m->recipes.n; i++) {
-		const struct recipe *r = &m->recipes.recipe[i];
+		struct recipe *r = &m->recipes.recipe[i];
 		const struct node *condition = NULL;
-		for (unsigned k = 0; k < r->n && !condition; k++)
+		const bool here = recipe_pick(m, r, parameter, nparameter);
+		for (unsigned k = 0; here && k < r->n && !condition; k++)
 			condition = node_get(r->map[k], "if");
-		if (!condition || condition_true(l, condition, parameter, nparameter))
+		if (!here)
+			m->absent[m->nabsent++] = r->name;
+		else if (!condition || condition_true(l, condition, parameter, nparameter))
 			point_read(l, r, &rates, &m->draft[m->n++]);
 		else
 			m->absent[m->nabsent++] = r->name;

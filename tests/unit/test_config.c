@@ -371,7 +371,11 @@ static void a_test_may_choose_parameters(void **state)
 	assert_true(has_point(&m->device[1], "Input1"));
 	assert_int_equal(m->device[0].noffline, 0); /* it has no such point */
 	assert_int_equal(m->device[1].noffline, 1);
-	assert_int_equal(m->npoint, 3);
+	assert_int_equal(m->npoint, 5);
+	assert_int_equal(point(&m->device[0], "Level")->table, TABLE_HOLDING);
+	assert_int_equal(point(&m->device[0], "Level")->addr[0], 5);
+	assert_int_equal(point(&m->device[1], "Level")->table, TABLE_INPUT);
+	assert_int_equal(point(&m->device[1], "Level")->codec.scale.places, 1);
 	assert_int_equal(m->nparameter, 1);
 	assert_string_equal(m->parameter[0].name, "variant");
 	assert_string_equal(m->parameter[0].preset, "plain");
