@@ -354,6 +354,24 @@ static void a_profile_loads_with_its_tests(void **state)
 	done(m);
 }
 
+static void a_number_may_have_a_power_of_ten(void **state)
+{
+	(void)state;
+	struct model *m = good("good/numbers.yaml");
+	const struct device *d = device(m, "meter");
+	assert_int_equal(point(d, "Small")->codec.scale.mant, 1);
+	assert_int_equal(point(d, "Small")->codec.scale.places, 5);
+	assert_int_equal(point(d, "Small")->codec.decimals, 5);
+	assert_int_equal(point(d, "Precise")->codec.scale.mant, 3125);
+	assert_int_equal(point(d, "Precise")->codec.scale.places, 9);
+	assert_int_equal(point(d, "Precise")->codec.offset.mant, -2);
+	assert_int_equal(point(d, "Precise")->codec.offset.places, 1);
+	assert_int_equal(point(d, "Large")->codec.scale.mant, 2500);
+	assert_int_equal(point(d, "Large")->codec.scale.places, 0);
+	assert_true(point(d, "Large")->write->max == 100000);
+	done(m);
+}
+
 static void a_test_may_choose_parameters(void **state)
 {
 	(void)state;
@@ -449,6 +467,7 @@ int main(void)
 		cmocka_unit_test(repetitions_count_addresses_and_names),
 		cmocka_unit_test(included_files_are_one_map),
 		cmocka_unit_test(a_profile_loads_with_its_tests),
+		cmocka_unit_test(a_number_may_have_a_power_of_ten),
 		cmocka_unit_test(a_test_may_choose_parameters),
 		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
