@@ -92,13 +92,13 @@ static void check_words(struct load *l, struct draft *d)
 {
 	struct write_rule *w = &d->w;
 	const bool coil = table_is_bits(d->p.table);
-	const bool given = w->on >= 0 || w->off >= 0 || w->toggle >= 0;
-	if (given && d->p.codec.type != TYPE_BOOL && codec_words(&d->p.codec) != 1)
-		diag_error(l->d,
-		           at(d, w->on >= 0    ? "on"
-		                 : w->off >= 0 ? "off"
-		                               : "toggle"),
-		           "on, off and toggle are words for one register");
+	const char *key = w->on >= 0                ? "on"
+	                  : w->off >= 0             ? "off"
+	                  : w->toggle >= 0 && !coil ? "toggle"
+	                                            : NULL;
+	/* a number is written as it is: nothing would ever write these */
+	if (key && d->p.codec.type != TYPE_BOOL)
+		diag_error(l->d, at(d, key), "%s: means nothing on a number; say type: bool", key);
 	if (coil && w->on == 1)
 		w->on = COIL_ON;
 }
