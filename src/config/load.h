@@ -32,7 +32,7 @@ struct profile {
 	uint8_t status;
 	uint32_t baud;      /* 0: not stated */
 	const char *format; /* NULL: not stated */
-	const struct node *points, *device, *identify, *parameters, *tests, *groups, *repeat;
+	const struct node *points, *device, *identify, *parameters, *tests, *groups, *repeat, *omit;
 	struct sunspec *sunspec; /* NULL: no such device; each point set gets a copy */
 	const char *extends;
 	struct where extends_where, line_where;

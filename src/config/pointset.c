@@ -139,12 +139,26 @@ bool making_absent(const struct making *m, const char *name, size_t len)
 	return false;
 }
 
-/* `only` or `omit` of the device: marks[i] for each point it names. Wildcards as in a shell. */
-static bool names_mark(struct making *m, const char *key, bool *marks)
+/* The device's own, of which the most specific map has it. */
+static const struct node *names_own(const struct making *m, const char *key)
 {
 	const struct node *v = NULL;
 	for (unsigned i = 0; i < m->layers->own && !v; i++)
 		v = node_get(m->layers->device[i], key);
+	return v;
+}
+
+static bool pattern_absent(const struct making *m, const char *pattern)
+{
+	for (size_t i = 0; i < m->nabsent; i++)
+		if (fnmatch(pattern, m->absent[i], 0) == 0)
+			return true;
+	return false;
+}
+
+/* `only` or `omit`: marks[i] for each point it names. Wildcards as in a shell. */
+static bool names_mark(struct making *m, const char *key, const struct node *v, bool *marks)
+{
 	if (!v)
 		return false;
 	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
@@ -159,7 +173,7 @@ static bool names_mark(struct making *m, const char *key, bool *marks)
 		}
 		if (!pattern || found)
 			continue;
-		if (!making_absent(m, pattern, strlen(pattern)))
+		if (!pattern_absent(m, pattern))
 			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key,
 			           pattern, name_hint(m, pattern, hint, sizeof hint));
 		else if (strcmp(key, "only") == 0)
@@ -174,8 +188,10 @@ static void drafts_select(struct making *m)
 {
 	bool *only = arena_array(m->l->scratch, m->n, sizeof *only);
 	bool *omit = arena_array(m->l->scratch, m->n, sizeof *omit);
-	const bool all = !names_mark(m, "only", only);
-	names_mark(m, "omit", omit);
+	const bool all = !names_mark(m, "only", names_own(m, "only"), only);
+	names_mark(m, "omit", names_own(m, "omit"), omit);
+	for (const struct profile *p = m->layers->profile; p; p = p->base)
+		names_mark(m, "omit", p->omit, omit);
 	m->wanted = arena_array(m->l->scratch, m->n, sizeof *m->wanted);
 	m->kept = arena_array(m->l->scratch, m->n, sizeof *m->kept);
 	for (size_t i = 0; i < m->n; i++)

@@ -105,6 +105,8 @@ static const struct key profile_keys[] = {
          .doc = "What a device may choose, for `if`."},
 	{"extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",
          .doc = "A profile this one adds to or changes."},
+	{"omit", NODE(omit, "list of points"),
+         .doc = "Points of the extended profile that this one has not; wildcards are allowed."},
 	{"device", NODE(device, "map of a device's keys"),
          .doc = "What the device forces; may also stand at the top."},
 	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1",
@@ -150,6 +152,8 @@ static unsigned profile_depth(const struct profile *p)
 
 static void profile_extend(struct load *l, struct profile *p)
 {
+	if (p->omit && !p->extends)
+		diag_error(l->d, p->omit->where, "omit: the profile extends none");
 	if (!p->extends)
 		return;
 	p->base = profile_find(l, p->extends, p->extends_where);

@@ -354,6 +354,21 @@ static void a_profile_loads_with_its_tests(void **state)
 	done(m);
 }
 
+static void a_profile_may_leave_out_points_of_the_one_it_extends(void **state)
+{
+	(void)state;
+	struct model *m = good("good/omit.yaml");
+	const struct device *small = device(m, "small"), *less = device(m, "less");
+	assert_false(has_point(small, "Scattered"));
+	assert_true(has_point(small, "Volts"));
+	assert_true(point(small, "PowerExp")->hidden); /* RealPower needs it */
+	assert_false(point(small, "RealPower")->hidden);
+	assert_false(has_point(less, "Line2Volts"));
+	assert_false(has_point(less, "Volts"));
+	assert_true(has_point(less, "ImportEnergy"));
+	done(m);
+}
+
 static void a_number_may_have_a_power_of_ten(void **state)
 {
 	(void)state;
@@ -467,6 +482,7 @@ int main(void)
 		cmocka_unit_test(repetitions_count_addresses_and_names),
 		cmocka_unit_test(included_files_are_one_map),
 		cmocka_unit_test(a_profile_loads_with_its_tests),
+		cmocka_unit_test(a_profile_may_leave_out_points_of_the_one_it_extends),
 		cmocka_unit_test(a_number_may_have_a_power_of_ten),
 		cmocka_unit_test(a_test_may_choose_parameters),
 		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
