@@ -88,9 +88,10 @@ static inline bool sunspec_walks(const struct sunspec *s)
  * False: it does not fit into the address space. */
 bool sunspec_layout(const struct sunspec *s, struct sunspec_chain *out);
 
-/* Gives the points of d's set their addresses; the chain is kept in walk.chain. Absent are: points of models that are not there or
- * end before them, those that cannot be read in one request with their model's head, and those that
- * need an absent one. Gives the number of models of the profile that are there. */
+/* Gives the points of d's set their addresses; the chain is kept in walk.chain. Absent are: points
+ * of models that are not there or end before them, those that cannot be read in one request with
+ * their model's head, and those that need an absent one. Gives the number of models of the profile
+ * that are there. */
 unsigned sunspec_bind(const struct device *d, const struct sunspec_chain *c);
 
 /* Does this head still say what it said when the points were bound? */

@@ -29,7 +29,7 @@ static void index_point(struct plant_bus *b, const struct device *d, uint32_t i)
 {
 	const struct point *p = &d->set->point[i];
 	const bool apart = model_apart(d, p);
-	for (unsigned part = 0; part <= apart; part++) {
+	for (unsigned part = 0; part < (apart ? 2 : 1); part++) {
 		const struct span s = apart ? model_part(d, p, part) : model_span(d, p);
 		b->place[b->nplace++] =
 			(struct place){PLACE_KEY(s.unit, s.table, s.addr), s.count, d->point0 + i};
