@@ -117,6 +117,10 @@ static const struct key device_keys[] = {
          .form = "fc3 or fc4", .min = 1 << 3 | 1 << 4, .max = 4,
          .preset = "fc3 for holding, fc4 for input registers",
          .doc = "The only function code it takes for reading registers."},
+	{"loose_echo", KEY_BOOL, KEY_FORCE, DEVICE(rule.loose_echo), .preset = "false",
+         .doc = "Its answer to fc6 names another address or value than was written; each such "
+                "write is "
+                "read back."},
 	{"functions", KEY_OTHER, KEY_FORCE, DEVICE(functions), .set = set_functions,
          .form = "list like [fc3, fc6, fc16]", .preset = "all but fc22",
          .doc = "Function codes that it knows."},

@@ -305,6 +305,7 @@ static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
 	if (d->rule.max_hole < r->max_hole)
 		r->max_hole = d->rule.max_hole;
 	r->has_mask_write &= d->rule.has_mask_write;
+	r->loose_echo |= d->rule.loose_echo;
 	if (d->rule.retries < r->retries)
 		r->retries = d->rule.retries;
 	if (!r->read_function)
