@@ -322,6 +322,9 @@ static void unlock_check(struct load *l, const struct device *d, struct where wh
 	char buf[WRITE_PROBLEM_MAX];
 	if (!p->write)
 		diag_error(l->d, where, "unlock: point \"%s\" can not be written", p->name);
+	else if (p->part)
+		diag_error(l->d, where, "unlock: point \"%s\" is in a model that may be absent",
+		           p->name);
 	else if (d->unlock_value && write_problem(p, d->unlock_value, buf, sizeof buf))
 		diag_error(l->d, where, "unlock: the value can not be written to point \"%s\"",
 		           p->name);
