@@ -307,7 +307,7 @@ static uint8_t write_with_other_echo(struct bench *b, bool loose)
 	assert_true(rig_await_read(&b->rig, UNIT));
 	tcp_peer_script(&b->peer, PEER_OTHER_ECHO, -1);
 	const struct job j = rig_job(1, UNIT, 1, 1);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	return b->rig.report.outcome;
 }
