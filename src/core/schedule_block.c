@@ -52,7 +52,7 @@ static void set_limits(struct schedule *s, struct set *set)
 		.max_read = u->rule.max_read,
 		.max_cells = learnt,
 		.max_hole = u->rule.max_hole,
-		.turnaround = unit_turnaround(u),
+		.turnaround = unit_turnaround(u) + unit_dead_time(s, u),
 		.window = u->window,
 		.nwindow = u->rule.nwindow,
 	};

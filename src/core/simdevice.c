@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/server.h"
-#include "core/simimage.h"
+#include "core/simchain.h"
 #include "core/simvalues.h"
 
 #define STEP (100 * US_MS)
@@ -67,6 +67,8 @@ static void move_all(struct simdevice *s)
 	for (uint32_t i = 0; i < s->device->set->n; i++)
 		if (simimage_has(&s->device->set->point[i]) && !s->held[i])
 			move(s, i);
+	if (s->device->set->sunspec)
+		simchain_stamp(&s->device->set->sunspec->walk.chain, &s->image);
 }
 
 void simdevice_step(struct simdevice *s, us_t now, int64_t epoch)
@@ -126,7 +128,8 @@ static bool touches(uint16_t addr, uint16_t count, const struct target *t)
 
 static bool writable(const struct point *p, uint8_t table)
 {
-	return p->write && !p->write->raw && p->source == SOURCE_REGISTER && p->table == table;
+	return p->write && !p->absent && !p->write->raw && p->source == SOURCE_REGISTER &&
+	       p->table == table;
 }
 
 /* A device that takes its settings only together refuses a part of them. */

@@ -16,6 +16,7 @@ VARIANTS = {
     "midnite-classic": ["whizbang: present"],
     "rs-fsxcs": ["co2: pm25"],
     "soil-probe": ["salinity: present"],
+    "sunspec": ["inverter: float, meter: float", "inverter: ieee1547"],
     "victron-battery": ["bms: present"],
     "victron-system": ["ess: present"],
     "victron-temperature": ["air: present"],
