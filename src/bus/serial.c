@@ -145,7 +145,10 @@ bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_
 	s->fd = rtu_fd(s->rtu);
 	if (!serial_speed(s, conf, why, size) || !serial_direct(s, conf, why, size))
 		goto out;
-	ioctl(s->fd, TIOCEXCL);
+	/* A real port forgets it when its last user dies; a pseudo-terminal would stay closed for
+	 * as long as its other end lives. There the lock must do. */
+	if (!facts.pseudo)
+		ioctl(s->fd, TIOCEXCL);
 	tty_low_latency("", s->fd, st.st_rdev);
 	tty_facts("", st.st_rdev, &facts); /* the latency that holds now */
 	s->latency = facts.latency;

@@ -16,7 +16,8 @@
  * (Linux Documentation/admin-guide/devices.txt). */
 static const struct {
 	unsigned first, last;
-} untimed_major[] = {{3, 3}, {128, 143}, {166, 166}, {216, 216}};
+	bool pseudo;
+} untimed_major[] = {{3, 3, true}, {128, 143, true}, {166, 166, false}, {216, 216, false}};
 
 static ssize_t tty_attribute(const char *root, dev_t dev, const char *name, char *buf, size_t size)
 {
@@ -79,8 +80,10 @@ void tty_facts(const char *root, dev_t dev, struct tty_facts *out)
 		.timed = true,
 	};
 	for (size_t i = 0; i < sizeof(untimed_major) / sizeof(untimed_major[0]); i++)
-		if (major(dev) >= untimed_major[i].first && major(dev) <= untimed_major[i].last)
+		if (major(dev) >= untimed_major[i].first && major(dev) <= untimed_major[i].last) {
 			out->timed = false;
+			out->pseudo = untimed_major[i].pseudo;
+		}
 }
 
 uint32_t tty_speed(int fd)
