@@ -151,10 +151,7 @@ void worker_proven(struct bus *b)
 /* An endpoint that takes connections and drops them is not told to be up each time. */
 static void worker_up(struct bus *b, us_t now)
 {
-	const struct line_counters count = b->line.count;
-	const struct wire wire = b->line.wire;
-	line_init(&b->line, &wire, now);
-	b->line.count = count;
+	line_reopened(&b->line, now);
 	port_describe(&b->port, &b->line);
 	pthread_mutex_lock(&b->lock);
 	b->up = true;
@@ -256,7 +253,8 @@ static void worker_judge(struct bus *b, enum outcome o)
 /* Each try may prove the unit in step first, or send twice, and wait for a noisy line. */
 static us_t turn_limit(const struct bus *b)
 {
-	return (b->rule.retries + 2) * 3 * (b->turn.configured + US_S) + STEP_SLACK;
+	const us_t one = b->turn.configured + US_S + b->rule.pause;
+	return (b->rule.retries + 2) * 3 * one + STEP_SLACK;
 }
 
 /* Nothing can be sent before the line was silent: what comes until then is chosen among, too. */
