@@ -187,21 +187,51 @@ static bool build_job(struct request *r, const struct job *j, bool by_mask, cons
 	return build_write(r, j->merge_fc ? j->merge_fc : by_size, &j->span, value);
 }
 
-/* What the device holds, as far as the job needs to know it, with the job's bits put in. */
-static enum outcome job_merge(struct bus *b, const struct job *j, uint16_t *value)
+/* A read before the write; the unit gets its rest after it. */
+static enum outcome job_read(struct bus *b, const struct span *s, uint16_t *held)
+{
+	const enum outcome o = read_cells(b, s, b->turn.configured, held);
+	b->sent = 0; /* nothing was written yet */
+	turn_rest(b);
+	return o;
+}
+
+/* It answers, but not with what it holds. Busy is no such answer, nor is a gateway's on the way. */
+static bool job_unknown(const struct bus *b, enum outcome o)
+{
+	const uint8_t e = b->exchange.exception;
+	return o == OUT_REFUSED && b->turnaround > 0 && e != 5 && e != 6 && e != 10 && e != 11;
+}
+
+/* Does the device hold the value already, where it is read? What cannot be known is written. */
+static enum outcome job_compare(struct bus *b, const struct job *j)
 {
 	uint16_t held[CELLS_MAX] = {0};
-	const enum outcome o = read_cells(b, &j->span, b->turn.configured, held);
-	b->sent = 0; /* nothing was written yet */
+	unsigned differ = 0;
+	const enum outcome o = job_read(b, &j->held, held);
+	const bool bits = table_is_bits(j->held.table);
+	const unsigned words = bits ? (j->held.count + 15u) / 16 : j->held.count;
+	for (unsigned i = 0; i < words; i++)
+		differ |= (held[i] ^ j->same[i]) & j->same_mask[i];
+	if (o == OUT_OK && !differ)
+		return OUT_SAME;
+	return job_unknown(b, o) ? OUT_OK : o;
+}
+
+/* What the device holds, as far as the job needs to know it, with the job's bits put in. */
+static enum outcome job_merge(struct bus *b, const struct job *j, bool merged, uint16_t *value)
+{
+	uint16_t held[CELLS_MAX] = {0};
+	const enum outcome o = job_read(b, &j->span, held);
+	if (!merged && job_unknown(b, o))
+		return OUT_OK;
 	if (o != OUT_OK)
 		return o;
 	if (j->fc == FC_MASK_WRITE)
 		for (unsigned i = 0; i < j->span.count; i++)
 			value[i] = (uint16_t)((held[i] & ~j->mask[i]) | (value[i] & j->mask[i]));
-	if (j->only_if_different && job_same(j, value, held))
-		return OUT_SAME;
-	turn_rest(b);
-	return OUT_OK;
+	return j->only_if_different && !j->held.count && job_same(j, value, held) ? OUT_SAME
+	                                                                          : OUT_OK;
 }
 
 static enum outcome job_run(struct bus *b, const struct job *j)
@@ -211,17 +241,20 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 	const bool by_mask = job_by_mask(j, &b->rule);
 	const bool merged = j->fc == FC_MASK_WRITE && !by_mask && !mask_is_full(j);
 	const bool readable = j->fc != 0 && j->span.unit != 0;
-	if (merged || (j->only_if_different && readable)) {
-		const enum outcome o = job_merge(b, j, value);
-		if (o != OUT_OK)
-			return o;
-	}
+	const bool compared = j->only_if_different && readable;
+	enum outcome o = OUT_OK;
+	if (compared && j->held.count)
+		o = job_compare(b, j);
+	if (o == OUT_OK && (merged || (compared && !j->held.count)))
+		o = job_merge(b, j, merged, value);
+	if (o != OUT_OK)
+		return o;
 	if (!build_job(&b->request, j, by_mask, value)) {
 		b->exchange.exception = EXCEPTION_VALUE;
 		return OUT_REFUSED;
 	}
 	b->not_after = j->expires; /* the line may not be free for a while, or the unit in doubt */
-	const enum outcome o = transact(b, b->turn.configured);
+	o = transact(b, b->turn.configured);
 	b->not_after = 0;
 	return o;
 }

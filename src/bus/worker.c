@@ -65,18 +65,6 @@ static void worker_adopt(struct bus *b)
 	adoption_destroy(a);
 }
 
-static bool take_replaced(struct bus *b, uint64_t *id)
-{
-	pthread_mutex_lock(&b->lock);
-	const bool any = b->nreplaced > 0;
-	if (any) {
-		*id = b->replaced[0];
-		memmove(b->replaced, b->replaced + 1, --b->nreplaced * sizeof(*id));
-	}
-	pthread_mutex_unlock(&b->lock);
-	return any;
-}
-
 static bool take_expired(struct bus *b, uint64_t *id)
 {
 	pthread_mutex_lock(&b->lock);
@@ -93,21 +81,19 @@ static bool take_any(struct bus *b, uint64_t *id)
 	return any;
 }
 
-static void tell_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum report_kind kind,
-                      enum outcome o)
+static void tell_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum outcome o)
 {
 	uint64_t id;
 	while (take(b, &id)) {
 		b->report = (struct report){.id = id, .outcome = (uint8_t)o};
-		worker_tell(b, kind);
+		worker_tell(b, REPORT_JOB);
 	}
 }
 
 static void worker_tidy(struct bus *b)
 {
 	worker_adopt(b);
-	tell_jobs(b, take_replaced, REPORT_REPLACED, OUT_OK);
-	tell_jobs(b, take_expired, REPORT_JOB, OUT_EXPIRED);
+	tell_jobs(b, take_expired, OUT_EXPIRED);
 }
 
 /* -- the port comes and goes ------------------------------------------------------ */
@@ -133,7 +119,7 @@ static void worker_down(struct bus *b)
 	pthread_mutex_unlock(&b->lock);
 	if (news)
 		tell_port(b, b->port.why);
-	tell_jobs(b, take_any, REPORT_JOB, OUT_LINK);
+	tell_jobs(b, take_any, OUT_LINK);
 }
 
 void worker_proven(struct bus *b)
@@ -298,7 +284,7 @@ static void worker_end(struct bus *b)
 	b->ended = true;
 	pthread_mutex_unlock(&b->lock);
 	worker_tidy(b);
-	tell_jobs(b, take_any, REPORT_JOB, OUT_CLOSED);
+	tell_jobs(b, take_any, OUT_CLOSED);
 	b->report = (struct report){0};
 	worker_tell(b, REPORT_ENDED);
 }

@@ -31,11 +31,9 @@ struct bus {
 	pthread_cond_t wake;
 	struct schedule *schedule;
 	struct adoption *adoption; /* NULL: none waiting */
-	uint64_t *replaced;        /* ids of jobs still to be reported so */
-	size_t nreplaced, room_replaced;
-	bool stirred;  /* something came since the last sleep */
-	bool job_came; /* while the port is closed: try it now */
-	bool ended;    /* nobody reports any more */
+	bool stirred;              /* something came since the last sleep */
+	bool job_came;             /* while the port is closed: try it now */
+	bool ended;                /* nobody reports any more */
 	struct bus_figures shown;
 
 	/* The thread's own. */

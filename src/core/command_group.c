@@ -44,6 +44,16 @@ static bool group_owns(const struct device *d, const struct point *p, unsigned a
 	return false;
 }
 
+bool group_in_place(const struct device *d, const struct point *p)
+{
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *q = &d->set->point[i];
+		if (group_holds(q, p) && (q->table != TABLE_HOLDING || write_addr(q) != q->addr[0]))
+			return false;
+	}
+	return true;
+}
+
 bool group_job(const struct device *d, const struct point *p, struct job *j)
 {
 	unsigned first = UINT16_MAX, end = 0;

@@ -128,5 +128,6 @@ unsigned job_exchanges(const struct schedule *s, const struct job *j)
 {
 	const struct unit *u = unit_find(s, j->span.unit);
 	const bool merged = j->fc == FC_MASK_WRITE && !(u && job_by_mask(j, &u->rule));
-	return 1u + (merged || j->only_if_different);
+	const bool compared = j->only_if_different && !j->held.count; /* by the same read */
+	return 1u + (merged || compared) + (j->held.count > 0);
 }

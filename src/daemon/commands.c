@@ -6,6 +6,7 @@
 #include "daemon/ondemand.h"
 #include "daemon/pulses.h"
 #include "daemon/readings.h"
+#include "daemon/setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ void commands_create(struct gateway *g)
 void commands_destroy(struct gateway *g)
 {
 	keep_destroy(g);
+	setup_destroy();
 	command_destroy(g->commands->table);
 	free(g->commands);
 }
@@ -128,6 +130,7 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 	if (known) {
 		show(g, o);
 		keep_ended(g, o);
+		setup_ended(g, o);
 		pulses_ended(g, o);
 	}
 	const struct north_outcome n = {
@@ -147,8 +150,12 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 
 static void submit(struct gateway *g, const struct command_action *a)
 {
+	uint64_t old;
 	pulses_submit(g, a);
-	if (!bus_submit(g->plant->bus[a->bus].bus, &a->job))
+	const enum submitted s = bus_submit(g->plant->bus[a->bus].bus, &a->job, &old);
+	if (s == SUBMIT_REPLACED)
+		command_replaced(g->commands->table, old, g->now);
+	else if (s == SUBMIT_BUSY)
 		command_busy(g->commands->table, a->job.id, g->now);
 }
 
@@ -281,6 +288,11 @@ void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char
 	commands_act(g);
 }
 
+bool commands_pending(const struct gateway *g, uint32_t device, uint32_t point)
+{
+	return command_pending(g->commands->table, device, point);
+}
+
 void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
 {
 	command_pulse_left(g->commands->table, device, point, g->now);
@@ -291,11 +303,7 @@ void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
 
 void commands_report(struct gateway *g, const struct report *r)
 {
-	if (r->kind == REPORT_REPLACED)
-		command_replaced(g->commands->table, r->id, g->now);
-	else
-		command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at,
-		            g->now);
+	command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
 	commands_act(g);
 }
 
@@ -323,15 +331,14 @@ void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *
 
 void commands_device_online(struct gateway *g, uint32_t device)
 {
-	const struct device *d = &g->model->device[device];
-	for (size_t i = 0; i < d->nsetup; i++)
-		commands_own(g, device, d->setup[i].point, d->setup[i].value, true);
+	setup_device_online(g, device);
 	pulses_device_online(g, device);
 	keep_device_online(g, device);
 }
 
 void commands_device_offline(struct gateway *g, uint32_t device)
 {
+	setup_device_offline(device);
 	command_offline(g->commands->table, device, g->now);
 	commands_act(g);
 }
@@ -343,15 +350,24 @@ void commands_broker(struct gateway *g, bool up)
 	keep_broker(g, up);
 }
 
+bool commands_hold_reload(struct gateway *g, const struct model *next)
+{
+	const bool hold = command_leave(g->commands->table, next, g->now);
+	commands_act(g);
+	return hold;
+}
+
 void commands_model_ends(struct gateway *g)
 {
 	keep_model_ends(g);
+	setup_model_ends(g);
 }
 
 void commands_model_begins(struct gateway *g)
 {
 	command_adopt(g->commands->table, g->model, g->now);
 	keep_model_begins(g);
+	setup_model_begins(g);
 	pulses_left_over(g);
 	commands_act(g);
 }
@@ -360,6 +376,7 @@ void commands_tick(struct gateway *g)
 {
 	command_tick(g->commands->table, g->now);
 	keep_tick(g);
+	setup_tick(g);
 	commands_act(g);
 }
 

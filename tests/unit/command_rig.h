@@ -21,6 +21,7 @@
 #define RIG_UNIT 7
 #define RIG_REGISTERS 400
 #define RIG_LOG 200000
+#define RIG_JOBS 32 /* as many as the bus takes for one unit */
 
 enum rig_point {
 	P_SETPOINT,
@@ -88,7 +89,7 @@ struct rig {
 	bool offline;
 	bool no_bus;   /* bus_submit says busy */
 	us_t exchange; /* time of one */
-	struct job job[64];
+	struct job job[RIG_JOBS];
 	size_t njob;
 	struct {
 		struct span span;
@@ -313,7 +314,7 @@ static inline void job_take(struct rig *g, const struct job *j, uint32_t device)
 		command_replaced(g->t, old, g->now);
 		return;
 	}
-	if (g->no_bus || g->njob == 64) {
+	if (g->no_bus || g->njob == RIG_JOBS) {
 		command_busy(g->t, j->id, g->now);
 		return;
 	}
@@ -420,7 +421,13 @@ static inline void device_write(struct rig *g, const struct job *j)
 
 static inline bool device_same(const struct rig *g, const struct job *j)
 {
-	for (unsigned i = 0; i < j->span.count; i++)
+	for (unsigned i = 0; i < j->held.count; i++) {
+		const uint16_t held = table_is_bits(j->held.table) ? g->coil[j->held.addr + i]
+		                                                   : g->holding[j->held.addr + i];
+		if ((held ^ j->same[i]) & j->same_mask[i])
+			return false;
+	}
+	for (unsigned i = 0; i < j->span.count && !j->held.count; i++)
 		if (j->span.table != TABLE_HOLDING || g->holding[j->span.addr + i] != j->value[i])
 			return false;
 	return true;

@@ -278,11 +278,52 @@ static void a_password_goes_first(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
+/* Set by the gateway itself: read first, written only if it differs. */
+static void want(uint32_t point, const char *text)
+{
+	const struct command_item item = {point, text};
+	struct command_request q = {
+		.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY, .only_if_different = true};
+	g.ntold = 0;
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
+}
+
+/* What is compared is what is read, wherever and in whatever words it is written. */
+static void a_value_is_compared_where_it_is_read(void **state)
+{
+	(void)state;
+	want(P_AFTER, "7"); /* read at 300, written at 301 */
+	assert_int_equal(g.nwrite, 1);
+	want(P_AFTER, "7");
+	assert_int_equal(g.nwrite, 1);
+	g.holding[300] = 8; /* changed at the device itself: 301 still says 7 */
+	want(P_AFTER, "7");
+	assert_int_equal(g.nwrite, 2);
+	want(P_ONOFF, "on"); /* written as 0x100, reads back 1 */
+	assert_int_equal(g.nwrite, 3);
+	want(P_ONOFF, "on");
+	assert_int_equal(g.nwrite, 3);
+	want(P_ONOFF, "off");
+	assert_int_equal(g.nwrite, 4);
+	want(P_ONOFF, "off");
+	assert_int_equal(g.nwrite, 4);
+	want(P_SETPOINT, "45");
+	want(P_SETPOINT, "45");
+	want(P_TURNED, "70000");
+	assert_int_equal(g.nwrite, 6);
+	g.holding[300] = 0;
+	want(P_AFTER, "0");
+	assert_int_equal(g.nwrite, 6);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(a_value_is_compared_where_it_is_read),
 		T(eeprom_is_written_seldom_and_only_when_different),
 		T(the_wire_is_never_hit_twice_within_the_interval),
 		T(bits_of_a_word_leave_their_neighbours),
