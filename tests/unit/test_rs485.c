@@ -74,7 +74,15 @@ static int set_serial(const struct serial_struct *s)
 	return 0;
 }
 
-int ioctl(int fd, unsigned long request, ...)
+int played_ioctl(int fd, unsigned long request, ...);
+
+/* By both its names: what is built for 64-bit times on a 32-bit machine calls it by the other one.
+ */
+__asm__(".globl ioctl\n.type ioctl, %function\n.set ioctl, played_ioctl\n"
+        ".globl __ioctl_time64\n.type __ioctl_time64, %function\n"
+        ".set __ioctl_time64, played_ioctl");
+
+int played_ioctl(int fd, unsigned long request, ...)
 {
 	va_list ap;
 	va_start(ap, request);
