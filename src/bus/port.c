@@ -250,6 +250,7 @@ bool port_open(struct port *p)
 {
 	port_close(p);
 	p->why[0] = 0;
+	p->broken = false;
 	return p->ops->open(p);
 }
 
@@ -275,6 +276,7 @@ bool port_alive(struct port *p)
 	struct pollfd f = {.fd = p->fd, .events = (short)(POLLRDHUP | unasked)};
 	if (p->fd >= 0 && p->nrx == 0 && poll(&f, 1, 0) == 0)
 		return true;
+	p->broken = f.revents & POLLERR;
 	port_gone(p, p->ops->gone);
 	return false;
 }

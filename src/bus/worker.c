@@ -300,7 +300,9 @@ void *worker_main(void *arg)
 		const us_t open_at = b->port.fd < 0 ? worker_open_at(b) : 0;
 		if (clock_now() < open_at)
 			worker_rest(b, open_at);
-		else if (b->up || worker_connect(b))
+		/* A peer may close what is not used. One that broke it may be gone: that is to be
+		 * told. */
+		else if ((b->up && !b->port.broken) || worker_connect(b))
 			worker_turn(b);
 		else
 			worker_down(b);

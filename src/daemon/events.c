@@ -119,7 +119,7 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 	else if (g->connected)
 		log_warn("broker: connection lost: %s", e->text);
 	else
-		log_info("broker: not connected: %s", e->text);
+		log_warn("broker: not connected: %s", e->text);
 	g->connected = up;
 	g->status_changed = true;
 	commands_broker(g, up);

@@ -44,6 +44,7 @@ struct tcp_peer {
 	atomic_int act, times; /* this act for so many requests (negative: for all) */
 	atomic_uint connections, requests, dropped;
 	atomic_bool refuse; /* close new connections at once */
+	atomic_bool reset;  /* break the connection there is, without a farewell; once */
 	atomic_int last_unit;
 	atomic_llong request_at; /* the first one */
 	uint8_t held[MBAP_MAX];  /* an answer held back */
@@ -96,6 +97,11 @@ static inline ssize_t tcp_peer_hear(struct tcp_peer *p, int fd, uint8_t *buf, si
 		struct pollfd f = {.fd = fd, .events = POLLIN};
 		if (poll(&f, 1, 20) > 0)
 			return recv(fd, buf, room, 0);
+		if (atomic_exchange(&p->reset, false)) {
+			const struct linger none = {.l_onoff = 1};
+			setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+			return 0;
+		}
 	}
 	return 0;
 }

@@ -228,7 +228,7 @@ static void a_full_queue_loses_the_oldest_of_its_kind_and_counts(void **state)
 	unsigned refused = 0;
 	post(o, "nak", "kept");
 	for (int i = 0; i < 100; i++) {
-		snprintf(text, sizeof text, "%d", i);
+		snprintf(text, sizeof text, "%02d", i); /* all of one size */
 		refused += !outbox_post(
 			o, &(struct post){.topic = "h", .payload = text, .history = true});
 	}
