@@ -100,8 +100,11 @@ bool queue_pop(struct queue *q, void *item)
 	if (any) {
 		memcpy(item, q->item + q->first * q->size, q->size);
 		q->first = (q->first + 1) % q->room;
-		if (--q->used == 0)
+		if (--q->used == 0) {
+			q->first =
+				0; /* what was never used is never touched, and costs no memory */
 			queue_lower(q);
+		}
 		if (q->waiting)
 			pthread_cond_signal(&q->room_made);
 	}

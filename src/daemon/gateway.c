@@ -99,6 +99,7 @@ static const struct {
 	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
 	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_over},
+	{TIMER_INFO, health_infos},
 };
 
 static void run_timers(struct gateway *g)

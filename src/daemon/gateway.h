@@ -21,6 +21,7 @@
 enum timer {
 	TIMER_STALE,  /* the next reading may be too old */
 	TIMER_HEALTH, /* $SYS */
+	TIMER_INFO,   /* the next device's info in it */
 	TIMER_STATUS, /* the line for systemctl status */
 	TIMER_WATCHDOG,
 	TIMER_COMMANDS,

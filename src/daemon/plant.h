@@ -9,8 +9,9 @@
 #include "daemon/gateway.h"
 #include "daemon/response.h"
 
-#define RAW_INLINE 4 /* words kept in the reading itself; longer points have memory of their own   \
-	              */
+#define RAW_INLINE                                                                                 \
+	4 /* words kept in the reading itself; longer points have memory of their own              \
+	   */
 
 enum quality {
 	QUALITY_NEVER, /* not read yet */
@@ -32,13 +33,13 @@ struct reading {
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
-	uint16_t asked;  /* requests for an on-demand point */
-	uint8_t quality; /* enum quality */
-	bool known;      /* the raw words are valid */
-	bool refused;    /* the device refuses its registers again and again */
-	bool rounded;    /* read in this round of the device's fastest rate */
-	bool tell_next;  /* somebody asked: the next read is told even if unchanged */
-	bool undecoded;  /* its scale stands in another point: decoded at the turn's end */
+	uint16_t asked;     /* requests for an on-demand point */
+	uint8_t quality;    /* enum quality */
+	bool known : 1;     /* the raw words are valid */
+	bool refused : 1;   /* the device refuses its registers again and again */
+	bool rounded : 1;   /* read in this round of the device's fastest rate */
+	bool tell_next : 1; /* somebody asked: the next read is told even if unchanged */
+	bool undecoded : 1; /* its scale stands in another point: decoded at the turn's end */
 };
 
 enum device_phase {

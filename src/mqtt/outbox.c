@@ -141,6 +141,12 @@ void outbox_set(struct outbox *o, slot_t id, const char *text, bool again)
 	pthread_mutex_unlock(&o->lock);
 }
 
+static void slot_forget(struct outbox *o, struct slot *s)
+{
+	slots_text(&o->slots, s, "");
+	s->set = 0;
+}
+
 bool outbox_differs(struct outbox *o, slot_t id, const char *text)
 {
 	if (!id)
@@ -157,9 +163,8 @@ void outbox_clear(struct outbox *o, slot_t id)
 		return;
 	pthread_mutex_lock(&o->lock);
 	struct slot *s = slot_at(o, id);
-	slots_text(&o->slots, s, "");
+	slot_forget(o, s);
 	s->gone = 1;
-	s->set = 0;
 	if (s->retain) {
 		slot_mark(o, id);
 	} else {
@@ -345,6 +350,8 @@ void outbox_sent(struct outbox *o, void *item)
 		s->flying = 0;
 		if (s->gone && !s->listed)
 			slots_free(&o->slots, id);
+		else if (s->class_ == SLOT_PASSING && !s->listed)
+			slot_forget(o, s);
 	}
 	pthread_mutex_unlock(&o->lock);
 }

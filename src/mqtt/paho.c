@@ -435,11 +435,15 @@ static int create_handle(struct paho *p, const char *client_id)
 	MQTTAsync_createOptions v3 = MQTTAsync_createOptions_initializer;
 	MQTTAsync_createOptions v5 = MQTTAsync_createOptions_initializer5;
 	const struct mqtt_conf *c = p->conf;
+	MQTTAsync_init_options once = MQTTAsync_init_options_initializer;
 	char uri[320];
 	const bool ipv6 = strchr(c->host, ':') && c->host[0] != '[';
 	snprintf(uri, sizeof uri, "%s://%s%s%s:%u", c->use_tls ? "ssl" : "tcp", ipv6 ? "[" : "",
 	         c->host, ipv6 ? "]" : "", (unsigned)c->port);
 	v3.MQTTVersion = MQTTVERSION_3_1_1;
+	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
+	once.do_openssl_init = 0;
+	MQTTAsync_global_init(&once);
 	int rc =
 		MQTTAsync_createWithOptions(&p->handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE,
 	                                    NULL, p->protocol == 5 ? &v5 : &v3);
