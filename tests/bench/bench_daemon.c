@@ -7,8 +7,8 @@
 #include <MQTTAsync.h>
 
 #include "../unit/line_pty.h"
-#include "bench_row.h"
 #include "plant_rig.h"
+#include "row.h"
 
 #define DEVICES 100
 #define POINTS 100
