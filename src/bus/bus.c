@@ -131,29 +131,17 @@ void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit
 	adoption_destroy(old);
 }
 
-static void remember_replaced(struct bus *b, uint64_t id)
+enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old)
 {
-	if (b->nreplaced == b->room_replaced) {
-		b->room_replaced = b->room_replaced ? 2 * b->room_replaced : 16;
-		b->replaced = mem_grow(b->replaced, b->room_replaced, sizeof(*b->replaced));
-	}
-	b->replaced[b->nreplaced++] = id;
-}
-
-bool bus_submit(struct bus *b, const struct job *j)
-{
-	uint64_t old;
 	pthread_mutex_lock(&b->lock);
 	const enum submitted s =
-		b->ended ? SUBMIT_BUSY : schedule_submit(b->schedule, j, clock_now(), &old);
-	if (s == SUBMIT_REPLACED)
-		remember_replaced(b, old);
+		b->ended ? SUBMIT_BUSY : schedule_submit(b->schedule, j, clock_now(), old);
 	if (s != SUBMIT_BUSY) {
 		b->job_came = true;
 		stir(b);
 	}
 	pthread_mutex_unlock(&b->lock);
-	return s != SUBMIT_BUSY;
+	return s;
 }
 
 bool bus_demand(struct bus *b, const struct span *s, us_t due)
@@ -222,7 +210,6 @@ void bus_destroy(struct bus *b)
 	adoption_destroy(b->adoption);
 	pthread_cond_destroy(&b->wake);
 	pthread_mutex_destroy(&b->lock);
-	free(b->replaced);
 	free((char *)b->conf.name);
 	free((char *)b->conf.port);
 	free((char *)b->conf.host);

@@ -17,9 +17,8 @@ enum report_kind {
 	REPORT_FAILED, /* a read failed: span, outcome, exception */
 	REPORT_JOB, /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0:
 	             * never); of a raw job the answer's PDU: answer_len bytes */
-	REPORT_REPLACED, /* job `id` was replaced by a newer one with the same key, never sent */
-	REPORT_UNIT,     /* span.unit came (online) or went */
-	REPORT_ASIDE,    /* span is refused by the device again and again: set aside */
+	REPORT_UNIT,  /* span.unit came (online) or went */
+	REPORT_ASIDE, /* span is refused by the device again and again: set aside */
 	REPORT_PORT,  /* the port came (online) or went; text says why; with online: what to know of
 	                 it, or "" */
 	REPORT_ENDED, /* the thread's last word */
@@ -63,7 +62,9 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
  * exchanges; arrays and windows are copied. */
 void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r,
                size_t nr);
-bool bus_submit(struct bus *b, const struct job *j); /* false: busy (table full) */
+/* SUBMIT_REPLACED: *old is the job whose place it took; that is never sent and no report will come.
+ * SUBMIT_BUSY: the table is full. */
+enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old);
 bool bus_demand(struct bus *b, const struct span *s, us_t due);
 bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will come */
 /* Another device stands behind this unit id: what was learnt of its registers is forgotten. */

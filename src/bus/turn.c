@@ -17,7 +17,7 @@ static bool transact_send(struct bus *b, us_t now)
 	const enum port_sent sent = port_send(&b->port, b->exchange.send);
 	if (sent != PORT_UNSENT && !own)
 		b->sent = now;
-	if (sent == PORT_SENT)
+	if (sent != PORT_UNSENT) /* also of a part: who knows what the other side makes of it */
 		exchange_sent(&b->exchange, now, clock_now());
 	return sent == PORT_SENT;
 }
@@ -76,10 +76,15 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	b->sent = 0;
 	exchange_begin(x, &b->line, t->peer, &b->request, timeout, t->configured);
 	x->second = t->second;
+	x->not_after = b->not_after;
+	x->pause = b->rule.pause;
 	if (!transact_drive(b)) {
 		x->exception = 0;
-		if (x->tx_start) /* an answer may still come, through the next connection */
+		if (x->tx_start) { /* its answer may still come, through the next connection */
+			const struct signature sig = pdu_signature(x->send);
+			peer_unanswered(t->peer, &sig, clock_now(), t->configured);
 			peer_unsure(t->peer, clock_now(), t->configured);
+		}
 		return OUT_LINK;
 	}
 	b->turnaround = x->outcome == OUT_OK || x->outcome == OUT_REFUSED ? x->turnaround : 0;
@@ -104,6 +109,14 @@ static bool read_again(struct bus *b)
 	return !peer_barred(b->turn.peer, &s, clock_now());
 }
 
+/* The unit wants a while after its answer. */
+static void turn_rest(struct bus *b)
+{
+	const us_t rested = clock_now() + b->rule.pause;
+	if (b->turn.peer->ready_at < rested)
+		b->turn.peer->ready_at = rested;
+}
+
 /* A spoilt answer is asked for again at once; a missing one is the scheduler's affair. */
 static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout, uint16_t *words)
 {
@@ -114,6 +127,7 @@ static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout
 	enum outcome o = transact(b, timeout);
 	for (unsigned i = 0; i < b->rule.retries && o == OUT_GARBLED && read_again(b); i++) {
 		b->retries++;
+		turn_rest(b);
 		o = transact(b, timeout);
 	}
 	if (o == OUT_OK)
@@ -173,42 +187,76 @@ static bool build_job(struct request *r, const struct job *j, bool by_mask, cons
 	return build_write(r, j->merge_fc ? j->merge_fc : by_size, &j->span, value);
 }
 
-/* What the device holds, as far as the job needs to know it, with the job's bits put in. */
-static enum outcome job_merge(struct bus *b, const struct job *j, uint16_t *value)
+/* A read before the write; the unit gets its rest after it. */
+static enum outcome job_read(struct bus *b, const struct span *s, uint16_t *held)
+{
+	const enum outcome o = read_cells(b, s, b->turn.configured, held);
+	b->sent = 0; /* nothing was written yet */
+	turn_rest(b);
+	return o;
+}
+
+/* It answers, but not with what it holds. Busy is no such answer, nor is a gateway's on the way. */
+static bool job_unknown(const struct bus *b, enum outcome o)
+{
+	const uint8_t e = b->exchange.exception;
+	return o == OUT_REFUSED && b->turnaround > 0 && e != 5 && e != 6 && e != 10 && e != 11;
+}
+
+/* Does the device hold the value already, where it is read? What cannot be known is written. */
+static enum outcome job_compare(struct bus *b, const struct job *j)
 {
 	uint16_t held[CELLS_MAX] = {0};
-	const enum outcome o = read_cells(b, &j->span, b->turn.configured, held);
-	b->sent = 0; /* nothing was written yet */
+	unsigned differ = 0;
+	const enum outcome o = job_read(b, &j->held, held);
+	const bool bits = table_is_bits(j->held.table);
+	const unsigned words = bits ? (j->held.count + 15u) / 16 : j->held.count;
+	for (unsigned i = 0; i < words; i++)
+		differ |= (held[i] ^ j->same[i]) & j->same_mask[i];
+	if (o == OUT_OK && !differ)
+		return OUT_SAME;
+	return job_unknown(b, o) ? OUT_OK : o;
+}
+
+/* What the device holds, as far as the job needs to know it, with the job's bits put in. */
+static enum outcome job_merge(struct bus *b, const struct job *j, bool merged, uint16_t *value)
+{
+	uint16_t held[CELLS_MAX] = {0};
+	const enum outcome o = job_read(b, &j->span, held);
+	if (!merged && job_unknown(b, o))
+		return OUT_OK;
 	if (o != OUT_OK)
 		return o;
 	if (j->fc == FC_MASK_WRITE)
 		for (unsigned i = 0; i < j->span.count; i++)
 			value[i] = (uint16_t)((held[i] & ~j->mask[i]) | (value[i] & j->mask[i]));
-	if (j->only_if_different && job_same(j, value, held))
-		return OUT_SAME;
-	const us_t rested = clock_now() + b->rule.pause;
-	if (b->turn.peer->ready_at < rested)
-		b->turn.peer->ready_at = rested;
-	return OUT_OK;
+	return j->only_if_different && !j->held.count && job_same(j, value, held) ? OUT_SAME
+	                                                                          : OUT_OK;
 }
 
 static enum outcome job_run(struct bus *b, const struct job *j)
 {
 	uint16_t value[CELLS_MAX];
 	memcpy(value, j->value, sizeof(value));
-	const bool by_mask = j->fc == FC_MASK_WRITE && b->rule.has_mask_write && j->span.count == 1;
+	const bool by_mask = job_by_mask(j, &b->rule);
 	const bool merged = j->fc == FC_MASK_WRITE && !by_mask && !mask_is_full(j);
 	const bool readable = j->fc != 0 && j->span.unit != 0;
-	if (merged || (j->only_if_different && readable)) {
-		const enum outcome o = job_merge(b, j, value);
-		if (o != OUT_OK)
-			return o;
-	}
+	const bool compared = j->only_if_different && readable;
+	enum outcome o = OUT_OK;
+	if (compared && j->held.count)
+		o = job_compare(b, j);
+	if (o == OUT_OK && (merged || (compared && !j->held.count)))
+		o = job_merge(b, j, merged, value);
+	if (o != OUT_OK)
+		return o;
 	if (!build_job(&b->request, j, by_mask, value)) {
 		b->exchange.exception = EXCEPTION_VALUE;
 		return OUT_REFUSED;
 	}
-	return transact(b, b->turn.configured);
+	b->not_after = j->expires; /* the line may not be free for a while, or the unit in doubt */
+	o = transact(b, b->turn.configured);
+	b->not_after = 0;
+	return o;
 }
 
 /* -- a turn ----------------------------------------------------------------------- */

@@ -65,18 +65,6 @@ static void worker_adopt(struct bus *b)
 	adoption_destroy(a);
 }
 
-static bool take_replaced(struct bus *b, uint64_t *id)
-{
-	pthread_mutex_lock(&b->lock);
-	const bool any = b->nreplaced > 0;
-	if (any) {
-		*id = b->replaced[0];
-		memmove(b->replaced, b->replaced + 1, --b->nreplaced * sizeof(*id));
-	}
-	pthread_mutex_unlock(&b->lock);
-	return any;
-}
-
 static bool take_expired(struct bus *b, uint64_t *id)
 {
 	pthread_mutex_lock(&b->lock);
@@ -93,21 +81,19 @@ static bool take_any(struct bus *b, uint64_t *id)
 	return any;
 }
 
-static void tell_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum report_kind kind,
-                      enum outcome o)
+static void tell_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum outcome o)
 {
 	uint64_t id;
 	while (take(b, &id)) {
 		b->report = (struct report){.id = id, .outcome = (uint8_t)o};
-		worker_tell(b, kind);
+		worker_tell(b, REPORT_JOB);
 	}
 }
 
 static void worker_tidy(struct bus *b)
 {
 	worker_adopt(b);
-	tell_jobs(b, take_replaced, REPORT_REPLACED, OUT_OK);
-	tell_jobs(b, take_expired, REPORT_JOB, OUT_EXPIRED);
+	tell_jobs(b, take_expired, OUT_EXPIRED);
 }
 
 /* -- the port comes and goes ------------------------------------------------------ */
@@ -133,7 +119,7 @@ static void worker_down(struct bus *b)
 	pthread_mutex_unlock(&b->lock);
 	if (news)
 		tell_port(b, b->port.why);
-	tell_jobs(b, take_any, REPORT_JOB, OUT_LINK);
+	tell_jobs(b, take_any, OUT_LINK);
 }
 
 void worker_proven(struct bus *b)
@@ -151,10 +137,7 @@ void worker_proven(struct bus *b)
 /* An endpoint that takes connections and drops them is not told to be up each time. */
 static void worker_up(struct bus *b, us_t now)
 {
-	const struct line_counters count = b->line.count;
-	const struct wire wire = b->line.wire;
-	line_init(&b->line, &wire, now);
-	b->line.count = count;
+	line_reopened(&b->line, now);
 	port_describe(&b->port, &b->line);
 	pthread_mutex_lock(&b->lock);
 	b->up = true;
@@ -256,7 +239,8 @@ static void worker_judge(struct bus *b, enum outcome o)
 /* Each try may prove the unit in step first, or send twice, and wait for a noisy line. */
 static us_t turn_limit(const struct bus *b)
 {
-	return (b->rule.retries + 2) * 3 * (b->turn.configured + US_S) + STEP_SLACK;
+	const us_t one = b->turn.configured + US_S + b->rule.pause;
+	return (b->rule.retries + 2) * 3 * one + STEP_SLACK;
 }
 
 /* Nothing can be sent before the line was silent: what comes until then is chosen among, too. With
@@ -307,7 +291,7 @@ static void worker_end(struct bus *b)
 	b->ended = true;
 	pthread_mutex_unlock(&b->lock);
 	worker_tidy(b);
-	tell_jobs(b, take_any, REPORT_JOB, OUT_CLOSED);
+	tell_jobs(b, take_any, OUT_CLOSED);
 	b->report = (struct report){0};
 	worker_tell(b, REPORT_ENDED);
 }

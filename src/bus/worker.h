@@ -31,11 +31,9 @@ struct bus {
 	pthread_cond_t wake;
 	struct schedule *schedule;
 	struct adoption *adoption; /* NULL: none waiting */
-	uint64_t *replaced;        /* ids of jobs still to be reported so */
-	size_t nreplaced, room_replaced;
-	bool stirred;  /* something came since the last sleep */
-	bool job_came; /* while the port is closed: try it now */
-	bool ended;    /* nobody reports any more */
+	bool stirred;              /* something came since the last sleep */
+	bool job_came;             /* while the port is closed: try it now */
+	bool ended;                /* nobody reports any more */
 	struct bus_figures shown;
 
 	/* The thread's own. */
@@ -46,6 +44,7 @@ struct bus {
 	struct request request;
 	struct exchange exchange;
 	struct report report;
+	us_t not_after;  /* of the write that is about to go out; 0: none, or any time */
 	bool opened;     /* once at least */
 	bool up;         /* in use; a closed port may be opened by the next turn */
 	bool told;       /* `up`, as reported: an endpoint that only accepts is not told */

@@ -153,6 +153,10 @@ void command_destroy(struct command_table *t); /* NULL is fine */
  * whose point is gone, moved to another bus or changed its registers end `failed`. */
 void command_adopt(struct command_table *t, const struct model *m, us_t now);
 
+/* Before command_adopt(): ends the pulses whose point that model has no more, now. True: some are
+ * still under way; adopt when they are done, or when you will not wait longer. */
+bool command_leave(struct command_table *t, const struct model *m, us_t now);
+
 void command_submit(struct command_table *t, const struct command_request *r, us_t now);
 
 /* The `off` of a pulse that a life before this one began: written as soon as it can be, and tried
@@ -186,6 +190,9 @@ us_t command_due(const struct command_table *t); /* US_NEVER: nothing to wait fo
 /* While a write of the point is waiting or unverified, a read made at `at` must not be published.
  */
 bool command_holds(const struct command_table *t, uint32_t global_point, us_t at);
+
+/* Is a command of the point alive? */
+bool command_pending(const struct command_table *t, uint32_t device, uint32_t point);
 
 bool command_take(struct command_table *t, struct command_action *out);
 

@@ -87,7 +87,7 @@ void job_build(const struct device *d, const struct point *p, const struct comma
 	                        .table = p->table,
 	                        .count = 1,
 	                        .addr = w->address >= 0 ? (uint16_t)w->address : p->addr[0]};
-	j->merge_fc = d->write_function;
+	j->merge_fc = w->function ? w->function : d->write_function;
 	j->only_if_different = w->persistent;
 	j->replaceable = !v->toggle && !w->raw && !(w->pulse && v->on);
 	if (w->raw) {
@@ -176,21 +176,51 @@ static us_t launch_time(const struct command_table *t, const struct record *r)
 	return r->not_before > earliest ? r->not_before : earliest;
 }
 
-static void submit(struct command_table *t, struct record **r, size_t n, struct job *j)
+/* What is written is not what is read: another register, another word. */
+static bool writes_elsewhere(const struct point *p, const struct command_value *v)
+{
+	return p->table != (table_is_bits(p->table) ? TABLE_COIL : TABLE_HOLDING) ||
+	       (p->write->address >= 0 && p->write->address != p->addr[0]) ||
+	       (p->codec.type == TYPE_BOOL && raw_word(p->write, v) >= 0);
+}
+
+/* The value as it is read tells whether the device has it already. */
+static void job_compare(const struct device *d, const struct point *p,
+                        const struct command_value *v, struct job *j)
+{
+	if (!writes_elsewhere(p, v))
+		return;
+	j->held = model_span(d, p);
+	for (unsigned i = 0; i < v->n; i++) {
+		const unsigned at = p->parts == 2 ? (unsigned)p->addr[i] - j->held.addr : i;
+		j->same[at] = v->word[i];
+		j->same_mask[at] = v->mask[i];
+	}
+	if (table_is_bits(p->table))
+		j->same_mask[0] = 1;
+}
+
+static void submit(struct command_table *t, struct record **r, size_t n, struct job *j,
+                   bool comparable)
 {
 	struct act_node *node = act_new(t, COMMAND_SUBMIT);
 	const struct write_rule *w = record_point(t, r[0])->write;
 	j->id = ++t->next_id;
 	j->key = n == 1 ? t->lane[r[0]->lane].key : 0;
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
-	j->only_if_different =
-		(j->only_if_different || r[0]->only_if_different) && !j->raw_len && !w->only;
+	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len &&
+	                       !w->only && comparable;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
+	for (size_t i = 1; i < n; i++)
+		j->expires = r[i]->expires < j->expires ? r[i]->expires : j->expires;
 	for (size_t i = 0; i < n; i++) {
 		r[i]->job = j->id;
 		r[i]->state = STATE_WAITING;
 		r[i]->alone = n == 1;
+		r[i]->recalled = false;
+		r[i]->expires = j->expires;
+		r[i]->replaceable = j->replaceable;
 		r[i]->written = j->span;
 		r[i]->job_from = j->not_before;
 	}
@@ -224,14 +254,15 @@ static void launch_unlock(struct command_table *t, uint32_t device, us_t now)
 	job_build(d, &d->set->point[point], &r->value, &j);
 	j.replaceable = false;
 	j.only_if_different = false;
-	submit(t, &r, 1, &j);
+	submit(t, &r, 1, &j, false);
 	s->unlocked = now;
 }
 
 static bool launch_alone(const struct command_table *t, const struct record *r)
 {
 	const struct write_rule *w = record_point(t, r)->write;
-	return w->min_write_interval || w->pulse || r->only_if_different ||
+	const bool single = w->function == FC_WRITE_REGISTER || w->function == FC_WRITE_COIL;
+	return single || w->min_write_interval || w->pulse || r->only_if_different ||
 	       r->origin != COMMAND_FROM_BROKER;
 }
 
@@ -252,25 +283,29 @@ static size_t launch_one(struct command_table *t, struct record **r, size_t n)
 	const struct point *p = record_point(t, r[0]);
 	struct job job, more, block;
 	size_t k = 1;
+	bool comparable = true;
 	job_build(d, p, &r[0]->value, &job);
 	if (p->write->group && group_job(d, p, &block)) {
 		job_put(&block, &job);
 		for (; k < n; k++) {
 			const struct point *q = record_point(t, r[k]);
-			if (!q->write->group || strcmp(q->write->group, p->write->group) != 0)
+			if (!group_holds(q, p))
 				break;
 			job_build(d, q, &r[k]->value, &more);
 			job_put(&block, &more);
 		}
 		job = block;
+		comparable = group_in_place(d, p);
 	} else {
 		for (; k < n && !launch_alone(t, r[0]) && !launch_alone(t, r[k]); k++) {
 			job_build(d, record_point(t, r[k]), &r[k]->value, &more);
 			if (!job_append(d, &job, &more))
 				break;
 		}
+		if (k == 1)
+			job_compare(d, p, &r[0]->value, &job);
 	}
-	submit(t, r, k, &job);
+	submit(t, r, k, &job, comparable);
 	return k;
 }
 

@@ -23,6 +23,8 @@ struct record {
 	uint8_t refusals; /* "busy" answers */
 	bool only_if_different;
 	bool alone;             /* its job holds no other record */
+	bool replaceable;       /* and a newer one takes its job's place on the bus */
+	bool recalled;          /* its job, at its expiry */
 	bool overtaken;         /* a newer one may replace it on the bus */
 	bool ends_later;        /* the `off` of this pulse has a record of its own */
 	uint8_t verdict;        /* of a draft that is refused: enum command_end */
@@ -91,6 +93,8 @@ void record_insert(struct command_table *t, struct record *r, us_t now);
 uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point);
 bool record_once_only(const struct command_table *t,
                       const struct record *r); /* another would switch again */
+bool record_pulses(const struct command_table *t,
+                   const struct record *r); /* begins or ends a pulse */
 bool record_newer(const struct command_table *t,
                   const struct record *r); /* a later one of its lane lives */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
@@ -114,12 +118,18 @@ const struct group_rule *group_find(const struct pointset *set, const char *name
 bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
                       size_t which, char *reason, size_t size);
 /* The group's registers as one block, all kept; false: they are no neighbours or too many. */
+/* Is q written in one block with p, as members of one group? */
+bool group_holds(const struct point *q, const struct point *p);
 bool group_job(const struct device *d, const struct point *p, struct job *j);
+/* Are its members read where they are written? */
+bool group_in_place(const struct device *d, const struct point *p);
 size_t group_rank(const struct device *d, uint32_t point);
 
 /* command_state.c */
 #define PULSE_AGAIN (5 * US_S) /* the end of a pulse is tried until it is done */
 void record_retry(struct record *r, us_t due);
+/* The end of a pulse is not waited for any longer. */
+void pulse_hurry(struct command_table *t, struct record *off, us_t now);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);
 void record_taken(struct command_table *t, struct record *r, us_t at, us_t now);

@@ -9,6 +9,7 @@
 #define READS_MAX 3
 #define BUSY_AGAIN (250 * US_MS)
 #define BUSY_MAX 20
+#define LATE "could not be sent in time"
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
 /* "Modbus Application Protocol V1.1b3", section 7. */
@@ -154,18 +155,29 @@ static void pulse_end(struct command_table *t, struct record *on, us_t sent, us_
 	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + lasts, now);
 }
 
+void pulse_hurry(struct command_table *t, struct record *off, us_t now)
+{
+	if (off->state == STATE_RETRYING && off->due > now + BUSY_AGAIN) {
+		off->due = now + BUSY_AGAIN;
+	} else if (off->state == STATE_WAITING && off->not_before > now) {
+		off->not_before = 0;
+		act_cancel(t, off);
+		record_launch(t, off, now);
+	}
+}
+
 void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
 {
 	pulse_off(t, device, point, 0, now);
 }
 
-static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t at,
-                        us_t now)
+static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t sent,
+                        us_t at, us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
 	const bool old = record_newer(t, r) && !record_once_only(t, r);
 	t->device[r->device].unlocked = 0;
-	if (exception == 5) {
+	if (exception == 5 && sent) { /* else it was the read before the write */
 		record_taken(t, r, at, now);
 		return;
 	}
@@ -173,7 +185,7 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
 		return;
 	}
-	if (exception == 6 && r->refusals++ < BUSY_MAX && !t->closing) {
+	if ((exception == 5 || exception == 6) && r->refusals++ < BUSY_MAX && !t->closing) {
 		record_retry(r, now + BUSY_AGAIN); /* it says that it has not done it */
 		return;
 	}
@@ -197,12 +209,12 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		[OUT_GARBLED] = {COMMAND_FAILED, "spoilt answers; nothing was written"},
 		[OUT_DROPPED] = {COMMAND_FAILED, "another client on the line; nothing was written"},
 		[OUT_LINK] = {COMMAND_FAILED, "the line is down"},
-		[OUT_EXPIRED] = {COMMAND_EXPIRED, "could not be sent in time"},
+		[OUT_EXPIRED] = {COMMAND_EXPIRED, LATE},
 		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
 	};
 	const bool again = o != OUT_CLOSED && !t->closing;
-	if (r->origin == COMMAND_PULSE_END && again) {
-		record_retry(r, now + PULSE_AGAIN);
+	if (r->origin == COMMAND_PULSE_END && !t->closing) { /* a reload opens the line anew */
+		record_retry(r, now + (o == OUT_CLOSED ? BUSY_AGAIN : PULSE_AGAIN));
 		return;
 	}
 	/* a read before the write was lost: nothing happened yet */
@@ -234,7 +246,7 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 		point_print(record_point(t, r), &r->value.v, NULL, value, sizeof value);
 		record_end(t, r, COMMAND_VERIFIED, value, NULL, now);
 	} else if (o == OUT_REFUSED) {
-		job_refused(t, r, exception, at, now);
+		job_refused(t, r, exception, sent, at, now);
 	} else if (!sent) {
 		job_unsent(t, r, o, now);
 	} else if (o == OUT_LINK && r->origin != COMMAND_PULSE_END) {
@@ -283,6 +295,8 @@ void command_replaced(struct command_table *t, uint64_t id, us_t now)
 		r->job = 0;
 		if (t->closing && !record_newer(t, r))
 			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		else if (r->recalled)
+			record_end(t, r, COMMAND_EXPIRED, NULL, LATE, now);
 		else
 			record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
 	}
@@ -294,6 +308,8 @@ void command_busy(struct command_table *t, uint64_t id, us_t now)
 		r->job = 0;
 		if (r->origin == COMMAND_PULSE_END && !t->closing)
 			record_retry(r, now + BUSY_AGAIN);
+		else if (t->closing)
+			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
 		else
 			record_end(t, r, COMMAND_BUSY, NULL,
 			           "busy: too many commands are waiting on this line", now);

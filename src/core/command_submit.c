@@ -27,13 +27,40 @@ static bool refused(const struct record *r)
 	return r->reason[0] != '\0';
 }
 
+/* How many of the device's live ones the request takes the place of. */
+static uint32_t request_overtakes(const struct command_table *t, const struct command_request *q)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = t->record[i];
+		if (r->device != q->device || r->overtaken || record_once_only(t, r) ||
+		    r->origin == COMMAND_PULSE_END)
+			continue;
+		for (uint32_t k = 0; k < q->n; k++) {
+			if (q->item[k].point == r->point) {
+				n++;
+				break;
+			}
+		}
+	}
+	return n;
+}
+
+static bool device_full(const struct command_table *t, const struct command_request *q)
+{
+	const struct device_state *s = &t->device[q->device];
+	if (s->overtaken + q->n > OVERTAKEN_MAX)
+		return true;
+	return s->alive + q->n > COMMANDS_PER_DEVICE &&
+	       s->alive + q->n - request_overtakes(t, q) > COMMANDS_PER_DEVICE;
+}
+
 /* What is not the value's business. */
 static bool draft_permitted(const struct command_table *t, const struct command_request *q,
                             struct record *r)
 {
 	const struct device *d = record_device(t, r);
 	const struct write_rule *w = record_point(t, r)->write;
-	const struct device_state *s = &t->device[r->device];
 	const char *forbidden = t->ops.forbids ? t->ops.forbids(t->ops.ctx, r->device) : NULL;
 	if (t->closing && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_FAILED, "shutting down");
@@ -47,7 +74,7 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
 	else if (forbidden)
 		draft_refuse(r, COMMAND_REFUSED, forbidden);
-	else if (s->alive + q->n > COMMANDS_PER_DEVICE || s->overtaken + q->n > OVERTAKEN_MAX)
+	else if (device_full(t, q))
 		draft_refuse(r, COMMAND_BUSY,
 		             "busy: too many commands are waiting for this device");
 	return !refused(r);
@@ -72,11 +99,22 @@ static const struct record *lane_pulse(const struct command_table *t, uint32_t l
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *r = t->record[i];
-		if (r->lane == lane && (r->origin == COMMAND_PULSE_END ||
-		                        (record_point(t, r)->write->pulse && r->value.on)))
+		if (r->lane == lane && record_pulses(t, r))
 			return r;
 	}
 	return NULL;
+}
+
+/* Does a write wait that the bus does not know of? What follows would go before it. */
+static bool lane_undone(const struct command_table *t, uint32_t lane)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = t->record[i];
+		if (r->lane == lane && r->origin != COMMAND_PULSE_END &&
+		    r->state != STATE_WAITING && r->state != STATE_VERIFYING)
+			return true;
+	}
+	return false;
 }
 
 static us_t earlier(us_t a, us_t b)
@@ -97,6 +135,8 @@ static void draft_time(struct command_table *t, const struct command_request *q,
 	char reason[COMMAND_REASON_MAX];
 	if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: its pulse is still running");
+	} else if (r->value.toggle && lane_undone(t, r->lane)) {
+		draft_refuse(r, COMMAND_BUSY, "busy: the write before it is not done");
 	} else if (earliest >= r->expires) {
 		snprintf(reason, sizeof reason,
 		         "written a moment ago; again in %d s at the earliest",
@@ -187,8 +227,9 @@ static void record_overtake(struct command_table *t, struct record *r, us_t now)
 
 /* True: one that may be on the wire right now stands before, and the point must not be written
  * again at once. */
-static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
+static bool lane_overtake(struct command_table *t, const struct record *newer, us_t now)
 {
+	const uint32_t lane = newer->lane;
 	bool on_wire = false;
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
@@ -196,7 +237,8 @@ static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
 			continue;
 		on_wire |= r->state == STATE_WAITING &&
 		           record_point(t, r)->write->min_write_interval && r->job_from <= now;
-		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END)
+		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END &&
+		    !newer->value.toggle) /* what that does depends on the one before */
 			record_overtake(t, r, now);
 		else if (r->state == STATE_VERIFYING)
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
@@ -204,14 +246,23 @@ static bool lane_overtake(struct command_table *t, uint32_t lane, us_t now)
 	return on_wire;
 }
 
-/* An older write that stands alone in its job would not be replaced by one for several points. */
-static void lane_cancel(struct command_table *t, const struct record *r)
+/* Is nothing of what this job writes wanted any more? */
+static bool job_overtaken(const struct command_table *t, uint64_t job)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->record[i]->job == job && !t->record[i]->overtaken)
+			return false;
+	return true;
+}
+
+/* Older writes whose place the newer one does not take on the bus (one of them is for several
+ * points) are taken back, before it needs their room there. */
+static void lane_cancel(struct command_table *t, const struct record *r, bool single)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *o = t->record[i];
-		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->alone &&
-		    o->serial < r->serial && !record_once_only(t, o) &&
-		    o->origin != COMMAND_PULSE_END)
+		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->job &&
+		    !(single && o->replaceable) && job_overtaken(t, o->job))
 			act_cancel(t, o);
 	}
 }
@@ -220,7 +271,7 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 {
 	size_t launch = 0;
 	for (size_t i = 0; i < n; i++) {
-		const bool wait = lane_overtake(t, r[i]->lane, now);
+		const bool wait = lane_overtake(t, r[i], now);
 		t->lane[r[i]->lane].hash = text_hash(r[i]->text);
 		t->lane[r[i]->lane].heard = now ? now : 1;
 		record_insert(t, r[i], now);
@@ -229,10 +280,9 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 		else
 			r[launch++] = r[i];
 	}
-	records_launch(t, r, launch, now);
 	for (size_t i = 0; i < launch; i++)
-		if (!r[i]->alone)
-			lane_cancel(t, r[i]);
+		lane_cancel(t, r[i], launch == 1);
+	records_launch(t, r, launch, now);
 }
 
 void command_submit(struct command_table *t, const struct command_request *q, us_t now)

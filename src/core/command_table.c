@@ -123,6 +123,11 @@ bool record_once_only(const struct command_table *t, const struct record *r)
 	return r->value.toggle || w->raw || (w->pulse && r->value.on);
 }
 
+bool record_pulses(const struct command_table *t, const struct record *r)
+{
+	return r->origin == COMMAND_PULSE_END || (record_point(t, r)->write->pulse && r->value.on);
+}
+
 uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point)
 {
 	uint32_t *slot = &t->lane_of[t->model->device[device].point0 + point];
@@ -222,6 +227,9 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 	snprintf(n->a.reason, sizeof n->a.reason, "%s", reason ? reason : "");
 	n->param = r->param;
 	act_put(t, n);
+	if (!gone && (int64_t)r->point == record_device(t, r)->unlock_point &&
+	    !command_end_good(end))
+		t->device[r->device].unlocked = 0;
 	if (r->state != STATE_DRAFT)
 		record_remove(t, r);
 	free(r);
@@ -282,20 +290,37 @@ static bool point_stays(const struct model *a, const struct device *da, const st
 	       pa->codec.bit == pb->codec.bit && codec_words(&pa->codec) == codec_words(&pb->codec);
 }
 
-static bool lane_move(const struct model *old, const struct model *m, struct lane *l)
+/* Where it is in the new model; a lane of GONE: nowhere. */
+static struct lane lane_in(const struct model *old, const struct model *m, const struct lane *l)
 {
+	struct lane to = *l;
+	to.device = to.point = GONE;
 	if (l->device == GONE)
-		return false;
+		return to;
 	const struct device *d = &old->device[l->device];
 	const struct point *p = &d->set->point[l->point];
 	const int device = model_find_device(m, d->name, strlen(d->name));
 	const struct pointset *set = device < 0 ? NULL : m->device[device].set;
 	const int point = set ? model_find_point(set, p->name, strlen(p->name)) : -1;
-	const bool stays =
-		point >= 0 && point_stays(old, d, p, m, &m->device[device], &set->point[point]);
-	l->device = stays ? (uint32_t)device : GONE;
-	l->point = stays ? (uint32_t)point : GONE;
-	return stays;
+	if (point < 0 || !point_stays(old, d, p, m, &m->device[device], &set->point[point]))
+		return to;
+	to.device = (uint32_t)device;
+	to.point = (uint32_t)point;
+	return to;
+}
+
+bool command_leave(struct command_table *t, const struct model *m, us_t now)
+{
+	bool any = false;
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (!record_pulses(t, r) || lane_in(t->model, m, &t->lane[r->lane]).device != GONE)
+			continue;
+		any = true;
+		if (r->origin == COMMAND_PULSE_END)
+			pulse_hurry(t, r, now);
+	}
+	return any;
 }
 
 void command_adopt(struct command_table *t, const struct model *m, us_t now)
@@ -311,10 +336,12 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 			t->device[k].unlocked = was[i].unlocked;
 	}
 	free(was);
-	for (size_t i = 0; i < t->nlane; i++)
-		if (lane_move(old, m, &t->lane[i]))
+	for (size_t i = 0; i < t->nlane; i++) {
+		t->lane[i] = lane_in(old, m, &t->lane[i]);
+		if (t->lane[i].device != GONE)
 			t->lane_of[m->device[t->lane[i].device].point0 + t->lane[i].point] =
 				(uint32_t)i + 1;
+	}
 	for (size_t i = 0; i < t->n; i++) {
 		struct record *r = t->record[i];
 		r->device = t->lane[r->lane].device;
@@ -326,5 +353,9 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 	for (size_t i = t->n; i-- > 0;)
 		if (t->record[i]->device == GONE)
 			record_end(t, t->record[i], COMMAND_FAILED, NULL,
-			           "changed by a reload of the configuration", now);
+			           t->record[i]->origin == COMMAND_PULSE_END
+			                   ? "not known whether it was switched off: its point "
+			                     "went with a reload of the configuration"
+			                   : "changed by a reload of the configuration",
+			           now);
 }

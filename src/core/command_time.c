@@ -5,6 +5,8 @@
 
 void command_offline(struct command_table *t, uint32_t device, us_t now)
 {
+	if (device < t->model->ndevice)
+		t->device[device].unlocked = 0; /* it may come back locked */
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)
@@ -43,8 +45,12 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 			record_launch(t, r, now);
 		break;
 	case STATE_WAITING:
-		if (r->expires && now >= r->expires + SILENT_BUS)
+		if (r->expires && now >= r->expires + SILENT_BUS) {
 			record_end(t, r, COMMAND_FAILED, NULL, "the line does not report", now);
+		} else if (r->expires && now >= r->expires && !r->recalled) {
+			r->recalled = true; /* the bus may be busy for long with another */
+			act_cancel(t, r);
+		}
 		break;
 	default:
 		if (now >= r->due)
@@ -64,7 +70,9 @@ static us_t record_due(const struct record *r)
 	case STATE_PARKED:
 		return r->expires ? r->expires : US_NEVER;
 	case STATE_WAITING:
-		return r->expires ? r->expires + SILENT_BUS : US_NEVER;
+		if (!r->expires)
+			return US_NEVER;
+		return r->recalled ? r->expires + SILENT_BUS : r->expires;
 	default:
 		return r->due;
 	}
@@ -93,6 +101,12 @@ bool command_holds(const struct command_table *t, uint32_t global_point, us_t at
 			return true;
 	}
 	return false;
+}
+
+bool command_pending(const struct command_table *t, uint32_t device, uint32_t point)
+{
+	const uint32_t lane = t->lane_of[t->model->device[device].point0 + point];
+	return lane && t->lane[lane - 1].alive;
 }
 
 void command_shutdown(struct command_table *t, us_t now)

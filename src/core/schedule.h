@@ -56,17 +56,23 @@ struct job {
 	uint8_t fc; /* 5, 6, 15, 16; 22: masked write (merged by reading first if the unit has no
 	             * FC 22); 0: raw request */
 	uint8_t merge_fc; /* of a fc 22 that is merged by reading: 6 or 16; 0: 6 for one register,
-	                     else 16 */
-	bool only_if_different;    /* read first, write only what differs (persistent registers) */
-	bool replaceable;          /* false: toggles and pulses */
-	us_t not_before;           /* 0: at once */
-	us_t expires;              /* not on the wire by then: OUT_EXPIRED */
-	uint16_t value[CELLS_MAX]; /* words, or packed bits; fc 5: the raw word (0xFF00 …) */
+	                     else 16; 22: not merged, the device knows it at this address */
+	bool only_if_different; /* read first, write only what differs (persistent registers) */
+	struct span held; /* what is read for that, where it is not `span` (count 0: it is) … */
+	uint16_t same[CELLS_MAX];      /* … and what must stand there for nothing to be written */
+	uint16_t same_mask[CELLS_MAX]; /* its bits that count */
+	bool replaceable;              /* false: toggles and pulses */
+	us_t not_before;               /* 0: at once */
+	us_t expires;                  /* not on the wire by then: OUT_EXPIRED */
+	uint16_t value[CELLS_MAX];     /* words, or packed bits; fc 5: the raw word (0xFF00 …) */
 	uint16_t mask[CELLS_MAX]; /* fc 22: bits to write; registers with mask 0 are kept as read */
 	uint8_t raw[32];          /* fc 0: PDU, with its length and the answer's */
 	uint8_t raw_len;
 	uint16_t raw_answer;
 };
+
+/* Is it written by the device's own function 22, and not by reading, merging and writing? */
+bool job_by_mask(const struct job *j, const struct unit_rule *rule);
 
 enum submitted { SUBMIT_ACCEPTED, SUBMIT_REPLACED, SUBMIT_BUSY };
 

@@ -73,7 +73,9 @@ static void leave(struct gateway *g, const struct model *old)
 		north_status(g->north, (int32_t)i, false);
 	north_status(g->north, NORTH_GATEWAY, false);
 	outbox_kick(g->outbox);
+	events_leave(true);
 	mqtt_destroy(g->mqtt, CHANGE_LIMIT);
+	events_leave(false);
 	g->mqtt = NULL;
 	g->connected = false;
 }
@@ -95,7 +97,9 @@ void broker_destroy(struct gateway *g, us_t limit)
 {
 	tell_statuses(g, false);
 	outbox_kick(g->outbox);
+	events_leave(true);
 	mqtt_destroy(g->mqtt, limit);
+	events_leave(false);
 	north_destroy(g->north);
 	outbox_destroy(g->outbox);
 }

@@ -6,6 +6,7 @@
 #include "daemon/ondemand.h"
 #include "daemon/pulses.h"
 #include "daemon/readings.h"
+#include "daemon/setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ void commands_create(struct gateway *g)
 void commands_destroy(struct gateway *g)
 {
 	keep_destroy(g);
+	setup_destroy();
 	command_destroy(g->commands->table);
 	free(g->commands);
 }
@@ -67,6 +69,13 @@ static bool routine(const struct gateway *g, const struct command_outcome *o)
 	return w && (w->rewrite || w->sync);
 }
 
+/* The password that opens a device is nobody's news. */
+static bool secret(const struct gateway *g, const struct command_outcome *o)
+{
+	return o->origin == COMMAND_FROM_GATEWAY && o->device != UINT32_MAX &&
+	       (int64_t)o->point == g->model->device[o->device].unlock_point;
+}
+
 static void audit(struct gateway *g, const struct command_outcome *o, const char *device)
 {
 	char place[64] = "nothing written", took[32] = "";
@@ -80,9 +89,10 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 	if (o->origin == COMMAND_FROM_BROKER)
 		snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %.*s %s",
 		         device, o->param, VALUE_SHOWN, o->sent_text, end);
-	(routine(g, o) ? log_debug : log_info)(
-		"command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param, VALUE_SHOWN, o->sent_text,
-		end, place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
+	(routine(g, o) ? log_debug
+	               : log_info)("command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param,
+	                           VALUE_SHOWN, secret(g, o) ? "(secret)" : o->sent_text, end,
+	                           place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
 }
 
 /* What the command was read back as stands on the topic now: told even if unchanged. Where the last
@@ -115,15 +125,20 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 	if (o->origin == COMMAND_FROM_BROKER)
 		g->commands->count.ended[o->end]++;
 	audit(g, o, known ? g->model->device[o->device].name : "?");
+	if (secret(g, o) && command_end_good(o->end))
+		return;
 	if (known) {
 		show(g, o);
 		keep_ended(g, o);
+		setup_ended(g, o);
 		pulses_ended(g, o);
 	}
 	const struct north_outcome n = {
 		.device = known ? (int32_t)o->device : NORTH_GATEWAY,
 		.param = o->param,
-		.value = command_end_good(o->end) && o->value ? o->value : o->sent_text,
+		.value = secret(g, o)                           ? ""
+	                 : command_end_good(o->end) && o->value ? o->value
+	                                                        : o->sent_text,
 		.reason = o->reason,
 		.quiet = o->end == COMMAND_SUPERSEDED,
 		.request = o->request,
@@ -135,8 +150,12 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 
 static void submit(struct gateway *g, const struct command_action *a)
 {
+	uint64_t old;
 	pulses_submit(g, a);
-	if (!bus_submit(g->plant->bus[a->bus].bus, &a->job))
+	const enum submitted s = bus_submit(g->plant->bus[a->bus].bus, &a->job, &old);
+	if (s == SUBMIT_REPLACED)
+		command_replaced(g->commands->table, old, g->now);
+	else if (s == SUBMIT_BUSY)
 		command_busy(g->commands->table, a->job.id, g->now);
 }
 
@@ -243,7 +262,10 @@ void commands_refuse(struct gateway *g, const struct north_event *e)
 {
 	g->commands->count.received++;
 	g->commands->count.ended[COMMAND_REFUSED]++;
-	log_info("command %s: refused: %s", e->refused.param ? e->refused.param : "",
+	log_info("command %s/%s: refused: %s",
+	         e->refused.device >= 0 ? g->model->device[e->refused.device].name
+	                                : g->model->gateway,
+	         e->refused.param ? e->refused.param : "",
 	         e->refused.reason ? e->refused.reason : "");
 	north_outcome(g->north, &e->refused);
 }
@@ -266,6 +288,11 @@ void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char
 	commands_act(g);
 }
 
+bool commands_pending(const struct gateway *g, uint32_t device, uint32_t point)
+{
+	return command_pending(g->commands->table, device, point);
+}
+
 void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
 {
 	command_pulse_left(g->commands->table, device, point, g->now);
@@ -276,11 +303,7 @@ void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
 
 void commands_report(struct gateway *g, const struct report *r)
 {
-	if (r->kind == REPORT_REPLACED)
-		command_replaced(g->commands->table, r->id, g->now);
-	else
-		command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at,
-		            g->now);
+	command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
 	commands_act(g);
 }
 
@@ -308,15 +331,14 @@ void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *
 
 void commands_device_online(struct gateway *g, uint32_t device)
 {
-	const struct device *d = &g->model->device[device];
-	for (size_t i = 0; i < d->nsetup; i++)
-		commands_own(g, device, d->setup[i].point, d->setup[i].value, true);
+	setup_device_online(g, device);
 	pulses_device_online(g, device);
 	keep_device_online(g, device);
 }
 
 void commands_device_offline(struct gateway *g, uint32_t device)
 {
+	setup_device_offline(device);
 	command_offline(g->commands->table, device, g->now);
 	commands_act(g);
 }
@@ -328,15 +350,24 @@ void commands_broker(struct gateway *g, bool up)
 	keep_broker(g, up);
 }
 
+bool commands_hold_reload(struct gateway *g, const struct model *next)
+{
+	const bool hold = command_leave(g->commands->table, next, g->now);
+	commands_act(g);
+	return hold;
+}
+
 void commands_model_ends(struct gateway *g)
 {
 	keep_model_ends(g);
+	setup_model_ends(g);
 }
 
 void commands_model_begins(struct gateway *g)
 {
 	command_adopt(g->commands->table, g->model, g->now);
 	keep_model_begins(g);
+	setup_model_begins(g);
 	pulses_left_over(g);
 	commands_act(g);
 }
@@ -345,6 +376,7 @@ void commands_tick(struct gateway *g)
 {
 	command_tick(g->commands->table, g->now);
 	keep_tick(g);
+	setup_tick(g);
 	commands_act(g);
 }
 

@@ -32,10 +32,13 @@ void commands_refuse(struct gateway *g, const struct north_event *e);
 void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text,
                   bool only_if_different);
 
+/* Is a command of the point alive? The gateway's own writes then stand back: it is newer. */
+bool commands_pending(const struct gateway *g, uint32_t device, uint32_t point);
+
 /* The `off` of a pulse that an earlier run of the gateway began. */
 void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point);
 
-/* A bus reports about a job, and that it was replaced by a newer one. */
+/* A bus reports the end of a job. */
 void commands_report(struct gateway *g, const struct report *r);
 
 /* Is any command alive? Else reads need no look at commands_holds(). */
@@ -57,6 +60,9 @@ void commands_broker(struct gateway *g, bool up);
 /* A device came online (setup, clock), or went. */
 void commands_device_online(struct gateway *g, uint32_t device);
 void commands_device_offline(struct gateway *g, uint32_t device);
+
+/* Before a reload: pulses whose point goes with it are ended. True: it must wait for them. */
+bool commands_hold_reload(struct gateway *g, const struct model *next);
 
 /* Around a reload: what refers to points is put on the new model's, or ends. */
 void commands_model_ends(struct gateway *g);

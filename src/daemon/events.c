@@ -10,29 +10,34 @@
 #include <string.h>
 
 #define EVENTS_PER_TURN 256
-#define MESSAGE_WAITS (300 * US_MS)
-#define CONNECTION_WAITS (2 * US_S)
 #define LOOK_AGAIN (2 * US_MS)
 #define FOREIGN_STANDS (600 * US_S) /* how long the Alert stands after the last sight */
 #define FOREIGN_QUIET (5 * US_S)    /* our own change of the status may still be on its way back */
 
-/* Messages that found no room; written by the client's threads, told by main. */
+/* Main waits for the client's threads to end; and what found no room then, told by main. */
+static atomic_bool leaving;
 static atomic_uint left_out;
 
-/* While the queue is full the client does not read on, and the broker keeps what floods us. Not for
- * ever: main itself may be waiting for this thread to end. */
+/* While the queue is full the client does not read on, and the broker keeps what floods us. */
 void events_push(void *ctx, struct mqtt_event *e)
 {
-	const us_t limit =
-		clock_now() + (e->kind == MQTT_MESSAGE ? MESSAGE_WAITS : CONNECTION_WAITS);
 	while (!queue_try_push(ctx, e)) {
-		if (clock_now() >= limit) {
+		if (atomic_load(&leaving)) {
 			mqtt_event_free(e);
 			atomic_fetch_add(&left_out, 1);
 			return;
 		}
 		clock_sleep(clock_now() + LOOK_AGAIN);
 	}
+}
+
+void events_leave(bool begins)
+{
+	atomic_store(&leaving, begins);
+	const unsigned lost = begins ? 0 : atomic_exchange(&left_out, 0);
+	if (lost)
+		log_error("broker: %u messages that came while leaving it were not looked at",
+		          lost);
 }
 
 static const char *foreign_source(const struct gateway *g, int32_t device)
@@ -124,13 +129,10 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 		health_connected(g);
 }
 
-void events_take(struct gateway *g)
+static void take(struct gateway *g, size_t most)
 {
 	struct mqtt_event m;
-	const unsigned lost = atomic_exchange(&left_out, 0);
-	if (lost)
-		log_error("broker: too many messages at once: %u were not looked at", lost);
-	for (int n = 0; n < EVENTS_PER_TURN && queue_pop(g->events, &m); n++) {
+	for (size_t n = 0; n < most && queue_pop(g->events, &m); n++) {
 		if (m.kind == MQTT_REFUSED)
 			log_warn("broker: %s%s%s", m.topic ? m.topic : "", m.topic ? ": " : "",
 			         m.text);
@@ -142,4 +144,14 @@ void events_take(struct gateway *g)
 		north_event_free(&e);
 		mqtt_event_free(&m);
 	}
+}
+
+void events_take(struct gateway *g)
+{
+	take(g, EVENTS_PER_TURN);
+}
+
+void events_take_all(struct gateway *g)
+{
+	take(g, queue_used(g->events));
 }

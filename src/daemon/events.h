@@ -7,11 +7,15 @@
 
 #include "daemon/plant.h"
 
-/* For mqtt_create; ctx is the events queue. Any thread; never waits. */
+/* For mqtt_create; ctx is the events queue. Any thread but main; waits while the queue is full. */
 void events_push(void *ctx, struct mqtt_event *e);
 
-/* A bounded number per turn. */
+/* Around mqtt_destroy(): while main waits for the client's threads they must not wait for main. */
+void events_leave(bool begins);
+
+/* A bounded number per turn; and all that are there now. */
 void events_take(struct gateway *g);
+void events_take_all(struct gateway *g);
 
 /* The Alert about somebody else who publishes our status has stood long enough. */
 void events_foreign_over(struct gateway *g);

@@ -203,7 +203,7 @@ static void stop(struct gateway *g)
 	}
 	if (g->plant->ending)
 		log_warn("%zu buses did not end in time", g->plant->ending);
-	events_take(g); /* what came in meanwhile is answered, too */
+	events_take_all(g); /* what came in meanwhile is answered, too */
 	commands_finish(g);
 	reload_end(g);
 	gets_end(g, "shutting down");

@@ -218,23 +218,6 @@ void keep_ended(struct gateway *g, const struct command_outcome *o)
 
 /* -- events ----------------------------------------------------------------------- */
 
-void keep_device_online(struct gateway *g, uint32_t device)
-{
-	for (size_t i = 0; i < keep.n; i++) {
-		struct kept *k = &keep.kept[i];
-		if (k->device != device)
-			continue;
-		const struct write_rule *w = rule_of(g, k);
-		if (w->sync)
-			k->sync_at = g->now;
-		if (w->safe_after && !k->commanded && !k->safe)
-			make_safe(g, k, "nothing was commanded since the start");
-		else if (k->safe) /* it may have forgotten while it was away */
-			commands_own(g, device, k->point, w->safe_value, true);
-		wake(g, k);
-	}
-}
-
 void keep_broker(struct gateway *g, bool up)
 {
 	if (keep.broker_up == up)
@@ -256,7 +239,7 @@ static void sync_clock(struct gateway *g, struct kept *k)
 	process_look(&p);
 	const bool good = p.clock_known && p.synchronised;
 	k->sync_at = g->now + (good ? rule_of(g, k)->sync : CLOCK_AGAIN);
-	if (good)
+	if (good && !commands_pending(g, k->device, k->point))
 		commands_own(g, k->device, k->point, "now", false);
 }
 
@@ -264,23 +247,48 @@ static void rewrite(struct gateway *g, struct kept *k)
 {
 	char *again = mem_strdup(k->last); /* an outcome may come at once and change k->last */
 	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
-	commands_own(g, k->device, k->point, again, false);
+	if (!commands_pending(g, k->device, k->point)) /* it serves as well */
+		commands_own(g, k->device, k->point, again, false);
 	free(again);
+}
+
+/* A command that came since may end it; if that fails the safe value comes back. */
+static void make_safe_again(struct gateway *g, struct kept *k)
+{
+	const bool pending = commands_pending(g, k->device, k->point);
+	k->again_at = pending ? g->now + SAFE_AGAIN : US_NEVER;
+	if (!pending)
+		commands_own(g, k->device, k->point, rule_of(g, k)->safe_value, true);
 }
 
 static void tick(struct gateway *g, struct kept *k)
 {
 	if (k->safe_at <= g->now)
 		make_safe(g, k, keep.broker_up ? "no command came in time" : "the broker is gone");
-	if (there(g, k) && k->again_at <= g->now) {
-		k->again_at = US_NEVER;
-		commands_own(g, k->device, k->point, rule_of(g, k)->safe_value, true);
-	}
+	if (there(g, k) && k->again_at <= g->now)
+		make_safe_again(g, k);
 	if (there(g, k) && k->rewrite_at <= g->now && k->last)
 		rewrite(g, k);
 	if (there(g, k) && k->sync_at <= g->now)
 		sync_clock(g, k);
 	wake(g, k);
+}
+
+void keep_device_online(struct gateway *g, uint32_t device)
+{
+	for (size_t i = 0; i < keep.n; i++) {
+		struct kept *k = &keep.kept[i];
+		if (k->device != device)
+			continue;
+		const struct write_rule *w = rule_of(g, k);
+		if (w->sync)
+			k->sync_at = g->now;
+		if (w->safe_after && !k->commanded && !k->safe)
+			make_safe(g, k, "nothing was commanded since the start");
+		else if (k->safe) /* it may have forgotten while it was away */
+			k->again_at = g->now;
+		tick(g, k);
+	}
 }
 
 void keep_tick(struct gateway *g)

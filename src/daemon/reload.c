@@ -15,13 +15,16 @@
 #include <unistd.h>
 
 #define REQUESTS_MAX 16
+#define PULSES_END (3 * US_S) /* so long a new configuration waits for them */
 
 struct reload {
 	struct config_paths paths;
 	pthread_t thread;
 	bool reading;
 	bool again; /* asked for while one was being read */
-	int done;   /* eventfd */
+	bool read;  /* and to be taken over */
+	us_t read_at;
+	int done; /* eventfd */
 	/* written by the thread, read by main after it has ended */
 	struct model *model;
 	struct diag diag;
@@ -52,7 +55,8 @@ void reload_destroy(struct gateway *g)
 {
 	struct reload *r = g->reload;
 	if (r->reading) {
-		pthread_join(r->thread, NULL);
+		if (!r->read)
+			pthread_join(r->thread, NULL);
 		model_destroy(r->model);
 		diag_free(&r->diag);
 	}
@@ -170,14 +174,29 @@ static void take_over(struct gateway *g)
 	answer_all(g, NULL);
 }
 
-void reload_finish(struct gateway *g)
+/* Is there something to take over, or to refuse? */
+static bool has_read(const struct gateway *g)
 {
 	struct reload *r = g->reload;
 	eventfd_t count;
-	if (eventfd_read(r->done, &count) < 0 || g->stopping || !r->reading)
+	if (eventfd_read(r->done, &count) == 0 && r->reading) {
+		pthread_join(r->thread, NULL);
+		r->read = true;
+		r->read_at = g->now;
+	}
+	return r->read;
+}
+
+void reload_finish(struct gateway *g)
+{
+	struct reload *r = g->reload;
+	if (!has_read(g) || g->stopping)
 		return; /* reload_destroy() frees what was read */
-	pthread_join(r->thread, NULL);
-	r->reading = false;
+	if (r->model && g->now < r->read_at + PULSES_END && commands_hold_reload(g, r->model)) {
+		gateway_wake(g, TIMER_COMMANDS, r->read_at + PULSES_END);
+		return;
+	}
+	r->reading = r->read = false;
 	log_diag(&r->diag);
 	if (r->model)
 		take_over(g);

@@ -143,7 +143,7 @@ static void take(struct gateway *g, const struct report *r)
 		plant_ended(g, r->bus);
 		return;
 	}
-	if (r->kind == REPORT_JOB || r->kind == REPORT_REPLACED) {
+	if (r->kind == REPORT_JOB) {
 		commands_report(g, r); /* also of a bus that is ending: each command has its end */
 		return;
 	}
@@ -167,7 +167,6 @@ static void take(struct gateway *g, const struct report *r)
 		take_port(g, b, r);
 		break;
 	case REPORT_JOB:
-	case REPORT_REPLACED:
 	case REPORT_ENDED:
 		break;
 	}

@@ -49,7 +49,8 @@ struct mqtt_client;
 /* Starts the publisher thread and returns; connects in the background, and again for ever. conf is
  * copied. Clears http_proxy and https_proxy (the library would obey them) and ignores SIGPIPE, so
  * call it before other threads that read the environment.
- * push: called on any thread, must only queue the event and wake. It copies *e and takes over
+ * push: called on the client's threads, must only queue the event and wake; it may wait for room,
+ * but not once main is in mqtt_destroy(). It copies *e and takes over
  * what it points to.
  * will: topic and text of the Last Will (retained, QoS 1). filters: subscribed after each connect.
  */

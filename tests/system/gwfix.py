@@ -11,6 +11,8 @@ import pytest
 
 from conftest import LIMIT
 
+LOG_SHOWN = 20000  # characters
+
 
 class Gateway:
     def __init__(self, start, arguments, log="debug", **options):
@@ -36,7 +38,12 @@ class Gateway:
 def gateway(start):
     """gateway(line) or gateway(arguments=[...]); log: its level; env={...} and the like go to Popen."""
 
-    def make(line=None, arguments=None, **options):
-        return Gateway(start, arguments or line.arguments, **options)
+    made = []
 
-    return make
+    def make(line=None, arguments=None, **options):
+        made.append(Gateway(start, arguments or line.arguments, **options))
+        return made[-1]
+
+    yield make
+    for g in made:  # pytest shows it when the test failed
+        print(f"--- {g.process.log}, the end of it\n{g.text()[-LOG_SHOWN:]}")

@@ -163,6 +163,37 @@ def test_what_an_eeprom_already_holds_is_not_written_and_answered_as_done(boiler
     assert not client.all("xnet/sts/boiler/Nak")
 
 
+ELSEWHERE = PLANT.split("devices:")[0] + """\
+devices:
+  far:
+    bus: rs485
+    id: 6
+    points:
+      Level: {{holding: 10, write: {{address: 90, persistent: true}}}}
+      Measured: {{input: 20, write: {{address: 91, persistent: true}}}}
+      Run: {{holding: 30, bit: 0, write: {{address: 92, on: 0x100, off: 0x200, persistent: true}}}}
+"""
+
+
+def test_what_is_held_is_looked_up_where_it_is_read(line, broker, client, gateway):
+    def before(l):
+        for point, value in (("Level", 30), ("Measured", 40), ("Run", "off")):
+            l.set("far", point, value)
+
+    l = plant(line, broker, client, gateway, ELSEWHERE, before=before)
+    client.wait_for("xnet/sts/far/Run", "off")
+    client.wait_for("xnet/sts/far/Measured", "40")
+    for point, value in (("Level", "30"), ("Measured", "40"), ("Run", "off")):
+        command(client, f"far/{point}", value)
+    assert said(l, "far") == []
+    command(client, "far/Level", "31")
+    l.set("far", "Level", 29)  # at the device itself; what was written still says 31
+    command(client, "far/Level", "31")
+    command(client, "far/Run", "on")
+    command(client, "far/Run", "on")
+    assert [(a, w) for _, a, w in said(l, "far")] == [(90, [31]), (90, [31]), (92, [0x100])]
+
+
 def test_a_relay_is_toggled_by_its_own_word_once(line, broker, client, gateway):
     l = line(HOUSE, broker)
     gateway(l)
@@ -363,6 +394,24 @@ def test_a_pulse_that_was_refused_is_not_ended_at_the_next_start(line, broker, c
     assert os.listdir(run) == []
 
 
+def test_a_pulse_whose_point_a_reload_takes_away_is_ended_first(line, broker, client, gateway, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    l = plant(line, broker, client, gateway, pulse="50s", env={**os.environ, "RUNTIME_DIRECTORY": str(run)})
+    client.wait_for("xnet/sts/boiler/Door", "off")
+    client.publish("xnet/cmd/boiler/Door", "on")
+    l.wait_writes("boiler", 1)
+    with open(l.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(l.config, "w", encoding="utf-8") as f:
+        f.write(text.replace("Door: ", "Gate: ").replace("coil: 6", "coil: 7"))
+    l.gateway.reload()
+    l.gateway.process.wait_line("reload: ")
+    assert said(l, "boiler") == [(5, 6, [0xFF00]), (5, 6, [0])]
+    assert os.listdir(run) == []
+    assert "command boiler/Door = off: verified" in l.gateway.text()
+
+
 def test_a_pulse_survives_a_reload(boiler, client):
     mark = client.mark()
     client.publish("xnet/cmd/boiler/Door", "on")
@@ -401,8 +450,24 @@ def test_setup_writes_only_what_differs_each_time_the_device_comes(line, broker,
     client.wait_for("xnet/sts/set/status", "offline", since=mark)
     l.set("set", "Level", 1)
     l.plug("set")
+    l.wait_writes("set", 2)
     client.wait_for("xnet/sts/set/Level", "7", since=mark)
     assert said(l, "set") == [(6, 1, [2]), (6, 2, [7])]
+
+
+def test_setup_waits_for_a_busy_device_and_keeps_its_order(line, broker, client, gateway):
+    def before(l):
+        l.set("set", "Mode", "local")
+        l.set("set", "Level", 1)
+        l.fault("set", "exception 6")
+
+    l = plant(line, broker, client, gateway, SETUP, before=before)
+    told = nak(client, "set", 0, limit=60)  # each try is told
+    assert told["param"] == "Mode"
+    l.fault("set", "none")
+    client.wait_for("xnet/sts/set/Level", "7", limit=90)  # it never went offline
+    taken = [(w["addr"], w["words"]) for w in l.writes("set") if not w.get("exception")]
+    assert taken == [(1, [2]), (2, [7])]
 
 
 KEPT = PLANT.split("devices:")[0] + """\

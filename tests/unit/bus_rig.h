@@ -22,7 +22,8 @@ struct rig {
 	bool (*right)(void *ctx, const struct span *s,
 	              const uint16_t *words); /* NULL: not looked at */
 	void *ctx;
-	unsigned wrong; /* reads with wrong values */
+	unsigned wrong;    /* reads with wrong values */
+	uint64_t replaced; /* the job whose place the last one took; 0: none */
 };
 
 static inline void rig_begin(struct rig *r, const struct bus_conf *conf)
@@ -104,6 +105,12 @@ static inline bool rig_end(struct rig *r)
 	bus_destroy(r->bus);
 	queue_destroy(r->reports);
 	return ended;
+}
+
+static inline bool rig_job_submit(struct rig *r, const struct job *j)
+{
+	r->replaced = 0;
+	return bus_submit(r->bus, j, &r->replaced) != SUBMIT_BUSY;
 }
 
 static inline struct want rig_want(uint8_t unit, uint8_t table, uint16_t addr, uint16_t len,

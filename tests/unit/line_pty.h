@@ -31,6 +31,8 @@
 	((us_t)1500) /* ... or as many as come in this time, a little less than the shortest       \
 	                silence */
 
+#define LINE_PTY_HOLE 0xF000 /* from here on nothing can be read */
+
 struct line_pty_write {
 	uint8_t unit, fc;
 	uint16_t addr, value;
@@ -81,6 +83,8 @@ static inline uint8_t line_pty_on_read(void *ctx, uint8_t table, uint16_t addr, 
 {
 	struct line_pty *p = ctx;
 	p->reads++;
+	if (addr >= LINE_PTY_HOLE)
+		return EXC_ADDRESS;
 	if (table_is_bits(table))
 		memset(words, 0, (count + 15u) / 16 * sizeof(*words));
 	for (uint16_t i = 0; i < count; i++) {

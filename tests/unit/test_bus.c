@@ -113,7 +113,7 @@ static void a_job_is_written_once_and_reported(void **state)
 	for (uint64_t id = 1; id <= 20; id++) {
 		const us_t before = clock_now();
 		const struct job j = rig_job(id, UNIT, 100, (uint16_t)(1000 + id));
-		assert_true(bus_submit(b->rig.bus, &j));
+		assert_true(rig_job_submit(&b->rig, &j));
 		assert_true(rig_await_job(&b->rig, id));
 		assert_int_equal(b->rig.report.outcome, OUT_OK);
 		assert_true(b->rig.report.sent >= before && b->rig.report.sent <= b->rig.report.at);
@@ -130,15 +130,14 @@ static void a_newer_job_takes_the_place_of_a_waiting_one(void **state)
 	j.key = 5;
 	j.replaceable = true;
 	j.not_before = clock_now() + FAR;
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	j.id = 2;
 	j.value[0] = 2;
 	j.not_before = 0;
-	assert_true(bus_submit(b->rig.bus, &j));
-	assert_true(rig_await(&b->rig, REPORT_REPLACED));
-	assert_int_equal(b->rig.report.id, 1);
-	if (b->rig.of_kind[REPORT_JOB] == 0)
-		assert_true(rig_await_job(&b->rig, 2));
+	assert_true(rig_job_submit(&b->rig, &j));
+	assert_int_equal(b->rig.replaced, 1);
+	assert_true(rig_await_job(&b->rig, 2));
+	assert_int_equal(b->rig.of_kind[REPORT_JOB], 1);
 	assert_int_equal(line_pty_writes(&b->line), 1);
 	assert_int_equal(held(b, 100), 2);
 }
@@ -154,15 +153,15 @@ static void fifty_steps_of_a_slider_end_with_the_last(void **state)
 		struct job j = rig_job(id, UNIT, 100, (uint16_t)id);
 		j.key = 5;
 		j.replaceable = true;
-		assert_true(bus_submit(b->rig.bus, &j));
+		assert_true(rig_job_submit(&b->rig, &j));
+		if (b->rig.replaced) {
+			assert_int_equal(ended[b->rig.replaced]++, 0);
+			sum++;
+		}
 	}
-	while (sum < 50) {
-		assert_true(rig_take(&b->rig, clock_now() + RIG_LIMIT));
-		const struct report *r = &b->rig.report;
-		if (r->kind != REPORT_JOB && r->kind != REPORT_REPLACED)
-			continue;
-		assert_int_equal(ended[r->id]++, 0);
-		sum++;
+	for (; sum < 50; sum++) {
+		assert_true(rig_await(&b->rig, REPORT_JOB));
+		assert_int_equal(ended[b->rig.report.id]++, 0);
 	}
 	assert_int_equal(line_pty_writes(&b->line), b->rig.of_kind[REPORT_JOB]);
 	assert_int_equal(held(b, 100), 50);
@@ -174,14 +173,14 @@ static void a_job_that_is_too_late_is_never_sent(void **state)
 	struct job j = rig_job(1, UNIT, 100, 1);
 	j.not_before = clock_now() + FAR;
 	j.expires = clock_now() + 30 * US_MS;
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_EXPIRED);
 	assert_int_equal(b->rig.report.sent, 0);
 	assert_true(b->rig.report.at >= j.expires);
 	j = rig_job(2, UNIT, 100, 1);
 	j.expires = 1;
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 2));
 	assert_int_equal(b->rig.report.outcome, OUT_EXPIRED);
 	assert_int_equal(line_pty_writes(&b->line), 0);
@@ -192,7 +191,7 @@ static void a_job_taken_back_is_neither_sent_nor_reported(void **state)
 	struct bench *b = *state;
 	struct job j = rig_job(1, UNIT, 100, 1);
 	j.not_before = clock_now() + FAR;
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(bus_cancel(b->rig.bus, 1));
 	assert_false(bus_cancel(b->rig.bus, 1));
 	assert_false(bus_cancel(b->rig.bus, 0));
@@ -208,7 +207,7 @@ static void a_closing_bus_gives_back_what_waits(void **state)
 	for (uint64_t id = 1; id <= 3; id++) {
 		struct job j = rig_job(id, UNIT, 100, 1);
 		j.not_before = clock_now() + FAR;
-		assert_true(bus_submit(b->rig.bus, &j));
+		assert_true(rig_job_submit(&b->rig, &j));
 	}
 	bus_close(b->rig.bus);
 	for (uint64_t id = 1; id <= 3; id++) {
@@ -218,7 +217,7 @@ static void a_closing_bus_gives_back_what_waits(void **state)
 	}
 	assert_true(rig_await(&b->rig, REPORT_ENDED));
 	const struct job late = rig_job(4, UNIT, 100, 1);
-	assert_false(bus_submit(b->rig.bus, &late));
+	assert_false(rig_job_submit(&b->rig, &late));
 	b->up = false;
 	bus_destroy(b->rig.bus);
 	queue_destroy(b->rig.reports);
@@ -241,7 +240,7 @@ static void bits_are_put_in_by_the_device_where_it_can(void **state)
 	adopt(b, NULL, 0, &rule);
 	const uint16_t before = held(b, 100);
 	const struct job j = masked(1, (uint16_t)~before, 0x0F00);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_OK);
 	assert_int_equal(held(b, 100), before ^ 0x0F00);
@@ -254,14 +253,14 @@ static void bits_are_merged_by_reading_where_it_cannot(void **state)
 	adopt(b, NULL, 0, NULL);
 	const uint16_t before = held(b, 100);
 	struct job j = masked(1, (uint16_t)~before, 0x0F00);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_OK);
 	assert_int_equal(held(b, 100), before ^ 0x0F00);
 	assert_int_equal(b->line.log[0].fc, FC_WRITE_REGISTER);
 	j = masked(2, 0, 0x00FF);
 	j.merge_fc = FC_WRITE_REGISTERS;
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 2));
 	assert_int_equal(held(b, 100), (before ^ 0x0F00) & 0xFF00);
 	assert_int_equal(b->line.log[1].fc, FC_WRITE_REGISTERS);
@@ -274,14 +273,14 @@ static void a_persistent_register_is_written_only_when_it_differs(void **state)
 	adopt(b, NULL, 0, NULL);
 	struct job j = rig_job(1, UNIT, 100, held(b, 100));
 	j.only_if_different = true;
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_SAME);
 	assert_int_equal(b->rig.report.sent, 0);
 	assert_int_equal(line_pty_writes(&b->line), 0);
 	j.id = 2;
 	j.value[0] ^= 1;
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 2));
 	assert_int_equal(b->rig.report.outcome, OUT_OK);
 	assert_true(b->rig.report.sent > 0);
@@ -297,6 +296,39 @@ static struct job raw_job(uint64_t id, const uint8_t *pdu, uint8_t n, uint16_t a
 	j.raw_len = n;
 	j.raw_answer = answer;
 	return j;
+}
+
+/* Read at one place, written at another; and what cannot be read is written. */
+static void a_value_is_compared_where_it_is_read(void **state)
+{
+	struct bench *b = *state;
+	adopt(b, NULL, 0, NULL);
+	struct job j = rig_job(1, UNIT, 101, 4711);
+	j.only_if_different = true;
+	j.held = (struct span){UNIT, TABLE_INPUT, 100, 1};
+	j.same[0] = line_pty_value(UNIT, TABLE_INPUT, 100);
+	j.same_mask[0] = UINT16_MAX;
+	static const struct {
+		uint16_t add, mask, addr;
+		enum outcome outcome;
+		unsigned writes;
+	} row[] = {
+		{0, UINT16_MAX, 100, OUT_SAME, 0},
+		{1, UINT16_MAX, 100, OUT_OK, 1},
+		{1, 0xFFFE, 100, OUT_SAME, 1},
+		{0, UINT16_MAX, LINE_PTY_HOLE, OUT_OK, 2},
+	};
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct job k = j;
+		k.id = i + 1;
+		k.same[0] = (uint16_t)(j.same[0] ^ row[i].add);
+		k.same_mask[0] = row[i].mask;
+		k.held.addr = row[i].addr;
+		assert_true(rig_job_submit(&b->rig, &k));
+		assert_true(rig_await_job(&b->rig, k.id));
+		assert_int_equal(b->rig.report.outcome, row[i].outcome);
+		assert_int_equal(line_pty_writes(&b->line), row[i].writes);
+	}
 }
 
 static void raw_requests_bring_their_answers(void **state)
@@ -315,7 +347,7 @@ static void raw_requests_bring_their_answers(void **state)
 	adopt(b, NULL, 0, NULL);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		const struct job j = raw_job(i + 1, row[i].pdu, row[i].n, row[i].answer);
-		assert_true(bus_submit(b->rig.bus, &j));
+		assert_true(rig_job_submit(&b->rig, &j));
 		assert_true(rig_await_job(&b->rig, i + 1));
 		assert_int_equal(b->rig.report.outcome, OUT_OK);
 		assert_true(b->rig.report.answer_len >= 2);
@@ -327,7 +359,7 @@ static void raw_requests_bring_their_answers(void **state)
 			                       "line_pty", 8));
 	}
 	const struct job refused = raw_job(99, (const uint8_t[]){0x41, 1}, 2, 2);
-	assert_true(bus_submit(b->rig.bus, &refused));
+	assert_true(rig_job_submit(&b->rig, &refused));
 	assert_true(rig_await_job(&b->rig, 99));
 	assert_int_equal(b->rig.report.outcome, OUT_REFUSED);
 	assert_int_equal(b->rig.report.exception, EXC_FUNCTION);
@@ -340,7 +372,7 @@ static void a_broadcast_is_done_without_an_answer(void **state)
 	adopt(b, &w, 1, NULL);
 	assert_true(rig_await(&b->rig, REPORT_READ));
 	const struct job j = rig_job(1, 0, 100, 4711);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_OK);
 	/* the devices have time to work it off (100 ms) before the next request */
@@ -386,7 +418,7 @@ static void a_job_to_a_silent_unit_is_tried_once(void **state)
 	line_pty_silence(&b->line, UNIT, true);
 	adopt(b, NULL, 0, &rule);
 	const struct job j = rig_job(1, UNIT, 100, 4);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_TIMEOUT);
 	pthread_mutex_lock(&b->line.lock);
@@ -413,7 +445,7 @@ static void a_port_that_goes_is_told_and_used_again_when_it_is_back(void **state
 		assert_true(strstr(b->rig.report.text, "is gone") ||
 		            strstr(b->rig.report.text, "is not there"));
 		const struct job j = rig_job(100u + (unsigned)round, UNIT, 100, 1);
-		assert_true(bus_submit(b->rig.bus, &j));
+		assert_true(rig_job_submit(&b->rig, &j));
 		assert_true(rig_await_job(&b->rig, j.id));
 		assert_int_equal(b->rig.report.outcome, OUT_LINK);
 		assert_int_equal(b->rig.report.sent, 0);
@@ -438,7 +470,7 @@ static void a_port_that_is_not_there_at_the_start_is_told_once(void **state)
 	/* each job is a try; none is news */
 	for (uint64_t id = 1; id <= 3; id++) {
 		const struct job j = rig_job(id, UNIT, 100, 1);
-		assert_true(bus_submit(other.bus, &j));
+		assert_true(rig_job_submit(&other, &j));
 		assert_true(rig_await_job(&other, id));
 		assert_int_equal(other.report.outcome, OUT_LINK);
 	}
@@ -529,6 +561,7 @@ int main(void)
 		TEST(a_closing_bus_gives_back_what_waits),
 		TEST(bits_are_put_in_by_the_device_where_it_can),
 		TEST(bits_are_merged_by_reading_where_it_cannot),
+		TEST(a_value_is_compared_where_it_is_read),
 		TEST(a_persistent_register_is_written_only_when_it_differs),
 		TEST(raw_requests_bring_their_answers),
 		TEST(a_broadcast_is_done_without_an_answer),

@@ -207,6 +207,25 @@ static void toggles_are_never_superseded(void **state)
 	assert_int_equal(g.coil[5], 0);
 }
 
+static void a_toggle_goes_behind_what_was_set_before(void **state)
+{
+	(void)state;
+	const struct command_item both[] = {{P_RELAY, "toggle"}, {P_SILENT, "1"}};
+	struct command_request q = {.item = both, .n = 2};
+	rig_command(&g, P_RELAY, "on");
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.coil[5], 0);
+	fault(EXCEPTION, 1, 6);
+	rig_command(&g, P_RELAY, "on");
+	rig_step(&g); /* busy: it will be sent again */
+	rig_command(&g, P_RELAY, "toggle");
+	assert_int_equal(rig_last(&g)->end, COMMAND_BUSY);
+	settle();
+	assert_int_equal(g.coil[5], 1);
+}
+
 static void a_pulse_ends_by_itself(void **state)
 {
 	(void)state;
@@ -362,6 +381,59 @@ static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
 	assert_int_equal(g.nwrite, 2);
 }
 
+/* The line takes none of them meanwhile. */
+static void of_a_flood_only_the_newest_is_written(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		uint32_t point[2], n;
+	} row[] = {
+		{"one point", {P_SETPOINT}, 1},
+		{"two neighbours in one request", {P_G0, P_G1}, 2},
+		{"one of a group", {P_G2}, 1},
+		{"two that are no neighbours", {P_SETPOINT, P_SILENT}, 2},
+		{"a field of a register", {P_MODE}, 1},
+	};
+	for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
+		unsigned busy = 0, good = 0;
+		g.ntold = 0;
+		for (int i = 0; i < 500; i++) {
+			char text[2][16];
+			snprintf(text[0], sizeof text[0], "%d",
+			         row[k].point[0] == P_MODE ? i % 3 : i % 50 + 20);
+			snprintf(text[1], sizeof text[1], "%d", i % 50 + 30);
+			const struct command_item item[] = {{row[k].point[0], text[0]},
+			                                    {row[k].point[1], text[1]}};
+			struct command_request q = {.item = item, .n = row[k].n};
+			rig_submit(&g, &q);
+			g.now++;
+		}
+		settle();
+		assert_int_equal(g.ntold, 500 * row[k].n);
+		for (size_t i = 0; i < g.ntold; i++) {
+			busy += g.told[i].end == COMMAND_BUSY;
+			good += command_end_good(g.told[i].end);
+		}
+		if (busy || good != row[k].n)
+			fail_msg("%s: %u busy, %u done", row[k].name, busy, good);
+	}
+}
+
+static void a_full_device_still_takes_a_newer_value_of_what_waits(void **state)
+{
+	(void)state;
+	rig_command(&g, P_SETPOINT, "30");
+	for (int i = 0; i < COMMANDS_PER_DEVICE - 1; i++)
+		rig_command(&g, P_RELAY, "toggle");
+	rig_command(&g, P_SILENT, "1");
+	assert_int_equal(rig_only(&g)->end, COMMAND_BUSY);
+	rig_command(&g, P_SETPOINT, "40");
+	assert_int_equal(rig_last(&g)->end, COMMAND_SUPERSEDED);
+	settle();
+	assert_int_equal(g.holding[40], 400);
+}
+
 static void a_flood_is_busy(void **state)
 {
 	(void)state;
@@ -493,6 +565,60 @@ static void a_reload_keeps_what_still_exists(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
+static void a_pulse_ends_also_when_its_line_is_opened_anew(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	assert_int_equal(g.njob, 1);
+	g.njob = 0;
+	command_job(g.t, g.job[0].id, OUT_CLOSED, 0, 0, g.now, g.now);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+}
+
+static void a_pulse_whose_point_goes_is_ended_first(void **state)
+{
+	(void)state;
+	const struct model m = {.bus = rig_model.bus, .nbus = 1};
+	rig_command(&g, P_SETPOINT, "45");
+	settle();
+	assert_false(command_leave(g.t, &m, g.now));
+	rig_command(&g, P_DOOR, "on");
+	assert_true(command_leave(g.t, &m, g.now)); /* it may be on the wire */
+	rig_step(&g);
+	assert_int_equal(g.coil[6], 1);
+	assert_false(command_leave(g.t, &rig_model, g.now)); /* it stays */
+	const us_t now = g.now;
+	assert_true(command_leave(g.t, &m, g.now));
+	rig_take(&g);
+	for (int i = 0; i < 100 && command_leave(g.t, &m, g.now); i++)
+		rig_step(&g);
+	assert_int_equal(g.coil[6], 0);
+	assert_true(g.now < now + 200 * US_MS && rig_last(&g)->pulse_over);
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.submits, 4); /* its `off` was taken back, and given again for now */
+
+	rig_command(&g, P_DOOR,
+	            "on"); /* a device that does not answer is not waited for for ever */
+	rig_step(&g);
+	fault(LOST_REQUEST, 99, 0);
+	for (int i = 0; i < 50; i++) {
+		assert_true(command_leave(g.t, &m, g.now));
+		rig_take(&g);
+		rig_step(&g);
+	}
+	command_adopt(g.t, &m, g.now);
+	rig_take(&g);
+	assert_string_equal(
+		g.reason[g.ntold - 1],
+		"not known whether it was switched off: its point went with a reload of the "
+		"configuration");
+	assert_false(rig_last(&g)->pulse_over);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
 static void permissions_are_looked_at(void **state)
 {
 	(void)state;
@@ -540,6 +666,7 @@ int main(void)
 		T(accepted_for_later_is_verified_too),
 		T(the_last_value_wins),
 		T(toggles_are_never_superseded),
+		T(a_toggle_goes_behind_what_was_set_before),
 		T(a_pulse_ends_by_itself),
 		T(the_journal_forgets_a_pulse_that_never_began),
 		T(the_pulse_of_an_earlier_life_is_ended_until_it_is_done),
@@ -549,12 +676,16 @@ int main(void)
 		T(shutting_down_ends_pulses_at_once_and_answers_all),
 		T(jobs_closed_by_shutting_down_say_so),
 		T(retained_and_repeated_deliveries_are_not_carried_out),
+		T(of_a_flood_only_the_newest_is_written),
+		T(a_full_device_still_takes_a_newer_value_of_what_waits),
 		T(a_flood_is_busy),
 		T(time_runs_out),
 		T(what_is_gone_is_told),
 		T(at_the_very_end_nothing_is_left_unanswered),
 		T(what_still_lives_is_freed_with_the_table),
 		T(a_reload_keeps_what_still_exists),
+		T(a_pulse_ends_also_when_its_line_is_opened_anew),
+		T(a_pulse_whose_point_goes_is_ended_first),
 		T(permissions_are_looked_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,7 +251,7 @@ static void a_peer_that_only_accepts_is_not_told_to_be_up_each_time(void **state
 	const unsigned told = b->rig.of_kind[REPORT_PORT], from = atomic_load(&b->peer.connections);
 	for (uint64_t id = 1; atomic_load(&b->peer.connections) < from + 4; id++) {
 		const struct job j = rig_job(id, UNIT, 1, 1); /* each is a try at once */
-		assert_true(bus_submit(b->rig.bus, &j));
+		assert_true(rig_job_submit(&b->rig, &j));
 		assert_true(rig_await_job(&b->rig, id));
 		assert_int_not_equal(b->rig.report.outcome, OUT_OK);
 	}
@@ -270,7 +270,7 @@ static void an_endpoint_that_refuses_is_told_and_found_when_it_is_there(void **s
 	assert_true(rig_await_port(&b->rig, false));
 	assert_non_null(strstr(b->rig.report.text, "Connection refused"));
 	const struct job j = rig_job(1, UNIT, 1, 1);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_LINK);
 	assert_int_equal(b->rig.report.sent, 0);
@@ -287,7 +287,7 @@ static void a_write_lost_with_the_connection_is_told_so(void **state)
 	tcp_peer_script(&b->peer, PEER_CLOSE, 1);
 	const struct job j = rig_job(1, UNIT, 1, 1);
 	const unsigned before = atomic_load(&b->peer.requests);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_LINK);
 	assert_true(b->rig.report.sent > 0); /* it may have been carried out */
@@ -306,7 +306,7 @@ static void unit_zero_is_the_device_itself(void **state)
 	assert_true(rig_await_read(&b->rig, 0));
 	assert_int_equal(atomic_load(&b->peer.last_unit), 0);
 	const struct job j = rig_job(1, 0, 1, 1);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_OK);
 }
@@ -374,7 +374,7 @@ static void rtu_over_tcp_broadcasts(void **state)
 	assert_true(rig_await_read(&b->rig, UNIT));
 	tcp_peer_script(&b->peer, PEER_NEVER, 1);
 	struct job j = rig_job(1, 0, 1, 1);
-	assert_true(bus_submit(b->rig.bus, &j));
+	assert_true(rig_job_submit(&b->rig, &j));
 	assert_true(rig_await_job(&b->rig, 1));
 	assert_int_equal(b->rig.report.outcome, OUT_OK);
 	assert_true(rig_await_read(&b->rig, UNIT));

@@ -1,0 +1,24 @@
+/*
+ * setup: what a profile or configuration wants to stand in a device: read and, where it differs,
+ * written each time the device comes online, one step after the other.
+ */
+#ifndef DAEMON_SETUP_H
+#define DAEMON_SETUP_H
+
+#include "core/command.h"
+#include "daemon/plant.h"
+
+/* Around a reload: what is under way begins anew with the new model's steps. */
+void setup_model_ends(struct gateway *g);
+void setup_model_begins(struct gateway *g);
+void setup_destroy(void);
+
+void setup_device_online(struct gateway *g, uint32_t device);
+void setup_device_offline(uint32_t device);
+
+/* A command of a known device ended. */
+void setup_ended(struct gateway *g, const struct command_outcome *o);
+
+void setup_tick(struct gateway *g);
+
+#endif
