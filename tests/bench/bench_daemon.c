@@ -2,7 +2,7 @@
  * The whole daemon beside the yardsticks: the real xnetd, a real mosquitto, devices on Modbus TCP
  * or on a line of true wire time, each a process of its own but for the line. Ratios are taken
  * within one run, in turns with a bare loop over the MQTT library that sends the same messages.
- * Usage: bench_daemon [fast|many|memory|idle|start|broker]; run where xnetd was built.
+ * Usage: bench_daemon [fast|many|many1|memory|idle|start|broker]; run where xnetd was built.
  */
 #include <MQTTAsync.h>
 
@@ -509,12 +509,10 @@ static void begin(void)
 	snprintf(b.log, sizeof b.log, "%s/log", b.dir);
 	b.devices = rig_devices_start(&b.served);
 	b.broker_port = rig_free_port();
-	b.broker = rig_broker(b.broker_port);
 }
 
 static void end(void)
 {
-	rig_end(b.broker, SIGTERM);
 	rig_end(b.served, SIGKILL);
 	unlink(b.map);
 	unlink(b.profile);
@@ -527,9 +525,13 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	begin();
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (argc < 2 || strcmp(argv[1], parts[i].name) == 0)
-			parts[i].run();
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (argc > 1 && strcmp(argv[1], parts[i].name) != 0)
+			continue;
+		b.broker = rig_broker(b.broker_port); /* a new one: nothing is retained */
+		parts[i].run();
+		rig_end(b.broker, SIGTERM);
+	}
 	end();
 	return 0;
 }

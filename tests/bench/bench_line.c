@@ -209,9 +209,9 @@ static void bench_scan(uint32_t baud, unsigned slow, double yardstick, us_t time
 	const double took = scan(&b, time), limit = (double)limit_of(&b, 0), ratio = took / limit;
 	getrusage(RUSAGE_SELF, &after);
 	char what[80];
-	printf("%6u%s: scan %.1f ms, limit %.1f ms, worst gap / scan %.3f\n", baud,
+	printf("%6u%s: scan %.1f ms, limit %.1f ms, worst gap / scan %.3f, %u reads failed\n", baud,
 	       slow ? ", one unit at 40 ms" : "", took / 1e3, limit / 1e3,
-	       (double)worst_gap(&b, 0) / took);
+	       (double)worst_gap(&b, 0) / took, b.rig.of_kind[REPORT_FAILED]);
 	snprintf(what, sizeof(what), "line %u%s: scan / the wire's limit", baud,
 	         slow ? ", a unit at 40 ms" : "");
 	bench_most(what, ratio, yardstick);
