@@ -127,6 +127,10 @@ bool schedule_cancel(struct schedule *s, uint64_t id, uint64_t *cancelled);
 /* Read these cells once, at `due`, before ordinary polls (read-back after a write, xnet/get). */
 bool schedule_demand(struct schedule *s, const struct span *span, us_t due);
 
+/* True: there is nothing to do until then if nothing new comes, and schedule_next() would say so.
+ */
+bool schedule_idle(struct schedule *s, us_t now, us_t until);
+
 /* What now? */
 void schedule_next(struct schedule *s, us_t now, struct turn *out);
 

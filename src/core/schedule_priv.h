@@ -111,11 +111,11 @@ struct schedule {
 	uint8_t skips;
 	uint64_t turns, rank_turn[RANKS];
 	us_t credit, credit_at; /* µs of line time for silent units */
-	/* scratch for the planner, as large as it can get */
+	/* scratch for the planner: the first two as large as they can get */
 	struct node **set;
 	const struct want **list;
 	struct cut *cut;
-	size_t scratch;
+	size_t scratch, cut_room;
 };
 
 static inline us_t us_max(us_t a, us_t b)

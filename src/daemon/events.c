@@ -1,6 +1,7 @@
 #include "daemon/events.h"
 
 #include "daemon/commands.h"
+#include "daemon/health.h"
 #include "daemon/log.h"
 #include "daemon/reload.h"
 
@@ -124,6 +125,8 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 	g->status_changed = true;
 	commands_broker(g, up);
 	gateway_wake(g, TIMER_HEALTH, g->now);
+	if (up)
+		health_connected(g);
 }
 
 static void take(struct gateway *g, size_t most)

@@ -234,6 +234,8 @@ void health_device_info(struct gateway *g, uint32_t device)
 			info_point(&j, &d->set->point[i]);
 	json_close(&j, ']');
 	json_close(&j, '}');
-	put(g, d->name, "info", j.text);
+	char path[160];
+	snprintf(path, sizeof path, "device/%s/info", d->name);
+	north_sys_passing(g->north, path, j.text);
 	json_free(&j);
 }

@@ -39,14 +39,14 @@ struct reading {
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
-	uint16_t asked;  /* requests for an on-demand point */
-	uint8_t quality; /* enum quality */
-	bool known;      /* the raw words are valid */
-	bool refused;    /* the device refuses its registers again and again */
-	bool rounded;    /* read in this round of the device's fastest rate */
-	bool tell_next;  /* somebody asked: the next read is told even if unchanged */
-	uint8_t parts;  /* of one read in two requests: enum part_seen; words in word[2], word[3] */
-	bool undecoded; /* its scale stands in another point: decoded at the turn's end */
+	uint16_t asked;     /* requests for an on-demand point */
+	uint8_t quality;    /* enum quality */
+	bool known : 1;     /* the raw words are valid */
+	bool refused : 1;   /* the device refuses its registers again and again */
+	bool tell_next : 1; /* somebody asked: the next read is told even if unchanged */
+	bool undecoded : 1; /* its scale stands in another point: decoded at the turn's end */
+	uint8_t parts : 3;  /* of one read in two requests: enum part_seen; in word[2], word[3] */
+	bool rounded : 1;   /* read in this round of the device's fastest rate */
 };
 
 enum device_phase {

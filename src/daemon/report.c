@@ -180,6 +180,11 @@ static void take(struct gateway *g, const struct report *r)
 void reports_take(struct gateway *g)
 {
 	struct report r;
-	for (int n = 0; n < REPORTS_PER_TURN && queue_pop(g->reports, &r); n++)
+	int n = 0;
+	for (; n < REPORTS_PER_TURN && queue_pop(g->reports, &r); n++)
 		take(g, &r);
+	if (n == 0)
+		return;
+	g->reported_before = g->reported;
+	g->reported = g->now;
 }

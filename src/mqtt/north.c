@@ -150,7 +150,12 @@ void north_alerts(struct north *n, int32_t device, const struct alerts *a)
 
 void north_sys(struct north *n, const char *path, const char *text)
 {
-	EACH(n, sys, path, text);
+	EACH(n, sys, path, text, false);
+}
+
+void north_sys_passing(struct north *n, const char *path, const char *text)
+{
+	EACH(n, sys, path, text, true);
 }
 
 /* -- hearing ----------------------------------------------------------------------------------- */

@@ -70,6 +70,9 @@ void north_alerts(struct north *n, int32_t device, const struct alerts *a);
  * it. */
 void north_sys(struct north *n, const char *path, const char *text);
 
+/* The same for a long text, which is not kept: tell it after each connect, and when it changed. */
+void north_sys_passing(struct north *n, const char *path, const char *text);
+
 /* -- what is heard ----------------------------------------------------------------------------- */
 
 /* An MQTT 5 request that waits for its one answer; counts the outcomes still to come. */
@@ -155,7 +158,7 @@ struct north_ops {
 	                 const char *(*text)(void *ctx, uint32_t point), void *ctx);
 	bool (*differs)(void *self, uint32_t device, uint32_t point, const char *text);
 	void (*alerts)(void *self, int32_t device, const char *json);
-	void (*sys)(void *self, const char *path, const char *text);
+	void (*sys)(void *self, const char *path, const char *text, bool passing);
 	bool (*event)(void *self, const struct mqtt_event *e,
 	              struct north_event *out); /* true: mine */
 	void (*outcome)(void *self, const struct north_outcome *o);

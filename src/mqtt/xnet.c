@@ -398,13 +398,14 @@ static void remember_sys(struct xnet *x, slot_t s)
 	x->is_sys[s] = 1;
 }
 
-static void sys(void *self, const char *path, const char *text)
+static void sys(void *self, const char *path, const char *text, bool passing)
 {
 	struct xnet *x = self;
 	char topic[XNET_TOPIC_MAX];
 	xnet_sys_topic(x, path, topic);
 	if (text) {
-		const slot_t s = outbox_slot(x->outbox, topic, SLOT_SYS, 0, true);
+		const slot_t s =
+			outbox_slot(x->outbox, topic, passing ? SLOT_PASSING : SLOT_SYS, 0, true);
 		remember_sys(x, s);
 		outbox_set(x->outbox, s, text, false);
 		return;

@@ -129,6 +129,28 @@ static void a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_period
 	sim_end(&line);
 }
 
+static void a_line_is_idle_until_something_is_due_or_comes(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 1, US_S);
+	sim_adopt(&line);
+	assert_false(schedule_idle(line.schedule, line.now, line.now));
+	while (sim_step(&line, line.now + 5 * US_S) && line.turn.kind != TURN_SLEEP)
+		;
+	sim_run(&line, 100 * US_MS);
+	schedule_next(line.schedule, line.now, &line.turn);
+	const us_t due = line.turn.until;
+	assert_true(schedule_idle(line.schedule, line.now, due - 1));
+	assert_false(schedule_idle(line.schedule, line.now, due));
+	const struct job j = {.id = 1, .span = {1, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
+	uint64_t old;
+	assert_int_equal(schedule_submit(line.schedule, &j, line.now, &old), SUBMIT_ACCEPTED);
+	assert_false(schedule_idle(line.schedule, line.now, line.now + 1));
+	sim_end(&line);
+}
+
 static void hours_of_mixed_periods_stay_within_the_period_and_one_exchange(void **state)
 {
 	(void)state;
@@ -428,6 +450,7 @@ int main(void)
 		cmocka_unit_test(periods_that_are_due_together_share_their_reads),
 		cmocka_unit_test(
 			a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_periods),
+		cmocka_unit_test(a_line_is_idle_until_something_is_due_or_comes),
 		cmocka_unit_test(hours_of_mixed_periods_stay_within_the_period_and_one_exchange),
 		cmocka_unit_test(random_maps_below_overload_miss_nothing),
 		cmocka_unit_test(overload_stretches_all_periods_evenly_and_is_counted),
