@@ -240,7 +240,7 @@ void port_close(struct port *p)
 void port_describe(const struct port *p, struct line *l)
 {
 	const bool serial = p->conf->kind == BUS_SERIAL;
-	l->echo = p->conf->echo;
+	l->echo |= p->conf->echo;
 	l->timed = serial && p->serial.timed;
 	l->latency = serial ? p->serial.latency : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY : 0;
 }

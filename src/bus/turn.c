@@ -17,7 +17,7 @@ static bool transact_send(struct bus *b, us_t now)
 	const enum port_sent sent = port_send(&b->port, b->exchange.send);
 	if (sent != PORT_UNSENT && !own)
 		b->sent = now;
-	if (sent == PORT_SENT)
+	if (sent != PORT_UNSENT) /* also of a part: who knows what the other side makes of it */
 		exchange_sent(&b->exchange, now, clock_now());
 	return sent == PORT_SENT;
 }
@@ -76,10 +76,14 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	b->sent = 0;
 	exchange_begin(x, &b->line, t->peer, &b->request, timeout, t->configured);
 	x->second = t->second;
+	x->not_after = b->not_after;
 	if (!transact_drive(b)) {
 		x->exception = 0;
-		if (x->tx_start) /* an answer may still come, through the next connection */
+		if (x->tx_start) { /* its answer may still come, through the next connection */
+			const struct signature sig = pdu_signature(x->send);
+			peer_unanswered(t->peer, &sig, clock_now(), t->configured);
 			peer_unsure(t->peer, clock_now(), t->configured);
+		}
 		return OUT_LINK;
 	}
 	b->turnaround = x->outcome == OUT_OK || x->outcome == OUT_REFUSED ? x->turnaround : 0;
@@ -226,7 +230,7 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 {
 	uint16_t value[CELLS_MAX];
 	memcpy(value, j->value, sizeof(value));
-	const bool by_mask = j->fc == FC_MASK_WRITE && b->rule.has_mask_write && j->span.count == 1;
+	const bool by_mask = job_by_mask(j, &b->rule);
 	const bool merged = j->fc == FC_MASK_WRITE && !by_mask && !mask_is_full(j);
 	const bool readable = j->fc != 0 && j->span.unit != 0;
 	const bool compared = j->only_if_different && readable;
@@ -241,7 +245,10 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 		b->exchange.exception = EXCEPTION_VALUE;
 		return OUT_REFUSED;
 	}
-	return transact(b, b->turn.configured);
+	b->not_after = j->expires; /* the line may not be free for a while, or the unit in doubt */
+	o = transact(b, b->turn.configured);
+	b->not_after = 0;
+	return o;
 }
 
 /* -- a turn ----------------------------------------------------------------------- */

@@ -137,10 +137,7 @@ void worker_proven(struct bus *b)
 /* An endpoint that takes connections and drops them is not told to be up each time. */
 static void worker_up(struct bus *b, us_t now)
 {
-	const struct line_counters count = b->line.count;
-	const struct wire wire = b->line.wire;
-	line_init(&b->line, &wire, now);
-	b->line.count = count;
+	line_reopened(&b->line, now);
 	port_describe(&b->port, &b->line);
 	pthread_mutex_lock(&b->lock);
 	b->up = true;

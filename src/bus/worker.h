@@ -44,6 +44,7 @@ struct bus {
 	struct request request;
 	struct exchange exchange;
 	struct report report;
+	us_t not_after;  /* of the write that is about to go out; 0: none, or any time */
 	bool opened;     /* once at least */
 	bool up;         /* in use; a closed port may be opened by the next turn */
 	bool told;       /* `up`, as reported: an endpoint that only accepts is not told */

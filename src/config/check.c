@@ -3,6 +3,28 @@
 
 #include "config/load.h"
 
+static bool same_windows(const struct unit_rule *a, const struct unit_rule *b)
+{
+	bool same = a->nwindow == b->nwindow;
+	for (unsigned i = 0; same && i < a->nwindow; i++)
+		same = a->window[i].first == b->window[i].first &&
+		       a->window[i].last == b->window[i].last;
+	return same;
+}
+
+/* Two devices behind one id are one device on the line. */
+static void check_alike(struct load *l, const struct device *a, const struct device *b)
+{
+	if (a->rule.nwindow && b->rule.nwindow && !same_windows(&a->rule, &b->rule))
+		diag_error(l->d, b->where, "\"%s\" and \"%s\" share an id, but not their windows",
+		           a->name, b->name);
+	if (a->rule.read_function && b->rule.read_function &&
+	    a->rule.read_function != b->rule.read_function)
+		diag_error(l->d, b->where,
+		           "\"%s\" and \"%s\" share an id, but not their read_function", a->name,
+		           b->name);
+}
+
 static void check_ids(struct load *l)
 {
 	const struct model *m = l->m;
@@ -21,6 +43,8 @@ static void check_ids(struct load *l)
 			           "meant",
 			           d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
 			           (*at)->where.line);
+		else
+			check_alike(l, *at, d);
 	}
 }
 
@@ -161,6 +185,14 @@ static void check_together(struct load *l, const struct device *d, const struct 
 		diag_error(l->d, first->where,
 		           "together: the points \"%s\" lie %u apart, one read takes %u",
 		           first->together, end - all.addr, most);
+	for (unsigned i = 0; i < d->rule.nwindow; i++) {
+		const struct window *w = &d->rule.window[i];
+		const bool begins = all.addr >= w->first && all.addr <= w->last;
+		if (begins && end - 1 > w->last)
+			diag_error(l->d, first->where,
+			           "together: the points \"%s\" lie across a border of the windows",
+			           first->together);
+	}
 }
 
 void check_model(struct load *l)

@@ -36,6 +36,24 @@ static void set_windows(struct load *l, const struct hit *h, void *object)
 	r->nwindow = (uint8_t)v->n;
 }
 
+/* They are written in the addresses of the layer they stand in. */
+static void windows_shift(struct load *l, const struct layers *layers, const struct hit *h,
+                          struct unit_rule *r)
+{
+	const uint8_t base = h && h->layer < layers->ndevice ? layers->device_base[h->layer] : 0;
+	if (!base || !r->nwindow)
+		return;
+	struct window *window = arena_array(l->arena, r->nwindow, sizeof *window);
+	for (unsigned i = 0; i < r->nwindow; i++) {
+		if (r->window[i].first < base)
+			diag_error(l->d, h->value->where, "windows: addresses begin at %u here",
+			           base);
+		window[i] = (struct window){(uint16_t)(r->window[i].first - base),
+		                            (uint16_t)(r->window[i].last - base)};
+	}
+	r->window = window;
+}
+
 #define DEVICE(field) KEY_AT(struct device, field)
 #define ELSEWHERE(text) .type = KEY_OTHER, .form = (text)
 
@@ -234,8 +252,10 @@ static void step_read(struct load *l, const struct pointset *s, const char *key,
 	const char *text = scalar_text(l->d, pair->key->text, pair->value);
 	if (i < 0 || !text)
 		return;
-	const char *problem =
-		strcmp(text, "None") == 0 && !written ? NULL : value_problem(&s->point[i], text);
+	char buf[WRITE_PROBLEM_MAX];
+	const char *problem = written ? write_problem(&s->point[i], text, buf, sizeof buf)
+	                      : strcmp(text, "None") == 0 ? NULL
+	                                                  : value_problem(&s->point[i], text);
 	if (written && !s->point[i].write)
 		diag_error(l->d, pair->key->where, "%s: point \"%s\" can not be written", key,
 		           pair->key->text);
@@ -283,12 +303,24 @@ static void rule_read(struct load *l, const struct layers *layers, const struct 
 		             i < layers->own ? 0 : KEY_FORCE | KEY_PROFILE, &hits);
 	keys_collect(l, &keyset_device, bus ? bus->node : NULL, LAYERS_MAX, KEY_FORCE, &hits);
 	keys_apply(l, &keyset_device, &hits, layers->where, d);
+	windows_shift(l, layers, keys_hit(&keyset_device, &hits, "windows"), &d->rule);
 	if (!keys_hit(&keyset_device, &hits, "pause_after_write"))
 		d->rule.pause_after_write = d->rule.pause;
 	d->rule.has_mask_write = d->functions >> 22 & 1;
 	const bool single = d->functions >> 6 & 1, several = d->functions >> 16 & 1;
 	if (!d->write_function && single != several)
 		d->write_function = single ? 6 : 16;
+}
+
+static void unlock_check(struct load *l, const struct device *d, struct where where)
+{
+	const struct point *p = &d->set->point[d->unlock_point];
+	char buf[WRITE_PROBLEM_MAX];
+	if (!p->write)
+		diag_error(l->d, where, "unlock: point \"%s\" can not be written", p->name);
+	else if (d->unlock_value && write_problem(p, d->unlock_value, buf, sizeof buf))
+		diag_error(l->d, where, "unlock: the value can not be written to point \"%s\"",
+		           p->name);
 }
 
 void device_make(struct load *l, const struct layers *layers, struct device *d)
@@ -325,7 +357,6 @@ void device_make(struct load *l, const struct layers *layers, struct device *d)
 	struct unlocking x = {d->set, d};
 	if (unlock)
 		keys_read(l, &keyset_unlock, unlock, unlock->where, &x);
-	if (d->unlock_point >= 0 && !d->set->point[d->unlock_point].write)
-		diag_error(l->d, unlock->where, "unlock: point \"%s\" can not be written",
-		           d->set->point[d->unlock_point].name);
+	if (d->unlock_point >= 0)
+		unlock_check(l, d, unlock->where);
 }

@@ -220,6 +220,12 @@ static uint8_t base_of(struct load *l, const struct member *m)
 	return (uint8_t)base;
 }
 
+static void layer_device(struct layers *x, const struct node *keys, uint8_t base)
+{
+	x->device_base[x->ndevice] = base;
+	x->device[x->ndevice++] = keys;
+}
+
 static void layer_points(struct layers *x, const struct node *points, uint8_t base,
                          const struct node *repeat)
 {
@@ -235,8 +241,8 @@ void layers_profile(struct layers *x, const struct profile *p)
 	x->profile = p;
 	for (; p; p = p->base) {
 		if (p->device)
-			x->device[x->ndevice++] = p->device;
-		x->device[x->ndevice++] = p->root;
+			layer_device(x, p->device, p->address_base);
+		layer_device(x, p->root, p->address_base);
 		layer_points(x, p->points, p->address_base, p->repeat);
 	}
 }
@@ -250,7 +256,7 @@ static void layers_make(struct load *l, const struct member *m, const struct pro
 	for (size_t i = 0; i < 2; i++) {
 		if (!own[i])
 			continue;
-		x->device[x->ndevice++] = own[i]->node;
+		layer_device(x, own[i]->node, base);
 		layer_points(x, node_get(own[i]->node, "points"), base, NULL);
 	}
 	x->own = x->ndevice;

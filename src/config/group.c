@@ -88,18 +88,21 @@ static bool group_used(const struct making *m, const char *name)
 	return false;
 }
 
-void groups_finish(struct making *m, struct pointset *s)
+static bool group_known(const struct pointset *s, const struct group_rule *group, const char *name)
 {
-	const struct profile *p = m->layers->profile;
-	while (p && !p->groups)
-		p = p->base;
-	if (!p || p->groups->kind != NODE_MAP)
-		return;
-	struct group_rule *group = arena_array(m->l->arena, p->groups->n, sizeof *group);
+	for (size_t i = 0; i < s->ngroup; i++)
+		if (strcmp(group[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void groups_of(struct making *m, const struct profile *p, struct pointset *s,
+                      struct group_rule *group)
+{
 	for (uint32_t i = 0; i < p->groups->n; i++) {
 		const struct pair *pair = &p->groups->pair[i];
 		struct group_rule *g = &group[s->ngroup];
-		if (!group_used(m, pair->key->text))
+		if (!group_used(m, pair->key->text) || group_known(s, group, pair->key->text))
 			continue;
 		*g = (struct group_rule){.name = arena_strdup(m->l->arena, pair->key->text),
 		                         .where = pair->key->where};
@@ -107,5 +110,24 @@ void groups_finish(struct making *m, struct pointset *s)
 		keys_read(m->l, &keyset_group, pair->value, g->where, &grouping);
 		s->ngroup++;
 	}
+}
+
+static bool has_groups(const struct profile *p)
+{
+	return p->groups && p->groups->kind == NODE_MAP;
+}
+
+/* Those of the profile and of all it is made from; of one name the most specific. */
+void groups_finish(struct making *m, struct pointset *s)
+{
+	size_t n = 0;
+	for (const struct profile *p = m->layers->profile; p; p = p->base)
+		n += has_groups(p) ? p->groups->n : 0;
+	if (n == 0)
+		return;
+	struct group_rule *group = arena_array(m->l->arena, n, sizeof *group);
+	for (const struct profile *p = m->layers->profile; p; p = p->base)
+		if (has_groups(p))
+			groups_of(m, p, s, group);
 	s->group = group;
 }

@@ -122,6 +122,7 @@ size_t profile_parameters(struct load *l, const struct profile *p, const struct 
 struct layers {
 	/* maps with keys of the device, most specific first: devices.yaml, profile, its base … */
 	const struct node *device[LAYERS_MAX];
+	uint8_t device_base[LAYERS_MAX]; /* where addresses in them begin: 0 or 1 */
 	unsigned ndevice;
 	unsigned own; /* how many of them stand in devices.yaml */
 	/* maps of points, most specific first, and where their addresses begin: 0 or 1 */
@@ -212,6 +213,9 @@ void write_read(struct load *l, const struct recipe *r, struct draft *out);
 void write_check(struct load *l, struct draft *d);
 /* Why this text is no value of the point, as words behind it; NULL: it is one. */
 const char *value_problem(const struct point *p, const char *text);
+#define WRITE_PROBLEM_MAX 256
+/* Can it be written to the point as a command? NULL, or why not, perhaps in buf. */
+const char *write_problem(const struct point *p, const char *text, char *buf, size_t size);
 
 /* -- device.c -- */
 extern const struct keyset keyset_device, keyset_identify, keyset_unlock;

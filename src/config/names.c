@@ -57,7 +57,8 @@ static const struct key repeat_keys[] = {
 const struct keyset keyset_repeat = {
 	.name = "point.repeat", .key = repeat_keys, .n = COUNT(repeat_keys)};
 
-/* The rule for a pattern: the most specific layer's `repeat`, else the profile's. */
+/* The rule for a pattern: the most specific layer's `repeat`; else that of the profile which has
+ * the pattern, of several the one that all are made from. */
 static const struct node *repeat_node(const struct layers *layers, const char *pattern)
 {
 	for (unsigned i = 0; i < layers->npoints; i++) {
@@ -66,6 +67,9 @@ static const struct node *repeat_node(const struct layers *layers, const char *p
 		if (repeat)
 			return repeat;
 	}
+	for (unsigned i = layers->npoints; i-- > 0;)
+		if (layers->repeat[i] && node_get(layers->points[i], pattern))
+			return layers->repeat[i];
 	for (unsigned i = 0; i < layers->npoints; i++)
 		if (layers->repeat[i])
 			return layers->repeat[i];
@@ -140,12 +144,32 @@ static void names_repeat(struct load *l, struct recipes *all, const struct layer
 	}
 }
 
+/* The pattern in this map that makes a point of this name, or NULL. */
+static const struct node *pattern_of(const struct node *map, const char *name)
+{
+	const size_t len = strlen(name);
+	for (uint32_t i = 0; i < map->n; i++) {
+		const char *pattern = map->pair[i].key->text, *mark = strstr(pattern, "{n}");
+		const size_t before = mark ? (size_t)(mark - pattern) : 0;
+		const size_t after = mark ? strlen(mark + 3) : 0;
+		if (!mark || before + after >= len || strncmp(name, pattern, before) != 0 ||
+		    strcmp(name + len - after, mark + 3) != 0)
+			continue;
+		if (strspn(name + before, "0123456789") >= len - before - after)
+			return map->pair[i].key;
+	}
+	return NULL;
+}
+
 static void names_layer(struct load *l, struct recipes *all, const struct layers *layers,
                         const struct node *map)
 {
 	for (uint32_t i = 0; i < map->n && all->n < POINTS_MAX; i++) {
 		const struct node *key = map->pair[i].key,
-				  *repeat = node_get(map->pair[i].value, "repeat");
+				  *repeat = node_get(map->pair[i].value, "repeat"),
+				  *pattern = pattern_of(map, key->text);
+		if (pattern && !recipe_find(all, key->text))
+			names_repeat(l, all, layers, pattern); /* it may stand further down */
 		if (strstr(key->text, "{n}")) {
 			names_repeat(l, all, layers, key);
 		} else if (!recipe_find(all, key->text) && point_name_check(l, key, key->text)) {

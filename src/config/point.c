@@ -308,9 +308,10 @@ static void draft_begin(struct load *l, const struct recipe *r, struct hits *hit
 static void draft_resolve(const struct ratings *rates, struct draft *d)
 {
 	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");
-	/* two addresses say the order themselves, whatever the device's is */
+	/* two addresses say the order of the words themselves; that of the bytes is the device's */
 	if (d->p.parts == 2 && order && order->layer >= LAYERS_MAX)
-		d->p.codec.order = ORDER_BIG;
+		d->p.codec.order =
+			d->p.codec.order >= ORDER_BIG_SWAPPED ? ORDER_BIG_SWAPPED : ORDER_BIG;
 	resolve_type(d, d->has_type);
 	resolve_decimals(d);
 	resolve_period(d, rates);

@@ -51,7 +51,8 @@ static void check_source(struct load *l, struct draft *d)
 		for (uint32_t k = 0;
 		     of->points[i]->kind == NODE_MAP && k < of->points[i]->n && n < COUNT(names);
 		     k++)
-			names[n++] = of->points[i]->pair[k].key->text;
+			if (strcmp(of->points[i]->pair[k].key->text, d->p.name) != 0)
+				names[n++] = of->points[i]->pair[k].key->text;
 	diag_error(l->d, d->p.where,
 	           "point \"%s\" needs one of coil, discrete, input, holding and expr%s", d->p.name,
 	           scalar_hint(d->p.name, names, n, hint, sizeof hint));
@@ -178,6 +179,35 @@ static void check_na(struct load *l, struct draft *d)
 	}
 }
 
+/* A label of a code that the register can never give would never be seen. */
+static void check_codes(struct load *l, struct draft *d)
+{
+	uint16_t words[CELLS_MAX] = {0}, mask[CELLS_MAX];
+	const struct codec *c = &d->p.codec;
+	if (is_text(c->type) || is_float(c->type) || c->type == TYPE_BOOL ||
+	    d->exponent_from.name || d->factor_from.name)
+		return;
+	for (unsigned i = 0; i < d->p.nlabel; i++) {
+		const struct value v = value_int(d->p.label[i].code);
+		if (codec_encode(c, &v, words, mask) == CODEC_RANGE)
+			diag_error(l->d, at(d, "values"),
+			           "values: the register can not hold %" PRId64 " (\"%s\")",
+			           d->p.label[i].code, d->p.label[i].text);
+	}
+}
+
+/* Near to a label is nothing: what is inherited does not count, what is said here is a mistake. */
+static void check_deadband(struct load *l, struct draft *d)
+{
+	const struct hit *h = keys_hit(&keyset_point, d->hits, "deadband");
+	if (!h || (d->p.codec.type != TYPE_BOOL && !d->p.nlabel))
+		return;
+	d->p.filter.deadband = 0;
+	if (h->layer < LAYERS_MAX)
+		diag_error(l->d, h->name->where, "deadband: means nothing on %s",
+		           d->p.nlabel ? "labels" : "a bit");
+}
+
 static void check_meaning(struct load *l, struct draft *d)
 {
 	static const char *const numbers[] = {"scale",    "offset", "exponent_from", "factor_from",
@@ -199,6 +229,8 @@ static void check_meaning(struct load *l, struct draft *d)
 		if (d->p.label[i].code != 0 && d->p.label[i].code != 1)
 			diag_error(l->d, at(d, "values"), "values: a bit is 0 or 1, not %" PRId64,
 			           d->p.label[i].code);
+	check_codes(l, d);
+	check_deadband(l, d);
 	if (d->p.counter && c->type == TYPE_BOOL)
 		diag_error(l->d, at(d, "counter"), "counter: a bit does not count");
 	if (c->type != TYPE_DATETIME) {

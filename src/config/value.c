@@ -118,6 +118,21 @@ static void label_same_check(struct load *l, const struct node *text, const stru
 			           text->text, label[i].code);
 }
 
+/* Nothing, or what stands for no value, would mislead whoever reads the topic. */
+static bool label_good(struct load *l, const struct node *text, const char *s)
+{
+	const size_t n = strlen(s);
+	if (n == 0 || strcmp(s, "None") == 0 || strcspn(s, " \t\r\n") == 0 ||
+	    strchr(" \t\r\n", s[n - 1])) {
+		diag_error(l->d, text->where,
+		           "values: \"%s\" can not be a label: it is empty, None, or has blanks "
+		           "around it",
+		           s);
+		return false;
+	}
+	return true;
+}
+
 void set_values(struct load *l, const struct hit *h, void *object)
 {
 	struct point *p = &((struct draft *)object)->p;
@@ -139,7 +154,7 @@ void set_values(struct load *l, const struct hit *h, void *object)
 			continue;
 		}
 		const char *s = scalar_text(l->d, "values", text);
-		if (!s)
+		if (!s || !label_good(l, text, s))
 			continue;
 		label_same_check(l, text, label, n);
 		label[n++] = (struct label){code, load_text(l, s)};

@@ -6,6 +6,7 @@
 
 #include "config/load.h"
 #include "config/scalar.h"
+#include "core/command.h"
 
 #define COIL_ON 0xFF00 /* "MODBUS Application Protocol V1.1b3", 6.5 */
 
@@ -89,12 +90,12 @@ static void check_words(struct load *l, struct draft *d)
 	struct write_rule *w = &d->w;
 	const bool coil = table_is_bits(d->p.table);
 	const bool given = w->on >= 0 || w->off >= 0 || w->toggle >= 0;
-	if (given && d->p.codec.type != TYPE_BOOL && codec_words(&d->p.codec) != 1)
+	if (given && !coil && d->p.codec.type != TYPE_BOOL)
 		diag_error(l->d,
 		           at(d, w->on >= 0    ? "on"
 		                 : w->off >= 0 ? "off"
 		                               : "toggle"),
-		           "on, off and toggle are words for one register");
+		           "on, off and toggle are words for a bit; say type: bool beside them");
 	if (coil && w->on == 1)
 		w->on = COIL_ON;
 }
@@ -133,10 +134,27 @@ void write_check(struct load *l, struct draft *d)
 	check_raw(l, d);
 	check_rest(l, d);
 	const bool scaled = d->exponent_from.name || d->factor_from.name;
-	const char *problem =
-		d->w.safe_value && !scaled ? value_problem(&d->p, d->w.safe_value) : NULL;
+	struct point written = d->p;
+	char buf[WRITE_PROBLEM_MAX];
+	written.write = &d->w;
+	const char *problem = d->w.safe_value && !scaled
+	                              ? write_problem(&written, d->w.safe_value, buf, sizeof buf)
+	                              : NULL;
 	if (problem)
 		diag_error(l->d, at(d, "safe"), "safe: \"%s\" %s", d->w.safe_value, problem);
+}
+
+const char *write_problem(const struct point *p, const char *text, char *buf, size_t size)
+{
+	const struct command_input in = {.text = text, .now = "2000-01-01T00:00:00Z"};
+	struct command_value v;
+	char reason[COMMAND_REASON_MAX];
+	const char *problem = value_problem(p, text);
+	const bool scaled = p->exponent_from >= 0 || p->factor_from >= 0;
+	if (problem || scaled || !p->write || command_check(p, &in, &v, reason, sizeof reason))
+		return problem;
+	snprintf(buf, size, "can not be written: %s", reason);
+	return buf;
 }
 
 static bool label_known(const struct point *p, const char *text)

@@ -128,7 +128,7 @@ static void list(const struct alerts *a, struct json *out, const char *name, uin
 		json_open(out, NULL, '{');
 		json_int(out, "code", e->code);
 		json_string(out, "desc", e->desc);
-		if (e->source) {
+		if (e->source && e->since) {
 			json_string(out, "source", e->source);
 			json_time(out, "since", e->since);
 		}

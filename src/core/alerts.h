@@ -15,8 +15,8 @@ struct alert {
 	uint8_t kind; /* ALERT_FAULT or ALERT_WARNING of core/model.h */
 	int32_t code;
 	const char *desc;   /* copied */
-	const char *source; /* bus, device or file; NULL: not told (alerts of a device); copied */
-	int64_t since;      /* wall clock, ms since 1970; told only with a source */
+	const char *source; /* bus, device, file or point; copied; may be NULL */
+	int64_t since;      /* wall clock, ms since 1970; 0: neither it nor the source is told */
 };
 
 struct alerts;

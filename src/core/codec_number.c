@@ -22,7 +22,7 @@ bool bcd_to_int(uint64_t raw, unsigned width, bool *neg, uint64_t *mag)
 {
 	*neg = false;
 	*mag = 0;
-	for (int shift = (int)width - 4; shift >= 0; shift -= 4) {
+	for (int shift = ((int)width + 3) / 4 * 4 - 4; shift >= 0; shift -= 4) {
 		const unsigned digit = raw >> shift & 0xF;
 		if (digit > 9)
 			return false;
@@ -34,9 +34,9 @@ bool bcd_to_int(uint64_t raw, unsigned width, bool *neg, uint64_t *mag)
 bool bcd_from_int(bool neg, uint64_t mag, unsigned width, uint64_t *raw)
 {
 	*raw = 0;
-	for (unsigned shift = 0; shift + 4 <= width; shift += 4, mag /= 10)
+	for (unsigned shift = 0; shift < width; shift += 4, mag /= 10)
 		*raw |= mag % 10 << shift;
-	return mag == 0 && !(neg && *raw);
+	return mag == 0 && !(width < 64 && *raw >> width) && !(neg && *raw);
 }
 
 bool mod10k_to_int(uint64_t raw, unsigned width, bool *neg, uint64_t *mag)

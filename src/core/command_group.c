@@ -22,10 +22,10 @@ size_t group_rank(const struct device *d, uint32_t point)
 	return SIZE_MAX;
 }
 
-static bool in_group(const struct point *q, const struct point *p)
+bool group_holds(const struct point *q, const struct point *p)
 {
-	return q->write && q->write->group && !table_is_bits(q->table) && q->parts != 2 &&
-	       !q->write->raw && strcmp(q->write->group, p->write->group) == 0;
+	return q->write && p->write->group && q->write->group && !table_is_bits(q->table) &&
+	       q->parts != 2 && !q->write->raw && strcmp(q->write->group, p->write->group) == 0;
 }
 
 static unsigned write_addr(const struct point *p)
@@ -37,7 +37,7 @@ static bool group_owns(const struct device *d, const struct point *p, unsigned a
 {
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *q = &d->set->point[i];
-		if (in_group(q, p) && addr >= write_addr(q) &&
+		if (group_holds(q, p) && addr >= write_addr(q) &&
 		    addr < write_addr(q) + codec_words(&q->codec))
 			return true;
 	}
@@ -48,7 +48,7 @@ bool group_in_place(const struct device *d, const struct point *p)
 {
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *q = &d->set->point[i];
-		if (in_group(q, p) && (q->table != TABLE_HOLDING || write_addr(q) != q->addr[0]))
+		if (group_holds(q, p) && (q->table != TABLE_HOLDING || write_addr(q) != q->addr[0]))
 			return false;
 	}
 	return true;
@@ -60,11 +60,11 @@ bool group_job(const struct device *d, const struct point *p, struct job *j)
 	const unsigned most = d->max_write && d->max_write < WRITE_REGISTERS_MAX
 	                              ? d->max_write
 	                              : WRITE_REGISTERS_MAX;
-	if (table_is_bits(p->table) || p->write->raw)
+	if (!group_holds(p, p))
 		return false;
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *q = &d->set->point[i];
-		if (!in_group(q, p))
+		if (!group_holds(q, p))
 			continue;
 		const unsigned from = write_addr(q), to = from + codec_words(&q->codec);
 		first = from < first ? from : first;

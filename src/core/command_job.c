@@ -87,7 +87,7 @@ void job_build(const struct device *d, const struct point *p, const struct comma
 	                        .table = p->table,
 	                        .count = 1,
 	                        .addr = w->address >= 0 ? (uint16_t)w->address : p->addr[0]};
-	j->merge_fc = d->write_function;
+	j->merge_fc = w->function ? w->function : d->write_function;
 	j->only_if_different = w->persistent;
 	j->replaceable = !v->toggle && !w->raw && !(w->pulse && v->on);
 	if (w->raw) {
@@ -210,6 +210,8 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
 	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len &&
 	                       !w->only && comparable;
+	if (!j->only_if_different)
+		j->held.count = 0;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
 	for (size_t i = 1; i < n; i++)
@@ -261,7 +263,8 @@ static void launch_unlock(struct command_table *t, uint32_t device, us_t now)
 static bool launch_alone(const struct command_table *t, const struct record *r)
 {
 	const struct write_rule *w = record_point(t, r)->write;
-	return w->min_write_interval || w->pulse || r->only_if_different ||
+	const bool single = w->function == FC_WRITE_REGISTER || w->function == FC_WRITE_COIL;
+	return single || w->min_write_interval || w->pulse || r->only_if_different ||
 	       r->origin != COMMAND_FROM_BROKER;
 }
 
@@ -288,7 +291,7 @@ static size_t launch_one(struct command_table *t, struct record **r, size_t n)
 		job_put(&block, &job);
 		for (; k < n; k++) {
 			const struct point *q = record_point(t, r[k]);
-			if (!q->write->group || strcmp(q->write->group, p->write->group) != 0)
+			if (!group_holds(q, p))
 				break;
 			job_build(d, q, &r[k]->value, &more);
 			job_put(&block, &more);

@@ -118,6 +118,8 @@ const struct group_rule *group_find(const struct pointset *set, const char *name
 bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
                       size_t which, char *reason, size_t size);
 /* The group's registers as one block, all kept; false: they are no neighbours or too many. */
+/* Is q written in one block with p, as members of one group? */
+bool group_holds(const struct point *q, const struct point *p);
 bool group_job(const struct device *d, const struct point *p, struct job *j);
 /* Are its members read where they are written? */
 bool group_in_place(const struct device *d, const struct point *p);

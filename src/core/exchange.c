@@ -13,6 +13,15 @@ void line_init(struct line *l, const struct wire *w, us_t now)
 	*l = (struct line){.wire = *w, .last_end = now, .nonce = (uint16_t)now};
 }
 
+void line_reopened(struct line *l, us_t now)
+{
+	const struct line was = *l;
+	line_init(l, &was.wire, now);
+	l->count = was.count;
+	/* A line that echoes would give back the first request as its own answer. */
+	l->echo = l->echo_found = was.echo_found;
+}
+
 void exchange_begin(struct exchange *x, struct line *l, struct peer *p, const struct request *r,
                     us_t timeout, us_t configured)
 {
@@ -224,7 +233,13 @@ enum exchange_act exchange_next(struct exchange *x, us_t now, us_t *until)
 	case ST_WAIT:
 		return wait_for_line(x, now, until);
 	case ST_SEND:
-		return exchange_proving(x) ? EX_PROVE : EX_SEND;
+		if (exchange_proving(x))
+			return EX_PROVE;
+		if (x->not_after && now >= x->not_after) {
+			exchange_done(x, OUT_EXPIRED);
+			return EX_DONE;
+		}
+		return EX_SEND;
 	case ST_RECEIVE:
 		*until = x->wake ? x->wake : exchange_deadline(x);
 		if (!x->wake)

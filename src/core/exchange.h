@@ -89,10 +89,11 @@ struct stray {
 /* What is known of the line. One per open port. */
 struct line {
 	struct wire wire;
-	us_t last_end;   /* when the last frame (any frame) ended on the line */
-	us_t latency;    /* the adapter's: bytes of one frame may come apart by this much */
-	bool echo;       /* the adapter repeats what we send; also found out from the first read */
-	bool echo_found; /* `echo` was found out: taken back when a read comes without */
+	us_t last_end;    /* when the last frame (any frame) ended on the line */
+	us_t latency;     /* the adapter's: bytes of one frame may come apart by this much */
+	bool echo;        /* the adapter repeats what we send; also found out from the first read */
+	bool echo_found;  /* `echo` was found out: taken back when some reads come without */
+	uint8_t unechoed; /* answers in a row that came without */
 	uint16_t
 		burst; /* most bytes with which an answer began: so many come at once; 0: unknown */
 	uint16_t missing; /* bytes of the last answer: if they follow, `latency` was too short */
@@ -106,6 +107,8 @@ struct line {
 };
 
 void line_init(struct line *l, const struct wire *w, us_t now);
+/* The port was opened anew: counters, wire and an echo that was found out stay. */
+void line_reopened(struct line *l, us_t now);
 
 enum exchange_act {
 	EX_SLEEP, /* sleep until `until`, do not look at the port */
@@ -137,6 +140,8 @@ struct exchange {
 	bool doubted;   /* an exception came that may not be believed */
 	bool echoed;    /* our own request was heard */
 	struct signature sig; /* of what is sent */
+	us_t not_after;       /* req is not sent later: OUT_EXPIRED; 0: any time. Set after
+	                         exchange_begin() */
 	us_t sent; /* before the write of req; 0: it was never sent, whatever the outcome */
 	us_t tx_start, tx_end; /* of what is sent: before the write, and its end on the wire */
 	us_t tx_late;          /* the same end, if the write was held up: never too early */

@@ -8,6 +8,7 @@
 #define SPLIT_MOST (50 * US_MS)
 #define MARGIN_MOST ((us_t)200) /* looking for the end of an answer: not a hair too early */
 #define NOISE_DOUBT 8           /* so much noise may have been somebody's request */
+#define ECHO_MISSING 4
 #define EARLY_MOST 3 /* early answers that must be ours: then the timing is not to be trusted */
 
 us_t exchange_split(const struct line *l)
@@ -212,7 +213,10 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 	}
 	l->count.responses++;
 	l->missing = 0;
-	if (l->echo_found && !x->echoed)
+	if (x->echoed)
+		l->unechoed = 0;
+	else if (l->echo_found &&
+	         ++l->unechoed >= ECHO_MISSING) /* one alone may have been spoilt */
 		l->echo = l->echo_found = false;
 	if (x->noise >= NOISE_DOUBT ||
 	    (x->strict && x->strayed && !exchange_proving(x) && !x->repeat)) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HOLE_PARTS 16     /* registers between two parts that one request still bridges */
+#define HOLE_EXPONENT 64  /* to an exponent: a scale that changes is read with its value */
 #define EXPONENT_LIMIT 10 /* SunSpec scale factors: −10 to 10 */
 #define EXPONENT_DECIMALS 6
 
@@ -52,8 +54,9 @@ struct span model_span(const struct device *d, const struct point *p)
 	return s;
 }
 
-static uint16_t cell_get(const struct span *block, const uint16_t *words, unsigned cell)
+uint16_t model_word(const struct span *block, const uint16_t *words, unsigned addr)
 {
+	const unsigned cell = addr - block->addr;
 	if (table_is_bits(block->table))
 		return words[cell / 16] >> (cell % 16) & 1;
 	return words[cell];
@@ -65,8 +68,7 @@ void model_gather(const struct point *p, const struct span *block, const uint16_
 	const unsigned n = part_words(p), parts = p->parts == 2 ? 2 : 1;
 	for (unsigned part = 0; part < parts; part++)
 		for (unsigned i = 0; i < n; i++)
-			*out++ =
-				cell_get(block, words, (unsigned)(p->addr[part] - block->addr) + i);
+			*out++ = model_word(block, words, p->addr[part] + i);
 }
 
 /* -- wants --------------------------------------------------------------------------- */
@@ -112,6 +114,31 @@ static bool span_readable(const struct device *d, const struct span *s)
 	return true;
 }
 
+/* Is what lies between two spans small enough to be read for nothing? */
+static bool hole_small(const struct device *d, struct span a, struct span b, unsigned most)
+{
+	const unsigned end = a.addr < b.addr ? a.addr + a.count : b.addr + b.count;
+	const unsigned next = a.addr < b.addr ? b.addr : a.addr;
+	const unsigned limit = d->rule.max_hole < most ? d->rule.max_hole : most;
+	return next <= end + limit;
+}
+
+struct span model_part(const struct device *d, const struct point *p, unsigned part)
+{
+	return (struct span){.unit = d->id,
+	                     .table = p->table,
+	                     .addr = p->addr[part],
+	                     .count = (uint16_t)part_words(p)};
+}
+
+bool model_apart(const struct device *d, const struct point *p)
+{
+	const struct span whole = model_span(d, p);
+	return p->parts == 2 &&
+	       (!span_readable(d, &whole) ||
+	        !hole_small(d, model_part(d, p, 0), model_part(d, p, 1), HOLE_PARTS));
+}
+
 static struct span span_hull(struct span a, struct span b)
 {
 	const unsigned end_a = a.addr + a.count, end_b = b.addr + b.count;
@@ -138,10 +165,9 @@ static void want_point(struct want_list *l, const struct device *d, const struct
 {
 	const struct span span = model_span(d, p);
 	struct want w = point_want(p, span);
-	if (p->parts == 2 && !span_readable(d, &span)) {
-		w.len = (uint16_t)part_words(p);
-		for (int part = 0; part < 2; part++) {
-			w.addr = p->addr[part];
+	if (model_apart(d, p)) {
+		for (unsigned part = 0; part < 2; part++) {
+			w = point_want(p, model_part(d, p, part));
 			want_add(l, &w);
 		}
 		return;
@@ -149,7 +175,8 @@ static void want_point(struct want_list *l, const struct device *d, const struct
 	if (p->exponent_from >= 0) {
 		const struct point *e = &d->set->point[p->exponent_from];
 		const struct span both = span_hull(span, model_span(d, e));
-		if (e->source == SOURCE_REGISTER && e->table == p->table && span_readable(d, &both))
+		if (e->source == SOURCE_REGISTER && e->table == p->table &&
+		    span_readable(d, &both) && hole_small(d, span, model_span(d, e), HOLE_EXPONENT))
 			w = point_want(p, both);
 	}
 	want_add(l, &w);
@@ -264,6 +291,10 @@ static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
 	if (d->rule.max_hole < r->max_hole)
 		r->max_hole = d->rule.max_hole;
 	r->has_mask_write &= d->rule.has_mask_write;
+	if (d->rule.retries < r->retries)
+		r->retries = d->rule.retries;
+	if (!r->read_function)
+		r->read_function = d->rule.read_function;
 	if (!r->nwindow) {
 		r->window = d->rule.window;
 		r->nwindow = d->rule.nwindow;
@@ -301,7 +332,7 @@ static bool codec_shifted(const struct codec *c, const struct value *exponent, s
 	       decimal_shift(&c->scale, (int)e, &out->scale);
 }
 
-void point_decode(const struct point *p, const uint16_t *words, const struct value *exponent,
+void point_scaled(const struct point *p, const uint16_t *words, const struct value *exponent,
                   const struct value *factor, char *text, struct value *out)
 {
 	struct codec shifted;
@@ -319,6 +350,14 @@ void point_decode(const struct point *p, const uint16_t *words, const struct val
 		const double r = value_number(out) * value_number(factor);
 		*out = isfinite(r) ? value_real(r) : value_none();
 	}
+}
+
+void point_decode(const struct point *p, const uint16_t *words, const struct value *exponent,
+                  const struct value *factor, char *text, struct value *out)
+{
+	point_scaled(p, words, exponent, factor, text, out);
+	if (out->kind == VALUE_NONE || out->kind == VALUE_TEXT)
+		return;
 	const double number = value_number(out);
 	if (p->has_valid && !(number >= p->valid_min && number <= p->valid_max))
 		*out = value_none();

@@ -252,6 +252,15 @@ size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand
 /* Registers a point occupies, from its lowest address to its highest. */
 struct span model_span(const struct device *d, const struct point *p);
 
+/* Is it read by two requests, because its two registers lie too far apart? */
+bool model_apart(const struct device *d, const struct point *p);
+
+/* One of its two registers: part 0, the more significant one, or part 1. */
+struct span model_part(const struct device *d, const struct point *p, unsigned part);
+
+/* The word at an address that the block holds. */
+uint16_t model_word(const struct span *block, const uint16_t *words, unsigned addr);
+
 /* The words of a point out of a block that covers its span, gathered in the order it lists them. A
  * cell of a bit table becomes a word 0 or 1. */
 void model_gather(const struct point *p, const struct span *block, const uint16_t *words,
@@ -259,6 +268,10 @@ void model_gather(const struct point *p, const struct span *block, const uint16_
 
 int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
 int model_find_point(const struct pointset *s, const char *name, size_t len);
+
+/* As point_decode(), without asking whether the value is `valid`. */
+void point_scaled(const struct point *p, const uint16_t *words, const struct value *exponent,
+                  const struct value *factor, char *text, struct value *out);
 
 /* A point's value out of its gathered words: codec, exponent, factor, valid range. exponent,
  * factor: values of the points named by exponent_from and factor_from; NULL when the point names

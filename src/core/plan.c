@@ -42,6 +42,8 @@ static uint32_t cells_most(const struct wire *w, const struct plan_limits *l, ui
 	uint32_t high = table_is_bits(table) ? 16u * l->max_read : l->max_read;
 	if (high > limit)
 		high = limit;
+	if (l->max_cells && high > l->max_cells)
+		high = l->max_cells;
 	uint32_t low = 1;
 	if (high <= low || wire_read(w, table, high, 0) <= PLAN_EXCHANGE_MAX)
 		return high > 0 ? high : 1;

@@ -15,8 +15,9 @@ struct cut {
 };
 
 struct plan_limits {
-	uint16_t max_read; /* registers */
-	uint16_t max_hole; /* cells; UINT16_MAX: by cost alone */
+	uint16_t max_read;  /* registers */
+	uint16_t max_cells; /* registers or bits; 0: as max_read says */
+	uint16_t max_hole;  /* cells; UINT16_MAX: by cost alone */
 	us_t turnaround;
 	const struct window *window;
 	uint8_t nwindow;

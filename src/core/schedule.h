@@ -56,7 +56,7 @@ struct job {
 	uint8_t fc; /* 5, 6, 15, 16; 22: masked write (merged by reading first if the unit has no
 	             * FC 22); 0: raw request */
 	uint8_t merge_fc; /* of a fc 22 that is merged by reading: 6 or 16; 0: 6 for one register,
-	                     else 16 */
+	                     else 16; 22: not merged, the device knows it at this address */
 	bool only_if_different; /* read first, write only what differs (persistent registers) */
 	struct span held; /* what is read for that, where it is not `span` (count 0: it is) … */
 	uint16_t same[CELLS_MAX];      /* … and what must stand there for nothing to be written */
@@ -70,6 +70,9 @@ struct job {
 	uint8_t raw_len;
 	uint16_t raw_answer;
 };
+
+/* Is it written by the device's own function 22, and not by reading, merging and writing? */
+bool job_by_mask(const struct job *j, const struct unit_rule *rule);
 
 enum submitted { SUBMIT_ACCEPTED, SUBMIT_REPLACED, SUBMIT_BUSY };
 

@@ -25,7 +25,8 @@ static bool node_wanted(const struct node *n, uint8_t group, us_t now)
 	return n->group == group && n->due <= now + slack(n);
 }
 
-/* No read may touch what was refused, what is set aside, and what is under another suspicion. */
+/* No read may touch what was refused, what is set aside, what stands alone, and what is under
+ * another suspicion. */
 static void set_cuts(struct schedule *s, struct set *set)
 {
 	const struct unit *u = set->unit;
@@ -35,7 +36,8 @@ static void set_cuts(struct schedule *s, struct set *set)
 			s->cut[n++] = u->learnt[i].cut;
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *node = &s->node[i];
-		if (node->want.table == set->table && (node->aside || node->group != set->group))
+		const bool wall = node->aside || node->want.barrier || node->group != set->group;
+		if (node->want.table == set->table && wall)
 			s->cut[n++] = (struct cut){set->table, node->want.addr, node->want.len};
 	}
 	set->limits.cut = s->cut;
@@ -46,11 +48,9 @@ static void set_limits(struct schedule *s, struct set *set)
 {
 	const struct unit *u = set->unit;
 	const uint16_t learnt = u->most[table_kind(set->table)];
-	const uint16_t registers =
-		table_is_bits(set->table) ? (uint16_t)((learnt + 15) / 16) : learnt;
 	set->limits = (struct plan_limits){
-		.max_read =
-			registers && registers < u->rule.max_read ? registers : u->rule.max_read,
+		.max_read = u->rule.max_read,
+		.max_cells = learnt,
 		.max_hole = u->rule.max_hole,
 		.turnaround = unit_turnaround(u),
 		.window = u->window,
@@ -260,10 +260,13 @@ bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t n
 bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out)
 {
 	struct span first = {.count = 0};
+	bool aside = true; /* nothing else is left: a refusal, too, says that it is there */
+	for (size_t i = u->first; i < u->first + u->n; i++)
+		aside &= s->node[i].aside;
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
 		const uint16_t step = table_is_bits(n->want.table) ? FAR_BITS : 1;
-		if (n->aside)
+		if (n->aside != aside)
 			continue;
 		for (uint16_t count = 1; count <= n->want.len; count = (uint16_t)(count + step)) {
 			*out = (struct span){u->rule.unit, n->want.table, n->want.addr, count};

@@ -71,8 +71,7 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 	u->busy_wait = u->busy_sum = 0;
 }
 
-/* -- alive or not
- * ---------------------------------------------------------------------------------- */
+/* -- alive or not ------------------------------------------------ */
 
 /* The first one back after all were silent: what ailed them was perhaps the line. */
 static void units_look_again(struct schedule *s, const struct unit *back)
@@ -176,8 +175,7 @@ static void unit_busy(struct schedule *s, struct unit *u, const struct span *spa
 	u->peer.ready_at = us_max(u->peer.ready_at, now + u->busy_wait);
 }
 
-/* -- the turn's end
- * -------------------------------------------------------------------------------- */
+/* -- the turn's end ---------------------------------------------- */
 
 static void count_turn(struct unit *u, enum outcome o)
 {

@@ -118,10 +118,16 @@ us_t jobs_wake(const struct schedule *s, us_t now)
 	return wake;
 }
 
+bool job_by_mask(const struct job *j, const struct unit_rule *rule)
+{
+	return j->fc == FC_MASK_WRITE && j->span.count == 1 &&
+	       (rule->has_mask_write || j->merge_fc == FC_MASK_WRITE);
+}
+
 unsigned job_exchanges(const struct schedule *s, const struct job *j)
 {
 	const struct unit *u = unit_find(s, j->span.unit);
-	const bool merged = j->fc == FC_MASK_WRITE && !(u && u->rule.has_mask_write);
+	const bool merged = j->fc == FC_MASK_WRITE && !(u && job_by_mask(j, &u->rule));
 	const bool compared = j->only_if_different && !j->held.count; /* by the same read */
 	return 1u + (merged || compared) + (j->held.count > 0);
 }

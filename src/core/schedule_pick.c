@@ -143,8 +143,7 @@ static struct node *choice_take(struct schedule *s, const struct choice *c)
 	return c->best[best];
 }
 
-/* -- silent units
- * ---------------------------------------------------------------------------------- */
+/* -- silent units ------------------------------------------------ */
 
 static us_t probe_cost(const struct schedule *s, const struct unit *u)
 {
@@ -191,8 +190,7 @@ static us_t probe_at(const struct schedule *s, const struct unit *u, us_t now)
 	              us_max(u->peer.ready_at, u->peer.mute_until));
 }
 
-/* -- the turn
- * --------------------------------------------------------------------------------------- */
+/* -- the turn ---------------------------------------------------- */
 
 static void turn_for(struct turn *out, enum turn_kind kind, struct unit *u)
 {

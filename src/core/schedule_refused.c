@@ -94,8 +94,7 @@ void learnt_disproved(struct unit *u, const struct span *span)
 	}
 }
 
-/* -- the wants of a refused block
- * ------------------------------------------------------------------ */
+/* -- the wants of a refused block -------------------------------- */
 
 static size_t members_of(struct schedule *s, const struct unit *u, const struct span *span)
 {

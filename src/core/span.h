@@ -25,8 +25,8 @@ enum table { TABLE_COIL, TABLE_DISCRETE, TABLE_HOLDING, TABLE_INPUT };
 #define READ_BITS_MAX 2000
 #define WRITE_REGISTERS_MAX 123
 #define WRITE_BITS_MAX 1968
-#define CELLS_MAX 128 /* words in a report or a job; bits are packed 16 to a word, first in bit 0  \
-	               */
+/* Words in a report or a job; bits are packed 16 to a word, first in bit 0. */
+#define CELLS_MAX 128
 
 struct span {
 	uint8_t unit;   /* unit id */

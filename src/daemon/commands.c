@@ -69,6 +69,13 @@ static bool routine(const struct gateway *g, const struct command_outcome *o)
 	return w && (w->rewrite || w->sync);
 }
 
+/* The password that opens a device is nobody's news. */
+static bool secret(const struct gateway *g, const struct command_outcome *o)
+{
+	return o->origin == COMMAND_FROM_GATEWAY && o->device != UINT32_MAX &&
+	       (int64_t)o->point == g->model->device[o->device].unlock_point;
+}
+
 static void audit(struct gateway *g, const struct command_outcome *o, const char *device)
 {
 	char place[64] = "nothing written", took[32] = "";
@@ -82,9 +89,10 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 	if (o->origin == COMMAND_FROM_BROKER)
 		snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %.*s %s",
 		         device, o->param, VALUE_SHOWN, o->sent_text, end);
-	(routine(g, o) ? log_debug : log_info)(
-		"command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param, VALUE_SHOWN, o->sent_text,
-		end, place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
+	(routine(g, o) ? log_debug
+	               : log_info)("command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param,
+	                           VALUE_SHOWN, secret(g, o) ? "(secret)" : o->sent_text, end,
+	                           place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
 }
 
 /* What the command was read back as stands on the topic now: told even if unchanged. Where the last
@@ -117,6 +125,8 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 	if (o->origin == COMMAND_FROM_BROKER)
 		g->commands->count.ended[o->end]++;
 	audit(g, o, known ? g->model->device[o->device].name : "?");
+	if (secret(g, o) && command_end_good(o->end))
+		return;
 	if (known) {
 		show(g, o);
 		keep_ended(g, o);
@@ -126,7 +136,9 @@ static void tell(struct gateway *g, const struct command_outcome *o)
 	const struct north_outcome n = {
 		.device = known ? (int32_t)o->device : NORTH_GATEWAY,
 		.param = o->param,
-		.value = command_end_good(o->end) && o->value ? o->value : o->sent_text,
+		.value = secret(g, o)                           ? ""
+	                 : command_end_good(o->end) && o->value ? o->value
+	                                                        : o->sent_text,
 		.reason = o->reason,
 		.quiet = o->end == COMMAND_SUPERSEDED,
 		.request = o->request,
@@ -250,7 +262,10 @@ void commands_refuse(struct gateway *g, const struct north_event *e)
 {
 	g->commands->count.received++;
 	g->commands->count.ended[COMMAND_REFUSED]++;
-	log_info("command %s: refused: %s", e->refused.param ? e->refused.param : "",
+	log_info("command %s/%s: refused: %s",
+	         e->refused.device >= 0 ? g->model->device[e->refused.device].name
+	                                : g->model->gateway,
+	         e->refused.param ? e->refused.param : "",
 	         e->refused.reason ? e->refused.reason : "");
 	north_outcome(g->north, &e->refused);
 }

@@ -5,32 +5,9 @@
 
 #include <math.h>
 
-#define DECIMAL_PLACES_MAX 18
 #define NESTED_MAX 8  /* expressions in expressions */
 #define ROUNDS_MAX 4  /* an overloaded line stretches a period at most so far, for waiting */
 #define TOGETHER_OF 4 /* inputs read within this part of their period belong together */
-
-static bool is_number(const struct value *v)
-{
-	return v->kind == VALUE_DECIMAL || v->kind == VALUE_REAL;
-}
-
-/* mant × 10^-places, shifted by a power of ten that a register gave. */
-static struct value shift(const struct value *v, int exponent)
-{
-	struct value out = *v;
-	if (v->kind == VALUE_DECIMAL) {
-		int places = v->places - exponent;
-		bool fits = places <= DECIMAL_PLACES_MAX;
-		for (; fits && places < 0; places++)
-			fits = !__builtin_mul_overflow(out.mant, (uint64_t)10, &out.mant);
-		if (fits) {
-			out.places = (uint8_t)places;
-			return out;
-		}
-	}
-	return value_real(value_number(v) * pow(10, exponent));
-}
 
 static const struct reading *sibling(const struct plant *p, uint32_t point, int32_t index)
 {
@@ -44,36 +21,33 @@ static bool counted(const struct point *pt, const struct reading *count)
 	return count->quality == QUALITY_GOOD && !isnan(n) && n >= pt->repeat_n;
 }
 
+/* The value of a sibling that a scale or a count is taken from; false: it was not read yet. */
+static bool needed(const struct plant *p, uint32_t point, int32_t index, const struct value **out)
+{
+	*out = NULL;
+	if (index < 0)
+		return true;
+	const struct reading *r = sibling(p, point, index);
+	*out = &r->value;
+	return r->quality != QUALITY_NEVER;
+}
+
 /* A value whose scale stands in another register: without that, there is no value. */
 static void settle_scaled(struct gateway *g, uint32_t point)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	const struct point *pt = plant_point(p, point);
+	const struct value *exponent, *factor, *count;
 	char text[VALUE_TEXT_MAX];
 	struct value v;
-	codec_decode(&pt->codec, reading_raw(r, plant_raw_words(pt)), text, &v);
-	if (pt->exponent_from >= 0 && is_number(&v)) {
-		const struct reading *e = sibling(p, point, pt->exponent_from);
-		const double x = value_number(&e->value);
-		if (e->quality == QUALITY_NEVER)
-			return; /* it comes with one of the next reads */
-		v = isnan(x) || fabs(x) > DECIMAL_PLACES_MAX ? value_none() : shift(&v, (int)x);
-	}
-	if (pt->factor_from >= 0 && is_number(&v)) {
-		const struct reading *f = sibling(p, point, pt->factor_from);
-		const double x = value_number(&f->value);
-		if (f->quality == QUALITY_NEVER)
-			return;
-		v = isnan(x) ? value_none() : value_real(value_number(&v) * x);
-	}
-	if (pt->count_from >= 0) {
-		const struct reading *count = sibling(p, point, pt->count_from);
-		if (count->quality == QUALITY_NEVER)
-			return;
-		if (!counted(pt, count))
-			v = value_none();
-	}
+	if (!needed(p, point, pt->exponent_from, &exponent) ||
+	    !needed(p, point, pt->factor_from, &factor) ||
+	    !needed(p, point, pt->count_from, &count))
+		return; /* it comes with one of the next reads */
+	point_scaled(pt, reading_raw(r, plant_raw_words(pt)), exponent, factor, text, &v);
+	if (count && !counted(pt, sibling(p, point, pt->count_from)))
+		v = value_none();
 	r->undecoded = false;
 	reading_settle(g, point, v, r->at);
 }

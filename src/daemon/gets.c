@@ -16,6 +16,7 @@
 /* A point that is still to be read. */
 struct awaited {
 	uint32_t point; /* of the model */
+	uint8_t part;   /* of one that is read in two requests */
 	uint8_t tries;
 };
 
@@ -69,12 +70,19 @@ static bool awaits(const struct get *t, uint32_t point)
 	return false;
 }
 
-static const char *demand(struct gateway *g, uint32_t point, us_t due)
+static struct span span_of(const struct plant *p, const struct awaited *a)
+{
+	const struct device *d = plant_device(p, a->point);
+	const struct point *pt = plant_point(p, a->point);
+	return model_apart(d, pt) ? model_part(d, pt, a->part) : model_span(d, pt);
+}
+
+static const char *demand(struct gateway *g, const struct awaited *a, us_t due)
 {
 	struct plant *p = g->plant;
-	const struct device *d = plant_device(p, point);
-	const struct span s = model_span(d, plant_point(p, point));
-	p->reading[point].tell_next = true;
+	const struct device *d = plant_device(p, a->point);
+	const struct span s = span_of(p, a);
+	p->reading[a->point].tell_next = true;
 	return bus_demand(p->bus[d->bus].bus, &s, due) ? NULL : "busy";
 }
 
@@ -96,12 +104,15 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 		return "cannot be read";
 	if (awaits(t, point))
 		return NULL;
-	fault = demand(g, point, g->now);
-	if (fault)
-		return fault;
-	t->awaited = mem_grow(t->awaited, t->n + 1, sizeof *t->awaited);
-	t->awaited[t->n++] = (struct awaited){.point = point};
-	return NULL;
+	for (int part = model_apart(d, pt); part >= 0 && !fault; part--) {
+		const struct awaited a = {.point = point, .part = (uint8_t)part};
+		fault = demand(g, &a, g->now);
+		if (fault)
+			break;
+		t->awaited = mem_grow(t->awaited, t->n + 1, sizeof *t->awaited);
+		t->awaited[t->n++] = a;
+	}
+	return fault;
 }
 
 static const char *ask_all(struct gateway *g, struct get *t, const struct device *d)
@@ -165,7 +176,7 @@ static void failed(struct gateway *g, struct get *t, size_t i, const struct repo
 {
 	const char *name = plant_point(g->plant, t->awaited[i].point)->name;
 	if (r->outcome != OUT_REFUSED && ++t->awaited[i].tries < TRIES_MAX &&
-	    !demand(g, t->awaited[i].point, g->now + TRY_AGAIN))
+	    !demand(g, &t->awaited[i], g->now + TRY_AGAIN))
 		return;
 	if (t->reason[0])
 		; /* the first says enough */
@@ -185,8 +196,7 @@ static void take(struct gateway *g, uint32_t bus, const struct report *r, bool g
 		if (d->bus != bus || r->at < t->asked)
 			continue;
 		for (size_t i = t->n; i-- > 0;) {
-			const struct point *pt = plant_point(g->plant, t->awaited[i].point);
-			const struct span s = model_span(d, pt);
+			const struct span s = span_of(g->plant, &t->awaited[i]);
 			if (!touches(&s, &r->span, good))
 				continue;
 			if (good)

@@ -24,6 +24,17 @@ static int place_compare(const void *a, const void *b)
 	return x->point < y->point ? -1 : x->point > y->point;
 }
 
+static void index_point(struct plant_bus *b, const struct device *d, uint32_t i)
+{
+	const struct point *p = &d->set->point[i];
+	const bool apart = model_apart(d, p);
+	for (unsigned part = 0; part <= apart; part++) {
+		const struct span s = apart ? model_part(d, p, part) : model_span(d, p);
+		b->place[b->nplace++] =
+			(struct place){PLACE_KEY(s.unit, s.table, s.addr), s.count, d->point0 + i};
+	}
+}
+
 /* Where each point of this bus stands. */
 static void index_bus(struct plant *p, uint32_t bus)
 {
@@ -32,7 +43,7 @@ static void index_bus(struct plant *p, uint32_t bus)
 	for (size_t d = 0; d < p->model->ndevice; d++)
 		if (p->model->device[d].bus == bus)
 			n += p->model->device[d].set->n;
-	b->place = mem_alloc(n, sizeof *b->place);
+	b->place = mem_alloc(2 * n, sizeof *b->place); /* some stand in two places */
 	b->nplace = 0;
 	for (size_t d = 0; d < p->model->ndevice; d++) {
 		const struct device *dev = &p->model->device[d];
@@ -41,9 +52,7 @@ static void index_bus(struct plant *p, uint32_t bus)
 		for (uint32_t i = 0; i < dev->set->n; i++) {
 			if (plant_raw_words(&dev->set->point[i]) == 0)
 				continue;
-			const struct span s = model_span(dev, &dev->set->point[i]);
-			b->place[b->nplace++] = (struct place){PLACE_KEY(s.unit, s.table, s.addr),
-			                                       s.count, dev->point0 + i};
+			index_point(b, dev, i);
 		}
 	}
 	qsort(b->place, b->nplace, sizeof *b->place, place_compare);

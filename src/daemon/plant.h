@@ -9,14 +9,21 @@
 #include "daemon/gateway.h"
 #include "daemon/response.h"
 
-#define RAW_INLINE 4 /* words kept in the reading itself; longer points have memory of their own   \
-	              */
+/* Words kept in the reading itself; longer points have memory of their own. */
+#define RAW_INLINE 4
 
 enum quality {
 	QUALITY_NEVER, /* not read yet */
 	QUALITY_GOOD,
 	QUALITY_NONE, /* read; the device says "not available", or out of `valid` */
 	QUALITY_STALE,
+};
+
+/* Of a number in two registers that are read apart. */
+enum part_seen {
+	PART_HIGH = 1,  /* the more significant word was read before */
+	PART_LOW = 2,   /* the other one, after that */
+	PART_ASKED = 4, /* once, to have the first value soon */
 };
 
 /* What is known of one point. Many thousands of these: keep it small. */
@@ -38,7 +45,8 @@ struct reading {
 	bool refused;    /* the device refuses its registers again and again */
 	bool rounded;    /* read in this round of the device's fastest rate */
 	bool tell_next;  /* somebody asked: the next read is told even if unchanged */
-	bool undecoded;  /* its scale stands in another point: decoded at the turn's end */
+	uint8_t parts;  /* of one read in two requests: enum part_seen; words in word[2], word[3] */
+	bool undecoded; /* its scale stands in another point: decoded at the turn's end */
 };
 
 enum device_phase {

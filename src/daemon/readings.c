@@ -44,6 +44,7 @@ uint16_t *reading_raw(struct reading *r, unsigned n)
 void reading_forget(struct reading *r)
 {
 	r->known = false;
+	r->parts = 0;
 	r->undecoded = false;
 }
 
@@ -70,8 +71,10 @@ void reading_alert(struct plant *p, uint32_t point)
 		.kind = pt->alert,
 		.code = pt->alert_code,
 		.desc = pt->alert_desc ? pt->alert_desc : pt->name,
+		.source = pt->name, /* several points may share a code */
 	};
-	if (active ? alerts_raise(s->alerts, &a) : alerts_clear(s->alerts, a.kind, a.code, NULL))
+	if (active ? alerts_raise(s->alerts, &a)
+	           : alerts_clear(s->alerts, a.kind, a.code, pt->name))
 		s->alerts_changed = true;
 }
 
@@ -84,8 +87,10 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 	    pt->filter.mode == PUBLISH_NEVER || pt->hidden)
 		return;
 	char text[VALUE_PRINT_MAX];
-	reading_text(p, point, text, sizeof text);
 	again |= r->tell_next;
+	if (pt->poll == POLL_ON_DEMAND && !r->asked && !again)
+		return; /* a read for others passed over it */
+	reading_text(p, point, text, sizeof text);
 	r->tell_next = false;
 	const bool changed = north_differs(g->north, r->device, local(p, point), text);
 	if (!again && !filter_pass(&r->filter, &pt->filter, &r->value, changed, g->now)) {
@@ -150,15 +155,69 @@ static void note_read(struct device_state *s, struct reading *r, const struct po
 	r->rounded = true;
 }
 
+static void demand_part(struct gateway *g, uint32_t point, unsigned part)
+{
+	const struct device *d = plant_device(g->plant, point);
+	const struct span s = model_part(d, plant_point(g->plant, point), part);
+	bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
+}
+
+/* A number whose two words come with two reads: it is one only where the more significant word was
+ * the same before and after the other. What the order of the polls does not bring is asked for.
+ * False: not yet. */
+static bool join_parts(struct gateway *g, uint32_t point, const struct span *block,
+                       const uint16_t *words, uint16_t *now)
+{
+	struct reading *r = &g->plant->reading[point];
+	const struct point *pt = plant_point(g->plant, point);
+	const unsigned high = pt->addr[0];
+	if (high < block->addr || high >= block->addr + block->count) {
+		r->word[3] = model_word(block, words, pt->addr[1]);
+		r->parts |= PART_LOW;
+		if (r->parts & PART_HIGH && (high < pt->addr[1] || r->parts & PART_ASKED))
+			demand_part(g, point, 0);
+		return false;
+	}
+	now[0] = model_word(block, words, high);
+	now[1] = r->word[3];
+	const bool had_both = (r->parts & PART_HIGH) && (r->parts & PART_LOW);
+	const bool whole = had_both && r->word[2] == now[0];
+	const bool ask = !whole && !r->known && !(r->parts & PART_ASKED);
+	r->word[2] = now[0];
+	r->parts = PART_HIGH | (whole ? 0 : r->parts & PART_ASKED);
+	if (ask) {
+		r->parts |= PART_ASKED;
+		demand_part(g, point, 1);
+	}
+	return whole;
+}
+
+static bool covers(const struct span *block, const struct span *s)
+{
+	return block->addr <= s->addr && block->addr + block->count >= s->addr + s->count;
+}
+
+static void take_words(struct gateway *g, uint32_t point, const uint16_t *now, us_t at);
+
 void reading_take(struct gateway *g, uint32_t point, const struct span *block,
                   const uint16_t *words, us_t at)
+{
+	const struct point *pt = plant_point(g->plant, point);
+	const struct span s = model_span(plant_device(g->plant, point), pt);
+	uint16_t now[CELLS_MAX];
+	if (covers(block, &s))
+		model_gather(pt, block, words, now);
+	else if (!join_parts(g, point, block, words, now))
+		return;
+	take_words(g, point, now, at);
+}
+
+static void take_words(struct gateway *g, uint32_t point, const uint16_t *now, us_t at)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	const struct point *pt = plant_point(p, point);
 	const unsigned n = plant_raw_words(pt);
-	uint16_t now[CELLS_MAX];
-	model_gather(pt, block, words, now);
 	note_read(state_of(p, point), r, pt, at);
 	r->refused = false;
 	const bool elsewhere = point_derives(pt);
@@ -203,7 +262,9 @@ struct snapshot {
 static const char *snapshot_text(void *ctx, uint32_t point)
 {
 	struct snapshot *s = ctx;
-	if (s->plant->reading[s->point0 + point].quality == QUALITY_NEVER)
+	const struct reading *r = &s->plant->reading[s->point0 + point];
+	const bool demanded = plant_point(s->plant, s->point0 + point)->poll == POLL_ON_DEMAND;
+	if (r->quality == QUALITY_NEVER || (demanded && !r->asked))
 		return NULL;
 	reading_text(s->plant, s->point0 + point, s->text, sizeof s->text);
 	return s->text;
@@ -258,9 +319,12 @@ void readings_tell_device(struct gateway *g, uint32_t device)
 {
 	struct plant *p = g->plant;
 	const struct device *d = &p->model->device[device];
-	for (uint32_t i = 0; i < d->set->n; i++)
-		if (p->reading[d->point0 + i].known && !p->reading[d->point0 + i].undecoded)
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct reading *r = &p->reading[d->point0 + i];
+		const bool passed_over = d->set->point[i].poll == POLL_ON_DEMAND && !r->asked;
+		if (r->known && !r->undecoded && !passed_over)
 			tell(g, d->point0 + i, true);
+	}
 }
 
 void readings_forget_device(struct plant *p, uint32_t device)

@@ -436,3 +436,92 @@ def test_history_is_told_in_order_and_not_lost_with_the_broker(line, make_broker
     assert list(dict.fromkeys(t["v"] for t in told)) == [1, 2, 3, 4]
     assert sorted(t["ts"] for t in told) == [t["ts"] for t in told]
     assert not any(m.retain for m in c.all("xnet/hist/boiler/Power"))
+
+
+CELLAR = """\
+gateway: house
+mqtt: {{broker: "{broker}"}}
+buses:
+  rs485: {{port: {port}, baud: 38400}}
+devices:
+  tank:
+    bus: rs485
+    id: 7
+    every: 300ms
+    json: true
+    deadband: 5
+    unlock: {{point: Password, value: 4711}}
+    points:
+      Low: {{holding: 10}}
+      Life: {{holding: [130, 30], type: u32}}
+      Deep: {{holding: 11, poll: on-demand}}
+      Next: {{holding: 12}}
+      Mode: {{holding: 41, values: {{0: off, 1: local, 2: remote}}}}
+      Lamp: {{coil: 3}}
+      Exp: {{holding: 50, type: s16, publish: never}}
+      Power: {{holding: 51, exponent_from: Exp, offset: 10, write: true}}
+      Password: {{holding: 60, write: only}}
+      Slow: {{holding: [31, 131], type: u32, every: 1h}}
+"""
+
+
+def test_a_number_in_two_registers_far_apart_is_whole(line, broker, client, gateway):
+    l = line(CELLAR, broker)
+    l.freeze()
+    l.set("tank", "Life", 65535)
+    l.set("tank", "Slow", 131073)
+    gateway(l)
+    client.wait_for("xnet/sts/tank/Life", "65535")
+    client.wait_for("xnet/sts/tank/Slow", "131073")  # not an hour later
+    for value in (65545, 131065, 131079, 5):
+        l.set("tank", "Life", value)
+        client.wait_for("xnet/sts/tank/Life", str(value))
+    told = [m.text for m in client.all("xnet/sts/tank/Life")]
+    assert set(told) <= {"65535", "65545", "131065", "131079", "5"}
+    mark = client.mark()
+    client.publish("xnet/get/tank/Life", "")
+    client.wait_for("xnet/sts/tank/Life", "5", since=mark)
+
+
+def test_an_on_demand_point_is_not_told_by_reads_that_pass_over_it(line, broker, client, gateway):
+    l = start(line, broker, gateway, CELLAR.replace("holding: 11,", "holding: 11, write: true,"))
+    client.wait_for("xnet/sts/tank/Next")
+    assert client.all("xnet/sts/tank/Deep") == []
+    client.publish("xnet/cmd/tank/Deep", "77")
+    client.wait_for("xnet/sts/tank/Deep", "77")
+    client.publish("xnet/sub/tank", '["Deep"]')
+    l.set("tank", "Deep", 90)
+    client.wait_for("xnet/sts/tank/Deep", "90")
+    client.publish("xnet/unsub/tank", '["Deep"]')
+    client.wait_for("xnet/sts/tank/Deep", "None")
+    mark = client.mark()
+    l.set("tank", "Deep", 79)
+    l.set("tank", "Next", 500)
+    client.wait_for("xnet/sts/tank/Next", "500", since=mark)
+    client.wait_for("xnet/sts/tank", lambda m: json.loads(m.text)["Next"] == 500, since=mark)
+    assert client.all("xnet/sts/tank/Deep", since=mark) == []
+
+
+def test_a_deadband_swallows_no_label_and_no_bit(line, broker, client, gateway):
+    l = start(line, broker, gateway, CELLAR)
+    client.wait_for("xnet/sts/tank/Mode")
+    for mode, lamp in (("local", "on"), ("remote", "off"), ("local", "on")):
+        mark = client.mark()
+        l.set("tank", "Mode", mode)
+        l.set("tank", "Lamp", lamp)
+        client.wait_for("xnet/sts/tank/Mode", mode, since=mark)
+        client.wait_for("xnet/sts/tank/Lamp", lamp, since=mark)
+
+
+def test_an_offset_is_added_after_the_scale_and_the_password_is_not_told(
+        line, broker, client, gateway):
+    l = start(line, broker, gateway, CELLAR)
+    l.set("tank", "Exp", -2)
+    client.wait_for("xnet/sts/tank", lambda m: json.loads(m.text)["Power"] is not None
+                    and "." in m.text.split('"Power":')[1].split(",")[0])
+    client.publish("xnet/cmd/tank/Power", "22.34")
+    client.wait_for("xnet/sts/tank/Power", "22.34")
+    writes = [(w["addr"], w["words"]) for w in l.writes()]
+    assert writes == [(60, [4711]), (51, [1234])]
+    assert client.all("xnet/sts/tank/Password") == []
+    assert "4711" not in l.gateway.text()

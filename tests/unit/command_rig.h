@@ -52,6 +52,10 @@ enum rig_point {
 	P_TURNED,
 	P_POWER,
 	P_POWEREXP,
+	P_APART, /* in the group of G0 to G2, though in two registers of its own */
+	P_SIX1,
+	P_SIX2,
+	P_FIELD,
 	RIG_POINTS
 };
 
@@ -113,6 +117,8 @@ static const struct write_rule pulsed = {USUAL, .pulse = 500 * US_MS};
 static const struct write_rule eeprom = {USUAL, .persistent = true, .min_write_interval = 5 * US_S};
 static const struct write_rule once = {NONE, .toggle = -1, .verify = true};
 static const struct write_rule grouped = {USUAL, .group = "slot"};
+static const struct write_rule by_six = {USUAL, .function = FC_WRITE_REGISTER};
+static const struct write_rule by_mask = {USUAL, .function = FC_MASK_WRITE};
 static const struct write_rule far = {USUAL, .group = "far"};
 static const struct write_rule unverified = {NONE, .toggle = -1, .repeatable = true};
 static const struct write_rule two_words = {.address = -1,
@@ -197,6 +203,18 @@ static const struct point points[RIG_POINTS] = {
                      .exponent_from = P_POWEREXP,
                      .factor_from = -1,
                      .codec = {.type = TYPE_S16, .decimals = -1}},
+	[P_APART] = {.name = "Apart",
+                     .table = TABLE_HOLDING,
+                     .parts = 2,
+                     .addr = {251, 250},
+                     .write = &grouped,
+                     .exponent_from = -1,
+                     .factor_from = -1,
+                     .codec = {.type = TYPE_U32}},
+	[P_SIX1] = POINT("Six1", TABLE_HOLDING, 260, &by_six, .type = TYPE_U16),
+	[P_SIX2] = POINT("Six2", TABLE_HOLDING, 261, &by_six, .type = TYPE_U16),
+	[P_FIELD] =
+		POINT("Field", TABLE_HOLDING, 262, &by_mask, .type = TYPE_U16, .bit = 0, .bits = 4),
 	[P_POWEREXP] = POINT("PowerExp", TABLE_HOLDING, 241, NULL, .type = TYPE_S16),
 };
 

@@ -14,6 +14,7 @@
 #define DEVICES 248
 #define WANTS 600
 #define FORBIDDEN 8
+#define MINUTE (60 * US_S)
 
 struct device {
 	us_t turnaround;
@@ -223,6 +224,20 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 	sim_effects(l, &e, t->span.unit);
 }
 
+/* From here on the device refuses a read of this address. */
+static inline void sim_refuse(struct line_sim *l, uint8_t unit, uint16_t addr)
+{
+	struct device *d = &l->device[unit];
+	d->forbidden[d->nforbidden++] = addr;
+}
+
+/* The device does not answer in [from, from + time). */
+static inline void sim_silence(struct line_sim *l, uint8_t unit, us_t from, us_t time)
+{
+	l->device[unit].silent_from = from;
+	l->device[unit].silent_until = from + time;
+}
+
 /* One turn, or sleep; false: `end` is reached. */
 static inline bool sim_step(struct line_sim *l, us_t end)
 {
@@ -242,6 +257,46 @@ static inline void sim_run(struct line_sim *l, us_t time)
 	const us_t end = l->now + time;
 	while (sim_step(l, end))
 		;
+}
+
+/* The figures of the next `time`. */
+static inline void sim_count(struct line_sim *l, us_t time)
+{
+	sim_measure(l);
+	sim_run(l, time);
+}
+
+/* A line with unit 1, of which n blocks of len registers are wanted, each step behind the last. */
+static inline void sim_blocks(struct line_sim *l, uint32_t baud, us_t turnaround, unsigned n,
+                              unsigned step, uint16_t len, us_t period)
+{
+	sim_begin(l, baud);
+	sim_unit(l, 1, turnaround);
+	for (unsigned i = 0; i < n; i++)
+		sim_want(l, 1, (uint16_t)(i * step), len, period);
+}
+
+/* The yardstick's line: 4 units × 3 blocks, in its tenth second. */
+static inline void sim_busy(struct line_sim *l, uint32_t baud, us_t period)
+{
+	sim_begin(l, baud);
+	for (uint8_t unit = 1; unit <= 4; unit++) {
+		sim_unit(l, unit, 5 * US_MS);
+		for (uint16_t block = 0; block < 3; block++)
+			sim_want(l, unit, (uint16_t)(1000 * block), 10, period);
+	}
+	sim_adopt(l);
+	sim_run(l, 10 * US_S);
+}
+
+/* The longest gap of any want, but those of this unit. */
+static inline us_t sim_worst_without(const struct line_sim *l, uint8_t unit)
+{
+	us_t worst = 0;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->want[i].unit != unit && l->reading[i].worst > worst)
+			worst = l->reading[i].worst;
+	return worst;
 }
 
 /* The worst (gap / period) of all wants, less `grace` of each gap. */

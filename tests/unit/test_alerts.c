@@ -60,6 +60,20 @@ static void alerts_stand_by_code_and_only_changes_are_changes(void **state)
 	alerts_destroy(a);
 }
 
+static void points_of_one_code_stand_beside_each_other(void **state)
+{
+	(void)state;
+	struct alerts *a = alerts_create();
+	struct alert pump = {.kind = ALERT_FAULT, .code = 4, .desc = "pump", .source = "Pump"};
+	struct alert fan = {.kind = ALERT_FAULT, .code = 4, .desc = "fan", .source = "Fan"};
+	assert_true(alerts_raise(a, &pump));
+	assert_true(alerts_raise(a, &fan));
+	assert_true(alerts_clear(a, ALERT_FAULT, 4, "Fan"));
+	assert_string_equal(text(a),
+	                    "{\"faults\":[{\"code\":4,\"desc\":\"pump\"}],\"warnings\":[]}");
+	alerts_destroy(a);
+}
+
 static void the_gateways_alerts_name_source_and_since(void **state)
 {
 	(void)state;
@@ -88,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_set_has_two_empty_lists),
 		cmocka_unit_test(alerts_stand_by_code_and_only_changes_are_changes),
+		cmocka_unit_test(points_of_one_code_stand_beside_each_other),
 		cmocka_unit_test(the_gateways_alerts_name_source_and_since),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

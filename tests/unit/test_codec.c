@@ -104,6 +104,21 @@ static void words_of_real_devices_decode(void **state)
 	assert_string_equal(show(&c, WORDS(0, 3), 5), "0.09375");
 }
 
+static void decimal_digits_may_be_cut_short(void **state)
+{
+	(void)state;
+	struct codec c = {.type = TYPE_BCD16, .bit = 0, .bits = 7}; /* seconds beside a flag */
+	uint16_t word = 0x80, mask = 0;
+	assert_string_equal(show(&c, WORDS(0x0059), 0), "59");
+	assert_string_equal(show(&c, WORDS(0x00D9), 0), "59");
+	struct value v = value_int(59);
+	assert_int_equal(codec_encode(&c, &v, &word, &mask), CODEC_OK);
+	assert_int_equal(word & mask, 0x59);
+	assert_int_equal(mask, 0x7F);
+	v = value_int(80); /* its tens would need the flag's bit */
+	assert_int_equal(codec_encode(&c, &v, &word, &mask), CODEC_RANGE);
+}
+
 static void not_available_is_no_number(void **state)
 {
 	(void)state;
@@ -617,6 +632,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_of_real_devices_decode),
+		cmocka_unit_test(decimal_digits_may_be_cut_short),
 		cmocka_unit_test(not_available_is_no_number),
 		cmocka_unit_test(the_raw_code_ignores_scale),
 		cmocka_unit_test(texts_lose_padding_and_bad_bytes),

@@ -1,5 +1,12 @@
 #include "command_rig.h"
 
+/* Several points in one command, the given ones of the rig's device. */
+static void submit(size_t n, const struct command_item *item)
+{
+	struct command_request q = {.item = item, .n = n};
+	rig_submit(&g, &q);
+}
+
 static void eeprom_is_written_seldom_and_only_when_different(void **state)
 {
 	(void)state;
@@ -41,10 +48,8 @@ static void the_wire_is_never_hit_twice_within_the_interval(void **state)
 static void bits_of_a_word_leave_their_neighbours(void **state)
 {
 	(void)state;
-	const struct command_item item[] = {{P_FLAG_B, "on"}, {P_FLAG_A, "off"}};
-	struct command_request q = {.item = item, .n = 2};
 	g.holding[80] = 0xFF0B;
-	rig_submit(&g, &q);
+	submit(2, (struct command_item[]){{P_FLAG_B, "on"}, {P_FLAG_A, "off"}});
 	settle();
 	assert_int_equal(g.nwrite, 1);
 	assert_int_equal(g.write[0].fc, FC_MASK_WRITE);
@@ -85,10 +90,8 @@ static void neighbours_go_in_one_request(void **state)
 static void several_refused_at_once_are_written_one_by_one(void **state)
 {
 	(void)state;
-	const struct command_item item[] = {{P_VALVE1, "on"}, {P_VALVE2, "on"}};
-	struct command_request q = {.item = item, .n = 2};
 	fault(EXCEPTION, 1, 1);
-	rig_submit(&g, &q);
+	submit(2, (struct command_item[]){{P_VALVE1, "on"}, {P_VALVE2, "on"}});
 	settle();
 	assert_int_equal(g.nwrite, 2);
 	assert_int_equal(g.write[0].fc, FC_WRITE_COIL);
@@ -100,9 +103,7 @@ static void several_refused_at_once_are_written_one_by_one(void **state)
 static void one_bad_value_stops_them_all(void **state)
 {
 	(void)state;
-	const struct command_item item[] = {{P_SETPOINT, "45"}, {P_MODE, "manual"}};
-	struct command_request q = {.item = item, .n = 2};
-	rig_submit(&g, &q);
+	submit(2, (struct command_item[]){{P_SETPOINT, "45"}, {P_MODE, "manual"}});
 	settle();
 	assert_int_equal(g.nwrite, 0);
 	assert_int_equal(g.ntold, 2);
@@ -113,10 +114,8 @@ static void one_bad_value_stops_them_all(void **state)
 static void a_newer_set_takes_the_place_of_an_older_single(void **state)
 {
 	(void)state;
-	const struct command_item item[] = {{P_SETPOINT, "50"}, {P_MODE, "local"}};
-	struct command_request q = {.item = item, .n = 2};
 	rig_command(&g, P_SETPOINT, "45");
-	rig_submit(&g, &q);
+	submit(2, (struct command_item[]){{P_SETPOINT, "50"}, {P_MODE, "local"}});
 	settle();
 	assert_int_equal(g.cancels, 1);
 	assert_int_equal(g.nwrite, 1);
@@ -142,21 +141,47 @@ static void groups_are_written_whole_with_the_rest_as_read(void **state)
 	rig_command(&g, P_G0, "31");
 	expect(COMMAND_REFUSED, "against the rule Start < Stop", 1);
 	g.ntold = 0;
-	const struct command_item item[] = {{P_G0, "31"}, {P_G1, "40"}};
-	struct command_request q = {.item = item, .n = 2};
-	rig_submit(&g, &q);
+	submit(2, (struct command_item[]){{P_G0, "31"}, {P_G1, "40"}});
 	settle();
 	assert_int_equal(g.nwrite, 2);
 	assert_int_equal(g.holding[120], 31);
 	assert_int_equal(g.holding[121], 40);
 }
 
+static void a_member_that_fits_no_block_is_written_alone(void **state)
+{
+	(void)state;
+	submit(2, (struct command_item[]){{P_APART, "70000"}, {P_G1, "40"}});
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.holding[121], 40);
+	assert_int_equal(g.holding[251] << 16 | g.holding[250], 70000);
+	assert_int_equal(g.ntold, 2);
+}
+
+static void a_function_that_a_point_asks_for_is_used(void **state)
+{
+	(void)state;
+	submit(2, (struct command_item[]){{P_SIX1, "5"}, {P_SIX2, "6"}});
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.write[0].fc, FC_WRITE_REGISTER);
+	assert_int_equal(g.write[1].fc, FC_WRITE_REGISTER);
+	const struct command_item item = {P_FIELD, "3"};
+	struct command_request q = {.item = &item, .n = 1};
+	const struct unit_rule plain = {.unit = RIG_UNIT};
+	command_submit(g.t, &q, g.now);
+	struct command_action a;
+	assert_true(command_take(g.t, &a));
+	assert_true(job_by_mask(&a.job, &plain)); /* not read, merged and written */
+	job_take(&g, &a.job, 0);
+	settle();
+}
+
 static void groups_that_are_no_neighbours_keep_their_order(void **state)
 {
 	(void)state;
-	const struct command_item item[] = {{P_FAR0, "1"}, {P_FAR1, "2"}};
-	struct command_request q = {.item = item, .n = 2};
-	rig_submit(&g, &q);
+	submit(2, (struct command_item[]){{P_FAR0, "1"}, {P_FAR1, "2"}});
 	settle();
 	assert_int_equal(g.nwrite, 2);
 	assert_int_equal(g.write[0].addr, 220);
@@ -307,6 +332,8 @@ int main(void)
 		T(one_bad_value_stops_them_all),
 		T(a_newer_set_takes_the_place_of_an_older_single),
 		T(groups_are_written_whole_with_the_rest_as_read),
+		T(a_member_that_fits_no_block_is_written_alone),
+		T(a_function_that_a_point_asks_for_is_used),
 		T(groups_that_are_no_neighbours_keep_their_order),
 		T(the_profiles_words_and_addresses_are_used),
 		T(a_scale_that_stands_in_the_device_is_used),

@@ -12,30 +12,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
-
-/* All files are named as seen from tests/configs, so that the expected messages hold everywhere. */
-static const char *const profiles[] = {"profiles", "profiles-bad"};
-
-static struct model *load(const char *file, struct diag *d)
-{
-	const struct config_paths paths = {.file = file, .profiles = {profiles[0], profiles[1]}};
-	diag_init(d);
-	return config_load(&paths, d);
-}
-
-static char *messages(const struct diag *d)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	for (size_t i = 0; i < d->n; i++) {
-		char line[2048];
-		diag_print(&d->message[i], line, sizeof line);
-		fprintf(f, "%s\n", line);
-	}
-	fclose(f);
-	return text;
-}
+#include "config_files.h"
 
 /* But for the password's mode: version control and tarballs keep no 0640. */
 static bool is_silent(const struct diag *d)
@@ -431,6 +408,36 @@ static void a_file_that_is_not_there_is_an_error(void **state)
 	diag_free(&d);
 }
 
+static void what_a_profile_says_of_its_own_points_is_inherited_with_them(void **state)
+{
+	(void)state;
+	struct model *m = good("good/extends.yaml");
+	const struct device *d = device(m, "hall");
+	assert_int_equal(point(d, "Lamp2")->addr[0], 102);
+	assert_int_equal(point(d, "Lamp4")->addr[0], 106);
+	assert_int_equal(point(d, "Dimmer1")->addr[0], 300);
+	assert_string_equal(point(d, "Dimmer1")->unit, "%");
+	assert_int_equal(point(d, "Dimmer2")->addr[0], 301);
+	assert_false(has_point(d, "Dimmer3"));
+	assert_int_equal(d->set->ngroup, 2);
+	assert_string_equal(d->set->group[0].name, "dimmers");
+	assert_string_equal(d->set->group[1].name, "limits");
+	assert_int_equal(d->set->group[1].nrule, 1);
+	assert_int_equal(d->rule.window[1].first, 10); /* 11 in the manual's numbers */
+	done(m);
+}
+
+static void what_is_inherited_says_only_what_has_a_meaning(void **state)
+{
+	(void)state;
+	struct model *m = good("good/extends.yaml");
+	const struct device *d = device(m, "hall");
+	assert_int_equal(point(d, "Apart")->codec.order, ORDER_BIG_SWAPPED);
+	assert_true(point(d, "State")->filter.deadband == 0);
+	assert_true(point(d, "Level")->filter.deadband == 5);
+	done(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +455,8 @@ int main(void)
 		cmocka_unit_test(a_test_may_choose_parameters),
 		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
+		cmocka_unit_test(what_a_profile_says_of_its_own_points_is_inherited_with_them),
+		cmocka_unit_test(what_is_inherited_says_only_what_has_a_meaning),
 	};
 	const char *srcdir = getenv("srcdir");
 	if (chdir(srcdir ? srcdir : ".") != 0 || chdir("tests/configs") != 0)

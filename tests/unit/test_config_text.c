@@ -11,30 +11,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
-
-/* All files are named as seen from tests/configs, so that the expected messages hold everywhere. */
-static const char *const profiles[] = {"profiles", "profiles-bad"};
-
-static struct model *load(const char *file, struct diag *d)
-{
-	const struct config_paths paths = {.file = file, .profiles = {profiles[0], profiles[1]}};
-	diag_init(d);
-	return config_load(&paths, d);
-}
-
-static char *messages(const struct diag *d)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	for (size_t i = 0; i < d->n; i++) {
-		char line[2048];
-		diag_print(&d->message[i], line, sizeof line);
-		fprintf(f, "%s\n", line);
-	}
-	fclose(f);
-	return text;
-}
+#include "config_files.h"
 
 static char *file_text(const char *path)
 {

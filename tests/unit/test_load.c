@@ -8,21 +8,13 @@
 #include <cmocka.h>
 
 #include "core/load.h"
+#include "rng.h"
 #include "schedule_line.h"
 
-#define MINUTE (60 * US_S)
 #define TURN (5 * US_MS)
 #define SEED 20261121u
 
 static struct line_sim line;
-static uint32_t rng;
-
-static unsigned below(unsigned n)
-{
-	rng = rng * 1664525u + 1013904223u;
-	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
-}
-
 static double load(void)
 {
 	return schedule_load(&line.wire, line.want, line.n, line.rule, line.nrule, TURN);
@@ -98,10 +90,7 @@ static void what_is_read_as_fast_as_possible_or_once_is_left_out(void **state)
 static void rare_reads_count_by_their_share(void **state)
 {
 	(void)state;
-	sim_begin(&line, 1200);
-	sim_unit(&line, 1, TURN);
-	for (uint16_t i = 0; i < 100; i++)
-		sim_want(&line, 1, (uint16_t)(500 * i), 10, 60 * MINUTE);
+	sim_blocks(&line, 1200, TURN, 100, 500, 10, 60 * MINUTE);
 	assert_true(near(load(),
 	                 percent(100 * wire_read(&line.wire, TABLE_HOLDING, 10, TURN), 60 * MINUTE),
 	                 0.01));
@@ -135,8 +124,7 @@ static void planned_load_is_what_the_line_then_uses(void **state)
 		const double planned = load();
 		sim_adopt(&line);
 		sim_run(&line, 2 * MINUTE);
-		sim_measure(&line);
-		sim_run(&line, 10 * MINUTE);
+		sim_count(&line, 10 * MINUTE);
 		const double used = percent(line.busy, 10 * MINUTE);
 		if (planned < 95 && !near(planned, used, 0.05))
 			fail_msg("seed %u: planned %.2f %%, used %.2f %%", seed, planned, used);
@@ -144,8 +132,7 @@ static void planned_load_is_what_the_line_then_uses(void **state)
 	}
 }
 
-/* -- what to change
- * --------------------------------------------------------------------------------- */
+/* -- what to change ---------------------------------------------- */
 
 static size_t advise(struct load_change *change, double *reached)
 {

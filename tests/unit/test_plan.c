@@ -8,18 +8,11 @@
 #include <cmocka.h>
 
 #include "core/plan.h"
+#include "rng.h"
 
 #define SMALL 7 /* wants of a map whose partitions are all tried: 877 */
 #define LARGE 300
 #define SEED 20261121u
-
-static uint32_t rng;
-
-static unsigned below(unsigned n)
-{
-	rng = rng * 1664525u + 1013904223u;
-	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
-}
 
 static struct wire wire_of(uint32_t baud)
 {

@@ -7,21 +7,13 @@
 
 #include <cmocka.h>
 
+#include "rng.h"
 #include "schedule_line.h"
 
-#define MINUTE (60 * US_S)
 #define HOUR (60 * MINUTE)
 #define SEED 20261121u
 
 static struct line_sim line;
-static uint32_t rng;
-
-static unsigned below(unsigned n)
-{
-	rng = rng * 1664525u + 1013904223u;
-	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
-}
-
 /* The yardstick's plant: 4 units × 3 blocks of 10 registers, too far apart to be bridged. */
 static void plant_of_twelve_blocks(us_t period, unsigned wants_a_block)
 {
@@ -60,8 +52,7 @@ static void one_period_keeps_its_gaps_within_a_twentieth(void **state)
 	sim_begin(&line, 9600);
 	plant_of_twelve_blocks(US_S, 5);
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	assert_true(sim_worst(&line, 0) <= 1.05);
 	for (size_t i = 0; i < line.n; i++)
 		assert_int_equal(line.reading[i].reads, 3600);
@@ -74,8 +65,7 @@ static void no_more_requests_are_made_than_the_least_possible(void **state)
 	sim_begin(&line, 9600);
 	plant_of_twelve_blocks(2 * US_S, 5);
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	assert_int_equal(line.requests, 12 * 1800);
 	sim_end(&line);
 }
@@ -90,8 +80,7 @@ static void periods_that_are_due_together_share_their_reads(void **state)
 		sim_want(&line, 1, i, 1, period[i % 4]);
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	assert_int_equal(line.requests, 3600);
 	sim_end(&line);
 }
@@ -110,8 +99,7 @@ static void a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_period
 	sim_run(&line, 5 * US_S);
 	schedule_next(line.schedule, line.now, &line.turn);
 	assert_int_equal((line.turn.until - start) % US_S, 300 * US_MS);
-	sim_measure(&line);
-	sim_run(&line, 100 * US_S);
+	sim_count(&line, 100 * US_S);
 	assert_int_equal(line.requests, 100);
 	sim_end(&line);
 }
@@ -131,8 +119,7 @@ static void hours_of_mixed_periods_stay_within_the_period_and_one_exchange(void 
 	}
 	sim_adopt(&line);
 	sim_run(&line, 10 * MINUTE);
-	sim_measure(&line);
-	sim_run(&line, 4 * HOUR);
+	sim_count(&line, 4 * HOUR);
 	assert_true(sim_worst(&line, line.longest) <= 1.05);
 	for (size_t i = 0; i < line.n; i++)
 		assert_true(line.reading[i].reads >= 4 * HOUR / line.want[i].period);
@@ -159,8 +146,7 @@ static void random_maps_below_overload_miss_nothing(void **state)
 			         (uint16_t)(1 + below(4)), (us_t)(3 + below(20)) * US_S);
 		sim_adopt(&line);
 		sim_run(&line, MINUTE);
-		sim_measure(&line);
-		sim_run(&line, 10 * MINUTE);
+		sim_count(&line, 10 * MINUTE);
 		uint32_t missed = 0;
 		for (uint8_t unit = 1; unit <= units; unit++) {
 			struct unit_figures f;
@@ -195,8 +181,7 @@ static void overload_stretches_all_periods_evenly_and_is_counted(void **state)
 		line.want[i].period = (us_t)((double)line.want[i].period * load / 2.5);
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	double least = 1e9, most = 0;
 	for (size_t i = 0; i < line.n; i++) {
 		const double stretch =
@@ -222,8 +207,7 @@ static void overload_takes_from_the_low_class_first_but_never_all(void **state)
 		line.want[i].prio = i < 20 ? CLASS_HIGH : i < 40 ? CLASS_NORMAL : CLASS_LOW;
 	}
 	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	us_t reads[3] = {0};
 	for (size_t i = 0; i < 60; i++)
 		reads[i / 20] += line.reading[i].reads;
@@ -246,15 +230,13 @@ static void all_lower_classes_get_turns_under_an_overloaded_high_one(void **stat
 		line.want[i].prio = i < 30 ? CLASS_HIGH : i < 32 ? CLASS_NORMAL : CLASS_LOW;
 	}
 	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	for (size_t i = 0; i < line.n; i++)
 		assert_true(line.reading[i].reads > 100);
 	sim_end(&line);
 }
 
-/* -- fastest and once
- * ------------------------------------------------------------------------------ */
+/* -- fastest and once -------------------------------------------- */
 
 static void fastest_takes_what_the_others_leave(void **state)
 {
@@ -265,8 +247,7 @@ static void fastest_takes_what_the_others_leave(void **state)
 	sim_want(&line, 2, 5000, 2, PERIOD_FASTEST);
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	assert_true(line.busy >= HOUR - US_S);
 	line.n -= 2;
 	assert_true(sim_worst(&line, line.longest) <= 1.05);
@@ -295,8 +276,7 @@ static void once_is_read_at_each_coming_online(void **state)
 	sim_end(&line);
 }
 
-/* -- reload
- * ----------------------------------------------------------------------------------------- */
+/* -- reload ------------------------------------------------------ */
 
 static void a_reload_keeps_the_phase_and_reads_only_what_is_new(void **state)
 {
@@ -311,14 +291,12 @@ static void a_reload_keeps_the_phase_and_reads_only_what_is_new(void **state)
 	line.want[1].period = 5 * US_S;
 	const us_t start = 1000 * US_S;
 	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, US_S);
+	sim_count(&line, US_S);
 	assert_int_equal(line.requests, line.reading[2].reads + line.reading[1].reads);
 	assert_int_equal(line.reading[2].reads, 1);
 	assert_int_equal(line.reading[0].reads, 0);
 	sim_run(&line, 3 * US_S);
-	sim_measure(&line);
-	sim_run(&line, start + 31 * US_S - line.now);
+	sim_count(&line, start + 31 * US_S - line.now);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(line.reading[i].reads, 1);
 	assert_int_equal(line.online, 1);
@@ -337,8 +315,7 @@ static void a_unit_left_out_by_a_reload_is_forgotten(void **state)
 	struct unit_figures f;
 	assert_true(schedule_unit(line.schedule, 1, &f));
 	assert_false(schedule_unit(line.schedule, 2, &f));
-	sim_measure(&line);
-	sim_run(&line, 10 * US_S);
+	sim_count(&line, 10 * US_S);
 	assert_int_equal(line.requests, 30);
 	sim_end(&line);
 }
@@ -389,8 +366,7 @@ static void a_neighbour_that_is_due_soon_is_read_along(void **state)
 	sim_want(&line, 1, 2, 2, 9900 * US_MS);
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, HOUR);
+	sim_count(&line, HOUR);
 	/* phases drift past each other: one time in ten they are half a second apart or less */
 	const us_t reads = line.reading[0].reads + line.reading[1].reads;
 	assert_true(line.requests < reads - reads / 30);

@@ -9,8 +9,6 @@
 
 #include "schedule_line.h"
 
-#define MINUTE (60 * US_S)
-
 static struct line_sim line;
 
 static struct job write_of(uint64_t id, uint8_t unit, uint16_t addr, uint16_t value)
@@ -33,23 +31,16 @@ static enum submitted submit(struct job j)
 }
 
 /* A line that is never idle: 4 units × 3 blocks, as fast as it goes. */
-static void busy_line(uint32_t baud)
+static void never_idle(uint32_t baud)
 {
-	sim_begin(&line, baud);
-	for (uint8_t unit = 1; unit <= 4; unit++) {
-		sim_unit(&line, unit, 5 * US_MS);
-		for (uint16_t block = 0; block < 3; block++)
-			sim_want(&line, unit, (uint16_t)(1000 * block), 10, 100 * US_MS);
-	}
-	sim_adopt(&line);
-	sim_run(&line, 10 * US_S);
+	sim_busy(&line, baud, 100 * US_MS);
 	sim_measure(&line);
 }
 
 static void a_command_waits_for_the_exchange_under_way_and_no_longer(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	us_t sum = 0;
 	for (uint64_t id = 1; id <= 300; id++) {
 		sim_run(&line, 300 * US_MS);
@@ -68,7 +59,7 @@ static void a_command_waits_for_the_exchange_under_way_and_no_longer(void **stat
 static void a_flood_of_commands_leaves_polls_every_second_turn(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	uint64_t id = 1;
 	int jobs_in_a_row = 0;
 	for (int turn = 0; turn < 2000; turn++) {
@@ -89,7 +80,7 @@ static void a_flood_of_commands_leaves_polls_every_second_turn(void **state)
 static void commands_and_read_backs_together_leave_polls_every_second_turn(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	uint64_t id = 1;
 	us_t polls = 0;
 	for (int turn = 0; turn < 2000; turn++) {
@@ -111,7 +102,7 @@ static void commands_and_read_backs_together_leave_polls_every_second_turn(void 
 static void masked_writes_owe_a_poll_for_each_of_their_exchanges(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	for (int turn = 0; turn < 300; turn++) {
 		struct job j = write_of((uint64_t)turn + 1, 1, (uint16_t)turn, 1);
 		j.fc = FC_MASK_WRITE;
@@ -125,7 +116,7 @@ static void masked_writes_owe_a_poll_for_each_of_their_exchanges(void **state)
 static void of_fifty_slider_steps_the_last_is_on_the_wire_two_exchanges_later(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	const us_t start = line.now;
 	us_t last = 0;
 	uint16_t step = 0;
@@ -243,7 +234,7 @@ static void the_table_is_bounded_per_unit_and_per_bus(void **state)
 static void writes_get_the_configured_time_out(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	submit(write_of(1, 1, 7, 1));
 	schedule_next(line.schedule, line.now, &line.turn);
 	assert_int_equal(line.turn.kind, TURN_JOB);
@@ -263,7 +254,7 @@ static void writes_get_the_configured_time_out(void **state)
 static void a_unit_is_left_alone_after_a_write_and_others_go_on(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	line.rule[0].pause_after_write = 400 * US_MS;
 	sim_adopt(&line);
 	submit(write_of(1, 1, 7, 1));
@@ -311,7 +302,7 @@ static void what_was_never_answered_proves_nobody_alive(void **state)
 static void a_demand_goes_before_polls_when_it_is_due_and_is_met_once(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	const struct span span = {3, TABLE_HOLDING, 7000, 2};
 	const us_t due = line.now + 200 * US_MS;
 	assert_true(schedule_demand(line.schedule, &span, due));
@@ -356,7 +347,7 @@ static void a_refused_demand_is_dropped(void **state)
 	sim_unit(&line, 1, 5 * US_MS);
 	sim_want(&line, 1, 0, 4, 10 * US_S);
 	sim_adopt(&line);
-	line.device[1].forbidden[line.device[1].nforbidden++] = 500;
+	sim_refuse(&line, 1, 500);
 	sim_run(&line, 5 * US_S);
 	sim_measure(&line);
 	schedule_demand(line.schedule, &(struct span){1, TABLE_HOLDING, 500, 1}, line.now);
@@ -385,7 +376,7 @@ static void a_read_under_way_does_not_meet_a_demand_that_came_due_meanwhile(void
 static void a_command_does_not_wait_for_the_poll_that_a_demand_owes(void **state)
 {
 	(void)state;
-	busy_line(9600);
+	never_idle(9600);
 	schedule_demand(line.schedule, &(struct span){3, TABLE_HOLDING, 7000, 2}, line.now);
 	sim_step(&line, US_NEVER);
 	assert_int_equal(line.last_span.addr, 7000);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/schedule.h"
+#include "rng.h"
 
 #define SEED 20261121u
 #define JOBS 4000
@@ -31,13 +32,7 @@ static struct world {
 	bool online[256];
 } w;
 
-static uint32_t rng, seed;
-
-static unsigned below(unsigned n)
-{
-	rng = rng * 1664525u + 1013904223u;
-	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
-}
+static uint32_t seed;
 
 #define must(what)                                                                                 \
 	do {                                                                                       \

@@ -7,56 +7,21 @@
 
 #include <cmocka.h>
 
+#include "rng.h"
 #include "schedule_line.h"
 
-#define MINUTE (60 * US_S)
 #define SEED 20261121u
 
 static struct line_sim line;
-static uint32_t rng;
-
-static unsigned below(unsigned n)
-{
-	rng = rng * 1664525u + 1013904223u;
-	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
-}
-
-static us_t worst_gap_without(uint8_t unit)
-{
-	us_t worst = 0;
-	for (size_t i = 0; i < line.n; i++)
-		if (line.want[i].unit != unit && line.reading[i].worst > worst)
-			worst = line.reading[i].worst;
-	return worst;
-}
-
-/* The yardstick's line: 4 units × 3 blocks, as fast as it goes. */
-static void busy_line(us_t period)
-{
-	sim_begin(&line, 9600);
-	for (uint8_t unit = 1; unit <= 4; unit++) {
-		sim_unit(&line, unit, 5 * US_MS);
-		for (uint16_t block = 0; block < 3; block++)
-			sim_want(&line, unit, (uint16_t)(1000 * block), 10, period);
-	}
-	sim_adopt(&line);
-	sim_run(&line, 10 * US_S);
-}
-
-/* -- refused
- * ------------------------------------------------------------------------------------------ */
+/* -- refused ----------------------------------------------------- */
 
 static void the_culprit_is_found_and_the_rest_goes_on(void **state)
 {
 	(void)state;
-	sim_begin(&line, 9600);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 16; i++)
-		sim_want(&line, 1, i, 1, US_S);
-	line.device[1].forbidden[line.device[1].nforbidden++] = 11;
+	sim_blocks(&line, 9600, 5 * US_MS, 16, 1, 1, US_S);
+	sim_refuse(&line, 1, 11);
 	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, US_S);
+	sim_count(&line, US_S);
 	assert_int_equal(line.aside, 1);
 	assert_int_equal(line.aside_span.addr, 11);
 	struct unit_figures f;
@@ -66,8 +31,7 @@ static void the_culprit_is_found_and_the_rest_goes_on(void **state)
 	for (size_t i = 0; i < 16; i++)
 		assert_int_equal(line.reading[i].reads, i != 11);
 	sim_run(&line, 10 * US_S);
-	sim_measure(&line);
-	sim_run(&line, 5 * MINUTE);
+	sim_count(&line, 5 * MINUTE);
 	assert_int_equal(line.requests, 2 * 300); /* 0 to 10 and 12 to 15 */
 	schedule_unit(line.schedule, 1, &f);
 	const uint32_t refusals = f.exceptions;
@@ -77,8 +41,7 @@ static void the_culprit_is_found_and_the_rest_goes_on(void **state)
 	assert_in_range(f.exceptions - refusals, 6, 8);
 	line.device[1].nforbidden = 0;
 	sim_run(&line, 6 * 60 * MINUTE);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_int_equal(line.requests, 60);
 	assert_int_equal(line.reading[11].reads, 60);
 	assert_int_equal(line.offline, 0);
@@ -89,23 +52,18 @@ static void a_forbidden_hole_is_learnt_and_nothing_set_aside(void **state)
 {
 	(void)state;
 	for (uint16_t forbidden = 2; forbidden < 30; forbidden += 4) {
-		sim_begin(&line, 9600);
-		sim_unit(&line, 1, 5 * US_MS);
-		for (uint16_t i = 0; i < 8; i++)
-			sim_want(&line, 1, (uint16_t)(4 * i), 2, US_S);
-		line.device[1].forbidden[line.device[1].nforbidden++] = forbidden;
+		sim_blocks(&line, 9600, 5 * US_MS, 8, 4, 2, US_S);
+		sim_refuse(&line, 1, forbidden);
 		sim_adopt(&line);
 		sim_run(&line, 10 * US_S);
-		sim_measure(&line);
-		sim_run(&line, MINUTE);
+		sim_count(&line, MINUTE);
 		assert_int_equal(line.aside, 0);
 		assert_int_equal(line.requests,
 		                 120); /* one hole is cut, the others are still bridged */
 		for (size_t i = 0; i < 8; i++)
 			assert_int_equal(line.reading[i].reads, 60);
 		sim_adopt(&line); /* what is learnt survives */
-		sim_measure(&line);
-		sim_run(&line, MINUTE);
+		sim_count(&line, MINUTE);
 		assert_int_equal(line.requests, 120);
 		sim_end(&line);
 	}
@@ -115,23 +73,18 @@ static void
 a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted(void **state)
 {
 	(void)state;
-	sim_begin(&line, 9600);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 5; i++)
-		sim_want(&line, 1, (uint16_t)(i * 2), 2, US_S);
-	line.device[1].forbidden[line.device[1].nforbidden++] = 5;
+	sim_blocks(&line, 9600, 5 * US_MS, 5, 2, 2, US_S);
+	sim_refuse(&line, 1, 5);
 	sim_adopt(&line);
 	sim_run(&line, 10 * US_S);
 	assert_int_equal(line.aside, 1);
 	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_int_equal(line.requests, 120);
 	line.want[2] = line.want[4];
 	line.n = 4;
 	sim_adopt(&line);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_int_equal(line.requests, 120);
 	sim_end(&line);
 }
@@ -139,17 +92,13 @@ a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted(void
 static void a_device_that_refuses_long_reads_gets_shorter_ones(void **state)
 {
 	(void)state;
-	sim_begin(&line, 115200);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 100; i++)
-		sim_want(&line, 1, i, 1, US_S);
+	sim_blocks(&line, 115200, 5 * US_MS, 100, 1, 1, US_S);
 	line.device[1].longest = 40;
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
 	struct unit_figures before, after;
 	schedule_unit(line.schedule, 1, &before);
-	sim_measure(&line);
-	sim_run(&line, 10 * MINUTE);
+	sim_count(&line, 10 * MINUTE);
 	schedule_unit(line.schedule, 1, &after);
 	assert_int_equal(line.aside, 0);
 	assert_int_equal(after.exceptions, before.exceptions);
@@ -177,8 +126,7 @@ static void random_forbidden_addresses_never_stop_the_rest(void **state)
 			d->forbidden[i] = (uint16_t)below(150);
 		sim_adopt(&line);
 		sim_run(&line, 5 * MINUTE);
-		sim_measure(&line);
-		sim_run(&line, 5 * MINUTE);
+		sim_count(&line, 5 * MINUTE);
 		for (size_t i = 0; i < line.n; i++) {
 			bool bad = false;
 			for (int k = 0; k < d->nforbidden; k++)
@@ -199,7 +147,7 @@ static void random_forbidden_addresses_never_stop_the_rest(void **state)
 static void a_passing_refusal_sets_nothing_aside(void **state)
 {
 	(void)state;
-	busy_line(US_S);
+	sim_busy(&line, 9600, US_S);
 	line.device[1].exception = 2;
 	line.device[1].forbidden[0] = 3;
 	line.device[1].nforbidden = 1;
@@ -207,8 +155,7 @@ static void a_passing_refusal_sets_nothing_aside(void **state)
 		sim_step(&line, US_NEVER);
 	line.device[1].nforbidden = 0;
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_int_equal(line.aside, 0);
 	assert_int_equal(line.requests, 12 * 60);
 	sim_end(&line);
@@ -217,22 +164,19 @@ static void a_passing_refusal_sets_nothing_aside(void **state)
 static void a_busy_device_is_asked_again_later_and_counts_as_alive(void **state)
 {
 	(void)state;
-	busy_line(US_S);
+	sim_busy(&line, 9600, US_S);
 	sim_run(&line, US_S - line.now % US_S - 10 * US_MS);
 	line.device[2].busy_until = line.now + 250 * US_MS;
-	sim_measure(&line);
-	sim_run(&line, 3 * US_S);
+	sim_count(&line, 3 * US_S);
 	assert_true(line.device[2].requests <= 12);
 	line.device[2].busy_until = line.now + 20 * US_S;
-	sim_measure(&line);
-	sim_run(&line, 20 * US_S);
+	sim_count(&line, 20 * US_S);
 	assert_int_equal(line.offline, 0);
 	assert_int_equal(line.aside, 0);
 	assert_true(line.device[2].requests <= 20 * 9);
-	assert_true(worst_gap_without(2) <= US_S * 105 / 100 + line.longest);
+	assert_true(sim_worst_without(&line, 2) <= US_S * 105 / 100 + line.longest);
 	sim_run(&line, 2 * US_S);
-	sim_measure(&line);
-	sim_run(&line, 10 * US_S);
+	sim_count(&line, 10 * US_S);
 	assert_int_equal(line.requests, 120);
 	sim_end(&line);
 }
@@ -240,15 +184,14 @@ static void a_busy_device_is_asked_again_later_and_counts_as_alive(void **state)
 static void a_failing_device_is_not_hammered(void **state)
 {
 	(void)state;
-	busy_line(US_S);
+	sim_busy(&line, 9600, US_S);
 	struct device *d = &line.device[3];
 	d->exception = 4;
 	d->forbidden[d->nforbidden++] = 0;
 	d->forbidden[d->nforbidden++] = 1000;
 	d->forbidden[d->nforbidden++] = 2000;
 	sim_run(&line, 10 * US_S);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_true(d->requests <= 180);
 	assert_int_equal(line.offline, 0);
 	sim_end(&line);
@@ -257,7 +200,7 @@ static void a_failing_device_is_not_hammered(void **state)
 static void a_gateway_that_reaches_nobody_counts_as_silence(void **state)
 {
 	(void)state;
-	busy_line(US_S);
+	sim_busy(&line, 9600, US_S);
 	struct device *d = &line.device[3];
 	d->exception = 11;
 	d->forbidden[d->nforbidden++] = 0;
@@ -272,19 +215,15 @@ static void a_gateway_that_reaches_nobody_counts_as_silence(void **state)
 static void another_device_behind_the_id_starts_unsuspected(void **state)
 {
 	(void)state;
-	sim_begin(&line, 9600);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 16; i++)
-		sim_want(&line, 1, i, 1, US_S);
-	line.device[1].forbidden[line.device[1].nforbidden++] = 11;
+	sim_blocks(&line, 9600, 5 * US_MS, 16, 1, 1, US_S);
+	sim_refuse(&line, 1, 11);
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
 	assert_int_equal(line.aside, 1);
 	line.device[1].nforbidden = 0;
 	schedule_forget(line.schedule, 1, line.now);
 	sim_run(&line, US_S);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_int_equal(line.requests, 60);
 	assert_int_equal(line.reading[11].reads, 60);
 	sim_end(&line);
@@ -297,7 +236,7 @@ static void suspects_are_not_bridged_while_the_search_goes_on(void **state)
 	sim_unit(&line, 1, 40 * US_MS);
 	for (uint16_t i = 0; i < 16; i++)
 		sim_want(&line, 1, (uint16_t)(2 * i), 2, i % 8 == 3 ? 20 * US_MS : 60 * US_S);
-	line.device[1].forbidden[line.device[1].nforbidden++] = 18;
+	sim_refuse(&line, 1, 18);
 	sim_adopt(&line);
 	sim_run(&line, 20 * US_S);
 	assert_int_equal(line.aside, 1);
@@ -311,21 +250,16 @@ static void suspects_are_not_bridged_while_the_search_goes_on(void **state)
 static void one_odd_exception_neither_splits_nor_repeats(void **state)
 {
 	(void)state;
-	sim_begin(&line, 9600);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 4; i++)
-		sim_want(&line, 1, i, 1, US_S);
+	sim_blocks(&line, 9600, 5 * US_MS, 4, 1, 1, US_S);
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
 	line.device[1].exception = 4;
-	line.device[1].forbidden[line.device[1].nforbidden++] = 2;
-	sim_measure(&line);
-	sim_run(&line, 2 * US_S);
+	sim_refuse(&line, 1, 2);
+	sim_count(&line, 2 * US_S);
 	assert_int_equal(line.requests, 2);
 	assert_int_equal(line.last_span.count, 4);
 	line.device[1].nforbidden = 0;
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_int_equal(line.requests, 60);
 	sim_end(&line);
 }
@@ -353,10 +287,7 @@ static void a_refusal_proves_nothing_while_an_answer_is_outstanding(void **state
 static void a_culprit_that_was_found_says_nothing_about_lengths(void **state)
 {
 	(void)state;
-	sim_begin(&line, 9600);
-	sim_unit(&line, 1, 5 * US_MS);
-	for (uint16_t i = 0; i < 16; i++)
-		sim_want(&line, 1, i, 1, US_S);
+	sim_blocks(&line, 9600, 5 * US_MS, 16, 1, 1, US_S);
 	line.device[1].forbidden[0] = 11;
 	line.device[1].nforbidden = 1;
 	sim_adopt(&line);
@@ -368,10 +299,68 @@ static void a_culprit_that_was_found_says_nothing_about_lengths(void **state)
 		sim_step(&line, US_NEVER);
 	line.device[1].nforbidden = 0;
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	assert_int_equal(line.requests, 60);
 	sim_end(&line);
+}
+
+/* Turns of no cells would be taken for ever, before all polls. */
+static void a_silent_unit_whose_wants_are_all_aside_is_probed_at_one_of_them(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	for (uint8_t unit = 1; unit <= 2; unit++) {
+		sim_unit(&line, unit, 5 * US_MS);
+		sim_want(&line, unit, 100, 1, US_S);
+	}
+	sim_refuse(&line, 1, 100);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_silence(&line, 1, line.now, 100 * MINUTE);
+	sim_measure(&line);
+	const us_t end = line.now + 60 * MINUTE;
+	while (sim_step(&line, end))
+		assert_true(line.turn.kind == TURN_SLEEP || line.turn.span.count > 0);
+	assert_true(line.device[1].requests > 60);
+	assert_true(line.reading[1].reads >= 3590);
+	line.device[1].silent_until = line.now;
+	sim_run(&line, 5 * MINUTE);
+	assert_int_equal(line.came, 1); /* a refusal proves it alive */
+	sim_end(&line);
+}
+
+static void a_barrier_is_never_read_with_others(void **state)
+{
+	(void)state;
+	sim_blocks(&line, 9600, 5 * US_MS, 3, 1, 1, US_S);
+	line.want[1].barrier = true;
+	line.want[1].period = MINUTE;
+	sim_adopt(&line);
+	const us_t end = line.now + 10 * MINUTE;
+	while (sim_step(&line, end)) {
+		const struct span *s = &line.last_span;
+		assert_true(s->count == 1 || s->addr > 1 || s->addr + s->count < 2);
+	}
+	sim_end(&line);
+}
+
+static void a_learnt_length_of_bits_holds(void **state)
+{
+	(void)state;
+	for (uint16_t most = 1; most <= 64; most = (uint16_t)(most + 7)) {
+		sim_blocks(&line, 9600, 5 * US_MS, 40, 1, 1, US_S);
+		for (size_t i = 0; i < line.n; i++)
+			line.want[i].table = TABLE_COIL;
+		line.device[1].longest = most;
+		sim_adopt(&line);
+		sim_run(&line, 10 * MINUTE);
+		struct unit_figures before, after;
+		schedule_unit(line.schedule, 1, &before);
+		sim_run(&line, 10 * MINUTE);
+		schedule_unit(line.schedule, 1, &after);
+		assert_int_equal(after.exceptions, before.exceptions);
+		sim_end(&line);
+	}
 }
 
 int main(void)
@@ -392,6 +381,9 @@ int main(void)
 		cmocka_unit_test(one_odd_exception_neither_splits_nor_repeats),
 		cmocka_unit_test(a_refusal_proves_nothing_while_an_answer_is_outstanding),
 		cmocka_unit_test(a_culprit_that_was_found_says_nothing_about_lengths),
+		cmocka_unit_test(a_silent_unit_whose_wants_are_all_aside_is_probed_at_one_of_them),
+		cmocka_unit_test(a_barrier_is_never_read_with_others),
+		cmocka_unit_test(a_learnt_length_of_bits_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

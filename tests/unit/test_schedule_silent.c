@@ -7,70 +7,31 @@
 
 #include <cmocka.h>
 
+#include "rng.h"
 #include "schedule_line.h"
 
-#define MINUTE (60 * US_S)
 #define SEED 20261121u
 
 static struct line_sim line;
-static uint32_t rng;
-
-static unsigned below(unsigned n)
-{
-	rng = rng * 1664525u + 1013904223u;
-	return (unsigned)(((uint64_t)(rng >> 4) * n) >> 28);
-}
-
-static void silence(uint8_t unit, us_t from, us_t time)
-{
-	line.device[unit].silent_from = from;
-	line.device[unit].silent_until = from + time;
-}
-
-static us_t worst_gap_without(uint8_t unit)
-{
-	us_t worst = 0;
-	for (size_t i = 0; i < line.n; i++)
-		if (line.want[i].unit != unit && line.reading[i].worst > worst)
-			worst = line.reading[i].worst;
-	return worst;
-}
-
-/* The yardstick's line: 4 units × 3 blocks, as fast as it goes. */
-static void busy_line(us_t period)
-{
-	sim_begin(&line, 9600);
-	for (uint8_t unit = 1; unit <= 4; unit++) {
-		sim_unit(&line, unit, 5 * US_MS);
-		for (uint16_t block = 0; block < 3; block++)
-			sim_want(&line, unit, (uint16_t)(1000 * block), 10, period);
-	}
-	sim_adopt(&line);
-	sim_run(&line, 10 * US_S);
-}
-
-/* -- silent units
- * ---------------------------------------------------------------------------------- */
+/* -- silent units ------------------------------------------------ */
 
 static void one_silent_unit_of_four_costs_the_others_next_to_nothing(void **state)
 {
 	(void)state;
-	busy_line(100 * US_MS);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_busy(&line, 9600, 100 * US_MS);
+	sim_count(&line, MINUTE);
 	const double before = (double)MINUTE / (double)line.reading[0].reads;
 	const us_t scan = line.reading[0].worst;
 	sim_measure(&line);
-	silence(4, line.now, 100 * MINUTE);
+	sim_silence(&line, 4, line.now, 100 * MINUTE);
 	sim_run(&line, 10 * US_S);
-	assert_true(worst_gap_without(4) <= scan + 500 * US_MS);
+	assert_true(sim_worst_without(&line, 4) <= scan + 500 * US_MS);
 	assert_int_equal(line.offline, 1);
 	assert_int_equal(line.went, 4);
-	sim_measure(&line);
-	sim_run(&line, 10 * MINUTE);
+	sim_count(&line, 10 * MINUTE);
 	const double after = (double)(10 * MINUTE) / (double)line.reading[0].reads;
 	assert_true(after / before <= 0.85);
-	assert_true(worst_gap_without(4) <= scan + 500 * US_MS);
+	assert_true(sim_worst_without(&line, 4) <= scan + 500 * US_MS);
 	assert_true(line.silent_busy <= 10 * MINUTE / 20 + US_S);
 	assert_true(line.silent_busy >= 10 * MINUTE / 25);
 	sim_end(&line);
@@ -81,7 +42,7 @@ static void offline_is_three_requests_unanswered_over_three_seconds(void **state
 	(void)state;
 	static const us_t period[] = {100 * US_MS, US_S, 60 * US_S};
 	for (int i = 0; i < 3; i++) {
-		busy_line(period[i]);
+		sim_busy(&line, 9600, period[i]);
 		line.n = 6;
 		line.nrule = 2;
 		sim_adopt(&line);
@@ -89,7 +50,7 @@ static void offline_is_three_requests_unanswered_over_three_seconds(void **state
 		sim_measure(&line);
 		line.offline = 0;
 		const us_t from = line.now;
-		silence(2, from, 100 * MINUTE);
+		sim_silence(&line, 2, from, 100 * MINUTE);
 		const us_t end = from + 2 * MINUTE;
 		us_t first = 0;
 		while (!line.offline && sim_step(&line, end))
@@ -106,10 +67,10 @@ static void offline_is_three_requests_unanswered_over_three_seconds(void **state
 static void a_lost_frame_or_two_does_not_take_a_unit_offline(void **state)
 {
 	(void)state;
-	busy_line(US_S);
+	sim_busy(&line, 9600, US_S);
 	sim_measure(&line);
 	for (int i = 0; i < 50; i++) {
-		silence(3, line.now, 100 * US_MS);
+		sim_silence(&line, 3, line.now, 100 * US_MS);
 		sim_run(&line, 7 * US_S + 37 * US_MS);
 	}
 	assert_int_equal(line.offline, 0);
@@ -121,7 +82,7 @@ static void a_unit_is_back_within_two_seconds_or_a_probe_at_five_per_cent(void *
 {
 	(void)state;
 	for (us_t timeout = 50 * US_MS; timeout <= 800 * US_MS; timeout *= 2) {
-		busy_line(100 * US_MS);
+		sim_busy(&line, 9600, 100 * US_MS);
 		for (size_t i = 0; i < line.nrule; i++)
 			line.rule[i].timeout = timeout;
 		sim_adopt(&line);
@@ -130,7 +91,7 @@ static void a_unit_is_back_within_two_seconds_or_a_probe_at_five_per_cent(void *
 		for (unsigned k = 0; k < 7; k++) {
 			const us_t away = 20 * US_S + k * 777 * US_MS;
 			const us_t from = line.now;
-			silence(2, from, away);
+			sim_silence(&line, 2, from, away);
 			line.online = 0;
 			sim_run(&line, away);
 			assert_int_equal(line.online, 0);
@@ -146,12 +107,11 @@ static void a_unit_is_back_within_two_seconds_or_a_probe_at_five_per_cent(void *
 static void all_it_has_is_read_when_a_unit_is_back(void **state)
 {
 	(void)state;
-	busy_line(60 * US_S);
-	silence(2, line.now, 70 * US_S);
+	sim_busy(&line, 9600, 60 * US_S);
+	sim_silence(&line, 2, line.now, 70 * US_S);
 	while (line.online < 5)
 		assert_true(sim_step(&line, line.now + 10 * MINUTE));
-	sim_measure(&line);
-	sim_run(&line, US_S);
+	sim_count(&line, US_S);
 	for (size_t i = 3; i < 6; i++)
 		assert_int_equal(line.reading[i].reads, 1);
 	sim_end(&line);
@@ -160,10 +120,10 @@ static void all_it_has_is_read_when_a_unit_is_back(void **state)
 static void a_command_wakes_a_silent_unit_at_once(void **state)
 {
 	(void)state;
-	busy_line(100 * US_MS);
-	silence(4, line.now, 100 * MINUTE);
+	sim_busy(&line, 9600, 100 * US_MS);
+	sim_silence(&line, 4, line.now, 100 * MINUTE);
 	sim_run(&line, MINUTE);
-	silence(4, line.now, 0);
+	sim_silence(&line, 4, line.now, 0);
 	uint64_t old;
 	const struct job j = {.id = 1, .span = {4, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
 	schedule_submit(line.schedule, &j, line.now, &old);
@@ -187,7 +147,7 @@ static void a_write_only_unit_goes_and_comes_by_its_commands(void **state)
 	struct job j = {.span = {7, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
 	for (j.id = 1; j.id <= 9; j.id++) {
 		j.value[0] = (uint16_t)j.id;
-		silence(7, 0, j.id >= 3 && j.id <= 6 ? US_NEVER : 0);
+		sim_silence(&line, 7, 0, j.id >= 3 && j.id <= 6 ? US_NEVER : 0);
 		schedule_submit(line.schedule, &j, line.now, &old);
 		sim_run(&line, 2 * US_S);
 		assert_int_equal(line.job_id, j.id);
@@ -207,7 +167,7 @@ static void ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn(
 		for (uint16_t block = 0; block < 3; block++)
 			sim_want(&line, unit, (uint16_t)(1000 * block), 10, 100 * US_MS);
 		if (unit > 4)
-			silence(unit, line.now, 1000 * MINUTE);
+			sim_silence(&line, unit, line.now, 1000 * MINUTE);
 	}
 	sim_adopt(&line);
 	line.measure = true;
@@ -216,8 +176,7 @@ static void ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn(
 	assert_true(line.silent_busy <= MINUTE / 20 + 10 * 2 * 220 * US_MS);
 	assert_int_equal(line.online, 4);
 	assert_int_equal(line.offline, 10); /* told, though they never were online */
-	sim_measure(&line);
-	sim_run(&line, 30 * MINUTE);
+	sim_count(&line, 30 * MINUTE);
 	assert_true(line.silent_busy <= 30 * MINUTE / 20);
 	for (uint8_t unit = 5; unit <= 14; unit++)
 		assert_true(llabs(line.device[unit].requests - line.device[5].requests) <= 1);
@@ -235,12 +194,13 @@ static void when_all_were_silent_the_first_back_brings_the_others_at_once(void *
 	sim_adopt(&line);
 	sim_run(&line, 10 * US_S);
 	for (uint8_t unit = 1; unit <= 10; unit++)
-		silence(unit, line.now, 10 * MINUTE);
+		sim_silence(&line, unit, line.now, 10 * MINUTE);
 	line.online = 0;
 	sim_run(&line, 10 * MINUTE);
 	assert_int_equal(line.offline, 10);
 	for (uint8_t unit = 3; unit <= 6; unit++)
-		silence(unit, line.now, MINUTE); /* these have more than the line in common */
+		sim_silence(&line, unit, line.now,
+		            MINUTE); /* these have more than the line in common */
 	const us_t back = line.now;
 	sim_run(&line, 5 * US_S);
 	assert_int_equal(line.online, 6);
@@ -251,10 +211,10 @@ static void when_all_were_silent_the_first_back_brings_the_others_at_once(void *
 static void another_unit_goes_before_the_second_try(void **state)
 {
 	(void)state;
-	busy_line(100 * US_MS);
+	sim_busy(&line, 9600, 100 * US_MS);
 	while (line.last_span.unit != 2)
 		sim_step(&line, US_NEVER);
-	silence(2, line.now, 40 * US_MS);
+	sim_silence(&line, 2, line.now, 40 * US_MS);
 	while (!line.device[2].timeouts)
 		sim_step(&line, US_NEVER);
 	sim_step(&line, US_NEVER);
@@ -275,25 +235,24 @@ static void on_a_slow_scan_one_silent_unit_costs_one_time_out_a_scan(void **stat
 	}
 	sim_adopt(&line);
 	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
 	const us_t scan = line.reading[0].worst;
 	assert_true(scan > 3 * US_S);
 	sim_measure(&line);
-	silence(4, line.now, 100 * MINUTE);
+	sim_silence(&line, 4, line.now, 100 * MINUTE);
 	line.offline = 0;
 	while (!line.offline)
 		sim_step(&line, US_NEVER);
 	assert_true(line.device[4].timeouts >= 3);
 	sim_run(&line, 3 * scan);
-	assert_true(worst_gap_without(4) <= scan + 300 * US_MS);
+	assert_true(sim_worst_without(&line, 4) <= scan + 300 * US_MS);
 	sim_end(&line);
 }
 
 static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew(void **state)
 {
 	(void)state;
-	busy_line(60 * US_S);
+	sim_busy(&line, 9600, 60 * US_S);
 	schedule_port_lost(line.schedule, line.now);
 	struct unit_figures f;
 	schedule_unit(line.schedule, 1, &f);
@@ -306,15 +265,13 @@ static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew
 	line.now += 10 * US_S;
 	schedule_port_back(line.schedule, line.now);
 	line.online = 0;
-	sim_measure(&line);
-	sim_run(&line, US_S);
+	sim_count(&line, US_S);
 	assert_int_equal(line.online, 4);
 	assert_int_equal(line.requests, 12);
 	sim_end(&line);
 }
 
-/* -- a spoilt line
- * ----------------------------------------------------------------------------------- */
+/* -- a spoilt line ----------------------------------------------- */
 
 static bool lose_some(struct line_sim *l)
 {
@@ -354,7 +311,7 @@ static void a_unit_with_one_register_is_asked_for_one_more(void **state)
 	sim_want(&line, 1, 100, 1, US_S);
 	sim_adopt(&line);
 	sim_run(&line, 5 * US_S);
-	silence(1, line.now, US_S);
+	sim_silence(&line, 1, line.now, US_S);
 	while (!line.device[1].timeouts)
 		sim_step(&line, US_NEVER);
 	schedule_next(line.schedule, line.now, &line.turn);
@@ -377,7 +334,7 @@ static struct turn after_a_loss(void)
 {
 	sim_adopt(&line);
 	sim_run(&line, 5 * US_S);
-	silence(1, line.now, US_S);
+	sim_silence(&line, 1, line.now, US_S);
 	while (!line.device[1].timeouts)
 		sim_step(&line, US_NEVER);
 	schedule_next(line.schedule, line.now, &line.turn);
@@ -438,11 +395,11 @@ static void a_longer_read_that_is_refused_is_not_tried_again(void **state)
 	schedule_done(line.schedule, &t, OUT_REFUSED, 2, 5 * US_MS, 20 * US_MS,
 	              line.now += 20 * US_MS, &e);
 	assert_false(e.aside);
-	silence(1, 0, 0);
+	sim_silence(&line, 1, 0, 0);
 	sim_run(&line, MINUTE);
 	assert_int_equal(line.aside, 0);
 	line.device[1].timeouts = 0;
-	silence(1, line.now, 2 * US_S);
+	sim_silence(&line, 1, line.now, 2 * US_S);
 	while (!line.device[1].timeouts)
 		sim_step(&line, US_NEVER);
 	schedule_next(line.schedule, line.now, &line.turn);

@@ -242,7 +242,7 @@ static void stats_count_by_device(void **state)
 		"\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0,\"blocks_refused\":0},"
 		"\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0,\"blocks_refused\":0},"
 		"\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0,\"blocks_refused\":0}"
-	        "}}");
+		"}}");
 }
 
 static void wrong_commands_say_what_is_wrong(void **state)
