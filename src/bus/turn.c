@@ -77,6 +77,7 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	exchange_begin(x, &b->line, t->peer, &b->request, timeout, t->configured);
 	x->second = t->second;
 	x->not_after = b->not_after;
+	x->pause = b->rule.pause;
 	if (!transact_drive(b)) {
 		x->exception = 0;
 		if (x->tx_start) { /* its answer may still come, through the next connection */
@@ -108,6 +109,14 @@ static bool read_again(struct bus *b)
 	return !peer_barred(b->turn.peer, &s, clock_now());
 }
 
+/* The unit wants a while after its answer. */
+static void turn_rest(struct bus *b)
+{
+	const us_t rested = clock_now() + b->rule.pause;
+	if (b->turn.peer->ready_at < rested)
+		b->turn.peer->ready_at = rested;
+}
+
 /* A spoilt answer is asked for again at once; a missing one is the scheduler's affair. */
 static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout, uint16_t *words)
 {
@@ -118,6 +127,7 @@ static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout
 	enum outcome o = transact(b, timeout);
 	for (unsigned i = 0; i < b->rule.retries && o == OUT_GARBLED && read_again(b); i++) {
 		b->retries++;
+		turn_rest(b);
 		o = transact(b, timeout);
 	}
 	if (o == OUT_OK)
@@ -182,9 +192,7 @@ static enum outcome job_read(struct bus *b, const struct span *s, uint16_t *held
 {
 	const enum outcome o = read_cells(b, s, b->turn.configured, held);
 	b->sent = 0; /* nothing was written yet */
-	const us_t rested = clock_now() + b->rule.pause;
-	if (b->turn.peer->ready_at < rested)
-		b->turn.peer->ready_at = rested;
+	turn_rest(b);
 	return o;
 }
 

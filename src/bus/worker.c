@@ -239,7 +239,8 @@ static void worker_judge(struct bus *b, enum outcome o)
 /* Each try may prove the unit in step first, or send twice, and wait for a noisy line. */
 static us_t turn_limit(const struct bus *b)
 {
-	return (b->rule.retries + 2) * 3 * (b->turn.configured + US_S) + STEP_SLACK;
+	const us_t one = b->turn.configured + US_S + b->rule.pause;
+	return (b->rule.retries + 2) * 3 * one + STEP_SLACK;
 }
 
 /* Nothing can be sent before the line was silent: what comes until then is chosen among, too. */

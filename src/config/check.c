@@ -64,6 +64,13 @@ static void check_widths(struct load *l, const struct device *d)
 {
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
+		if (p->source == SOURCE_REGISTER && model_apart(d, p) && !p->counter)
+			diag_error(
+				l->d, p->where,
+				"point \"%s\": its two registers can not be read in one request; "
+				"only of a counter (counter: true) can the two reads be trusted to "
+				"belong together",
+				p->name);
 		if (p->source != SOURCE_REGISTER || p->parts != 1 || table_is_bits(p->table))
 			continue;
 		const unsigned words = codec_words(&p->codec);

@@ -193,6 +193,22 @@ const struct expr *making_expr(const struct making *m, struct arena *a, const ch
 	return e;
 }
 
+/* A text is no number to compute with. */
+static void draft_check_inputs(const struct making *m, const struct draft *d)
+{
+	const int32_t from[] = {d->p.exponent_from, d->p.factor_from, d->p.count_from};
+	for (size_t k = 0; k < m->n; k++) {
+		const struct point *p = &m->draft[k].p;
+		bool used = d->p.expr && expr_uses(d->p.expr, (int)k);
+		for (size_t i = 0; i < COUNT(from); i++)
+			used |= from[i] == (int32_t)k;
+		if (used && p->source == SOURCE_REGISTER && p->codec.type >= TYPE_STRING)
+			diag_error(m->l->d, d->p.where,
+			           "point \"%s\" is computed from \"%s\", which is a text",
+			           d->p.name, p->name);
+	}
+}
+
 static void drafts_bind(struct making *m)
 {
 	for (size_t i = 0; i < m->n; i++) {
@@ -203,6 +219,7 @@ static void drafts_bind(struct making *m)
 		if (d->expr.name)
 			d->p.expr =
 				making_expr(m, m->l->scratch, "expr", &d->expr, draft_lookup, m);
+		draft_check_inputs(m, d);
 	}
 }
 
@@ -358,9 +375,10 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 
 /* -- one set for all devices that are configured alike -- */
 
-static const char *const cached_keys[] = {
-	"points",  "rates",    "every",     "only",         "omit",   "parameters", "address_base",
-	"publish", "deadband", "heartbeat", "min_interval", "retain", "qos",        "order"};
+static const char *const cached_keys[] = {"points",   "rates",      "every",        "only",
+                                          "omit",     "parameters", "address_base", "publish",
+                                          "deadband", "heartbeat",  "min_interval", "retain",
+                                          "qos",      "order",      "setup",        "unlock"};
 
 struct cached {
 	struct cached *next;

@@ -171,13 +171,13 @@ void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point
 	pulse_off(t, device, point, 0, now);
 }
 
-static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t at,
-                        us_t now)
+static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t sent,
+                        us_t at, us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
 	const bool old = record_newer(t, r) && !record_once_only(t, r);
 	t->device[r->device].unlocked = 0;
-	if (exception == 5) {
+	if (exception == 5 && sent) { /* else it was the read before the write */
 		record_taken(t, r, at, now);
 		return;
 	}
@@ -185,7 +185,7 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
 		return;
 	}
-	if (exception == 6 && r->refusals++ < BUSY_MAX && !t->closing) {
+	if ((exception == 5 || exception == 6) && r->refusals++ < BUSY_MAX && !t->closing) {
 		record_retry(r, now + BUSY_AGAIN); /* it says that it has not done it */
 		return;
 	}
@@ -246,7 +246,7 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 		point_print(record_point(t, r), &r->value.v, NULL, value, sizeof value);
 		record_end(t, r, COMMAND_VERIFIED, value, NULL, now);
 	} else if (o == OUT_REFUSED) {
-		job_refused(t, r, exception, at, now);
+		job_refused(t, r, exception, sent, at, now);
 	} else if (!sent) {
 		job_unsent(t, r, o, now);
 	} else if (o == OUT_LINK && r->origin != COMMAND_PULSE_END) {

@@ -56,7 +56,10 @@ static void take_line_strays(struct exchange *x, us_t now)
 		struct stray *s = &x->line->stray[i];
 		if (s->until <= now || s->unit != x->req->unit)
 			continue;
-		peer_stray(x->peer, &s->sig, now, s->until);
+		if (s->asked)
+			peer_asked(x->peer, &s->sig, now, s->until);
+		else
+			peer_stray(x->peer, &s->sig, now, s->until);
 		s->until = 0;
 	}
 }
@@ -126,7 +129,7 @@ static void decide(struct exchange *x, us_t now)
 		return;
 	x->strict = true;
 	x->strayed = false;
-	if (plain_read(x->req) && ((!barred && !p->doubt) || p->deaf % 2))
+	if (plain_read(x->req) && ((!barred && !p->doubt && !p->full) || p->deaf % 2))
 		x->repeat = (uint8_t)(alike + (p->full || p->unsure));
 	else
 		make_proof(x, now);

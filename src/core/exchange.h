@@ -82,9 +82,10 @@ struct stray {
 	uint8_t unit;
 	struct signature sig;
 	us_t until;
+	bool asked; /* a request, not an answer */
 };
 
-#define LINE_STRAYS 4
+#define LINE_STRAYS 16
 
 /* What is known of the line. One per open port. */
 struct line {
@@ -140,9 +141,10 @@ struct exchange {
 	bool doubted;   /* an exception came that may not be believed */
 	bool echoed;    /* our own request was heard */
 	struct signature sig; /* of what is sent */
-	us_t not_after;       /* req is not sent later: OUT_EXPIRED; 0: any time. Set after
-	                         exchange_begin() */
-	us_t sent; /* before the write of req; 0: it was never sent, whatever the outcome */
+	us_t pause;     /* the unit's rest after each of its answers. Set after exchange_begin() */
+	us_t not_after; /* req is not sent later: OUT_EXPIRED; 0: any time. Set after
+	                   exchange_begin() */
+	us_t sent;      /* before the write of req; 0: it was never sent, whatever the outcome */
 	us_t tx_start, tx_end; /* of what is sent: before the write, and its end on the wire */
 	us_t tx_late;          /* the same end, if the write was held up: never too early */
 	us_t end;              /* the answer is over by then, or does not come */

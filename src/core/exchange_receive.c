@@ -43,9 +43,10 @@ static void shift(struct exchange *x, size_t n, us_t now)
 	x->first_n = x->n;
 }
 
-static void line_stray(struct line *l, uint8_t unit, const struct signature *s, us_t until)
+static void line_stray(struct line *l, uint8_t unit, const struct signature *s, bool asked,
+                       us_t until)
 {
-	l->stray[l->stray_at] = (struct stray){unit, *s, until};
+	l->stray[l->stray_at] = (struct stray){unit, *s, until, asked};
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
 }
 
@@ -53,17 +54,19 @@ static void line_stray(struct line *l, uint8_t unit, const struct signature *s, 
 static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 {
 	const struct signature s = frame_signature(f);
-	const us_t until = now + 2 * x->configured;
+	const bool asked = frame_is_request(f);
+	/* what somebody asked may be answered however late */
+	const us_t until = asked ? US_NEVER : now + 2 * x->configured;
 
-	if (frame_is_request(f) || f->unit != x->req->unit)
+	if (asked || f->unit != x->req->unit)
 		x->line->count.foreign++;
 	else
 		x->line->count.late++;
 	if (f->unit != x->req->unit) {
-		line_stray(x->line, f->unit, &s, until);
+		line_stray(x->line, f->unit, &s, asked, until);
 		return;
 	}
-	if (x->peer && frame_is_request(f))
+	if (x->peer && asked)
 		peer_asked(x->peer, &s, now, until);
 	else if (x->peer)
 		peer_stray(x->peer, &s, now, until);
@@ -168,6 +171,8 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 		x->repeat--;
 	}
 	x->strayed = false;
+	if (x->peer->ready_at < now + x->pause)
+		x->peer->ready_at = now + x->pause;
 	shift(x, f->at + f->len, now);
 	x->state = ST_WAIT;
 }
@@ -255,12 +260,14 @@ static void early_answer(struct exchange *x, us_t now)
 
 /* Our own request, heard again. Requests that answers repeat (5, 6, 22, 8) need to know the line.
  */
-static bool is_echo(struct exchange *x, const struct frame *f)
+static bool is_echo(struct exchange *x, const struct frame *f, us_t now)
 {
 	struct line *l = x->line;
 
 	if (x->echoed || !frame_is(f, x->send) || (!l->echo && !frame_is_request(f)))
 		return false;
+	if (!l->echo && now > x->tx_late + exchange_split(l))
+		return false; /* another client asks the same */
 	if (!l->echo)
 		l->echo = l->echo_found = true;
 	x->echoed = true;
@@ -275,7 +282,7 @@ static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
 	uint8_t exception;
 
 	x->noise = (uint16_t)(x->noise + f->at);
-	if (is_echo(x, f)) {
+	if (is_echo(x, f, now)) {
 		shift(x, f->at + f->len, now);
 		return false;
 	}

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLE_PARTS 16     /* registers between two parts that one request still bridges */
 #define HOLE_EXPONENT 64  /* to an exponent: a scale that changes is read with its value */
 #define EXPONENT_LIMIT 10 /* SunSpec scale factors: −10 to 10 */
 #define EXPONENT_DECIMALS 6
@@ -136,7 +135,7 @@ bool model_apart(const struct device *d, const struct point *p)
 	const struct span whole = model_span(d, p);
 	return p->parts == 2 &&
 	       (!span_readable(d, &whole) ||
-	        !hole_small(d, model_part(d, p, 0), model_part(d, p, 1), HOLE_PARTS));
+	        !hole_small(d, model_part(d, p, 0), model_part(d, p, 1), UINT16_MAX));
 }
 
 static struct span span_hull(struct span a, struct span b)

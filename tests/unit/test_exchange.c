@@ -245,6 +245,74 @@ static void a_request_is_not_sent_after_its_time(void **state)
 	rig_close(&r);
 }
 
+/* Another client's request on the line, just before the answer of unit 1. */
+static enum outcome read_while_asked(struct rig *r, uint8_t unit, uint8_t table, uint16_t addr)
+{
+	struct request other;
+	uint8_t adu[ADU_RTU_MAX];
+	pdu_read(&other, unit, table, addr, 10);
+	const size_t n = pdu_frame(other.unit, other.pdu, other.len, adu);
+	simline_turnaround(r->sim, 1, 60 * US_MS);
+	simline_inject(r->sim, adu, n, r->now + 35 * US_MS);
+	return read_once(r, 1, TABLE_HOLDING, 100, 10);
+}
+
+static void what_another_client_asked_may_be_answered_however_late(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	rig_open(&r, 9600, 12);
+	in_step(&r, 1);
+	in_step(&r, 2);
+	assert_int_equal(read_while_asked(&r, 2, TABLE_HOLDING, 300), OUT_DROPPED);
+	r.now += 20 * US_S;
+	pdu_read(&q, 2, TABLE_HOLDING, 500, 10); /* as long as the other's */
+	run(&r, &q, CONFIGURED);
+	assert_true(r.x.strict); /* not taken at its word */
+	rig_close(&r);
+}
+
+static void another_clients_equal_request_is_no_echo(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, 9600, 13);
+	in_step(&r, 1);
+	assert_int_equal(read_while_asked(&r, 1, TABLE_HOLDING, 100), OUT_DROPPED);
+	assert_false(r.line.echo);
+	rig_close(&r);
+}
+
+static void a_unit_has_its_rest_within_an_exchange_too(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	us_t until = 0, answered = 0, again = 0;
+	rig_open(&r, 9600, 14);
+	pdu_write_register(&q, 1, 3, 3); /* never heard before: proven first */
+	exchange_begin(&r.x, &r.line, &r.peer[1], &q, CONFIGURED, CONFIGURED);
+	r.x.pause = 200 * US_MS;
+	for (enum exchange_act act = 0; act != EX_DONE;) {
+		act = exchange_next(&r.x, r.now, &until);
+		again = act == EX_SEND ? r.now : again;
+		if (act == EX_SLEEP)
+			sleep_until(&r, until);
+		else if (act == EX_READ)
+			read_now(&r);
+		else if (act == EX_POLL)
+			poll_until(&r, until);
+		else if (act != EX_DONE)
+			send_now(&r);
+		if (r.x.proven && !answered)
+			answered = r.now;
+	}
+	assert_int_equal(r.x.outcome, OUT_OK);
+	assert_true(answered && again >= answered + 200 * US_MS);
+	rig_close(&r);
+}
+
 static void an_echo_that_stops_is_noticed(void **state)
 {
 	(void)state;
@@ -641,6 +709,9 @@ int main(void)
 		cmocka_unit_test(an_echo_is_stripped_or_found_out_before_it_confirms_a_write),
 		cmocka_unit_test(an_echo_confirms_no_write_after_reopening),
 		cmocka_unit_test(a_request_is_not_sent_after_its_time),
+		cmocka_unit_test(what_another_client_asked_may_be_answered_however_late),
+		cmocka_unit_test(another_clients_equal_request_is_no_echo),
+		cmocka_unit_test(a_unit_has_its_rest_within_an_exchange_too),
 		cmocka_unit_test(an_echo_that_stops_is_noticed),
 		cmocka_unit_test(answers_that_end_by_silence_are_read),
 		cmocka_unit_test(a_spoilt_answer_ends_at_once_and_is_told),
