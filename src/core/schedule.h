@@ -42,6 +42,7 @@ struct unit_rule {
 	uint16_t max_hole;     /* cells never asked for between two wants; UINT16_MAX: by cost */
 	uint8_t read_function; /* 0: by table; else 3 or 4 for both register tables */
 	bool has_mask_write;   /* FC 22 works */
+	bool loose_echo;       /* answers FC 6 with another address or value */
 	uint8_t nwindow;
 	const struct window
 		*window; /* owned by the model that the rules came with; copied by adopt */

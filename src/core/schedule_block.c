@@ -63,7 +63,7 @@ static void set_limits(struct schedule *s, struct set *set)
 		.max_read = u->rule.max_read,
 		.max_cells = learnt,
 		.max_hole = u->rule.max_hole,
-		.turnaround = unit_turnaround(u),
+		.turnaround = unit_turnaround(u) + unit_dead_time(s, u),
 		.window = u->window,
 		.nwindow = u->rule.nwindow,
 	};
@@ -244,7 +244,10 @@ static bool vary(struct schedule *s, const struct set *set, const struct span *b
 	if (vary_fewer(s, set, block, n, now, out) || vary_fewer(s, set, block, NULL, now, out))
 		return true;
 	s->varied = true;
-	return vary_shorter(set, block, now, out) || vary_longer(s, set, block, false, now, out);
+	/* what covers no want brings nothing but the proof that the unit is in step: once that is
+	 * given, the exchange proves, and the block is read */
+	return (outstanding && vary_shorter(set, block, now, out)) ||
+	       vary_longer(s, set, block, false, now, out);
 }
 
 /* The cells to read for n. False: whatever is read, its answer could be mistaken. */

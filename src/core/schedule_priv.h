@@ -149,6 +149,12 @@ static inline size_t table_kind(uint8_t table)
 	return table_is_bits(table) ? 1 : 0;
 }
 
+/* What its pause adds to another request: nothing where others are served meanwhile. */
+static inline us_t unit_dead_time(const struct schedule *s, const struct unit *u)
+{
+	return s->nunit == 1 ? u->rule.pause : 0;
+}
+
 /* schedule.c */
 struct unit *unit_find(const struct schedule *s, uint8_t id);    /* NULL: unknown */
 struct unit *unit_get(struct schedule *s, uint8_t id, us_t now); /* made if unknown */

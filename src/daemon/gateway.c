@@ -12,6 +12,7 @@
 #include "daemon/reload.h"
 #include "daemon/report.h"
 #include "daemon/stale.h"
+#include "daemon/sunspec.h"
 #include "daemon/systemd.h"
 
 #include <errno.h>
@@ -99,7 +100,7 @@ static const struct {
 	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
 	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_over},
-	{TIMER_INFO, health_infos},
+	{TIMER_INFO, health_infos},      {TIMER_SUNSPEC, sunspec_tick},
 };
 
 static void run_timers(struct gateway *g)

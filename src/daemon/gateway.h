@@ -25,6 +25,7 @@ enum timer {
 	TIMER_STATUS, /* the line for systemctl status */
 	TIMER_WATCHDOG,
 	TIMER_COMMANDS,
+	TIMER_SUNSPEC, /* another look at a device without models */
 	TIMER_FOREIGN, /* an Alert about a second gateway has stood long enough */
 	TIMERS,
 };

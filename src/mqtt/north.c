@@ -119,6 +119,11 @@ void north_none(struct north *n, uint32_t device, uint32_t point)
 	north_value(n, device, point, "None", false);
 }
 
+void north_gone(struct north *n, uint32_t device, uint32_t point)
+{
+	EACH(n, gone, device, point);
+}
+
 void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text)
 {
 	EACH(n, passing, device, point, text);

@@ -48,6 +48,9 @@ bool north_differs(struct north *n, uint32_t device, uint32_t point, const char 
 /* The point's topic becomes None (stale, offline device's unreadable point, unsubscribed). */
 void north_none(struct north *n, uint32_t device, uint32_t point);
 
+/* The point does not exist any more: its topic is cleared, if it was ever told. */
+void north_gone(struct north *n, uint32_t device, uint32_t point);
+
 /* A value told once and not retained: the acknowledged value of a write-only point. */
 void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text);
 
@@ -147,6 +150,7 @@ struct north_ops {
 	size_t (*filters)(void *self, const char *const **filters);
 	void (*status)(void *self, int32_t device, bool online);
 	void (*value)(void *self, uint32_t device, uint32_t point, const char *text, bool again);
+	void (*gone)(void *self, uint32_t device, uint32_t point);
 	void (*passing)(void *self, uint32_t device, uint32_t point, const char *text);
 	void (*history)(void *self, uint32_t device, uint32_t point, const char *text,
 	                int64_t unix_ms);

@@ -31,7 +31,8 @@ enum tcp_peer_act {
 	PEER_TWICE,   /* the answer, and at once again */
 	PEER_HELD,    /* nothing now; the answer goes before that to the next request */
 	PEER_WRONG_LENGTH,
-	PEER_NO_PATH, /* exception 0x0A of a gateway */
+	PEER_NO_PATH,    /* exception 0x0A of a gateway */
+	PEER_OTHER_ECHO, /* a write's answer names the next register */
 };
 
 struct tcp_peer {
@@ -108,6 +109,8 @@ static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t
 	if (atomic_load(&p->times) > 0)
 		atomic_fetch_sub(&p->times, 1);
 	size_t len = tcp_peer_pdu(pdu, unit, answer);
+	if (act == PEER_OTHER_ECHO && pdu[0] == FC_WRITE_REGISTER)
+		answer[2]++;
 	const size_t n = tcp_peer_frame(p, frame, id, unit, answer, len);
 	if (p->nheld && !tcp_peer_say(fd, p->held, p->nheld))
 		return false;

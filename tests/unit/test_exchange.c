@@ -653,8 +653,11 @@ static void answers_in_pieces_are_learnt(void **state)
 		simline_inject(r.sim, frame, 10, start + 12000);
 		simline_inject(r.sim, frame + 10, n - 10,
 		               start + 12000 + wire_chars(&r.wire, 10) + 30000);
-		const enum outcome o =
-			run(&r, &(struct request){1, 5, 20, {3, 0, 100, 0, 9}}, CONFIGURED);
+		const enum outcome o = run(
+			&r,
+			&(struct request){
+				.unit = 1, .len = 5, .answer_len = 20, .pdu = {3, 0, 100, 0, 9}},
+			CONFIGURED);
 		assert_int_equal(o, i == 0 ? OUT_GARBLED : OUT_OK);
 		r.now += CONFIGURED;
 		if (i == 0) /* the rest is found before the next request */

@@ -294,6 +294,34 @@ static void a_write_lost_with_the_connection_is_told_so(void **state)
 	assert_int_equal(atomic_load(&b->peer.requests), before + 1);
 }
 
+/* loose: the rule says that its echo means nothing. */
+static uint8_t write_with_other_echo(struct bench *b, bool loose)
+{
+	struct unit_rule rule = rig_rule(UNIT);
+	const struct want w = rig_want(UNIT, TABLE_HOLDING, 10, 20, 10 * US_S);
+	rule.loose_echo = loose;
+	rig_begin(&b->rig, &b->conf);
+	b->up = true;
+	b->rig.right = right;
+	bus_adopt(b->rig.bus, &w, 1, &rule, 1);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	tcp_peer_script(&b->peer, PEER_OTHER_ECHO, -1);
+	const struct job j = rig_job(1, UNIT, 1, 1);
+	assert_true(rig_job_submit(&b->rig, &j));
+	assert_true(rig_await_job(&b->rig, 1));
+	return b->rig.report.outcome;
+}
+
+static void an_echo_of_another_register_is_no_answer(void **state)
+{
+	assert_int_not_equal(write_with_other_echo(*state, false), OUT_OK);
+}
+
+static void an_echo_of_another_register_is_enough_where_it_is_loose(void **state)
+{
+	assert_int_equal(write_with_other_echo(*state, true), OUT_OK);
+}
+
 static void unit_zero_is_the_device_itself(void **state)
 {
 	struct bench *b = *state;
@@ -403,6 +431,8 @@ int main(void)
 		TEST(a_peer_that_only_accepts_is_not_told_to_be_up_each_time),
 		TEST(an_endpoint_that_refuses_is_told_and_found_when_it_is_there),
 		TEST(a_write_lost_with_the_connection_is_told_so),
+		TEST(an_echo_of_another_register_is_no_answer),
+		TEST(an_echo_of_another_register_is_enough_where_it_is_loose),
 		TEST(unit_zero_is_the_device_itself),
 		TEST(the_first_request_waits_for_the_configured_delay),
 		TEST(an_unused_connection_is_closed_and_made_again),
