@@ -145,6 +145,19 @@ static uint8_t write_code(const struct device *d, const struct point *p)
 	return codec_words(&p->codec) > 1 ? 16 : 6;
 }
 
+/* Where the answer says nothing, only reading back tells what was written. */
+static void check_echo(struct load *l, const struct device *d)
+{
+	for (uint32_t i = 0; d->rule.loose_echo && i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		if (p->write && !p->write->only && !p->write->verify && write_code(d, p) == 6)
+			diag_error(l->d, p->where,
+			           "point \"%s\": verify: false can not be together with "
+			           "loose_echo",
+			           p->name);
+	}
+}
+
 static void check_functions(struct load *l, const struct device *d)
 {
 	for (uint32_t i = 0; d->functions && i < d->set->n; i++) {
@@ -209,6 +222,7 @@ void check_model(struct load *l)
 	for (size_t i = 0; i < l->m->ndevice; i++) {
 		check_widths(l, &l->m->device[i]);
 		check_functions(l, &l->m->device[i]);
+		check_echo(l, &l->m->device[i]);
 		for (uint32_t k = 0; k < l->m->device[i].set->n; k++)
 			if (l->m->device[i].set->point[k].together)
 				check_together(l, &l->m->device[i], &l->m->device[i].set->point[k]);

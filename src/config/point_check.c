@@ -166,6 +166,16 @@ static void check_field(struct load *l, struct draft *d)
 		diag_error(l->d, at(d, "byte"), "byte: only for texts and types of one register");
 }
 
+static void check_model_end(struct load *l, struct draft *d)
+{
+	const struct profile *of = d->recipe->of->profile;
+	const struct sunspec_part *part = d->p.part ? &of->sunspec->part[d->p.part - 1] : NULL;
+	if (part && d->p.parts == 1 &&
+	    d->p.offset[0] + codec_words(&d->p.codec) > part->length + SUNSPEC_HEAD)
+		diag_error(l->d, d->source_where, "point \"%s\" ends behind the model %s",
+		           d->p.name, part->name);
+}
+
 static void check_address(struct load *l, struct draft *d)
 {
 	const struct point *p = &d->p;
@@ -173,6 +183,7 @@ static void check_address(struct load *l, struct draft *d)
 	if (p->parts == 1 && p->addr[0] + words > 65536)
 		diag_error(l->d, d->source_where, "point \"%s\" ends beyond address 65535",
 		           p->name);
+	check_model_end(l, d);
 	if (p->parts != 2)
 		return;
 	if (table_is_bits(p->table) || words != 2 || is_text(p->codec.type))

@@ -79,6 +79,22 @@ void reading_alert(struct plant *p, uint32_t point)
 		s->alerts_changed = true;
 }
 
+void reading_reset(struct plant *p, uint32_t point)
+{
+	struct reading *r = &p->reading[point];
+	const struct value none = value_none();
+	reading_forget(r);
+	store(r, &none);
+	r->quality = QUALITY_NONE;
+	reading_alert(p, point);
+	r->quality = QUALITY_NEVER;
+	r->at = 0;
+	r->refused = r->rounded = false;
+	r->filter.told = 0;
+	if (r->counter)
+		*r->counter = (struct counter){0};
+}
+
 static void tell(struct gateway *g, uint32_t point, bool again)
 {
 	struct plant *p = g->plant;
@@ -283,8 +299,8 @@ static bool round_over(const struct plant *p, const struct device *d, const stru
 		return true;
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *pt = &d->set->point[i];
-		if (plant_raw_words(pt) && pt->poll == POLL_ALWAYS && pt->period == s->round &&
-		    !p->reading[d->point0 + i].rounded)
+		if (plant_raw_words(pt) && !pt->absent && pt->poll == POLL_ALWAYS &&
+		    pt->period == s->round && !p->reading[d->point0 + i].rounded)
 			return false;
 	}
 	return true;
@@ -393,6 +409,8 @@ void readings_tell_offline(struct gateway *g, uint32_t device)
 	const struct device *d = &p->model->device[device];
 	for (size_t i = 0; i < d->noffline; i++) {
 		char text[VALUE_PRINT_MAX];
+		if (d->set->point[d->offline[i].point].absent)
+			continue;
 		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text,
 		                 sizeof text);
 		north_value(g->north, device, d->offline[i].point, text, false);

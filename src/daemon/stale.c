@@ -9,7 +9,7 @@
 static bool expected(const struct plant *p, uint32_t point)
 {
 	const struct point *pt = plant_point(p, point);
-	if (plant_raw_words(pt) == 0 || pt->stale == 0 || pt->period == PERIOD_ONCE)
+	if (plant_raw_words(pt) == 0 || pt->absent || pt->stale == 0 || pt->period == PERIOD_ONCE)
 		return false;
 	return pt->poll == POLL_ALWAYS || p->reading[point].asked;
 }
