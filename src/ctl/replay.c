@@ -60,6 +60,9 @@ static bool value_of(struct replay *r, uint32_t index, struct value *out)
 
 	if (p->source == SOURCE_EXPR) {
 		*out = expr_eval(p->expr, input, r);
+		const double x = value_number(out);
+		if (p->has_valid && !(x >= p->valid_min && x <= p->valid_max))
+			*out = value_none();
 		return true;
 	}
 	if (codec_words(&p->codec) > CELLS_MAX || !gather(r->test, p, words))

@@ -61,6 +61,27 @@ def test_its_own_tests_pass_and_it_is_complete(name):
     assert int(done.stdout.split()[0]) > 3
 
 
+def test_what_the_gateway_would_not_tell_is_none(tmp_path):
+    profile = tmp_path / "sum.yaml"
+    profile.write_text("""\
+title: A sum
+vendor: nobody
+models: [S]
+sources: [this test]
+status: experimental
+points:
+  BattVolts: {holding: 1, unit: V}
+  BattVolts2: {expr: BattVolts, unit: V, valid: {max: 1}}
+tests:
+  - title: two
+    source: this test
+    holding: {1: [2]}
+    expect: {BattVolts: 2, BattVolts2: None}
+""")
+    done = xnetctl("test", str(profile))
+    assert "not 'None'" not in done.stderr and done.stdout.startswith("2 passed, "), done.stdout + done.stderr
+
+
 def test_a_wrong_expectation_is_found_with_its_place(tmp_path):
     with open(os.path.join(PROFILES, "waveshare-relay-8ch.yaml"), encoding="utf-8") as f:
         text = f.read()
