@@ -32,7 +32,7 @@ static void check_ids(struct load *l)
 	for (size_t i = 0; i < m->ndevice; i++) {
 		const struct device *d = &m->device[i];
 		const struct device **at = m->nbus ? &first[d->bus * 256U + d->id] : NULL;
-		if (!at || (!d->id && m->bus[d->bus].kind != BUS_TCP))
+		if (!at || (l->no_id && l->no_id[i]) || (!d->id && m->bus[d->bus].kind != BUS_TCP))
 			continue;
 		if (!*at)
 			*at = d;

@@ -112,7 +112,8 @@ static struct members members_collect(struct load *l)
 	for (size_t i = 0; i < l->devices.n && m.n <= DEVICES_MAX; i++) {
 		const struct entry *e = &l->devices.entry[i];
 		if (e->node->kind != NODE_MAP) {
-			diag_error(l->d, e->node->where, "device: expects keys and values");
+			if (e->node->where.line) /* else the alias was told already */
+				diag_error(l->d, e->node->where, "device: expects keys and values");
 		} else if (strchr(e->name, '(')) {
 			members_range(l, &m, e);
 		} else if (name_check(l, "a device's name", e->key)) {
@@ -183,7 +184,8 @@ static void id_of_range(struct load *l, const struct member *m, const struct nod
 		           last == first ? "" : "s", m->of);
 }
 
-static void id_read(struct load *l, const struct member *m, struct device *d)
+/* False: that is told, and which id is meant nobody knows. */
+static bool id_read(struct load *l, const struct member *m, struct device *d)
 {
 	const struct node *own = m->own ? node_get(m->own->node, "id") : NULL;
 	const struct node *v = member_get(m, "id");
@@ -198,6 +200,7 @@ static void id_read(struct load *l, const struct member *m, struct device *d)
 		diag_error(l->d, v->where, "id: 0 is for all devices at once; a device has 1 to %d",
 		           ID_MAX);
 	d->id = (uint8_t)(id < 0 ? 0 : id);
+	return id >= 0;
 }
 
 static const struct profile *profile_of(struct load *l, const struct member *m)
@@ -274,13 +277,14 @@ void devices_load(struct load *l)
 		           "more than %d devices", DEVICES_MAX);
 		return;
 	}
+	l->no_id = arena_array(l->scratch, m.n, sizeof *l->no_id);
 	for (size_t i = 0; i < m.n; i++) {
 		struct device *d = &device[i];
 		struct layers layers;
 		d->name = arena_strdup(l->arena, m.member[i].name);
 		d->where = member_where(&m.member[i]);
 		const bool on_bus = bus_read(l, &m.member[i], d);
-		id_read(l, &m.member[i], d);
+		l->no_id[i] = !id_read(l, &m.member[i], d);
 		const struct profile *p = profile_of(l, &m.member[i]);
 		layers_make(l, &m.member[i], p, &layers);
 		device_make(l, &layers, d);

@@ -71,6 +71,7 @@ struct load {
 	const struct node *defaults;
 	const struct node *gateway, *mqtt;
 	struct bus_draft *bus;
+	bool *no_id;             /* per device: which one is meant is not known; NULL: none */
 	struct profile *profile; /* all parsed ones */
 	struct cached *cached;   /* point sets, see pointset.c */
 };

@@ -39,6 +39,19 @@ static void refuse(struct load *l, const struct draft *d, const char *const *key
 			           "%s: means nothing on %s", *keys, on);
 }
 
+/* The same, where one map says both: what is inherited, or laid over a profile, may be for others.
+ */
+static void refuse_beside(struct load *l, const struct draft *d, const char *const *keys,
+                          const char *maker, const char *on)
+{
+	const struct hit *m = keys_hit(&keyset_point, d->hits, maker);
+	for (; m && *keys; keys++) {
+		const struct hit *h = keys_hit(&keyset_point, d->hits, *keys);
+		if (h && h->layer == m->layer)
+			diag_error(l->d, h->name->where, "%s: means nothing on %s", *keys, on);
+	}
+}
+
 static void check_source(struct load *l, struct draft *d)
 {
 	char hint[96];
@@ -271,6 +284,24 @@ static void check_meaning(struct load *l, struct draft *d)
 		static const char *const dates[] = {"layout", "zone", NULL};
 		refuse(l, d, dates, "a point that is no datetime");
 	}
+}
+
+/* Keys without effect: who wrote them beside the other meant something by it. */
+static void check_vain(struct load *l, const struct draft *d)
+{
+	static const char *const number[] = {"scale", "offset", "decimals", "unit", "valid", NULL};
+	static const char *const makers[] = {"coil", "discrete", "bit", "type"};
+	static const char *const words[] = {"order", NULL};
+	static const char *const again[] = {"heartbeat", NULL};
+	static const char *const told[] = {"history", "heartbeat", "min_interval", NULL};
+	for (size_t i = 0; d->p.codec.type == TYPE_BOOL && i < COUNT(makers); i++)
+		refuse_beside(l, d, number, makers[i], "a bit");
+	if (d->p.source == SOURCE_EXPR)
+		refuse_beside(l, d, words, "expr", "a point that is computed");
+	else if (d->p.period == PERIOD_ONCE)
+		refuse_beside(l, d, again, "rate", "a point that is read once");
+	if (d->p.filter.mode == PUBLISH_NEVER)
+		refuse_beside(l, d, told, "publish", "a point that is never told");
 	if (!d->p.alert) {
 		static const char *const alerts[] = {"code", "desc", NULL};
 		refuse(l, d, alerts, "a point without alert");
@@ -297,6 +328,7 @@ void point_check(struct load *l, struct draft *d)
 		check_na(l, d);
 		check_meaning(l, d);
 	}
+	check_vain(l, d);
 	if (d->writable)
 		write_check(l, d);
 }
