@@ -18,7 +18,6 @@ def house(line, broker, client, gateway):
 
 
 def written(l, device=None):
-    """Diagnostics (8) prove a device in step on a slow machine; they write nothing."""
     return l.writes(device)
 
 
