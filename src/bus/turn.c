@@ -78,6 +78,7 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	x->second = t->second;
 	x->not_after = b->not_after;
 	x->pause = b->rule.pause;
+	x->functions = b->rule.functions;
 	if (!transact_drive(b)) {
 		x->exception = 0;
 		if (x->tx_start) { /* its answer may still come, through the next connection */
