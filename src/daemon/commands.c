@@ -1,6 +1,7 @@
 #include "daemon/commands.h"
 
 #include "core/json.h"
+#include "daemon/device.h"
 #include "daemon/keep.h"
 #include "daemon/log.h"
 #include "daemon/ondemand.h"
@@ -33,12 +34,10 @@ static bool online(void *ctx, uint32_t device)
 	return phase == PHASE_ONLINE || phase == PHASE_IDENTIFYING;
 }
 
-/* What stands there is not the device that the configuration means. */
 static const char *forbids(void *ctx, uint32_t device)
 {
 	const struct gateway *g = ctx;
-	return g->plant->device[device].phase == PHASE_STRANGER ? "another device stands there"
-	                                                        : NULL;
+	return device_forbids(g->plant, device);
 }
 
 void commands_create(struct gateway *g)

@@ -71,6 +71,7 @@ struct device_state {
 	us_t newest;              /* newest read, for the snapshot's time */
 	struct alerts *alerts;    /* NULL: none of its points is one */
 	char *identifies;         /* as what, if it is a stranger; malloc'ed */
+	us_t identify_at;         /* asked again what it is, not before */
 	uint8_t error, exception; /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
 	uint32_t invalid; /* reads out of `valid` */
