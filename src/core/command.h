@@ -38,6 +38,7 @@ struct command_input {
 	const char *now;  /* ISO 8601 of this moment, what `now` stands for; NULL: unknown */
 	const struct value *exponent,
 		*factor; /* of exponent_from, factor_from; NULL: the point has none */
+	bool own;        /* the configuration says so: needs no confirmation */
 };
 
 /* False: reason is a sentence for a person ("above the maximum 75"). Read-only points are refused
