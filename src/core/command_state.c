@@ -235,6 +235,8 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 	if (sent) {
 		r->sent = sent;
 		t->lane[r->lane].last_sent = sent;
+		if ((int64_t)r->point == record_device(t, r)->unlock_point)
+			t->device[r->device].unlocked = sent; /* so long it lasts from now on */
 		if (record_point(t, r)->write->pulse && r->value.on &&
 		    (o != OUT_REFUSED || exception == 5))
 			pulse_end(t, r, sent, now);
