@@ -351,6 +351,11 @@ void commands_broker(struct gateway *g, bool up)
 
 bool commands_hold_reload(struct gateway *g, const struct model *next)
 {
+	if (!command_leave(g->commands->table, next, g->now)) {
+		commands_act(g);
+		return false;
+	}
+	commands_act(g); /* takes back what is not on the wire yet */
 	const bool hold = command_leave(g->commands->table, next, g->now);
 	commands_act(g);
 	return hold;
