@@ -92,20 +92,24 @@ void reason_disconnect(int code, char *buf, size_t size)
 	         code ? reason_text(code) : "no reason given");
 }
 
-/* "error:0A000086:SSL routines::certificate verify failed": the words behind the last colon. */
+/* "C0…0:error:0A000086:SSL routines:function:certificate verify failed:../file.c:1889:more": the
+ * reason is the fourth field from "error" on; what is before and behind differs each time. */
 void reason_tls(const char *text, size_t len, char *buf, size_t size)
 {
+	static const char word[] = "error:";
+	const size_t n = sizeof word - 1;
+	size_t from = 0, colons = 0, end = 0;
 	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == '\0'))
 		len--;
-	size_t from = 0;
-	if (len > 6 && memcmp(text, "error:", 6) == 0) {
-		unsigned colons = 0;
-		for (size_t i = 0; i < len && colons < 4; i++) {
-			if (text[i] == ':') {
-				colons++;
-				from = i + 1;
-			}
-		}
+	while (from + n <= len && memcmp(text + from, word, n) != 0)
+		from++;
+	if (from + n > len) {
+		snprintf(buf, size, "%.*s", (int)len, text);
+		return;
 	}
-	snprintf(buf, size, "%.*s", (int)(len - from), text + from);
+	for (; from < len && colons < 4; from++)
+		colons += text[from] == ':';
+	for (end = from; end < len && text[end] != ':'; end++)
+		;
+	snprintf(buf, size, "%.*s", (int)(end - from), text + from);
 }
