@@ -16,7 +16,7 @@ struct outbox {
 	struct slots slots;
 	uint32_t head, tail, redo; /* redo: the last failed message put back in front */
 	size_t ndirty;
-	uint32_t clock;
+	uint32_t clock, taken;
 	struct posts posts;
 	size_t limit[2]; /* bytes; [1]: history */
 	uint64_t dropped;
@@ -90,24 +90,6 @@ static void slot_unlist(struct outbox *o, uint32_t id)
 
 /* -- slots ------------------------------------------------------------------------------------- */
 
-slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain)
-{
-	const size_t n = strlen(topic);
-	if (n == 0 || n > UINT16_MAX)
-		return 0;
-	pthread_mutex_lock(&o->lock);
-	uint32_t id = slots_find(&o->slots, topic, n);
-	if (!id)
-		id = slots_make(&o->slots, topic, n);
-	struct slot *s = slot_at(o, id);
-	s->class_ = c & 7;
-	s->qos = qos & 3;
-	s->retain = retain;
-	s->gone = 0;
-	pthread_mutex_unlock(&o->lock);
-	return id;
-}
-
 /* A value keeps its place, else fast topics starve the rest; a status goes behind what was set
  * before it. */
 static void slot_mark(struct outbox *o, uint32_t id)
@@ -117,6 +99,47 @@ static void slot_mark(struct outbox *o, uint32_t id)
 		slot_unlist(o, id);
 	if (!s->listed)
 		slot_list(o, id, o->tail);
+}
+
+/* What stands retained on the topic goes first: it would stand there for ever. */
+static void slot_wipe(struct outbox *o, uint32_t id)
+{
+	slot_at(o, id)->wipe = 1;
+	slot_mark(o, id);
+}
+
+slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain)
+{
+	const size_t n = strlen(topic);
+	if (n == 0 || n > UINT16_MAX)
+		return 0;
+	pthread_mutex_lock(&o->lock);
+	uint32_t id = slots_find(&o->slots, topic, n);
+	const bool made = !id;
+	if (made)
+		id = slots_make(&o->slots, topic, n);
+	struct slot *s = slot_at(o, id);
+	const bool was_retained = s->retain, other_qos = s->qos != (qos & 3);
+	s->class_ = c & 7;
+	s->qos = qos & 3;
+	s->retain = retain;
+	s->gone = 0;
+	if (retain)
+		s->wipe = 0;
+	if (was_retained && !retain)
+		slot_wipe(o, id);
+	else if (!made && s->set && retain && (!was_retained || other_qos))
+		slot_mark(o, id);
+	pthread_mutex_unlock(&o->lock);
+	return id;
+}
+
+void outbox_wipe(struct outbox *o, slot_t id)
+{
+	pthread_mutex_lock(&o->lock);
+	if (id && !slot_at(o, id)->retain)
+		slot_wipe(o, id);
+	pthread_mutex_unlock(&o->lock);
 }
 
 static bool slot_differs(const struct slot *s, const char *text)
@@ -160,6 +183,8 @@ void outbox_clear(struct outbox *o, slot_t id)
 	slots_text(&o->slots, s, "");
 	s->gone = 1;
 	s->set = 0;
+	s->retain |= s->wipe | s->wiping;
+	s->wipe = 0;
 	if (s->retain) {
 		slot_mark(o, id);
 	} else {
@@ -279,7 +304,16 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 		.value = s->class_ == SLOT_VALUE && !s->gone,
 		.item = item_of(id),
 	};
-	slot_unlist(o, id);
+	if (s->wipe) {
+		out->len = 0;
+		copy[s->topic_len + 1] = '\0';
+		out->retain = true;
+		out->value = false;
+	}
+	if (!s->wipe || !s->set) /* else its text follows */
+		slot_unlist(o, id);
+	s->wiping = s->wipe;
+	s->wipe = 0;
 	s->flying = 1;
 }
 
@@ -299,6 +333,7 @@ static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 		.item = item_of(id),
 	};
 	list_remove(o, id);
+	i->taken = ++o->taken;
 	i->flying = true;
 }
 
@@ -342,31 +377,61 @@ void outbox_sent(struct outbox *o, void *item)
 		posts_free(&o->posts, post_at(o, id));
 	} else {
 		struct slot *s = slot_at(o, id);
-		s->flying = 0;
+		s->flying = s->wiping = 0;
 		if (s->gone && !s->listed)
 			slots_free(&o->slots, id);
 	}
 	pthread_mutex_unlock(&o->lock);
 }
 
-void outbox_failed(struct outbox *o, void *item)
+static void item_failed(struct outbox *o, uint32_t id)
 {
-	const uint32_t id = (uint32_t)(uintptr_t)item;
-	pthread_mutex_lock(&o->lock);
 	if (id & POST_BIT) {
 		post_at(o, id)->flying = false;
 		list_insert_after(o, o->redo, id);
 		o->redo = id;
-	} else {
-		struct slot *s = slot_at(o, id);
-		s->flying = 0;
-		if (s->gone && !s->retain && !s->listed) {
-			slots_free(&o->slots, id);
-		} else if (!s->listed) {
-			slot_list(o, id, o->redo);
-			o->redo = id;
-		}
+		return;
 	}
+	struct slot *s = slot_at(o, id);
+	s->flying = 0;
+	s->wipe |= s->wiping && !s->retain;
+	s->wiping = 0;
+	if (s->gone && !s->retain && !s->listed) {
+		slots_free(&o->slots, id);
+	} else if (!s->listed) {
+		slot_list(o, id, o->redo);
+		o->redo = id;
+	}
+}
+
+void outbox_failed(struct outbox *o, void *item)
+{
+	pthread_mutex_lock(&o->lock);
+	item_failed(o, (uint32_t)(uintptr_t)item);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* The post on its way that was taken first; 0: none. */
+static uint32_t first_flying(const struct outbox *o)
+{
+	uint32_t first = 0;
+	for (uint32_t at = 1; at < o->posts.room; at++) {
+		const struct post_item *i = o->posts.item[at];
+		if (i && i->flying &&
+		    (!first || i->taken - o->posts.item[first]->taken > INT32_MAX))
+			first = at;
+	}
+	return first;
+}
+
+void outbox_abandoned(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	for (uint32_t at; (at = first_flying(o));)
+		item_failed(o, at | POST_BIT);
+	for (uint32_t id = 1; id <= o->slots.n; id++)
+		if (slot_at(o, id)->text && slot_at(o, id)->flying)
+			item_failed(o, id);
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -26,7 +26,8 @@ struct xnet {
 	slot_t *value; /* by global point; 0: not told */
 	struct xnet_device *device;
 	slot_t gateway_status, gateway_alerts;
-	uint8_t *is_sys; /* by slot: a topic of the health tree */
+	bool gateway_wiped; /* what an earlier life may have left on these */
+	uint8_t *is_sys;    /* by slot: a topic of the health tree */
 	size_t nis_sys;
 	const char **filter;
 	size_t nfilter;
