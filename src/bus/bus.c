@@ -171,6 +171,14 @@ void bus_forget(struct bus *b, uint8_t unit)
 	pthread_mutex_unlock(&b->lock);
 }
 
+void bus_reread(struct bus *b)
+{
+	pthread_mutex_lock(&b->lock);
+	schedule_reread(b->schedule, clock_now());
+	stir(b);
+	pthread_mutex_unlock(&b->lock);
+}
+
 void bus_figures(struct bus *b, struct bus_figures *out)
 {
 	struct unit_figures f;

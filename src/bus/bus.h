@@ -69,6 +69,9 @@ bool bus_demand(struct bus *b, const struct span *s, us_t due);
 bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will come */
 /* Another device stands behind this unit id: what was learnt of its registers is forgotten. */
 void bus_forget(struct bus *b, uint8_t unit);
+
+/* What is read once, or seldom, is read again soon: after a reload. */
+void bus_reread(struct bus *b);
 void bus_figures(struct bus *b, struct bus_figures *out);
 bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out);
 

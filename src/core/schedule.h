@@ -138,6 +138,9 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 void schedule_port_lost(struct schedule *s, us_t now);
 void schedule_port_back(struct schedule *s, us_t now);
 
+/* What is read once, or seldom, is due now: its meaning may have changed. */
+void schedule_reread(struct schedule *s, us_t now);
+
 /* Another device stands behind this unit id: forget what was learnt of its registers. */
 void schedule_forget(struct schedule *s, uint8_t unit, us_t now);
 

@@ -192,3 +192,14 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
 	schedule_scratch(s);
 	phases_set(s);
 }
+
+void schedule_reread(struct schedule *s, us_t now)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct node *n = &s->node[i];
+		if (n->aside || node_period(n) < PERIOD_OF_ONCE || n->due <= now)
+			continue;
+		n->due = now;
+		n->base = now - node_period(n);
+	}
+}

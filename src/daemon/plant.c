@@ -228,7 +228,10 @@ void plant_adopt(struct gateway *g, const struct model *next)
 	carry_readings(old, p);
 	g->plant = p;
 	for (uint32_t b = 0; b < next->nbus; b++) {
-		if (!p->bus[b].bus)
+		if (p->bus[b].bus)
+			bus_reread(
+				p->bus[b].bus); /* its points may be new, or mean something else */
+		else
 			start_bus(g, b);
 		plant_rewant(g, b);
 	}

@@ -63,6 +63,7 @@ struct device_state {
 	bool derives;  /* has points that depend on others */
 	bool alerting; /* has points that are alerts */
 	bool alerts_changed;
+	bool alerts_known;        /* all of them were read */
 	bool repeated;            /* a point of the fastest rate was read twice in this round */
 	int32_t next_on_unit;     /* next device behind the same unit id; -1: none */
 	us_t since;               /* in this phase */

@@ -244,6 +244,8 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	struct reading *r = &p->reading[point];
 	struct device_state *s = state_of(p, point);
 	const struct value none = value_none();
+	const struct point *pt = plant_point(p, point);
+	const bool ends = pt->history && r->quality == QUALITY_GOOD;
 	reading_forget(r);
 	store(r, &none);
 	r->quality = (uint8_t)q;
@@ -251,6 +253,8 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	s->touched = true;
 	reading_alert(p, point);
 	north_none(g->north, r->device, local(p, point));
+	if (ends) /* a gap is no constant value */
+		north_history(g->north, r->device, local(p, point), "None", gateway_wall());
 }
 
 struct snapshot {
@@ -297,6 +301,30 @@ static void snapshot(struct gateway *g, uint32_t device)
 		p->reading[d->point0 + i].rounded = false;
 }
 
+/* Before each alert was looked at nobody knows that there is none. */
+static bool alerts_known(const struct plant *p, uint32_t device)
+{
+	const struct device *d = &p->model->device[device];
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *pt = &d->set->point[i];
+		const struct reading *r = &p->reading[d->point0 + i];
+		if (pt->alert != ALERT_NONE && !pt->hidden && r->quality == QUALITY_NEVER &&
+		    !r->refused && (pt->poll == POLL_ALWAYS || r->asked))
+			return false;
+	}
+	return true;
+}
+
+static void tell_alerts(struct gateway *g, uint32_t device)
+{
+	struct device_state *s = &g->plant->device[device];
+	s->alerts_known = s->alerts_known || alerts_known(g->plant, device);
+	if (!s->alerts_known)
+		return;
+	s->alerts_changed = false;
+	north_alerts(g->north, (int32_t)device, s->alerts);
+}
+
 void readings_turn(struct gateway *g)
 {
 	struct plant *p = g->plant;
@@ -308,10 +336,8 @@ void readings_turn(struct gateway *g)
 		if (s->touched && d->json)
 			snapshot(g, i);
 		s->touched = false;
-		if (!s->alerts_changed)
-			continue;
-		s->alerts_changed = false;
-		north_alerts(g->north, (int32_t)i, s->alerts);
+		if (s->alerts_changed)
+			tell_alerts(g, i);
 	}
 }
 
@@ -332,6 +358,45 @@ void readings_forget_device(struct plant *p, uint32_t device)
 	const struct device *d = &p->model->device[device];
 	for (uint32_t i = 0; i < d->set->n; i++)
 		reading_forget(&p->reading[d->point0 + i]);
+}
+
+static bool told_when_offline(const struct device *d, uint32_t point)
+{
+	for (size_t i = 0; i < d->noffline; i++)
+		if (d->offline[i].point == point)
+			return true;
+	return false;
+}
+
+static void tell_current(struct gateway *g, uint32_t device, uint32_t point)
+{
+	const struct device *d = &g->plant->model->device[device];
+	const struct point *pt = &d->set->point[point];
+	const struct reading *r = &g->plant->reading[d->point0 + point];
+	char text[VALUE_PRINT_MAX];
+	if (pt->poll == POLL_ON_DEMAND && !r->asked) {
+		if (r->quality == QUALITY_NEVER)
+			north_none(g->north, device, point);
+		return;
+	}
+	if (r->quality == QUALITY_NEVER)
+		return;
+	reading_text(g->plant, d->point0 + point, text, sizeof text);
+	if (north_differs(g->north, device, point, text))
+		north_value(g->north, device, point, text, false);
+}
+
+void readings_tell_current(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->plant->model->ndevice; i++) {
+		const struct device *d = &g->plant->model->device[i];
+		const bool online = g->plant->device[i].phase == PHASE_ONLINE;
+		for (uint32_t k = 0; k < d->set->n; k++)
+			if (online || !told_when_offline(d, k))
+				tell_current(g, i, k);
+		if (!online)
+			readings_tell_offline(g, i);
+	}
 }
 
 /* As it would be told had it been read: a profile writes 0, the point's decimals make it 0.00. */

@@ -41,6 +41,10 @@ void readings_forget_device(struct plant *p, uint32_t device);
 /* The configured values of a device that went offline. */
 void readings_tell_offline(struct gateway *g, uint32_t device);
 
+/* After the start and after a reload: what each topic should say, where it does not. What nobody
+ * has asked for has no value; of a device that is offline, what is configured for that. */
+void readings_tell_current(struct gateway *g);
+
 /* The turn's end: expressions, alerts and snapshots of the devices that were read. */
 void readings_turn(struct gateway *g);
 
