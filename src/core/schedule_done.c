@@ -59,9 +59,15 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 	const size_t kind = table_kind(span->table);
 	if (u->nlearnt)
 		learnt_disproved(u, span);
-	for (size_t i = u->first; i < u->first + u->n; i++)
-		if (node_inside(&s->node[i], span))
-			node_read(s, u, &s->node[i], now);
+	bool over = false;
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		if (!node_inside(&s->node[i], span))
+			continue;
+		over |= s->node[i].aside;
+		node_read(s, u, &s->node[i], now);
+	}
+	if (over)
+		aside_over(s, u, now);
 	demands_met(s, span);
 	if (span->count > u->good[kind])
 		u->good[kind] = span->count;

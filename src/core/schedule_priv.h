@@ -175,6 +175,7 @@ unsigned job_exchanges(const struct schedule *s, const struct job *j);
 /* schedule_refused.c */
 void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,
                      us_t now, struct effects *e);
+void aside_over(struct schedule *s, struct unit *u, us_t now);
 void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, us_t now);
 void learnt_add(struct unit *u, const struct cut *c, us_t born);
 void refused_search_ends(struct schedule *s, struct unit *u);

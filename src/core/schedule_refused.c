@@ -5,6 +5,8 @@
 #include "core/arena.h"
 
 #define ASIDE_FIRST (600 * US_S)
+#define ASIDE_SOON (5 * US_S)   /* what was read before: perhaps the device only boots */
+#define ASIDE_ALIVE (60 * US_S) /* if it is the only one left to be asked */
 #define ASIDE_LONGEST (6 * 3600 * US_S)
 #define REFUSALS 2        /* of one want alone, until it is set aside */
 #define REFUSALS_UNWELL 5 /* the same, for exceptions that are not about addresses */
@@ -175,8 +177,43 @@ static void block_split(struct schedule *s, struct unit *u, size_t n, const stru
 	}
 }
 
-static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t now,
-                         struct effects *e)
+/* Does nobody else of the unit tell in time that it has fallen silent? */
+static bool alone_asked(const struct schedule *s, const struct unit *u, const struct node *n,
+                        us_t until)
+{
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		const struct node *other = &s->node[i];
+		if (other != n &&
+		    (other->due <= until || (!other->aside && other->due != US_NEVER)))
+			return false;
+	}
+	return true;
+}
+
+/* Until its next try: twice as long each time. */
+static us_t aside_pause(const struct schedule *s, const struct unit *u, const struct node *n,
+                        us_t now)
+{
+	const us_t first = n->last == NEVER_READ ? ASIDE_FIRST : ASIDE_SOON;
+	const us_t pause =
+		n->asides < 13 ? us_min(first << n->asides, ASIDE_LONGEST) : ASIDE_LONGEST;
+	return alone_asked(s, u, n, now + ASIDE_ALIVE) ? us_min(pause, ASIDE_ALIVE) : pause;
+}
+
+/* One that was set aside is read again: so may be those that were read before as well. */
+void aside_over(struct schedule *s, struct unit *u, us_t now)
+{
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *n = &s->node[i];
+		if (!n->aside || n->last == NEVER_READ)
+			continue;
+		n->due = us_min(n->due, now);
+		n->asides = 0;
+	}
+}
+
+static void want_refused(struct schedule *s, struct unit *u, struct node *n, unsigned enough,
+                         us_t now, struct effects *e)
 {
 	n->group = n->group ? n->group : group_new(u);
 	if (!n->refused_since)
@@ -185,7 +222,7 @@ static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t n
 		n->refused++;
 	if (n->refused < enough)
 		return;
-	const us_t pause = n->asides < 6 ? ASIDE_FIRST << n->asides : ASIDE_LONGEST;
+	const us_t pause = aside_pause(s, u, n, now);
 	learnt_absolve(u, n->want.table);
 	learnt_add(u, &(struct cut){n->want.table, n->want.addr, n->want.len}, 0);
 	e->aside = n->asides == 0;
@@ -194,7 +231,7 @@ static void want_refused(struct unit *u, struct node *n, unsigned enough, us_t n
 	n->aside = true;
 	if (n->asides < UINT8_MAX)
 		n->asides++;
-	n->due = now + us_min(pause, ASIDE_LONGEST);
+	n->due = now + pause;
 }
 
 /* Not before the next point of the grid; passed over ones count as missed. */
@@ -246,7 +283,7 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		return;
 	}
 	if (n == 1) {
-		want_refused(u, s->set[0], about_address ? REFUSALS : REFUSALS_UNWELL, now, e);
+		want_refused(s, u, s->set[0], about_address ? REFUSALS : REFUSALS_UNWELL, now, e);
 		if (!about_address)
 			nodes_put_off(s, u, span, now);
 		return;
