@@ -1,10 +1,13 @@
 #include "bus/port.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "bus/clock.h"
@@ -18,6 +21,7 @@ struct port_ops {
 	bool (*open)(struct port *p);
 	void (*close)(struct port *p);
 	enum port_sent (*send)(struct port *p, const struct request *r);
+	int (*unsent)(const struct port *p); /* bytes of earlier requests that still wait */
 	int (*read)(struct port *p, uint8_t *buf, size_t room, us_t until);
 	const char *gone; /* said behind the name when the link breaks */
 	bool frames;      /* read gives whole answers; unasked bytes are a broken link */
@@ -67,8 +71,15 @@ static bool serial_port_open(struct port *p)
 	return true;
 }
 
+static int serial_port_unsent(const struct port *p)
+{
+	int n = 0;
+	return ioctl(p->fd, TIOCOUTQ, &n) == 0 ? n : 0;
+}
+
 static void serial_port_close(struct port *p)
 {
+	tcflush(p->fd, TCIOFLUSH); /* a tty that stood still must not go on with old requests */
 	serial_close(&p->serial);
 }
 
@@ -115,8 +126,18 @@ static bool socket_open(struct port *p)
 	return true;
 }
 
+static int socket_unsent(const struct port *p)
+{
+	int n = 0;
+	return ioctl(p->fd, SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+/* What the peer has not got by now it must not get later, beside the next connection. */
 static void socket_close(struct port *p)
 {
+	const struct linger reset = {.l_onoff = 1};
+	if (socket_unsent(p) > 0)
+		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(p->fd);
 }
 
@@ -189,6 +210,7 @@ static const struct port_ops ops_of[] = {
 			.open = serial_port_open,
 			.close = serial_port_close,
 			.send = serial_port_send,
+			.unsent = serial_port_unsent,
 			.read = stream_read,
 			.gone = "is gone",
 		},
@@ -197,6 +219,7 @@ static const struct port_ops ops_of[] = {
 			.open = socket_open,
 			.close = socket_close,
 			.send = mbap_send,
+			.unsent = socket_unsent,
 			.read = mbap_read,
 			.gone = "closed the connection",
 			.frames = true,
@@ -206,6 +229,7 @@ static const struct port_ops ops_of[] = {
 			.open = socket_open,
 			.close = socket_close,
 			.send = rtu_tcp_send,
+			.unsent = socket_unsent,
 			.read = stream_read,
 			.gone = "closed the connection",
 		},
@@ -226,6 +250,7 @@ bool port_open(struct port *p)
 {
 	port_close(p);
 	p->why[0] = 0;
+	p->broken = false;
 	return p->ops->open(p);
 }
 
@@ -251,12 +276,17 @@ bool port_alive(struct port *p)
 	struct pollfd f = {.fd = p->fd, .events = (short)(POLLRDHUP | unasked)};
 	if (p->fd >= 0 && p->nrx == 0 && poll(&f, 1, 0) == 0)
 		return true;
+	p->broken = f.revents & POLLERR;
 	port_gone(p, p->ops->gone);
 	return false;
 }
 
 enum port_sent port_send(struct port *p, const struct request *r)
 {
+	if (p->ops->unsent(p) > 0) { /* this one would be late, and the earlier ones later still */
+		port_gone(p, "does not take what is sent");
+		return PORT_UNSENT;
+	}
 	const enum port_sent sent = p->ops->send(p, r);
 	if (sent != PORT_SENT)
 		port_gone(p, p->ops->gone);

@@ -30,6 +30,7 @@ struct port {
 	struct serial serial;
 	uint16_t transaction, nrx;
 	bool zero;     /* the request's unit is 0 and shown as 255: on TCP it answers */
+	bool broken;   /* the link ended without a farewell (probes unanswered, reset) */
 	uint32_t late; /* answers of transactions that were given up */
 	uint8_t rx[MBAP_MAX];
 	char why[176]; /* the last failure, a sentence */

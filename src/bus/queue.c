@@ -16,6 +16,7 @@ struct queue {
 	size_t first, used; /* ring: index of the oldest, how many */
 	unsigned waiting;   /* pushers */
 	bool closed;
+	uint64_t raises; /* written to the eventfd, or about to be, and not read yet */
 	int fd;
 	unsigned char *item;
 };
@@ -46,8 +47,8 @@ void queue_destroy(struct queue *q)
 	free(q);
 }
 
-/* The eventfd changes only with the lock held, so that it tells the truth about `used`. It counts
- * to one and never blocks: neither call can fail but by a signal, which eventfd does not know. */
+/* After the lock is released: who is woken would only wait for it. So it may come when the item
+ * has been taken already; `raises` knows. */
 static void queue_raise(struct queue *q)
 {
 	const uint64_t one = 1;
@@ -55,27 +56,32 @@ static void queue_raise(struct queue *q)
 		abort();
 }
 
+/* With the lock held and the queue empty. What is not there yet is read by a later pop. */
 static void queue_lower(struct queue *q)
 {
 	uint64_t count;
-	if (read(q->fd, &count, sizeof(count)) < 0)
-		abort();
+	if (q->raises && read(q->fd, &count, sizeof(count)) == sizeof(count))
+		q->raises -= count;
 }
 
-static void queue_put(struct queue *q, const void *item)
+/* With the lock held. True: it was empty, raise. */
+static bool queue_put(struct queue *q, const void *item)
 {
 	memcpy(q->item + (q->first + q->used) % q->room * q->size, item, q->size);
-	if (q->used++ == 0)
-		queue_raise(q);
+	if (q->used++ > 0)
+		return false;
+	q->raises++;
+	return true;
 }
 
 bool queue_try_push(struct queue *q, const void *item)
 {
 	pthread_mutex_lock(&q->lock);
 	const bool fits = !q->closed && q->used < q->room;
-	if (fits)
-		queue_put(q, item);
+	const bool first = fits && queue_put(q, item);
 	pthread_mutex_unlock(&q->lock);
+	if (first)
+		queue_raise(q);
 	return fits;
 }
 
@@ -87,9 +93,10 @@ bool queue_push(struct queue *q, const void *item)
 		pthread_cond_wait(&q->room_made, &q->lock);
 	q->waiting--;
 	const bool open = !q->closed;
-	if (open)
-		queue_put(q, item);
+	const bool first = open && queue_put(q, item);
 	pthread_mutex_unlock(&q->lock);
+	if (first)
+		queue_raise(q);
 	return open;
 }
 
@@ -101,10 +108,12 @@ bool queue_pop(struct queue *q, void *item)
 		memcpy(item, q->item + q->first * q->size, q->size);
 		q->first = (q->first + 1) % q->room;
 		if (--q->used == 0)
-			queue_lower(q);
+			q->first = 0; /* what was never used is never touched: no memory */
 		if (q->waiting)
 			pthread_cond_signal(&q->room_made);
 	}
+	if (q->used == 0)
+		queue_lower(q);
 	pthread_mutex_unlock(&q->lock);
 	return any;
 }

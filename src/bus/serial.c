@@ -89,28 +89,51 @@ static bool serial_rts(struct serial *s, const struct bus_conf *conf)
 	return tty_has_rts(s->fd) && rtu_drive_rts(s->rtu, conf->rts_high, pause);
 }
 
+static void serial_restore(struct serial *s)
+{
+	if (s->switched)
+		tty_rs485_restore(s->fd, &s->found);
+	s->switched = false;
+}
+
+/* The kernel's RS-485 mode. False: the driver cannot do that; it is as it was. */
+static bool serial_kernel(struct serial *s, bool on, const struct bus_conf *conf)
+{
+	if (!tty_rs485_get(s->fd, &s->found))
+		return !on;
+	if (!on && !(s->found.flags & SER_RS485_ENABLED))
+		return true;
+	s->switched = true;
+	if (tty_rs485_set(s->fd, on, conf))
+		return true;
+	serial_restore(s);
+	return false;
+}
+
 /* Who lets go of the line after a request: the driver, else libmodbus by RTS, which is told. */
 static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
 {
 	switch (conf->direction) {
 	case DIRECTION_KERNEL:
-		if (tty_rs485_set(s->fd, true, conf))
+		if (serial_kernel(s, true, conf))
 			return true;
 		if (serial_rts(s, conf)) {
 			snprintf(why, size,
-			         "the driver of %s has no RS-485 mode: direction is switched by "
+			         "the driver of %s has no such RS-485 mode: direction is switched "
+			         "by "
 			         "RTS, "
 			         "as late as the scheduler is",
 			         conf->port);
 			return true;
 		}
 		snprintf(why, size,
-		         "%s has neither RS-485 mode nor RTS: use an adapter that switches "
+		         "%s has neither such an RS-485 mode nor RTS: use an adapter that switches "
 		         "direction "
 		         "itself",
 		         conf->port);
 		return false;
 	case DIRECTION_RTS:
+		serial_kernel(s, false, conf);
 		if (serial_rts(s, conf))
 			return true;
 		snprintf(why, size,
@@ -118,8 +141,7 @@ static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *w
 		         conf->port);
 		return false;
 	case DIRECTION_OFF:
-		if (tty_rs485_state(s->fd) == TTY_RS485_ON)
-			tty_rs485_set(s->fd, false, conf);
+		serial_kernel(s, false, conf);
 		return true;
 	default:
 		/* auto: the adapter switches, or the device tree has told the kernel how. */
@@ -145,7 +167,10 @@ bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_
 	s->fd = rtu_fd(s->rtu);
 	if (!serial_speed(s, conf, why, size) || !serial_direct(s, conf, why, size))
 		goto out;
-	ioctl(s->fd, TIOCEXCL);
+	/* A real port forgets it when its last user dies; a pseudo-terminal would stay closed for
+	 * as long as its other end lives. There the lock must do. */
+	if (!facts.pseudo)
+		ioctl(s->fd, TIOCEXCL);
 	tty_low_latency("", s->fd, st.st_rdev);
 	tty_facts("", st.st_rdev, &facts); /* the latency that holds now */
 	s->latency = facts.latency;
@@ -158,9 +183,11 @@ out:
 
 void serial_close(struct serial *s)
 {
-	if (s->fd >= 0)
-		ioctl(s->fd,
-		      TIOCNXCL); /* or the next open finds it busy while a child still holds it */
+	if (s->fd >= 0) {
+		serial_restore(s);
+		/* or the next open finds it busy while a child still holds it */
+		ioctl(s->fd, TIOCNXCL);
+	}
 	rtu_close(s->rtu);
 	if (s->lock >= 0)
 		close(s->lock);

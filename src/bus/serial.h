@@ -14,6 +14,8 @@ struct serial {
 	int lock;        /* holds the flock; -1: closed */
 	bool timed;      /* see struct line */
 	us_t latency;
+	bool switched;             /* the driver's RS-485 mode is not as it was found */
+	struct serial_rs485 found; /* it stands again when closed */
 };
 
 /* False: why gets a sentence ("/dev/ttyUSB0 is not there"). True: why is left alone, or gets what

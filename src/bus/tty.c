@@ -2,7 +2,6 @@
 
 #include <asm/termbits.h>
 #include <fcntl.h>
-#include <linux/serial.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +9,15 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define RS485_DIRECTION (SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND | SER_RS485_RTS_AFTER_SEND)
 #define LATENCY_UNKNOWN (20 * US_MS) /* USB adapters that do not tell collect for up to 16 ms */
 
 /* Drivers whose write() is not the start of a UART: pseudo-terminals, CDC-ACM, Bluetooth
  * (Linux Documentation/admin-guide/devices.txt). */
 static const struct {
 	unsigned first, last;
-} untimed_major[] = {{3, 3}, {128, 143}, {166, 166}, {216, 216}};
+	bool pseudo;
+} untimed_major[] = {{3, 3, true}, {128, 143, true}, {166, 166, false}, {216, 216, false}};
 
 static ssize_t tty_attribute(const char *root, dev_t dev, const char *name, char *buf, size_t size)
 {
@@ -79,8 +80,10 @@ void tty_facts(const char *root, dev_t dev, struct tty_facts *out)
 		.timed = true,
 	};
 	for (size_t i = 0; i < sizeof(untimed_major) / sizeof(untimed_major[0]); i++)
-		if (major(dev) >= untimed_major[i].first && major(dev) <= untimed_major[i].last)
+		if (major(dev) >= untimed_major[i].first && major(dev) <= untimed_major[i].last) {
 			out->timed = false;
+			out->pseudo = untimed_major[i].pseudo;
+		}
 }
 
 uint32_t tty_speed(int fd)
@@ -108,12 +111,15 @@ void tty_low_latency(const char *root, int fd, dev_t dev)
 	close(timer);
 }
 
-enum tty_rs485 tty_rs485_state(int fd)
+bool tty_rs485_get(int fd, struct serial_rs485 *out)
 {
-	struct serial_rs485 r;
-	if (ioctl(fd, TIOCGRS485, &r) < 0)
-		return TTY_RS485_NONE;
-	return r.flags & SER_RS485_ENABLED ? TTY_RS485_ON : TTY_RS485_OFF;
+	return ioctl(fd, TIOCGRS485, out) == 0;
+}
+
+void tty_rs485_restore(int fd, const struct serial_rs485 *found)
+{
+	struct serial_rs485 r = *found;
+	ioctl(fd, TIOCSRS485, &r);
 }
 
 static uint32_t whole_ms(us_t t)
@@ -131,7 +137,9 @@ bool tty_rs485_set(int fd, bool on, const struct bus_conf *conf)
 		r.delay_rts_before_send = whole_ms(conf->rts_before);
 		r.delay_rts_after_send = whole_ms(conf->rts_after);
 	}
-	return ioctl(fd, TIOCSRS485, &r) == 0;
+	/* A driver without that polarity takes the other one and tells what it took. */
+	const uint32_t wanted = r.flags & ~(uint32_t)SER_RS485_RX_DURING_TX;
+	return ioctl(fd, TIOCSRS485, &r) == 0 && (r.flags & RS485_DIRECTION) == wanted;
 }
 
 bool tty_has_rts(int fd)

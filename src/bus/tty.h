@@ -5,6 +5,7 @@
 #ifndef BUS_TTY_H
 #define BUS_TTY_H
 
+#include <linux/serial.h>
 #include <sys/types.h>
 
 #include "core/model.h"
@@ -12,6 +13,7 @@
 struct tty_facts {
 	bool mini_uart; /* Raspberry Pi: no parity, clocked by the core */
 	bool console;   /* the kernel writes its messages here */
+	bool pseudo;    /* what is behind it may outlive who has it open */
 	bool timed;     /* write() starts a real UART: an answer cannot come earlier than the wire
 	                   allows */
 	us_t latency;   /* how far apart the adapter may deliver the bytes of one frame */
@@ -26,11 +28,12 @@ uint32_t tty_speed(int fd);
 /* Ask the adapter to deliver each byte at once. What cannot be had is left alone. */
 void tty_low_latency(const char *root, int fd, dev_t dev);
 
-enum tty_rs485 { TTY_RS485_NONE, TTY_RS485_OFF, TTY_RS485_ON };
-enum tty_rs485 tty_rs485_state(int fd);
+/* What the driver holds of RS-485. False: it has no such mode. */
+bool tty_rs485_get(int fd, struct serial_rs485 *out);
+void tty_rs485_restore(int fd, const struct serial_rs485 *found);
 
-/* Kernel RS-485 on, with polarity and delays of conf (whole ms, rounded up), or off. False: errno.
- */
+/* Kernel RS-485 on, with polarity and delays of conf (whole ms, rounded up), or off. False: the
+ * driver cannot do that, and may have taken something else. */
 bool tty_rs485_set(int fd, bool on, const struct bus_conf *conf);
 
 bool tty_has_rts(int fd);

@@ -253,6 +253,7 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 		b->exchange.exception = EXCEPTION_VALUE;
 		return OUT_REFUSED;
 	}
+	b->request.loose = b->rule.loose_echo;
 	b->not_after = j->expires; /* the line may not be free for a while, or the unit in doubt */
 	o = transact(b, b->turn.configured);
 	b->not_after = 0;

@@ -243,11 +243,18 @@ static us_t turn_limit(const struct bus *b)
 	return (b->rule.retries + 2) * 3 * one + STEP_SLACK;
 }
 
-/* Nothing can be sent before the line was silent: what comes until then is chosen among, too. */
-static void worker_silence(const struct bus *b)
+/* Nothing can be sent before the line was silent: what comes until then is chosen among, too. With
+ * nothing to do by then there is no need to wake up for it. */
+static void worker_silence(struct bus *b)
 {
 	const us_t choice = b->line.last_end + b->line.wire.silence - CHOICE;
-	if (b->port.fd >= 0 && clock_now() < choice)
+	const us_t now = clock_now();
+	if (b->port.fd < 0 || now >= choice)
+		return;
+	pthread_mutex_lock(&b->lock);
+	const bool idle = !b->adoption && schedule_idle(b->schedule, now, choice);
+	pthread_mutex_unlock(&b->lock);
+	if (!idle)
 		clock_sleep(choice);
 }
 
@@ -300,7 +307,9 @@ void *worker_main(void *arg)
 		const us_t open_at = b->port.fd < 0 ? worker_open_at(b) : 0;
 		if (clock_now() < open_at)
 			worker_rest(b, open_at);
-		else if (b->up || worker_connect(b))
+		/* A peer may close what is not used. One that broke it may be gone: that is to be
+		 * told. */
+		else if ((b->up && !b->port.broken) || worker_connect(b))
 			worker_turn(b);
 		else
 			worker_down(b);

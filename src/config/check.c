@@ -64,6 +64,13 @@ static void check_widths(struct load *l, const struct device *d)
 {
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
+		if (p->source == SOURCE_REGISTER && model_apart(d, p) && !p->counter)
+			diag_error(
+				l->d, p->where,
+				"point \"%s\": its two registers can not be read in one request; "
+				"only of a counter (counter: true) can the two reads be trusted to "
+				"belong together",
+				p->name);
 		if (p->source != SOURCE_REGISTER || p->parts != 1 || table_is_bits(p->table))
 			continue;
 		const unsigned words = codec_words(&p->codec);
@@ -138,6 +145,19 @@ static uint8_t write_code(const struct device *d, const struct point *p)
 	return codec_words(&p->codec) > 1 ? 16 : 6;
 }
 
+/* Where the answer says nothing, only reading back tells what was written. */
+static void check_echo(struct load *l, const struct device *d)
+{
+	for (uint32_t i = 0; d->rule.loose_echo && i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		if (p->write && !p->write->only && !p->write->verify && write_code(d, p) == 6)
+			diag_error(l->d, p->where,
+			           "point \"%s\": verify: false can not be together with "
+			           "loose_echo",
+			           p->name);
+	}
+}
+
 static void check_functions(struct load *l, const struct device *d)
 {
 	for (uint32_t i = 0; d->functions && i < d->set->n; i++) {
@@ -202,6 +222,7 @@ void check_model(struct load *l)
 	for (size_t i = 0; i < l->m->ndevice; i++) {
 		check_widths(l, &l->m->device[i]);
 		check_functions(l, &l->m->device[i]);
+		check_echo(l, &l->m->device[i]);
 		for (uint32_t k = 0; k < l->m->device[i].set->n; k++)
 			if (l->m->device[i].set->point[k].together)
 				check_together(l, &l->m->device[i], &l->m->device[i].set->point[k]);

@@ -117,6 +117,10 @@ static const struct key device_keys[] = {
          .form = "fc3 or fc4", .min = 1 << 3 | 1 << 4, .max = 4,
          .preset = "fc3 for holding, fc4 for input registers",
          .doc = "The only function code it takes for reading registers."},
+	{"loose_echo", KEY_BOOL, KEY_FORCE, DEVICE(rule.loose_echo), .preset = "false",
+         .doc = "Its answer to fc6 names another address or value than was written; each such "
+                "write is "
+                "read back."},
 	{"functions", KEY_OTHER, KEY_FORCE, DEVICE(functions), .set = set_functions,
          .form = "list like [fc3, fc6, fc16]", .preset = "all but fc22",
          .doc = "Function codes that it knows."},
@@ -318,6 +322,9 @@ static void unlock_check(struct load *l, const struct device *d, struct where wh
 	char buf[WRITE_PROBLEM_MAX];
 	if (!p->write)
 		diag_error(l->d, where, "unlock: point \"%s\" can not be written", p->name);
+	else if (p->part)
+		diag_error(l->d, where, "unlock: point \"%s\" is in a model that may be absent",
+		           p->name);
 	else if (d->unlock_value && write_problem(p, d->unlock_value, buf, sizeof buf))
 		diag_error(l->d, where, "unlock: the value can not be written to point \"%s\"",
 		           p->name);
@@ -347,6 +354,9 @@ void device_make(struct load *l, const struct layers *layers, struct device *d)
 		d->status = p->status;
 	}
 	d->set = layers->broken ? arena_alloc(l->arena, sizeof *d->set) : pointset_get(l, layers);
+	struct sunspec_chain chain;
+	if (d->set->sunspec && sunspec_layout(d->set->sunspec, &chain))
+		sunspec_bind(d, &chain); /* for all who have no device: its daemon finds another */
 	if (layers->broken)
 		return; /* without the profile's points every name would be unknown */
 	identify_read(l, layers, d);

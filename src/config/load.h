@@ -32,7 +32,8 @@ struct profile {
 	uint8_t status;
 	uint32_t baud;      /* 0: not stated */
 	const char *format; /* NULL: not stated */
-	const struct node *points, *device, *identify, *parameters, *tests, *groups, *repeat;
+	const struct node *points, *device, *identify, *parameters, *tests, *groups, *repeat, *omit;
+	struct sunspec *sunspec; /* NULL: no such device; each point set gets a copy */
 	const char *extends;
 	struct where extends_where, line_where;
 	uint8_t address_base;
@@ -205,6 +206,18 @@ void set_na(struct load *l, const struct hit *h, void *object);
 void set_valid(struct load *l, const struct hit *h, void *object);
 void set_counter(struct load *l, const struct hit *h, void *object);
 void set_layout(struct load *l, const struct hit *h, void *object);
+
+/* -- sunspec.c -- */
+extern const struct keyset keyset_sunspec, keyset_sunspec_model;
+void sunspec_load(struct load *l, struct profile *p, const struct node *n);
+/* Is this address one in a model of the profile, like inverter+14? p: or NULL. */
+bool sunspec_named(const struct profile *p, const struct node *n);
+/* Which model, from 1, and where in it. False: told. */
+bool sunspec_offset(struct load *l, const struct profile *p, const struct node *n, int64_t shift,
+                    uint16_t *part, uint16_t *offset);
+/* For the finished points of one set; NULL: the profile has no models. */
+struct sunspec *sunspec_make(struct load *l, const struct profile *p, struct point *point,
+                             uint32_t n);
 
 /* -- write.c -- */
 extern const struct keyset keyset_write, keyset_safe;

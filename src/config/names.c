@@ -247,39 +247,110 @@ static bool condition_parse(struct load *l, const char *s, struct condition *c)
 	return false;
 }
 
-bool condition_true(struct load *l, const struct node *n, const struct parameter *parameter,
-                    size_t nparameter)
+/* Parsed and its words checked; NULL: told. */
+static const struct parameter *condition_read(struct load *l, const struct node *n,
+                                              const struct parameter *parameter, size_t nparameter,
+                                              struct condition *c)
 {
-	struct condition c;
 	char hint[96];
 	const char *names[64];
 	const char *text = scalar_text(l->d, "if", n);
 	if (!text)
-		return false;
-	if (!condition_parse(l, text, &c)) {
+		return NULL;
+	if (!condition_parse(l, text, c)) {
 		diag_error(l->d, n->where,
 		           "if: \"%s\" is not like \"model == b\", \"model != b\" or \"model in "
 		           "[a, b]\"",
 		           text);
-		return false;
+		return NULL;
 	}
 	size_t i = 0;
 	for (; i < nparameter && i < COUNT(names); i++) {
 		names[i] = parameter[i].name;
-		if (strcmp(c.name, names[i]) == 0)
+		if (strcmp(c->name, names[i]) == 0)
 			break;
 	}
 	if (i == nparameter || i == COUNT(names)) {
-		diag_error(l->d, n->where, "if: there is no parameter \"%s\"%s", c.name,
-		           scalar_hint(c.name, names, i, hint, sizeof hint));
-		return false;
+		diag_error(l->d, n->where, "if: there is no parameter \"%s\"%s", c->name,
+		           scalar_hint(c->name, names, i, hint, sizeof hint));
+		return NULL;
 	}
-	bool found = false;
-	for (size_t k = 0; k < c.n; k++) {
-		found |= strcmp(c.value[k], parameter[i].value) == 0;
-		if (parameter[i].choices && !choice_known(parameter[i].choices, c.value[k]))
+	for (size_t k = 0; k < c->n; k++)
+		if (parameter[i].choices && !choice_known(parameter[i].choices, c->value[k]))
 			diag_error(l->d, n->where, "if: \"%s\" is no choice of the parameter %s",
-			           c.value[k], c.name);
+			           c->value[k], c->name);
+	return &parameter[i];
+}
+
+static bool condition_holds(const struct condition *c, const char *value)
+{
+	bool found = false;
+	for (size_t k = 0; k < c->n; k++)
+		found |= strcmp(c->value[k], value) == 0;
+	return found != c->negated;
+}
+
+bool condition_true(struct load *l, const struct node *n, const struct parameter *parameter,
+                    size_t nparameter)
+{
+	struct condition c;
+	const struct parameter *p = condition_read(l, n, parameter, nparameter, &c);
+	return p && condition_holds(&c, p->value);
+}
+
+/* -- one name, several places -- */
+
+#define ALTERNATIVES_MAX 16
+#define OTHER "\n" /* a value that no condition names */
+
+/* Is there a value of the parameter with which both hold? */
+static bool both_can_hold(const struct condition *a, const struct condition *b,
+                          const struct parameter *p)
+{
+	if (strcmp(a->name, b->name) != 0)
+		return true;
+	for (uint32_t i = 0; p->choices && i < p->choices->n; i++)
+		if (p->choices->item[i]->kind == NODE_SCALAR &&
+		    condition_holds(a, p->choices->item[i]->text) &&
+		    condition_holds(b, p->choices->item[i]->text))
+			return true;
+	if (p->choices)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (condition_holds(a, a->value[i]) && condition_holds(b, a->value[i]))
+			return true;
+	for (size_t i = 0; i < b->n; i++)
+		if (condition_holds(a, b->value[i]) && condition_holds(b, b->value[i]))
+			return true;
+	return condition_holds(a, OTHER) && condition_holds(b, OTHER);
+}
+
+const struct node *alternative_pick(struct load *l, const char *name, const struct node *list,
+                                    const struct parameter *parameter, size_t nparameter)
+{
+	struct condition c[ALTERNATIVES_MAX];
+	const struct parameter *p[ALTERNATIVES_MAX];
+	const struct node *picked = NULL;
+	if (list->n < 2 || list->n > ALTERNATIVES_MAX) {
+		diag_error(l->d, list->where,
+		           "point \"%s\": a list has 2 to %d places, each with its if", name,
+		           ALTERNATIVES_MAX);
+		return NULL;
 	}
-	return found != c.negated;
+	for (uint32_t i = 0; i < list->n; i++) {
+		const struct node *condition = node_get(list->item[i], "if");
+		if (!condition)
+			diag_error(l->d, list->item[i]->where,
+			           "point \"%s\": each place in a list needs its if", name);
+		p[i] = condition ? condition_read(l, condition, parameter, nparameter, &c[i])
+		                 : NULL;
+		if (p[i] && condition_holds(&c[i], p[i]->value))
+			picked = list->item[i];
+		for (uint32_t k = 0; p[i] && k < i; k++)
+			if (p[k] && both_can_hold(&c[k], &c[i], p[i]))
+				diag_error(l->d, condition->where,
+				           "point \"%s\": can hold together with the if in line %u",
+				           name, list->item[k]->where.line);
+	}
+	return picked;
 }

@@ -76,6 +76,28 @@ static void check_bit_table(struct load *l, struct draft *d)
 	d->p.codec.length = 1;
 }
 
+/* A date, a time of day, or both; or the seconds since 1970 alone. */
+static void check_layout_parts(struct load *l, const struct draft *d)
+{
+	unsigned n[PARTS] = {0};
+	for (unsigned i = 0; i < d->layout->n; i++)
+		n[d->layout->part[i]]++;
+	const unsigned years = n[PART_YEAR] + n[PART_YEAR2];
+	const unsigned hours = n[PART_HOUR] + n[PART_HHMM];
+	const bool date = years && n[PART_MONTH] && n[PART_DAY];
+	const bool some = years || n[PART_MONTH] || n[PART_DAY];
+	bool good = (date || hours || n[PART_EPOCH]) && (date || !some);
+	for (unsigned i = 0; i < PARTS; i++)
+		good &= i == PART_SKIP || n[i] <= 1;
+	good &= years <= 1 && hours <= 1;
+	good &= !n[PART_EPOCH] || (!some && !hours && !n[PART_MIN] && !n[PART_SEC]);
+	if (!good)
+		diag_error(l->d, at(d, "layout"),
+		           "layout: must hold year, month and day, or the hour, or both, each "
+		           "once; or epoch "
+		           "alone");
+}
+
 /* The layout's form is given by `length`; both forms of one length need no word. */
 static void check_layout(struct load *l, struct draft *d)
 {
@@ -84,6 +106,7 @@ static void check_layout(struct load *l, struct draft *d)
 		diag_error(l->d, d->p.where, "point \"%s\": a datetime needs layout", d->p.name);
 		return;
 	}
+	check_layout_parts(l, d);
 	const uint8_t length = c->length;
 	unsigned words[2];
 	for (int bytes = 0; bytes < 2; bytes++) {
@@ -143,6 +166,16 @@ static void check_field(struct load *l, struct draft *d)
 		diag_error(l->d, at(d, "byte"), "byte: only for texts and types of one register");
 }
 
+static void check_model_end(struct load *l, struct draft *d)
+{
+	const struct profile *of = d->recipe->of->profile;
+	const struct sunspec_part *part = d->p.part ? &of->sunspec->part[d->p.part - 1] : NULL;
+	if (part && d->p.parts == 1 &&
+	    d->p.offset[0] + codec_words(&d->p.codec) > part->length + SUNSPEC_HEAD)
+		diag_error(l->d, d->source_where, "point \"%s\" ends behind the model %s",
+		           d->p.name, part->name);
+}
+
 static void check_address(struct load *l, struct draft *d)
 {
 	const struct point *p = &d->p;
@@ -150,6 +183,7 @@ static void check_address(struct load *l, struct draft *d)
 	if (p->parts == 1 && p->addr[0] + words > 65536)
 		diag_error(l->d, d->source_where, "point \"%s\" ends beyond address 65535",
 		           p->name);
+	check_model_end(l, d);
 	if (p->parts != 2)
 		return;
 	if (table_is_bits(p->table) || words != 2 || is_text(p->codec.type))

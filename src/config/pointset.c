@@ -93,6 +93,20 @@ static const char *name_hint(const struct making *m, const char *name, char *buf
 	return scalar_hint(name, names, m->n, buf, size);
 }
 
+/* Of lists the place that counts. False: none does. */
+static bool recipe_pick(struct making *m, struct recipe *r, const struct parameter *parameter,
+                        size_t nparameter)
+{
+	for (unsigned k = 0; k < r->n; k++) {
+		if (r->map[k]->kind != NODE_LIST)
+			continue;
+		r->map[k] = alternative_pick(m->l, r->name, r->map[k], parameter, nparameter);
+		if (!r->map[k])
+			return false;
+	}
+	return true;
+}
+
 static void drafts_read(struct making *m)
 {
 	struct load *l = m->l;
@@ -103,11 +117,14 @@ static void drafts_read(struct making *m)
 	m->draft = arena_array(l->scratch, m->recipes.n, sizeof *m->draft);
 	m->absent = arena_array(l->scratch, m->recipes.n, sizeof *m->absent);
 	for (size_t i = 0; i < m->recipes.n; i++) {
-		const struct recipe *r = &m->recipes.recipe[i];
+		struct recipe *r = &m->recipes.recipe[i];
 		const struct node *condition = NULL;
-		for (unsigned k = 0; k < r->n && !condition; k++)
+		const bool here = recipe_pick(m, r, parameter, nparameter);
+		for (unsigned k = 0; here && k < r->n && !condition; k++)
 			condition = node_get(r->map[k], "if");
-		if (!condition || condition_true(l, condition, parameter, nparameter))
+		if (!here)
+			m->absent[m->nabsent++] = r->name;
+		else if (!condition || condition_true(l, condition, parameter, nparameter))
 			point_read(l, r, &rates, &m->draft[m->n++]);
 		else
 			m->absent[m->nabsent++] = r->name;
@@ -122,12 +139,26 @@ bool making_absent(const struct making *m, const char *name, size_t len)
 	return false;
 }
 
-/* `only` or `omit` of the device: marks[i] for each point it names. Wildcards as in a shell. */
-static bool names_mark(struct making *m, const char *key, bool *marks)
+/* The device's own, of which the most specific map has it. */
+static const struct node *names_own(const struct making *m, const char *key)
 {
 	const struct node *v = NULL;
 	for (unsigned i = 0; i < m->layers->own && !v; i++)
 		v = node_get(m->layers->device[i], key);
+	return v;
+}
+
+static bool pattern_absent(const struct making *m, const char *pattern)
+{
+	for (size_t i = 0; i < m->nabsent; i++)
+		if (fnmatch(pattern, m->absent[i], 0) == 0)
+			return true;
+	return false;
+}
+
+/* `only` or `omit`: marks[i] for each point it names. Wildcards as in a shell. */
+static bool names_mark(struct making *m, const char *key, const struct node *v, bool *marks)
+{
 	if (!v)
 		return false;
 	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
@@ -142,7 +173,7 @@ static bool names_mark(struct making *m, const char *key, bool *marks)
 		}
 		if (!pattern || found)
 			continue;
-		if (!making_absent(m, pattern, strlen(pattern)))
+		if (!pattern_absent(m, pattern))
 			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key,
 			           pattern, name_hint(m, pattern, hint, sizeof hint));
 		else if (strcmp(key, "only") == 0)
@@ -157,8 +188,10 @@ static void drafts_select(struct making *m)
 {
 	bool *only = arena_array(m->l->scratch, m->n, sizeof *only);
 	bool *omit = arena_array(m->l->scratch, m->n, sizeof *omit);
-	const bool all = !names_mark(m, "only", only);
-	names_mark(m, "omit", omit);
+	const bool all = !names_mark(m, "only", names_own(m, "only"), only);
+	names_mark(m, "omit", names_own(m, "omit"), omit);
+	for (const struct profile *p = m->layers->profile; p; p = p->base)
+		names_mark(m, "omit", p->omit, omit);
 	m->wanted = arena_array(m->l->scratch, m->n, sizeof *m->wanted);
 	m->kept = arena_array(m->l->scratch, m->n, sizeof *m->kept);
 	for (size_t i = 0; i < m->n; i++)
@@ -193,6 +226,22 @@ const struct expr *making_expr(const struct making *m, struct arena *a, const ch
 	return e;
 }
 
+/* A text is no number to compute with. */
+static void draft_check_inputs(const struct making *m, const struct draft *d)
+{
+	const int32_t from[] = {d->p.exponent_from, d->p.factor_from, d->p.count_from};
+	for (size_t k = 0; k < m->n; k++) {
+		const struct point *p = &m->draft[k].p;
+		bool used = d->p.expr && expr_uses(d->p.expr, (int)k);
+		for (size_t i = 0; i < COUNT(from); i++)
+			used |= from[i] == (int32_t)k;
+		if (used && p->source == SOURCE_REGISTER && p->codec.type >= TYPE_STRING)
+			diag_error(m->l->d, d->p.where,
+			           "point \"%s\" is computed from \"%s\", which is a text",
+			           d->p.name, p->name);
+	}
+}
+
 static void drafts_bind(struct making *m)
 {
 	for (size_t i = 0; i < m->n; i++) {
@@ -203,6 +252,7 @@ static void drafts_bind(struct making *m)
 		if (d->expr.name)
 			d->p.expr =
 				making_expr(m, m->l->scratch, "expr", &d->expr, draft_lookup, m);
+		draft_check_inputs(m, d);
 	}
 }
 
@@ -351,6 +401,7 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	struct point *point = arena_array(l->arena, s->n, sizeof *point);
 	points_finish(&m, point);
 	s->point = point;
+	s->sunspec = sunspec_make(l, layers->profile, point, s->n);
 	groups_finish(&m, s);
 	*all = m.recipes;
 	return s;
@@ -358,9 +409,10 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 
 /* -- one set for all devices that are configured alike -- */
 
-static const char *const cached_keys[] = {
-	"points",  "rates",    "every",     "only",         "omit",   "parameters", "address_base",
-	"publish", "deadband", "heartbeat", "min_interval", "retain", "qos",        "order"};
+static const char *const cached_keys[] = {"points",   "rates",      "every",        "only",
+                                          "omit",     "parameters", "address_base", "publish",
+                                          "deadband", "heartbeat",  "min_interval", "retain",
+                                          "qos",      "order",      "setup",        "unlock"};
 
 struct cached {
 	struct cached *next;
@@ -383,7 +435,8 @@ const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 		}
 	}
 	for (const struct cached *old = l->cached; old; old = old->next) {
-		bool same = old->profile == c->profile;
+		/* where a SunSpec device has its models is its own affair */
+		bool same = old->profile == c->profile && !old->set->sunspec;
 		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)
 			same = node_same(old->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)],
 			                 c->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)]);

@@ -22,6 +22,10 @@ void names_collect(struct load *l, const struct layers *layers, struct recipes *
 bool condition_true(struct load *l, const struct node *n, const struct parameter *parameter,
                     size_t nparameter);
 
+/* Of a point with several places the one whose `if` is true; NULL: none is, or an error. */
+const struct node *alternative_pick(struct load *l, const char *name, const struct node *list,
+                                    const struct parameter *parameter, size_t nparameter);
+
 /* Is the text in this list? */
 bool choice_known(const struct node *choices, const char *text);
 

@@ -78,6 +78,11 @@ static void set_extends(struct load *l, const struct hit *h, void *object)
 	p->extends_where = h->value->where;
 }
 
+static void set_sunspec(struct load *l, const struct hit *h, void *object)
+{
+	sunspec_load(l, object, h->value);
+}
+
 static const char *const status_words[] = {"unknown", "tested", "documented", "experimental", NULL};
 
 #define PROFILE(field) KEY_AT(struct profile, field)
@@ -100,12 +105,17 @@ static const struct key profile_keys[] = {
          .doc = "What a device may choose, for `if`."},
 	{"extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",
          .doc = "A profile this one adds to or changes."},
+	{"omit", NODE(omit, "list of points"),
+         .doc = "Points of the extended profile that this one has not; wildcards are allowed."},
 	{"device", NODE(device, "map of a device's keys"),
          .doc = "What the device forces; may also stand at the top."},
 	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1",
          .preset = "0", .doc = "Which number the first register has in this file."},
 	{"repeat", NODE(repeat, "{n: 1..8, stride: 1}"),
          .doc = "For points with {n} that have no repeat themselves."},
+	{"sunspec", .type = KEY_OTHER, .set = set_sunspec,
+         .form = "{base: [40000, 50000, 0], models: {...}}",
+         .doc = "A SunSpec device: its models are found when it comes online."},
 	{"groups", NODE(groups, "map of groups"),
          .doc = "How points with one `group` are written."},
 	{"points", NODE(points, "map of points"), .doc = "The points, by name."},
@@ -142,6 +152,8 @@ static unsigned profile_depth(const struct profile *p)
 
 static void profile_extend(struct load *l, struct profile *p)
 {
+	if (p->omit && !p->extends)
+		diag_error(l->d, p->omit->where, "omit: the profile extends none");
 	if (!p->extends)
 		return;
 	p->base = profile_find(l, p->extends, p->extends_where);
@@ -162,6 +174,7 @@ static void profile_extend(struct load *l, struct profile *p)
 	p->baud = p->baud ? p->baud : b->baud;
 	p->format = p->format ? p->format : b->format;
 	p->identify = p->identify ? p->identify : b->identify;
+	p->sunspec = p->sunspec ? p->sunspec : b->sunspec;
 }
 
 const struct profile *profile_read(struct load *l, const char *path, const char *name)

@@ -11,11 +11,12 @@
 
 /* In the order a reader meets them. */
 static const struct keyset *const sets[] = {
-	&keyset_root,      &keyset_mqtt,     &keyset_tls,     &keyset_qos,      &keyset_bus,
-	&keyset_direction, &keyset_defaults, &keyset_rates,   &keyset_device,   &keyset_unlock,
-	&keyset_point,     &keyset_valid,    &keyset_counter, &keyset_repeat,   &keyset_write,
-	&keyset_safe,      &keyset_profile,  &keyset_line,    &keyset_identify, &keyset_parameter,
-	&keyset_group,     &keyset_test,
+	&keyset_root,    &keyset_mqtt,      &keyset_tls,      &keyset_qos,
+	&keyset_bus,     &keyset_direction, &keyset_defaults, &keyset_rates,
+	&keyset_device,  &keyset_unlock,    &keyset_point,    &keyset_valid,
+	&keyset_counter, &keyset_repeat,    &keyset_write,    &keyset_safe,
+	&keyset_profile, &keyset_line,      &keyset_identify, &keyset_parameter,
+	&keyset_group,   &keyset_test,      &keyset_sunspec,  &keyset_sunspec_model,
 };
 
 static void number_form(const struct key *k, char *buf, size_t size)

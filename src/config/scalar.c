@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define POWER_MAX 18
+
 static const char *const kind_name[] = {
 	[NODE_SCALAR] = "a word",
 	[NODE_LIST] = "a list",
@@ -155,11 +157,32 @@ bool scalar_raw(struct diag *d, const char *key, const struct node *n, uint64_t 
 	return true;
 }
 
+/* "1e-05" as programs write small numbers: mantissa and power of ten, exactly. */
+static bool power_parse(const char *text, struct decimal *out)
+{
+	char mantissa[32], *end;
+	const size_t len = strcspn(text, "eE");
+	if (text[len] == '\0' || len >= sizeof mantissa)
+		return false;
+	memcpy(mantissa, text, len);
+	mantissa[len] = '\0';
+	const char *digits = text + len + 1 + strspn(text + len + 1, "+-");
+	const long power = strtol(text + len + 1, &end, 10);
+	if (digits > text + len + 2 || !isdigit((unsigned char)*digits) || *end ||
+	    labs(power) > POWER_MAX || !decimal_parse(mantissa, out))
+		return false;
+	if (out->mant == 0)
+		return true;
+	const struct decimal plain = *out;
+	return decimal_shift(&plain, (int)power, out);
+}
+
 bool scalar_decimal(struct diag *d, const char *key, const struct node *n, struct decimal *out)
 {
 	if (!number_ready(d, key, n, "a number"))
 		return false;
-	return decimal_parse(n->text, out) || wrong(d, key, n, "a decimal number like 0.01");
+	return decimal_parse(n->text, out) || power_parse(n->text, out) ||
+	       wrong(d, key, n, "a decimal number like 0.01");
 }
 
 bool scalar_real(struct diag *d, const char *key, const struct node *n, double *out)

@@ -14,8 +14,14 @@ static void block_read(struct testing *x, uint8_t table, const struct pair *pair
 	struct diag *d = x->l->d;
 	const struct node *v = pair->value;
 	int64_t addr;
-	if (!number_parse(pair->key->text, &addr) || addr < x->profile->address_base ||
-	    addr > 65536) {
+	const struct node *key = pair->key;
+	uint16_t part, offset;
+	if (sunspec_named(x->profile, key)) {
+		if (!sunspec_offset(x->l, x->profile, key, 0, &part, &offset))
+			return;
+		addr = x->set->sunspec->part[part - 1].is.at + offset;
+	} else if (!number_parse(pair->key->text, &addr) || addr < x->profile->address_base ||
+	           addr > 65536) {
 		diag_error(d, pair->key->where, "\"%s\" is not an address, decimal or 0x",
 		           pair->key->text);
 		return;
@@ -31,7 +37,9 @@ static void block_read(struct testing *x, uint8_t table, const struct pair *pair
 		word[i] = (uint16_t)raw;
 	}
 	x->t.block[x->t.nblock].table = table;
-	x->t.block[x->t.nblock].addr = (uint16_t)(addr - x->profile->address_base);
+	if (!sunspec_named(x->profile, key))
+		addr -= x->profile->address_base;
+	x->t.block[x->t.nblock].addr = (uint16_t)addr;
 	x->t.block[x->t.nblock].n = (uint16_t)v->n;
 	x->t.block[x->t.nblock++].word = word;
 }

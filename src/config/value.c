@@ -12,8 +12,27 @@
 /* -- coil, discrete, input, holding -- */
 
 static bool address_get(struct load *l, const struct hit *h, const struct node *n,
-                        const struct recipe *r, uint16_t *out)
+                        const struct recipe *r, struct point *p, unsigned i)
 {
+	uint16_t part;
+	if (sunspec_named(r->of->profile, n)) {
+		if (!sunspec_offset(l, r->of->profile, n, r->shift, &part, &p->offset[i]))
+			return false;
+		if (p->table != TABLE_HOLDING)
+			diag_error(l->d, n->where, "%s: SunSpec models stand in holding registers",
+			           h->key->name);
+		if (i > 0 && p->part != part)
+			diag_error(l->d, n->where, "%s: two addresses in different models",
+			           h->key->name);
+		p->part = part;
+		p->addr[i] = p->offset[i]; /* until the models are found */
+		return true;
+	}
+	if (p->part) {
+		diag_error(l->d, n->where, "%s: only one of two addresses is in a model",
+		           h->key->name);
+		return false;
+	}
 	const int64_t base = r->of->address_base[h->layer];
 	int64_t v;
 	if (!scalar_int(l->d, h->key->name, n, base, 65535 + base, &v))
@@ -25,7 +44,7 @@ static bool address_get(struct load *l, const struct hit *h, const struct node *
 		           h->key->name, v);
 		return false;
 	}
-	*out = (uint16_t)v;
+	p->addr[i] = (uint16_t)v;
 	return true;
 }
 
@@ -47,7 +66,7 @@ void set_source(struct load *l, const struct hit *h, void *object)
 	d->p.parts = 1;
 	const struct node *v = h->value;
 	if (v->kind != NODE_LIST) {
-		address_get(l, h, v, d->recipe, &d->p.addr[0]);
+		address_get(l, h, v, d->recipe, &d->p, 0);
 		return;
 	}
 	if (v->n != 2) {
@@ -57,8 +76,8 @@ void set_source(struct load *l, const struct hit *h, void *object)
 		return;
 	}
 	d->p.parts = 2;
-	address_get(l, h, v->item[0], d->recipe, &d->p.addr[0]);
-	address_get(l, h, v->item[1], d->recipe, &d->p.addr[1]);
+	address_get(l, h, v->item[0], d->recipe, &d->p, 0);
+	address_get(l, h, v->item[1], d->recipe, &d->p, 1);
 }
 
 /* -- bits -- */

@@ -39,6 +39,10 @@ static void check_place(struct load *l, struct draft *d)
 		diag_error(l->d, at(d, "write"),
 		           "write: only: the other bits of the register could not be kept, since "
 		           "it can not be read");
+	if (p->part && (d->w.address >= 0 || d->w.raw))
+		diag_error(l->d, at(d, d->w.raw ? "raw" : "address"),
+		           "%s: a point of a SunSpec model has no address that is always the same",
+		           d->w.raw ? "raw" : "address");
 	if (p->parts == 2 && p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])
 		diag_error(l->d, at(d, "write"),
 		           "write: two registers that are no neighbours can not be written in one "
@@ -89,12 +93,13 @@ static void check_words(struct load *l, struct draft *d)
 {
 	struct write_rule *w = &d->w;
 	const bool coil = table_is_bits(d->p.table);
-	const bool given = w->on >= 0 || w->off >= 0 || w->toggle >= 0;
-	if (given && !coil && d->p.codec.type != TYPE_BOOL)
-		diag_error(l->d,
-		           at(d, w->on >= 0    ? "on"
-		                 : w->off >= 0 ? "off"
-		                               : "toggle"),
+	const char *key = w->on >= 0                ? "on"
+	                  : w->off >= 0             ? "off"
+	                  : w->toggle >= 0 && !coil ? "toggle"
+	                                            : NULL;
+	/* a number is written as it is: nothing would ever write these */
+	if (key && d->p.codec.type != TYPE_BOOL)
+		diag_error(l->d, at(d, key),
 		           "on, off and toggle are words for a bit; say type: bool beside them");
 	if (coil && w->on == 1)
 		w->on = COIL_ON;

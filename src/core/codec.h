@@ -49,6 +49,7 @@ enum time_part {
 	PART_EPOCH /* u32 seconds UTC */,
 	PART_HHMM /* decimal 1530 */,
 	PART_YEAR2 /* year − 2000, also in a word */,
+	PARTS
 };
 
 struct layout {

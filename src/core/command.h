@@ -179,6 +179,9 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
                          enum outcome o, uint8_t exception, us_t at, us_t now);
 
 void command_offline(struct command_table *t, uint32_t device, us_t now);
+/* Its registers may be elsewhere when it is back: what is not on the wire yet is taken back, and
+ * all of its commands fail, ends of pulses too. */
+void command_moved(struct command_table *t, uint32_t device, us_t now);
 void command_bus_closed(struct command_table *t, uint32_t bus, us_t now);
 
 /* SIGTERM: nothing new is taken; pulses end now; what waits ends as the buses say. And at last,

@@ -257,6 +257,8 @@ static bool check_encode(const struct point *p, const struct value *v,
 		return refuse_fault(p, fault, a);
 	out->n = (uint16_t)codec_words(&p->codec);
 	point_decode(p, out->word, in->exponent, in->factor, out->text, &out->v);
+	if (out->v.kind == VALUE_NONE)
+		return refuse(a, "out of the range that is valid");
 	out->on = out->v.kind == VALUE_BOOL && out->v.mant;
 	return true;
 }

@@ -210,6 +210,8 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
 	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len &&
 	                       !w->only && comparable;
+	if (!j->only_if_different)
+		j->held.count = 0;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
 	for (size_t i = 1; i < n; i++)

@@ -74,6 +74,8 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
 	else if (forbidden)
 		draft_refuse(r, COMMAND_REFUSED, forbidden);
+	else if (record_point(t, r)->absent)
+		draft_refuse(r, COMMAND_REFUSED, "the device has no such point");
 	else if (device_full(t, q))
 		draft_refuse(r, COMMAND_BUSY,
 		             "busy: too many commands are waiting for this device");

@@ -20,6 +20,19 @@ void command_offline(struct command_table *t, uint32_t device, us_t now)
 	}
 }
 
+void command_moved(struct command_table *t, uint32_t device, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->device != device)
+			continue;
+		if (r->state == STATE_WAITING && r->job)
+			act_cancel(t, r);
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           "the device is gone, or another one stands there", now);
+	}
+}
+
 void command_bus_closed(struct command_table *t, uint32_t bus, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;)

@@ -130,7 +130,7 @@ static void decide(struct exchange *x, us_t now)
 	x->strict = true;
 	x->strayed = false;
 	if (plain_read(x->req) && ((!barred && !p->doubt && !p->full) || p->deaf % 2))
-		x->repeat = (uint8_t)(alike + (p->full || p->unsure));
+		x->repeat = x->left = (uint8_t)(alike + (p->full || p->unsure));
 	else
 		make_proof(x, now);
 }

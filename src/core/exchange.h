@@ -62,6 +62,8 @@ void peer_in_step(struct peer *p, us_t now, us_t configured); /* a right answer 
 void peer_turned(struct peer *p, us_t turnaround);            /* it took so long */
 /* May an answer to a request with this signature be believed? exception: an exception answer. */
 bool peer_trusts(const struct peer *p, const struct signature *s, bool exception, us_t now);
+/* So many refusals of this function may still come for older requests. */
+unsigned peer_refusals_due(const struct peer *p, const struct signature *s, us_t now);
 
 /* After (re)opening a port: nothing is known to be in step; a predecessor's answer may still come.
  */
@@ -135,11 +137,13 @@ struct exchange {
 	bool begun;     /* it is settled how to send */
 	bool proven;    /* the unit was proven in step within this exchange */
 	uint8_t repeat; /* right answers to be dropped, the same request sent again after each */
-	bool strict;    /* proven, or answers dropped: nothing stray may come before the last */
-	bool strayed;   /* something stray of this unit came */
-	bool client;    /* another client's request was heard since */
-	bool doubted;   /* an exception came that may not be believed */
-	bool echoed;    /* our own request was heard */
+	uint8_t left;   /* as many of them may be left over */
+	uint8_t disbelieved; /* refusals of the proof that may have been for older ones */
+	bool strict;  /* proven, or answers dropped: nothing stray may come before the last */
+	bool strayed; /* something stray of this unit came */
+	bool client;  /* another client's request was heard since */
+	bool doubted; /* an exception came that may not be believed */
+	bool echoed;  /* our own request was heard */
 	struct signature sig; /* of what is sent */
 	us_t pause;     /* the unit's rest after each of its answers. Set after exchange_begin() */
 	us_t not_after; /* req is not sent later: OUT_EXPIRED; 0: any time. Set after

@@ -119,6 +119,15 @@ bool peer_trusts(const struct peer *p, const struct signature *s, bool exception
 	return true;
 }
 
+unsigned peer_refusals_due(const struct peer *p, const struct signature *s, us_t now)
+{
+	unsigned n = 0;
+	for (int i = 0; i < PEER_BARS; i++)
+		n += live(&p->bar[i], now) && !p->bar[i].normal &&
+		     (p->bar[i].sig.fc & 0x7F) == s->fc;
+	return n;
+}
+
 void peer_unsure(struct peer *p, us_t now, us_t configured_timeout)
 {
 	(void)now;

@@ -135,14 +135,14 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 static void succeed(struct exchange *x, const struct frame *f, us_t now)
 {
 	struct peer *p = x->peer;
-	const bool unproven = x->strict && !x->proven && (p->unsure || p->full);
 
-	/* After the same request twice one answer of its kind may be left over. */
+	/* After the same request n + 1 times n answers of its kind may be left over. */
 	peer_in_step(p, now, x->configured);
-	if (unproven && x->exception)
-		peer_unanswered(p, &x->sig, now, x->configured);
-	else if (unproven)
-		peer_left_over(p, &x->sig, now, x->configured);
+	for (; x->left > 0; x->left--)
+		if (x->exception)
+			peer_unanswered(p, &x->sig, now, x->configured);
+		else
+			peer_left_over(p, &x->sig, now, x->configured);
 	p->doublings = 0;
 	if (x->n > f->at + f->len) { /* a doubled answer */
 		peer_stray(p, &x->sig, now, now + 2 * x->configured);
@@ -162,7 +162,9 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 /* The proof or the first of two answers has come: send on. */
 static void send_on(struct exchange *x, const struct frame *f, us_t now)
 {
-	if (exchange_proving(x)) {
+	if (exchange_proving(x) && x->doubted) {
+		x->doubted = false;
+	} else if (exchange_proving(x)) {
 		peer_in_step(x->peer, now, x->configured);
 		x->peer->deaf = 0;
 		x->proven = true;
@@ -189,6 +191,9 @@ static bool trusted(const struct exchange *x, us_t now)
 		p.unsure = false;
 	if (exchange_proving(x))
 		p.full = false;
+	/* so many are to come for older proofs; one more is for one of this exchange */
+	if (exchange_proving(x) && x->disbelieved >= peer_refusals_due(&p, &s, now))
+		return true;
 	return peer_trusts(&p, &s, true, now);
 }
 
@@ -210,7 +215,11 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 	}
 	if (exception && !trusted(x, now)) {
 		x->doubted = true;
-		return false;
+		if (!exchange_proving(x))
+			return false;
+		x->disbelieved++; /* it may have been an older one's: once more */
+		send_on(x, f, now);
+		return true;
 	}
 	if (x->client) {
 		fail(x, OUT_DROPPED, now);
@@ -260,13 +269,13 @@ static void early_answer(struct exchange *x, us_t now)
 
 /* Our own request, heard again. Requests that answers repeat (5, 6, 22, 8) need to know the line.
  */
-static bool is_echo(struct exchange *x, const struct frame *f, us_t now)
+static bool is_echo(struct exchange *x, const struct frame *f)
 {
 	struct line *l = x->line;
 
 	if (x->echoed || !frame_is(f, x->send) || (!l->echo && !frame_is_request(f)))
 		return false;
-	if (!l->echo && now > x->tx_late + exchange_split(l))
+	if (!l->echo && x->first > x->tx_late + exchange_split(l))
 		return false; /* another client asks the same */
 	if (!l->echo)
 		l->echo = l->echo_found = true;
@@ -282,7 +291,7 @@ static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
 	uint8_t exception;
 
 	x->noise = (uint16_t)(x->noise + f->at);
-	if (is_echo(x, f, now)) {
+	if (is_echo(x, f)) {
 		shift(x, f->at + f->len, now);
 		return false;
 	}

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLE_PARTS 16     /* registers between two parts that one request still bridges */
 #define HOLE_EXPONENT 64  /* to an exponent: a scale that changes is read with its value */
 #define EXPONENT_LIMIT 10 /* SunSpec scale factors: −10 to 10 */
 #define EXPONENT_DECIMALS 6
+#define WALK_AGAIN (5 * US_S) /* a head that was not answered */
 
 void model_destroy(struct model *m)
 {
@@ -90,7 +90,7 @@ static void want_add(struct want_list *l, const struct want *w)
 static bool point_polled(const struct device *d, uint32_t i, const uint8_t *on_demand)
 {
 	const struct point *p = &d->set->point[i];
-	if (p->source != SOURCE_REGISTER || (p->write && p->write->only))
+	if (p->source != SOURCE_REGISTER || p->absent || (p->write && p->write->only))
 		return false;
 	return p->poll != POLL_ON_DEMAND || (on_demand && on_demand[d->point0 + i]);
 }
@@ -134,9 +134,9 @@ struct span model_part(const struct device *d, const struct point *p, unsigned p
 bool model_apart(const struct device *d, const struct point *p)
 {
 	const struct span whole = model_span(d, p);
-	return p->parts == 2 &&
+	return p->parts == 2 && !p->part && /* a model is read as one */
 	       (!span_readable(d, &whole) ||
-	        !hole_small(d, model_part(d, p, 0), model_part(d, p, 1), HOLE_PARTS));
+	        !hole_small(d, model_part(d, p, 0), model_part(d, p, 1), UINT16_MAX));
 }
 
 static struct span span_hull(struct span a, struct span b)
@@ -146,6 +146,18 @@ static struct span span_hull(struct span a, struct span b)
 	a.count = (uint16_t)((end_a > end_b ? end_a : end_b) - first);
 	a.addr = first;
 	return a;
+}
+
+/* What is read for a point: of a SunSpec model its head as well. */
+static struct span read_span(const struct device *d, const struct point *p)
+{
+	struct span head = model_span(d, p);
+	if (!p->part)
+		return head;
+	const struct span own = head;
+	head.addr = d->set->sunspec->part[p->part - 1].is.at;
+	head.count = SUNSPEC_HEAD;
+	return span_hull(head, own);
 }
 
 static struct want point_want(const struct point *p, struct span s)
@@ -163,7 +175,7 @@ static struct want point_want(const struct point *p, struct span s)
  */
 static void want_point(struct want_list *l, const struct device *d, const struct point *p)
 {
-	const struct span span = model_span(d, p);
+	const struct span span = read_span(d, p);
 	struct want w = point_want(p, span);
 	if (model_apart(d, p)) {
 		for (unsigned part = 0; part < 2; part++) {
@@ -176,7 +188,8 @@ static void want_point(struct want_list *l, const struct device *d, const struct
 		const struct point *e = &d->set->point[p->exponent_from];
 		const struct span both = span_hull(span, model_span(d, e));
 		if (e->source == SOURCE_REGISTER && e->table == p->table &&
-		    span_readable(d, &both) && hole_small(d, span, model_span(d, e), HOLE_EXPONENT))
+		    span_readable(d, &both) &&
+		    (p->part || hole_small(d, span, model_span(d, e), HOLE_EXPONENT)))
 			w = point_want(p, both);
 	}
 	want_add(l, &w);
@@ -193,7 +206,7 @@ static bool want_group(struct want_list *l, const struct device *d, uint32_t i,
                        const uint8_t *on_demand)
 {
 	const struct point *p = &d->set->point[i];
-	struct span hull = model_span(d, p);
+	struct span hull = read_span(d, p);
 	struct want w = point_want(p, hull);
 	bool first = true;
 	if (!p->together)
@@ -203,7 +216,7 @@ static bool want_group(struct want_list *l, const struct device *d, uint32_t i,
 		if (!same_group(p, q) || !point_polled(d, k, on_demand))
 			continue;
 		first &= k >= i;
-		hull = span_hull(hull, model_span(d, q));
+		hull = span_hull(hull, read_span(d, q));
 		w.period = q->period < w.period ? q->period : w.period;
 		w.prio = q->prio < w.prio ? q->prio : w.prio;
 		w.barrier |= q->barrier;
@@ -291,6 +304,7 @@ static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
 	if (d->rule.max_hole < r->max_hole)
 		r->max_hole = d->rule.max_hole;
 	r->has_mask_write &= d->rule.has_mask_write;
+	r->loose_echo |= d->rule.loose_echo;
 	if (d->rule.retries < r->retries)
 		r->retries = d->rule.retries;
 	if (!r->read_function)
@@ -299,6 +313,18 @@ static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
 		r->window = d->rule.window;
 		r->nwindow = d->rule.nwindow;
 	}
+}
+
+/* The one thing a device whose chain is not known can be asked for. */
+static void want_walk(struct want_list *l, const struct device *d)
+{
+	const struct want w = {.unit = d->id,
+	                       .table = TABLE_HOLDING,
+	                       .addr = d->set->sunspec->walk.next,
+	                       .len = SUNSPEC_HEAD,
+	                       .period = WALK_AGAIN,
+	                       .prio = CLASS_HIGH};
+	want_add(l, &w);
 }
 
 size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand,
@@ -312,6 +338,10 @@ size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand
 		if (d->bus != bus || !d->enabled)
 			continue;
 		rule_add(*rules, nrule, d);
+		if (!model_bound(d)) {
+			want_walk(&list, d);
+			continue;
+		}
 		for (uint32_t k = 0; k < d->set->n; k++)
 			if (point_polled(d, k, on_demand) && !want_group(&list, d, k, on_demand))
 				want_point(&list, d, &d->set->point[k]);

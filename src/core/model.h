@@ -13,6 +13,7 @@
 #include "core/filter.h"
 #include "core/schedule.h"
 #include "core/span.h"
+#include "core/sunspec.h"
 
 #define NAME_MAX_LEN 64
 
@@ -62,6 +63,10 @@ struct point {
 	uint8_t table;
 	uint8_t parts;    /* 1, or 2: two registers that are not neighbours */
 	uint16_t addr[2]; /* most significant first */
+	/* of a SunSpec model: addr is where the device has it, see core/sunspec.h */
+	uint16_t part;      /* 1 + index of its model in the set's sunspec; 0: none */
+	uint16_t offset[2]; /* from the model's id */
+	bool absent;        /* this device does not have it: not read, not told, no commands */
 	struct codec codec;
 	const struct expr *expr;
 	int32_t exponent_from; /* point of the same device; -1: none */
@@ -128,6 +133,8 @@ struct pointset {
 	struct where where;
 	const struct group_rule *group;
 	size_t ngroup;
+	struct sunspec
+		*sunspec; /* NULL: its addresses stand still; else no other device shares it */
 };
 
 enum profile_status { STATUS_NONE, STATUS_TESTED, STATUS_DOCUMENTED, STATUS_EXPERIMENTAL };
@@ -243,11 +250,19 @@ struct model {
 
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 
-/* The wants and rules of one bus. Arrays are malloc'ed, the caller frees both. Points that share
- * registers become one want with the shortest period. on_demand[global point] != 0: polled too;
- * NULL: none. Disabled devices, expressions and write-only points contribute nothing. */
+/* The wants and rules of one bus. Points of a SunSpec model are read with its head, which proves
+ * that the model still stands there; a device that is not bound wants what its walk reads next.
+ * Arrays are malloc'ed, the caller frees both. Points that share registers become one want with the
+ * shortest period. on_demand[global point] != 0: polled too; NULL: none. Disabled devices,
+ * expressions, write-only and absent points contribute nothing. */
 size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand,
                    struct want **wants, struct unit_rule **rules, size_t *nrule);
+
+/* False: its chain of SunSpec models is not known, and so no address of its points. */
+static inline bool model_bound(const struct device *d)
+{
+	return !d->set->sunspec || d->set->sunspec->bound;
+}
 
 /* Registers a point occupies, from its lowest address to its highest. */
 struct span model_span(const struct device *d, const struct point *p);

@@ -22,6 +22,7 @@ static bool begin(struct request *r, uint8_t unit, uint8_t fc, uint16_t a, uint1
                   unsigned answer)
 {
 	r->unit = unit;
+	r->loose = false;
 	r->pdu[0] = fc;
 	put16(r->pdu + 1, a);
 	put16(r->pdu + 3, b);
@@ -129,6 +130,7 @@ bool pdu_raw(struct request *r, uint8_t unit, const uint8_t *pdu, size_t len, ui
 		return false;
 	const uint16_t known = pdu_answer_len(pdu, len);
 	r->unit = unit;
+	r->loose = false;
 	r->len = (uint8_t)len;
 	r->answer_len = known ? known : answer_len;
 	memcpy(r->pdu, pdu, len);
@@ -243,8 +245,8 @@ struct signature pdu_signature(const struct request *r)
 {
 	struct signature s = {.fc = r->pdu[0], .answer_len = (uint8_t)r->answer_len};
 
-	if (!well_formed(r->pdu, r->len))
-		return s;
+	if (!well_formed(r->pdu, r->len) || (r->loose && s.fc == FC_WRITE_REGISTER))
+		return s; /* any answer to it fits any other of its kind */
 	switch (r->pdu[0]) {
 	case FC_WRITE_COIL:
 	case FC_WRITE_REGISTER:
@@ -288,8 +290,9 @@ static bool echoes(const struct request *r, const uint8_t *pdu, size_t len)
 	case FC_READ_COILS ... FC_READ_INPUT:
 	case FC_READ_WRITE:
 		return pdu[1] == len - 2;
-	case FC_WRITE_COIL:
 	case FC_WRITE_REGISTER:
+		return r->loose || !memcmp(pdu, q, 5);
+	case FC_WRITE_COIL:
 	case FC_WRITE_COILS:
 	case FC_WRITE_REGISTERS:
 		return !memcmp(pdu, q, 5);

@@ -34,6 +34,7 @@ struct request {
 	uint8_t len;         /* of pdu */
 	uint16_t answer_len; /* exact length of the right answer's PDU; 0: it ends by silence */
 	uint8_t pdu[PDU_MAX];
+	bool loose; /* of fc 6: the device answers with another address or value */
 };
 
 /* What an answer could be mistaken for: two requests with equal signatures to one unit can not be

@@ -18,7 +18,7 @@ struct plan_limits {
 	uint16_t max_read;  /* registers */
 	uint16_t max_cells; /* registers or bits; 0: as max_read says */
 	uint16_t max_hole;  /* cells; UINT16_MAX: by cost alone */
-	us_t turnaround;
+	us_t turnaround;    /* and what else another request takes: a pause nobody else uses */
 	const struct window *window;
 	uint8_t nwindow;
 	const struct cut *cut;

@@ -97,13 +97,12 @@ void unit_due_now(struct schedule *s, struct unit *u, us_t now)
 
 void schedule_scratch(struct schedule *s)
 {
-	const size_t need = s->n + s->ndemand + LEARNT_MAX;
+	const size_t need = s->n + s->ndemand;
 	if (need <= s->scratch)
 		return;
-	s->scratch = need + need / 4;
+	s->scratch = s->ndemand ? need + need / 4 : need;
 	s->set = mem_grow(s->set, s->scratch, sizeof(struct node *));
 	s->list = mem_grow(s->list, s->scratch, sizeof(struct want *));
-	s->cut = mem_grow(s->cut, s->scratch, sizeof(struct cut));
 }
 
 us_t grid_next(const struct schedule *s, const struct node *n, us_t now)

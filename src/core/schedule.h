@@ -42,6 +42,7 @@ struct unit_rule {
 	uint16_t max_hole;     /* cells never asked for between two wants; UINT16_MAX: by cost */
 	uint8_t read_function; /* 0: by table; else 3 or 4 for both register tables */
 	bool has_mask_write;   /* FC 22 works */
+	bool loose_echo;       /* answers FC 6 with another address or value */
 	uint8_t nwindow;
 	const struct window
 		*window; /* owned by the model that the rules came with; copied by adopt */
@@ -125,6 +126,10 @@ bool schedule_cancel(struct schedule *s, uint64_t id, uint64_t *cancelled);
 
 /* Read these cells once, at `due`, before ordinary polls (read-back after a write, xnet/get). */
 bool schedule_demand(struct schedule *s, const struct span *span, us_t due);
+
+/* True: there is nothing to do until then if nothing new comes, and schedule_next() would say so.
+ */
+bool schedule_idle(struct schedule *s, us_t now, us_t until);
 
 /* What now? */
 void schedule_next(struct schedule *s, us_t now, struct turn *out);

@@ -99,7 +99,8 @@ static void phases_set(struct schedule *s)
 		const struct plan_limits l = {
 			.max_read = u->rule.max_read,
 			.max_hole = u->rule.max_hole,
-			.turnaround = us_max(unit_turnaround(u), PHASE_TURNAROUND),
+			.turnaround =
+				us_max(unit_turnaround(u), PHASE_TURNAROUND) + unit_dead_time(s, u),
 			.window = u->window,
 			.nwindow = u->rule.nwindow,
 		};

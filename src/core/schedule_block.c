@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/arena.h"
+
 #define FAR_BITS 8 /* bits differ in their answer's length only by whole bytes */
 
 /* The wants one read may be made of, by address; lives in the schedule's scratch. */
@@ -25,6 +27,15 @@ static bool node_wanted(const struct node *n, uint8_t group, us_t now)
 	return n->group == group && n->due <= now + slack(n);
 }
 
+static void cut_add(struct schedule *s, size_t *n, struct cut c)
+{
+	if (*n == s->cut_room) {
+		s->cut_room = 2 * s->cut_room + 8;
+		s->cut = mem_grow(s->cut, s->cut_room, sizeof *s->cut);
+	}
+	s->cut[(*n)++] = c;
+}
+
 /* No read may touch what was refused, what is set aside, what stands alone, and what is under
  * another suspicion. */
 static void set_cuts(struct schedule *s, struct set *set)
@@ -33,12 +44,12 @@ static void set_cuts(struct schedule *s, struct set *set)
 	size_t n = 0;
 	for (size_t i = 0; i < u->nlearnt; i++)
 		if (u->learnt[i].cut.table == set->table)
-			s->cut[n++] = u->learnt[i].cut;
+			cut_add(s, &n, u->learnt[i].cut);
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *node = &s->node[i];
 		const bool wall = node->aside || node->want.barrier || node->group != set->group;
 		if (node->want.table == set->table && wall)
-			s->cut[n++] = (struct cut){set->table, node->want.addr, node->want.len};
+			cut_add(s, &n, (struct cut){set->table, node->want.addr, node->want.len});
 	}
 	set->limits.cut = s->cut;
 	set->limits.ncut = (uint16_t)n;
@@ -52,7 +63,7 @@ static void set_limits(struct schedule *s, struct set *set)
 		.max_read = u->rule.max_read,
 		.max_cells = learnt,
 		.max_hole = u->rule.max_hole,
-		.turnaround = unit_turnaround(u),
+		.turnaround = unit_turnaround(u) + unit_dead_time(s, u),
 		.window = u->window,
 		.nwindow = u->rule.nwindow,
 	};
@@ -233,7 +244,10 @@ static bool vary(struct schedule *s, const struct set *set, const struct span *b
 	if (vary_fewer(s, set, block, n, now, out) || vary_fewer(s, set, block, NULL, now, out))
 		return true;
 	s->varied = true;
-	return vary_shorter(set, block, now, out) || vary_longer(s, set, block, false, now, out);
+	/* what covers no want brings nothing but the proof that the unit is in step: once that is
+	 * given, the exchange proves, and the block is read */
+	return (outstanding && vary_shorter(set, block, now, out)) ||
+	       vary_longer(s, set, block, false, now, out);
 }
 
 /* The cells to read for n. False: whatever is read, its answer could be mistaken. */

@@ -256,6 +256,15 @@ static bool take_demand(struct schedule *s, bool polls, bool demands)
 	return true;
 }
 
+bool schedule_idle(struct schedule *s, us_t now, us_t until)
+{
+	if (s->lost || silent_next(s) || jobs_wake(s, now) < until)
+		return false;
+	const struct survey v = survey_all(s, until);
+	return !choice_any(&v.ready) && !choice_any(&v.passing) && !choice_any(&v.suspect) &&
+	       !v.demand;
+}
+
 void schedule_next(struct schedule *s, us_t now, struct turn *out)
 {
 	memset(out, 0, sizeof *out);

@@ -111,11 +111,11 @@ struct schedule {
 	uint8_t skips;
 	uint64_t turns, rank_turn[RANKS];
 	us_t credit, credit_at; /* µs of line time for silent units */
-	/* scratch for the planner, as large as it can get */
+	/* scratch for the planner: the first two as large as they can get */
 	struct node **set;
 	const struct want **list;
 	struct cut *cut;
-	size_t scratch;
+	size_t scratch, cut_room;
 };
 
 static inline us_t us_max(us_t a, us_t b)
@@ -147,6 +147,12 @@ static inline bool node_inside(const struct node *n, const struct span *s)
 static inline size_t table_kind(uint8_t table)
 {
 	return table_is_bits(table) ? 1 : 0;
+}
+
+/* What its pause adds to another request: nothing where others are served meanwhile. */
+static inline us_t unit_dead_time(const struct schedule *s, const struct unit *u)
+{
+	return s->nunit == 1 ? u->rule.pause : 0;
 }
 
 /* schedule.c */

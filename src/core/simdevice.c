@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/server.h"
-#include "core/simimage.h"
+#include "core/simchain.h"
 #include "core/simvalues.h"
 
 #define STEP (100 * US_MS)
@@ -67,6 +67,8 @@ static void move_all(struct simdevice *s)
 	for (uint32_t i = 0; i < s->device->set->n; i++)
 		if (simimage_has(&s->device->set->point[i]) && !s->held[i])
 			move(s, i);
+	if (s->device->set->sunspec)
+		simchain_stamp(&s->device->set->sunspec->walk.chain, &s->image);
 }
 
 void simdevice_step(struct simdevice *s, us_t now, int64_t epoch)
@@ -126,7 +128,8 @@ static bool touches(uint16_t addr, uint16_t count, const struct target *t)
 
 static bool writable(const struct point *p, uint8_t table)
 {
-	return p->write && !p->write->raw && p->source == SOURCE_REGISTER && p->table == table;
+	return p->write && !p->absent && !p->write->raw && p->source == SOURCE_REGISTER &&
+	       p->table == table;
 }
 
 /* A device that takes its settings only together refuses a part of them. */
@@ -311,6 +314,23 @@ size_t simdevice_answer(struct simdevice *s, const uint8_t *pdu, size_t len, uin
 	if (too_long(s->device, pdu, len))
 		return refuse(pdu, EXC_VALUE, answer);
 	return server_answer(&s->server, pdu, len, answer);
+}
+
+bool simdevice_wanted(const struct simdevice *s, const uint8_t *pdu, size_t len)
+{
+	static const uint8_t table[] = {
+		[FC_READ_COILS] = TABLE_COIL,
+		[FC_READ_DISCRETE] = TABLE_DISCRETE,
+		[FC_READ_HOLDING] = TABLE_HOLDING,
+		[FC_READ_INPUT] = TABLE_INPUT,
+	};
+
+	if (len != 5 || pdu[0] < FC_READ_COILS || pdu[0] > FC_READ_INPUT)
+		return false;
+	const uint16_t addr = (uint16_t)(pdu[1] << 8 | pdu[2]);
+	const uint16_t last = (uint16_t)(addr + (pdu[3] << 8 | pdu[4]) - 1);
+	return simimage_cell(&s->image, table[pdu[0]], addr) &&
+	       simimage_cell(&s->image, table[pdu[0]], last);
 }
 
 /* -- life ------------------------------------------------------------------------ */

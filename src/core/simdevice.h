@@ -25,6 +25,10 @@ void simdevice_freeze(struct simdevice *s, bool frozen);
 /* Answers one request PDU (answer: PDU_MAX bytes). Returns its length; 0: no answer. */
 size_t simdevice_answer(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_t *answer);
 
+/* A read from a register that exists to one that exists, as wants make it; one that ends beyond is
+ * a client's proof that the answer is its own. */
+bool simdevice_wanted(const struct simdevice *s, const uint8_t *pdu, size_t len);
+
 /* Put a value into a point's registers as a person writes it: a number, a label, a text, "auto"
  * (moves again). False: no such point, or it does not fit; *why then says what is wrong. */
 bool simdevice_set(struct simdevice *s, const char *point, const char *text, const char **why);

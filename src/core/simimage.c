@@ -1,5 +1,7 @@
 #include "core/simimage.h"
 
+#include "core/simchain.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ struct simblock {
 
 bool simimage_has(const struct point *p)
 {
-	return p->source == SOURCE_REGISTER && !(p->write && p->write->only);
+	return p->source == SOURCE_REGISTER && !p->absent && !(p->write && p->write->only);
 }
 
 uint16_t *simimage_cell(const struct simimage *m, uint8_t table, uint16_t addr)
@@ -82,8 +84,11 @@ static void make_table(struct simimage *m, uint8_t table)
 {
 	const struct pointset *set = m->device->set;
 	const uint16_t max_hole = m->device->rule.max_hole;
-	struct span *span = mem_alloc(2 * (size_t)set->n, sizeof(*span));
-	const size_t n = list_spans(set, table, span);
+	struct span *span = mem_alloc(2 * (size_t)set->n + 1, sizeof(*span));
+	size_t n = list_spans(set, table, span);
+
+	if (set->sunspec && table == TABLE_HOLDING)
+		span[n++] = simchain_span(&set->sunspec->walk.chain);
 
 	qsort(span, n, sizeof(*span), by_address);
 	m->table[table].block = mem_alloc(n, sizeof(struct simblock));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/server.h"
+#include "core/simchain.h"
 #include "core/simdevice.h"
 
 #define WORDS_MAX 8 /* of a command */
@@ -20,12 +21,15 @@ struct unit {
 	us_t late, turnaround;
 	uint8_t refuse; /* the request under way gets this exception */
 	uint32_t requests, writes, refused;
-	uint32_t blocks_refused; /* reads of several cells; one cell may be a client's proof */
+	uint32_t wanted_refused; /* reads as wants make them, see simdevice_wanted() */
 };
 
 struct simunits {
 	struct unit *unit;
 	size_t n;
+	uint64_t seed;
+	us_t now; /* of the last request */
+	bool frozen;
 	uint32_t requests;
 	void (*line)(void *ctx, const char *json);
 	void *ctx;
@@ -124,7 +128,7 @@ static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t 
 	              : simdevice_answer(u->sim, pdu, len, answer);
 	const bool refused = n == 2 && answer[0] & 0x80;
 	u->refused += refused;
-	u->blocks_refused += refused && len == 5 && is_read(pdu[0]) && word(pdu + 3) > 1;
+	u->wanted_refused += refused && simdevice_wanted(u->sim, pdu, len);
 	if (!is_read(pdu[0])) {
 		u->writes++;
 		tell_write(s, u, id, pdu, len, refused ? answer[1] : 0, now);
@@ -138,6 +142,7 @@ size_t simunits_answer(struct simunits *s, uint8_t unit, const uint8_t *pdu, siz
 	size_t n = 0;
 
 	s->requests++;
+	s->now = now;
 	for (size_t i = 0; i < s->n && len; i++) {
 		struct unit *u = &s->unit[i];
 		if (u->unplugged || (unit && u->device->id != unit))
@@ -266,8 +271,27 @@ static const char *do_set(struct command *c)
 
 static const char *do_freeze(struct command *c)
 {
+	c->s->frozen = c->word[0][0] == 'f';
 	for (size_t i = 0; i < c->s->n; i++)
-		simdevice_freeze(c->s->unit[i].sim, c->word[0][0] == 'f');
+		simdevice_freeze(c->s->unit[i].sim, c->s->frozen);
+	return NULL;
+}
+
+/* The device is replaced by one with other SunSpec models. */
+static const char *do_chain(struct command *c)
+{
+	const struct device *d = c->unit->device;
+	struct sunspec_chain chain;
+
+	if (!d->set->sunspec)
+		return "it has no SunSpec models";
+	const char *wrong = simchain_parse(d->set->sunspec, c->word[2], &chain);
+	if (wrong)
+		return wrong;
+	sunspec_bind(d, &chain);
+	simdevice_destroy(c->unit->sim);
+	c->unit->sim = simdevice_create(d, c->s->seed, c->s->now);
+	simdevice_freeze(c->unit->sim, c->s->frozen);
 	return NULL;
 }
 
@@ -282,9 +306,9 @@ static const char *do_stats(struct command *c)
 		at += (size_t)snprintf(
 			c->reply + at, c->size - at,
 			"%s\"%s\":{\"unit\":%u,\"requests\":%u,\"writes\":%u,\"refused\":%u,"
-			"\"blocks_refused\":%u}",
+			"\"wanted_refused\":%u}",
 			i ? "," : "", u->device->name, u->device->id, (unsigned)u->requests,
-			(unsigned)u->writes, (unsigned)u->refused, (unsigned)u->blocks_refused);
+			(unsigned)u->writes, (unsigned)u->refused, (unsigned)u->wanted_refused);
 	}
 	snprintf(c->reply + at, c->size - at, "}}");
 	return NULL;
@@ -300,6 +324,7 @@ static const struct {
 	{"fault", 3, true, do_fault},   {"delay", 3, true, do_delay},
 	{"set", 4, true, do_set},       {"freeze", 1, false, do_freeze},
 	{"thaw", 1, false, do_freeze},  {"stats", 1, false, do_stats},
+	{"chain", 3, true, do_chain},
 };
 
 static struct unit *find(const struct simunits *s, const char *name)
@@ -322,7 +347,7 @@ static const char *run(struct command *c)
 		c->unit = verb[i].device ? find(c->s, c->word[1]) : NULL;
 		return verb[i].device && !c->unit ? "no such device" : verb[i].run(c);
 	}
-	return "commands: unplug plug fault delay set freeze thaw stats log";
+	return "commands: unplug plug fault delay set chain freeze thaw stats log";
 }
 
 void simunits_command(struct simunits *s, char *line, uint32_t early, char *reply, size_t size)
@@ -349,6 +374,8 @@ struct simunits *simunits_create(const struct model *m, uint32_t bus, uint64_t s
 	struct simunits *s = mem_alloc(1, sizeof(*s));
 
 	s->unit = mem_alloc(m->ndevice, sizeof(*s->unit));
+	s->seed = seed;
+	s->now = now;
 	for (size_t i = 0; i < m->ndevice; i++) {
 		const struct device *d = &m->device[i];
 		if (d->bus != bus || !d->enabled)

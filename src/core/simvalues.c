@@ -206,6 +206,8 @@ static double of_nothing(const struct simvalues *v, const struct point *p)
 		return v->device->id;
 	if (strcmp(p->name, "SwVersion") == 0)
 		return 2;
+	if (strstr(p->name, "PerStepWhole")) /* full scale: more than any volts and amperes here */
+		return 180;
 	if (strstr(p->name, "SerialNumber"))
 		return (double)(10000000 + seed % 9000000);
 	return (double)(1 + seed % 20);
@@ -229,6 +231,23 @@ static double number(const struct simvalues *v, const struct point *p)
 	return of_nothing(v, p);
 }
 
+/* What the moving value never passes, upwards or downwards. */
+static double bound(const struct point *p, double x)
+{
+	const bool is_max = strstr(p->name, "Max") != NULL, is_min = strstr(p->name, "Min") != NULL;
+	const char *unit = p->unit ? p->unit : "";
+
+	if (strcmp(unit, "°C") == 0)
+		return x + (is_max ? 6 : 0) - (is_min ? 6 : 0);
+	if (is_max && strcmp(unit, "V") == 0)
+		x *= 1.06;
+	else if (is_max && strcmp(unit, "%") == 0)
+		x *= 1.1;
+	else if (is_max) /* a house's kettle is eight times its refrigerator */
+		x *= subject(p->name) == SUBJECT_MAINS ? 8 : 2;
+	return is_min ? 0.9 * x : x;
+}
+
 /* Settings and ratings stand still, on a value the point allows. */
 static double standing(const struct simvalues *v, const struct point *p)
 {
@@ -238,11 +257,8 @@ static double standing(const struct simvalues *v, const struct point *p)
 
 	first.now = first.start;
 	x = number(&first, p);
-	/* what the moving value never passes */
-	if (!w && strstr(p->name, "Max"))
-		x *= p->unit && strcmp(p->unit, "V") == 0 ? 1.06 : 8;
-	if (!w && strstr(p->name, "Min"))
-		x *= 0.9;
+	if (!w)
+		x = bound(p, x);
 	if (w && w->has_min && w->has_max && (x < w->min || x > w->max))
 		x = w->min + (w->max - w->min) / 2;
 	if (w && w->has_step && w->step > 0 && w->has_min)

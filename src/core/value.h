@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VALUE_TEXT_MAX 256 /* bytes of a text value, with its NUL */
-#define VALUE_PRINT_MAX 288
+#define VALUE_TEXT_MAX 256  /* bytes of a text value, with its NUL */
+#define VALUE_PRINT_MAX 360 /* the longest number: 309 digits, and 40 behind the point */
 
 enum value_kind {
 	VALUE_NONE, /* "not available": told as `None` */

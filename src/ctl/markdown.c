@@ -133,9 +133,37 @@ static void print_write(const struct point *p)
 	}
 }
 
-static void print_register(const struct point *first, const struct point *last)
+static void print_address(const struct point *p, unsigned i)
+{
+	if (p->part)
+		printf("%u", p->offset[i]);
+	else
+		printf("0x%04X", p->addr[i]);
+}
+
+/* In a SunSpec model: its place there. */
+static void print_place(const struct model *m, const struct point *first, const struct point *last)
 {
 	static const char *const table[] = {"coil", "discrete", "holding", "input"};
+
+	if (first->part)
+		printf("%s + ", m->device[0].set->sunspec->part[first->part - 1].name);
+	else
+		printf("%s ", table[first->table]);
+	print_address(first, 0);
+	if (first->parts == 2) {
+		fputs(", ", stdout);
+		print_address(first, 1);
+	}
+	if (last->addr[0] != first->addr[0]) {
+		fputs(" … ", stdout);
+		print_address(last, 0);
+	}
+}
+
+static void print_register(const struct model *m, const struct point *first,
+                           const struct point *last)
+{
 	const struct codec *c = &first->codec;
 
 	if (first->source != SOURCE_REGISTER) {
@@ -146,11 +174,7 @@ static void print_register(const struct point *first, const struct point *last)
 		fputs("a request of its own", stdout);
 		return;
 	}
-	printf("%s 0x%04X", table[first->table], first->addr[0]);
-	if (first->parts == 2)
-		printf(", 0x%04X", first->addr[1]);
-	if (last->addr[0] != first->addr[0])
-		printf(" … 0x%04X", last->addr[0]);
+	print_place(m, first, last);
 	if (c->byte)
 		printf(" %s byte", c->byte == 1 ? "high" : "low");
 	if (c->bits == 1)
@@ -178,7 +202,7 @@ static void print_row(const struct model *m, const struct point *first, const st
 	fputs(" | ", stdout);
 	print_write(first);
 	printf(" | %s | ", polled ? rate[first->rate] : "");
-	print_register(first, last);
+	print_register(m, first, last);
 	puts(" |");
 }
 

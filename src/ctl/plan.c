@@ -38,11 +38,12 @@ static void print_period(us_t period)
 		printf("  every %9.3f s   ", (double)period / 1e6);
 }
 
-static struct plan_limits limits_of(const struct unit_rule *r)
+/* alone: nobody else is served while the unit pauses. */
+static struct plan_limits limits_of(const struct unit_rule *r, bool alone)
 {
 	return (struct plan_limits){.max_read = r->max_read,
 	                            .max_hole = r->max_hole,
-	                            .turnaround = TURNAROUND,
+	                            .turnaround = TURNAROUND + (alone ? r->pause : 0),
 	                            .window = r->window,
 	                            .nwindow = r->nwindow};
 }
@@ -72,10 +73,10 @@ static int compare(const void *a, const void *b)
 }
 
 static void print_group(const struct model *m, uint32_t bus, const struct wire *wire,
-                        const struct want *w, size_t n, const struct unit_rule *rule)
+                        const struct want *w, size_t n, const struct unit_rule *rule, bool alone)
 {
 	static const char *const table[] = {"coil", "discrete", "holding", "input"};
-	const struct plan_limits limits = limits_of(rule);
+	const struct plan_limits limits = limits_of(rule, alone);
 	const struct want *list[SHOWN_MAX];
 	struct span block[SHOWN_MAX];
 
@@ -138,7 +139,7 @@ static void print_bus(const struct model *m, uint32_t bus)
 		k = same(want + i, n - i);
 		const struct unit_rule *r = rule_of(rule, nrule, want[i].unit);
 		if (r)
-			print_group(m, bus, &wire, want + i, k, r);
+			print_group(m, bus, &wire, want + i, k, r, nrule == 1);
 	}
 	print_load(&wire, want, n, rule, nrule);
 	free(want);

@@ -101,13 +101,15 @@ static const char *access_of(const struct point *p)
 	return p->write->only ? "w" : "rw";
 }
 
-static void print_point(const struct point *p)
+static void print_point(const struct sunspec *s, const struct point *p)
 {
 	static const char *const table[] = {"coil", "discrete", "holding", "input"};
 	static const char *const rate[] = {"fast", "normal", "slow", "once", ""};
-	char place[32] = "computed";
+	char place[96] = "computed";
 
-	if (p->source == SOURCE_REGISTER)
+	if (p->part)
+		snprintf(place, sizeof(place), "%s + %u", s->part[p->part - 1].name, p->offset[0]);
+	else if (p->source == SOURCE_REGISTER)
 		snprintf(place, sizeof(place), "%s 0x%04X", table[p->table], p->addr[0]);
 	printf("  %-36s %-16s %-3s %-7s %s", p->name, place, access_of(p), rate[p->rate],
 	       p->unit ? p->unit : "");
@@ -125,7 +127,7 @@ static void show_device(const struct device *d, const struct bus_conf *b)
 	       d->title ? d->title : d->name, d->vendor ? d->vendor : "", d->model ? d->model : "",
 	       (unsigned)b->baud, b->data, b->parity, b->stop, d->sources ? d->sources : "");
 	for (uint32_t i = 0; i < d->set->n; i++)
-		print_point(&d->set->point[i]);
+		print_point(d->set->sunspec, &d->set->point[i]);
 }
 
 static int show(const struct config_paths *paths, const char *name)

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/simchain.h"
 #include "ctl/verb.h"
 
 #define TURNAROUND (5 * US_MS)
+#define SUNSPEC_OPTIONS 32
 
 static void help(void)
 {
@@ -29,19 +31,26 @@ static void help(void)
 	     "      --write-log FILE   write every write request there, one JSON object a line\n"
 	     "      --turnaround MS    of every device, in milliseconds (default 5)\n"
 	     "      --seed N           other values (default 1)\n"
+	     "      --sunspec DEV=BASE:ID,...  its SunSpec models, where and in which order, as "
+	     "50000:1,160,103;\n"
+	     "                         an id may have a length behind it, as 64001/8\n"
 	     "\n"
 	     "Commands: unplug DEV, plug DEV, fault DEV none|exception "
 	     "N|crc|short|silent|mute|late TIME [xCOUNT],\n"
-	     "delay DEV TIME, set DEV POINT VALUE|auto, freeze, thaw, stats, log.\n"
+	     "delay DEV TIME, set DEV POINT VALUE|auto, chain DEV BASE:ID,..., freeze, thaw, "
+	     "stats, "
+	     "log.\n"
 	     "It prints 'ready: NAME' when the line can be opened, and ends with Ctrl-C.");
 }
 
-enum { OPT_CONTROL = 256, OPT_STDIN, OPT_LOG, OPT_TURNAROUND, OPT_SEED };
+enum { OPT_CONTROL = 256, OPT_STDIN, OPT_LOG, OPT_TURNAROUND, OPT_SEED, OPT_SUNSPEC };
 
 struct arguments {
 	struct config_paths paths;
 	struct sim_conf conf;
 	const char *bus, *log;
+	const char *sunspec[SUNSPEC_OPTIONS];
+	size_t nsunspec;
 };
 
 static bool number(const char *text, unsigned long most, unsigned long *out)
@@ -91,6 +100,11 @@ static bool take(struct arguments *a, int c)
 			return false;
 		a->conf.seed = n;
 		return true;
+	case OPT_SUNSPEC:
+		if (a->nsunspec == SUNSPEC_OPTIONS)
+			return false;
+		a->sunspec[a->nsunspec++] = optarg;
+		return true;
 	default:
 		return files_option(&a->paths, c);
 	}
@@ -109,6 +123,7 @@ static int parse(struct arguments *a, int argc, char **argv)
 		{"write-log", required_argument, NULL, OPT_LOG},
 		{"turnaround", required_argument, NULL, OPT_TURNAROUND},
 		{"seed", required_argument, NULL, OPT_SEED},
+		{"sunspec", required_argument, NULL, OPT_SUNSPEC},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -155,11 +170,34 @@ static bool choose_line(struct arguments *a, const struct model *m)
 	return true;
 }
 
+/* "inv=50000:1,160,103" */
+static bool place_models(const struct model *m, const char *text)
+{
+	const size_t len = strcspn(text, "=");
+	const int i = model_find_device(m, text, len);
+	struct sunspec_chain chain;
+	const char *wrong = i < 0                        ? "no such device"
+	                    : !m->device[i].set->sunspec ? "it has no SunSpec models"
+	                    : text[len] == '\0'          ? "expects = and its models"
+	                                                 : NULL;
+
+	if (!wrong)
+		wrong = simchain_parse(m->device[i].set->sunspec, text + len + 1, &chain);
+	if (!wrong)
+		sunspec_bind(&m->device[i], &chain);
+	else
+		fprintf(stderr, "xnetctl sim: --sunspec %s: %s\n", text, wrong);
+	return !wrong;
+}
+
 static int run(struct arguments *a, const struct model *m)
 {
 	int status;
 
 	a->conf.model = m;
+	for (size_t i = 0; i < a->nsunspec; i++)
+		if (!place_models(m, a->sunspec[i]))
+			return EXIT_USAGE;
 	if (!choose_bus(a, m) || !choose_line(a, m))
 		return EXIT_USAGE;
 	if (a->log && !(a->conf.write_log = fopen(a->log, "we"))) {

@@ -63,7 +63,7 @@ static void carry_reading(struct reading *from, struct reading *to)
 }
 
 static void carry_points(struct plant *from, const struct device *old, struct plant *to,
-                         const struct device *dev, bool same_unit)
+                         const struct device *dev, bool same)
 {
 	for (uint32_t i = 0; i < dev->set->n; i++) {
 		const struct point *p = &dev->set->point[i];
@@ -74,7 +74,7 @@ static void carry_points(struct plant *from, const struct device *old, struct pl
 		struct reading *b = &to->reading[dev->point0 + i];
 		b->asked = a->asked;
 		to->on_demand[dev->point0 + i] = a->asked > 0;
-		if (!same_unit || !same_place(&old->set->point[was], p))
+		if (!same || p->absent || !same_place(&old->set->point[was], p))
 			continue;
 		carry_reading(a, b);
 		reading_alert(to, dev->point0 + i);
@@ -116,6 +116,21 @@ static void carry_device(struct device_state *from, struct device_state *to, boo
 	to->response = from->response;
 }
 
+static bool same_unit(const struct plant *from, const struct device *old, const struct plant *to,
+                      const struct device *dev)
+{
+	const struct plant_bus *bus = &to->bus[dev->bus];
+	return bus->bus && from->bus[old->bus].tag == bus->tag && old->id == dev->id &&
+	       same_text(old->profile, dev->profile);
+}
+
+int carry_device_of(const struct plant *from, const struct plant *to, uint32_t device)
+{
+	const struct device *dev = &to->model->device[device];
+	const int was = model_find_device(from->model, dev->name, strlen(dev->name));
+	return was >= 0 && same_unit(from, &from->model->device[was], to, dev) ? was : -1;
+}
+
 void carry_readings(struct plant *from, struct plant *to)
 {
 	for (size_t i = 0; i < to->model->ndevice; i++) {
@@ -124,11 +139,9 @@ void carry_readings(struct plant *from, struct plant *to)
 		if (was < 0)
 			continue;
 		const struct device *old = &from->model->device[was];
-		const struct plant_bus *bus = &to->bus[dev->bus];
-		const bool same_unit = bus->bus && from->bus[old->bus].tag == bus->tag &&
-		                       old->id == dev->id && same_text(old->profile, dev->profile);
-		if (same_unit && dev->enabled && old->enabled)
+		const bool same = same_unit(from, old, to, dev);
+		if (same && dev->enabled && old->enabled)
 			carry_device(&from->device[was], &to->device[i], same_identity(old, dev));
-		carry_points(from, old, to, dev, same_unit);
+		carry_points(from, old, to, dev, same);
 	}
 }

@@ -10,6 +10,10 @@
 /* The bus of the new plant that goes on with this one's thread; NULL: none, its thread ends. */
 struct plant_bus *carry_bus(const struct plant_bus *from, struct plant *to);
 
+/* The device of the old plant that this one of the new plant is: same name, same unit of the same
+ * bus, same profile; -1: none. */
+int carry_device_of(const struct plant *from, const struct plant *to, uint32_t device);
+
 /* After the buses: states of devices, readings, on-demand counts. Moves memory out of `from`. */
 void carry_readings(struct plant *from, struct plant *to);
 

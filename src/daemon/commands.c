@@ -37,6 +37,8 @@ static bool online(void *ctx, uint32_t device)
 static const char *forbids(void *ctx, uint32_t device)
 {
 	const struct gateway *g = ctx;
+	if (!model_bound(&g->model->device[device]))
+		return "the device's SunSpec models are not found yet";
 	return device_forbids(g->plant, device);
 }
 
@@ -339,6 +341,12 @@ void commands_device_offline(struct gateway *g, uint32_t device)
 {
 	setup_device_offline(device);
 	command_offline(g->commands->table, device, g->now);
+	commands_act(g);
+}
+
+void commands_device_moved(struct gateway *g, uint32_t device)
+{
+	command_moved(g->commands->table, device, g->now);
 	commands_act(g);
 }
 

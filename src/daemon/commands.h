@@ -60,6 +60,8 @@ void commands_broker(struct gateway *g, bool up);
 /* A device came online (setup, clock), or went. */
 void commands_device_online(struct gateway *g, uint32_t device);
 void commands_device_offline(struct gateway *g, uint32_t device);
+/* Its registers may be elsewhere when it is back: all of its commands fail. */
+void commands_device_moved(struct gateway *g, uint32_t device);
 
 /* Before a reload: pulses whose point goes with it are ended. True: it must wait for them. */
 bool commands_hold_reload(struct gateway *g, const struct model *next);

@@ -4,6 +4,7 @@
 #include "daemon/health_device.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
+#include "daemon/sunspec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,11 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 	}
 }
 
+static bool must_identify(const struct device *d)
+{
+	return d->identify_point >= 0 && d->nidentify && !d->identify_ignore;
+}
+
 static void told_online(struct gateway *g, uint32_t device)
 {
 	log_info("device %s: online", g->plant->model->device[device].name);
@@ -79,9 +85,10 @@ static void told_offline(struct gateway *g, uint32_t device, const char *trouble
 
 static void told_stranger(struct gateway *g, uint32_t device)
 {
-	const char *name = g->plant->model->device[device].name;
-	const char *text = g->plant->device[device].identifies;
-	log_error("device %s: %s; stays offline (identify: ignore lifts this)", name, text);
+	const struct device *d = &g->plant->model->device[device];
+	const char *name = d->name, *text = g->plant->device[device].identifies;
+	log_error("device %s: %s; stays offline%s", name, text,
+	          must_identify(d) ? " (identify: ignore lifts this)" : "");
 	gateway_alert(g, ALERT_FAULT, ALERT_WRONG_DEVICE, name, text);
 }
 
@@ -102,6 +109,8 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 		readings_forget_device(g->plant, device);
 	if (phase == PHASE_STRANGER)
 		told_stranger(g, device);
+	if (phase == PHASE_OFFLINE)
+		sunspec_unbind(g, device);
 	health_device_state(g, device);
 }
 
@@ -127,17 +136,22 @@ const char *device_forbids(const struct plant *p, uint32_t device)
 	return NULL;
 }
 
-static void become_stranger(struct gateway *g, uint32_t device, const char *as)
+void device_strange(struct gateway *g, uint32_t device, const char *text)
 {
 	struct device_state *s = &g->plant->device[device];
-	char text[VALUE_PRINT_MAX + 32];
-	snprintf(text, sizeof text, as ? "identifies as %s" : "does not say what it is", as);
 	if (s->phase == PHASE_STRANGER && strcmp(s->identifies, text) == 0)
 		return;
 	free(s->identifies);
 	s->identifies = mem_strdup(text);
 	s->phase = PHASE_IDENTIFYING; /* another stranger is told anew */
 	device_go(g, device, PHASE_STRANGER, text);
+}
+
+static void become_stranger(struct gateway *g, uint32_t device, const char *as)
+{
+	char text[VALUE_PRINT_MAX + 32];
+	snprintf(text, sizeof text, as ? "identifies as %s" : "does not say what it is", as);
+	device_strange(g, device, text);
 }
 
 /* The text of the configuration may be written with other decimals than ours. */
@@ -182,7 +196,7 @@ static void check_identity(struct gateway *g, uint32_t device)
 	const uint32_t point = d->point0 + (uint32_t)d->identify_point;
 	const struct reading *r = &g->plant->reading[point];
 	if (!r->known) {
-		if (r->refused)
+		if (r->refused || d->set->point[d->identify_point].absent)
 			become_stranger(g, device, NULL);
 		else if (g->plant->device[device].phase == PHASE_OFFLINE)
 			device_go(g, device, PHASE_IDENTIFYING, NULL);
@@ -209,10 +223,19 @@ void device_changed(struct gateway *g, uint32_t point)
 	bus_forget(g->plant->bus[d->bus].bus, d->id);
 }
 
+static void still_walking(struct gateway *g, uint32_t device)
+{
+	if (g->plant->device[device].phase == PHASE_OFFLINE)
+		device_go(g, device, PHASE_IDENTIFYING, NULL);
+}
+
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 {
 	for (int32_t d = b->unit_first[unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
-		if (!device_must_identify(&g->plant->model->device[d]))
+		const struct device *dev = &g->plant->model->device[d];
+		if (!model_bound(dev))
+			still_walking(g, (uint32_t)d);
+		else if (!device_must_identify(dev))
 			device_go(g, (uint32_t)d, PHASE_ONLINE, NULL);
 		else if (g->plant->device[d].phase != PHASE_ONLINE)
 			check_identity(g, (uint32_t)d);

@@ -1,6 +1,7 @@
 #include "daemon/events.h"
 
 #include "daemon/commands.h"
+#include "daemon/health.h"
 #include "daemon/log.h"
 #include "daemon/reload.h"
 
@@ -119,11 +120,13 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 	else if (g->connected)
 		log_warn("broker: connection lost: %s", e->text);
 	else
-		log_info("broker: not connected: %s", e->text);
+		log_warn("broker: not connected: %s", e->text);
 	g->connected = up;
 	g->status_changed = true;
 	commands_broker(g, up);
 	gateway_wake(g, TIMER_HEALTH, g->now);
+	if (up)
+		health_connected(g);
 }
 
 static void take(struct gateway *g, size_t most)

@@ -12,6 +12,7 @@
 #include "daemon/reload.h"
 #include "daemon/report.h"
 #include "daemon/stale.h"
+#include "daemon/sunspec.h"
 #include "daemon/systemd.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@
 #define LAST_WRITES (500 * US_MS) /* for safe values and the ends of pulses */
 #define DRAIN_LIMIT (700 * US_MS) /* for the buses to end */
 #define FLUSH_LIMIT (600 * US_MS) /* for the last messages */
+#define GATHER (4 * US_MS)        /* reports that come faster than this are taken together */
 
 void gateway_signals(sigset_t *set)
 {
@@ -98,6 +100,7 @@ static const struct {
 	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
 	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_over},
+	{TIMER_SUNSPEC, sunspec_tick},   {TIMER_INFO, health_infos},
 };
 
 static void run_timers(struct gateway *g)
@@ -151,16 +154,26 @@ static us_t next_due(const struct gateway *g)
 	return next;
 }
 
+/* A wake-up for each read, of us and of the publisher, would cost more than the read itself: when
+ * they come thick and fast the next ones are waited for. Not while a command is under way. */
+static bool gathers(struct gateway *g)
+{
+	const bool dense = g->reported - g->reported_before < 2 * GATHER;
+	return dense && g->reported == g->now && !commands_live(g);
+}
+
 /* Sleeps until something comes in or is due, `limit` at the latest. */
 static void sleep_until(struct gateway *g, us_t limit)
 {
+	const bool later = gathers(g);
 	struct pollfd fds[] = {
 		{.fd = g->signals, .events = POLLIN},
-		{.fd = queue_fd(g->reports), .events = POLLIN},
 		{.fd = queue_fd(g->events), .events = POLLIN},
 		{.fd = reload_fd(g), .events = POLLIN},
+		{.fd = later ? -1 : queue_fd(g->reports), .events = POLLIN},
 	};
-	const us_t due = next_due(g);
+	const us_t timer = next_due(g), full = later ? g->now + GATHER : US_NEVER;
+	const us_t due = timer < full ? timer : full;
 	const us_t until = due < limit ? due : limit;
 	const us_t wait = until == US_NEVER ? -1 : until - clock_now();
 	struct timespec t = {.tv_sec = wait / US_S, .tv_nsec = wait % US_S * 1000};

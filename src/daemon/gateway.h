@@ -21,9 +21,11 @@
 enum timer {
 	TIMER_STALE,  /* the next reading may be too old */
 	TIMER_HEALTH, /* $SYS */
+	TIMER_INFO,   /* the next device's info in it */
 	TIMER_STATUS, /* the line for systemctl status */
 	TIMER_WATCHDOG,
 	TIMER_COMMANDS,
+	TIMER_SUNSPEC, /* another look at a device without models */
 	TIMER_FOREIGN, /* an Alert about a second gateway has stood long enough */
 	TIMERS,
 };
@@ -58,7 +60,8 @@ struct gateway {
 	bool stopping;
 	bool status_changed; /* the line for systemctl status */
 	us_t status_told;
-	us_t now; /* monotonic time of this turn */
+	us_t now;                       /* monotonic time of this turn */
+	us_t reported, reported_before; /* the last turns that took a report */
 	us_t due[TIMERS];
 	int signals; /* signalfd */
 };

@@ -100,6 +100,8 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 				fault = ask(g, t, d->point0 + i, depth + 1);
 		return fault;
 	}
+	if (pt->absent)
+		return "the device has no such point";
 	if (plant_raw_words(pt) == 0)
 		return "cannot be read";
 	if (awaits(t, point))
@@ -119,7 +121,8 @@ static const char *ask_all(struct gateway *g, struct get *t, const struct device
 {
 	const char *fault = NULL;
 	for (uint32_t i = 0; i < d->set->n && !fault; i++)
-		if (!d->set->point[i].hidden && plant_raw_words(&d->set->point[i]))
+		if (!d->set->point[i].hidden && plant_raw_words(&d->set->point[i]) &&
+		    !d->set->point[i].absent)
 			fault = ask(g, t, d->point0 + i, 0);
 	return fault;
 }
@@ -139,6 +142,8 @@ void gets_begin(struct gateway *g, const struct north_item *i, struct north_requ
 	                                             : NULL;
 	if (!fault && !g->plant->bus[d->bus].up)
 		fault = "the line is down";
+	if (!fault && !model_bound(d))
+		fault = "the device's SunSpec models are not found yet";
 	struct get *t = mem_alloc(1, sizeof *t);
 	t->request = request;
 	t->device = i->device;

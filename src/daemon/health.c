@@ -13,6 +13,7 @@
 #include "daemon/process.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #define EVERY_DEFAULT (10 * US_S) /* states of buses are judged though the tree is off */
 #define DEVICES_EVERY (60 * US_S)
+#define INFO_EVERY (20 * US_MS) /* long texts: the one before should be on its way */
 
 struct health {
 	us_t started;
@@ -28,6 +30,7 @@ struct health {
 	int64_t loaded_wall;
 	char *rejected; /* why the last reload was refused; NULL: it was not */
 	us_t devices_due;
+	uint32_t info_next; /* the device whose info is told next */
 	bool connected;
 	int64_t connected_wall;
 	struct bus_health *bus; /* per bus of the model */
@@ -120,9 +123,25 @@ void health_model(struct gateway *g, const struct model *old)
 	tell_config(g);
 	for (size_t i = 0; i < m->nbus; i++)
 		health_bus_model(g, (uint32_t)i);
-	for (size_t i = 0; i < m->ndevice; i++)
-		health_device_info(g, (uint32_t)i);
+	health_connected(g);
 	gateway_wake(g, TIMER_HEALTH, g->now);
+}
+
+void health_connected(struct gateway *g)
+{
+	g->health->info_next = 0;
+	gateway_wake(g, TIMER_INFO, g->now);
+}
+
+void health_infos(struct gateway *g)
+{
+	struct health *h = g->health;
+	if (health_on(g) && g->connected && h->info_next < g->model->ndevice) {
+		health_device_info(g, h->info_next++);
+		gateway_wake(g, TIMER_INFO, g->now + INFO_EVERY);
+		return;
+	}
+	malloc_trim(0); /* a start, a reload or a reconnection is over: the largest use there is */
 }
 
 static void tell_mqtt(struct gateway *g)

@@ -15,6 +15,10 @@ void health_destroy(struct gateway *g);
  * cleared; NULL: none. */
 void health_model(struct gateway *g, const struct model *old);
 
+/* The broker is there: what it cannot have kept is told again; the devices' infos one at a time. */
+void health_connected(struct gateway *g);
+void health_infos(struct gateway *g);
+
 /* Everything that moves; asks for the next round. */
 void health_tell(struct gateway *g);
 

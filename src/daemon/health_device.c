@@ -244,11 +244,14 @@ void health_device_info(struct gateway *g, uint32_t device)
 	json_int(&j, "id", d->id);
 	json_open(&j, "points", '[');
 	for (uint32_t i = 0; i < d->set->n; i++)
-		if (!d->set->point[i].hidden && d->set->point[i].filter.mode != PUBLISH_NEVER)
+		if (!d->set->point[i].hidden && !d->set->point[i].absent &&
+		    d->set->point[i].filter.mode != PUBLISH_NEVER)
 			info_point(&j, &d->set->point[i]);
 	json_close(&j, ']');
 	info_unretained(&j, &g->model->mqtt, d);
 	json_close(&j, '}');
-	put(g, d->name, "info", j.text);
+	char path[160];
+	snprintf(path, sizeof path, "device/%s/info", d->name);
+	north_sys_passing(g->north, path, j.text);
 	json_free(&j);
 }

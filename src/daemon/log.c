@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,10 +33,22 @@ static const struct {
 	{LEVEL_DEBUG, "debug"},
 };
 
+/* JOURNAL_STREAM alone says nothing: whoever was started by a service inherits it. */
+bool log_to_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char ours[64];
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
 void log_open(enum log_level level)
 {
 	state.level = level;
-	state.priorities = getenv("JOURNAL_STREAM") || !isatty(STDERR_FILENO);
+	state.priorities = !isatty(STDERR_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &state.last);
 }
 

@@ -2,7 +2,7 @@
  * log: lines on standard error, for the journal or a person. Only changes of state are worth a
  * line.
  *
- * Under systemd, or when standard error is no terminal, each line begins with its priority as "<4>"
+ * Where standard error is no terminal, each line begins with its priority as "<4>"
  * (sd-daemon(3)); on a terminal it is plain text. Never blocks: what the reader does not take is
  * dropped and counted, and more than a few lines a second are summed up in one.
  */
@@ -13,6 +13,9 @@
 
 /* The numbers are syslog's. */
 enum log_level { LEVEL_ERROR = 3, LEVEL_WARN = 4, LEVEL_INFO = 6, LEVEL_DEBUG = 7 };
+
+/* Is standard error the journal? */
+bool log_to_journal(void);
 
 /* Looks where standard error goes. Call once, before the first line. */
 void log_open(enum log_level level);

@@ -16,23 +16,28 @@ static void print_line(void *ctx, const char *text)
 	puts(text);
 }
 
-static void print_diag(const struct diag *d, FILE *out)
+/* All that is wrong goes to standard error, as a compiler would say it; the journal also gets the
+ * priority. */
+static void print_diag(const struct diag *d)
 {
+	const bool journal = log_to_journal();
 	for (size_t i = 0; i < d->n; i++) {
 		char text[1024];
 		diag_print(&d->message[i], text, sizeof text);
-		fprintf(out, "%s\n", text);
+		if (journal)
+			fprintf(stderr, "<%d>",
+			        d->message[i].level == DIAG_ERROR ? LEVEL_ERROR : LEVEL_WARN);
+		fprintf(stderr, "%s\n", text);
 	}
 }
 
-/* All that is wrong goes to standard error, as a compiler would say it. */
 static struct model *load(const struct options *o)
 {
 	struct diag d;
 	diag_init(&d);
 	struct model *m = config_load(&o->paths, &d);
 	diag_sort(&d);
-	print_diag(&d, stderr);
+	print_diag(&d);
 	diag_free(&d);
 	return m;
 }
@@ -45,7 +50,7 @@ static int check(const struct options *o)
 	struct diag d;
 	diag_init(&d);
 	busload_warn(m, &d);
-	print_diag(&d, stderr);
+	print_diag(&d);
 	diag_free(&d);
 	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
 	       m->npoint);

@@ -5,6 +5,7 @@
 #include "daemon/health.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
+#include "daemon/sunspec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,29 +29,29 @@ static void index_point(struct plant_bus *b, const struct device *d, uint32_t i)
 {
 	const struct point *p = &d->set->point[i];
 	const bool apart = model_apart(d, p);
-	for (unsigned part = 0; part <= apart; part++) {
+	for (unsigned part = 0; part < (apart ? 2 : 1); part++) {
 		const struct span s = apart ? model_part(d, p, part) : model_span(d, p);
 		b->place[b->nplace++] =
 			(struct place){PLACE_KEY(s.unit, s.table, s.addr), s.count, d->point0 + i};
 	}
 }
 
-/* Where each point of this bus stands. */
-static void index_bus(struct plant *p, uint32_t bus)
+void plant_index(struct plant *p, uint32_t bus)
 {
 	struct plant_bus *b = &p->bus[bus];
 	size_t n = 0;
 	for (size_t d = 0; d < p->model->ndevice; d++)
 		if (p->model->device[d].bus == bus)
 			n += p->model->device[d].set->n;
+	free(b->place);
 	b->place = mem_alloc(2 * n, sizeof *b->place); /* some stand in two places */
 	b->nplace = 0;
 	for (size_t d = 0; d < p->model->ndevice; d++) {
 		const struct device *dev = &p->model->device[d];
-		if (dev->bus != bus || !dev->enabled)
+		if (dev->bus != bus || !dev->enabled || !model_bound(dev))
 			continue;
 		for (uint32_t i = 0; i < dev->set->n; i++) {
-			if (plant_raw_words(&dev->set->point[i]) == 0)
+			if (plant_raw_words(&dev->set->point[i]) == 0 || dev->set->point[i].absent)
 				continue;
 			index_point(b, dev, i);
 		}
@@ -77,13 +78,26 @@ static void index_units(struct plant *p)
 	}
 }
 
+void plant_round(struct plant *p, uint32_t device)
+{
+	const struct pointset *set = p->model->device[device].set;
+	us_t round = US_NEVER;
+	for (uint32_t i = 0; i < set->n; i++) {
+		const struct point *pt = &set->point[i];
+		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS && !pt->absent &&
+		    pt->period < round)
+			round = pt->period;
+	}
+	p->device[device].round = round;
+}
+
 static void start_device(struct gateway *g, struct plant *p, size_t d)
 {
 	const struct device *dev = &p->model->device[d];
 	struct device_state *s = &p->device[d];
 	s->phase = dev->enabled ? PHASE_OFFLINE : PHASE_DISABLED;
 	s->since = g->now;
-	s->round = US_NEVER;
+	plant_round(p, (uint32_t)d);
 	for (uint32_t i = 0; i < dev->set->n; i++) {
 		const struct point *pt = &dev->set->point[i];
 		struct reading *r = &p->reading[dev->point0 + i];
@@ -94,9 +108,6 @@ static void start_device(struct gateway *g, struct plant *p, size_t d)
 			r->counter = mem_alloc(1, sizeof *r->counter);
 		s->derives |= pt->source == SOURCE_EXPR || point_derives(pt);
 		s->alerting |= pt->alert != ALERT_NONE && !pt->hidden;
-		if (pt->source == SOURCE_REGISTER && pt->poll == POLL_ALWAYS &&
-		    pt->period < s->round)
-			s->round = pt->period;
 	}
 	if (s->alerting) {
 		s->alerts = alerts_create();
@@ -115,11 +126,12 @@ static struct plant *build(struct gateway *g, const struct model *m)
 	p->on_demand = mem_alloc(m->npoint, 1);
 	for (size_t d = 0; d < m->ndevice; d++)
 		start_device(g, p, d);
+	sunspec_unknown(p, g->now);
 	index_units(p);
 	for (uint32_t b = 0; b < m->nbus; b++) {
 		p->bus[b].conf = &m->bus[b];
 		p->bus[b].since = g->now;
-		index_bus(p, b);
+		plant_index(p, b);
 	}
 	return p;
 }
@@ -225,6 +237,7 @@ void plant_adopt(struct gateway *g, const struct model *next)
 	struct plant *old = g->plant;
 	struct plant *p = build(g, next);
 	pass_buses(old, p);
+	sunspec_carry(old, p);
 	carry_readings(old, p);
 	g->plant = p;
 	for (uint32_t b = 0; b < next->nbus; b++) {
@@ -235,6 +248,7 @@ void plant_adopt(struct gateway *g, const struct model *next)
 			start_bus(g, b);
 		plant_rewant(g, b);
 	}
+	sunspec_carried(g);
 	release(old);
 }
 

@@ -39,14 +39,14 @@ struct reading {
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
-	uint16_t asked;  /* requests for an on-demand point */
-	uint8_t quality; /* enum quality */
-	bool known;      /* the raw words are valid */
-	bool refused;    /* the device refuses its registers again and again */
-	bool rounded;    /* read in this round of the device's fastest rate */
-	bool tell_next;  /* somebody asked: the next read is told even if unchanged */
-	uint8_t parts;  /* of one read in two requests: enum part_seen; words in word[2], word[3] */
-	bool undecoded; /* its scale stands in another point: decoded at the turn's end */
+	uint16_t asked;     /* requests for an on-demand point */
+	uint8_t quality;    /* enum quality */
+	bool known : 1;     /* the raw words are valid */
+	bool refused : 1;   /* the device refuses its registers again and again */
+	bool tell_next : 1; /* somebody asked: the next read is told even if unchanged */
+	bool undecoded : 1; /* its scale stands in another point: decoded at the turn's end */
+	uint8_t parts : 3;  /* of one read in two requests: enum part_seen; in word[2], word[3] */
+	bool rounded : 1;   /* read in this round of the device's fastest rate */
 };
 
 enum device_phase {
@@ -63,17 +63,18 @@ struct device_state {
 	bool derives;  /* has points that depend on others */
 	bool alerting; /* has points that are alerts */
 	bool alerts_changed;
-	bool alerts_known;        /* all of them were read */
-	bool repeated;            /* a point of the fastest rate was read twice in this round */
-	int32_t next_on_unit;     /* next device behind the same unit id; -1: none */
-	us_t since;               /* in this phase */
-	us_t seen;                /* last answer; 0: never */
-	us_t round;               /* the fastest period of its points */
-	us_t newest;              /* newest read, for the snapshot's time */
-	struct alerts *alerts;    /* NULL: none of its points is one */
-	char *identifies;         /* as what, if it is a stranger; malloc'ed */
-	us_t identify_at;         /* asked again what it is, not before */
-	uint8_t error, exception; /* the last failed read: enum outcome; OUT_OK: none yet */
+	bool alerts_known;         /* all of them were read */
+	bool repeated;             /* a point of the fastest rate was read twice in this round */
+	int32_t next_on_unit;      /* next device behind the same unit id; -1: none */
+	us_t since;                /* in this phase */
+	us_t walk_from, walk_over; /* of a SunSpec device: what was read before is of another */
+	us_t seen;                 /* last answer; 0: never */
+	us_t round;                /* the fastest period of its points */
+	us_t newest;               /* newest read, for the snapshot's time */
+	struct alerts *alerts;     /* NULL: none of its points is one */
+	char *identifies;          /* as what, if it is a stranger; malloc'ed */
+	us_t identify_at;          /* asked again what it is, not before */
+	uint8_t error, exception;  /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
 	uint32_t invalid; /* reads out of `valid` */
 	struct response response;
@@ -122,6 +123,12 @@ void plant_create(struct gateway *g);
 
 /* From the running model to `next`: what is equal goes on. g->model is still the old one. */
 void plant_adopt(struct gateway *g, const struct model *next);
+
+/* Where each point of this bus stands: after addresses have changed. */
+void plant_index(struct plant *p, uint32_t bus);
+
+/* The fastest period of the device's points: after some came or went. */
+void plant_round(struct plant *p, uint32_t device);
 
 /* New wants to one bus: after a change of on-demand points. */
 void plant_rewant(struct gateway *g, uint32_t bus);

@@ -3,6 +3,7 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,6 +60,21 @@ static void set_apart(const struct device *d, const struct point *p)
 	         d->name, p->name);
 }
 
+/* Those still there, when all that are configured were set apart, are of points that are not. */
+static void warn_of_unknown(void)
+{
+	const char *path = getenv("RUNTIME_DIRECTORY");
+	DIR *dir = path ? opendir(path) : NULL;
+	if (!dir)
+		return;
+	for (const struct dirent *e; (e = readdir(dir));)
+		if (strncmp(e->d_name, "pulse.", 6) == 0)
+			log_warn("pulse of %s was cut by the last end of the gateway, and is not "
+			         "configured any more: it may still be on",
+			         e->d_name + 6);
+	closedir(dir);
+}
+
 void pulses_left_over(struct gateway *g)
 {
 	static bool done; /* once a process: later pulses are the table's */
@@ -71,6 +87,7 @@ void pulses_left_over(struct gateway *g)
 			if (d->set->point[k].write && d->set->point[k].write->pulse)
 				set_apart(d, &d->set->point[k]);
 	}
+	warn_of_unknown();
 }
 
 void pulses_device_online(struct gateway *g, uint32_t device)

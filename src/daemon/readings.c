@@ -78,6 +78,22 @@ void reading_alert(struct plant *p, uint32_t point)
 		s->alerts_changed = true;
 }
 
+void reading_reset(struct plant *p, uint32_t point)
+{
+	struct reading *r = &p->reading[point];
+	const struct value none = value_none();
+	reading_forget(r);
+	store(r, &none);
+	r->quality = QUALITY_NONE;
+	reading_alert(p, point);
+	r->quality = QUALITY_NEVER;
+	r->at = 0;
+	r->refused = r->rounded = false;
+	r->filter.told = 0;
+	if (r->counter)
+		*r->counter = (struct counter){0};
+}
+
 static void tell(struct gateway *g, uint32_t point, bool again)
 {
 	struct plant *p = g->plant;
@@ -280,8 +296,8 @@ static bool round_over(const struct plant *p, const struct device *d, const stru
 		return true;
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *pt = &d->set->point[i];
-		if (plant_raw_words(pt) && pt->poll == POLL_ALWAYS && pt->period == s->round &&
-		    !p->reading[d->point0 + i].rounded)
+		if (plant_raw_words(pt) && !pt->absent && pt->poll == POLL_ALWAYS &&
+		    pt->period == s->round && !p->reading[d->point0 + i].rounded)
 			return false;
 	}
 	return true;
@@ -308,8 +324,9 @@ static bool alerts_known(const struct plant *p, uint32_t device)
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *pt = &d->set->point[i];
 		const struct reading *r = &p->reading[d->point0 + i];
-		if (pt->alert != ALERT_NONE && !pt->hidden && r->quality == QUALITY_NEVER &&
-		    !r->refused && (pt->poll == POLL_ALWAYS || r->asked))
+		if (pt->alert != ALERT_NONE && !pt->hidden && !pt->absent &&
+		    r->quality == QUALITY_NEVER && !r->refused &&
+		    (pt->poll == POLL_ALWAYS || r->asked))
 			return false;
 	}
 	return true;
@@ -374,6 +391,8 @@ static void tell_current(struct gateway *g, uint32_t device, uint32_t point)
 	const struct point *pt = &d->set->point[point];
 	const struct reading *r = &g->plant->reading[d->point0 + point];
 	char text[VALUE_PRINT_MAX];
+	if (pt->absent)
+		return;
 	if (pt->poll == POLL_ON_DEMAND && !r->asked) {
 		if (r->quality == QUALITY_NEVER)
 			north_none(g->north, device, point);
@@ -416,6 +435,8 @@ void readings_tell_offline(struct gateway *g, uint32_t device)
 	const struct device *d = &p->model->device[device];
 	for (size_t i = 0; i < d->noffline; i++) {
 		char text[VALUE_PRINT_MAX];
+		if (d->set->point[d->offline[i].point].absent)
+			continue;
 		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text,
 		                 sizeof text);
 		north_value(g->north, device, d->offline[i].point, text, false);

@@ -14,6 +14,9 @@ void reading_take(struct gateway *g, uint32_t point, const struct span *block,
 /* A good read's value: believed, or not, and told. v's text lives only now. */
 void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at);
 
+/* As if it had never been read; an alert it raised ends. */
+void reading_reset(struct plant *p, uint32_t point);
+
 /* Its words as read; n: plant_raw_words(). */
 uint16_t *reading_raw(struct reading *r, unsigned n);
 

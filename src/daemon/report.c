@@ -5,6 +5,7 @@
 #include "daemon/gets.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
+#include "daemon/sunspec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,8 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 		if (r->turnaround > 0)
 			response_add(&g->plant->device[d].response, r->turnaround);
 	}
+	if (!sunspec_read(g, b, r))
+		return;
 	const bool live = commands_live(g);
 	if (live)
 		commands_read(g, (uint32_t)(b - g->plant->bus), r);
@@ -79,6 +82,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 		s->exception = r->exception;
 		s->error_at = r->at;
 	}
+	sunspec_failed(g, b, r);
 	commands_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 	gets_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 }
@@ -86,6 +90,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 static void take_aside(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	bool over = false;
+	sunspec_aside(g, b, r);
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++) {
 		if (!inside(&b->place[i], &r->span, &over))
 			continue;
@@ -175,6 +180,11 @@ static void take(struct gateway *g, const struct report *r)
 void reports_take(struct gateway *g)
 {
 	struct report r;
-	for (int n = 0; n < REPORTS_PER_TURN && queue_pop(g->reports, &r); n++)
+	int n = 0;
+	for (; n < REPORTS_PER_TURN && queue_pop(g->reports, &r); n++)
 		take(g, &r);
+	if (n == 0)
+		return;
+	g->reported_before = g->reported;
+	g->reported = g->now;
 }

@@ -13,7 +13,7 @@ static bool expected(const struct plant *p, uint32_t point)
 	const struct point *pt = plant_point(p, point);
 	const struct reading *r = &p->reading[point];
 	const bool once = pt->source == SOURCE_EXPR || pt->period == PERIOD_ONCE;
-	if (pt->source == SOURCE_REGISTER && plant_raw_words(pt) == 0)
+	if (pt->absent || (pt->source == SOURCE_REGISTER && plant_raw_words(pt) == 0))
 		return false;
 	if (once)
 		return r->quality == QUALITY_NEVER;

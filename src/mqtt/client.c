@@ -37,8 +37,9 @@ static void on_kick(void *ctx)
 {
 	struct mqtt_client *c = ctx;
 	pthread_mutex_lock(&c->lock);
-	wake(c);
+	c->woken = true;
 	pthread_mutex_unlock(&c->lock);
+	pthread_cond_signal(&c->cond); /* not before: the publisher would wake only to wait again */
 }
 
 static void on_up(void *ctx, const struct paho_terms *t)

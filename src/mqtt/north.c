@@ -119,6 +119,11 @@ void north_none(struct north *n, uint32_t device, uint32_t point)
 	north_value(n, device, point, "None", false);
 }
 
+void north_gone(struct north *n, uint32_t device, uint32_t point)
+{
+	EACH(n, gone, device, point);
+}
+
 void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text)
 {
 	EACH(n, passing, device, point, text);
@@ -145,7 +150,12 @@ void north_alerts(struct north *n, int32_t device, const struct alerts *a)
 
 void north_sys(struct north *n, const char *path, const char *text)
 {
-	EACH(n, sys, path, text);
+	EACH(n, sys, path, text, false);
+}
+
+void north_sys_passing(struct north *n, const char *path, const char *text)
+{
+	EACH(n, sys, path, text, true);
 }
 
 /* -- hearing ----------------------------------------------------------------------------------- */

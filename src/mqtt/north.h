@@ -48,6 +48,9 @@ bool north_differs(struct north *n, uint32_t device, uint32_t point, const char 
 /* The point's topic becomes None (stale, offline device's unreadable point, unsubscribed). */
 void north_none(struct north *n, uint32_t device, uint32_t point);
 
+/* The point does not exist any more: its topic is cleared, if it was ever told. */
+void north_gone(struct north *n, uint32_t device, uint32_t point);
+
 /* A value told once and not retained: the acknowledged value of a write-only point. */
 void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text);
 
@@ -66,6 +69,9 @@ void north_alerts(struct north *n, int32_t device, const struct alerts *a);
 /* path below the health tree: "uptime", "bus/rs485/state". Told if the text changed; NULL clears
  * it. */
 void north_sys(struct north *n, const char *path, const char *text);
+
+/* The same for a long text, which is not kept: tell it after each connect, and when it changed. */
+void north_sys_passing(struct north *n, const char *path, const char *text);
 
 /* -- what is heard ----------------------------------------------------------------------------- */
 
@@ -144,6 +150,7 @@ struct north_ops {
 	size_t (*filters)(void *self, const char *const **filters);
 	void (*status)(void *self, int32_t device, bool online);
 	void (*value)(void *self, uint32_t device, uint32_t point, const char *text, bool again);
+	void (*gone)(void *self, uint32_t device, uint32_t point);
 	void (*passing)(void *self, uint32_t device, uint32_t point, const char *text);
 	void (*history)(void *self, uint32_t device, uint32_t point, const char *text,
 	                int64_t unix_ms);
@@ -151,7 +158,7 @@ struct north_ops {
 	                 const char *(*text)(void *ctx, uint32_t point), void *ctx);
 	bool (*differs)(void *self, uint32_t device, uint32_t point, const char *text);
 	void (*alerts)(void *self, int32_t device, const char *json);
-	void (*sys)(void *self, const char *path, const char *text);
+	void (*sys)(void *self, const char *path, const char *text, bool passing);
 	bool (*event)(void *self, const struct mqtt_event *e,
 	              struct north_event *out); /* true: mine */
 	void (*outcome)(void *self, const struct north_outcome *o);

@@ -164,6 +164,12 @@ void outbox_set(struct outbox *o, slot_t id, const char *text, bool again)
 	pthread_mutex_unlock(&o->lock);
 }
 
+static void slot_forget(struct outbox *o, struct slot *s)
+{
+	slots_text(&o->slots, s, "");
+	s->set = 0;
+}
+
 bool outbox_differs(struct outbox *o, slot_t id, const char *text)
 {
 	if (!id)
@@ -180,9 +186,8 @@ void outbox_clear(struct outbox *o, slot_t id)
 		return;
 	pthread_mutex_lock(&o->lock);
 	struct slot *s = slot_at(o, id);
-	slots_text(&o->slots, s, "");
+	slot_forget(o, s);
 	s->gone = 1;
-	s->set = 0;
 	s->retain |= s->wipe | s->wiping;
 	s->wipe = 0;
 	if (s->retain) {
@@ -380,6 +385,8 @@ void outbox_sent(struct outbox *o, void *item)
 		s->flying = s->wiping = 0;
 		if (s->gone && !s->listed)
 			slots_free(&o->slots, id);
+		else if (s->class_ == SLOT_PASSING && !s->listed)
+			slot_forget(o, s);
 	}
 	pthread_mutex_unlock(&o->lock);
 }
@@ -435,33 +442,6 @@ void outbox_abandoned(struct outbox *o)
 	pthread_mutex_unlock(&o->lock);
 }
 
-struct telling {
-	uint32_t id, age;
-	uint8_t class_;
-};
-
-static int telling_order(const void *a, const void *b)
-{
-	const struct telling *x = a, *y = b;
-	if (x->class_ != y->class_)
-		return x->class_ < y->class_ ? -1 : 1;
-	if (x->class_ == SLOT_VALUE && x->age != y->age)
-		return x->age < y->age ? -1 : 1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static size_t telling_collect(struct outbox *o, struct telling *t)
-{
-	size_t n = 0;
-	for (uint32_t id = 1; id <= o->slots.n; id++) {
-		const struct slot *s = slot_at(o, id);
-		if (s->text && (s->set || s->listed || s->gone))
-			t[n++] = (struct telling){id, o->clock - s->fresh, s->class_};
-	}
-	qsort(t, n, sizeof *t, telling_order);
-	return n;
-}
-
 /* Cut the posts out of the list, chained by next; gives the first. */
 static uint32_t list_keep_posts(struct outbox *o)
 {
@@ -496,7 +476,7 @@ void outbox_all_dirty(struct outbox *o)
 {
 	pthread_mutex_lock(&o->lock);
 	struct telling *t = mem_alloc(o->slots.used, sizeof *t);
-	const size_t n = telling_collect(o, t);
+	const size_t n = slots_telling(&o->slots, o->clock, t);
 	uint32_t posts = list_keep_posts(o);
 	for (size_t i = 0; i < n; i++) {
 		if (t[i].class_ > SLOT_VALUE && posts) {

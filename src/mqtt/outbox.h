@@ -17,7 +17,15 @@ typedef uint32_t slot_t; /* 0: none */
 
 /* In the order of telling after a connect. The gateway comes after its devices: who sees it online
  * must not find a device's status of before the outage. */
-enum slot_class { SLOT_STATUS, SLOT_GATEWAY, SLOT_ALERTS, SLOT_VALUE, SLOT_SYS };
+enum slot_class {
+	SLOT_STATUS,
+	SLOT_GATEWAY,
+	SLOT_ALERTS,
+	SLOT_VALUE,
+	SLOT_SYS,
+	SLOT_PASSING, /* its text, perhaps long, is forgotten once sent: to be set again after each
+	                 connect */
+};
 
 struct outbox *outbox_create(size_t fifo_bytes);
 void outbox_destroy(struct outbox *o);

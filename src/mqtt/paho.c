@@ -7,18 +7,12 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "mqtt/flights.h"
 #include "mqtt/reach.h"
 #include "mqtt/reason.h"
 
 #define CONNECT_TIMEOUT 5 /* s; the library looks at it every 3 s */
 #define MAX_INFLIGHT 100
-
-struct flight {
-	struct paho *paho;
-	void *item;
-	uint8_t qos; /* as the outbox has it */
-	bool used;
-};
 
 struct subscription {
 	struct subscription *next;
@@ -34,9 +28,9 @@ struct paho {
 	struct paho_sink sink;
 	struct paho_terms terms;
 	struct subscription *subscription;
+	struct flights flights;
 	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
-	struct flight flight[PAHO_FLIGHTS];
-	bool settled; /* down was told for this connect */
+	bool settled;         /* down was told for this connect */
 	char tls_error[128];
 };
 
@@ -246,29 +240,16 @@ bool paho_disconnect(struct paho *p, int timeout_ms)
 
 /* -- messages out ------------------------------------------------------------------------------ */
 
-static void land(struct flight *f, bool ok, const char *refused)
-{
-	struct paho *p = f->paho;
-	pthread_mutex_lock(&p->lock);
-	const bool used = f->used;
-	void *item = f->item;
-	const uint8_t qos = f->qos;
-	f->used = false;
-	pthread_mutex_unlock(&p->lock);
-	if (used)
-		p->sink.done(p->sink.ctx, item, qos, ok, refused);
-}
-
 static void on_sent(void *ctx, MQTTAsync_successData *r)
 {
 	(void)r;
-	land(ctx, true, NULL);
+	flight_land(ctx, true, NULL);
 }
 
 static void on_not_sent(void *ctx, MQTTAsync_failureData *r)
 {
 	(void)r;
-	land(ctx, false, NULL);
+	flight_land(ctx, false, NULL);
 }
 
 static void on_sent5(void *ctx, MQTTAsync_successData5 *r)
@@ -276,7 +257,7 @@ static void on_sent5(void *ctx, MQTTAsync_successData5 *r)
 	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
 	                              ? reason_text((int)r->reasonCode)
 	                              : NULL;
-	land(ctx, !refused, refused);
+	flight_land(ctx, !refused, refused);
 }
 
 static void on_not_sent5(void *ctx, MQTTAsync_failureData5 *r)
@@ -284,21 +265,7 @@ static void on_not_sent5(void *ctx, MQTTAsync_failureData5 *r)
 	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
 	                              ? reason_text((int)r->reasonCode)
 	                              : NULL;
-	land(ctx, false, refused);
-}
-
-static struct flight *take_flight(struct paho *p, const struct outgoing *m)
-{
-	struct flight *f = NULL;
-	pthread_mutex_lock(&p->lock);
-	for (unsigned i = 0; i < PAHO_FLIGHTS && !f; i++) {
-		if (!p->flight[i].used)
-			f = &p->flight[i];
-	}
-	if (f)
-		*f = (struct flight){.paho = p, .item = m->item, .qos = m->qos, .used = true};
-	pthread_mutex_unlock(&p->lock);
-	return f;
+	flight_land(ctx, false, refused);
 }
 
 static void add_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value)
@@ -319,7 +286,7 @@ static void add_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, 
 
 bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry)
 {
-	struct flight *f = take_flight(p, m);
+	struct flight *f = flights_take(&p->flights, m->item, m->qos);
 	if (!f)
 		return false;
 	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
@@ -345,9 +312,9 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry)
 	const int rc = MQTTAsync_sendMessage(p->handle, m->topic, &out, &r);
 	MQTTProperties_free(&out.properties);
 	if (rc == MQTTASYNC_BAD_UTF8_STRING)
-		land(f, false, "the topic is not valid UTF-8");
+		flight_land(f, false, "the topic is not valid UTF-8");
 	else if (rc != MQTTASYNC_SUCCESS)
-		land(f, false, NULL);
+		flight_land(f, false, NULL);
 	return rc == MQTTASYNC_SUCCESS;
 }
 
@@ -468,11 +435,15 @@ static int create_handle(struct paho *p, const char *client_id)
 	MQTTAsync_createOptions v3 = MQTTAsync_createOptions_initializer;
 	MQTTAsync_createOptions v5 = MQTTAsync_createOptions_initializer5;
 	const struct mqtt_conf *c = p->conf;
+	MQTTAsync_init_options once = MQTTAsync_init_options_initializer;
 	char uri[320];
 	const bool ipv6 = strchr(c->host, ':') && c->host[0] != '[';
 	snprintf(uri, sizeof uri, "%s://%s%s%s:%u", c->use_tls ? "ssl" : "tcp", ipv6 ? "[" : "",
 	         c->host, ipv6 ? "]" : "", (unsigned)c->port);
 	v3.MQTTVersion = MQTTVERSION_3_1_1;
+	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
+	once.do_openssl_init = 0;
+	MQTTAsync_global_init(&once);
 	int rc =
 		MQTTAsync_createWithOptions(&p->handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE,
 	                                    NULL, p->protocol == 5 ? &v5 : &v3);
@@ -496,6 +467,7 @@ struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, ui
 	p->settled = true;
 	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
 	pthread_mutex_init(&p->lock, NULL);
+	flights_begin(&p->flights, &p->sink);
 	const int rc = create_handle(p, client_id);
 	if (rc == MQTTASYNC_SUCCESS)
 		return p;
@@ -511,10 +483,7 @@ void paho_destroy(struct paho *p)
 		return;
 	if (p->handle)
 		MQTTAsync_destroy(&p->handle);
-	for (unsigned i = 0; i < PAHO_FLIGHTS; i++) {
-		if (p->flight[i].used)
-			land(&p->flight[i], false, NULL);
-	}
+	flights_end(&p->flights);
 	while (p->subscription) {
 		struct subscription *next = p->subscription->next;
 		free(p->subscription);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "mqtt/outbox.h"
 
 #define BLOCK 256
 
@@ -139,4 +140,26 @@ void slots_destroy(struct slots *t)
 		free(t->block[b]);
 	free(t->block);
 	free(t->hash);
+}
+
+static int telling_order(const void *a, const void *b)
+{
+	const struct telling *x = a, *y = b;
+	if (x->class_ != y->class_)
+		return x->class_ < y->class_ ? -1 : 1;
+	if (x->class_ == SLOT_VALUE && x->age != y->age)
+		return x->age < y->age ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+size_t slots_telling(const struct slots *s, uint32_t clock, struct telling *t)
+{
+	size_t n = 0;
+	for (uint32_t id = 1; id <= s->n; id++) {
+		const struct slot *one = slots_at(s, id);
+		if (one->text && (one->set || one->listed || one->gone))
+			t[n++] = (struct telling){id, clock - one->fresh, one->class_};
+	}
+	qsort(t, n, sizeof *t, telling_order);
+	return n;
 }

@@ -41,4 +41,13 @@ void slots_text(struct slots *t, struct slot *s, const char *text);
 const char *slots_text_of(const struct slot *s);
 void slots_destroy(struct slots *t);
 
+/* What is to be told after a connect, in the order of telling: by class, in a class as they were
+ * made, values the last set first. t: room for all slots; clock: sets so far. How many. */
+struct telling {
+	uint32_t id, age;
+	uint8_t class_;
+};
+
+size_t slots_telling(const struct slots *s, uint32_t clock, struct telling *t);
+
 #endif

@@ -40,7 +40,8 @@ static slot_t slot_for(struct xnet *x, const char *name, const char *leaf, enum 
 
 static bool is_told(const struct point *p)
 {
-	return !p->hidden && p->filter.mode != PUBLISH_NEVER && !(p->write && p->write->only);
+	return !p->hidden && !p->absent && p->filter.mode != PUBLISH_NEVER &&
+	       !(p->write && p->write->only);
 }
 
 static bool has_alerts(const struct device *d)
@@ -72,6 +73,8 @@ static void make_slots(struct xnet *x)
 {
 	const struct model *m = x->model;
 	x->value = mem_alloc(m->npoint, sizeof *x->value);
+	free(x->before);
+	x->before = mem_alloc(m->npoint, 1);
 	x->device = mem_alloc(m->ndevice, sizeof *x->device);
 	for (size_t i = 0; i < m->ndevice; i++)
 		make_device(x, &m->device[i], &x->device[i]);
@@ -230,6 +233,7 @@ static void destroy(void *self)
 {
 	struct xnet *x = self;
 	free(x->value);
+	free(x->before);
 	free(x->device);
 	free(x->is_sys);
 	free(x->filter);
@@ -263,9 +267,29 @@ static const struct point *point_of(const struct xnet *x, uint32_t device, uint3
 	return &x->model->device[device].set->point[point];
 }
 
-static slot_t value_slot(const struct xnet *x, uint32_t device, uint32_t point)
+/* A point that was absent has none yet. */
+static slot_t value_slot(struct xnet *x, uint32_t device, uint32_t point)
 {
-	return x->value[x->model->device[device].point0 + point];
+	const struct device *d = &x->model->device[device];
+	const struct point *p = &d->set->point[point];
+	slot_t *s = &x->value[d->point0 + point];
+	if (!*s && is_told(p))
+		*s = slot_for(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
+	return *s;
+}
+
+static void gone(void *self, uint32_t device, uint32_t point)
+{
+	struct xnet *x = self;
+	const struct device *d = &x->model->device[device];
+	const uint32_t global = d->point0 + point;
+	char topic[XNET_TOPIC_MAX], text[2];
+	xnet_topic(x, "sts", d->name, d->set->point[point].name, topic);
+	outbox_text(x->outbox, x->value[global], text, sizeof text);
+	if (text[0] || x->before[global])
+		xnet_clear(x, topic);
+	x->value[global] = 0;
+	x->before[global] = 0;
 }
 
 /* `payload: value+unit` appends the unit to numbers. */
@@ -374,13 +398,14 @@ static void remember_sys(struct xnet *x, slot_t s)
 	x->is_sys[s] = 1;
 }
 
-static void sys(void *self, const char *path, const char *text)
+static void sys(void *self, const char *path, const char *text, bool passing)
 {
 	struct xnet *x = self;
 	char topic[XNET_TOPIC_MAX];
 	xnet_sys_topic(x, path, topic);
 	if (text) {
-		const slot_t s = outbox_slot(x->outbox, topic, SLOT_SYS, 0, true);
+		const slot_t s =
+			outbox_slot(x->outbox, topic, passing ? SLOT_PASSING : SLOT_SYS, 0, true);
 		remember_sys(x, s);
 		outbox_set(x->outbox, s, text, false);
 		return;
@@ -425,6 +450,7 @@ const struct north_ops xnet_north = {
 	.status = status,
 	.value = value,
 	.differs = differs,
+	.gone = gone,
 	.passing = passing,
 	.history = history,
 	.snapshot = snapshot,

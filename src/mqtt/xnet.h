@@ -23,7 +23,8 @@ struct xnet {
 	struct arena *arena; /* of the texts below */
 	const struct model *model;
 	const char *prefix, *gateway, *will;
-	slot_t *value; /* by global point; 0: not told */
+	slot_t *value;   /* by global point; 0: not told */
+	uint8_t *before; /* by global point: it was told in an earlier life */
 	struct xnet_device *device;
 	slot_t gateway_status, gateway_alerts;
 	bool gateway_wiped; /* what an earlier life may have left on these */

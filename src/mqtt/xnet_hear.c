@@ -75,7 +75,7 @@ static struct north_item *add_items(struct heard *h, size_t n)
 static int find_point(const struct device *d, const char *name)
 {
 	const int p = model_find_point(d->set, name, strlen(name));
-	return p >= 0 && !d->set->point[p].hidden ? p : -1;
+	return p >= 0 && !d->set->point[p].hidden && !d->set->point[p].absent ? p : -1;
 }
 
 static const char *no_such_point(struct heard *h, const struct device *d, const char *name)
@@ -406,6 +406,10 @@ static void hear_info(struct heard *h)
 	json_parse_list_of(h->e->payload, h->e->len, "unretained", "name", &passing);
 	for (size_t i = 0; i < m.n; i++) {
 		const char *point = m.member[i].name;
+		const struct device *d = device < 0 ? NULL : &x->model->device[device];
+		const int known = d ? find_point(d, point) : -1;
+		if (known >= 0)
+			x->before[d->point0 + (uint32_t)known] = 1;
 		if (!is_name(point))
 			continue;
 		if (device >= 0) {

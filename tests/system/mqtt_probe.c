@@ -141,8 +141,8 @@ int main(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	mqtt_destroy(c, (strncmp(line, "end ", 4) == 0 ? atoi(line + 4) : 700) * US_MS);
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	printf("ended in %ld ms\n",
-	       (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+	printf("ended in %lld ms\n",
+	       (long long)(to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
 	outbox_destroy(o);
 	return 0;
 }

@@ -450,10 +450,11 @@ devices:
     every: 300ms
     json: true
     deadband: 5
+    max_hole: 20
     unlock: {{point: Password, value: 4711}}
     points:
       Low: {{holding: 10}}
-      Life: {{holding: [130, 30], type: u32}}
+      Life: {{holding: [130, 30], type: u32, counter: true}}
       Deep: {{holding: 11, poll: on-demand}}
       Next: {{holding: 12}}
       Mode: {{holding: 41, values: {{0: off, 1: local, 2: remote}}}}
@@ -461,7 +462,7 @@ devices:
       Exp: {{holding: 50, type: s16, publish: never}}
       Power: {{holding: 51, exponent_from: Exp, offset: 10, write: true}}
       Password: {{holding: 60, write: only}}
-      Slow: {{holding: [31, 131], type: u32, every: 1h}}
+      Slow: {{holding: [31, 131], type: u32, every: 1h, counter: true}}
 """
 
 

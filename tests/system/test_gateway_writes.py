@@ -381,6 +381,16 @@ def test_a_pulse_cut_by_a_crash_is_ended_at_the_next_start(line, broker, client,
     assert said(l, "boiler") == [(5, 6, [0xFF00]), (5, 6, [0])]
 
 
+def test_a_pulse_of_a_point_that_is_gone_since_is_told_at_the_next_start(line, broker, client, gateway, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "pulse.shed.Gate").touch()
+    l = plant(line, broker, client, gateway, env={**os.environ, "RUNTIME_DIRECTORY": str(run)})
+    l.gateway.process.wait_line("pulse of shed.Gate was cut")
+    client.wait_for("xnet/sts/boiler/Door", "off")
+    assert said(l, "boiler") == []
+
+
 def test_a_pulse_that_was_refused_is_not_ended_at_the_next_start(line, broker, client, gateway, tmp_path):
     run = tmp_path / "run"
     run.mkdir()

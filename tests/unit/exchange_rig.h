@@ -36,6 +36,7 @@ struct rig {
 	uint16_t written;   /* the last value written, and how often */
 	unsigned writes;
 	bool no_other_function; /* the units ignore all functions but 3 and 6 */
+	bool no_diagnostics;    /* they refuse function 8 */
 	unsigned wakes;
 	unsigned wrong, good;
 	unsigned outcome[OUT_SAME + 1];
@@ -92,6 +93,11 @@ static inline size_t devices(void *ctx, uint8_t unit, const uint8_t *pdu, size_t
 	r->seq++;
 	if (r->no_other_function && pdu[0] != FC_READ_HOLDING && pdu[0] != FC_WRITE_REGISTER)
 		return 0;
+	if (r->no_diagnostics && pdu[0] == FC_DIAGNOSTICS) {
+		answer[0] = FC_DIAGNOSTICS | 0x80;
+		answer[1] = EXC_FUNCTION;
+		return 2;
+	}
 	return server_answer(&s, pdu, len, answer);
 }
 

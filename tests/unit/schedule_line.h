@@ -243,7 +243,13 @@ static inline bool sim_step(struct line_sim *l, us_t end)
 {
 	if (l->now >= end)
 		return false;
+	const us_t ahead = l->now + 4 * US_MS;
+	const bool idle = schedule_idle(l->schedule, l->now, ahead);
 	schedule_next(l->schedule, l->now, &l->turn);
+	if (idle) { /* what it promises, in every test */
+		assert_int_equal(l->turn.kind, TURN_SLEEP);
+		assert_true(l->turn.until >= ahead);
+	}
 	if (l->turn.kind == TURN_SLEEP) {
 		l->now = l->turn.until < end ? l->turn.until : end;
 		return l->now < end;

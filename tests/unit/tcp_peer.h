@@ -31,7 +31,8 @@ enum tcp_peer_act {
 	PEER_TWICE,   /* the answer, and at once again */
 	PEER_HELD,    /* nothing now; the answer goes before that to the next request */
 	PEER_WRONG_LENGTH,
-	PEER_NO_PATH, /* exception 0x0A of a gateway */
+	PEER_NO_PATH,    /* exception 0x0A of a gateway */
+	PEER_OTHER_ECHO, /* a write's answer names the next register */
 };
 
 struct tcp_peer {
@@ -43,6 +44,7 @@ struct tcp_peer {
 	atomic_int act, times; /* this act for so many requests (negative: for all) */
 	atomic_uint connections, requests, dropped;
 	atomic_bool refuse; /* close new connections at once */
+	atomic_bool reset;  /* break the connection there is, without a farewell; once */
 	atomic_int last_unit;
 	atomic_llong request_at; /* the first one */
 	uint8_t held[MBAP_MAX];  /* an answer held back */
@@ -95,6 +97,11 @@ static inline ssize_t tcp_peer_hear(struct tcp_peer *p, int fd, uint8_t *buf, si
 		struct pollfd f = {.fd = fd, .events = POLLIN};
 		if (poll(&f, 1, 20) > 0)
 			return recv(fd, buf, room, 0);
+		if (atomic_exchange(&p->reset, false)) {
+			const struct linger none = {.l_onoff = 1};
+			setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+			return 0;
+		}
 	}
 	return 0;
 }
@@ -108,6 +115,8 @@ static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t
 	if (atomic_load(&p->times) > 0)
 		atomic_fetch_sub(&p->times, 1);
 	size_t len = tcp_peer_pdu(pdu, unit, answer);
+	if (act == PEER_OTHER_ECHO && pdu[0] == FC_WRITE_REGISTER)
+		answer[2]++;
 	const size_t n = tcp_peer_frame(p, frame, id, unit, answer, len);
 	if (p->nheld && !tcp_peer_say(fd, p->held, p->nheld))
 		return false;

@@ -15,7 +15,7 @@ static void memory_is_zeroed_aligned_and_apart(void **state)
 	unsigned char *last = NULL;
 	for (size_t size = 1; size < 5000; size += 37) {
 		unsigned char *p = arena_alloc(a, size);
-		assert_int_equal((uintptr_t)p % 16, 0);
+		assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
 		assert_ptr_not_equal(p, last);
 		for (size_t i = 0; i < size; i++)
 			assert_int_equal(p[i], 0);

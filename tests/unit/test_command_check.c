@@ -330,6 +330,25 @@ static void what_the_register_rounds_to_must_be_allowed_too(void **state)
 	assert_string_equal(reason, "the nearest the register can hold is above the maximum 74.96");
 }
 
+static void what_would_be_read_as_no_value_is_not_written(void **state)
+{
+	(void)state;
+	const struct point narrow = {.name = "Narrow",
+	                             .table = TABLE_HOLDING,
+	                             .parts = 1,
+	                             .codec = {.type = TYPE_U16},
+	                             .has_valid = true,
+	                             .valid_max = 10,
+	                             .write = &any,
+	                             .exponent_from = -1,
+	                             .factor_from = -1};
+	const struct command_input in = {.text = "50"};
+	struct command_value v;
+	char reason[COMMAND_REASON_MAX];
+	assert_false(command_check(&narrow, &in, &v, reason, sizeof reason));
+	assert_string_equal(reason, "out of the range that is valid");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_scale_that_stands_in_the_device_must_be_known),
 		cmocka_unit_test(what_the_configuration_says_needs_no_confirmation),
 		cmocka_unit_test(what_the_register_rounds_to_must_be_allowed_too),
+		cmocka_unit_test(what_would_be_read_as_no_value_is_not_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,6 +331,39 @@ static void a_profile_loads_with_its_tests(void **state)
 	done(m);
 }
 
+static void a_profile_may_leave_out_points_of_the_one_it_extends(void **state)
+{
+	(void)state;
+	struct model *m = good("good/omit.yaml");
+	const struct device *small = device(m, "small"), *less = device(m, "less");
+	assert_false(has_point(small, "Scattered"));
+	assert_true(has_point(small, "Volts"));
+	assert_true(point(small, "PowerExp")->hidden); /* RealPower needs it */
+	assert_false(point(small, "RealPower")->hidden);
+	assert_false(has_point(less, "Line2Volts"));
+	assert_false(has_point(less, "Volts"));
+	assert_true(has_point(less, "ImportEnergy"));
+	done(m);
+}
+
+static void a_number_may_have_a_power_of_ten(void **state)
+{
+	(void)state;
+	struct model *m = good("good/numbers.yaml");
+	const struct device *d = device(m, "meter");
+	assert_int_equal(point(d, "Small")->codec.scale.mant, 1);
+	assert_int_equal(point(d, "Small")->codec.scale.places, 5);
+	assert_int_equal(point(d, "Small")->codec.decimals, 5);
+	assert_int_equal(point(d, "Precise")->codec.scale.mant, 3125);
+	assert_int_equal(point(d, "Precise")->codec.scale.places, 9);
+	assert_int_equal(point(d, "Precise")->codec.offset.mant, -2);
+	assert_int_equal(point(d, "Precise")->codec.offset.places, 1);
+	assert_int_equal(point(d, "Large")->codec.scale.mant, 2500);
+	assert_int_equal(point(d, "Large")->codec.scale.places, 0);
+	assert_true(point(d, "Large")->write->max == 100000);
+	done(m);
+}
+
 static void a_test_may_choose_parameters(void **state)
 {
 	(void)state;
@@ -348,7 +381,11 @@ static void a_test_may_choose_parameters(void **state)
 	assert_true(has_point(&m->device[1], "Input1"));
 	assert_int_equal(m->device[0].noffline, 0); /* it has no such point */
 	assert_int_equal(m->device[1].noffline, 1);
-	assert_int_equal(m->npoint, 3);
+	assert_int_equal(m->npoint, 5);
+	assert_int_equal(point(&m->device[0], "Level")->table, TABLE_HOLDING);
+	assert_int_equal(point(&m->device[0], "Level")->addr[0], 5);
+	assert_int_equal(point(&m->device[1], "Level")->table, TABLE_INPUT);
+	assert_int_equal(point(&m->device[1], "Level")->codec.scale.places, 1);
 	assert_int_equal(m->nparameter, 1);
 	assert_string_equal(m->parameter[0].name, "variant");
 	assert_string_equal(m->parameter[0].preset, "plain");
@@ -452,6 +489,8 @@ int main(void)
 		cmocka_unit_test(repetitions_count_addresses_and_names),
 		cmocka_unit_test(included_files_are_one_map),
 		cmocka_unit_test(a_profile_loads_with_its_tests),
+		cmocka_unit_test(a_profile_may_leave_out_points_of_the_one_it_extends),
+		cmocka_unit_test(a_number_may_have_a_power_of_ten),
 		cmocka_unit_test(a_test_may_choose_parameters),
 		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),

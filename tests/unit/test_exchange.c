@@ -313,6 +313,35 @@ static void a_unit_has_its_rest_within_an_exchange_too(void **state)
 	rig_close(&r);
 }
 
+/* Commands and polls during an outage; each leaves a proof, and then a refusal of it, behind. */
+static void a_unit_without_diagnostics_takes_writes_again_after_an_outage(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		struct rig r;
+		rig_open(&r, 9600, seed);
+		r.no_diagnostics = true;
+		in_step(&r, 2);
+		simline_fault(r.sim, 2, seed % 2 ? SIM_LOST : SIM_HELD, 12, 0);
+		for (int i = 0; i < 12; i++) {
+			if (rnd(&r, 2))
+				write_once(&r, 2, 7);
+			else
+				poll_varied(&r, 2, blocks, 4);
+			r.now += rnd(&r, 2000000);
+		}
+		unsigned tries = 1;
+		while (write_once(&r, 2, 7) != OUT_OK && tries < 10) {
+			tries++;
+			r.now += US_S; /* an automation that goes on */
+		}
+		assert_true(tries <= 3);
+		mixed_traffic(&r, 20, 5);
+		assert_int_equal(r.wrong, 0);
+		rig_close(&r);
+	}
+}
+
 static void an_echo_that_stops_is_noticed(void **state)
 {
 	(void)state;
@@ -624,8 +653,11 @@ static void answers_in_pieces_are_learnt(void **state)
 		simline_inject(r.sim, frame, 10, start + 12000);
 		simline_inject(r.sim, frame + 10, n - 10,
 		               start + 12000 + wire_chars(&r.wire, 10) + 30000);
-		const enum outcome o =
-			run(&r, &(struct request){1, 5, 20, {3, 0, 100, 0, 9}}, CONFIGURED);
+		const enum outcome o = run(
+			&r,
+			&(struct request){
+				.unit = 1, .len = 5, .answer_len = 20, .pdu = {3, 0, 100, 0, 9}},
+			CONFIGURED);
 		assert_int_equal(o, i == 0 ? OUT_GARBLED : OUT_OK);
 		r.now += CONFIGURED;
 		if (i == 0) /* the rest is found before the next request */
@@ -712,6 +744,7 @@ int main(void)
 		cmocka_unit_test(what_another_client_asked_may_be_answered_however_late),
 		cmocka_unit_test(another_clients_equal_request_is_no_echo),
 		cmocka_unit_test(a_unit_has_its_rest_within_an_exchange_too),
+		cmocka_unit_test(a_unit_without_diagnostics_takes_writes_again_after_an_outage),
 		cmocka_unit_test(an_echo_that_stops_is_noticed),
 		cmocka_unit_test(answers_that_end_by_silence_are_read),
 		cmocka_unit_test(a_spoilt_answer_ends_at_once_and_is_told),

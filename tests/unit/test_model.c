@@ -104,7 +104,7 @@ static void values_and_groups_are_never_cut(void **state)
 		{REGISTER("PowerExp", TABLE_INPUT, 103, TYPE_S16)},
 	};
 	p[0].parts = p[1].parts = 2;
-	p[0].addr[1] = 675;
+	p[0].addr[1] = 625;
 	p[1].addr[1] = 100;
 	p[3].period = US_S;
 	p[4].exponent_from = 5;
@@ -112,8 +112,8 @@ static void values_and_groups_are_never_cut(void **state)
 	assert_int_equal(wants_of(p, 6, NULL, w), 5);
 	assert_int_equal(w[0].addr, 100); /* too far apart: two wants */
 	assert_int_equal(w[0].len, 1);
-	assert_int_equal(w[1].addr, 675); /* one hull */
-	assert_int_equal(w[1].len, 16);
+	assert_int_equal(w[1].addr, 625); /* one hull */
+	assert_int_equal(w[1].len, 66);
 	assert_int_equal(w[2].addr, 900);
 	assert_int_equal(w[3].addr, 0);
 	assert_int_equal(w[3].len, 8);
@@ -122,22 +122,30 @@ static void values_and_groups_are_never_cut(void **state)
 	assert_int_equal(w[4].len, 4);
 }
 
-static void holes_are_no_ones_to_read_over(void **state)
+static void no_hull_goes_over_a_hole_that_is_not_to_be_read(void **state)
 {
 	(void)state;
-	struct want w[16];
 	struct point p[] = {
 		{REGISTER("Apart", TABLE_HOLDING, 690, TYPE_U32)},
 		{REGISTER("Between", TABLE_HOLDING, 660, TYPE_U16)},
 		{REGISTER("Power", TABLE_INPUT, 100, TYPE_S16)},
 		{REGISTER("PowerExp", TABLE_INPUT, 190, TYPE_S16)},
 	};
+	struct pointset set;
+	struct device d;
+	const struct model m = model_of(p, 4, &set, &d);
+	struct want *w;
+	struct unit_rule *r;
+	size_t nrule;
 	p[0].parts = 2;
 	p[0].addr[1] = 625;
 	p[2].exponent_from = 3;
-	assert_int_equal(wants_of(p, 4, NULL, w), 5);
+	d.rule.max_hole = 20;
+	assert_int_equal(model_wants(&m, 0, NULL, &w, &r, &nrule), 5);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(w[i].len, 1);
+	free(w);
+	free(r);
 }
 
 static void no_hull_crosses_a_window(void **state)
@@ -309,7 +317,7 @@ int main(void)
 		cmocka_unit_test(points_of_one_register_are_one_want_with_the_shortest_period),
 		cmocka_unit_test(only_what_is_asked_for_is_polled),
 		cmocka_unit_test(values_and_groups_are_never_cut),
-		cmocka_unit_test(holes_are_no_ones_to_read_over),
+		cmocka_unit_test(no_hull_goes_over_a_hole_that_is_not_to_be_read),
 		cmocka_unit_test(no_hull_crosses_a_window),
 		cmocka_unit_test(devices_behind_one_id_share_the_stricter_rule),
 		cmocka_unit_test(words_are_gathered_as_the_point_lists_them),

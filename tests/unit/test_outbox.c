@@ -186,6 +186,44 @@ static void after_a_connect_all_is_told_in_the_order_of_classes(void **state)
 	outbox_destroy(o);
 }
 
+static void a_passing_text_is_kept_until_it_is_sent(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	char text[16];
+	const slot_t info = outbox_slot(o, "info", SLOT_PASSING, 0, true);
+	outbox_set(o, info, "long", false);
+	assert_true(outbox_take(o, &m));
+	outbox_failed(o, m.item);
+	outbox_all_dirty(o); /* the broker was away: nobody else has it */
+	assert_string_equal(drain(o), "info=long");
+	outbox_text(o, info, text, sizeof text);
+	assert_string_equal(text, "");
+	outbox_all_dirty(o);
+	assert_string_equal(drain(o), "");
+	outbox_set(o, info, "long", false); /* whoever told it tells it again */
+	assert_string_equal(drain(o), "info=long");
+	outbox_clear(o, info);
+	assert_string_equal(drain(o), "info=");
+	assert_int_equal(outbox_find(o, "info"), 0);
+	outbox_destroy(o);
+}
+
+static void a_passing_text_that_changes_on_its_way_is_told_again(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	const slot_t info = outbox_slot(o, "info", SLOT_PASSING, 0, true);
+	outbox_set(o, info, "1", false);
+	assert_true(outbox_take(o, &m));
+	outbox_set(o, info, "2", false);
+	outbox_sent(o, m.item);
+	assert_string_equal(drain(o), "info=2");
+	outbox_destroy(o);
+}
+
 static void a_cleared_topic_is_emptied_and_its_slot_is_free(void **state)
 {
 	(void)state;
@@ -293,7 +331,7 @@ static void a_full_queue_loses_the_oldest_of_its_kind_and_counts(void **state)
 	unsigned refused = 0;
 	post(o, "nak", "kept");
 	for (int i = 0; i < 100; i++) {
-		snprintf(text, sizeof text, "%d", i);
+		snprintf(text, sizeof text, "%02d", i); /* all of one size */
 		refused += !outbox_post(
 			o, &(struct post){.topic = "h", .payload = text, .history = true});
 	}
@@ -508,6 +546,8 @@ int main(void)
 		cmocka_unit_test(a_topic_on_its_way_is_not_overtaken_and_others_go_on),
 		cmocka_unit_test(what_failed_goes_first_again_in_its_order),
 		cmocka_unit_test(after_a_connect_all_is_told_in_the_order_of_classes),
+		cmocka_unit_test(a_passing_text_is_kept_until_it_is_sent),
+		cmocka_unit_test(a_passing_text_that_changes_on_its_way_is_told_again),
 		cmocka_unit_test(a_cleared_topic_is_emptied_and_its_slot_is_free),
 		cmocka_unit_test(what_is_not_retained_any_more_is_cleared_first),
 		cmocka_unit_test(what_an_abandoned_connection_had_goes_again_in_its_order),

@@ -158,6 +158,28 @@ static void write_answers_repeat_the_request(void **state)
 	assert_false(answers(&r, BYTES(22, 0, 4, 0, 0xF2, 0, 0x24)));
 }
 
+static void a_loose_echo_may_be_of_another_register(void **state)
+{
+	(void)state;
+	struct request r, other;
+	pdu_write_register(&r, 1, 1, 3);
+	pdu_write_register(&other, 1, 9, 4);
+	struct signature a = pdu_signature(&r), b = pdu_signature(&other);
+	assert_false(r.loose);
+	assert_false(signature_same(&a, &b));
+	r.loose = other.loose = true;
+	assert_true(answers(&r, BYTES(6, 0, 1, 0, 3)));
+	assert_true(answers(&r, BYTES(6, 0, 2, 0, 4)));
+	assert_false(answers(&r, BYTES(6, 0, 1, 0)));
+	assert_false(answers(&r, BYTES(16, 0, 1, 0, 3)));
+	a = pdu_signature(&r);
+	b = pdu_signature(&other);
+	assert_true(signature_same(&a, &b)); /* late, it could be taken for the other's */
+	pdu_write_registers(&r, 1, 1, 1, (const uint16_t[]){5});
+	r.loose = true;
+	assert_false(answers(&r, BYTES(16, 0, 2, 0, 1)));
+}
+
 static void diagnostics_and_identification_are_checked_by_their_inside(void **state)
 {
 	(void)state;
@@ -306,6 +328,7 @@ int main(void)
 		cmocka_unit_test(limits_are_those_of_the_specification),
 		cmocka_unit_test(read_answers_need_length_and_byte_count),
 		cmocka_unit_test(write_answers_repeat_the_request),
+		cmocka_unit_test(a_loose_echo_may_be_of_another_register),
 		cmocka_unit_test(diagnostics_and_identification_are_checked_by_their_inside),
 		cmocka_unit_test(exceptions_belong_to_their_function),
 		cmocka_unit_test(cells_of_registers_are_big_endian),

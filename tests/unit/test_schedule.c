@@ -70,6 +70,31 @@ static void no_more_requests_are_made_than_the_least_possible(void **state)
 	sim_end(&line);
 }
 
+/* Two registers 40 apart: cheaper in two reads, unless the line then waits for the device. */
+static us_t requests_with_a_pause(unsigned units, us_t pause)
+{
+	sim_begin(&line, 9600);
+	for (uint8_t unit = 1; unit <= units; unit++) {
+		sim_unit(&line, unit, 5 * US_MS)->pause = pause;
+		sim_want(&line, unit, 0, 1, 2 * US_S);
+		sim_want(&line, unit, 40, 1, 2 * US_S);
+	}
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_count(&line, MINUTE);
+	const us_t requests = line.requests;
+	sim_end(&line);
+	return requests;
+}
+
+static void a_hole_is_read_over_where_a_pause_costs_more(void **state)
+{
+	(void)state;
+	assert_int_equal(requests_with_a_pause(1, 0), 2 * 30);
+	assert_int_equal(requests_with_a_pause(1, 200 * US_MS), 30);
+	assert_int_equal(requests_with_a_pause(2, 200 * US_MS), 2 * 2 * 30);
+}
+
 static void periods_that_are_due_together_share_their_reads(void **state)
 {
 	(void)state;
@@ -101,6 +126,28 @@ static void a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_period
 	assert_int_equal((line.turn.until - start) % US_S, 300 * US_MS);
 	sim_count(&line, 100 * US_S);
 	assert_int_equal(line.requests, 100);
+	sim_end(&line);
+}
+
+static void a_line_is_idle_until_something_is_due_or_comes(void **state)
+{
+	(void)state;
+	sim_begin(&line, 9600);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 0, 1, US_S);
+	sim_adopt(&line);
+	assert_false(schedule_idle(line.schedule, line.now, line.now));
+	while (sim_step(&line, line.now + 5 * US_S) && line.turn.kind != TURN_SLEEP)
+		;
+	sim_run(&line, 100 * US_MS);
+	schedule_next(line.schedule, line.now, &line.turn);
+	const us_t due = line.turn.until;
+	assert_true(schedule_idle(line.schedule, line.now, due - 1));
+	assert_false(schedule_idle(line.schedule, line.now, due));
+	const struct job j = {.id = 1, .span = {1, TABLE_HOLDING, 0, 1}, .fc = FC_WRITE_REGISTER};
+	uint64_t old;
+	assert_int_equal(schedule_submit(line.schedule, &j, line.now, &old), SUBMIT_ACCEPTED);
+	assert_false(schedule_idle(line.schedule, line.now, line.now + 1));
 	sim_end(&line);
 }
 
@@ -374,15 +421,36 @@ static void a_neighbour_that_is_due_soon_is_read_along(void **state)
 	sim_end(&line);
 }
 
+/* A block whose like is barred is not replaced, again and again, by a read that nobody wants. */
+static void a_barred_block_makes_no_storm(void **state)
+{
+	(void)state;
+	sim_blocks(&line, 115200, US_MS, 1, 1, 2, US_S);
+	line.rule[0].timeout = 5 * US_S;
+	line.rule[0].max_hole = 0;
+	sim_adopt(&line);
+	do
+		sim_step(&line, US_NEVER);
+	while (line.turn.kind != TURN_READ);
+	const struct signature sig = sim_signature(&line.turn);
+	peer_left_over(line.turn.peer, &sig, line.now, 5 * US_S);
+	sim_count(&line, 10 * US_S);
+	assert_true(line.requests <= 12);
+	assert_true(line.reading[0].reads >= 9);
+	sim_end(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_reads_begin_at_once_and_take_one_scan),
 		cmocka_unit_test(one_period_keeps_its_gaps_within_a_twentieth),
 		cmocka_unit_test(no_more_requests_are_made_than_the_least_possible),
+		cmocka_unit_test(a_hole_is_read_over_where_a_pause_costs_more),
 		cmocka_unit_test(periods_that_are_due_together_share_their_reads),
 		cmocka_unit_test(
 			a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_periods),
+		cmocka_unit_test(a_line_is_idle_until_something_is_due_or_comes),
 		cmocka_unit_test(hours_of_mixed_periods_stay_within_the_period_and_one_exchange),
 		cmocka_unit_test(random_maps_below_overload_miss_nothing),
 		cmocka_unit_test(overload_stretches_all_periods_evenly_and_is_counted),
@@ -395,6 +463,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_do_sleeps_and_never_spins),
 		cmocka_unit_test(of_two_that_come_due_together_the_faster_goes_first),
 		cmocka_unit_test(a_neighbour_that_is_due_soon_is_read_along),
+		cmocka_unit_test(a_barred_block_makes_no_storm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

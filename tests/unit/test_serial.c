@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <termios.h>
@@ -112,6 +113,22 @@ static void a_port_is_held_alone_and_free_again_when_closed(void **state)
 	assert_true(serial_open(&b, &c, why, sizeof(why)));
 	serial_close(&b);
 	serial_close(&b);
+	close(master);
+}
+
+/* Only root would get in again, while the other end lives. */
+static void a_killed_user_does_not_leave_a_pseudo_terminal_closed(void **state)
+{
+	(void)state;
+	char name[64], why[128] = "";
+	const int master = master_open(name, sizeof(name));
+	const struct bus_conf c = conf_of(name);
+	struct serial s;
+	int closed = 1;
+	assert_true(serial_open(&s, &c, why, sizeof(why)));
+	assert_int_equal(ioctl(s.fd, TIOCGEXCL, &closed), 0);
+	assert_int_equal(closed, 0);
+	serial_close(&s);
 	close(master);
 }
 
@@ -330,6 +347,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_serial_port_is_told),
 		cmocka_unit_test(a_port_locked_by_another_is_left_as_it_is),
 		cmocka_unit_test(a_port_is_held_alone_and_free_again_when_closed),
+		cmocka_unit_test(a_killed_user_does_not_leave_a_pseudo_terminal_closed),
 		cmocka_unit_test(a_rate_the_port_does_not_have_is_refused),
 		cmocka_unit_test(a_driver_without_rs485_and_without_rts_is_told),
 		cmocka_unit_test(a_pseudo_terminal_is_not_timed),

@@ -239,9 +239,9 @@ static void stats_count_by_device(void **state)
 	assert_string_equal(
 		command("stats"),
 		"{\"requests\":3,\"early\":7,\"devices\":{"
-		"\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0,\"blocks_refused\":0},"
-		"\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0,\"blocks_refused\":0},"
-		"\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0,\"blocks_refused\":0}"
+		"\"a\":{\"unit\":1,\"requests\":2,\"writes\":1,\"refused\":0,\"wanted_refused\":0},"
+		"\"b\":{\"unit\":2,\"requests\":1,\"writes\":0,\"refused\":0,\"wanted_refused\":0},"
+		"\"b2\":{\"unit\":2,\"requests\":0,\"writes\":0,\"refused\":0,\"wanted_refused\":0}"
 		"}}");
 }
 
@@ -250,8 +250,9 @@ static void wrong_commands_say_what_is_wrong(void **state)
 	static const struct {
 		const char *text, *reply;
 	} row[] = {
-		{"", "error: commands: unplug plug fault delay set freeze thaw stats log"},
-		{"jump", "error: commands: unplug plug fault delay set freeze thaw stats log"},
+		{"", "error: commands: unplug plug fault delay set chain freeze thaw stats log"},
+		{"jump",
+	         "error: commands: unplug plug fault delay set chain freeze thaw stats log"},
 		{"unplug", "error: words are missing"},
 		{"unplug nobody", "error: no such device"},
 		{"fault a strange", "error: no such fault: see xnetctl(1)"},
@@ -268,6 +269,111 @@ static void wrong_commands_say_what_is_wrong(void **state)
 		{"set a SetPoint 65535", "ok"},
 		{"freeze", "ok"},
 		{"thaw", "ok"},
+		{"chain a 40000:1", "error: it has no SunSpec models"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		assert_string_equal(command(row[i].text), row[i].reply);
+}
+
+/* -- a SunSpec device ---------------------------------------------------------- */
+
+static const uint16_t bases[] = {100}, common_id[] = {1}, inverter_id[] = {101, 103};
+static struct sunspec_part part[] = {
+	{.name = "common", .id = common_id, .nid = 1, .nth = 1, .length = 66},
+	{.name = "inverter", .id = inverter_id, .nid = 2, .nth = 1, .length = 50},
+};
+static struct point sun_point[] = {
+	{.name = "Watts",
+         .table = TABLE_HOLDING,
+         .parts = 1,
+         .part = 2,
+         .offset = {14},
+         .exponent_from = -1,
+         .count_from = -1,
+         .factor_from = -1,
+         .codec = {.type = TYPE_U16, .length = 1}},
+};
+static struct sunspec sun = {
+	.base = bases, .nbase = 1, .part = part, .npart = 2, .point = sun_point, .npoint = 1};
+static const struct pointset sun_set = {.point = sun_point, .n = 1, .sunspec = &sun};
+static const struct device sun_device = {.name = "sun",
+                                         .id = 1,
+                                         .enabled = true,
+                                         .identify_point = -1,
+                                         .rule = {.max_read = 125},
+                                         .set = &sun_set};
+static const struct model sun_model = {.device = &sun_device, .ndevice = 1};
+
+static int setup_sun(void **state)
+{
+	struct sunspec_chain c;
+
+	(void)state;
+	assert_true(sunspec_layout(&sun, &c));
+	sunspec_bind(&sun_device, &c);
+	units = simunits_create(&sun_model, 0, 1, 5 * US_MS, 0);
+	return 0;
+}
+
+/* -1: refused. */
+static long cell(uint16_t addr)
+{
+	uint8_t answer[PDU_MAX];
+
+	if (read_one(1, addr, answer) != 4)
+		return -1;
+	return answer[2] << 8 | answer[3];
+}
+
+static void a_chain_stands_at_the_base_with_its_end(void **state)
+{
+	(void)state;
+	assert_int_equal(cell(100), 0x5375);
+	assert_int_equal(cell(101), 0x6E53);
+	assert_int_equal(cell(102), 1);
+	assert_int_equal(cell(103), 66);
+	assert_int_equal(cell(170), 101);
+	assert_int_equal(cell(171), 50);
+	assert_int_equal(cell(222), 0xFFFF);
+	assert_int_equal(cell(223), 0);
+	assert_int_equal(cell(224), -1);
+	assert_int_equal(cell(99), -1);
+}
+
+static void a_chain_can_be_replaced(void **state)
+{
+	(void)state;
+	assert_string_equal(command("set sun Watts 1234"), "ok");
+	assert_int_equal(cell(184), 1234);
+	assert_string_equal(command("chain sun 5000:64001/8,103/52,1"), "ok");
+	assert_string_equal(command("set sun Watts 4321"), "ok");
+	assert_int_equal(cell(184), -1);
+	assert_int_equal(cell(5000), 0x5375);
+	assert_int_equal(cell(5002), 64001);
+	assert_int_equal(cell(5012), 103);
+	assert_int_equal(cell(5013), 52);
+	assert_int_equal(cell(5026), 4321);
+	assert_int_equal(cell(5066), 1);
+	assert_string_equal(command("chain sun 5000:1"), "ok");
+	assert_string_equal(command("set sun Watts 1"), "error: no such point");
+}
+
+static void a_wrong_chain_says_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *text, *reply;
+	} row[] = {
+		{"chain sun", "error: words are missing"},
+		{"chain sun 5000", "error: expects a base and ids, like 50000:1,160,103,64001/8"},
+		{"chain sun 70000:1",
+	         "error: expects a base and ids, like 50000:1,160,103,64001/8"},
+		{"chain sun 5000:", "error: expects ids behind the base, like 50000:1,160,103"},
+		{"chain sun 5000:1,", "error: expects ids behind the base, like 50000:1,160,103"},
+		{"chain sun 5000:1/x", "error: expects a length behind /"},
+		{"chain sun 5000:1;2", "error: expects commas between the ids"},
+		{"chain sun 65500:1", "error: does not fit into the registers"},
 	};
 
 	(void)state;
@@ -290,6 +396,11 @@ int main(void)
 		TEST(a_broadcast_is_done_by_all_and_answered_by_none),
 		TEST(stats_count_by_device),
 		TEST(wrong_commands_say_what_is_wrong),
+		cmocka_unit_test_setup_teardown(a_chain_stands_at_the_base_with_its_end, setup_sun,
+	                                        teardown),
+		cmocka_unit_test_setup_teardown(a_chain_can_be_replaced, setup_sun, teardown),
+		cmocka_unit_test_setup_teardown(a_wrong_chain_says_what_is_wrong, setup_sun,
+	                                        teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

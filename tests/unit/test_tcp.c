@@ -228,6 +228,36 @@ static void a_connection_that_closes_is_made_again(void **state)
 	assert_int_equal(b->rig.of_kind[REPORT_PORT], 1);
 }
 
+/* Nothing is due for an hour. */
+static void a_connection_that_breaks_unused_is_made_again_at_once(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 3600 * US_S);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	atomic_store(&b->peer.reset, true);
+	const us_t limit = clock_now() + RIG_LIMIT;
+	while (atomic_load(&b->peer.connections) < 2 && clock_now() < limit)
+		clock_sleep(clock_now() + US_MS);
+	assert_int_equal(atomic_load(&b->peer.connections), 2);
+	assert_int_equal(b->rig.of_kind[REPORT_PORT], 1);
+}
+
+static void an_endpoint_that_vanishes_unused_is_told(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 3600 * US_S);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	const uint16_t port = b->peer.port;
+	shutdown(b->peer.listener, SHUT_RDWR); /* the next one finds nobody */
+	atomic_store(&b->peer.reset, true);
+	assert_true(rig_await_port(&b->rig, false));
+	assert_non_null(strstr(b->rig.report.text, "Connection refused"));
+	tcp_peer_end(&b->peer);
+	assert_true(tcp_peer_begin(&b->peer, AF_INET, false, port));
+	assert_true(rig_await_port(&b->rig, true));
+	assert_true(rig_await_read(&b->rig, UNIT));
+}
+
 static void a_peer_that_never_answers_is_offline_and_back(void **state)
 {
 	struct bench *b = *state;
@@ -292,6 +322,34 @@ static void a_write_lost_with_the_connection_is_told_so(void **state)
 	assert_int_equal(b->rig.report.outcome, OUT_LINK);
 	assert_true(b->rig.report.sent > 0); /* it may have been carried out */
 	assert_int_equal(atomic_load(&b->peer.requests), before + 1);
+}
+
+/* loose: the rule says that its echo means nothing. */
+static uint8_t write_with_other_echo(struct bench *b, bool loose)
+{
+	struct unit_rule rule = rig_rule(UNIT);
+	const struct want w = rig_want(UNIT, TABLE_HOLDING, 10, 20, 10 * US_S);
+	rule.loose_echo = loose;
+	rig_begin(&b->rig, &b->conf);
+	b->up = true;
+	b->rig.right = right;
+	bus_adopt(b->rig.bus, &w, 1, &rule, 1);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	tcp_peer_script(&b->peer, PEER_OTHER_ECHO, -1);
+	const struct job j = rig_job(1, UNIT, 1, 1);
+	assert_true(rig_job_submit(&b->rig, &j));
+	assert_true(rig_await_job(&b->rig, 1));
+	return b->rig.report.outcome;
+}
+
+static void an_echo_of_another_register_is_no_answer(void **state)
+{
+	assert_int_not_equal(write_with_other_echo(*state, false), OUT_OK);
+}
+
+static void an_echo_of_another_register_is_enough_where_it_is_loose(void **state)
+{
+	assert_int_equal(write_with_other_echo(*state, true), OUT_OK);
 }
 
 static void unit_zero_is_the_device_itself(void **state)
@@ -399,10 +457,14 @@ int main(void)
 		TEST(what_is_not_modbus_is_told),
 		TEST(a_gateway_without_a_path_is_a_silent_unit_not_a_broken_connection),
 		TEST(a_connection_that_closes_is_made_again),
+		TEST(a_connection_that_breaks_unused_is_made_again_at_once),
+		TEST(an_endpoint_that_vanishes_unused_is_told),
 		TEST(a_peer_that_never_answers_is_offline_and_back),
 		TEST(a_peer_that_only_accepts_is_not_told_to_be_up_each_time),
 		TEST(an_endpoint_that_refuses_is_told_and_found_when_it_is_there),
 		TEST(a_write_lost_with_the_connection_is_told_so),
+		TEST(an_echo_of_another_register_is_no_answer),
+		TEST(an_echo_of_another_register_is_enough_where_it_is_loose),
 		TEST(unit_zero_is_the_device_itself),
 		TEST(the_first_request_waits_for_the_configured_delay),
 		TEST(an_unused_connection_is_closed_and_made_again),

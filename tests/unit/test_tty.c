@@ -67,7 +67,7 @@ static void hardware_is_known_by_what_the_system_says(void **state)
 		{188, 0, {.timed = true, .latency = 17 * US_MS}},
 		{188, 1, {.timed = true, .latency = 20 * US_MS}},
 		{166, 0, {.timed = false}},
-		{136, 3, {.timed = false}},
+		{136, 3, {.timed = false, .pseudo = true}},
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		struct tty_facts f;
@@ -75,6 +75,7 @@ static void hardware_is_known_by_what_the_system_says(void **state)
 		assert_int_equal(f.mini_uart, row[i].want.mini_uart);
 		assert_int_equal(f.console, row[i].want.console);
 		assert_int_equal(f.timed, row[i].want.timed);
+		assert_int_equal(f.pseudo, row[i].want.pseudo);
 		assert_int_equal(f.latency, row[i].want.latency);
 	}
 }

@@ -228,15 +228,17 @@ static void alerts_are_told_once(void **state)
 	north_alerts(s->n, 1, a);
 	north_alerts(s->n, 1, a);
 	north_alerts(s->n, 0, a); /* maps no alerts: has no topic */
-	alerts_raise(a,
-	             &(struct alert){
-			     .kind = ALERT_WARNING, .code = 2, .desc = "down", .source = "rs485"});
+	alerts_raise(a, &(struct alert){.kind = ALERT_WARNING,
+	                                .code = 2,
+	                                .desc = "down",
+	                                .source = "rs485",
+	                                .since = 1000});
 	north_alerts(s->n, NORTH_GATEWAY, a);
 	assert_string_equal(
 		told(s),
 		"site7/xnet/sts/scc1/Alerts* {\"faults\":[],\"warnings\":[]}\n"
 		"site7/xnet/sts/pi-barn/Alerts* {\"faults\":[],\"warnings\":[{\"code\":2,\"desc\":"
-		"\"down\",\"source\":\"rs485\",\"since\":\"1970-01-01T00:00:00.000Z\"}]}");
+		"\"down\",\"source\":\"rs485\",\"since\":\"1970-01-01T00:00:01.000Z\"}]}");
 	alerts_destroy(a);
 }
 
