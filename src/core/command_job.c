@@ -234,17 +234,19 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	act_put(t, node);
 }
 
-/* A device that wants a password first gets it first. */
-static void launch_unlock(struct command_table *t, uint32_t device, us_t now)
+/* A device that wants a password first gets it just before the write, which may have to wait. */
+static void launch_unlock(struct command_table *t, const struct record *write, us_t now)
 {
+	const uint32_t device = write->device;
 	const struct device *d = &t->model->device[device];
 	struct device_state *s = &t->device[device];
+	const us_t from = launch_time(t, write) > now ? launch_time(t, write) : now;
 	if (d->unlock_point < 0 || !d->unlock_value ||
-	    (s->unlocked && now - s->unlocked < d->unlock_lasts))
+	    (s->unlocked && from >= s->unlocked && from - s->unlocked < d->unlock_lasts))
 		return;
 	const uint32_t point = (uint32_t)d->unlock_point;
 	struct record *r = record_create(t, device, point, d->unlock_value);
-	const struct command_input in = {.text = d->unlock_value};
+	const struct command_input in = {.text = d->unlock_value, .own = true};
 	struct job j;
 	r->origin = COMMAND_FROM_GATEWAY;
 	if (!command_check(&d->set->point[point], &in, &r->value, r->reason, sizeof r->reason)) {
@@ -252,12 +254,13 @@ static void launch_unlock(struct command_table *t, uint32_t device, us_t now)
 		return;
 	}
 	record_insert(t, r, now);
-	r->expires = now + COMMAND_TIMEOUT;
+	r->expires = from + COMMAND_TIMEOUT;
+	r->not_before = from > now ? from : 0;
 	job_build(d, &d->set->point[point], &r->value, &j);
 	j.replaceable = false;
 	j.only_if_different = false;
 	submit(t, &r, 1, &j, false);
-	s->unlocked = now;
+	s->unlocked = from;
 }
 
 static bool launch_alone(const struct command_table *t, const struct record *r)
@@ -351,7 +354,7 @@ void records_launch(struct command_table *t, struct record **r, size_t n, us_t n
 	if (n == 0)
 		return;
 	if ((int64_t)r[0]->point != record_device(t, r[0])->unlock_point)
-		launch_unlock(t, r[0]->device, now);
+		launch_unlock(t, r[0], now);
 	launch_sort(t, r, n);
 	for (size_t i = 0; i < n;)
 		i += launch_one(t, r + i, n - i);

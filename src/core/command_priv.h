@@ -25,6 +25,7 @@ struct record {
 	bool alone;             /* its job holds no other record */
 	bool replaceable;       /* and a newer one takes its job's place on the bus */
 	bool recalled;          /* its job, at its expiry */
+	bool leaves;            /* its job was taken back: the point goes with a reload */
 	bool overtaken;         /* a newer one may replace it on the bus */
 	bool ends_later;        /* the `off` of this pulse has a record of its own */
 	uint8_t verdict;        /* of a draft that is refused: enum command_end */
@@ -85,6 +86,7 @@ struct command_table {
 };
 
 /* command_table.c */
+#define COMMAND_CHANGED "changed by a reload of the configuration"
 const struct device *record_device(const struct command_table *t, const struct record *r);
 const struct point *record_point(const struct command_table *t, const struct record *r);
 struct record *record_create(const struct command_table *t, uint32_t device, uint32_t point,

@@ -235,6 +235,8 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 	if (sent) {
 		r->sent = sent;
 		t->lane[r->lane].last_sent = sent;
+		if ((int64_t)r->point == record_device(t, r)->unlock_point)
+			t->device[r->device].unlocked = sent; /* so long it lasts from now on */
 		if (record_point(t, r)->write->pulse && r->value.on &&
 		    (o != OUT_REFUSED || exception == 5))
 			pulse_end(t, r, sent, now);
@@ -289,12 +291,26 @@ void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t e
 	}
 }
 
+static bool job_leaves(const struct command_table *t, uint64_t id)
+{
+	bool leaves = false;
+	for (size_t i = 0; i < t->n; i++)
+		leaves |= t->record[i]->job == id && t->record[i]->leaves;
+	return leaves;
+}
+
 void command_replaced(struct command_table *t, uint64_t id, us_t now)
 {
+	const bool leaves = id && job_leaves(t, id);
 	for (struct record *r; (r = record_with_job(t, id));) {
+		const bool last = !record_newer(t, r);
 		r->job = 0;
-		if (t->closing && !record_newer(t, r))
+		if (t->closing && last)
 			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		else if (r->leaves && last)
+			record_end(t, r, COMMAND_FAILED, NULL, COMMAND_CHANGED, now);
+		else if (leaves && last)
+			record_launch(t, r, now); /* it was one job with another that leaves */
 		else if (r->recalled)
 			record_end(t, r, COMMAND_EXPIRED, NULL, LATE, now);
 		else

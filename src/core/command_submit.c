@@ -156,6 +156,7 @@ static void draft_check(struct command_table *t, const struct command_request *q
 		return;
 	struct command_input in = record_input(t, r->device, p, r->text, &exponent, &factor);
 	in.now = q->now;
+	in.own = q->origin == COMMAND_FROM_GATEWAY;
 	if (command_check(p, &in, &r->value, r->reason, sizeof r->reason))
 		draft_time(t, q, r, now);
 	else

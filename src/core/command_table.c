@@ -309,18 +309,49 @@ static struct lane lane_in(const struct model *old, const struct model *m, const
 	return to;
 }
 
+/* One whose point goes is taken back while it waits. True: it may be on the wire. */
+static bool record_leave(struct command_table *t, struct record *r, us_t now)
+{
+	if (r->state == STATE_WAITING && r->job) {
+		if (!r->leaves)
+			act_cancel(t, r);
+		r->leaves = true;
+		return true;
+	}
+	if (r->state == STATE_VERIFYING)
+		record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+	else
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           r->state == STATE_UNSURE
+		                   ? "no answer; not known whether it was carried out"
+		                   : COMMAND_CHANGED,
+		           now);
+	return false;
+}
+
 bool command_leave(struct command_table *t, const struct model *m, us_t now)
 {
 	bool any = false;
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
-		if (!record_pulses(t, r) || lane_in(t->model, m, &t->lane[r->lane]).device != GONE)
+		if (lane_in(t->model, m, &t->lane[r->lane]).device != GONE)
 			continue;
-		any = true;
 		if (r->origin == COMMAND_PULSE_END)
 			pulse_hurry(t, r, now);
+		any |= record_pulses(t, r) || record_leave(t, r, now);
 	}
 	return any;
+}
+
+static const char *gone_reason(const struct record *r)
+{
+	if (r->origin == COMMAND_PULSE_END)
+		return "not known whether it was switched off: its point went with a reload of the "
+		       "configuration";
+	if (r->leaves)
+		return "not known whether it was carried out: its point went with a reload of the "
+		       "configuration";
+	return COMMAND_CHANGED;
 }
 
 void command_adopt(struct command_table *t, const struct model *m, us_t now)
@@ -352,10 +383,6 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 	}
 	for (size_t i = t->n; i-- > 0;)
 		if (t->record[i]->device == GONE)
-			record_end(t, t->record[i], COMMAND_FAILED, NULL,
-			           t->record[i]->origin == COMMAND_PULSE_END
-			                   ? "not known whether it was switched off: its point "
-			                     "went with a reload of the configuration"
-			                   : "changed by a reload of the configuration",
+			record_end(t, t->record[i], COMMAND_FAILED, NULL, gone_reason(t->record[i]),
 			           now);
 }

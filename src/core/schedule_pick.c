@@ -192,13 +192,21 @@ static us_t probe_at(const struct schedule *s, const struct unit *u, us_t now)
 
 /* -- the turn ---------------------------------------------------- */
 
+/* The last request before it counts as offline: now its answer may take as long as the
+ * configuration allows. */
+static bool last_chance(const struct unit *u)
+{
+	return !u->told_offline && u->fails + 1 >= OFFLINE_REQUESTS;
+}
+
 static void turn_for(struct turn *out, enum turn_kind kind, struct unit *u)
 {
 	out->kind = kind;
 	out->peer = &u->peer;
 	out->rule = &u->rule;
 	out->configured = u->rule.timeout;
-	out->timeout = kind == TURN_JOB ? u->rule.timeout : peer_timeout(&u->peer, u->rule.timeout);
+	out->timeout = kind == TURN_JOB || last_chance(u) ? u->rule.timeout
+	                                                  : peer_timeout(&u->peer, u->rule.timeout);
 }
 
 static void turn_job(struct schedule *s, us_t now, struct turn *out)

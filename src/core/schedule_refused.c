@@ -191,7 +191,7 @@ static bool unit_unasked(const struct schedule *s, const struct unit *u, const s
 {
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
-		if (n != but && (!n->aside || n->due <= until))
+		if (n != but && (n->due <= until || (!n->aside && n->due != US_NEVER)))
 			return false;
 	}
 	return true;

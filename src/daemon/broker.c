@@ -3,6 +3,7 @@
 #include "daemon/events.h"
 #include "daemon/identity.h"
 #include "daemon/log.h"
+#include "daemon/readings.h"
 
 #include <string.h>
 
@@ -42,6 +43,7 @@ void broker_create(struct gateway *g)
 	g->north = north_create(g->outbox);
 	north_adopt(g->north, g->model);
 	tell_statuses(g, true);
+	readings_tell_current(g);
 	connect_broker(g);
 	subscribe(g);
 }
@@ -61,8 +63,8 @@ static bool same_connection(const struct model *x, const struct model *y)
 	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
 	       same_text(a->ca, b->ca) && same_text(a->cert, b->cert) &&
 	       same_text(a->key, b->key) && a->tls_verify == b->tls_verify &&
-	       a->keepalive == b->keepalive && a->qos_status == b->qos_status &&
-	       a->expiry == b->expiry;
+	       a->keepalive == b->keepalive && a->retain == b->retain &&
+	       a->qos_status == b->qos_status && a->expiry == b->expiry;
 }
 
 /* The old connection's last word is `offline`, under the old names. */
@@ -96,6 +98,8 @@ void broker_adopt(struct gateway *g, const struct model *old)
 void broker_destroy(struct gateway *g, us_t limit)
 {
 	tell_statuses(g, false);
+	for (uint32_t i = 0; i < g->model->ndevice; i++)
+		readings_tell_offline(g, i);
 	outbox_kick(g->outbox);
 	events_leave(true);
 	mqtt_destroy(g->mqtt, limit);

@@ -1,5 +1,6 @@
 #include "daemon/carry.h"
 
+#include "daemon/device.h"
 #include "daemon/readings.h"
 
 #include <string.h>
@@ -80,10 +81,32 @@ static void carry_points(struct plant *from, const struct device *old, struct pl
 	}
 }
 
-static void carry_device(const struct device_state *from, struct device_state *to)
+static bool same_words(const struct device *a, const struct device *b)
 {
-	to->phase = from->phase;
-	to->since = from->since;
+	bool same = a->nidentify == b->nidentify && a->identify_kind == b->identify_kind;
+	for (size_t i = 0; same && i < a->nidentify; i++)
+		same = strcmp(a->identify_word[i], b->identify_word[i]) == 0;
+	return same;
+}
+
+/* Is the device asked the same question about itself, and must it give the same answer? */
+static bool same_identity(const struct device *a, const struct device *b)
+{
+	if (!device_must_identify(a) || !device_must_identify(b))
+		return device_must_identify(a) == device_must_identify(b);
+	return same_words(a, b) &&
+	       same_place(&a->set->point[a->identify_point], &b->set->point[b->identify_point]);
+}
+
+/* Without `judged` it is still to be found out what the device is. */
+static void carry_device(struct device_state *from, struct device_state *to, bool judged)
+{
+	if (judged) {
+		to->phase = from->phase;
+		to->since = from->since;
+		to->identifies = from->identifies;
+		from->identifies = NULL;
+	}
 	to->seen = from->seen;
 	to->newest = from->newest;
 	to->error = from->error;
@@ -118,7 +141,7 @@ void carry_readings(struct plant *from, struct plant *to)
 		const struct device *old = &from->model->device[was];
 		const bool same = same_unit(from, old, to, dev);
 		if (same && dev->enabled && old->enabled)
-			carry_device(&from->device[was], &to->device[i]);
+			carry_device(&from->device[was], &to->device[i], same_identity(old, dev));
 		carry_points(from, old, to, dev, same);
 	}
 }

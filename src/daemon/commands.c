@@ -1,6 +1,7 @@
 #include "daemon/commands.h"
 
 #include "core/json.h"
+#include "daemon/device.h"
 #include "daemon/keep.h"
 #include "daemon/log.h"
 #include "daemon/ondemand.h"
@@ -33,14 +34,12 @@ static bool online(void *ctx, uint32_t device)
 	return phase == PHASE_ONLINE || phase == PHASE_IDENTIFYING;
 }
 
-/* What stands there is not the device that the configuration means. */
 static const char *forbids(void *ctx, uint32_t device)
 {
 	const struct gateway *g = ctx;
 	if (!model_bound(&g->model->device[device]))
 		return "the device's SunSpec models are not found yet";
-	return g->plant->device[device].phase == PHASE_STRANGER ? "another device stands there"
-	                                                        : NULL;
+	return device_forbids(g->plant, device);
 }
 
 void commands_create(struct gateway *g)
@@ -360,6 +359,11 @@ void commands_broker(struct gateway *g, bool up)
 
 bool commands_hold_reload(struct gateway *g, const struct model *next)
 {
+	if (!command_leave(g->commands->table, next, g->now)) {
+		commands_act(g);
+		return false;
+	}
+	commands_act(g); /* takes back what is not on the wire yet */
 	const bool hold = command_leave(g->commands->table, next, g->now);
 	commands_act(g);
 	return hold;

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define IDENTIFY_SOON (5 * US_S)   /* it has not said yet what it is */
+#define IDENTIFY_AGAIN (60 * US_S) /* it has said that it is another one */
+
 const char *device_place_text(const struct span *s)
 {
 	static const char *const tables[] = {
@@ -111,6 +114,28 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 	health_device_state(g, device);
 }
 
+bool device_must_identify(const struct device *d)
+{
+	return d->identify_point >= 0 && d->nidentify && !d->identify_ignore;
+}
+
+const char *device_forbids(const struct plant *p, uint32_t device)
+{
+	switch ((enum device_phase)p->device[device].phase) {
+	case PHASE_STRANGER:
+		return "another device stands there";
+	case PHASE_OFFLINE:
+	case PHASE_IDENTIFYING:
+		return device_must_identify(&p->model->device[device])
+		               ? "not known yet whether it is the right device"
+		               : NULL;
+	case PHASE_DISABLED:
+	case PHASE_ONLINE:
+		break;
+	}
+	return NULL;
+}
+
 void device_strange(struct gateway *g, uint32_t device, const char *text)
 {
 	struct device_state *s = &g->plant->device[device];
@@ -152,6 +177,19 @@ static bool identified(const struct device *d, const char *is)
 	return false;
 }
 
+/* While it is not what it should be it is asked again: just after power-up some say nothing, or
+ * something else. */
+static void ask_again(struct gateway *g, uint32_t device, us_t wait)
+{
+	const struct device *d = &g->plant->model->device[device];
+	struct device_state *s = &g->plant->device[device];
+	const struct span span = model_span(d, &d->set->point[d->identify_point]);
+	if (g->now < s->identify_at)
+		return;
+	s->identify_at = g->now + wait;
+	bus_demand(g->plant->bus[d->bus].bus, &span, g->now);
+}
+
 static void check_identity(struct gateway *g, uint32_t device)
 {
 	const struct device *d = &g->plant->model->device[device];
@@ -162,14 +200,19 @@ static void check_identity(struct gateway *g, uint32_t device)
 			become_stranger(g, device, NULL);
 		else if (g->plant->device[device].phase == PHASE_OFFLINE)
 			device_go(g, device, PHASE_IDENTIFYING, NULL);
+		ask_again(g, device, IDENTIFY_SOON);
 		return;
 	}
 	char text[VALUE_PRINT_MAX];
 	reading_text(g->plant, point, text, sizeof text);
-	if (identified(d, text))
+	if (identified(d, text)) {
 		device_go(g, device, PHASE_ONLINE, NULL);
-	else
-		become_stranger(g, device, text);
+		return;
+	}
+	if (g->plant->device[device].phase != PHASE_STRANGER)
+		g->plant->device[device].identify_at = g->now + IDENTIFY_SOON;
+	become_stranger(g, device, text);
+	ask_again(g, device, r->quality == QUALITY_GOOD ? IDENTIFY_AGAIN : IDENTIFY_SOON);
 }
 
 void device_changed(struct gateway *g, uint32_t point)
@@ -192,7 +235,7 @@ void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 		const struct device *dev = &g->plant->model->device[d];
 		if (!model_bound(dev))
 			still_walking(g, (uint32_t)d);
-		else if (!must_identify(dev))
+		else if (!device_must_identify(dev))
 			device_go(g, (uint32_t)d, PHASE_ONLINE, NULL);
 		else if (g->plant->device[d].phase != PHASE_ONLINE)
 			check_identity(g, (uint32_t)d);

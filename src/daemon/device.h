@@ -16,6 +16,12 @@ void device_strange(struct gateway *g, uint32_t device, const char *text);
 /* A unit gave an answer: its devices are online, as far as they are what they should be. */
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit);
 
+/* Must it say what it is before it counts as online? */
+bool device_must_identify(const struct device *d);
+
+/* Why nothing may be written to it: it is another one, or may be. NULL: it may. */
+const char *device_forbids(const struct plant *p, uint32_t device);
+
 /* What the device says about itself (serial number, firmware) is not what it said before: what was
  * learnt of its registers may be wrong now. */
 void device_changed(struct gateway *g, uint32_t point);

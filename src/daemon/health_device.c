@@ -215,6 +215,21 @@ static void info_point(struct json *j, const struct point *p)
 	json_close(j, '}');
 }
 
+/* What a later life finds no retained message of. */
+static void info_unretained(struct json *j, const struct mqtt_conf *c, const struct device *d)
+{
+	json_open(j, "unretained", '[');
+	for (int64_t i = -1; i < (int64_t)d->set->n; i++) {
+		const struct point *p = i < 0 ? NULL : &d->set->point[i];
+		if (p ? p->retain || p->hidden : c->retain)
+			continue;
+		json_open(j, NULL, '{');
+		json_string(j, "name", p ? p->name : "status");
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 void health_device_info(struct gateway *g, uint32_t device)
 {
 	const struct device *d = &g->model->device[device];
@@ -232,6 +247,7 @@ void health_device_info(struct gateway *g, uint32_t device)
 		    d->set->point[i].filter.mode != PUBLISH_NEVER)
 			info_point(&j, &d->set->point[i]);
 	json_close(&j, ']');
+	info_unretained(&j, &g->model->mqtt, d);
 	json_close(&j, '}');
 	char path[160];
 	snprintf(path, sizeof path, "device/%s/info", d->name);

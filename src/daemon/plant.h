@@ -63,6 +63,7 @@ struct device_state {
 	bool derives;  /* has points that depend on others */
 	bool alerting; /* has points that are alerts */
 	bool alerts_changed;
+	bool alerts_known;         /* all of them were read */
 	bool repeated;             /* a point of the fastest rate was read twice in this round */
 	int32_t next_on_unit;      /* next device behind the same unit id; -1: none */
 	us_t since;                /* in this phase */
@@ -72,6 +73,7 @@ struct device_state {
 	us_t newest;               /* newest read, for the snapshot's time */
 	struct alerts *alerts;     /* NULL: none of its points is one */
 	char *identifies;          /* as what, if it is a stranger; malloc'ed */
+	us_t identify_at;          /* asked again what it is, not before */
 	uint8_t error, exception;  /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
 	uint32_t invalid; /* reads out of `valid` */

@@ -320,6 +320,31 @@ static void snapshot(struct gateway *g, uint32_t device)
 		p->reading[d->point0 + i].rounded = false;
 }
 
+/* Before each alert was looked at nobody knows that there is none. */
+static bool alerts_known(const struct plant *p, uint32_t device)
+{
+	const struct device *d = &p->model->device[device];
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *pt = &d->set->point[i];
+		const struct reading *r = &p->reading[d->point0 + i];
+		if (pt->alert != ALERT_NONE && !pt->hidden && !pt->absent &&
+		    r->quality == QUALITY_NEVER && !r->refused &&
+		    (pt->poll == POLL_ALWAYS || r->asked))
+			return false;
+	}
+	return true;
+}
+
+static void tell_alerts(struct gateway *g, uint32_t device)
+{
+	struct device_state *s = &g->plant->device[device];
+	s->alerts_known = s->alerts_known || alerts_known(g->plant, device);
+	if (!s->alerts_known)
+		return;
+	s->alerts_changed = false;
+	north_alerts(g->north, (int32_t)device, s->alerts);
+}
+
 void readings_turn(struct gateway *g)
 {
 	struct plant *p = g->plant;
@@ -331,10 +356,8 @@ void readings_turn(struct gateway *g)
 		if (s->touched && d->json)
 			snapshot(g, i);
 		s->touched = false;
-		if (!s->alerts_changed)
-			continue;
-		s->alerts_changed = false;
-		north_alerts(g->north, (int32_t)i, s->alerts);
+		if (s->alerts_changed)
+			tell_alerts(g, i);
 	}
 }
 
@@ -350,46 +373,63 @@ void readings_tell_device(struct gateway *g, uint32_t device)
 	}
 }
 
-/* Of a device that is away: is what was read last its last word? */
-static bool last_word(struct plant *p, uint32_t point)
-{
-	const struct device *d = plant_device(p, point);
-	if (state_of(p, point)->phase != PHASE_OFFLINE || d->identify_point >= 0)
-		return false; /* another one may have said it */
-	for (size_t i = 0; i < d->noffline; i++)
-		if (d->offline[i].point == local(p, point))
-			return false;
-	return true;
-}
-
-static void tell_known(struct gateway *g, uint32_t point)
-{
-	struct plant *p = g->plant;
-	struct reading *r = &p->reading[point];
-	const struct point *pt = plant_point(p, point);
-	char text[VALUE_PRINT_MAX];
-	if (r->quality == QUALITY_NEVER || pt->filter.mode == PUBLISH_NEVER || pt->hidden ||
-	    (pt->poll == POLL_ON_DEMAND && !r->asked) || commands_holds(g, point, r->at) ||
-	    (state_of(p, point)->phase != PHASE_ONLINE && !last_word(p, point)))
-		return;
-	reading_text(p, point, text, sizeof text);
-	if (!north_differs(g->north, r->device, local(p, point), text))
-		return;
-	filter_told(&r->filter, &r->value, g->now);
-	north_value(g->north, r->device, local(p, point), text, false);
-}
-
-void readings_tell_model(struct gateway *g)
-{
-	for (uint32_t i = 0; i < g->plant->model->npoint; i++)
-		tell_known(g, i);
-}
-
 void readings_forget_device(struct plant *p, uint32_t device)
 {
 	const struct device *d = &p->model->device[device];
 	for (uint32_t i = 0; i < d->set->n; i++)
 		reading_forget(&p->reading[d->point0 + i]);
+}
+
+static bool told_when_offline(const struct device *d, uint32_t point)
+{
+	for (size_t i = 0; i < d->noffline; i++)
+		if (d->offline[i].point == point)
+			return true;
+	return false;
+}
+
+/* Of a device that is away: is what was read last its own? Else another one may have said it. */
+static bool last_word(const struct plant *p, uint32_t device)
+{
+	return p->device[device].phase == PHASE_OFFLINE &&
+	       p->model->device[device].identify_point < 0;
+}
+
+static void tell_current(struct gateway *g, uint32_t device, uint32_t point)
+{
+	const struct plant *p = g->plant;
+	const struct device *d = &p->model->device[device];
+	const struct point *pt = &d->set->point[point];
+	struct reading *r = &p->reading[d->point0 + point];
+	char text[VALUE_PRINT_MAX];
+	if (pt->absent || pt->hidden || pt->filter.mode == PUBLISH_NEVER)
+		return;
+	if (pt->poll == POLL_ON_DEMAND && !r->asked) {
+		if (r->quality == QUALITY_NEVER)
+			north_none(g->north, device, point);
+		return;
+	}
+	if (r->quality == QUALITY_NEVER || commands_holds(g, d->point0 + point, r->at) ||
+	    (p->device[device].phase != PHASE_ONLINE && !last_word(p, device)))
+		return;
+	reading_text(p, d->point0 + point, text, sizeof text);
+	if (!north_differs(g->north, device, point, text))
+		return;
+	filter_told(&r->filter, &r->value, g->now);
+	north_value(g->north, device, point, text, false);
+}
+
+void readings_tell_current(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->plant->model->ndevice; i++) {
+		const struct device *d = &g->plant->model->device[i];
+		const bool online = g->plant->device[i].phase == PHASE_ONLINE;
+		for (uint32_t k = 0; k < d->set->n; k++)
+			if (online || !told_when_offline(d, k))
+				tell_current(g, i, k);
+		if (!online)
+			readings_tell_offline(g, i);
+	}
 }
 
 /* As it would be told had it been read: a profile writes 0, the point's decimals make it 0.00. */

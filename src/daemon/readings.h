@@ -38,14 +38,15 @@ void reading_alert(struct plant *p, uint32_t point);
 /* A device has come online: tell all that is known of it. */
 void readings_tell_device(struct gateway *g, uint32_t device);
 
-/* A new model: what is known stands in its words and under its names, read again or not. */
-void readings_tell_model(struct gateway *g);
-
 /* It is gone: what it says when it is back is looked at anew. */
 void readings_forget_device(struct plant *p, uint32_t device);
 
 /* The configured values of a device that went offline. */
 void readings_tell_offline(struct gateway *g, uint32_t device);
+
+/* After the start and after a reload: what each topic should say, where it does not. What nobody
+ * has asked for has no value; of a device that is offline, what is configured for that. */
+void readings_tell_current(struct gateway *g);
 
 /* The turn's end: expressions, alerts and snapshots of the devices that were read. */
 void readings_turn(struct gateway *g);

@@ -4,14 +4,26 @@
 
 #define SWEEP_MIN US_S        /* not more often than this, whatever falls due */
 #define SWEEP_MAX (30 * US_S) /* for those that came to life since */
+#define NEVER_READ_LIMIT (60 * US_S)
 
-/* Is it read again and again, so that its silence means something? */
+/* Is it read again and again, so that its silence means something? Or was it never read, and what
+ * stands on its topic is of another life? */
 static bool expected(const struct plant *p, uint32_t point)
 {
 	const struct point *pt = plant_point(p, point);
-	if (plant_raw_words(pt) == 0 || pt->absent || pt->stale == 0 || pt->period == PERIOD_ONCE)
+	const struct reading *r = &p->reading[point];
+	const bool once = pt->source == SOURCE_EXPR || pt->period == PERIOD_ONCE;
+	if (pt->absent || (pt->source == SOURCE_REGISTER && plant_raw_words(pt) == 0))
 		return false;
-	return pt->poll == POLL_ALWAYS || p->reading[point].asked;
+	if (once)
+		return r->quality == QUALITY_NEVER;
+	return pt->stale != 0 && (pt->poll == POLL_ALWAYS || r->asked);
+}
+
+static us_t limit_of(const struct point *pt)
+{
+	const bool once = pt->source == SOURCE_EXPR || pt->period == PERIOD_ONCE;
+	return once ? NEVER_READ_LIMIT : pt->stale;
 }
 
 void stale_sweep(struct gateway *g)
@@ -26,7 +38,8 @@ void stale_sweep(struct gateway *g)
 		const us_t read =
 			r->undecoded ? 0 : r->at; /* words without their scale are no value */
 		const us_t from = read > s->since ? read : s->since;
-		const us_t due = from + plant_point(p, i)->stale;
+		const us_t limit = limit_of(plant_point(p, i));
+		const us_t due = limit > US_NEVER - from ? US_NEVER : from + limit;
 		if (due <= g->now)
 			reading_none(g, i, QUALITY_STALE);
 		else if (due < next)

@@ -277,8 +277,10 @@ void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 	pthread_mutex_lock(&c->push_lock);
 	c->gone = true;
 	pthread_mutex_unlock(&c->push_lock);
-	if (c->left_open)
-		return; /* the library still knows it; the process is about to end */
+	if (c->left_open) { /* the library still knows it */
+		outbox_abandoned(c->outbox);
+		return;
+	}
 	mqtt_subscribe(c, NULL, 0, 0);
 	free(c->wish);
 	for (size_t i = 0; i < c->nhave; i++)

@@ -1,112 +1,14 @@
 #include "mqtt/outbox.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/arena.h"
-#include "mqtt/posts.h"
-#include "mqtt/slots.h"
+#include "mqtt/outbox_priv.h"
 
-#define POST_BIT 0x80000000u    /* a list id with it names a post, without it a slot */
 #define POST_BYTES (256 * 1024) /* Nak and answers */
 
-struct outbox {
-	pthread_mutex_t lock;
-	struct slots slots;
-	uint32_t head, tail, redo; /* redo: the last failed message put back in front */
-	size_t ndirty;
-	uint32_t clock;
-	struct posts posts;
-	size_t limit[2]; /* bytes; [1]: history */
-	uint64_t dropped;
-	char *take; /* texts of the message taken last */
-	size_t take_room;
-	void (*wake)(void *ctx);
-	void *wake_ctx;
-};
-
-static struct slot *slot_at(const struct outbox *o, uint32_t id)
-{
-	return slots_at(&o->slots, id);
-}
-
-static struct post_item *post_at(const struct outbox *o, uint32_t id)
-{
-	return o->posts.item[id & ~POST_BIT];
-}
-
-static struct link *link_at(const struct outbox *o, uint32_t id)
-{
-	return id & POST_BIT ? &post_at(o, id)->link : &slot_at(o, id)->link;
-}
-
-/* -- the dirty list ---------------------------------------------------------------------------- */
-
-static void list_insert_after(struct outbox *o, uint32_t after, uint32_t id)
-{
-	struct link *l = link_at(o, id);
-	const uint32_t next = after ? link_at(o, after)->next : o->head;
-	l->prev = after;
-	l->next = next;
-	if (after)
-		link_at(o, after)->next = id;
-	else
-		o->head = id;
-	if (next)
-		link_at(o, next)->prev = id;
-	else
-		o->tail = id;
-}
-
-static void list_remove(struct outbox *o, uint32_t id)
-{
-	const struct link *l = link_at(o, id);
-	if (o->redo == id)
-		o->redo = l->prev;
-	if (l->prev)
-		link_at(o, l->prev)->next = l->next;
-	else
-		o->head = l->next;
-	if (l->next)
-		link_at(o, l->next)->prev = l->prev;
-	else
-		o->tail = l->prev;
-}
-
-static void slot_list(struct outbox *o, uint32_t id, uint32_t after)
-{
-	list_insert_after(o, after, id);
-	slot_at(o, id)->listed = 1;
-	o->ndirty++;
-}
-
-static void slot_unlist(struct outbox *o, uint32_t id)
-{
-	list_remove(o, id);
-	slot_at(o, id)->listed = 0;
-	o->ndirty--;
-}
-
 /* -- slots ------------------------------------------------------------------------------------- */
-
-slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain)
-{
-	const size_t n = strlen(topic);
-	if (n == 0 || n > UINT16_MAX)
-		return 0;
-	pthread_mutex_lock(&o->lock);
-	uint32_t id = slots_find(&o->slots, topic, n);
-	if (!id)
-		id = slots_make(&o->slots, topic, n);
-	struct slot *s = slot_at(o, id);
-	s->class_ = c & 7;
-	s->qos = qos & 3;
-	s->retain = retain;
-	s->gone = 0;
-	pthread_mutex_unlock(&o->lock);
-	return id;
-}
 
 /* A value keeps its place, else fast topics starve the rest; a status goes behind what was set
  * before it. */
@@ -117,6 +19,47 @@ static void slot_mark(struct outbox *o, uint32_t id)
 		slot_unlist(o, id);
 	if (!s->listed)
 		slot_list(o, id, o->tail);
+}
+
+/* What stands retained on the topic goes first: it would stand there for ever. */
+static void slot_wipe(struct outbox *o, uint32_t id)
+{
+	slot_at(o, id)->wipe = 1;
+	slot_mark(o, id);
+}
+
+slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos, bool retain)
+{
+	const size_t n = strlen(topic);
+	if (n == 0 || n > UINT16_MAX)
+		return 0;
+	pthread_mutex_lock(&o->lock);
+	uint32_t id = slots_find(&o->slots, topic, n);
+	const bool made = !id;
+	if (made)
+		id = slots_make(&o->slots, topic, n);
+	struct slot *s = slot_at(o, id);
+	const bool was_retained = s->retain, other_qos = s->qos != (qos & 3);
+	s->class_ = c & 7;
+	s->qos = qos & 3;
+	s->retain = retain;
+	s->gone = 0;
+	if (retain)
+		s->wipe = 0;
+	if (was_retained && !retain)
+		slot_wipe(o, id);
+	else if (!made && s->set && retain && (!was_retained || other_qos))
+		slot_mark(o, id);
+	pthread_mutex_unlock(&o->lock);
+	return id;
+}
+
+void outbox_wipe(struct outbox *o, slot_t id)
+{
+	pthread_mutex_lock(&o->lock);
+	if (id && !slot_at(o, id)->retain)
+		slot_wipe(o, id);
+	pthread_mutex_unlock(&o->lock);
 }
 
 static bool slot_differs(const struct slot *s, const char *text)
@@ -165,6 +108,8 @@ void outbox_clear(struct outbox *o, slot_t id)
 	struct slot *s = slot_at(o, id);
 	slot_forget(o, s);
 	s->gone = 1;
+	s->retain |= s->wipe | s->wiping;
+	s->wipe = 0;
 	if (s->retain) {
 		slot_mark(o, id);
 	} else {
@@ -284,7 +229,16 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 		.value = s->class_ == SLOT_VALUE && !s->gone,
 		.item = item_of(id),
 	};
-	slot_unlist(o, id);
+	if (s->wipe) {
+		out->len = 0;
+		copy[s->topic_len + 1] = '\0';
+		out->retain = true;
+		out->value = false;
+	}
+	if (!s->wipe || !s->set) /* else its text follows */
+		slot_unlist(o, id);
+	s->wiping = s->wipe;
+	s->wipe = 0;
 	s->flying = 1;
 }
 
@@ -304,6 +258,7 @@ static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 		.item = item_of(id),
 	};
 	list_remove(o, id);
+	i->taken = ++o->taken;
 	i->flying = true;
 }
 
@@ -347,7 +302,7 @@ void outbox_sent(struct outbox *o, void *item)
 		posts_free(&o->posts, post_at(o, id));
 	} else {
 		struct slot *s = slot_at(o, id);
-		s->flying = 0;
+		s->flying = s->wiping = 0;
 		if (s->gone && !s->listed)
 			slots_free(&o->slots, id);
 		else if (s->class_ == SLOT_PASSING && !s->listed)
@@ -356,87 +311,54 @@ void outbox_sent(struct outbox *o, void *item)
 	pthread_mutex_unlock(&o->lock);
 }
 
-void outbox_failed(struct outbox *o, void *item)
+static void item_failed(struct outbox *o, uint32_t id)
 {
-	const uint32_t id = (uint32_t)(uintptr_t)item;
-	pthread_mutex_lock(&o->lock);
 	if (id & POST_BIT) {
 		post_at(o, id)->flying = false;
 		list_insert_after(o, o->redo, id);
 		o->redo = id;
-	} else {
-		struct slot *s = slot_at(o, id);
-		s->flying = 0;
-		if (s->gone && !s->retain && !s->listed) {
-			slots_free(&o->slots, id);
-		} else if (!s->listed) {
-			slot_list(o, id, o->redo);
-			o->redo = id;
-		}
+		return;
 	}
+	struct slot *s = slot_at(o, id);
+	s->flying = 0;
+	s->wipe |= s->wiping && !s->retain;
+	s->wiping = 0;
+	if (s->gone && !s->retain && !s->listed) {
+		slots_free(&o->slots, id);
+	} else if (!s->listed) {
+		slot_list(o, id, o->redo);
+		o->redo = id;
+	}
+}
+
+void outbox_failed(struct outbox *o, void *item)
+{
+	pthread_mutex_lock(&o->lock);
+	item_failed(o, (uint32_t)(uintptr_t)item);
 	pthread_mutex_unlock(&o->lock);
 }
 
-/* Cut the posts out of the list, chained by next; gives the first. */
-static uint32_t list_keep_posts(struct outbox *o)
+/* The post on its way that was taken first; 0: none. */
+static uint32_t first_flying(const struct outbox *o)
 {
-	uint32_t first = 0, last = 0;
-	for (uint32_t id = o->head, next; id; id = next) {
-		next = link_at(o, id)->next;
-		if (!(id & POST_BIT)) {
-			slot_at(o, id)->listed = 0;
-			continue;
-		}
-		link_at(o, id)->next = 0;
-		if (last)
-			link_at(o, last)->next = id;
-		else
-			first = id;
-		last = id;
+	uint32_t first = 0;
+	for (uint32_t at = 1; at < o->posts.room; at++) {
+		const struct post_item *i = o->posts.item[at];
+		if (i && i->flying &&
+		    (!first || i->taken - o->posts.item[first]->taken > INT32_MAX))
+			first = at;
 	}
-	o->head = o->tail = o->redo = 0;
-	o->ndirty = 0;
 	return first;
 }
 
-static void list_add_posts(struct outbox *o, uint32_t first)
-{
-	for (uint32_t id = first, next; id; id = next) {
-		next = link_at(o, id)->next;
-		list_insert_after(o, o->tail, id);
-	}
-}
-
-void outbox_all_dirty(struct outbox *o)
+void outbox_abandoned(struct outbox *o)
 {
 	pthread_mutex_lock(&o->lock);
-	struct telling *t = mem_alloc(o->slots.used, sizeof *t);
-	const size_t n = slots_telling(&o->slots, o->clock, t);
-	uint32_t posts = list_keep_posts(o);
-	for (size_t i = 0; i < n; i++) {
-		if (t[i].class_ > SLOT_VALUE && posts) {
-			list_add_posts(o, posts);
-			posts = 0;
-		}
-		slot_list(o, t[i].id, o->tail);
-	}
-	list_add_posts(o, posts);
-	pthread_mutex_unlock(&o->lock);
-	free(t);
-}
-
-void outbox_statuses_first(struct outbox *o)
-{
-	uint32_t after = 0;
-	pthread_mutex_lock(&o->lock);
-	for (uint32_t id = o->head, next; id; id = next) {
-		next = link_at(o, id)->next;
-		if (id & POST_BIT || slot_at(o, id)->class_ > SLOT_GATEWAY)
-			continue;
-		slot_unlist(o, id);
-		slot_list(o, id, after);
-		after = id;
-	}
+	for (uint32_t at; (at = first_flying(o));)
+		item_failed(o, at | POST_BIT);
+	for (uint32_t id = 1; id <= o->slots.n; id++)
+		if (slot_at(o, id)->text && slot_at(o, id)->flying)
+			item_failed(o, id);
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -30,9 +30,14 @@ enum slot_class {
 struct outbox *outbox_create(size_t fifo_bytes);
 void outbox_destroy(struct outbox *o);
 
-/* Find or make the slot of a topic. */
+/* Find or make the slot of a topic. One that is not retained any more is emptied first; one that is
+ * now is told again. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos,
                    bool retain);
+
+/* A retained message of an earlier life stands on the topic of this slot, which is not retained: an
+ * empty one clears it, and the slot's text is told again. */
+void outbox_wipe(struct outbox *o, slot_t s);
 
 /* The slot of a topic if there is one, else 0; a slot's topic ("" if it has none). Copies. */
 slot_t outbox_find(struct outbox *o, const char *topic);
@@ -102,6 +107,9 @@ bool outbox_waiting(struct outbox *o);
 
 void outbox_sent(struct outbox *o, void *item);
 void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text wins) */
+
+/* Nobody will say any more what became of what is on its way: it goes again. */
+void outbox_abandoned(struct outbox *o);
 
 /* After a connect: every slot that has a text is dirty, in the order of its class; in a class as
  * they were made, values the last set first. Posts keep their order, behind the values. */

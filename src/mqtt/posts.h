@@ -13,7 +13,8 @@ struct post_item {
 	uint32_t at; /* its number, from 1 */
 	bool flying, history, retain;
 	uint8_t qos;
-	size_t size; /* counted against the bound */
+	uint32_t taken; /* when, of all that were taken */
+	size_t size;    /* counted against the bound */
 	size_t payload_at, len, correlation_at, correlation_len;
 	bool correlation;
 	char data[]; /* topic NUL payload NUL correlation */

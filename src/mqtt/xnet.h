@@ -27,7 +27,8 @@ struct xnet {
 	uint8_t *before; /* by global point: it was told in an earlier life */
 	struct xnet_device *device;
 	slot_t gateway_status, gateway_alerts;
-	uint8_t *is_sys; /* by slot: a topic of the health tree */
+	bool gateway_wiped; /* what an earlier life may have left on these */
+	uint8_t *is_sys;    /* by slot: a topic of the health tree */
 	size_t nis_sys;
 	const char **filter;
 	size_t nfilter;

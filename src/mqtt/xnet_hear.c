@@ -310,6 +310,8 @@ static void hear_status(struct heard *h)
 	if (h->e->retained || h->t.n != 3 || !topic_is(&h->t, 2, "status") ||
 	    (!gateway && device < 0))
 		return;
+	if (h->e->len == 0 && !x->model->mqtt.retain)
+		return; /* we have cleared what was retained there */
 	const slot_t s = gateway ? x->gateway_status : x->device[device].status;
 	if (!outbox_differs(x->outbox, s, h->e->payload))
 		return;
@@ -352,6 +354,40 @@ static void clear_device(struct xnet *x, const char *name)
 	}
 }
 
+static bool names_hold(const struct json_members *m, const char *name)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strcmp(m->member[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A point we told of in an earlier life, and that we still have: what stands retained on its topic
+ * is cleared if nothing of ours is retained there now. */
+static void was_told(struct xnet *x, uint32_t device, const char *name, bool retained)
+{
+	const struct device *d = &x->model->device[device];
+	const int point = find_point(d, name);
+	char topic[XNET_TOPIC_MAX];
+	if (point < 0 || d->set->point[point].filter.mode == PUBLISH_NEVER) {
+		xnet_topic(x, "sts", d->name, name, topic);
+		xnet_clear(x, topic);
+	} else if (retained) {
+		outbox_wipe(x->outbox, x->value[d->point0 + (uint32_t)point]);
+	}
+}
+
+static void statuses_were_retained(struct xnet *x, uint32_t device)
+{
+	outbox_wipe(x->outbox, x->device[device].status);
+	outbox_wipe(x->outbox, x->device[device].alerts);
+	if (x->gateway_wiped)
+		return;
+	x->gateway_wiped = true;
+	outbox_wipe(x->outbox, x->gateway_status);
+	outbox_wipe(x->outbox, x->gateway_alerts);
+}
+
 /* $SYS/<gateway>/device/<name>/info, as it stood retained: what we told before, and perhaps no
  * more. */
 static void hear_info(struct heard *h)
@@ -366,19 +402,28 @@ static void hear_info(struct heard *h)
 	const int device = model_find_device(x->model, name, strlen(name));
 	if (!is_name(name) || !json_parse_list_of(h->e->payload, h->e->len, "points", "name", &m))
 		return;
+	struct json_members passing;
+	json_parse_list_of(h->e->payload, h->e->len, "unretained", "name", &passing);
 	for (size_t i = 0; i < m.n; i++) {
 		const char *point = m.member[i].name;
 		const struct device *d = device < 0 ? NULL : &x->model->device[device];
 		const int known = d ? find_point(d, point) : -1;
 		if (known >= 0)
 			x->before[d->point0 + (uint32_t)known] = 1;
-		if (!is_name(point) || known >= 0)
+		if (!is_name(point))
 			continue;
+		if (device >= 0) {
+			was_told(x, (uint32_t)device, point, !names_hold(&passing, point));
+			continue;
+		}
 		xnet_topic(x, "sts", name, point, topic);
 		xnet_clear(x, topic);
 	}
 	if (device < 0)
 		clear_device(x, name);
+	else if (!names_hold(&passing, "status"))
+		statuses_were_retained(x, (uint32_t)device);
+	json_members_free(&passing);
 	json_members_free(&m);
 }
 

@@ -194,7 +194,8 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 	uint8_t exception = 0;
 	us_t took;
 	const bool silent = l->now >= d->silent_from && l->now < d->silent_until;
-	if (silent || (l->lost && l->lost(l))) {
+	const bool late = !job && d->turnaround > t->timeout;
+	if (silent || late || (l->lost && l->lost(l))) {
 		o = OUT_TIMEOUT;
 		took = wire_chars(&l->wire, 8) + l->wire.silence + t->timeout;
 		l->silent_busy += took;

@@ -619,6 +619,53 @@ static void a_pulse_whose_point_goes_is_ended_first(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
+static void what_waits_for_a_point_that_goes_is_not_written(void **state)
+{
+	(void)state;
+	struct point p[RIG_POINTS];
+	struct pointset set = rig_set;
+	struct device d = rig_device;
+	memcpy(p, points, sizeof p);
+	p[P_MODE].write = NULL; /* a reload makes it read-only */
+	set.point = p;
+	d.set = &set;
+	const struct model m = {
+		.device = &d, .ndevice = 1, .npoint = RIG_POINTS, .bus = rig_model.bus, .nbus = 1};
+	const struct command_item item[] = {{P_MODE, "local"}, {P_SETPOINT, "45"}};
+	struct command_request q = {.item = item, .n = 2};
+	rig_submit(&g, &q);
+	assert_int_equal(g.njob, 1); /* neighbours: one job */
+	assert_true(command_leave(g.t, &m, g.now));
+	rig_take(&g);
+	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_string_equal(g.reason[0], "changed by a reload of the configuration");
+	assert_false(command_leave(g.t, &m, g.now));
+	command_adopt(g.t, &m, g.now);
+	settle();
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED); /* the other one goes on */
+	assert_int_equal(g.nwrite, 1);
+	assert_int_equal(g.ntold, 2);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
+static void what_was_written_to_a_point_that_goes_is_told_so(void **state)
+{
+	(void)state;
+	const struct model m = {.bus = rig_model.bus, .nbus = 1};
+	rig_command(&g, P_MODE, "local");
+	const uint64_t id = g.job[0].id;
+	g.njob = 0; /* it is on the wire: not to be taken back */
+	assert_true(command_leave(g.t, &m, g.now));
+	rig_take(&g);
+	assert_true(command_leave(g.t, &m, g.now));
+	command_job(g.t, id, OUT_OK, 0, g.now, g.now, g.now);
+	assert_false(command_leave(g.t, &m, g.now));
+	rig_take(&g);
+	assert_int_equal(rig_only(&g)->end, COMMAND_ACKNOWLEDGED);
+	command_adopt(g.t, &m, g.now);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
 static void permissions_are_looked_at(void **state)
 {
 	(void)state;
@@ -686,6 +733,8 @@ int main(void)
 		T(a_reload_keeps_what_still_exists),
 		T(a_pulse_ends_also_when_its_line_is_opened_anew),
 		T(a_pulse_whose_point_goes_is_ended_first),
+		T(what_waits_for_a_point_that_goes_is_not_written),
+		T(what_was_written_to_a_point_that_goes_is_told_so),
 		T(permissions_are_looked_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,6 +304,19 @@ static void a_scale_that_stands_in_the_device_must_be_known(void **state)
 	assert_string_equal(reason, "the time is not known yet");
 }
 
+static void what_the_configuration_says_needs_no_confirmation(void **state)
+{
+	(void)state;
+	struct command_value v;
+	char reason[COMMAND_REASON_MAX];
+	struct command_input in = {.text = "3", .own = true};
+	assert_true(command_check(&danger, &in, &v, reason, sizeof reason));
+	assert_int_equal(v.word[0], 3);
+	in.text = "erase 4"; /* a keep-alive repeats what was commanded */
+	assert_true(command_check(&danger, &in, &v, reason, sizeof reason));
+	assert_int_equal(v.word[0], 4);
+}
+
 static void what_the_register_rounds_to_must_be_allowed_too(void **state)
 {
 	(void)state;
@@ -343,6 +356,7 @@ int main(void)
 		cmocka_unit_test(a_long_payload_is_refused),
 		cmocka_unit_test(a_long_list_of_labels_ends_in_dots),
 		cmocka_unit_test(a_scale_that_stands_in_the_device_must_be_known),
+		cmocka_unit_test(what_the_configuration_says_needs_no_confirmation),
 		cmocka_unit_test(what_the_register_rounds_to_must_be_allowed_too),
 		cmocka_unit_test(what_would_be_read_as_no_value_is_not_written),
 	};

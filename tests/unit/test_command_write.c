@@ -278,6 +278,27 @@ static void a_password_goes_first(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
+static void a_password_waits_with_the_write_it_is_for(void **state)
+{
+	(void)state;
+	struct device d = rig_device;
+	d.unlock_point = P_WRITEONLY;
+	d.unlock_value = "1234";
+	d.unlock_lasts = US_S;
+	const struct model m = {
+		.device = &d, .ndevice = 1, .npoint = RIG_POINTS, .bus = rig_model.bus, .nbus = 1};
+	command_adopt(g.t, &m, g.now);
+	rig_command(&g, P_EEPROM, "6");
+	settle();
+	rig_command(&g, P_EEPROM, "7"); /* not within 5 s of the first */
+	settle();
+	assert_int_equal(g.nwrite, 4);
+	assert_int_equal(g.write[2].addr, 150);
+	assert_int_equal(g.write[3].addr, 70);
+	assert_true(g.write[3].at - g.write[2].at < US_S);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
 /* Set by the gateway itself: read first, written only if it differs. */
 static void want(uint32_t point, const char *text)
 {
@@ -340,6 +361,7 @@ int main(void)
 		T(what_can_not_be_read_back_is_told_once),
 		T(a_clock_may_go_on_while_it_is_read_back),
 		T(a_password_goes_first),
+		T(a_password_waits_with_the_write_it_is_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

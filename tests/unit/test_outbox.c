@@ -257,6 +257,71 @@ static void a_cleared_topic_is_emptied_and_its_slot_is_free(void **state)
 	outbox_destroy(o);
 }
 
+/* As drain(), with the flag of each: "topic=payload!" is retained. */
+static const char *drain_flags(struct outbox *o)
+{
+	static char text[512];
+	struct outgoing m;
+	size_t n = 0;
+	text[0] = '\0';
+	while (outbox_take(o, &m)) {
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s=%.*s%s", n ? " " : "",
+		                      m.topic, (int)m.len, m.payload, m.retain ? "!" : "");
+		outbox_sent(o, m.item);
+	}
+	return text;
+}
+
+static void what_is_not_retained_any_more_is_cleared_first(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	const slot_t a = value(o, "a");
+	outbox_set(o, a, "1", false);
+	assert_string_equal(drain_flags(o), "a=1!");
+	assert_int_equal(outbox_slot(o, "a", SLOT_VALUE, 0, false), a);
+	assert_true(outbox_take(o, &m));
+	outbox_failed(o, m.item); /* not yet */
+	outbox_all_dirty(o);
+	assert_string_equal(drain_flags(o), "a=! a=1");
+	outbox_set(o, a, "2", false);
+	assert_string_equal(drain_flags(o), "a=2");
+	assert_int_equal(value(o, "a"), a); /* and back */
+	assert_string_equal(drain_flags(o), "a=2!");
+	const slot_t b = outbox_slot(o, "b", SLOT_VALUE, 0, false); /* of an earlier life */
+	outbox_wipe(o, b);
+	outbox_wipe(o, a); /* it is retained */
+	assert_string_equal(drain_flags(o), "b=!");
+	outbox_wipe(o, b);
+	assert_true(outbox_take(o, &m));
+	outbox_clear(o, b); /* while that is on its way */
+	outbox_failed(o, m.item);
+	assert_string_equal(drain_flags(o), "b=!");
+	outbox_destroy(o);
+}
+
+static void what_an_abandoned_connection_had_goes_again_in_its_order(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	const slot_t a = value(o, "a");
+	outbox_set(o, a, "1", false);
+	post(o, "n", "1");
+	post(o, "n", "2");
+	for (int i = 0; i < 3; i++)
+		assert_true(outbox_take(o, &m));
+	post(o, "n", "3");
+	outbox_set(o, a, "2", false);
+	outbox_abandoned(o);
+	assert_string_equal(drain(o), "n=1 n=2 n=3 a=2");
+	struct outbox_figures f;
+	outbox_figures(o, &f);
+	assert_int_equal(f.posts, 0);
+	outbox_destroy(o);
+}
+
 static void a_full_queue_loses_the_oldest_of_its_kind_and_counts(void **state)
 {
 	(void)state;
@@ -484,6 +549,8 @@ int main(void)
 		cmocka_unit_test(a_passing_text_is_kept_until_it_is_sent),
 		cmocka_unit_test(a_passing_text_that_changes_on_its_way_is_told_again),
 		cmocka_unit_test(a_cleared_topic_is_emptied_and_its_slot_is_free),
+		cmocka_unit_test(what_is_not_retained_any_more_is_cleared_first),
+		cmocka_unit_test(what_an_abandoned_connection_had_goes_again_in_its_order),
 		cmocka_unit_test(a_full_queue_loses_the_oldest_of_its_kind_and_counts),
 		cmocka_unit_test(a_post_carries_its_correlation_data),
 		cmocka_unit_test(a_slot_costs_little_memory),

@@ -89,6 +89,43 @@ a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted(void
 	sim_end(&line);
 }
 
+/* As some devices do while they boot. */
+static void what_was_read_before_is_tried_again_soon(void **state)
+{
+	(void)state;
+	for (uint8_t exception = 2; exception <= 4; exception += 2) {
+		sim_blocks(&line, 9600, 5 * US_MS, 4, 1, 100, 300 * US_MS);
+		sim_adopt(&line);
+		sim_run(&line, 10 * US_S);
+		for (size_t i = 0; i < 4; i++)
+			sim_refuse(&line, 1, line.want[i].addr);
+		line.device[1].exception = exception;
+		sim_run(&line, 15 * US_S);
+		line.device[1].nforbidden = 0;
+		sim_run(&line, 20 * US_S); /* the longest pause of any so far */
+		sim_count(&line, 30 * US_S);
+		for (size_t i = 0; i < 4; i++)
+			assert_int_equal(line.reading[i].reads, 100);
+		sim_end(&line);
+	}
+}
+
+static void a_device_that_refuses_everything_is_still_asked_whether_it_lives(void **state)
+{
+	(void)state;
+	sim_blocks(&line, 9600, 5 * US_MS, 4, 1, 100, 300 * US_MS);
+	for (size_t i = 0; i < 4; i++)
+		sim_refuse(&line, 1, line.want[i].addr);
+	sim_adopt(&line);
+	sim_run(&line, 60 * MINUTE);
+	assert_int_equal(line.offline, 0);
+	line.device[1].silent_from = line.now;
+	line.device[1].silent_until = US_NEVER;
+	sim_count(&line, 2 * MINUTE);
+	assert_int_equal(line.offline, 1);
+	sim_end(&line);
+}
+
 static void a_device_that_refuses_long_reads_gets_shorter_ones(void **state)
 {
 	(void)state;
@@ -417,6 +454,8 @@ static void a_learnt_length_of_bits_holds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_read_before_is_tried_again_soon),
+		cmocka_unit_test(a_device_that_refuses_everything_is_still_asked_whether_it_lives),
 		cmocka_unit_test(the_culprit_is_found_and_the_rest_goes_on),
 		cmocka_unit_test(a_forbidden_hole_is_learnt_and_nothing_set_aside),
 		cmocka_unit_test(

@@ -64,6 +64,22 @@ static void offline_is_three_requests_unanswered_over_three_seconds(void **state
 	}
 }
 
+static void a_unit_that_answers_within_its_time_out_is_not_offline(void **state)
+{
+	(void)state;
+	static const us_t period[] = {100 * US_MS, US_S, 60 * US_S};
+	for (int i = 0; i < 3; i++) {
+		sim_busy(&line, 9600, period[i]);
+		sim_run(&line, 10 * MINUTE);
+		assert_int_equal(line.offline, 0);
+		line.device[2].turnaround = 400 * US_MS; /* much slower than ever before */
+		sim_count(&line, 10 * MINUTE);
+		assert_int_equal(line.offline, 0);
+		assert_true(line.device[2].timeouts < 3);
+		sim_end(&line);
+	}
+}
+
 static void a_lost_frame_or_two_does_not_take_a_unit_offline(void **state)
 {
 	(void)state;
@@ -414,6 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_silent_unit_of_four_costs_the_others_next_to_nothing),
 		cmocka_unit_test(offline_is_three_requests_unanswered_over_three_seconds),
+		cmocka_unit_test(a_unit_that_answers_within_its_time_out_is_not_offline),
 		cmocka_unit_test(a_lost_frame_or_two_does_not_take_a_unit_offline),
 		cmocka_unit_test(a_unit_is_back_within_two_seconds_or_a_probe_at_five_per_cent),
 		cmocka_unit_test(all_it_has_is_read_when_a_unit_is_back),
