@@ -146,7 +146,7 @@ void health_device_tell(struct gateway *g, uint32_t device, struct device_health
 	error_text(s, text, sizeof text);
 	put(g, d->name, "last_error", text);
 	if (s->response.total) {
-		snprintf(text, sizeof text, "%.3g/%.3g", response_percentile(&s->response, 0.5),
+		snprintf(text, sizeof text, "%.1f/%.1f", response_percentile(&s->response, 0.5),
 		         response_percentile(&s->response, 0.99));
 		put(g, d->name, "response", text);
 	}
