@@ -78,6 +78,7 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	x->second = t->second;
 	x->not_after = b->not_after;
 	x->pause = b->rule.pause;
+	x->functions = b->rule.functions;
 	if (!transact_drive(b)) {
 		x->exception = 0;
 		if (x->tx_start) { /* its answer may still come, through the next connection */
@@ -148,6 +149,8 @@ static bool build_write(struct request *r, uint8_t fc, const struct span *s, con
 		return pdu_write_coils(r, s->unit, s->addr, s->count, value);
 	case FC_WRITE_REGISTERS:
 		return pdu_write_registers(r, s->unit, s->addr, s->count, value);
+	case FC_READ_WRITE: /* what it gives back is what was written, if all is well */
+		return pdu_read_write(r, s->unit, s->addr, s->count, s->addr, s->count, value);
 	default:
 		return false;
 	}

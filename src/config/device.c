@@ -311,6 +311,7 @@ static void rule_read(struct load *l, const struct layers *layers, const struct 
 	if (!keys_hit(&keyset_device, &hits, "pause_after_write"))
 		d->rule.pause_after_write = d->rule.pause;
 	d->rule.has_mask_write = d->functions >> 22 & 1;
+	d->rule.functions = d->functions;
 	const bool single = d->functions >> 6 & 1, several = d->functions >> 16 & 1;
 	if (!d->write_function && single != several)
 		d->write_function = single ? 6 : 16;

@@ -38,6 +38,8 @@ static uint8_t register_function(const struct device *d, const struct point *p, 
 {
 	const uint8_t stated = p->write->function ? p->write->function : d->write_function;
 	const uint8_t fc = stated ? stated : n > 1 ? FC_WRITE_REGISTERS : FC_WRITE_REGISTER;
+	if (fc == FC_READ_WRITE)
+		return fc;
 	if (n > 1 || !function_works(d, FC_WRITE_REGISTER))
 		return fc == FC_MASK_WRITE ? fc : FC_WRITE_REGISTERS;
 	if (fc == FC_WRITE_REGISTERS && !p->write->function &&
@@ -266,7 +268,8 @@ static void launch_unlock(struct command_table *t, const struct record *write, u
 static bool launch_alone(const struct command_table *t, const struct record *r)
 {
 	const struct write_rule *w = record_point(t, r)->write;
-	const bool single = w->function == FC_WRITE_REGISTER || w->function == FC_WRITE_COIL;
+	const bool single = w->function == FC_WRITE_REGISTER || w->function == FC_WRITE_COIL ||
+	                    w->function == FC_READ_WRITE;
 	return single || w->min_write_interval || w->pulse || r->only_if_different ||
 	       r->origin != COMMAND_FROM_BROKER;
 }

@@ -72,8 +72,24 @@ static bool function_unused(const struct peer *p, uint8_t fc, us_t now)
 	return true;
 }
 
+/* Answers that may still come and would fit. */
+static unsigned count_alike(const struct peer *p, const struct signature *s, us_t now)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < PEER_BARS; i++)
+		n += p->bar[i].until > now && signature_same(&p->bar[i].sig, s);
+	return n;
+}
+
+static bool knows(const struct exchange *x, uint8_t function)
+{
+	return !x->functions || (x->functions >> function & 1);
+}
+
 /* A request whose answer, or refusal, fits no request still unanswered: one value by a function
- * that is not among them, else diagnostics with a number never used before. */
+ * that is not among them, else diagnostics with a number never used before. To a unit that knows
+ * neither, one value, more often than such answers may be due. */
 static void make_proof(struct exchange *x, us_t now)
 {
 	static const uint8_t tables[] = {TABLE_HOLDING, TABLE_INPUT, TABLE_COIL, TABLE_DISCRETE};
@@ -89,26 +105,24 @@ static void make_proof(struct exchange *x, us_t now)
 	x->send = &x->proof;
 	for (unsigned i = 0; i < 4 && !p->full; i++) {
 		const unsigned k = (i + p->deaf + (bits ? 2 : 0)) % 5;
-		if (k < 4 && function_unused(p, functions[k], now)) {
+		if (k < 4 && knows(x, functions[k]) && function_unused(p, functions[k], now)) {
 			pdu_read(&x->proof, x->req->unit, tables[k], addr, 1);
 			return;
 		}
-		if (k == 4)
+		if (k == 4 && knows(x, FC_DIAGNOSTICS))
 			break;
+	}
+	for (unsigned i = 0; i < 4 && !knows(x, FC_DIAGNOSTICS); i++) {
+		if (!knows(x, functions[i]))
+			continue;
+		pdu_read(&x->proof, x->req->unit, tables[i], addr, 1);
+		const struct signature s = pdu_signature(&x->proof);
+		x->proofs = (uint8_t)(count_alike(p, &s, now) + (p->full ? PEER_BARS : p->unsure));
+		return;
 	}
 	pdu_raw(&x->proof, x->req->unit,
 	        (const uint8_t[]){FC_DIAGNOSTICS, 0, 0, (uint8_t)(nonce >> 8), (uint8_t)nonce}, 5,
 	        5);
-}
-
-/* Answers that may still come and would fit. */
-static unsigned count_alike(const struct peer *p, const struct signature *s, us_t now)
-{
-	unsigned n = 0;
-
-	for (int i = 0; i < PEER_BARS; i++)
-		n += p->bar[i].until > now && signature_same(&p->bar[i].sig, s);
-	return n;
 }
 
 /* The rule: to a unit with unanswered requests goes only what can not be mistaken. If the request

@@ -138,6 +138,9 @@ struct exchange {
 	bool proven;    /* the unit was proven in step within this exchange */
 	uint8_t repeat; /* right answers to be dropped, the same request sent again after each */
 	uint8_t left;   /* as many of them may be left over */
+	uint8_t proofs; /* right answers to the proof to be dropped, where it has a function in use
+	                 */
+	uint8_t proofs_over; /* as many of those may be left over */
 	uint8_t disbelieved; /* refusals of the proof that may have been for older ones */
 	bool strict;  /* proven, or answers dropped: nothing stray may come before the last */
 	bool strayed; /* something stray of this unit came */
@@ -145,6 +148,7 @@ struct exchange {
 	bool doubted; /* an exception came that may not be believed */
 	bool echoed;  /* our own request was heard */
 	struct signature sig; /* of what is sent */
+	uint64_t functions;   /* bit n: the unit knows function n; 0: not known. The same */
 	us_t pause;     /* the unit's rest after each of its answers. Set after exchange_begin() */
 	us_t not_after; /* req is not sent later: OUT_EXPIRED; 0: any time. Set after
 	                   exchange_begin() */

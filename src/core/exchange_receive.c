@@ -162,10 +162,16 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 /* The proof or the first of two answers has come: send on. */
 static void send_on(struct exchange *x, const struct frame *f, us_t now)
 {
+	const struct signature s = pdu_signature(x->send);
 	if (exchange_proving(x) && x->doubted) {
 		x->doubted = false;
+	} else if (exchange_proving(x) && x->proofs) {
+		x->proofs--;
+		x->proofs_over++;
 	} else if (exchange_proving(x)) {
 		peer_in_step(x->peer, now, x->configured);
+		for (; x->proofs_over > 0; x->proofs_over--)
+			peer_left_over(x->peer, &s, now, x->configured);
 		x->peer->deaf = 0;
 		x->proven = true;
 		x->send = x->req;

@@ -304,6 +304,8 @@ static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
 	if (d->rule.max_hole < r->max_hole)
 		r->max_hole = d->rule.max_hole;
 	r->has_mask_write &= d->rule.has_mask_write;
+	r->functions = r->functions && d->rule.functions ? r->functions & d->rule.functions
+	                                                 : r->functions | d->rule.functions;
 	r->loose_echo |= d->rule.loose_echo;
 	if (d->rule.retries < r->retries)
 		r->retries = d->rule.retries;

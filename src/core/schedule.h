@@ -40,6 +40,7 @@ struct unit_rule {
 	us_t pause_after_write;
 	uint16_t max_read;     /* registers, 1..125; bits use 16 × this, at most 2000 */
 	uint16_t max_hole;     /* cells never asked for between two wants; UINT16_MAX: by cost */
+	uint64_t functions;    /* bit n: function n works; 0: not known */
 	uint8_t read_function; /* 0: by table; else 3 or 4 for both register tables */
 	bool has_mask_write;   /* FC 22 works */
 	bool loose_echo;       /* answers FC 6 with another address or value */

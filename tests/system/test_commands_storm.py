@@ -171,8 +171,6 @@ def check_wire(l, requesters, lossy):
                 commanded[device, point, text] += 1
     wrote = collections.Counter()
     for w in l.writes():
-        if w["fc"] == 8:
-            continue  # a diagnostic proves a device in step; it writes nothing
         if w["fc"] in (5, 15):
             point, on = {6: "Door", 7: "Flip"}[w["addr"]], w["words"][0]
             assert point == "Door" and on in (0, 0xFF00) or point == "Flip" and on == 0x5500, w

@@ -95,8 +95,8 @@ def nak(client, device, since, limit=LIMIT):
 
 
 def said(l, device):
-    """(fc, addr, words) of each write; diagnostics (8), which write nothing, are left out."""
-    return [(w["fc"], w["addr"], w["words"]) for w in l.writes(device) if w["fc"] != 8]
+    """(fc, addr, words) of each write."""
+    return [(w["fc"], w["addr"], w["words"]) for w in l.writes(device)]
 
 
 def command(client, topic, payload, told=None, limit=LIMIT):

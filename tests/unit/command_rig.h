@@ -56,6 +56,7 @@ enum rig_point {
 	P_SIX1,
 	P_SIX2,
 	P_FIELD,
+	P_BOTH,
 	RIG_POINTS
 };
 
@@ -118,6 +119,7 @@ static const struct write_rule eeprom = {USUAL, .persistent = true, .min_write_i
 static const struct write_rule once = {NONE, .toggle = -1, .verify = true};
 static const struct write_rule grouped = {USUAL, .group = "slot"};
 static const struct write_rule by_six = {USUAL, .function = FC_WRITE_REGISTER};
+static const struct write_rule by_23 = {USUAL, .function = FC_READ_WRITE};
 static const struct write_rule by_mask = {USUAL, .function = FC_MASK_WRITE};
 static const struct write_rule far = {USUAL, .group = "far"};
 static const struct write_rule unverified = {NONE, .toggle = -1, .repeatable = true};
@@ -213,6 +215,7 @@ static const struct point points[RIG_POINTS] = {
                      .codec = {.type = TYPE_U32}},
 	[P_SIX1] = POINT("Six1", TABLE_HOLDING, 260, &by_six, .type = TYPE_U16),
 	[P_SIX2] = POINT("Six2", TABLE_HOLDING, 261, &by_six, .type = TYPE_U16),
+	[P_BOTH] = POINT("Both", TABLE_HOLDING, 270, &by_23, .type = TYPE_U32),
 	[P_FIELD] =
 		POINT("Field", TABLE_HOLDING, 262, &by_mask, .type = TYPE_U16, .bit = 0, .bits = 4),
 	[P_POWEREXP] = POINT("PowerExp", TABLE_HOLDING, 241, NULL, .type = TYPE_S16),

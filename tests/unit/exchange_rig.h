@@ -37,6 +37,8 @@ struct rig {
 	unsigned writes;
 	bool no_other_function; /* the units ignore all functions but 3 and 6 */
 	bool no_diagnostics;    /* they refuse function 8 */
+	uint64_t functions;     /* known of the units; 0: nothing */
+	unsigned unknown;       /* requests by another function */
 	unsigned wakes;
 	unsigned wrong, good;
 	unsigned outcome[OUT_SAME + 1];
@@ -91,6 +93,7 @@ static inline size_t devices(void *ctx, uint8_t unit, const uint8_t *pdu, size_t
 	if (unit > UNITS)
 		return 0;
 	r->seq++;
+	r->unknown += r->functions && !(r->functions >> pdu[0] & 1);
 	if (r->no_other_function && pdu[0] != FC_READ_HOLDING && pdu[0] != FC_WRITE_REGISTER)
 		return 0;
 	if (r->no_diagnostics && pdu[0] == FC_DIAGNOSTICS) {
@@ -183,6 +186,7 @@ static inline enum outcome run_with(struct rig *r, struct peer *peer, const stru
 	unsigned steps = 0;
 	r->begun_seq = r->seq;
 	exchange_begin(&r->x, &r->line, peer, q, timeout, configured);
+	r->x.functions = r->functions;
 	for (;;) {
 		assert_true(++steps < 20000);
 		switch (exchange_next(&r->x, r->now, &until)) {

@@ -123,6 +123,21 @@ static void a_job_is_written_once_and_reported(void **state)
 	assert_int_equal(b->rig.of_kind[REPORT_JOB], 20);
 }
 
+static void registers_are_written_and_read_in_one_request(void **state)
+{
+	struct bench *b = *state;
+	struct job j = rig_job(1, UNIT, 100, 7);
+	j.fc = FC_READ_WRITE;
+	j.span.count = 2;
+	j.value[1] = 9;
+	adopt(b, NULL, 0, NULL);
+	assert_true(rig_job_submit(&b->rig, &j));
+	assert_true(rig_await_job(&b->rig, 1));
+	assert_int_equal(b->rig.report.outcome, OUT_OK);
+	assert_int_equal(held(b, 100), 7);
+	assert_int_equal(held(b, 101), 9);
+}
+
 static void a_newer_job_takes_the_place_of_a_waiting_one(void **state)
 {
 	struct bench *b = *state;
@@ -554,6 +569,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(wants_come_home_as_reports_with_the_right_values),
 		TEST(a_job_is_written_once_and_reported),
+		TEST(registers_are_written_and_read_in_one_request),
 		TEST(a_newer_job_takes_the_place_of_a_waiting_one),
 		TEST(fifty_steps_of_a_slider_end_with_the_last),
 		TEST(a_job_that_is_too_late_is_never_sent),

@@ -167,6 +167,11 @@ static void a_function_that_a_point_asks_for_is_used(void **state)
 	assert_int_equal(g.nwrite, 2);
 	assert_int_equal(g.write[0].fc, FC_WRITE_REGISTER);
 	assert_int_equal(g.write[1].fc, FC_WRITE_REGISTER);
+	rig_command(&g, P_BOTH, "70000");
+	settle();
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.write[2].fc, FC_READ_WRITE);
+	assert_int_equal(g.write[2].count, 2);
 	const struct command_item item = {P_FIELD, "3"};
 	struct command_request q = {.item = &item, .n = 1};
 	const struct unit_rule plain = {.unit = RIG_UNIT};

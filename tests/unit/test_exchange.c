@@ -342,6 +342,31 @@ static void a_unit_without_diagnostics_takes_writes_again_after_an_outage(void *
 	}
 }
 
+static void a_unit_is_never_asked_by_a_function_it_does_not_know(void **state)
+{
+	(void)state;
+	static const enum sim_fault faults[] = {
+		SIM_LOST, SIM_HELD, SIM_LATE, SIM_BEHIND, SIM_DOUBLED, SIM_HELD_EXCEPTION, SIM_CUT};
+	unsigned good = 0;
+	for (uint64_t seed = 1; seed <= 400; seed++) {
+		struct rig r;
+		rig_open(&r, 19200, seed);
+		r.functions =
+			1 << FC_READ_HOLDING | 1 << FC_WRITE_REGISTER | 1 << FC_WRITE_REGISTERS;
+		for (int i = 0; i < 6; i++) {
+			const enum sim_fault f = faults[rnd(&r, sizeof faults / sizeof *faults)];
+			simline_fault(r.sim, (uint8_t)(1 + rnd(&r, UNITS)), f, 1 + rnd(&r, 4),
+			              100 * US_MS + rnd(&r, 900000));
+			mixed_traffic(&r, 12, 3);
+		}
+		assert_int_equal(r.unknown, 0);
+		assert_int_equal(r.wrong, 0);
+		good += r.good;
+		rig_close(&r);
+	}
+	assert_true(good > 400 * 72 / 2);
+}
+
 static void an_echo_that_stops_is_noticed(void **state)
 {
 	(void)state;
@@ -745,6 +770,7 @@ int main(void)
 		cmocka_unit_test(another_clients_equal_request_is_no_echo),
 		cmocka_unit_test(a_unit_has_its_rest_within_an_exchange_too),
 		cmocka_unit_test(a_unit_without_diagnostics_takes_writes_again_after_an_outage),
+		cmocka_unit_test(a_unit_is_never_asked_by_a_function_it_does_not_know),
 		cmocka_unit_test(an_echo_that_stops_is_noticed),
 		cmocka_unit_test(answers_that_end_by_silence_are_read),
 		cmocka_unit_test(a_spoilt_answer_ends_at_once_and_is_told),
