@@ -36,10 +36,15 @@ static void subscribe(struct gateway *g)
 	mqtt_subscribe(g->mqtt, filters, n, g->model->mqtt.qos_command);
 }
 
-void broker_create(struct gateway *g)
+static size_t history_room(const struct gateway *g)
 {
 	const size_t room = g->model->mqtt.history_buffer;
-	g->outbox = outbox_create(room > FIFO_MAX ? room : FIFO_MAX);
+	return room > FIFO_MAX ? room : FIFO_MAX;
+}
+
+void broker_create(struct gateway *g)
+{
+	g->outbox = outbox_create(history_room(g));
 	g->north = north_create(g->outbox);
 	north_adopt(g->north, g->model);
 	tell_statuses(g, true);
@@ -87,6 +92,7 @@ void broker_adopt(struct gateway *g, const struct model *old)
 	const bool same = same_connection(old, g->model);
 	if (!same)
 		leave(g, old);
+	outbox_resize(g->outbox, history_room(g));
 	north_adopt(g->north, g->model);
 	tell_statuses(g, true);
 	g->alerts_changed = true;

@@ -405,6 +405,13 @@ struct outbox *outbox_create(size_t fifo_bytes)
 	return o;
 }
 
+void outbox_resize(struct outbox *o, size_t fifo_bytes)
+{
+	pthread_mutex_lock(&o->lock);
+	o->limit[1] = fifo_bytes;
+	pthread_mutex_unlock(&o->lock);
+}
+
 void outbox_destroy(struct outbox *o)
 {
 	if (!o)

@@ -30,6 +30,9 @@ enum slot_class {
 struct outbox *outbox_create(size_t fifo_bytes);
 void outbox_destroy(struct outbox *o);
 
+/* Another bound for history, from the next message on. */
+void outbox_resize(struct outbox *o, size_t fifo_bytes);
+
 /* Find or make the slot of a topic. One that is not retained any more is emptied first; one that is
  * now is told again. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos,

@@ -197,6 +197,7 @@ static void retire(struct mqtt_client *c, char *filter)
 static void adopt_wish(struct mqtt_client *c)
 {
 	size_t n, h = 0;
+	const uint8_t qos = c->have_qos;
 	char **wish = take_wish(c, &n);
 	const bool up = c->state == CLIENT_UP;
 	for (size_t w = 0; w < n || h < c->nhave;) {
@@ -211,7 +212,10 @@ static void adopt_wish(struct mqtt_client *c)
 			w++;
 		} else {
 			free(wish[w]);
-			wish[w++] = c->have[h++];
+			wish[w] = c->have[h++];
+			if (up && qos != c->have_qos) /* the broker replaces the old one */
+				paho_subscribe(c->paho, wish[w], c->have_qos);
+			w++;
 		}
 	}
 	free(c->have);

@@ -107,6 +107,7 @@ static void make_filters(struct xnet *x)
 	add_filter(x, "sts", m->gateway, "status");
 	add_filter(x, "sub", "+", NULL); /* the device level may hold shell wildcards */
 	add_filter(x, "unsub", "+", NULL);
+	add_filter(x, "$SYS", m->gateway, "bus/+/port");
 	add_filter(x, "$SYS", m->gateway, "device/+/info"); /* what we told in an earlier life */
 }
 
@@ -159,7 +160,7 @@ static void clear_gone(struct xnet *x, const struct slots_of *old, const struct 
 	}
 }
 
-static bool bus_exists(const struct model *m, const char *name, size_t len)
+bool xnet_bus_exists(const struct model *m, const char *name, size_t len)
 {
 	for (size_t i = 0; i < m->nbus; i++) {
 		if (strlen(m->bus[i].name) == len && memcmp(m->bus[i].name, name, len) == 0)
@@ -178,7 +179,7 @@ static bool sys_lives(const struct xnet *x, const char *topic)
 	if (t.n > 4 && topic_is(&t, 2, "device"))
 		return model_find_device(x->model, t.at[3], t.len[3]) >= 0;
 	if (t.n > 4 && topic_is(&t, 2, "bus"))
-		return bus_exists(x->model, t.at[3], t.len[3]);
+		return xnet_bus_exists(x->model, t.at[3], t.len[3]);
 	return true;
 }
 

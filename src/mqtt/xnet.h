@@ -44,6 +44,16 @@ void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_
 /* Empty the retained message of a topic of ours that nobody tells any more. */
 void xnet_clear(struct xnet *x, const char *topic);
 
+bool xnet_bus_exists(const struct model *m, const char *name, size_t len);
+
+/* A point that commands and subscribers may name; -1: none. xnet_hear.c. */
+int xnet_point(const struct device *d, const char *name);
+
+/* A topic of our health tree that stood retained when we subscribed: what is told no more, or
+ * retained no more, is cleared. xnet_before.c. */
+struct topic_levels;
+void xnet_before(struct xnet *x, const struct mqtt_event *e, const struct topic_levels *t);
+
 /* See north_event; xnet_hear.c. True: the topic is one of this contract. */
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out);
 

@@ -72,7 +72,7 @@ static struct north_item *add_items(struct heard *h, size_t n)
 	return all + out->nitem - n;
 }
 
-static int find_point(const struct device *d, const char *name)
+int xnet_point(const struct device *d, const char *name)
 {
 	const int p = model_find_point(d->set, name, strlen(name));
 	return p >= 0 && !d->set->point[p].hidden && !d->set->point[p].absent ? p : -1;
@@ -96,7 +96,7 @@ static void set_item(struct heard *h, struct north_item *item, uint32_t device, 
                      const char *text)
 {
 	const struct device *d = &h->x->model->device[device];
-	const int p = find_point(d, param);
+	const int p = xnet_point(d, param);
 	*item = (struct north_item){.device = device,
 	                            .point = p < 0 ? NORTH_ALL : (uint32_t)p,
 	                            .text = text,
@@ -233,7 +233,7 @@ static void subscribe_device(struct heard *h, uint32_t device, const struct json
 		*add_items(h, 1) =
 			(struct north_item){.device = device, .point = NORTH_ALL, .param = ""};
 	for (size_t i = 0; i < m->n; i++) {
-		if (named || find_point(d, m->member[i].name) >= 0)
+		if (named || xnet_point(d, m->member[i].name) >= 0)
 			set_item(h, add_items(h, 1), device,
 			         arena_strdup(h->memory, m->member[i].name), NULL);
 	}
@@ -328,103 +328,10 @@ static void hear_status(struct heard *h)
 		outbox_again(x->outbox, x->value[d->point0 + i]);
 }
 
-static bool is_name(const char *s)
+static void hear_sys(struct heard *h)
 {
-	const size_t n = strlen(s);
-	return n > 0 && n <= NAME_MAX_LEN &&
-	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
-}
-
-static void clear_device(struct xnet *x, const char *name)
-{
-	static const char *const health[] = {
-		"state",    "since",       "last_seen",  "last_error", "quality",
-		"response", "timeouts",    "crc_errors", "exceptions", "invalid",
-		"stale",    "unsupported", "requests",   "info",
-	};
-	char topic[XNET_TOPIC_MAX], path[NAME_MAX_LEN + 32];
-	xnet_topic(x, "sts", name, "status", topic);
-	xnet_clear(x, topic);
-	xnet_topic(x, "sts", name, "Alerts", topic);
-	xnet_clear(x, topic);
-	for (size_t i = 0; i < sizeof health / sizeof *health; i++) {
-		snprintf(path, sizeof path, "device/%s/%s", name, health[i]);
-		xnet_sys_topic(x, path, topic);
-		xnet_clear(x, topic);
-	}
-}
-
-static bool names_hold(const struct json_members *m, const char *name)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (strcmp(m->member[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* A point we told of in an earlier life, and that we still have: what stands retained on its topic
- * is cleared if nothing of ours is retained there now. */
-static void was_told(struct xnet *x, uint32_t device, const char *name, bool retained)
-{
-	const struct device *d = &x->model->device[device];
-	const int point = find_point(d, name);
-	char topic[XNET_TOPIC_MAX];
-	if (point < 0 || d->set->point[point].filter.mode == PUBLISH_NEVER) {
-		xnet_topic(x, "sts", d->name, name, topic);
-		xnet_clear(x, topic);
-	} else if (retained) {
-		outbox_wipe(x->outbox, x->value[d->point0 + (uint32_t)point]);
-	}
-}
-
-static void statuses_were_retained(struct xnet *x, uint32_t device)
-{
-	outbox_wipe(x->outbox, x->device[device].status);
-	outbox_wipe(x->outbox, x->device[device].alerts);
-	if (x->gateway_wiped)
-		return;
-	x->gateway_wiped = true;
-	outbox_wipe(x->outbox, x->gateway_status);
-	outbox_wipe(x->outbox, x->gateway_alerts);
-}
-
-/* $SYS/<gateway>/device/<name>/info, as it stood retained: what we told before, and perhaps no
- * more. */
-static void hear_info(struct heard *h)
-{
-	struct json_members m;
-	char topic[XNET_TOPIC_MAX];
-	struct xnet *x = h->x;
-	if (!h->e->retained || h->e->len == 0 || h->t.n != 5 || !topic_is(&h->t, 1, x->gateway) ||
-	    !topic_is(&h->t, 4, "info"))
-		return;
-	const char *name = arena_strndup(h->memory, h->t.at[3], h->t.len[3]);
-	const int device = model_find_device(x->model, name, strlen(name));
-	if (!is_name(name) || !json_parse_list_of(h->e->payload, h->e->len, "points", "name", &m))
-		return;
-	struct json_members passing;
-	json_parse_list_of(h->e->payload, h->e->len, "unretained", "name", &passing);
-	for (size_t i = 0; i < m.n; i++) {
-		const char *point = m.member[i].name;
-		const struct device *d = device < 0 ? NULL : &x->model->device[device];
-		const int known = d ? find_point(d, point) : -1;
-		if (known >= 0)
-			x->before[d->point0 + (uint32_t)known] = 1;
-		if (!is_name(point))
-			continue;
-		if (device >= 0) {
-			was_told(x, (uint32_t)device, point, !names_hold(&passing, point));
-			continue;
-		}
-		xnet_topic(x, "sts", name, point, topic);
-		xnet_clear(x, topic);
-	}
-	if (device < 0)
-		clear_device(x, name);
-	else if (!names_hold(&passing, "status"))
-		statuses_were_retained(x, (uint32_t)device);
-	json_members_free(&passing);
-	json_members_free(&m);
+	if (h->e->retained && h->e->len && h->t.n == 5 && topic_is(&h->t, 1, h->x->gateway))
+		xnet_before(h->x, h->e, &h->t);
 }
 
 static const struct {
@@ -432,7 +339,7 @@ static const struct {
 	void (*hear)(struct heard *h);
 } class_row[] = {
 	{"cmd", hear_cmd},     {"get", hear_get},    {"sub", hear_sub},
-	{"unsub", hear_unsub}, {"sts", hear_status}, {"$SYS", hear_info},
+	{"unsub", hear_unsub}, {"sts", hear_status}, {"$SYS", hear_sys},
 };
 
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out)

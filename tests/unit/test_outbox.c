@@ -352,6 +352,19 @@ static void a_full_queue_loses_the_oldest_of_its_kind_and_counts(void **state)
 	outbox_destroy(o);
 }
 
+static void a_reload_may_give_history_another_bound(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(150);
+	const struct post p = {.topic = "h", .payload = "1", .qos = 1, .history = true};
+	assert_true(outbox_post(o, &p));
+	assert_false(outbox_post(o, &p));
+	outbox_resize(o, 10000);
+	for (int i = 0; i < 10; i++)
+		assert_true(outbox_post(o, &p));
+	outbox_destroy(o);
+}
+
 static void a_post_carries_its_correlation_data(void **state)
 {
 	(void)state;
@@ -552,6 +565,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_retained_any_more_is_cleared_first),
 		cmocka_unit_test(what_an_abandoned_connection_had_goes_again_in_its_order),
 		cmocka_unit_test(a_full_queue_loses_the_oldest_of_its_kind_and_counts),
+		cmocka_unit_test(a_reload_may_give_history_another_bound),
 		cmocka_unit_test(a_post_carries_its_correlation_data),
 		cmocka_unit_test(a_slot_costs_little_memory),
 		cmocka_unit_test(random_lives_end_with_the_last_texts_told),

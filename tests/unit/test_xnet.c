@@ -279,14 +279,15 @@ static void filters_name_only_own_topics(void **state)
 	struct setup *s = *state;
 	const char *const *filter;
 	const size_t n = north_filters(s->n, &filter);
-	assert_int_equal(n, 3 * 3 + 5);
+	assert_int_equal(n, 3 * 3 + 6);
 	assert_string_equal(filter[0], "site7/xnet/cmd/relay1/#");
 	assert_string_equal(filter[1], "site7/xnet/get/relay1/#");
 	assert_string_equal(filter[2], "site7/xnet/sts/relay1/status");
-	assert_string_equal(filter[n - 5], "site7/xnet/cmd/pi-barn/#");
-	assert_string_equal(filter[n - 4], "site7/xnet/sts/pi-barn/status");
-	assert_string_equal(filter[n - 3], "site7/xnet/sub/+");
-	assert_string_equal(filter[n - 2], "site7/xnet/unsub/+");
+	assert_string_equal(filter[n - 6], "site7/xnet/cmd/pi-barn/#");
+	assert_string_equal(filter[n - 5], "site7/xnet/sts/pi-barn/status");
+	assert_string_equal(filter[n - 4], "site7/xnet/sub/+");
+	assert_string_equal(filter[n - 3], "site7/xnet/unsub/+");
+	assert_string_equal(filter[n - 2], "site7/xnet/$SYS/pi-barn/bus/+/port");
 	assert_string_equal(filter[n - 1], "site7/xnet/$SYS/pi-barn/device/+/info");
 }
 
@@ -599,6 +600,11 @@ static void what_an_earlier_life_told_is_cleared(void **state)
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/Volts* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/status* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/gone1/info* "));
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/bus/gone2/port", "/dev/ttyUSB0");
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/bus/rs485/port", "/dev/ttyUSB0");
+	cleared = told(s);
+	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/bus/gone2/port* \n"));
+	assert_null(strstr(cleared, "/rs485/"));
 	/* only what stood retained; only of our own tree; only what is ours to read */
 	hear(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{\"points\":[{\"name\":\"Volts\"}]}");
 	hear_retained(s, "site7/xnet/$SYS/other/device/gone1/info",
