@@ -45,7 +45,7 @@ static struct codec scaled(uint8_t type, int64_t mant, uint8_t places)
 	return (struct codec){.type = type, .scale = {mant, places}};
 }
 
-/* Real words of real devices (DEVICES: EPEVER, Deye, Renogy, ABB, Eastron, TriStar, PZEM ...). */
+/* Real words of real devices (EPEVER, Deye, Renogy, ABB, Eastron, TriStar, PZEM ...). */
 static void words_of_real_devices_decode(void **state)
 {
 	(void)state;
