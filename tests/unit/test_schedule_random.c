@@ -96,17 +96,14 @@ static void world_submit(void)
 		.not_before = below(3) ? 0 : w.now + below(1000) * US_MS,
 		.expires = below(4) ? w.now + below(3000) * US_MS : 0,
 	};
-	switch (schedule_submit(w.s, &j, w.now, &old)) {
-	case SUBMIT_REPLACED:
+	const enum submitted done = schedule_submit(w.s, &j, w.now, &old);
+	if (done == SUBMIT_BUSY)
+		return;
+	if (done == SUBMIT_REPLACED) {
 		must(old > 0 && old < w.jobs && !w.ended[old]);
 		w.ended[old]++;
-		/* fallthrough */
-	case SUBMIT_ACCEPTED:
-		w.expires[w.jobs++] = j.expires;
-		break;
-	case SUBMIT_BUSY:
-		break;
 	}
+	w.expires[w.jobs++] = j.expires;
 }
 
 static void world_tidy(void)
