@@ -1,7 +1,6 @@
 #include "bus/port.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +20,6 @@ struct port_ops {
 	bool (*open)(struct port *p);
 	void (*close)(struct port *p);
 	enum port_sent (*send)(struct port *p, const struct request *r);
-	int (*unsent)(const struct port *p); /* bytes of earlier requests that still wait */
 	int (*read)(struct port *p, uint8_t *buf, size_t room, us_t until);
 	const char *gone; /* said behind the name when the link breaks */
 	bool frames;      /* read gives whole answers; unasked bytes are a broken link */
@@ -42,6 +40,13 @@ static void port_gone(struct port *p, const char *how)
 {
 	char name[160];
 	snprintf(p->why, sizeof(p->why), "%s %s", port_name(p->conf, name, sizeof(name)), how);
+}
+
+/* Bytes of earlier requests that still wait; of ttys and sockets alike (SIOCOUTQ is TIOCOUTQ). */
+static int port_unsent(const struct port *p)
+{
+	int n = 0;
+	return ioctl(p->fd, TIOCOUTQ, &n) == 0 ? n : 0;
 }
 
 /* 1: there is something to read, 0: time is over, -1: gone. *ended: nothing can follow any more. */
@@ -69,12 +74,6 @@ static bool serial_port_open(struct port *p)
 		return false;
 	p->fd = p->serial.fd;
 	return true;
-}
-
-static int serial_port_unsent(const struct port *p)
-{
-	int n = 0;
-	return ioctl(p->fd, TIOCOUTQ, &n) == 0 ? n : 0;
 }
 
 static void serial_port_close(struct port *p)
@@ -126,17 +125,11 @@ static bool socket_open(struct port *p)
 	return true;
 }
 
-static int socket_unsent(const struct port *p)
-{
-	int n = 0;
-	return ioctl(p->fd, SIOCOUTQ, &n) == 0 ? n : 0;
-}
-
 /* What the peer has not got by now it must not get later, beside the next connection. */
 static void socket_close(struct port *p)
 {
 	const struct linger reset = {.l_onoff = 1};
-	if (socket_unsent(p) > 0)
+	if (port_unsent(p) > 0)
 		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(p->fd);
 }
@@ -210,7 +203,6 @@ static const struct port_ops ops_of[] = {
 			.open = serial_port_open,
 			.close = serial_port_close,
 			.send = serial_port_send,
-			.unsent = serial_port_unsent,
 			.read = stream_read,
 			.gone = "is gone",
 		},
@@ -219,7 +211,6 @@ static const struct port_ops ops_of[] = {
 			.open = socket_open,
 			.close = socket_close,
 			.send = mbap_send,
-			.unsent = socket_unsent,
 			.read = mbap_read,
 			.gone = "closed the connection",
 			.frames = true,
@@ -229,7 +220,6 @@ static const struct port_ops ops_of[] = {
 			.open = socket_open,
 			.close = socket_close,
 			.send = rtu_tcp_send,
-			.unsent = socket_unsent,
 			.read = stream_read,
 			.gone = "closed the connection",
 		},
@@ -283,7 +273,7 @@ bool port_alive(struct port *p)
 
 enum port_sent port_send(struct port *p, const struct request *r)
 {
-	if (p->ops->unsent(p) > 0) { /* this one would be late, and the earlier ones later still */
+	if (port_unsent(p) > 0) { /* this one would be late, and the earlier ones later still */
 		port_gone(p, "does not take what is sent");
 		return PORT_UNSENT;
 	}

@@ -19,6 +19,17 @@ from conftest import LIMIT, TOP, wait_until
 
 PROFILES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../devices"))
 
+# What stands above the devices of most tests.
+HEAD = """\
+gateway: plant
+mqtt: {{broker: "{broker}", sys_interval: 1s}}
+buses:
+  rs485: {{port: {port}, baud: 115200, timeout: 300ms}}
+defaults:
+  rates: {{fast: 200ms, normal: 500ms}}
+devices:
+"""
+
 HOUSE = """\
 gateway: house
 mqtt: {{broker: "{broker}"}}

@@ -5,16 +5,9 @@ import time
 
 from conftest import wait_until
 from gwfix import gateway  # noqa: F401
-from simfix import line  # noqa: F401
+from simfix import HEAD, line  # noqa: F401
 
-PLANT = """\
-gateway: plant
-mqtt: {{broker: "{broker}", sys_interval: 1s}}
-buses:
-  rs485: {{port: {port}, baud: 115200, timeout: 300ms}}
-defaults:
-  rates: {{fast: 200ms, normal: 500ms}}
-devices:
+PLANT = HEAD + """\
   slow:
     bus: rs485
     id: 1

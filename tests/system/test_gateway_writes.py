@@ -6,16 +6,9 @@ import pytest
 
 from conftest import LIMIT, wait_until
 from gwfix import gateway  # noqa: F401
-from simfix import HOUSE, line  # noqa: F401
+from simfix import HEAD, HOUSE, line  # noqa: F401
 
-PLANT = """\
-gateway: plant
-mqtt: {{broker: "{broker}", sys_interval: 1s}}
-buses:
-  rs485: {{port: {port}, baud: 115200, timeout: 300ms}}
-defaults:
-  rates: {{fast: 200ms, normal: 500ms}}
-devices:
+PLANT = HEAD + """\
   boiler:
     bus: rs485
     id: 1
@@ -49,14 +42,7 @@ devices:
     points: {{X: {{holding: 0, write: true}}}}
 """
 
-SAFE = """\
-gateway: plant
-mqtt: {{broker: "{broker}", sys_interval: 1s}}
-buses:
-  rs485: {{port: {port}, baud: 115200, timeout: 300ms}}
-defaults:
-  rates: {{fast: 200ms, normal: 500ms}}
-devices:
+SAFE = HEAD + """\
   pump:
     bus: rs485
     id: 2
@@ -163,8 +149,7 @@ def test_what_an_eeprom_already_holds_is_not_written_and_answered_as_done(boiler
     assert not client.all("xnet/sts/boiler/Nak")
 
 
-ELSEWHERE = PLANT.split("devices:")[0] + """\
-devices:
+ELSEWHERE = HEAD + """\
   far:
     bus: rs485
     id: 6
@@ -435,8 +420,7 @@ def test_a_pulse_survives_a_reload(boiler, client):
 # -- the gateway's own writes ---------------------------------------------------------
 
 
-SETUP = PLANT.split("devices:")[0] + """\
-devices:
+SETUP = HEAD + """\
   set:
     bus: rs485
     id: 4
@@ -480,8 +464,7 @@ def test_setup_waits_for_a_busy_device_and_keeps_its_order(line, broker, client,
     assert taken == [(1, [2]), (2, [7])]
 
 
-KEPT = PLANT.split("devices:")[0] + """\
-devices:
+KEPT = HEAD + """\
   kept:
     bus: rs485
     id: 3
