@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bus/worker.h"
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 /* Most of it is never touched: the deep end is for the C library's name look-up. */
 #define STACK (256 * 1024)

@@ -7,8 +7,8 @@
 
 #include "bus/clock.h"
 #include "bus/queue.h"
-#include "core/model.h"
-#include "core/schedule.h"
+#include "core/model/model.h"
+#include "core/schedule/schedule.h"
 
 struct bus;
 

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#include "core/span.h"
+#include "core/base/span.h"
 
 us_t clock_now(void);         /* CLOCK_MONOTONIC, µs */
 void clock_sleep(us_t until); /* returns at once when `until` has passed */

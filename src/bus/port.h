@@ -11,8 +11,8 @@
 #include <stdatomic.h>
 
 #include "bus/serial.h"
-#include "core/exchange.h"
-#include "core/mbap.h"
+#include "core/modbus/exchange.h"
+#include "core/modbus/mbap.h"
 
 enum port_sent {
 	PORT_SENT,

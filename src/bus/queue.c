@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 struct queue {
 	pthread_mutex_t lock;

@@ -4,7 +4,7 @@
 #include <modbus.h>
 #include <string.h>
 
-#include "core/pdu.h"
+#include "core/modbus/pdu.h"
 
 /* struct rtu is libmodbus' context by another name. */
 static modbus_t *context(struct rtu *r)

@@ -6,7 +6,7 @@
 #ifndef BUS_RTU_H
 #define BUS_RTU_H
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 struct rtu;
 

@@ -7,7 +7,7 @@
 
 #include <stdatomic.h>
 
-#include "core/span.h"
+#include "core/base/span.h"
 
 /* Looks the name up anew, tries its addresses one after the other (IPv6 too) for `timeout` each,
  * and returns a non-blocking socket, or -1 with a sentence in why. Blocks; gives up within 0.25 s

@@ -8,7 +8,7 @@
 #include <linux/serial.h>
 #include <sys/types.h>
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 struct tty_facts {
 	bool mini_uart; /* Raspberry Pi: no parity, clocked by the core */

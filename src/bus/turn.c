@@ -5,8 +5,7 @@
 #define BROADCAST_TURNAROUND                                                                       \
 	(100 * US_MS) /* "MODBUS over Serial Line V1.02", 2.4.1: 100 to 200 ms */
 #define STREAM_PATIENCE                                                                            \
-	(300 * US_MS)     /* Linux repeats a lost TCP segment after 200 ms at the earliest */
-#define EXCEPTION_VALUE 3 /* as a device would say: such a request cannot be */
+	(300 * US_MS) /* Linux repeats a lost TCP segment after 200 ms at the earliest */
 
 /* -- one exchange --------------------------------------------------------------- */
 
@@ -122,7 +121,8 @@ static void turn_rest(struct bus *b)
 static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout, uint16_t *words)
 {
 	if (!pdu_read(&b->request, s->unit, read_table(&b->rule, s->table), s->addr, s->count)) {
-		b->exchange.exception = EXCEPTION_VALUE;
+		b->exchange.exception =
+			EXC_VALUE; /* as a device would say: such a request cannot be */
 		return OUT_REFUSED;
 	}
 	enum outcome o = transact(b, timeout);
@@ -253,7 +253,8 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 	if (o != OUT_OK)
 		return o;
 	if (!build_job(&b->request, j, by_mask, value)) {
-		b->exchange.exception = EXCEPTION_VALUE;
+		b->exchange.exception =
+			EXC_VALUE; /* as a device would say: such a request cannot be */
 		return OUT_REFUSED;
 	}
 	b->request.loose = b->rule.loose_echo;

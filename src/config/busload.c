@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/load.h"
+#include "core/schedule/advise.h"
 
 #define TURNAROUND (5 * US_MS) /* assumed; the running gateway measures it */
 #define CHANGES_MAX 16

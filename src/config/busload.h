@@ -5,8 +5,8 @@
 #ifndef CONFIG_BUSLOAD_H
 #define CONFIG_BUSLOAD_H
 
-#include "core/diag.h"
-#include "core/model.h"
+#include "core/base/diag.h"
+#include "core/model/model.h"
 
 /* One warning for each serial line whose planned load (the real scheduler in virtual time) is above
  * LOAD_LIMIT, at the bus's place. Takes a moment: not for the way to the first request. */

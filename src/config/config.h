@@ -5,7 +5,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 struct config_paths {
 	const char *file;        /* devices.yaml */

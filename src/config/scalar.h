@@ -9,8 +9,8 @@
 #define CONFIG_SCALAR_H
 
 #include "config/yaml.h"
-#include "core/span.h"
-#include "core/value.h"
+#include "core/base/span.h"
+#include "core/value/value.h"
 
 bool scalar_bool(struct diag *d, const char *key, const struct node *n, bool *out);
 bool scalar_int(struct diag *d, const char *key, const struct node *n, int64_t min, int64_t max,

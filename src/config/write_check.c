@@ -6,7 +6,7 @@
 
 #include "config/load.h"
 #include "config/scalar.h"
-#include "core/command.h"
+#include "core/command/command.h"
 
 #define COIL_ON 0xFF00 /* "MODBUS Application Protocol V1.1b3", 6.5 */
 

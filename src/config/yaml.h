@@ -11,8 +11,8 @@
 
 #include <stdint.h>
 
-#include "core/arena.h"
-#include "core/diag.h"
+#include "core/base/arena.h"
+#include "core/base/diag.h"
 
 #define YAML_DEPTH 32
 #define YAML_NODES 2000000

@@ -4,7 +4,7 @@
 #ifndef CTL_LINT_H
 #define CTL_LINT_H
 
-#include "core/model.h"
+#include "core/model/model.h"
 #include "ctl/wordlist.h"
 
 struct lint_lists {

@@ -4,7 +4,7 @@
 #ifndef CTL_MARKDOWN_H
 #define CTL_MARKDOWN_H
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 struct markdown_profile {
 	const char *name;

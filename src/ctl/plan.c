@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
-#include "core/load.h"
-#include "core/plan.h"
+#include "core/schedule/advise.h"
+#include "core/schedule/plan.h"
 #include "ctl/verb.h"
 
 #define TURNAROUND (5 * US_MS) /* assumed; the running gateway measures it */

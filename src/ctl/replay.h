@@ -5,7 +5,7 @@
 #ifndef CTL_REPLAY_H
 #define CTL_REPLAY_H
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 struct replay_result {
 	size_t passed, failed; /* expectations */

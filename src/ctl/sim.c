@@ -1,10 +1,10 @@
-#include "bus/sim.h"
+#include "sim/port.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/simchain.h"
+#include "core/sim/chain.h"
 #include "ctl/verb.h"
 
 #define TURNAROUND (5 * US_MS)

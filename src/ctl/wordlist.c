@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 static FILE *list_open(const char *profile_path, const char *name)
 {

@@ -1,6 +1,6 @@
 #include "daemon/commands.h"
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "daemon/device.h"
 #include "daemon/keep.h"
 #include "daemon/log.h"

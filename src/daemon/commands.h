@@ -5,7 +5,7 @@
 #ifndef DAEMON_COMMANDS_H
 #define DAEMON_COMMANDS_H
 
-#include "core/command.h"
+#include "core/command/command.h"
 #include "daemon/plant.h"
 
 struct commands;

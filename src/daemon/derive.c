@@ -1,6 +1,6 @@
 #include "daemon/derive.h"
 
-#include "core/expr.h"
+#include "core/value/expr.h"
 #include "daemon/readings.h"
 
 #include <math.h>

@@ -10,7 +10,7 @@
 
 #include "bus/queue.h"
 #include "config/config.h"
-#include "core/alerts.h"
+#include "core/model/alerts.h"
 #include "mqtt/client.h"
 #include "mqtt/north.h"
 #include "mqtt/outbox.h"

@@ -4,7 +4,7 @@
 
 #include "daemon/commands.h"
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "daemon/device.h"
 #include "daemon/health_bus.h"
 #include "daemon/health_device.h"

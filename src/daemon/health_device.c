@@ -1,6 +1,6 @@
 #include "daemon/health_device.h"
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "daemon/device.h"
 #include "daemon/health.h"
 

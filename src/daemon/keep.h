@@ -4,7 +4,7 @@
 #ifndef DAEMON_KEEP_H
 #define DAEMON_KEEP_H
 
-#include "core/command.h"
+#include "core/command/command.h"
 #include "daemon/plant.h"
 
 void keep_model_begins(struct gateway *g);

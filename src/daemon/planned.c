@@ -1,6 +1,6 @@
 #include "daemon/planned.h"
 
-#include "core/load.h"
+#include "core/schedule/advise.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
 

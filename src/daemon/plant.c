@@ -1,6 +1,6 @@
 #include "daemon/plant.h"
 
-#include "core/expr.h"
+#include "core/value/expr.h"
 #include "daemon/carry.h"
 #include "daemon/health.h"
 #include "daemon/log.h"

@@ -5,7 +5,7 @@
 #ifndef DAEMON_PULSES_H
 #define DAEMON_PULSES_H
 
-#include "core/command.h"
+#include "core/command/command.h"
 #include "daemon/plant.h"
 
 /* A job is about to be given to its bus: one that begins a pulse is journalled first. */

@@ -4,7 +4,7 @@
 #ifndef DAEMON_RESPONSE_H
 #define DAEMON_RESPONSE_H
 
-#include "core/span.h"
+#include "core/base/span.h"
 
 #define RESPONSE_STEPS 40 /* from half a millisecond to 4 s, each a quarter wider than the last */
 

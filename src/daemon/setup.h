@@ -5,7 +5,7 @@
 #ifndef DAEMON_SETUP_H
 #define DAEMON_SETUP_H
 
-#include "core/command.h"
+#include "core/command/command.h"
 #include "daemon/plant.h"
 
 /* Around a reload: what is under way begins anew with the new model's steps. */

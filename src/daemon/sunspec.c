@@ -1,6 +1,6 @@
 #include "daemon/sunspec.h"
 
-#include "core/server.h"
+#include "core/modbus/pdu.h"
 
 #include "daemon/carry.h"
 #include "daemon/commands.h"

@@ -4,7 +4,7 @@
 #ifndef DAEMON_SYSTEMD_H
 #define DAEMON_SYSTEMD_H
 
-#include "core/span.h"
+#include "core/base/span.h"
 
 /* status: one line that `systemctl status` shows. */
 void systemd_ready(const char *status);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 #include "mqtt/client_private.h"
 
 #define GRACE (600 * US_MS) /* for DISCONNECT and the library's own end, behind the limit */

@@ -6,7 +6,7 @@
 #ifndef MQTT_CLIENT_H
 #define MQTT_CLIENT_H
 
-#include "core/model.h"
+#include "core/model/model.h"
 #include "mqtt/outbox.h"
 
 enum mqtt_event_kind {

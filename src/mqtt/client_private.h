@@ -7,8 +7,8 @@
 
 #include <pthread.h>
 
-#include "core/arena.h"
-#include "core/span.h"
+#include "core/base/arena.h"
+#include "core/base/span.h"
 #include "mqtt/client.h"
 #include "mqtt/paho.h"
 

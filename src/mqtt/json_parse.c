@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 static json_t *load(const char *text, size_t len, char *error, size_t size)
 {

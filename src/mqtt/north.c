@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arena.h"
-#include "core/topic.h"
+#include "core/base/arena.h"
+#include "core/base/topic.h"
 #include "mqtt/xnet.h"
 
 #define ROWS 1

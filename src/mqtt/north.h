@@ -8,8 +8,8 @@
 #ifndef MQTT_NORTH_H
 #define MQTT_NORTH_H
 
-#include "core/alerts.h"
-#include "core/model.h"
+#include "core/model/alerts.h"
+#include "core/model/model.h"
 #include "mqtt/client.h"
 #include "mqtt/outbox.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 #include "mqtt/outbox_priv.h"
 
 #define POST_BYTES (256 * 1024) /* Nak and answers */

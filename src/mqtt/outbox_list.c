@@ -1,7 +1,7 @@
 /* The list of what is dirty, and its order. */
 #include <stdlib.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 #include "mqtt/outbox_priv.h"
 
 void list_insert_after(struct outbox *o, uint32_t after, uint32_t id)

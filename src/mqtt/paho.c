@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 #include "mqtt/flights.h"
 #include "mqtt/reach.h"
 #include "mqtt/reason.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/topic.h"
+#include "core/base/topic.h"
 
 void xnet_topic(const struct xnet *x, const char *class_, const char *name, const char *leaf,
                 char buf[XNET_TOPIC_MAX])

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/topic.h"
+#include "core/base/topic.h"
 #include "mqtt/json_parse.h"
 
 static bool is_name(const char *s)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/topic.h"
+#include "core/base/topic.h"
 #include "mqtt/json_parse.h"
 
 /* One message on its way to becoming an event. */

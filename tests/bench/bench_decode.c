@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 #define ROUNDS 2000000
 

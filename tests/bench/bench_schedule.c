@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/schedule.h"
+#include "core/schedule/schedule.h"
 
 #define TURNS 200000
 #define WANTS 100

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/codec.h"
+#include "core/value/codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

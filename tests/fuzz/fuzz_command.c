@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/command.h"
+#include "core/command/command.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/expr.h"
+#include "core/value/expr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

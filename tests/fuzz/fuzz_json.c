@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/topic.h"
+#include "core/base/json.h"
+#include "core/base/topic.h"
 #include "mqtt/json_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/topic.h"
+#include "core/base/topic.h"
 #include "mqtt/north.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "core/command.h"
-#include "core/pdu.h"
+#include "core/command/command.h"
+#include "core/modbus/pdu.h"
 
 #define RIG_UNIT 7
 #define RIG_REGISTERS 400

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "core/exchange.h"
-#include "core/server.h"
-#include "core/simline.h"
+#include "core/modbus/exchange.h"
+#include "core/sim/line.h"
+#include "core/sim/server.h"
 
 #define UNITS 4
 #define CONFIGURED (300 * US_MS)

@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "bus/clock.h"
-#include "core/server.h"
-#include "core/simline.h"
+#include "core/sim/line.h"
+#include "core/sim/server.h"
 
 #define LINE_PTY_REGISTERS 4096
 #define LINE_PTY_LOG 1024

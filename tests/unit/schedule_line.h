@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#include "core/plan.h"
-#include "core/schedule.h"
+#include "core/schedule/plan.h"
+#include "core/schedule/schedule.h"
 
 #define DEVICES 248
 #define WANTS 600

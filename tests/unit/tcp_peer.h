@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "bus/clock.h"
-#include "core/mbap.h"
-#include "core/pdu.h"
+#include "core/modbus/mbap.h"
+#include "core/modbus/pdu.h"
 
 enum tcp_peer_act {
 	PEER_ANSWER,

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "core/alerts.h"
-#include "core/model.h"
+#include "core/model/alerts.h"
+#include "core/model/model.h"
 
 static const char *text(const struct alerts *a)
 {

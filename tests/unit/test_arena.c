@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 static void memory_is_zeroed_aligned_and_apart(void **state)
 {

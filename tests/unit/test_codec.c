@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/codec.h"
+#include "core/value/codec.h"
 
 static uint64_t seed = 4711;
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/command.h"
+#include "core/command/command.h"
 
 #define RULE .address = -1, .on = -1, .off = -1, .toggle = -1, .verify = true, .repeatable = true
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/diag.h"
+#include "core/base/diag.h"
 
 static struct where at(const char *file, unsigned line, unsigned column)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/expr.h"
+#include "core/value/expr.h"
 
 static const struct {
 	const char *name;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/filter.h"
+#include "core/value/filter.h"
 
 static bool tell(struct filter *f, const struct filter_rule *r, double number, bool changed,
                  us_t now)

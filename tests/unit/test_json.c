@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "mqtt/json_parse.h"
 
 static void texts_are_escaped_and_broken_utf8_is_replaced(void **state)

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/schedule.h"
+#include "core/schedule/schedule.h"
 #include "exchange_rig.h"
 
 #define BLOCKS 3

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/load.h"
+#include "core/schedule/advise.h"
 #include "rng.h"
 #include "schedule_line.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 static const struct write_rule write_only = {.only = true};
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/pdu.h"
+#include "core/modbus/pdu.h"
 
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 

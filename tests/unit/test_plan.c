@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/plan.h"
+#include "core/schedule/plan.h"
 #include "rng.h"
 
 #define SMALL 7 /* wants of a map whose partitions are all tried: 877 */

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/schedule.h"
+#include "core/schedule/schedule.h"
 #include "rng.h"
 
 #define SEED 20261121u

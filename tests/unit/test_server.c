@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/server.h"
+#include "core/sim/server.h"
 
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/server.h"
-#include "core/simdevice.h"
-#include "core/simvalues.h"
+#include "core/sim/device.h"
+#include "core/sim/server.h"
+#include "core/sim/values.h"
 
 enum { VOLTS, CURRENT, POWER, ENERGY, STATE, SETPOINT, LOW, HIGH, RELAY, FLASH, ACTION, POINTS };
 

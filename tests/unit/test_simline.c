@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/simline.h"
+#include "core/sim/line.h"
 
 static unsigned served;
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/server.h"
-#include "core/simunits.h"
+#include "core/sim/server.h"
+#include "core/sim/units.h"
 
 static const struct write_rule any = {.address = -1, .on = -1, .off = -1, .toggle = -1};
 static const struct point point[] = {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/model.h"
+#include "core/model/model.h"
 
 /* -- a device with registers ------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/topic.h"
+#include "core/base/topic.h"
 
 static void a_topic_is_cut_behind_its_prefix(void **state)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/value.h"
+#include "core/value/value.h"
 
 static uint64_t seed = 20261121;
 

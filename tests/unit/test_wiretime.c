@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "core/pdu.h"
-#include "core/wiretime.h"
+#include "core/modbus/pdu.h"
+#include "core/modbus/wiretime.h"
 
 static void a_character_has_ten_or_eleven_bits(void **state)
 {

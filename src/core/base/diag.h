@@ -1,0 +1,49 @@
+/*
+ * diag: messages about the configuration, each with its place. Collected, sorted, told all at once.
+ */
+#ifndef CORE_BASE_DIAG_H
+#define CORE_BASE_DIAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct where {
+	const char *file;      /* NULL: no place */
+	unsigned line, column; /* from 1 */
+};
+
+enum diag_level { DIAG_ERROR, DIAG_WARNING };
+
+struct diag_message {
+	enum diag_level level;
+	struct where where;
+	char *text;
+	unsigned order; /* as found, for a stable sort */
+};
+
+struct diag {
+	struct diag_message *message;
+	size_t n, room;
+	size_t errors;
+	char **file; /* copies of the names in the places: messages outlive what was read */
+	size_t nfile;
+};
+
+void diag_init(struct diag *d);
+void diag_free(struct diag *d);
+void diag_error(struct diag *d, struct where w, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Sort by file, line, column; equal messages at one place become one. */
+void diag_sort(struct diag *d);
+
+/* "file:line:column: message" or "file:line:column: warning: message"; returns the length as
+ * snprintf. */
+int diag_print(const struct diag_message *m, char *buf, size_t size);
+
+/* The known word nearest to `word`, or NULL if none is near: for "did you mean". */
+const char *diag_nearest(const char *word, const char *const *known, size_t n);
+
+#endif

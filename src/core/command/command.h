@@ -1,0 +1,206 @@
+/*
+ * command: the life of a write, from payload to its one outcome. Pure: time is a parameter; what is
+ * to be done (submit a job, read back, tell an outcome) is taken from the table as actions.
+ *
+ *   received → checked → waiting → acknowledged → verified | differs | refused | failed |
+ * superseded …
+ *
+ * Every command gets exactly one outcome. Last value wins, toggles and pulses excepted. A write
+ * whose answer did not come is never blindly repeated: the device is read first.
+ *
+ * The caller: submits, tells what the bus reported (job, read, unit, closed), then takes all
+ * actions: while (command_take(t, &a)) … and calls command_tick() at command_due().
+ */
+#ifndef CORE_COMMAND_COMMAND_H
+#define CORE_COMMAND_COMMAND_H
+
+#include "core/model/model.h"
+
+#define COMMAND_REASON_MAX 192
+#define COMMANDS_PER_DEVICE 32 /* alive at once; one more is told `busy` */
+#define COMMAND_TIMEOUT (10 * US_S)
+
+/* -- checking one value ------------------------------------------------------------ */
+
+/* A payload understood: what the point is to have, and the registers that say so. */
+struct command_value {
+	struct value v; /* as it will be read back; VALUE_NONE for a toggle or raw action */
+	bool toggle;
+	bool on;                  /* of a bit: which side (a pulse begins with `on`) */
+	uint16_t n;               /* words */
+	uint16_t word[CELLS_MAX]; /* as read: for comparing; see codec_encode() */
+	uint16_t mask[CELLS_MAX];
+	char text[VALUE_TEXT_MAX]; /* behind v */
+};
+
+struct command_input {
+	const char *text; /* the payload, NUL-terminated */
+	const char *now;  /* ISO 8601 of this moment, what `now` stands for; NULL: unknown */
+	const struct value *exponent,
+		*factor; /* of exponent_from, factor_from; NULL: the point has none */
+	bool own;        /* the configuration says so: needs no confirmation */
+};
+
+/* False: reason is a sentence for a person ("above the maximum 75"). Read-only points are refused
+ * too; what does not depend on the point (commands: off, retained) is the table's business. */
+bool command_check(const struct point *p, const struct command_input *in, struct command_value *out,
+                   char *reason, size_t size);
+
+/* -- the table of live commands ------------------------------------------------------ */
+
+enum command_end {
+	COMMAND_VERIFIED,     /* read back equal (or held already) */
+	COMMAND_ACKNOWLEDGED, /* the device took it; nothing to read back, or overtaken by a newer
+	                         one */
+	COMMAND_DIFFERS,      /* taken, but the device reports something else */
+	COMMAND_REFUSED,      /* by a check, or by the device (exception) */
+	COMMAND_FAILED,       /* no answer, line gone, shutting down … */
+	COMMAND_SUPERSEDED,   /* a newer value for the point; no Nak */
+	COMMAND_EXPIRED,      /* not on the wire in time */
+	COMMAND_BUSY,         /* too many at once */
+	COMMAND_ENDS
+};
+
+/* "verified", "acknowledged" …: for counters and logs. */
+const char *command_end_name(enum command_end e);
+
+/* A command ended well: no Nak. */
+bool command_end_good(enum command_end e);
+
+enum command_origin {
+	COMMAND_FROM_BROKER,
+	COMMAND_FROM_GATEWAY, /* setup, safe, rewrite, sync: told like others, but nobody asked */
+	COMMAND_PULSE_END,    /* the `off` of a pulse; made by the table itself */
+};
+
+struct command_outcome {
+	enum command_end end;
+	uint8_t origin;         /* enum command_origin */
+	uint32_t device, point; /* UINT32_MAX: gone with a reload */
+	uint32_t item;          /* which of the request's items */
+	void *request;          /* as submitted */
+	const char *param;      /* the point's name */
+	const char *value; /* as sent; VERIFIED, DIFFERS: as the device has it now; ACKNOWLEDGED: as
+	                    * it was written (rounded, its label, without unit) */
+	const char *sent_text; /* as sent, always */
+	const char *reason;    /* NULL when it ended well, and "" never */
+	struct span span;      /* registers written; count 0: none were */
+	us_t received, ended;
+	us_t sent;              /* on the wire; 0: never */
+	bool acknowledged_only; /* publish `value` once, not retained: it can not be read back */
+	bool pulse;             /* began or ended a pulse */
+	bool pulse_over;        /* and surely no `off` is due any more: out of the journal */
+};
+
+enum command_act {
+	COMMAND_SUBMIT, /* give job to bus; command_busy() if it does not take it */
+	COMMAND_CANCEL, /* take job `id` back from bus; command_replaced() if it still waited */
+	COMMAND_DEMAND, /* read span on bus at `due` */
+	COMMAND_TELL,   /* an outcome */
+};
+
+struct command_action {
+	enum command_act act;
+	uint32_t bus;
+	struct job job;   /* SUBMIT */
+	uint64_t id;      /* CANCEL */
+	struct span span; /* DEMAND */
+	us_t due;
+	struct command_outcome told; /* TELL; its texts live until the next call of any kind */
+	char text[VALUE_PRINT_MAX];  /* behind told.value */
+	char reason[COMMAND_REASON_MAX];
+	/* SUBMIT: this write begins a pulse (journal it before it is given to the bus), or ends one
+	 */
+	uint8_t pulse;          /* 0, 1 begins, 2 ends */
+	uint32_t device, point; /* SUBMIT: of the first item */
+};
+
+struct command_ops {
+	/* A point's value as last read; VALUE_NONE: unknown. For exponents, factors and group
+	 * rules. */
+	struct value (*current)(void *ctx, uint32_t device, uint32_t point);
+	bool (*online)(void *ctx, uint32_t device); /* NULL: always */
+	void *ctx;
+	/* Why nothing may be written to the device at all (it is another one); NULL: it may. NULL:
+	 * never. */
+	const char *(*forbids)(void *ctx, uint32_t device);
+};
+
+struct command_item {
+	uint32_t point;   /* index in the device's set */
+	const char *text; /* copied */
+};
+
+struct command_request {
+	uint32_t device;
+	const struct command_item *item;
+	uint32_t n;     /* all are checked before any is written; each gets its own outcome */
+	uint8_t origin; /* enum command_origin */
+	bool retained;  /* delivered because we subscribed */
+	bool duplicate; /* the broker says it may have been delivered before */
+	bool only_if_different; /* read first, write only what differs (setup) */
+	us_t expiry;            /* the sender's, from now; 0: none */
+	const char *now;        /* ISO 8601, for payload `now` */
+	void *request;          /* comes back in each outcome */
+};
+
+struct command_table;
+
+/* ops is copied. The model must live until command_adopt() gives another. */
+struct command_table *command_create(const struct model *m, const struct command_ops *ops);
+void command_destroy(struct command_table *t); /* NULL is fine */
+
+/* A new model after a reload: live commands go on under the same device and point names; those
+ * whose point is gone, moved to another bus or changed its registers end `failed`. */
+void command_adopt(struct command_table *t, const struct model *m, us_t now);
+
+/* Before command_adopt(): ends the pulses whose point that model has no more, now, and takes back
+ * what waits to be written there. True: some are still under way; adopt when they are done, or when
+ * you will not wait longer. */
+bool command_leave(struct command_table *t, const struct model *m, us_t now);
+
+void command_submit(struct command_table *t, const struct command_request *r, us_t now);
+
+/* The `off` of a pulse that a life before this one began: written as soon as it can be, and tried
+ * until it is done. */
+void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now);
+
+/* What the bus says. sent 0: never on the wire. A job that is not the table's is ignored. */
+void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,
+                 us_t at, us_t now);
+void command_replaced(struct command_table *t, uint64_t id, us_t now);
+void command_busy(struct command_table *t, uint64_t id, us_t now);
+
+/* A read of a block, finished at `at`; and one that failed. Call it before asking command_holds().
+ */
+void command_read(struct command_table *t, uint32_t bus, const struct span *block,
+                  const uint16_t *words, us_t at, us_t now);
+void command_read_failed(struct command_table *t, uint32_t bus, const struct span *span,
+                         enum outcome o, uint8_t exception, us_t at, us_t now);
+
+void command_offline(struct command_table *t, uint32_t device, us_t now);
+/* Its registers may be elsewhere when it is back: what is not on the wire yet is taken back, and
+ * all of its commands fail, ends of pulses too. */
+void command_moved(struct command_table *t, uint32_t device, us_t now);
+void command_bus_closed(struct command_table *t, uint32_t bus, us_t now);
+
+/* SIGTERM: nothing new is taken; pulses end now; what waits ends as the buses say. And at last,
+ * when the buses have ended: whatever is left fails. */
+void command_shutdown(struct command_table *t, us_t now);
+void command_finish(struct command_table *t, us_t now);
+
+void command_tick(struct command_table *t, us_t now);
+us_t command_due(const struct command_table *t); /* US_NEVER: nothing to wait for */
+
+/* While a write of the point is waiting or unverified, a read made at `at` must not be published.
+ */
+bool command_holds(const struct command_table *t, uint32_t global_point, us_t at);
+
+/* Is a command of the point alive? */
+bool command_pending(const struct command_table *t, uint32_t device, uint32_t point);
+
+bool command_take(struct command_table *t, struct command_action *out);
+
+size_t command_alive(const struct command_table *t);
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * private: what the files of the command table share. Nobody else includes it.
+ */
+#ifndef CORE_COMMAND_PRIVATE_H
+#define CORE_COMMAND_PRIVATE_H
+
+#include "core/command/command.h"
+
+enum state {
+	STATE_DRAFT,     /* not in the table yet */
+	STATE_WAITING,   /* its job is with the bus */
+	STATE_PARKED,    /* until an older write of the point is done (min_write_interval) */
+	STATE_RETRYING,  /* to be sent again at `due` */
+	STATE_VERIFYING, /* acknowledged; to be read back */
+	STATE_UNSURE,    /* no answer came: to be read before anything else is done */
+};
+
+struct record {
+	uint8_t state;    /* enum state */
+	uint8_t origin;   /* enum command_origin */
+	uint8_t tries;    /* writes repeated after a time-out */
+	uint8_t demands;  /* reads that failed */
+	uint8_t refusals; /* "busy" answers */
+	bool only_if_different;
+	bool alone;             /* its job holds no other record */
+	bool replaceable;       /* and a newer one takes its job's place on the bus */
+	bool recalled;          /* its job, at its expiry */
+	bool leaves;            /* its job was taken back: the point goes with a reload */
+	bool overtaken;         /* a newer one may replace it on the bus */
+	bool ends_later;        /* the `off` of this pulse has a record of its own */
+	uint8_t verdict;        /* of a draft that is refused: enum command_end */
+	uint32_t device, point; /* UINT32_MAX: gone with a reload */
+	uint32_t lane;
+	uint32_t item;
+	void *request;
+	char *param; /* the point's name, NUL, the payload: one piece of memory */
+	const char *text;
+	uint64_t job;
+	uint64_t serial; /* order of arrival */
+	struct span written;
+	us_t received, expires; /* expires 0: never */
+	us_t sent;              /* last time on the wire; 0: never */
+	us_t not_before;        /* of the end of a pulse */
+	us_t job_from;          /* before this its job is surely not on the wire */
+	us_t after;             /* only reads that ended at or after this count */
+	us_t due;               /* RETRYING: again; else: give up */
+	struct command_value value;
+	char reason[COMMAND_REASON_MAX]; /* of a draft that is refused; "" good */
+};
+
+/* All writes of one point; stays when they are done. */
+struct lane {
+	uint32_t device, point; /* UINT32_MAX: gone */
+	uint32_t key;           /* of its jobs: newer ones replace older ones on the bus */
+	uint32_t alive;
+	us_t last_sent; /* 0: never */
+	uint64_t hash;  /* of the last payload, to know it when it is delivered again */
+	us_t heard;
+};
+
+struct device_state {
+	uint32_t alive, overtaken;
+	us_t unlocked; /* 0: never */
+};
+
+struct act_node {
+	struct command_action a;
+	char *param; /* owned; behind told.param and told.sent_text */
+	bool has_value, has_reason;
+};
+
+struct command_table {
+	const struct model *model;
+	struct command_ops ops;
+	struct record **record; /* in order of arrival */
+	size_t n, room;
+	struct lane *lane;
+	size_t nlane, lane_room;
+	uint32_t *lane_of; /* by global point; 0: none yet, else lane + 1 */
+	struct device_state *device;
+	struct act_node **act; /* a ring */
+	size_t act_first, nact, act_room;
+	char *given; /* what the last taken action's texts stand in */
+	uint64_t next_id, next_serial;
+	bool closing;
+};
+
+/* table.c */
+#define COMMAND_CHANGED "changed by a reload of the configuration"
+const struct device *record_device(const struct command_table *t, const struct record *r);
+const struct point *record_point(const struct command_table *t, const struct record *r);
+struct record *record_create(const struct command_table *t, uint32_t device, uint32_t point,
+                             const char *text);
+void record_insert(struct command_table *t, struct record *r, us_t now);
+uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point);
+bool record_once_only(const struct command_table *t,
+                      const struct record *r); /* another would switch again */
+bool record_pulses(const struct command_table *t,
+                   const struct record *r); /* begins or ends a pulse */
+bool record_newer(const struct command_table *t,
+                  const struct record *r); /* a later one of its lane lives */
+void act_demand(struct command_table *t, const struct record *r, us_t due);
+void act_cancel(struct command_table *t, const struct record *r);
+struct act_node *act_new(struct command_table *t, enum command_act act);
+void act_put(struct command_table *t, struct act_node *n);
+
+/* Tells the outcome and frees the record. value NULL: as sent. reason NULL: none. */
+void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
+                const char *reason, us_t now);
+
+/* job.c: the write of a value, and the writes of several records as few jobs. */
+void job_build(const struct device *d, const struct point *p, const struct command_value *v,
+               struct job *j);
+bool job_append(const struct device *d, struct job *j, const struct job *more);
+void records_launch(struct command_table *t, struct record **r, size_t n, us_t now);
+void record_launch(struct command_table *t, struct record *r, us_t now);
+
+/* group.c */
+const struct group_rule *group_find(const struct pointset *set, const char *name);
+bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
+                      size_t which, char *reason, size_t size);
+/* The group's registers as one block, all kept; false: they are no neighbours or too many. */
+/* Is q written in one block with p, as members of one group? */
+bool group_holds(const struct point *q, const struct point *p);
+bool group_job(const struct device *d, const struct point *p, struct job *j);
+/* Are its members read where they are written? */
+bool group_in_place(const struct device *d, const struct point *p);
+size_t group_rank(const struct device *d, uint32_t point);
+
+/* state.c */
+#define PULSE_AGAIN (5 * US_S) /* the end of a pulse is tried until it is done */
+void record_retry(struct record *r, us_t due);
+/* The end of a pulse is not waited for any longer. */
+void pulse_hurry(struct command_table *t, struct record *off, us_t now);
+/* It could not be read back: an end, but for the end of a pulse. */
+void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);
+void record_taken(struct command_table *t, struct record *r, us_t at, us_t now);
+struct command_input record_input(const struct command_table *t, uint32_t device,
+                                  const struct point *p, const char *text, struct value *exponent,
+                                  struct value *factor);
+
+#endif

@@ -1,0 +1,434 @@
+/* What happens to a command: every event of its life. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/command/private.h"
+
+#define READ_BACK_WITHIN (10 * US_S)
+#define READ_AGAIN (500 * US_MS)
+#define READS_MAX 3
+#define BUSY_AGAIN (250 * US_MS)
+#define BUSY_MAX 20
+#define LATE "could not be sent in time"
+#define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
+
+/* "Modbus Application Protocol V1.1b3", section 7. */
+static const char *const exception_name[] = {
+	[EXC_FUNCTION] = "illegal function",
+	[EXC_ADDRESS] = "illegal data address",
+	[EXC_VALUE] = "illegal data value",
+	[EXC_FAILURE] = "device failure",
+	[EXC_ACKNOWLEDGE] = "accepted, takes its time",
+	[EXC_BUSY] = "device is busy",
+	[EXC_NEGATIVE_ACKNOWLEDGE] = "negative acknowledge",
+	[EXC_PARITY] = "memory parity error",
+	[EXC_GATEWAY_PATH] = "gateway path unavailable",
+	[EXC_GATEWAY_TARGET] = "gateway target does not respond",
+};
+
+static const char *exception_text(uint8_t code)
+{
+	const char *name =
+		code < sizeof exception_name / sizeof *exception_name ? exception_name[code] : NULL;
+	return name ? name : "exception";
+}
+
+static bool repeatable(const struct command_table *t, const struct record *r)
+{
+	return record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END;
+}
+
+static bool readable(const struct command_table *t, const struct record *r)
+{
+	return !record_point(t, r)->write->only && !record_point(t, r)->write->raw;
+}
+
+struct command_input record_input(const struct command_table *t, uint32_t device,
+                                  const struct point *p, const char *text, struct value *exponent,
+                                  struct value *factor)
+{
+	struct command_input in = {.text = text};
+	*exponent = *factor = value_none();
+	if (p->exponent_from >= 0) {
+		if (t->ops.current)
+			*exponent = t->ops.current(t->ops.ctx, device, (uint32_t)p->exponent_from);
+		in.exponent = exponent;
+	}
+	if (p->factor_from >= 0) {
+		if (t->ops.current)
+			*factor = t->ops.current(t->ops.ctx, device, (uint32_t)p->factor_from);
+		in.factor = factor;
+	}
+	return in;
+}
+
+static bool device_online(const struct command_table *t, const struct record *r)
+{
+	return !t->ops.online || t->ops.online(t->ops.ctx, r->device);
+}
+
+void record_retry(struct record *r, us_t due)
+{
+	r->state = STATE_RETRYING;
+	r->job = 0;
+	r->due = due;
+}
+
+static void record_verify(struct command_table *t, struct record *r, us_t after, uint8_t state)
+{
+	r->state = state;
+	r->job = 0;
+	r->after = after;
+	r->due = after + READ_BACK_WITHIN;
+	r->demands = 0;
+	act_demand(t, r, after);
+}
+
+/* Nothing is read back: the value is told in the form it would have been read. */
+static void record_acknowledge(struct command_table *t, struct record *r, us_t now)
+{
+	char shown[VALUE_PRINT_MAX];
+	const bool known = r->value.v.kind != VALUE_NONE; /* not of a toggle or an action */
+	if (known)
+		point_print(record_point(t, r), &r->value.v, NULL, shown, sizeof shown);
+	record_end(t, r, COMMAND_ACKNOWLEDGED, known ? shown : NULL, NULL, now);
+}
+
+/* The device took the write. */
+void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
+{
+	const struct write_rule *w = record_point(t, r)->write;
+	const bool pulse_begins = w->pulse && r->value.on && r->origin != COMMAND_PULSE_END;
+	if (!readable(t, r) || !w->verify || pulse_begins || t->closing || record_newer(t, r))
+		record_acknowledge(t, r, now);
+	else
+		record_verify(t, r, at + w->settle, STATE_VERIFYING);
+}
+
+/* Sent, and no answer that says what became of it. */
+static void record_unsure(struct command_table *t, struct record *r, us_t at, us_t now)
+{
+	if (r->origin != COMMAND_PULSE_END) {
+		if (record_once_only(t, r)) {
+			record_end(t, r, COMMAND_FAILED, NULL,
+			           "no answer; not repeated, since it may have been carried out",
+			           now);
+			return;
+		}
+		if (record_newer(t, r)) {
+			record_end(t, r, COMMAND_SUPERSEDED, NULL,
+			           "no answer, and a newer command followed", now);
+			return;
+		}
+		if (!readable(t, r)) {
+			record_end(t, r, COMMAND_FAILED, NULL,
+			           "no answer; not known whether it was carried out", now);
+			return;
+		}
+		if (t->closing || !device_online(t, r)) {
+			record_end(t, r, COMMAND_FAILED, NULL, "no answer", now);
+			return;
+		}
+	} else if (!readable(t, r)) {
+		record_retry(r, now + PULSE_AGAIN);
+		return;
+	}
+	record_verify(t, r, at + record_point(t, r)->write->settle, STATE_UNSURE);
+}
+
+/* -- the end of a job ------------------------------------------------------------------------ */
+
+static void pulse_off(struct command_table *t, uint32_t device, uint32_t point, us_t not_before,
+                      us_t now)
+{
+	struct record *r = record_create(t, device, point, "off");
+	const struct point *p = record_point(t, r);
+	r->origin = COMMAND_PULSE_END;
+	r->value.v = value_bool(false);
+	r->value.n = 1;
+	codec_encode(&p->codec, &r->value.v, r->value.word, r->value.mask);
+	r->not_before = not_before;
+	record_insert(t, r, now);
+	record_launch(t, r, now);
+}
+
+/* `off` follows, whatever became of `on`, as soon as `on` was on the wire. */
+static void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now)
+{
+	const us_t lasts = record_point(t, on)->write->pulse;
+	on->ends_later = true;
+	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + lasts, now);
+}
+
+void pulse_hurry(struct command_table *t, struct record *off, us_t now)
+{
+	if (off->state == STATE_RETRYING && off->due > now + BUSY_AGAIN) {
+		off->due = now + BUSY_AGAIN;
+	} else if (off->state == STATE_WAITING && off->not_before > now) {
+		off->not_before = 0;
+		act_cancel(t, off);
+		record_launch(t, off, now);
+	}
+}
+
+void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
+{
+	pulse_off(t, device, point, 0, now);
+}
+
+static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t sent,
+                        us_t at, us_t now)
+{
+	char reason[COMMAND_REASON_MAX];
+	const bool old = record_newer(t, r) && !record_once_only(t, r);
+	t->device[r->device].unlocked = 0;
+	if (exception == EXC_ACKNOWLEDGE && sent) { /* else it was the read before the write */
+		record_taken(t, r, at, now);
+		return;
+	}
+	if (exception == EXC_BUSY && old) {
+		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+		return;
+	}
+	if ((exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY) && r->refusals++ < BUSY_MAX &&
+	    !t->closing) {
+		record_retry(r, now + BUSY_AGAIN); /* it says that it has not done it */
+		return;
+	}
+	if (exception == EXC_FUNCTION && !r->alone && !record_point(t, r)->write->group) {
+		r->sent = 0; /* not several at once, then: one by one */
+		record_launch(t, r, now);
+		return;
+	}
+	snprintf(reason, sizeof reason, "the device refuses it: %s (exception %u)",
+	         exception_text(exception), exception);
+	record_end(t, r, COMMAND_REFUSED, NULL, reason, now);
+}
+
+static void job_unsent(struct command_table *t, struct record *r, enum outcome o, us_t now)
+{
+	static const struct {
+		enum command_end end;
+		const char *reason;
+	} row[] = {
+		[OUT_TIMEOUT] = {COMMAND_FAILED, "no answer; nothing was written"},
+		[OUT_GARBLED] = {COMMAND_FAILED, "spoilt answers; nothing was written"},
+		[OUT_DROPPED] = {COMMAND_FAILED, "another client on the line; nothing was written"},
+		[OUT_LINK] = {COMMAND_FAILED, "the line is down"},
+		[OUT_EXPIRED] = {COMMAND_EXPIRED, LATE},
+		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
+	};
+	const bool again = o != OUT_CLOSED && !t->closing;
+	if (r->origin == COMMAND_PULSE_END && !t->closing) { /* a reload opens the line anew */
+		record_retry(r, now + (o == OUT_CLOSED ? BUSY_AGAIN : PULSE_AGAIN));
+		return;
+	}
+	/* a read before the write was lost: nothing happened yet */
+	const bool lost = o == OUT_GARBLED || (o == OUT_TIMEOUT && device_online(t, r));
+	if (lost && again && r->tries < 1) {
+		r->tries++;
+		record_retry(r, now);
+		return;
+	}
+	record_end(t, r, row[o].end, NULL,
+	           t->closing && o == OUT_CLOSED ? "shutting down" : row[o].reason, now);
+}
+
+static void record_job(struct command_table *t, struct record *r, enum outcome o, uint8_t exception,
+                       us_t sent, us_t at, us_t now)
+{
+	r->job = 0;
+	if (sent) {
+		r->sent = sent;
+		t->lane[r->lane].last_sent = sent;
+		if ((int64_t)r->point == record_device(t, r)->unlock_point)
+			t->device[r->device].unlocked = sent; /* so long it lasts from now on */
+		if (record_point(t, r)->write->pulse && r->value.on &&
+		    (o != OUT_REFUSED || exception == EXC_ACKNOWLEDGE))
+			pulse_end(t, r, sent, now);
+	}
+	if (o == OUT_OK) {
+		record_taken(t, r, at, now);
+	} else if (o == OUT_SAME) {
+		char value[VALUE_PRINT_MAX];
+		point_print(record_point(t, r), &r->value.v, NULL, value, sizeof value);
+		record_end(t, r, COMMAND_VERIFIED, value, NULL, now);
+	} else if (o == OUT_REFUSED) {
+		job_refused(t, r, exception, sent, at, now);
+	} else if (!sent) {
+		job_unsent(t, r, o, now);
+	} else if (o == OUT_LINK && r->origin != COMMAND_PULSE_END) {
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           "the line went down; not known whether it was carried out", now);
+	} else {
+		record_unsure(t, r, at, now);
+	}
+}
+
+/* A write that waited for the one before it in its lane. */
+static void lane_wake(struct command_table *t, uint32_t lane, us_t now)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct record *r = t->record[i];
+		if (r->lane == lane && r->state == STATE_WAITING && r->job)
+			return;
+		if (r->lane == lane && r->state == STATE_PARKED) {
+			record_launch(t, r, now);
+			return;
+		}
+	}
+}
+
+static struct record *record_with_job(const struct command_table *t, uint64_t id)
+{
+	for (size_t i = 0; id && i < t->n; i++)
+		if (t->record[i]->job == id)
+			return t->record[i];
+	return NULL;
+}
+
+void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,
+                 us_t at, us_t now)
+{
+	for (struct record *r; (r = record_with_job(t, id));) {
+		const uint32_t lane = r->lane;
+		record_job(t, r, o, exception, sent, at, now);
+		lane_wake(t, lane, now);
+	}
+}
+
+static bool job_leaves(const struct command_table *t, uint64_t id)
+{
+	bool leaves = false;
+	for (size_t i = 0; i < t->n; i++)
+		leaves |= t->record[i]->job == id && t->record[i]->leaves;
+	return leaves;
+}
+
+void command_replaced(struct command_table *t, uint64_t id, us_t now)
+{
+	const bool leaves = id && job_leaves(t, id);
+	for (struct record *r; (r = record_with_job(t, id));) {
+		const bool last = !record_newer(t, r);
+		r->job = 0;
+		if (t->closing && last)
+			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		else if (r->leaves && last)
+			record_end(t, r, COMMAND_FAILED, NULL, COMMAND_CHANGED, now);
+		else if (leaves && last)
+			record_launch(t, r, now); /* it was one job with another that leaves */
+		else if (r->recalled)
+			record_end(t, r, COMMAND_EXPIRED, NULL, LATE, now);
+		else
+			record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+	}
+}
+
+void command_busy(struct command_table *t, uint64_t id, us_t now)
+{
+	for (struct record *r; (r = record_with_job(t, id));) {
+		r->job = 0;
+		if (r->origin == COMMAND_PULSE_END && !t->closing)
+			record_retry(r, now + BUSY_AGAIN);
+		else if (t->closing)
+			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		else
+			record_end(t, r, COMMAND_BUSY, NULL,
+			           "busy: too many commands are waiting on this line", now);
+	}
+}
+
+/* -- reading back ---------------------------------------------------------------------------- */
+
+static bool value_taken(const struct record *r, const struct point *p, const struct value *got)
+{
+	if (p->codec.type == TYPE_DATETIME && got->kind == VALUE_TEXT &&
+	    r->value.v.kind == VALUE_TEXT)
+		return codec_time_near(&p->codec, r->value.v.text, got->text, CLOCK_SLACK);
+	return value_same(&r->value.v, got);
+}
+
+static void record_read(struct command_table *t, struct record *r, const struct span *block,
+                        const uint16_t *words, us_t now)
+{
+	const struct point *p = record_point(t, r);
+	uint16_t gathered[CELLS_MAX];
+	char text[VALUE_TEXT_MAX], shown[VALUE_PRINT_MAX], reason[COMMAND_REASON_MAX];
+	struct value got, exponent, factor;
+	const struct command_input in = record_input(t, r->device, p, "", &exponent, &factor);
+	model_gather(p, block, words, gathered);
+	point_decode(p, gathered, in.exponent, in.factor, text, &got);
+	point_print(p, &got, NULL, shown, sizeof shown);
+	if (r->value.toggle) {
+		record_end(t, r, COMMAND_ACKNOWLEDGED, shown, NULL, now);
+	} else if (value_taken(r, p, &got)) {
+		record_end(t, r, COMMAND_VERIFIED, shown, NULL, now);
+	} else if (r->state == STATE_VERIFYING) {
+		snprintf(reason, sizeof reason, "not taken: device reports %.*s", 120, shown);
+		record_end(t, r, COMMAND_DIFFERS, shown, reason, now);
+	} else if (r->origin == COMMAND_PULSE_END ||
+	           (repeatable(t, r) && r->tries < 1 && now < r->expires && !t->closing)) {
+		r->tries++;
+		record_launch(t, r, now);
+	} else {
+		snprintf(reason, sizeof reason, "no answer, and not taken: device reports %.*s",
+		         120, shown);
+		record_end(t, r, COMMAND_FAILED, shown, reason, now);
+	}
+}
+
+static bool reading(const struct command_table *t, const struct record *r, uint32_t bus,
+                    uint8_t unit, us_t at)
+{
+	return (r->state == STATE_VERIFYING || r->state == STATE_UNSURE) &&
+	       record_device(t, r)->bus == bus && record_device(t, r)->id == unit && at >= r->after;
+}
+
+void command_read(struct command_table *t, uint32_t bus, const struct span *block,
+                  const uint16_t *words, us_t at, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;) { /* backwards: the one at i may go */
+		struct record *r = t->record[i];
+		if (!reading(t, r, bus, block->unit, at))
+			continue;
+		const struct span s = model_span(record_device(t, r), record_point(t, r));
+		if (s.table == block->table && s.addr >= block->addr &&
+		    s.addr + s.count <= block->addr + block->count)
+			record_read(t, r, block, words, now);
+	}
+}
+
+void record_unread(struct command_table *t, struct record *r, const char *why, us_t now)
+{
+	char reason[COMMAND_REASON_MAX];
+	if (r->origin == COMMAND_PULSE_END && !t->closing) {
+		record_retry(r, now + PULSE_AGAIN);
+		return;
+	}
+	snprintf(reason, sizeof reason, "%s: %s",
+	         r->state == STATE_VERIFYING ? "acknowledged, but it could not be read back"
+	                                     : "no answer",
+	         why);
+	record_end(t, r, COMMAND_FAILED, NULL, reason, now);
+}
+
+void command_read_failed(struct command_table *t, uint32_t bus, const struct span *span,
+                         enum outcome o, uint8_t exception, us_t at, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (!reading(t, r, bus, span->unit, at))
+			continue;
+		const struct span s = model_span(record_device(t, r), record_point(t, r));
+		if (s.table != span->table || s.addr >= span->addr + span->count ||
+		    span->addr >= s.addr + s.count)
+			continue;
+		if (++r->demands < READS_MAX)
+			act_demand(t, r, now + READ_AGAIN);
+		else
+			record_unread(t, r,
+			              o == OUT_REFUSED ? exception_text(exception)
+			                               : "the device is silent",
+			              now);
+	}
+}

@@ -1,0 +1,312 @@
+/* A request arrives: permissions, checks, what it overtakes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/command/private.h"
+
+#define DUPLICATE_WITHIN (60 * US_S)
+#define OVERTAKEN_MAX 256 /* of a device: replaced, but the bus has not said so yet */
+
+static uint64_t text_hash(const char *s)
+{
+	uint64_t h = 14695981039346656037U; /* FNV-1a */
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211U;
+	return h;
+}
+
+static void draft_refuse(struct record *r, enum command_end end, const char *reason)
+{
+	r->verdict = (uint8_t)end;
+	snprintf(r->reason, sizeof r->reason, "%s", reason);
+}
+
+static bool refused(const struct record *r)
+{
+	return r->reason[0] != '\0';
+}
+
+/* How many of the device's live ones the request takes the place of. */
+static uint32_t request_overtakes(const struct command_table *t, const struct command_request *q)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = t->record[i];
+		if (r->device != q->device || r->overtaken || record_once_only(t, r) ||
+		    r->origin == COMMAND_PULSE_END)
+			continue;
+		for (uint32_t k = 0; k < q->n; k++) {
+			if (q->item[k].point == r->point) {
+				n++;
+				break;
+			}
+		}
+	}
+	return n;
+}
+
+static bool device_full(const struct command_table *t, const struct command_request *q)
+{
+	const struct device_state *s = &t->device[q->device];
+	if (s->overtaken + q->n > OVERTAKEN_MAX)
+		return true;
+	return s->alive + q->n > COMMANDS_PER_DEVICE &&
+	       s->alive + q->n - request_overtakes(t, q) > COMMANDS_PER_DEVICE;
+}
+
+/* What is not the value's business. */
+static bool draft_permitted(const struct command_table *t, const struct command_request *q,
+                            struct record *r)
+{
+	const struct device *d = record_device(t, r);
+	const struct write_rule *w = record_point(t, r)->write;
+	const char *forbidden = t->ops.forbids ? t->ops.forbids(t->ops.ctx, r->device) : NULL;
+	if (t->closing && q->origin == COMMAND_FROM_BROKER)
+		draft_refuse(r, COMMAND_FAILED, "shutting down");
+	else if (q->retained && !(w && w->accept_retained))
+		draft_refuse(r, COMMAND_REFUSED,
+		             "retained commands are not carried out; "
+		             "clear it by publishing an empty retained message there");
+	else if (!d->enabled)
+		draft_refuse(r, COMMAND_REFUSED, "the device is disabled");
+	else if (!d->commands && q->origin == COMMAND_FROM_BROKER)
+		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
+	else if (forbidden)
+		draft_refuse(r, COMMAND_REFUSED, forbidden);
+	else if (record_point(t, r)->absent)
+		draft_refuse(r, COMMAND_REFUSED, "the device has no such point");
+	else if (device_full(t, q))
+		draft_refuse(r, COMMAND_BUSY,
+		             "busy: too many commands are waiting for this device");
+	return !refused(r);
+}
+
+/* One of a repetition of which the device says that it has fewer is not there. */
+static bool draft_counted(const struct command_table *t, struct record *r)
+{
+	const struct point *p = record_point(t, r);
+	if (p->count_from < 0 || !p->repeat_n || !t->ops.current)
+		return true;
+	const struct value v = t->ops.current(t->ops.ctx, r->device, (uint32_t)p->count_from);
+	if (v.kind == VALUE_NONE || value_number(&v) >= p->repeat_n)
+		return true;
+	char reason[COMMAND_REASON_MAX];
+	snprintf(reason, sizeof reason, "not there: the device has only %.15g", value_number(&v));
+	draft_refuse(r, COMMAND_REFUSED, reason);
+	return false;
+}
+
+static const struct record *lane_pulse(const struct command_table *t, uint32_t lane)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = t->record[i];
+		if (r->lane == lane && record_pulses(t, r))
+			return r;
+	}
+	return NULL;
+}
+
+/* Does a write wait that the bus does not know of? What follows would go before it. */
+static bool lane_undone(const struct command_table *t, uint32_t lane)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = t->record[i];
+		if (r->lane == lane && r->origin != COMMAND_PULSE_END &&
+		    r->state != STATE_WAITING && r->state != STATE_VERIFYING)
+			return true;
+	}
+	return false;
+}
+
+static us_t earlier(us_t a, us_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Its place in time: expiry, what the point's last write forbids. */
+static void draft_time(struct command_table *t, const struct command_request *q, struct record *r,
+                       us_t now)
+{
+	const struct write_rule *w = record_point(t, r)->write;
+	const us_t limit = w->command_timeout ? w->command_timeout : COMMAND_TIMEOUT;
+	r->lane = lane_get(t, r->device, r->point);
+	r->expires = now + (q->expiry ? earlier(q->expiry, limit) : limit);
+	const us_t last = t->lane[r->lane].last_sent;
+	const us_t earliest = w->min_write_interval && last ? last + w->min_write_interval : 0;
+	char reason[COMMAND_REASON_MAX];
+	if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
+		draft_refuse(r, COMMAND_BUSY, "busy: its pulse is still running");
+	} else if (r->value.toggle && lane_undone(t, r->lane)) {
+		draft_refuse(r, COMMAND_BUSY, "busy: the write before it is not done");
+	} else if (earliest >= r->expires) {
+		snprintf(reason, sizeof reason,
+		         "written a moment ago; again in %d s at the earliest",
+		         (int)((earliest - now + US_S - 1) / US_S));
+		draft_refuse(r, COMMAND_REFUSED, reason);
+	}
+}
+
+static void draft_check(struct command_table *t, const struct command_request *q, struct record *r,
+                        us_t now)
+{
+	const struct point *p = record_point(t, r);
+	struct value exponent, factor;
+	if (!draft_permitted(t, q, r) || !draft_counted(t, r))
+		return;
+	struct command_input in = record_input(t, r->device, p, r->text, &exponent, &factor);
+	in.now = q->now;
+	in.own = q->origin == COMMAND_FROM_GATEWAY;
+	if (command_check(p, &in, &r->value, r->reason, sizeof r->reason))
+		draft_time(t, q, r, now);
+	else
+		r->verdict = COMMAND_REFUSED;
+}
+
+static bool draft_known(const struct command_table *t, const struct record *r, us_t now)
+{
+	const uint32_t lane = t->lane_of[record_device(t, r)->point0 + r->point];
+	if (!lane)
+		return false;
+	const struct lane *l = &t->lane[lane - 1];
+	return l->heard && now - l->heard <= DUPLICATE_WITHIN && l->hash == text_hash(r->text);
+}
+
+/* One fault refuses them all: each is told why, or which other it was. */
+static bool drafts_refused(struct command_table *t, struct record **r, size_t n, us_t now)
+{
+	char reason[COMMAND_REASON_MAX], param[NAME_MAX_LEN + 1] = "";
+	for (size_t i = 0; i < n && !*param; i++)
+		if (refused(r[i]))
+			snprintf(param, sizeof param, "%s", r[i]->param);
+	if (!*param)
+		return false;
+	snprintf(reason, sizeof reason, "nothing was written, because %s was refused", param);
+	for (size_t i = 0; i < n; i++) {
+		if (refused(r[i]))
+			record_end(t, r[i], r[i]->verdict, NULL, r[i]->reason, now);
+		else
+			record_end(t, r[i], COMMAND_REFUSED, NULL, reason, now);
+	}
+	return true;
+}
+
+static bool drafts_duplicate(struct command_table *t, const struct command_request *q,
+                             struct record **r, us_t now)
+{
+	bool all = q->duplicate;
+	for (uint32_t i = 0; i < q->n && all; i++)
+		all = draft_known(t, r[i], now);
+	for (uint32_t i = 0; i < q->n && all; i++)
+		record_end(t, r[i], COMMAND_SUPERSEDED, NULL, "delivered twice, carried out once",
+		           now);
+	return all;
+}
+
+/* -- last value wins ------------------------------------------------------------------------ */
+
+static void record_overtake(struct command_table *t, struct record *r, us_t now)
+{
+	switch (r->state) {
+	case STATE_VERIFYING:
+		record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+		break;
+	case STATE_PARKED:
+	case STATE_RETRYING:
+		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+		break;
+	case STATE_UNSURE:
+		record_end(t, r, COMMAND_SUPERSEDED, NULL,
+		           "no answer, and a newer command followed", now);
+		break;
+	default: /* the bus knows whether it can still be replaced */
+		if (r->overtaken)
+			break;
+		r->overtaken = true;
+		t->device[r->device].alive--;
+		t->device[r->device].overtaken++;
+	}
+}
+
+/* True: one that may be on the wire right now stands before, and the point must not be written
+ * again at once. */
+static bool lane_overtake(struct command_table *t, const struct record *newer, us_t now)
+{
+	const uint32_t lane = newer->lane;
+	bool on_wire = false;
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->lane != lane || r->state == STATE_DRAFT)
+			continue;
+		on_wire |= r->state == STATE_WAITING &&
+		           record_point(t, r)->write->min_write_interval && r->job_from <= now;
+		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END &&
+		    !newer->value.toggle) /* what that does depends on the one before */
+			record_overtake(t, r, now);
+		else if (r->state == STATE_VERIFYING)
+			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+	}
+	return on_wire;
+}
+
+/* Is nothing of what this job writes wanted any more? */
+static bool job_overtaken(const struct command_table *t, uint64_t job)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->record[i]->job == job && !t->record[i]->overtaken)
+			return false;
+	return true;
+}
+
+/* Older writes whose place the newer one does not take on the bus (one of them is for several
+ * points) are taken back, before it needs their room there. */
+static void lane_cancel(struct command_table *t, const struct record *r, bool single)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *o = t->record[i];
+		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->job &&
+		    !(single && o->replaceable) && job_overtaken(t, o->job))
+			act_cancel(t, o);
+	}
+}
+
+static void drafts_accept(struct command_table *t, struct record **r, size_t n, us_t now)
+{
+	size_t launch = 0;
+	for (size_t i = 0; i < n; i++) {
+		const bool wait = lane_overtake(t, r[i], now);
+		t->lane[r[i]->lane].hash = text_hash(r[i]->text);
+		t->lane[r[i]->lane].heard = now ? now : 1;
+		record_insert(t, r[i], now);
+		if (wait)
+			r[i]->state = STATE_PARKED;
+		else
+			r[launch++] = r[i];
+	}
+	for (size_t i = 0; i < launch; i++)
+		lane_cancel(t, r[i], launch == 1);
+	records_launch(t, r, launch, now);
+}
+
+void command_submit(struct command_table *t, const struct command_request *q, us_t now)
+{
+	struct record **r = mem_alloc(q->n, sizeof(struct record *));
+	for (uint32_t i = 0; i < q->n; i++) {
+		r[i] = record_create(t, q->device, q->item[i].point, q->item[i].text);
+		r[i]->item = i;
+		r[i]->origin = q->origin;
+		r[i]->request = q->request;
+		r[i]->only_if_different = q->only_if_different;
+	}
+	if (!drafts_duplicate(t, q, r, now)) {
+		for (uint32_t i = 0; i < q->n; i++)
+			draft_check(t, q, r[i], now);
+		for (uint32_t i = 0; i < q->n; i++)
+			if (!refused(r[i]) &&
+			    !group_rules_hold(t, r, q->n, i, r[i]->reason, sizeof r[i]->reason))
+				r[i]->verdict = COMMAND_REFUSED;
+		if (!drafts_refused(t, r, q->n, now))
+			drafts_accept(t, r, q->n, now);
+	}
+	free(r);
+}

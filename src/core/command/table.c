@@ -1,0 +1,388 @@
+/* The records of live commands, the lanes of their points, and the actions to be taken. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/command/private.h"
+
+#define GONE UINT32_MAX
+
+static const struct {
+	const char *name;
+	bool good;
+} ends[COMMAND_ENDS] = {
+	[COMMAND_VERIFIED] = {"verified", true}, [COMMAND_ACKNOWLEDGED] = {"acknowledged", true},
+	[COMMAND_DIFFERS] = {"differs", false},  [COMMAND_REFUSED] = {"refused", false},
+	[COMMAND_FAILED] = {"failed", false},    [COMMAND_SUPERSEDED] = {"superseded", false},
+	[COMMAND_EXPIRED] = {"expired", false},  [COMMAND_BUSY] = {"busy", false},
+};
+
+const char *command_end_name(enum command_end e)
+{
+	return ends[e].name;
+}
+
+bool command_end_good(enum command_end e)
+{
+	return ends[e].good;
+}
+
+/* -- actions ---------------------------------------------------------------------------- */
+
+struct act_node *act_new(struct command_table *t, enum command_act act)
+{
+	(void)t;
+	struct act_node *n = mem_alloc(1, sizeof *n);
+	n->a.act = act;
+	return n;
+}
+
+void act_put(struct command_table *t, struct act_node *n)
+{
+	if (t->nact == t->act_room) {
+		const size_t room = t->act_room ? 2 * t->act_room : 16;
+		struct act_node **ring = mem_alloc(room, sizeof *ring);
+		for (size_t i = 0; i < t->nact; i++)
+			ring[i] = t->act[(t->act_first + i) % t->act_room];
+		free(t->act);
+		t->act = ring;
+		t->act_room = room;
+		t->act_first = 0;
+	}
+	t->act[(t->act_first + t->nact++) % t->act_room] = n;
+}
+
+bool command_take(struct command_table *t, struct command_action *out)
+{
+	free(t->given);
+	t->given = NULL;
+	if (!t->nact)
+		return false;
+	struct act_node *n = t->act[t->act_first];
+	t->act_first = (t->act_first + 1) % t->act_room;
+	t->nact--;
+	*out = n->a;
+	if (n->a.act == COMMAND_TELL) {
+		t->given = n->param;
+		out->told.param = n->param;
+		out->told.sent_text = n->param + strlen(n->param) + 1;
+		out->told.value = n->has_value ? out->text : out->told.sent_text;
+		out->told.reason = n->has_reason ? out->reason : NULL;
+	}
+	free(n);
+	return true;
+}
+
+void act_demand(struct command_table *t, const struct record *r, us_t due)
+{
+	struct act_node *n = act_new(t, COMMAND_DEMAND);
+	n->a.bus = record_device(t, r)->bus;
+	n->a.span = model_span(record_device(t, r), record_point(t, r));
+	n->a.due = due;
+	act_put(t, n);
+}
+
+void act_cancel(struct command_table *t, const struct record *r)
+{
+	struct act_node *n = act_new(t, COMMAND_CANCEL);
+	n->a.bus = record_device(t, r)->bus;
+	n->a.id = r->job;
+	act_put(t, n);
+}
+
+/* -- records ------------------------------------------------------------------------------ */
+
+const struct device *record_device(const struct command_table *t, const struct record *r)
+{
+	return &t->model->device[r->device];
+}
+
+const struct point *record_point(const struct command_table *t, const struct record *r)
+{
+	return &record_device(t, r)->set->point[r->point];
+}
+
+struct record *record_create(const struct command_table *t, uint32_t device, uint32_t point,
+                             const char *text)
+{
+	struct record *r = mem_alloc(1, sizeof *r);
+	const char *name = t->model->device[device].set->point[point].name;
+	const size_t len = strlen(name) + 1, size = len + strlen(text) + 1;
+	r->device = device;
+	r->point = point;
+	r->param = mem_alloc(size, 1);
+	memcpy(r->param, name, len);
+	strcpy(r->param + len, text);
+	r->text = r->param + len;
+	return r;
+}
+
+bool record_once_only(const struct command_table *t, const struct record *r)
+{
+	const struct write_rule *w = record_point(t, r)->write;
+	return r->value.toggle || w->raw || (w->pulse && r->value.on);
+}
+
+bool record_pulses(const struct command_table *t, const struct record *r)
+{
+	return r->origin == COMMAND_PULSE_END || (record_point(t, r)->write->pulse && r->value.on);
+}
+
+uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point)
+{
+	uint32_t *slot = &t->lane_of[t->model->device[device].point0 + point];
+	if (*slot)
+		return *slot - 1;
+	if (t->nlane == t->lane_room) {
+		t->lane_room = t->lane_room ? 2 * t->lane_room : 16;
+		t->lane = mem_grow(t->lane, t->lane_room, sizeof *t->lane);
+	}
+	t->lane[t->nlane] =
+		(struct lane){.device = device, .point = point, .key = (uint32_t)t->nlane + 1};
+	*slot = (uint32_t)++t->nlane;
+	return *slot - 1;
+}
+
+void record_insert(struct command_table *t, struct record *r, us_t now)
+{
+	if (t->n == t->room) {
+		t->room = t->room ? 2 * t->room : 16;
+		t->record = mem_grow(t->record, t->room, sizeof(struct record *));
+	}
+	r->lane = lane_get(t, r->device, r->point);
+	r->serial = ++t->next_serial;
+	r->received = now;
+	r->state = STATE_WAITING;
+	t->record[t->n++] = r;
+	t->lane[r->lane].alive++;
+	t->device[r->device].alive++;
+}
+
+bool record_newer(const struct command_table *t, const struct record *r)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->record[i]->lane == r->lane && t->record[i]->serial > r->serial &&
+		    t->record[i]->origin != COMMAND_PULSE_END)
+			return true;
+	return false;
+}
+
+static void record_remove(struct command_table *t, const struct record *r)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->record[i] != r)
+			continue;
+		memmove(&t->record[i], &t->record[i + 1], (t->n - i - 1) * sizeof(struct record *));
+		t->n--;
+		break;
+	}
+	t->lane[r->lane].alive--;
+	if (r->device != GONE)
+		(*(r->overtaken ? &t->device[r->device].overtaken : &t->device[r->device].alive))--;
+}
+
+/* Can what was written never be read back? Then the acknowledged value is told once. */
+static bool told_once(const struct command_table *t, const struct record *r)
+{
+	if (r->device == GONE)
+		return false;
+	const struct write_rule *w = record_point(t, r)->write;
+	return w && (w->only || !w->verify);
+}
+
+/* Is nothing left to be switched off? One whose job the bus still has may be on the wire. */
+static bool pulse_over(const struct command_table *t, const struct record *r, enum command_end end)
+{
+	const struct write_rule *w = r->device == GONE ? NULL : record_point(t, r)->write;
+	if (r->origin == COMMAND_PULSE_END)
+		return command_end_good(end);
+	return w && w->pulse && r->value.on && r->state != STATE_DRAFT && !r->ends_later && !r->job;
+}
+
+void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
+                const char *reason, us_t now)
+{
+	struct act_node *n = act_new(t, COMMAND_TELL);
+	const bool gone = r->device == GONE;
+	n->a.told = (struct command_outcome){
+		.end = end,
+		.origin = r->origin,
+		.device = r->device,
+		.point = r->point,
+		.item = r->item,
+		.request = r->request,
+		.span = r->sent ? r->written : (struct span){0},
+		.received = r->received ? r->received : now,
+		.ended = now,
+		.sent = r->sent,
+		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && told_once(t, r),
+		.pulse = r->origin == COMMAND_PULSE_END ||
+	                 (!gone && r->sent && r->value.on && record_point(t, r)->write &&
+	                  record_point(t, r)->write->pulse),
+		.pulse_over = pulse_over(t, r, end),
+	};
+	n->has_value = value;
+	n->has_reason = reason && *reason && !command_end_good(end);
+	snprintf(n->a.text, sizeof n->a.text, "%s", value ? value : "");
+	snprintf(n->a.reason, sizeof n->a.reason, "%s", reason ? reason : "");
+	n->param = r->param;
+	act_put(t, n);
+	if (!gone && (int64_t)r->point == record_device(t, r)->unlock_point &&
+	    !command_end_good(end))
+		t->device[r->device].unlocked = 0;
+	if (r->state != STATE_DRAFT)
+		record_remove(t, r);
+	free(r);
+}
+
+/* -- the table ------------------------------------------------------------------------------- */
+
+static void table_fit(struct command_table *t, const struct model *m)
+{
+	t->model = m;
+	t->lane_of = mem_alloc(m->npoint, sizeof *t->lane_of);
+	t->device = mem_alloc(m->ndevice, sizeof *t->device);
+}
+
+struct command_table *command_create(const struct model *m, const struct command_ops *ops)
+{
+	struct command_table *t = mem_alloc(1, sizeof *t);
+	t->ops = *ops;
+	table_fit(t, m);
+	return t;
+}
+
+void command_destroy(struct command_table *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n; i++) {
+		free(t->record[i]->param);
+		free(t->record[i]);
+	}
+	for (struct command_action a; command_take(t, &a);)
+		;
+	free(t->record);
+	free(t->lane);
+	free(t->lane_of);
+	free(t->device);
+	free(t->act);
+	free(t->given);
+	free(t);
+}
+
+size_t command_alive(const struct command_table *t)
+{
+	return t->n;
+}
+
+/* -- reload ------------------------------------------------------------------------------------ */
+
+/* Is it still the same register of the same device on the same bus? */
+static bool point_stays(const struct model *a, const struct device *da, const struct point *pa,
+                        const struct model *b, const struct device *db, const struct point *pb)
+{
+	if (a->nbus && b->nbus && strcmp(a->bus[da->bus].name, b->bus[db->bus].name) != 0)
+		return false;
+	return da->id == db->id && db->enabled && pb->write && pa->table == pb->table &&
+	       pa->parts == pb->parts && pa->addr[0] == pb->addr[0] &&
+	       pa->write->address == pb->write->address && pa->codec.type == pb->codec.type &&
+	       pa->codec.bit == pb->codec.bit && codec_words(&pa->codec) == codec_words(&pb->codec);
+}
+
+/* Where it is in the new model; a lane of GONE: nowhere. */
+static struct lane lane_in(const struct model *old, const struct model *m, const struct lane *l)
+{
+	struct lane to = *l;
+	to.device = to.point = GONE;
+	if (l->device == GONE)
+		return to;
+	const struct device *d = &old->device[l->device];
+	const struct point *p = &d->set->point[l->point];
+	const int device = model_find_device(m, d->name, strlen(d->name));
+	const struct pointset *set = device < 0 ? NULL : m->device[device].set;
+	const int point = set ? model_find_point(set, p->name, strlen(p->name)) : -1;
+	if (point < 0 || !point_stays(old, d, p, m, &m->device[device], &set->point[point]))
+		return to;
+	to.device = (uint32_t)device;
+	to.point = (uint32_t)point;
+	return to;
+}
+
+/* One whose point goes is taken back while it waits. True: it may be on the wire. */
+static bool record_leave(struct command_table *t, struct record *r, us_t now)
+{
+	if (r->state == STATE_WAITING && r->job) {
+		if (!r->leaves)
+			act_cancel(t, r);
+		r->leaves = true;
+		return true;
+	}
+	if (r->state == STATE_VERIFYING)
+		record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+	else
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           r->state == STATE_UNSURE
+		                   ? "no answer; not known whether it was carried out"
+		                   : COMMAND_CHANGED,
+		           now);
+	return false;
+}
+
+bool command_leave(struct command_table *t, const struct model *m, us_t now)
+{
+	bool any = false;
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (lane_in(t->model, m, &t->lane[r->lane]).device != GONE)
+			continue;
+		if (r->origin == COMMAND_PULSE_END)
+			pulse_hurry(t, r, now);
+		any |= record_pulses(t, r) || record_leave(t, r, now);
+	}
+	return any;
+}
+
+static const char *gone_reason(const struct record *r)
+{
+	if (r->origin == COMMAND_PULSE_END)
+		return "not known whether it was switched off: its point went with a reload of the "
+		       "configuration";
+	if (r->leaves)
+		return "not known whether it was carried out: its point went with a reload of the "
+		       "configuration";
+	return COMMAND_CHANGED;
+}
+
+void command_adopt(struct command_table *t, const struct model *m, us_t now)
+{
+	const struct model *old = t->model;
+	struct device_state *was = t->device;
+	free(t->lane_of);
+	table_fit(t, m);
+	for (size_t i = 0; i < old->ndevice; i++) {
+		const int k =
+			model_find_device(m, old->device[i].name, strlen(old->device[i].name));
+		if (k >= 0)
+			t->device[k].unlocked = was[i].unlocked;
+	}
+	free(was);
+	for (size_t i = 0; i < t->nlane; i++) {
+		t->lane[i] = lane_in(old, m, &t->lane[i]);
+		if (t->lane[i].device != GONE)
+			t->lane_of[m->device[t->lane[i].device].point0 + t->lane[i].point] =
+				(uint32_t)i + 1;
+	}
+	for (size_t i = 0; i < t->n; i++) {
+		struct record *r = t->record[i];
+		r->device = t->lane[r->lane].device;
+		r->point = t->lane[r->lane].point;
+		if (r->device != GONE)
+			(*(r->overtaken ? &t->device[r->device].overtaken
+			                : &t->device[r->device].alive))++;
+	}
+	for (size_t i = t->n; i-- > 0;)
+		if (t->record[i]->device == GONE)
+			record_end(t, t->record[i], COMMAND_FAILED, NULL, gone_reason(t->record[i]),
+			           now);
+}

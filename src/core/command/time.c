@@ -1,0 +1,151 @@
+/* What time, a lost device, a closed line or the end of the daemon do to commands. */
+#include "core/command/private.h"
+
+#define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
+
+void command_offline(struct command_table *t, uint32_t device, us_t now)
+{
+	if (device < t->model->ndevice)
+		t->device[device].unlocked = 0; /* it may come back locked */
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)
+			continue; /* one try is due to each */
+		if (r->origin == COMMAND_PULSE_END) {
+			if (r->state != STATE_RETRYING)
+				record_retry(r, now + PULSE_AGAIN);
+			continue;
+		}
+		record_unread(t, r, "the device is offline", now);
+	}
+}
+
+void command_moved(struct command_table *t, uint32_t device, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->device != device)
+			continue;
+		if (r->state == STATE_WAITING && r->job)
+			act_cancel(t, r);
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           "the device is gone, or another one stands there", now);
+	}
+}
+
+void command_bus_closed(struct command_table *t, uint32_t bus, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;)
+		if (record_device(t, t->record[i])->bus == bus)
+			record_end(t, t->record[i], COMMAND_FAILED, NULL,
+			           t->closing ? "shutting down" : "the line was closed", now);
+}
+
+static void record_tick(struct command_table *t, struct record *r, us_t now)
+{
+	switch (r->state) {
+	case STATE_PARKED:
+		if (r->expires && now >= r->expires)
+			record_end(t, r, COMMAND_EXPIRED, NULL, "the write before it is not done",
+			           now);
+		break;
+	case STATE_RETRYING:
+		if (now < r->due)
+			break;
+		if (r->expires && now >= r->expires)
+			record_end(t, r, COMMAND_FAILED, NULL, "the device is busy", now);
+		else
+			record_launch(t, r, now);
+		break;
+	case STATE_WAITING:
+		if (r->expires && now >= r->expires + SILENT_BUS) {
+			record_end(t, r, COMMAND_FAILED, NULL, "the line does not report", now);
+		} else if (r->expires && now >= r->expires && !r->recalled) {
+			r->recalled = true; /* the bus may be busy for long with another */
+			act_cancel(t, r);
+		}
+		break;
+	default:
+		if (now >= r->due)
+			record_unread(t, r, "not read in time", now);
+	}
+}
+
+void command_tick(struct command_table *t, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;)
+		record_tick(t, t->record[i], now);
+}
+
+static us_t record_due(const struct record *r)
+{
+	switch (r->state) {
+	case STATE_PARKED:
+		return r->expires ? r->expires : US_NEVER;
+	case STATE_WAITING:
+		if (!r->expires)
+			return US_NEVER;
+		return r->recalled ? r->expires + SILENT_BUS : r->expires;
+	default:
+		return r->due;
+	}
+}
+
+us_t command_due(const struct command_table *t)
+{
+	us_t due = US_NEVER;
+	for (size_t i = 0; i < t->n; i++)
+		if (record_due(t->record[i]) < due)
+			due = record_due(t->record[i]);
+	return due;
+}
+
+bool command_holds(const struct command_table *t, uint32_t global_point, us_t at)
+{
+	if (t->n == 0 || !t->lane_of[global_point] || !t->lane[t->lane_of[global_point] - 1].alive)
+		return false;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct record *r = t->record[i];
+		if (r->lane != t->lane_of[global_point] - 1)
+			continue;
+		if (r->state == STATE_VERIFYING || r->state == STATE_UNSURE
+		            ? at < r->after
+		            : r->origin != COMMAND_PULSE_END || at >= r->not_before)
+			return true;
+	}
+	return false;
+}
+
+bool command_pending(const struct command_table *t, uint32_t device, uint32_t point)
+{
+	const uint32_t lane = t->lane_of[t->model->device[device].point0 + point];
+	return lane && t->lane[lane - 1].alive;
+}
+
+void command_shutdown(struct command_table *t, us_t now)
+{
+	t->closing = true;
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->origin == COMMAND_PULSE_END) {
+			if (r->state == STATE_WAITING)
+				act_cancel(t, r);
+			r->not_before = 0;
+			record_launch(t, r, now);
+		} else if (r->state == STATE_VERIFYING) {
+			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+		} else if (r->state == STATE_WAITING) {
+			act_cancel(t,
+			           r); /* one on the wire is finished, the others are not begun */
+		} else {
+			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+		}
+	}
+}
+
+void command_finish(struct command_table *t, us_t now)
+{
+	t->closing = true;
+	while (t->n)
+		record_end(t, t->record[t->n - 1], COMMAND_FAILED, NULL, "shutting down", now);
+}

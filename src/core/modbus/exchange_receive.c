@@ -1,0 +1,453 @@
+#include "core/modbus/exchange_inside.h"
+
+#include <string.h>
+
+#include "core/modbus/frame.h"
+
+#define SPLIT_LEAST (10 * US_MS)
+#define SPLIT_MOST (50 * US_MS)
+#define MARGIN_MOST ((us_t)200) /* looking for the end of an answer: not a hair too early */
+#define NOISE_DOUBT 8           /* so much noise may have been somebody's request */
+#define ECHO_MISSING 4
+#define EARLY_MOST 3 /* early answers that must be ours: then the timing is not to be trusted */
+
+us_t exchange_split(const struct line *l)
+{
+	us_t t = wire_chars(&l->wire, 7) / 2;
+
+	if (t < SPLIT_LEAST)
+		t = SPLIT_LEAST;
+	return t < l->latency ? l->latency : t;
+}
+
+bool exchange_proving(const struct exchange *x)
+{
+	return x->send == &x->proof;
+}
+
+void exchange_done(struct exchange *x, enum outcome o)
+{
+	x->outcome = o;
+	x->state = ST_DONE;
+	if (x->peer)
+		x->peer->last = x->sig;
+}
+
+/* Throw away the first n bytes of the buffer. */
+static void shift(struct exchange *x, size_t n, us_t now)
+{
+	memmove(x->buf, x->buf + n, x->n - n);
+	x->n = (uint16_t)(x->n - n);
+	x->stale = x->stale > n ? (uint16_t)(x->stale - n) : 0;
+	x->first = x->n ? now : 0;
+	x->first_n = x->n;
+}
+
+static void line_stray(struct line *l, uint8_t unit, const struct signature *s, bool asked,
+                       us_t until)
+{
+	l->stray[l->stray_at] = (struct stray){unit, *s, until, asked};
+	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
+}
+
+/* A frame that is not our answer: its twin or its answer may still come. */
+static void note_stray(struct exchange *x, const struct frame *f, us_t now)
+{
+	const struct signature s = frame_signature(f);
+	const bool asked = frame_is_request(f);
+	/* what somebody asked may be answered however late */
+	const us_t until = asked ? US_NEVER : now + 2 * x->configured;
+
+	if (asked || f->unit != x->req->unit)
+		x->line->count.foreign++;
+	else
+		x->line->count.late++;
+	if (f->unit != x->req->unit) {
+		line_stray(x->line, f->unit, &s, asked, until);
+		return;
+	}
+	if (x->peer && asked)
+		peer_asked(x->peer, &s, now, until);
+	else if (x->peer)
+		peer_stray(x->peer, &s, now, until);
+	x->strayed = true;
+}
+
+/* The rest of an answer that was taken for cut: this adapter or device makes longer pauses. */
+static void learn_split(struct exchange *x)
+{
+	struct line *l = x->line;
+	const us_t longer = 2 * exchange_split(l);
+
+	if (x->n && x->n == l->missing)
+		l->latency = longer < SPLIT_MOST ? longer : SPLIT_MOST;
+	l->missing = 0;
+}
+
+void exchange_take_drained(struct exchange *x, us_t now)
+{
+	struct frame f;
+
+	while (frame_find(x->buf, x->n, x->n, NULL, true, &f)) {
+		note_stray(x, &f, now);
+		shift(x, f.at + f.len, now);
+	}
+	if (x->n) {
+		x->line->count.late++;
+		x->strayed = x->strayed || x->n > FRAME_GLITCH;
+	}
+	learn_split(x);
+	shift(x, x->n, now);
+}
+
+static void fail(struct exchange *x, enum outcome o, us_t now)
+{
+	struct peer *p = x->peer;
+	struct line *l = x->line;
+	const struct signature s = pdu_signature(x->send);
+
+	if (l->last_end < x->tx_late)
+		l->last_end = x->tx_late;
+	if (o == OUT_TIMEOUT && l->echo && !x->echoed && x->noise) {
+		l->count.collisions++; /* our own words came back as something else */
+		o = OUT_DROPPED;
+	}
+	if (x->client)
+		o = OUT_DROPPED;
+	if (o == OUT_TIMEOUT)
+		l->count.timeouts++;
+	if (exchange_proving(x) && o == OUT_TIMEOUT)
+		p->deaf++;
+	else if (x->strict && !exchange_proving(x) && o == OUT_TIMEOUT && p->deaf % 2)
+		p->deaf++;
+	if (x->doubted)
+		p->doubt = true;
+	/* An answer that began and was spoilt is an answer, unless it was an older request's. */
+	if (o != OUT_GARBLED || x->strict || x->noise >= NOISE_DOUBT ||
+	    !peer_trusts(p, &s, true, now))
+		peer_unanswered(p, &s, now, x->configured);
+	if (o != OUT_TIMEOUT && p->doublings)
+		p->doublings--;
+	exchange_done(x, o);
+}
+
+/* The frame that ends the exchange. */
+static void succeed(struct exchange *x, const struct frame *f, us_t now)
+{
+	struct peer *p = x->peer;
+
+	/* After the same request n + 1 times n answers of its kind may be left over. */
+	peer_in_step(p, now, x->configured);
+	for (; x->left > 0; x->left--)
+		if (x->exception)
+			peer_unanswered(p, &x->sig, now, x->configured);
+		else
+			peer_left_over(p, &x->sig, now, x->configured);
+	p->doublings = 0;
+	if (x->n > f->at + f->len) { /* a doubled answer */
+		peer_stray(p, &x->sig, now, now + 2 * x->configured);
+		x->line->count.late++;
+	}
+	x->answer = f->pdu;
+	x->answer_len = (uint16_t)f->pdu_len;
+	x->line->early = 0;
+	if (!x->exception) {
+		exchange_done(x, OUT_OK);
+		return;
+	}
+	x->line->count.exceptions++;
+	exchange_done(x, OUT_REFUSED);
+}
+
+/* The proof or the first of two answers has come: send on. */
+static void send_on(struct exchange *x, const struct frame *f, us_t now)
+{
+	const struct signature s = pdu_signature(x->send);
+	if (exchange_proving(x) && x->doubted) {
+		x->doubted = false;
+	} else if (exchange_proving(x) && x->proofs) {
+		x->proofs--;
+		x->proofs_over++;
+	} else if (exchange_proving(x)) {
+		peer_in_step(x->peer, now, x->configured);
+		for (; x->proofs_over > 0; x->proofs_over--)
+			peer_left_over(x->peer, &s, now, x->configured);
+		x->peer->deaf = 0;
+		x->proven = true;
+		x->send = x->req;
+	} else {
+		x->repeat--;
+	}
+	x->strayed = false;
+	if (x->peer->ready_at < now + x->pause)
+		x->peer->ready_at = now + x->pause;
+	shift(x, f->at + f->len, now);
+	x->state = ST_WAIT;
+}
+
+/* Is the exception worth believing? The proof's function is unused by others. */
+static bool trusted(const struct exchange *x, us_t now)
+{
+	struct peer p = *x->peer;
+	const struct signature s = pdu_signature(x->send);
+
+	if (x->proven)
+		return true;
+	if (exchange_proving(x) || x->strict)
+		p.unsure = false;
+	if (exchange_proving(x))
+		p.full = false;
+	/* so many are to come for older proofs; one more is for one of this exchange */
+	if (exchange_proving(x) && x->disbelieved >= peer_refusals_due(&p, &s, now))
+		return true;
+	return peer_trusts(&p, &s, true, now);
+}
+
+static bool gateway_exception(uint8_t e)
+{
+	return e == EXC_GATEWAY_PATH || e == EXC_GATEWAY_TARGET; /* the gateway speaks, not the unit
+	                                                            (specification, section 7) */
+}
+
+/* A right answer to what was sent. False: not to be believed, treat it as a stray. */
+static bool answered(struct exchange *x, const struct frame *f, uint8_t exception, us_t now)
+{
+	struct line *l = x->line;
+
+	if (gateway_exception(exception)) {
+		x->exception = exception;
+		fail(x, OUT_TIMEOUT, now); /* whichever request it was for: it only ends the wait */
+		return true;
+	}
+	if (exception && !trusted(x, now)) {
+		x->doubted = true;
+		if (!exchange_proving(x))
+			return false;
+		x->disbelieved++; /* it may have been an older one's: once more */
+		send_on(x, f, now);
+		return true;
+	}
+	if (x->client) {
+		fail(x, OUT_DROPPED, now);
+		return true;
+	}
+	l->count.responses++;
+	l->missing = 0;
+	if (x->echoed)
+		l->unechoed = 0;
+	else if (l->echo_found &&
+	         ++l->unechoed >= ECHO_MISSING) /* one alone may have been spoilt */
+		l->echo = l->echo_found = false;
+	if (x->noise >= NOISE_DOUBT ||
+	    (x->strict && x->strayed && !exchange_proving(x) && !x->repeat)) {
+		l->count.garbled++;
+		fail(x, OUT_GARBLED, now);
+		return true;
+	}
+	x->turnaround = x->first - wire_chars(&l->wire, x->first_n) - x->tx_end;
+	if (x->turnaround < 1)
+		x->turnaround = 1;
+	if (l->burst < x->first_n)
+		l->burst = x->first_n;
+	peer_turned(x->peer, x->turnaround);
+	if (exchange_proving(x) || x->repeat) {
+		send_on(x, f, now);
+		return true;
+	}
+	x->exception = exception;
+	succeed(x, f, now);
+	return true;
+}
+
+/* An early answer that can only be to this request: the port's timing is not what we think. */
+static void early_answer(struct exchange *x, us_t now)
+{
+	struct line *l = x->line;
+	const struct signature s = pdu_signature(x->send);
+
+	if (signature_same(&s, &x->peer->last) || peer_barred(x->peer, &s, now))
+		return;
+	if (++l->early >= EARLY_MOST) {
+		l->timed = false;
+		l->early = 0;
+	}
+}
+
+/* Our own request, heard again. Requests that answers repeat (5, 6, 22, 8) need to know the line.
+ */
+static bool is_echo(struct exchange *x, const struct frame *f)
+{
+	struct line *l = x->line;
+
+	if (x->echoed || !frame_is(f, x->send) || (!l->echo && !frame_is_request(f)))
+		return false;
+	if (!l->echo && x->first > x->tx_late + exchange_split(l))
+		return false; /* another client asks the same */
+	if (!l->echo)
+		l->echo = l->echo_found = true;
+	x->echoed = true;
+	l->count.echoes++;
+	return true;
+}
+
+/* One whole frame within the buffer. Returns true when it ended the sending at hand. */
+static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
+{
+	const bool early = f->at < x->stale;
+	uint8_t exception;
+
+	x->noise = (uint16_t)(x->noise + f->at);
+	if (is_echo(x, f)) {
+		shift(x, f->at + f->len, now);
+		return false;
+	}
+	if (f->unit == x->send->unit && pdu_answers(x->send, f->pdu, f->pdu_len, &exception)) {
+		if (!early && answered(x, f, exception, now))
+			return true;
+		if (early && !exception)
+			early_answer(x, now);
+	}
+	note_stray(x, f, now);
+	/* Another client on this line: no answer is ours for sure, but let them pass. */
+	x->client = x->client || frame_is_request(f);
+	shift(x, f->at + f->len, now);
+	return false;
+}
+
+/* Take all frames there are. */
+static void take_frames(struct exchange *x, bool whole, us_t now)
+{
+	struct frame f;
+
+	while (x->state == ST_RECEIVE && frame_find(x->buf, x->n, FRAME_GLITCH, x->send, whole, &f))
+		if (take_frame(x, &f, now))
+			return;
+}
+
+us_t exchange_deadline(const struct exchange *x)
+{
+	const us_t last =
+		x->end + wire_chars(&x->line->wire, ADU_RTU_MAX) + exchange_split(x->line);
+	us_t t = x->begin;
+
+	if (x->n)
+		t = x->last_rx + exchange_split(x->line);
+	return t < last ? t : last;
+}
+
+/* Unit, function and byte count of the awaited answer stand there: more than noise would give. */
+static bool surely_begun(const struct exchange *x, size_t at, size_t need)
+{
+	const size_t got = x->n - at;
+
+	return got > 2 && need > 5 && pdu_answer_size(x->buf + at + 1, got - 1) + 3 == need;
+}
+
+/* An answer has begun at `at` and comes to nothing. */
+static void spoilt(struct exchange *x, size_t at, size_t need, us_t now)
+{
+	const size_t got = x->n - at;
+
+	if (need && got == need)
+		x->line->count.crc_errors++;
+	else
+		x->line->count.garbled++;
+	x->line->missing = got < need ? (uint16_t)(need - got) : 0;
+	if (!surely_begun(x, at, need))
+		x->noise = NOISE_DOUBT; /* the answer may still come */
+	fail(x, OUT_GARBLED, now);
+}
+
+/* All bytes of the answer are there, by its own word too, and the CRC is wrong: no need to wait. */
+static void give_up_spoilt(struct exchange *x, us_t now)
+{
+	size_t at, need;
+
+	if ((x->line->echo && !x->echoed) || !frame_begun(x->buf, x->n, x->send, &at, &need) ||
+	    at < x->stale)
+		return;
+	if (x->n - at >= need && surely_begun(x, at, need))
+		spoilt(x, at, need, now);
+}
+
+/* The line has fallen silent, or the time is over. */
+static void quiet(struct exchange *x, us_t now)
+{
+	size_t at, need;
+
+	take_frames(x, true, now);
+	if (x->state != ST_RECEIVE)
+		return;
+	if (x->n) {
+		if (frame_begun(x->buf, x->n, x->send, &at, &need) && at >= x->stale) {
+			spoilt(x, at, need, now);
+			return;
+		}
+		learn_split(x);
+		x->noise = (uint16_t)(x->noise + x->n);
+		shift(x, x->n, now);
+	}
+	if (now >= x->begin) /* noise does not end the wait */
+		fail(x, OUT_TIMEOUT, now);
+}
+
+/* When the answer now coming in can be complete. */
+static void plan_wake(struct exchange *x, us_t now)
+{
+	const struct wire *w = &x->line->wire;
+	us_t margin = w->char_ns / 1000;
+	size_t at = 0, need = x->send->answer_len ? x->send->answer_len + 3u : 0;
+
+	if (!w->char_ns)
+		return;
+	if (margin > MARGIN_MOST)
+		margin = MARGIN_MOST;
+	if (x->line->echo && !x->echoed)
+		need = x->send->len + 3u;
+	else if (x->n > 1 && !frame_begun(x->buf, x->n, x->send, &at, &need))
+		return;
+	if (need + at > x->n)
+		x->wake = now + wire_chars(w, (unsigned)(need + at - x->n)) + margin;
+}
+
+void exchange_append(struct exchange *x, const uint8_t *bytes, size_t n, us_t now)
+{
+	const size_t room = sizeof x->buf - x->n;
+
+	if (!x->n) {
+		x->first = now;
+		x->first_n = (uint16_t)n;
+	}
+	if (n > room) { /* a line that babbles: nothing in it can be told apart any more */
+		x->noise = (uint16_t)(x->noise + x->n);
+		x->n = x->stale = 0;
+		x->strayed = true;
+		if (n > sizeof x->buf) {
+			bytes += n - sizeof x->buf;
+			n = sizeof x->buf;
+		}
+	}
+	memcpy(x->buf + x->n, bytes, n);
+	x->n = (uint16_t)(x->n + n);
+	x->last_rx = x->line->last_end = now;
+}
+
+void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t now)
+{
+	const struct wire *w = &x->line->wire;
+	const unsigned sent = x->send->len + 3u;
+
+	x->wake = 0;
+	if (n) {
+		exchange_append(x, bytes, n, now);
+		if (x->line->timed && now < x->tx_start + wire_chars(w, sent) * 97 / 100)
+			x->stale = x->n;
+		take_frames(x, false, now);
+		if (x->state == ST_RECEIVE && x->n)
+			give_up_spoilt(x, now);
+		if (x->state == ST_RECEIVE && x->n)
+			plan_wake(x, now);
+	}
+	if (x->state == ST_RECEIVE && now >= exchange_deadline(x))
+		quiet(x, now);
+}

@@ -1,0 +1,460 @@
+#include "core/model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLE_EXPONENT 64  /* to an exponent: a scale that changes is read with its value */
+#define EXPONENT_LIMIT 10 /* SunSpec scale factors: −10 to 10 */
+#define EXPONENT_DECIMALS 6
+#define WALK_AGAIN (5 * US_S) /* a head that was not answered */
+
+void model_destroy(struct model *m)
+{
+	if (m)
+		arena_destroy(m->arena);
+}
+
+int model_find_device(const struct model *m, const char *name, size_t len)
+{
+	for (size_t i = 0; i < m->ndevice; i++)
+		if (strncmp(m->device[i].name, name, len) == 0 && m->device[i].name[len] == '\0')
+			return (int)i;
+	return -1;
+}
+
+int model_find_point(const struct pointset *s, const char *name, size_t len)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (strncmp(s->point[i].name, name, len) == 0 && s->point[i].name[len] == '\0')
+			return (int)i;
+	return -1;
+}
+
+/* -- registers of a point ---------------------------------------------------------- */
+
+static unsigned part_words(const struct point *p)
+{
+	return codec_words(&p->codec) / (p->parts == 2 ? 2 : 1);
+}
+
+struct span model_span(const struct device *d, const struct point *p)
+{
+	struct span s = {.unit = d->id, .table = p->table, .addr = p->addr[0]};
+	if (p->source != SOURCE_REGISTER)
+		return s;
+	const unsigned words = part_words(p);
+	uint16_t last = p->addr[0];
+	if (p->parts == 2 && p->addr[1] < s.addr)
+		s.addr = p->addr[1];
+	if (p->parts == 2 && p->addr[1] > last)
+		last = p->addr[1];
+	s.count = (uint16_t)(last - s.addr + words);
+	return s;
+}
+
+uint16_t model_word(const struct span *block, const uint16_t *words, unsigned addr)
+{
+	const unsigned cell = addr - block->addr;
+	if (table_is_bits(block->table))
+		return words[cell / 16] >> (cell % 16) & 1;
+	return words[cell];
+}
+
+void model_gather(const struct point *p, const struct span *block, const uint16_t *words,
+                  uint16_t *out)
+{
+	const unsigned n = part_words(p), parts = p->parts == 2 ? 2 : 1;
+	for (unsigned part = 0; part < parts; part++)
+		for (unsigned i = 0; i < n; i++)
+			*out++ = model_word(block, words, p->addr[part] + i);
+}
+
+/* -- wants --------------------------------------------------------------------------- */
+
+struct want_list {
+	struct want *want;
+	size_t n, room;
+};
+
+static void want_add(struct want_list *l, const struct want *w)
+{
+	if (l->n == l->room) {
+		l->room = l->room ? 2 * l->room : 64;
+		l->want = mem_grow(l->want, l->room, sizeof *l->want);
+	}
+	l->want[l->n++] = *w;
+}
+
+static bool point_polled(const struct device *d, uint32_t i, const uint8_t *on_demand)
+{
+	const struct point *p = &d->set->point[i];
+	if (p->source != SOURCE_REGISTER || p->absent || (p->write && p->write->only))
+		return false;
+	return p->poll != POLL_ON_DEMAND || (on_demand && on_demand[d->point0 + i]);
+}
+
+/* Can the device give this many cells from there in one answer? */
+static bool span_readable(const struct device *d, const struct span *s)
+{
+	unsigned limit = d->rule.max_read ? d->rule.max_read : READ_REGISTERS_MAX;
+	if (table_is_bits(s->table))
+		limit = limit * 16 < READ_BITS_MAX ? limit * 16 : READ_BITS_MAX;
+	if (s->count > limit)
+		return false;
+	const unsigned last = s->addr + s->count - 1U;
+	for (unsigned i = 0; i < d->rule.nwindow; i++) {
+		const struct window *w = &d->rule.window[i];
+		const bool first_in = s->addr >= w->first && s->addr <= w->last;
+		const bool last_in = last >= w->first && last <= w->last;
+		if (first_in != last_in)
+			return false;
+	}
+	return true;
+}
+
+/* Is what lies between two spans small enough to be read for nothing? */
+static bool hole_small(const struct device *d, struct span a, struct span b, unsigned most)
+{
+	const unsigned end = a.addr < b.addr ? a.addr + a.count : b.addr + b.count;
+	const unsigned next = a.addr < b.addr ? b.addr : a.addr;
+	const unsigned limit = d->rule.max_hole < most ? d->rule.max_hole : most;
+	return next <= end + limit;
+}
+
+struct span model_part(const struct device *d, const struct point *p, unsigned part)
+{
+	return (struct span){.unit = d->id,
+	                     .table = p->table,
+	                     .addr = p->addr[part],
+	                     .count = (uint16_t)part_words(p)};
+}
+
+bool model_apart(const struct device *d, const struct point *p)
+{
+	const struct span whole = model_span(d, p);
+	return p->parts == 2 && !p->part && /* a model is read as one */
+	       (!span_readable(d, &whole) ||
+	        !hole_small(d, model_part(d, p, 0), model_part(d, p, 1), UINT16_MAX));
+}
+
+static struct span span_hull(struct span a, struct span b)
+{
+	const unsigned end_a = a.addr + a.count, end_b = b.addr + b.count;
+	const uint16_t first = a.addr < b.addr ? a.addr : b.addr;
+	a.count = (uint16_t)((end_a > end_b ? end_a : end_b) - first);
+	a.addr = first;
+	return a;
+}
+
+/* What is read for a point: of a SunSpec model its head as well. */
+static struct span read_span(const struct device *d, const struct point *p)
+{
+	struct span head = model_span(d, p);
+	if (!p->part)
+		return head;
+	const struct span own = head;
+	head.addr = d->set->sunspec->part[p->part - 1].is.at;
+	head.count = SUNSPEC_HEAD;
+	return span_hull(head, own);
+}
+
+static struct want point_want(const struct point *p, struct span s)
+{
+	return (struct want){.unit = s.unit,
+	                     .table = s.table,
+	                     .addr = s.addr,
+	                     .len = s.count,
+	                     .period = p->period,
+	                     .prio = p->prio,
+	                     .barrier = p->barrier};
+}
+
+/* A point alone; its two parts, or its exponent, in the same request where the device can do that.
+ */
+static void want_point(struct want_list *l, const struct device *d, const struct point *p)
+{
+	const struct span span = read_span(d, p);
+	struct want w = point_want(p, span);
+	if (model_apart(d, p)) {
+		for (unsigned part = 0; part < 2; part++) {
+			w = point_want(p, model_part(d, p, part));
+			want_add(l, &w);
+		}
+		return;
+	}
+	if (p->exponent_from >= 0) {
+		const struct point *e = &d->set->point[p->exponent_from];
+		const struct span both = span_hull(span, model_span(d, e));
+		if (e->source == SOURCE_REGISTER && e->table == p->table &&
+		    span_readable(d, &both) &&
+		    (p->part || hole_small(d, span, model_span(d, e), HOLE_EXPONENT)))
+			w = point_want(p, both);
+	}
+	want_add(l, &w);
+}
+
+static bool same_group(const struct point *a, const struct point *b)
+{
+	return a->together && b->together && a->table == b->table &&
+	       strcmp(a->together, b->together) == 0;
+}
+
+/* The group of point i as one want; true also when an earlier member has done it. */
+static bool want_group(struct want_list *l, const struct device *d, uint32_t i,
+                       const uint8_t *on_demand)
+{
+	const struct point *p = &d->set->point[i];
+	struct span hull = read_span(d, p);
+	struct want w = point_want(p, hull);
+	bool first = true;
+	if (!p->together)
+		return false;
+	for (uint32_t k = 0; k < d->set->n; k++) {
+		const struct point *q = &d->set->point[k];
+		if (!same_group(p, q) || !point_polled(d, k, on_demand))
+			continue;
+		first &= k >= i;
+		hull = span_hull(hull, read_span(d, q));
+		w.period = q->period < w.period ? q->period : w.period;
+		w.prio = q->prio < w.prio ? q->prio : w.prio;
+		w.barrier |= q->barrier;
+	}
+	if (!span_readable(d, &hull))
+		return false;
+	w.addr = hull.addr;
+	w.len = hull.count;
+	if (first)
+		want_add(l, &w);
+	return true;
+}
+
+static int want_compare(const void *pa, const void *pb)
+{
+	const struct want *a = pa, *b = pb;
+	if (a->unit != b->unit)
+		return a->unit < b->unit ? -1 : 1;
+	if (a->table != b->table)
+		return a->table < b->table ? -1 : 1;
+	if (a->addr != b->addr)
+		return a->addr < b->addr ? -1 : 1;
+	if (a->len != b->len)
+		return a->len > b->len ? -1 : 1;
+	return (a->period > b->period) - (a->period < b->period);
+}
+
+/* b lies in a and is read often enough with it. */
+static bool want_covers(const struct want *a, const struct want *b)
+{
+	const bool same = a->addr == b->addr && a->len == b->len;
+	return a->unit == b->unit && a->table == b->table && a->addr <= b->addr &&
+	       a->addr + a->len >= b->addr + b->len && a->period <= b->period &&
+	       (same || (!a->barrier && !b->barrier));
+}
+
+static void want_merge(struct want_list *l)
+{
+	size_t n = 0;
+	if (l->n)
+		qsort(l->want, l->n, sizeof *l->want, want_compare);
+	for (size_t i = 0; i < l->n; i++) {
+		struct want *by = NULL;
+		/* sorted: nothing further away than the longest read can reach it */
+		for (size_t k = n; k-- > 0 && !by;) {
+			struct want *w = &l->want[k];
+			if (w->unit != l->want[i].unit || w->table != l->want[i].table ||
+			    w->addr + READ_BITS_MAX < l->want[i].addr)
+				break;
+			if (want_covers(w, &l->want[i]))
+				by = w;
+		}
+		if (!by) {
+			l->want[n++] = l->want[i];
+			continue;
+		}
+		by->prio = l->want[i].prio < by->prio ? l->want[i].prio : by->prio;
+		by->barrier |= l->want[i].barrier;
+	}
+	l->n = n;
+}
+
+static us_t later(us_t a, us_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Two devices behind one id: the stricter of each. */
+static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
+{
+	struct unit_rule *r = rule;
+	while (r < rule + *n && r->unit != d->id)
+		r++;
+	if (r == rule + *n) {
+		*r = d->rule;
+		r->unit = d->id;
+		(*n)++;
+		return;
+	}
+	r->timeout = later(r->timeout, d->rule.timeout);
+	r->pause = later(r->pause, d->rule.pause);
+	r->pause_after_write = later(r->pause_after_write, d->rule.pause_after_write);
+	if (d->rule.max_read && d->rule.max_read < r->max_read)
+		r->max_read = d->rule.max_read;
+	if (d->rule.max_hole < r->max_hole)
+		r->max_hole = d->rule.max_hole;
+	r->has_mask_write &= d->rule.has_mask_write;
+	r->functions = r->functions && d->rule.functions ? r->functions & d->rule.functions
+	                                                 : r->functions | d->rule.functions;
+	r->loose_echo |= d->rule.loose_echo;
+	if (d->rule.retries < r->retries)
+		r->retries = d->rule.retries;
+	if (!r->read_function)
+		r->read_function = d->rule.read_function;
+	if (!r->nwindow) {
+		r->window = d->rule.window;
+		r->nwindow = d->rule.nwindow;
+	}
+}
+
+/* The one thing a device whose chain is not known can be asked for. */
+static void want_walk(struct want_list *l, const struct device *d)
+{
+	const struct want w = {.unit = d->id,
+	                       .table = TABLE_HOLDING,
+	                       .addr = d->set->sunspec->walk.next,
+	                       .len = SUNSPEC_HEAD,
+	                       .period = WALK_AGAIN,
+	                       .prio = CLASS_HIGH};
+	want_add(l, &w);
+}
+
+size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand,
+                   struct want **wants, struct unit_rule **rules, size_t *nrule)
+{
+	struct want_list list = {0};
+	*rules = mem_alloc(m->ndevice, sizeof **rules);
+	*nrule = 0;
+	for (size_t i = 0; i < m->ndevice; i++) {
+		const struct device *d = &m->device[i];
+		if (d->bus != bus || !d->enabled)
+			continue;
+		rule_add(*rules, nrule, d);
+		if (!model_bound(d)) {
+			want_walk(&list, d);
+			continue;
+		}
+		for (uint32_t k = 0; k < d->set->n; k++)
+			if (point_polled(d, k, on_demand) && !want_group(&list, d, k, on_demand))
+				want_point(&list, d, &d->set->point[k]);
+	}
+	want_merge(&list);
+	*wants = list.want ? list.want : mem_alloc(1, sizeof **wants);
+	return list.n;
+}
+
+/* -- values --------------------------------------------------------------------------- */
+
+/* The codec with its scale moved by an exponent read from the device. */
+static bool codec_shifted(const struct codec *c, const struct value *exponent, struct codec *out)
+{
+	const double e = value_number(exponent);
+	*out = *c;
+	return e == trunc(e) && fabs(e) <= EXPONENT_LIMIT &&
+	       decimal_shift(&c->scale, (int)e, &out->scale);
+}
+
+void point_scaled(const struct point *p, const uint16_t *words, const struct value *exponent,
+                  const struct value *factor, char *text, struct value *out)
+{
+	struct codec shifted;
+	const struct codec *c = &p->codec;
+	*out = value_none();
+	if (exponent) {
+		if (!codec_shifted(c, exponent, &shifted))
+			return;
+		c = &shifted;
+	}
+	codec_decode(c, words, text, out);
+	if (out->kind == VALUE_NONE || out->kind == VALUE_TEXT)
+		return;
+	if (factor) {
+		const double r = value_number(out) * value_number(factor);
+		*out = isfinite(r) ? value_real(r) : value_none();
+	}
+}
+
+void point_decode(const struct point *p, const uint16_t *words, const struct value *exponent,
+                  const struct value *factor, char *text, struct value *out)
+{
+	point_scaled(p, words, exponent, factor, text, out);
+	if (out->kind == VALUE_NONE || out->kind == VALUE_TEXT)
+		return;
+	const double number = value_number(out);
+	if (p->has_valid && !(number >= p->valid_min && number <= p->valid_max))
+		*out = value_none();
+}
+
+enum codec_fault point_encode(const struct point *p, const struct value *v,
+                              const struct value *exponent, const struct value *factor,
+                              uint16_t *words, uint16_t *mask)
+{
+	struct codec shifted;
+	const struct codec *c = &p->codec;
+	struct value raw = *v;
+	if (exponent) {
+		if (!codec_shifted(c, exponent, &shifted))
+			return CODEC_KIND;
+		c = &shifted;
+	}
+	if (factor) {
+		const double r = value_number(v) / value_number(factor);
+		if (!isfinite(r))
+			return CODEC_KIND;
+		raw = value_real(r);
+	}
+	return codec_encode(c, &raw, words, mask);
+}
+
+/* The integer a value is; labels belong to integers only. */
+static bool value_code(const struct value *v, int64_t *out)
+{
+	const double r = value_number(v);
+	if (!(fabs(r) < 9223372036854775808.0) || r != trunc(r))
+		return false;
+	if (v->kind != VALUE_REAL && v->places == 0) {
+		*out = (int64_t)(v->neg ? 0 - v->mant : v->mant);
+		return v->mant <= INT64_MAX;
+	}
+	*out = (int64_t)r;
+	return true;
+}
+
+const struct label *point_label(const struct point *p, const struct value *v)
+{
+	int64_t code;
+	if (!p->nlabel || v->kind == VALUE_TEXT || v->kind == VALUE_NONE || !value_code(v, &code))
+		return NULL;
+	for (unsigned i = 0; i < p->nlabel; i++)
+		if (p->label[i].code == code)
+			return &p->label[i];
+	return NULL;
+}
+
+int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
+                size_t size)
+{
+	const struct label *label = point_label(p, v);
+	if (label)
+		return snprintf(buf, size, "%s", label->text);
+	int decimals = (int)p->codec.decimals; /* NOLINT(bugprone-signed-char-misuse): a number */
+	if (decimals < 0 && v->kind == VALUE_DECIMAL) /* the exponent's own */
+		decimals = v->places < EXPONENT_DECIMALS ? v->places : EXPONENT_DECIMALS;
+	const int len = value_print(v, decimals, buf, size);
+	const bool number =
+		v->kind == VALUE_DECIMAL || (v->kind == VALUE_REAL && isfinite(v->real));
+	if (!unit || !*unit || !number)
+		return len;
+	const size_t at = (size_t)len < size ? (size_t)len : size;
+	return len + snprintf(buf + at, size - at, " %s", unit);
+}

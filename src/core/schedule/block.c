@@ -1,0 +1,303 @@
+#include "core/schedule/private.h"
+
+#include <string.h>
+
+#include "core/base/arena.h"
+
+#define FAR_BITS 8 /* bits differ in their answer's length only by whole bytes */
+
+/* The wants one read may be made of, by address; lives in the schedule's scratch. */
+struct set {
+	struct unit *unit;
+	struct plan_limits limits;
+	uint8_t table;
+	uint8_t group;
+	size_t n;
+};
+
+static us_t slack(const struct node *n)
+{
+	if (n->aside || n->want.period == PERIOD_ONCE)
+		return 0;
+	return n->want.period / 20;
+}
+
+static bool node_wanted(const struct node *n, uint8_t group, us_t now)
+{
+	return n->group == group && n->due <= now + slack(n);
+}
+
+static void cut_add(struct schedule *s, size_t *n, struct cut c)
+{
+	if (*n == s->cut_room) {
+		s->cut_room = 2 * s->cut_room + 8;
+		s->cut = mem_grow(s->cut, s->cut_room, sizeof *s->cut);
+	}
+	s->cut[(*n)++] = c;
+}
+
+/* No read may touch what was refused, what is set aside, what stands alone, and what is under
+ * another suspicion. */
+static void set_cuts(struct schedule *s, struct set *set)
+{
+	const struct unit *u = set->unit;
+	size_t n = 0;
+	for (size_t i = 0; i < u->nlearnt; i++)
+		if (u->learnt[i].cut.table == set->table)
+			cut_add(s, &n, u->learnt[i].cut);
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		const struct node *node = &s->node[i];
+		const bool wall = node->aside || node->want.barrier || node->group != set->group;
+		if (node->want.table == set->table && wall)
+			cut_add(s, &n, (struct cut){set->table, node->want.addr, node->want.len});
+	}
+	set->limits.cut = s->cut;
+	set->limits.ncut = (uint16_t)n;
+}
+
+static void set_limits(struct schedule *s, struct set *set)
+{
+	const struct unit *u = set->unit;
+	const uint16_t learnt = u->most[table_kind(set->table)];
+	set->limits = (struct plan_limits){
+		.max_read = u->rule.max_read,
+		.max_cells = learnt,
+		.max_hole = u->rule.max_hole,
+		.turnaround = unit_turnaround(u) + unit_dead_time(s, u),
+		.window = u->window,
+		.nwindow = u->rule.nwindow,
+	};
+	set_cuts(s, set);
+}
+
+static void set_insert(struct schedule *s, struct set *set, struct node *n)
+{
+	size_t at = set->n++;
+	while (at > 0 && s->set[at - 1]->want.addr > n->want.addr) {
+		s->set[at] = s->set[at - 1];
+		at--;
+	}
+	s->set[at] = n;
+}
+
+/* All wants and demands due now or soon that may share a read with n. */
+static struct set set_of(struct schedule *s, struct unit *u, const struct node *n, us_t now)
+{
+	struct set set = {.unit = u, .table = n->want.table, .group = n->group};
+	for (size_t i = u->first; i < u->first + u->n; i++)
+		if (s->node[i].want.table == set.table && node_wanted(&s->node[i], set.group, now))
+			s->set[set.n++] = &s->node[i];
+	for (size_t i = 0; i < s->ndemand; i++) {
+		struct node *d = &s->demand[i];
+		if (d->want.unit == u->rule.unit && d->want.table == set.table &&
+		    node_wanted(d, set.group, now))
+			set_insert(s, &set, d);
+	}
+	for (size_t i = 0; i < set.n; i++)
+		s->list[i] = &s->set[i]->want;
+	set_limits(s, &set);
+	s->turn_group = set.group;
+	return set;
+}
+
+static struct span set_block(struct schedule *s, const struct set *set, const struct node *n)
+{
+	size_t which = 0;
+	while (s->set[which] != n)
+		which++;
+	return plan_block(&s->wire, &set->limits, s->list, set->n, which);
+}
+
+static bool span_barred(const struct unit *u, const struct span *span, us_t now)
+{
+	static const uint8_t function[] = {
+		[TABLE_COIL] = FC_READ_COILS,
+		[TABLE_DISCRETE] = FC_READ_DISCRETE,
+		[TABLE_HOLDING] = FC_READ_HOLDING,
+		[TABLE_INPUT] = FC_READ_INPUT,
+	};
+	const bool forced = u->rule.read_function && !table_is_bits(span->table);
+	const struct signature sig = {
+		.fc = forced ? u->rule.read_function : function[span->table & 3],
+		.answer_len = (uint8_t)pdu_read_answer_len(span->table, span->count),
+	};
+	return peer_barred(&u->peer, &sig, now);
+}
+
+/* -- another answer length, when the block's own could be mistaken -------------------------------
+ */
+
+/* Another due block of the unit. */
+static bool vary_other(struct schedule *s, struct unit *u, us_t now, struct span *out)
+{
+	struct span tried = {.count = 0};
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		const struct node *n = &s->node[i];
+		if (n->due > now || (tried.count && node_inside(n, &tried)))
+			continue;
+		const struct set set = set_of(s, u, n, now);
+		tried = set_block(s, &set, n);
+		if (!span_barred(u, &tried, now)) {
+			*out = tried;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The block less some of its last wants, or some of its first ones. must: NULL, or the want that
+ * has to stay in it: who is left out again and again would hold up all others. */
+static bool vary_fewer(const struct schedule *s, const struct set *set, const struct span *block,
+                       const struct node *must, us_t now, struct span *out)
+{
+	uint32_t end = 0;
+	bool found = false;
+	for (size_t i = 0; i < set->n; i++) {
+		const struct node *n = s->set[i];
+		if (!node_inside(n, block))
+			continue;
+		const uint32_t e = (uint32_t)n->want.addr + n->want.len;
+		end = e > end ? e : end;
+		struct span fewer = *block;
+		fewer.count = (uint16_t)(end - block->addr);
+		if (fewer.count < block->count && (!must || node_inside(must, &fewer)) &&
+		    !span_barred(set->unit, &fewer, now)) {
+			*out = fewer; /* the longest such */
+			found = true;
+		}
+	}
+	for (size_t i = 0; i < set->n && !found; i++) {
+		struct span fewer = *block;
+		fewer.addr = s->set[i]->want.addr;
+		fewer.count = (uint16_t)(block->count - (fewer.addr - block->addr));
+		if (!node_inside(s->set[i], block) || fewer.addr == block->addr ||
+		    (must && !node_inside(must, &fewer)) || span_barred(set->unit, &fewer, now))
+			continue;
+		*out = fewer;
+		found = true;
+	}
+	return found;
+}
+
+/* Does the unit have these cells, as far as its wants tell? */
+static bool cells_known(const struct schedule *s, const struct unit *u, uint8_t table,
+                        uint32_t addr, uint32_t end)
+{
+	for (size_t i = u->first; i < u->first + u->n && addr < end; i++) {
+		const struct want *w = &s->node[i].want;
+		if (w->table == table && w->addr <= addr && (uint32_t)w->addr + w->len > addr)
+			addr = (uint32_t)w->addr + w->len;
+	}
+	return addr >= end;
+}
+
+static bool vary_longer(const struct schedule *s, const struct set *set, const struct span *block,
+                        bool known, us_t now, struct span *out)
+{
+	const uint32_t step = table_is_bits(block->table) ? FAR_BITS : 1;
+	if (!known && set->unit->no_longer)
+		return false;
+	for (uint32_t more = step; more <= step * (PEER_BARS + 1); more += step) {
+		const uint32_t end = (uint32_t)block->addr + block->count;
+		if (end + more > UINT16_MAX + 1u || (!known && more > set->limits.max_hole))
+			return false;
+		struct span longer = *block;
+		longer.count = (uint16_t)(block->count + more);
+		if (!plan_allows(&s->wire, &set->limits, &longer))
+			return false;
+		if ((!known || cells_known(s, set->unit, block->table, end, end + more)) &&
+		    !span_barred(set->unit, &longer, now)) {
+			*out = longer;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool vary_shorter(const struct set *set, const struct span *block, us_t now,
+                         struct span *out)
+{
+	const uint32_t step = table_is_bits(block->table) ? FAR_BITS : 1;
+	for (uint32_t less = step; less <= step * (PEER_BARS + 1) && less < block->count;
+	     less += step) {
+		struct span shorter = *block;
+		shorter.count = (uint16_t)(block->count - less);
+		if (!span_barred(set->unit, &shorter, now)) {
+			*out = shorter;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* While requests are unanswered no refusal can be believed: nothing that nobody wants is read if
+ * there is another way. Later a cell more is cheaper than another request for what was left out. */
+static bool vary(struct schedule *s, const struct set *set, const struct span *block,
+                 const struct node *n, us_t now, struct span *out)
+{
+	const bool outstanding = peer_outstanding(&set->unit->peer);
+	s->varied = true;
+	if (vary_longer(s, set, block, true, now, out) ||
+	    (!outstanding && vary_longer(s, set, block, false, now, out)))
+		return true;
+	s->varied = false;
+	if (vary_fewer(s, set, block, n, now, out) || vary_fewer(s, set, block, NULL, now, out))
+		return true;
+	s->varied = true;
+	/* what covers no want brings nothing but the proof that the unit is in step: once that is
+	 * given, the exchange proves, and the block is read */
+	return (outstanding && vary_shorter(set, block, now, out)) ||
+	       vary_longer(s, set, block, false, now, out);
+}
+
+/* The cells to read for n. False: whatever is read, its answer could be mistaken. */
+bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t now,
+                struct span *out)
+{
+	struct set set = set_of(s, u, n, now);
+	const struct span block = set_block(s, &set, n);
+	*out = block;
+	s->varied = false;
+	if (!span_barred(u, &block, now))
+		return true;
+	if (vary_other(s, u, now, out))
+		return true;
+	set = set_of(s, u, n, now);
+	if (vary(s, &set, &block, n, now, out))
+		return true;
+	s->varied = false;
+	*out = block;
+	return false;
+}
+
+/* One cell of a silent unit, or as few more as make the answer unmistakable. */
+bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out)
+{
+	struct span first = {.count = 0};
+	bool aside = true; /* nothing else is left: a refusal, too, says that it is there */
+	for (size_t i = u->first; i < u->first + u->n; i++)
+		aside &= s->node[i].aside;
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		const struct node *n = &s->node[i];
+		const uint16_t step = table_is_bits(n->want.table) ? FAR_BITS : 1;
+		if (n->aside != aside)
+			continue;
+		for (uint16_t count = 1; count <= n->want.len; count = (uint16_t)(count + step)) {
+			*out = (struct span){u->rule.unit, n->want.table, n->want.addr, count};
+			if (first.count == 0)
+				first = *out;
+			if (!span_barred(u, out, now))
+				return true;
+		}
+	}
+	*out = first;
+	if (first.count == 0)
+		return false;
+	struct set set = {.unit = u, .table = first.table};
+	set_limits(s, &set);
+	if (vary_longer(s, &set, &first, true, now, out) ||
+	    vary_longer(s, &set, &first, false, now, out))
+		return true;
+	*out = first;
+	return false;
+}

@@ -1,0 +1,262 @@
+#include "core/schedule/private.h"
+
+#include <stdlib.h>
+
+#define BUSY_FIRST (100 * US_MS)
+
+static void node_read(const struct schedule *s, struct unit *u, struct node *n, us_t now)
+{
+	const us_t period = n->want.period;
+	n->last = now;
+	n->group = n->refused = n->asides = 0;
+	n->refused_since = 0;
+	if (n->aside) {
+		n->aside = false;
+		n->due = us_min(n->due, now);
+	}
+	if (period == PERIOD_ONCE) {
+		n->due = US_NEVER;
+		return;
+	}
+	if (period == PERIOD_FASTEST) {
+		n->due = n->base = now;
+		return;
+	}
+	if (now < n->due) {
+		if (n->due - now > period / 20)
+			return;
+		n->base = n->due; /* pulled in; the grid stays */
+		n->due += period;
+		return;
+	}
+	const us_t next = grid_next(s, n, now);
+	const us_t passed = (next - n->due) / period - 1;
+	if (passed > 0)
+		u->count.missed += (uint32_t)passed;
+	n->base = passed > 0 ? now : next - period;
+	n->due = next;
+}
+
+/* A demand is met only by a request that went out when it was due. */
+static void demands_met(struct schedule *s, const struct span *span)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < s->ndemand; i++) {
+		const struct node *d = &s->demand[i];
+		if (d->want.unit == span->unit && d->due <= s->turn_at && node_inside(d, span))
+			continue;
+		s->demand[kept++] = *d;
+	}
+	s->ndemand = kept;
+}
+
+static void span_read(struct schedule *s, struct unit *u, const struct span *span, us_t now)
+{
+	const size_t kind = table_kind(span->table);
+	if (u->nlearnt)
+		learnt_disproved(u, span);
+	bool well_again = false;
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		if (!node_inside(&s->node[i], span))
+			continue;
+		well_again |= s->node[i].aside;
+		node_read(s, u, &s->node[i], now);
+	}
+	if (well_again)
+		refused_look_again(s, u, now);
+	demands_met(s, span);
+	if (span->count > u->good[kind])
+		u->good[kind] = span->count;
+	if (u->searching)
+		refused_search_ends(s, u);
+	u->unwell = 0;
+	u->busy_wait = u->busy_sum = 0;
+}
+
+/* -- alive or not ------------------------------------------------ */
+
+/* The first one back after all were silent: what ailed them was perhaps the line. */
+static void units_look_again(struct schedule *s, const struct unit *back)
+{
+	for (size_t i = 0; i < s->nunit; i++)
+		if (s->unit[i] != back && s->unit[i]->state == UNIT_UP)
+			return;
+	for (size_t i = 0; i < s->nunit; i++)
+		s->unit[i]->free_probe = s->unit[i]->state == UNIT_DOWN;
+}
+
+static void unit_answered(struct schedule *s, struct unit *u, us_t now, struct effects *e)
+{
+	u->fails = 0;
+	u->pass = u->suspect = u->told_offline = false;
+	u->wait_until = 0;
+	if (u->state == UNIT_UP)
+		return;
+	const bool was_down = u->state == UNIT_DOWN;
+	u->state = UNIT_UP;
+	u->count.online = true;
+	u->free_probe = false;
+	e->online = true;
+	if (!was_down)
+		return;
+	unit_due_now(s, u, now);
+	units_look_again(s, u);
+}
+
+static void unit_down(struct schedule *s, struct unit *u, us_t now, us_t took)
+{
+	u->state = UNIT_DOWN;
+	u->count.online = false;
+	u->probed = now;
+	u->pass = u->suspect = false;
+	u->wait_until = 0;
+	s->credit = us_max(0, s->credit - took);
+	demands_drop(s, u->rule.unit);
+}
+
+static bool unit_gone(const struct unit *u, us_t now)
+{
+	return u->fails >= OFFLINE_REQUESTS && now - u->first_fail >= OFFLINE_TIME;
+}
+
+/* The shortest period of what was asked, at most a second: so long a unit in doubt is left alone.
+ */
+static us_t doubt_wait(const struct schedule *s, const struct unit *u, const struct span *span)
+{
+	us_t wait = ASK_AGAIN;
+	for (size_t i = u->first; i < u->first + u->n; i++)
+		if (node_inside(&s->node[i], span) && u->fails < OFFLINE_REQUESTS)
+			wait = us_min(wait, node_period(&s->node[i]));
+	return wait;
+}
+
+static void unit_doubted(struct schedule *s, struct unit *u, const struct span *span, us_t now,
+                         us_t took)
+{
+	u->suspect = true;
+	u->failed_at = now;
+	u->failed_cost = took;
+	u->wait_until = s->turn_at + doubt_wait(s, u, span);
+}
+
+static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t, bool silent,
+                        us_t took, us_t now, struct effects *e)
+{
+	if (u->fails == 0)
+		u->first_fail = s->turn_at;
+	if (u->fails < UINT8_MAX)
+		u->fails++;
+	u->pass = true;
+	if (u->state == UNIT_DOWN) {
+		if (t->kind == TURN_PROBE)
+			s->credit -= took;
+	} else if (u->fails > u->rule.retries + (silent ? 0u : 1u)) {
+		unit_doubted(s, u, &t->span, now, took);
+		if (u->state == UNIT_NEW && silent)
+			unit_down(s, u, now, took);
+	}
+	if (!silent || !unit_gone(u, now) || u->told_offline)
+		return;
+	u->told_offline = true;
+	e->offline = true;
+	if (u->state != UNIT_DOWN)
+		unit_down(s, u, now, took);
+}
+
+/* Exceptions 5 and 6: wait, twice as long each time, within the time-out; then the next grid point.
+ */
+static void unit_busy(struct schedule *s, struct unit *u, const struct span *span, us_t now)
+{
+	u->busy_wait = u->busy_wait ? 2 * u->busy_wait : BUSY_FIRST;
+	if (u->busy_sum + u->busy_wait > u->rule.timeout) {
+		u->busy_wait = u->busy_sum = 0;
+		nodes_put_off(s, u, span, now);
+		return;
+	}
+	u->busy_sum += u->busy_wait;
+	u->peer.ready_at = us_max(u->peer.ready_at, now + u->busy_wait);
+}
+
+/* -- the turn's end ---------------------------------------------- */
+
+static void count_turn(struct unit *u, enum outcome o)
+{
+	u->count.requests++;
+	u->count.responses += o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME;
+	u->count.timeouts += o == OUT_TIMEOUT;
+	u->count.crc_errors += o == OUT_GARBLED;
+	u->count.exceptions += o == OUT_REFUSED;
+}
+
+static void turnaround_learn(struct unit *u, us_t turnaround)
+{
+	if (turnaround > 0)
+		u->turn = u->turn ? (7 * u->turn + turnaround) / 8 : turnaround;
+}
+
+/* Something came back. Broadcasts are answered by nobody, and what could not even be sent (no
+ * turnaround was measured) by nobody either. */
+static bool turn_answered(const struct unit *u, enum outcome o, us_t turnaround)
+{
+	if (o == OUT_REFUSED)
+		return turnaround > 0;
+	return o == OUT_SAME || (o == OUT_OK && (u->rule.unit != 0 || u->n > 0));
+}
+
+static void read_refused(struct schedule *s, struct unit *u, const struct turn *t,
+                         uint8_t exception, us_t now, struct effects *e)
+{
+	if (t->kind != TURN_READ)
+		return;
+	if (exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY)
+		unit_busy(s, u, &t->span, now);
+	else
+		refused_by_unit(s, u, &t->span, exception, now, e);
+}
+
+static void unit_pause(struct unit *u, enum turn_kind kind, us_t now)
+{
+	const us_t pause =
+		kind == TURN_JOB ? us_max(u->rule.pause, u->rule.pause_after_write) : u->rule.pause;
+	if (pause)
+		u->peer.ready_at = us_max(u->peer.ready_at, now + pause);
+}
+
+void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
+                   us_t turnaround, us_t took, us_t now, struct effects *e)
+{
+	*e = (struct effects){0};
+	struct unit *u = unit_find(s, t->span.unit);
+	free(s->current);
+	s->current = NULL;
+	if (!u || s->lost || t->kind == TURN_SLEEP)
+		return;
+	if (o == OUT_REFUSED && (exception == EXC_GATEWAY_PATH || exception == EXC_GATEWAY_TARGET))
+		o = OUT_TIMEOUT;
+	count_turn(u, o);
+	turnaround_learn(u, turnaround);
+	unit_pause(u, t->kind, now);
+	if (turn_answered(u, o, turnaround))
+		unit_answered(s, u, now, e);
+	switch (o) {
+	case OUT_OK:
+		if (t->kind != TURN_JOB)
+			span_read(s, u, &t->span, now);
+		break;
+	case OUT_REFUSED:
+		read_refused(s, u, t, exception, now, e);
+		break;
+	case OUT_TIMEOUT:
+	case OUT_GARBLED:
+		unit_failed(s, u, t, o == OUT_TIMEOUT, took, now, e);
+		break;
+	case OUT_DROPPED:
+		u->pass = true;
+		break;
+	case OUT_SAME:
+	case OUT_LINK:
+	case OUT_EXPIRED:
+	case OUT_CLOSED:
+		break;
+	}
+}

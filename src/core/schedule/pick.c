@@ -1,0 +1,313 @@
+#include "core/schedule/private.h"
+
+#include <string.h>
+
+#define SKIPS_MAX 8        /* turns of better classes before a lower one gets one */
+#define DEMAND_WAITS_MAX 4 /* commands that go before a demand */
+#define SUSPECT_SHARE                                                                              \
+	20 /* a suspect waits for the others, but not longer than 20 × what it cost               \
+	    */
+
+/* The most urgent of each class. */
+struct choice {
+	struct node *best[RANKS];
+	double urgency[RANKS];
+};
+
+/* All that is due now, seen once. */
+struct survey {
+	struct choice ready, passing, suspect;
+	us_t oldest; /* last read of the longest unread among the ready */
+	struct node *demand;
+	us_t wake; /* when more is due or ready */
+};
+
+static double node_urgency(const struct node *n, us_t now)
+{
+	const us_t period = node_period(n);
+	return period ? (double)(now - n->base) / (double)period : (double)(now - n->base);
+}
+
+/* Ties: the shorter period, then who waits longest, then the lower address (they come in that
+ * order). */
+static bool node_first(const struct node *a, double ua, const struct node *b, double ub)
+{
+	if (ua > ub || ua < ub)
+		return ua > ub;
+	if (node_period(a) != node_period(b))
+		return node_period(a) < node_period(b);
+	return a->last < b->last;
+}
+
+static void choice_offer(struct choice *c, struct node *n, double urgency)
+{
+	const enum rank r = node_rank(n);
+	if (c->best[r] && !node_first(n, urgency, c->best[r], c->urgency[r]))
+		return;
+	c->best[r] = n;
+	c->urgency[r] = urgency;
+}
+
+static bool choice_any(const struct choice *c)
+{
+	for (int r = 0; r < RANKS; r++)
+		if (c->best[r])
+			return true;
+	return false;
+}
+
+static void choice_join(struct choice *c, const struct choice *other)
+{
+	for (int r = 0; r < RANKS; r++)
+		if (other->best[r])
+			choice_offer(c, other->best[r], other->urgency[r]);
+}
+
+static void survey_unit(struct schedule *s, const struct unit *u, us_t now, struct survey *v)
+{
+	const us_t ready = unit_ready_at(u);
+	struct choice *c = u->suspect ? &v->suspect : u->pass ? &v->passing : &v->ready;
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *n = &s->node[i];
+		if (n->due > now || ready > now) {
+			v->wake = us_min(v->wake, us_max(n->due, ready));
+			continue;
+		}
+		if (c == &v->ready)
+			v->oldest = us_min(v->oldest, n->last);
+		choice_offer(c, n, node_urgency(n, now));
+	}
+}
+
+static void survey_demands(struct schedule *s, us_t now, struct survey *v)
+{
+	for (size_t i = 0; i < s->ndemand; i++) {
+		struct node *d = &s->demand[i];
+		const struct unit *u = unit_find(s, d->want.unit);
+		const us_t at = us_max(d->due, unit_ready_at(u));
+		if (at > now)
+			v->wake = us_min(v->wake, at);
+		else if (!v->demand || d->due < v->demand->due)
+			v->demand = d;
+	}
+}
+
+static struct survey survey_all(struct schedule *s, us_t now)
+{
+	struct survey v = {.oldest = US_NEVER, .wake = US_NEVER};
+	for (size_t i = 0; i < s->nunit; i++)
+		if (s->unit[i]->state != UNIT_DOWN)
+			survey_unit(s, s->unit[i], now, &v);
+	survey_demands(s, now, &v);
+	return v;
+}
+
+/* Who may be read now: those in doubt only when nobody else who is due still waits since then. */
+static struct choice survey_eligible(struct schedule *s, const struct survey *v, us_t now)
+{
+	struct choice c = v->ready;
+	if (!choice_any(&v->ready)) {
+		choice_join(&c, &v->passing);
+		choice_join(&c, &v->suspect);
+		return c;
+	}
+	for (int r = 0; r < RANKS; r++) {
+		struct node *n = v->suspect.best[r];
+		const struct unit *u = n ? unit_find(s, n->want.unit) : NULL;
+		if (u && (v->oldest >= u->failed_at ||
+		          now >= u->failed_at + SUSPECT_SHARE * u->failed_cost))
+			choice_offer(&c, n, v->suspect.urgency[r]);
+	}
+	for (size_t i = 0; i < s->nunit; i++)
+		s->unit[i]->pass = false;
+	return c;
+}
+
+/* The best class; of the lower ones now and then the one that waits longest. */
+static struct node *choice_take(struct schedule *s, const struct choice *c)
+{
+	int best = 0;
+	while (best < RANKS && !c->best[best])
+		best++;
+	if (best == RANKS)
+		return NULL;
+	int lower = RANKS;
+	for (int r = best + 1; r < RANKS; r++)
+		if (c->best[r] && (lower == RANKS || s->rank_turn[r] < s->rank_turn[lower]))
+			lower = r;
+	if (lower < RANKS && ++s->skips >= SKIPS_MAX) {
+		s->skips = 0;
+		best = lower;
+	}
+	s->rank_turn[best] = ++s->turns;
+	return c->best[best];
+}
+
+/* -- silent units ------------------------------------------------ */
+
+static us_t probe_cost(const struct schedule *s, const struct unit *u)
+{
+	return wire_read(&s->wire, TABLE_HOLDING, 1, peer_timeout(&u->peer, u->rule.timeout));
+}
+
+static us_t silent_share(const struct schedule *s)
+{
+	for (size_t i = 0; i < s->nunit; i++)
+		if (s->unit[i]->state != UNIT_DOWN)
+			return SILENT_SHARE;
+	return SILENT_SHARE_ALONE;
+}
+
+/* The least recently probed one; those with a free try first. */
+static struct unit *silent_next(const struct schedule *s)
+{
+	struct unit *next = NULL;
+	for (size_t i = 0; i < s->nunit; i++) {
+		struct unit *u = s->unit[i];
+		if (u->state != UNIT_DOWN || u->n == 0)
+			continue;
+		if (!next || u->free_probe > next->free_probe ||
+		    (u->free_probe == next->free_probe && u->probed < next->probed))
+			next = u;
+	}
+	return next;
+}
+
+static void credit_earn(struct schedule *s, us_t now)
+{
+	us_t dearest = 0;
+	for (size_t i = 0; i < s->nunit; i++)
+		if (s->unit[i]->state == UNIT_DOWN && s->unit[i]->n > 0)
+			dearest = us_max(dearest, probe_cost(s, s->unit[i]));
+	s->credit = us_min(dearest, s->credit + (now - s->credit_at) / silent_share(s));
+	s->credit_at = now;
+}
+
+static us_t probe_at(const struct schedule *s, const struct unit *u, us_t now)
+{
+	const us_t lack = u->free_probe ? 0 : probe_cost(s, u) - s->credit;
+	return us_max(now + us_max(lack, 0) * silent_share(s),
+	              us_max(u->peer.ready_at, u->peer.mute_until));
+}
+
+/* -- the turn ---------------------------------------------------- */
+
+/* The last request before it counts as offline: now its answer may take as long as the
+ * configuration allows. */
+static bool last_chance(const struct unit *u)
+{
+	return !u->told_offline && u->fails + 1 >= OFFLINE_REQUESTS;
+}
+
+static void turn_for(struct turn *out, enum turn_kind kind, struct unit *u)
+{
+	out->kind = kind;
+	out->peer = &u->peer;
+	out->rule = &u->rule;
+	out->configured = u->rule.timeout;
+	out->timeout = kind == TURN_JOB || last_chance(u) ? u->rule.timeout
+	                                                  : peer_timeout(&u->peer, u->rule.timeout);
+}
+
+static void turn_job(struct schedule *s, us_t now, struct turn *out)
+{
+	turn_for(out, TURN_JOB, unit_get(s, s->current->span.unit, now));
+	out->span = s->current->span;
+	out->job = s->current;
+}
+
+static void turn_read(struct schedule *s, struct node *n, us_t now, struct turn *out)
+{
+	struct unit *u = unit_find(s, n->want.unit);
+	turn_for(out, TURN_READ, u);
+	out->second = !read_block(s, u, n, now, &out->span);
+}
+
+static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn *out)
+{
+	u->probed = now;
+	u->free_probe = false;
+	turn_for(out, TURN_PROBE, u);
+	out->second = !probe_block(s, u, now, &out->span);
+}
+
+static void turn_sleep(const struct schedule *s, us_t wake, us_t now, struct turn *out)
+{
+	out->kind = TURN_SLEEP;
+	out->until = us_max(now + 1, us_min(wake, jobs_wake(s, now)));
+}
+
+/* Polls get every second turn: commands and demands run up a debt. A command does not wait for the
+ * poll that a demand owes, it only owes one more. */
+static bool take_command(struct schedule *s, bool polls, bool demands, us_t now)
+{
+	if (s->debt > (s->last_was_demand ? 1 : 0))
+		return false;
+	if (demands && s->debt == 0 && s->demand_waits >= DEMAND_WAITS_MAX)
+		return false;
+	s->current = jobs_take(s, now);
+	if (!s->current)
+		return false;
+	s->demand_waits = demands ? (uint8_t)(s->demand_waits + 1) : 0;
+	s->debt = (uint8_t)(s->debt + (polls ? job_exchanges(s, s->current) : 0));
+	s->last_was_demand = false;
+	return true;
+}
+
+static bool take_demand(struct schedule *s, bool polls, bool demands)
+{
+	if (!demands || s->debt > 0)
+		return false;
+	s->debt = polls;
+	s->last_was_demand = true;
+	s->demand_waits = 0;
+	return true;
+}
+
+bool schedule_idle(struct schedule *s, us_t now, us_t until)
+{
+	if (s->lost || silent_next(s) || jobs_wake(s, now) < until)
+		return false;
+	const struct survey v = survey_all(s, until);
+	return !choice_any(&v.ready) && !choice_any(&v.passing) && !choice_any(&v.suspect) &&
+	       !v.demand;
+}
+
+void schedule_next(struct schedule *s, us_t now, struct turn *out)
+{
+	memset(out, 0, sizeof *out);
+	s->turn_at = now;
+	s->varied = false;
+	if (s->lost) {
+		turn_sleep(s, US_NEVER, now, out);
+		return;
+	}
+	credit_earn(s, now);
+	struct survey v = survey_all(s, now);
+	const bool polls = choice_any(&v.ready) || choice_any(&v.passing) || choice_any(&v.suspect);
+	if (!polls)
+		s->debt = 0;
+	if (take_command(s, polls, v.demand, now)) {
+		turn_job(s, now, out);
+		return;
+	}
+	if (take_demand(s, polls, v.demand)) {
+		turn_read(s, v.demand, now, out);
+		return;
+	}
+	s->last_was_demand = false;
+	struct unit *silent = silent_next(s);
+	const us_t probe = silent ? probe_at(s, silent, now) : US_NEVER;
+	if (probe <= now) {
+		turn_probe(s, silent, now, out);
+		return;
+	}
+	if (!polls) {
+		turn_sleep(s, us_min(v.wake, probe), now, out);
+		return;
+	}
+	if (s->debt > 0)
+		s->debt--;
+	const struct choice c = survey_eligible(s, &v, now);
+	turn_read(s, choice_take(s, &c), now, out);
+}

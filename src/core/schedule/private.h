@@ -1,0 +1,190 @@
+/*
+ * private: what the files of the scheduler share. Nobody else includes it.
+ *
+ * schedule.c  life, units, the port's coming and going, demands
+ * adopt.c     new wants and rules; what is learnt stays
+ * pick.c      who is next, or until when nobody is
+ * block.c     which cells to read for it, so that the answer cannot be mistaken
+ * jobs.c      the table of commands
+ * done.c      what a turn's end means
+ * refused.c   the search for what a device refuses
+ * load.c      the same scheduler in virtual time
+ */
+#ifndef CORE_SCHEDULE_PRIVATE_H
+#define CORE_SCHEDULE_PRIVATE_H
+
+#include "core/schedule/plan.h"
+#include "core/schedule/schedule.h"
+
+#define LEARNT_MAX 32 /* forbidden spans kept per unit; the oldest is forgotten first */
+#define DEMANDS_MAX 512
+#define JOBS_PER_UNIT 32
+#define JOBS_MAX 256
+#define PERIOD_OF_ONCE (10 * US_S) /* its urgency among the others */
+#define FIRST_URGENCY 8 /* of what was never read: also an overloaded line gets to it soon */
+#define ASK_AGAIN US_S  /* a unit that did not answer, until it is offline */
+#define OFFLINE_REQUESTS 3
+#define OFFLINE_TIME (3 * US_S)
+#define SILENT_SHARE 20      /* silent units together cost at most 1/20 of the line */
+#define SILENT_SHARE_ALONE 2 /* if no unit answers: nobody is harmed by looking more often */
+#define NEVER_READ (INT64_MIN / 4)
+
+enum rank { RANK_HIGH, RANK_NORMAL, RANK_LOW, RANK_FASTEST, RANKS };
+
+/* One want, or one demand, and where it stands. */
+struct node {
+	struct want want;
+	us_t due;  /* also of what is aside: its next try */
+	us_t base; /* age is counted from here: the grid point before, or the last read if late */
+	us_t last; /* last good read, or NEVER_READ */
+	us_t refused_since; /* since when it was part of a refused block; 0: not suspected */
+	uint16_t steps;     /* its grid points are origin + steps × pitch + k × period */
+	uint8_t group;   /* while a culprit is searched only equals share a read; 0: no suspicion */
+	uint8_t refused; /* times refused alone */
+	uint8_t asides;
+	bool aside;
+};
+
+struct learnt {
+	struct cut cut;
+	us_t born; /* when it was cut on suspicion; 0: proven */
+};
+
+enum unit_state {
+	UNIT_NEW, /* not answered since start or the port's return: polled, not yet trusted */
+	UNIT_UP,
+	UNIT_DOWN, /* silent: probed by the token bucket */
+};
+
+struct unit {
+	struct unit_rule rule;
+	struct window *window; /* what rule.window points to; owned */
+	struct peer peer;
+	enum unit_state state;
+	size_t first, n; /* its nodes */
+	us_t turn;       /* turnaround as reported, smoothed; for those whose peer measures none */
+	us_t wait_until; /* asked again not before */
+	us_t first_fail, failed_at, failed_cost;
+	us_t probed;
+	us_t busy_wait, busy_sum;
+	uint8_t fails;  /* requests in a row without a good answer */
+	uint8_t unwell; /* exceptions in a row that are not about addresses */
+	uint8_t next_group;
+	uint8_t jobs; /* waiting */
+	bool pass;    /* another unit goes first, once */
+	bool suspect; /* everyone else who is due goes first */
+	bool told_offline;
+	bool free_probe;
+	bool searching;    /* a culprit: wants or holes are suspected */
+	bool no_longer;    /* it does not like reads of cells nobody wants */
+	bool kept;         /* adopt: still has wants, a rule or jobs */
+	uint16_t most[2];  /* cells (registers, bits) a read may have, as learnt; 0: not learnt */
+	uint16_t good[2];  /* longest good read */
+	struct span split; /* the last block without holes that had to be halved */
+	struct learnt *learnt;
+	size_t nlearnt;
+	struct unit_figures count;
+};
+
+struct schedule {
+	struct wire wire;
+	us_t origin, pitch; /* of the grid; see struct node */
+	unsigned index, of;
+	bool phased;       /* origin is set */
+	bool lost;         /* no port */
+	struct node *node; /* by unit, table, address, length */
+	size_t n;
+	struct node *demand;
+	size_t ndemand, demand_room;
+	struct unit **unit;
+	size_t nunit;
+	uint16_t slot[256]; /* unit id → index in unit[]; above nunit: none */
+	struct job **job;   /* waiting, in the order of submission */
+	size_t njob, job_room;
+	struct job *current; /* given out by schedule_next() */
+	us_t turn_at;        /* when it was */
+	uint8_t turn_group;  /* what the block's wants have in common */
+	bool varied;         /* the turn reads other cells than the plan has */
+	uint8_t debt;        /* turns polls are owed by commands and demands */
+	bool last_was_demand;
+	uint8_t demand_waits; /* commands that went before a demand that was due */
+	uint8_t skips;
+	uint64_t turns, rank_turn[RANKS];
+	us_t credit, credit_at; /* µs of line time for silent units */
+	/* scratch for the planner: the first two as large as they can get */
+	struct node **set;
+	const struct want **list;
+	struct cut *cut;
+	size_t scratch, cut_room;
+};
+
+static inline us_t us_max(us_t a, us_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline us_t us_min(us_t a, us_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline enum rank node_rank(const struct node *n)
+{
+	return n->want.period == PERIOD_FASTEST ? RANK_FASTEST : (enum rank)n->want.prio;
+}
+
+static inline us_t node_period(const struct node *n)
+{
+	return n->want.period == PERIOD_ONCE ? PERIOD_OF_ONCE : n->want.period;
+}
+
+static inline bool node_inside(const struct node *n, const struct span *s)
+{
+	return n->want.table == s->table && n->want.addr >= s->addr &&
+	       (uint32_t)n->want.addr + n->want.len <= (uint32_t)s->addr + s->count;
+}
+
+static inline size_t table_kind(uint8_t table)
+{
+	return table_is_bits(table) ? 1 : 0;
+}
+
+/* What its pause adds to another request: nothing where others are served meanwhile. */
+static inline us_t unit_dead_time(const struct schedule *s, const struct unit *u)
+{
+	return s->nunit == 1 ? u->rule.pause : 0;
+}
+
+/* schedule.c */
+struct unit *unit_find(const struct schedule *s, uint8_t id);    /* NULL: unknown */
+struct unit *unit_get(struct schedule *s, uint8_t id, us_t now); /* made if unknown */
+us_t unit_turnaround(const struct unit *u);
+us_t unit_ready_at(const struct unit *u);
+void unit_due_now(struct schedule *s, struct unit *u, us_t now);
+void schedule_scratch(struct schedule *s);
+us_t grid_next(const struct schedule *s, const struct node *n,
+               us_t now); /* its first point after now */
+void demands_drop(struct schedule *s, uint8_t unit);
+
+/* block.c */
+bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t now,
+                struct span *out);
+bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out);
+
+/* jobs.c */
+struct job *jobs_take(struct schedule *s,
+                      us_t now); /* the oldest that may go; the caller owns it */
+us_t jobs_wake(const struct schedule *s,
+               us_t now); /* when that may change; US_NEVER: not by time */
+unsigned job_exchanges(const struct schedule *s, const struct job *j);
+
+/* refused.c */
+void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,
+                     us_t now, struct effects *e);
+void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, us_t now);
+void refused_look_again(struct schedule *s, struct unit *u, us_t now);
+void learnt_add(struct unit *u, const struct cut *c, us_t born);
+void refused_search_ends(struct schedule *s, struct unit *u);
+void learnt_disproved(struct unit *u, const struct span *span);
+
+#endif

@@ -1,0 +1,70 @@
+#include "core/value/filter.h"
+
+#include <math.h>
+
+#define NEARLY 0.999999 /* a deadband is a float, a value decimal: 0.2 apart counts as 0.2 */
+#define COUNTER_LEAST (60 * US_S) /* a slow counter's single steps are no jumps */
+#define HOUR_US 3600e6
+
+static bool outside_deadband(const struct filter *f, const struct filter_rule *r, double v)
+{
+	if (isnan(v) || isnan(f->last) || r->deadband <= 0)
+		return true;
+	double band = (double)r->deadband;
+	if (r->percent)
+		band *= fabs(f->last) / 100;
+	return fabs(v - f->last) >= band * NEARLY;
+}
+
+bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
+                 us_t now)
+{
+	if (r->mode == PUBLISH_NEVER)
+		return false;
+	if (!f->told)
+		return true;
+	if (r->min_interval && now - f->told < r->min_interval)
+		return false;
+	if (r->mode == PUBLISH_ALWAYS)
+		return true;
+	if (changed && outside_deadband(f, r, value_number(v)))
+		return true;
+	return r->heartbeat && now - f->told >= r->heartbeat;
+}
+
+void filter_told(struct filter *f, const struct value *v, us_t now)
+{
+	f->told = now ? now : 1; /* 0 means never */
+	f->last = value_number(v);
+}
+
+static double counter_room(const struct counter *c, const struct counter_rule *r, us_t now)
+{
+	const us_t passed = now - c->at;
+	return r->max_rise / HOUR_US * (double)(passed > COUNTER_LEAST ? passed : COUNTER_LEAST);
+}
+
+/* Does v go on from what was held back? After a fall it counts up from there. */
+static bool counter_confirms(const struct counter *c, double v, double room)
+{
+	if (fabs(v - c->held) <= fabs(c->held) / 100)
+		return true;
+	return c->held < c->last && v >= c->held && v < c->last &&
+	       (room == 0 || v - c->held <= room);
+}
+
+bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_t now)
+{
+	if (!isfinite(v))
+		return false;
+	const double room = counter_room(c, r, now);
+	const bool believed =
+		!c->known || (v >= c->last && (r->max_rise <= 0 || v - c->last <= room));
+	if (!believed && !(c->holding && counter_confirms(c, v, r->max_rise > 0 ? room : 0))) {
+		c->held = v;
+		c->holding = true;
+		return false;
+	}
+	*c = (struct counter){.last = v, .at = now, .known = true};
+	return true;
+}

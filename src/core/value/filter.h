@@ -1,0 +1,45 @@
+/*
+ * filter: is a value worth telling? Change, deadband, heartbeat, minimum interval. And the guard of
+ * counters: a fall or a jump is believed only when a second read says the same.
+ */
+#ifndef CORE_VALUE_FILTER_H
+#define CORE_VALUE_FILTER_H
+
+#include "core/base/span.h"
+#include "core/value/value.h"
+
+enum publish_mode { PUBLISH_CHANGE, PUBLISH_ALWAYS, PUBLISH_NEVER };
+
+struct filter_rule {
+	uint8_t mode; /* enum publish_mode */
+	bool percent; /* deadband is per cent of the last told value */
+	float deadband;
+	us_t heartbeat; /* a value read again unchanged is told again after this; 0: never */
+	us_t min_interval;
+};
+
+struct filter {
+	us_t told;   /* when; 0: never told */
+	double last; /* last told number */
+};
+
+/* A good read of v just came (its text differs from the last told one: `changed`). True: tell it.
+ */
+bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
+                 us_t now);
+void filter_told(struct filter *f, const struct value *v, us_t now);
+
+struct counter_rule {
+	double max_rise; /* per hour; 0: any rise is believed */
+};
+
+struct counter {
+	double last, held;
+	us_t at;
+	bool known, holding;
+};
+
+/* A counter's read. False: held back until a second read confirms it (within 1 % or equal). */
+bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_t now);
+
+#endif
