@@ -121,7 +121,8 @@ static void take_signals(struct gateway *g)
 			reload_begin(g, NULL, false);
 			continue;
 		}
-		log_info("ending");
+		if (!g->stopping)
+			log_info("ending");
 		g->stopping = true;
 	}
 }
@@ -192,6 +193,7 @@ static void stop(struct gateway *g)
 	const us_t last_writes = clock_now() + LAST_WRITES;
 	while (commands_live(g) && clock_now() < last_writes) {
 		turn(g);
+		take_signals(g); /* another one would keep us awake */
 		if (commands_live(g))
 			sleep_until(g, last_writes);
 	}
@@ -199,6 +201,7 @@ static void stop(struct gateway *g)
 	const us_t limit = clock_now() + DRAIN_LIMIT;
 	while (g->plant->ending && clock_now() < limit) {
 		turn(g);
+		take_signals(g);
 		if (g->plant->ending)
 			sleep_until(g, limit);
 	}

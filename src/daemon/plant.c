@@ -169,10 +169,9 @@ void plant_create(struct gateway *g)
 	}
 }
 
-static void end_bus(struct plant *p, struct plant_bus *b)
+static void end_bus(struct plant *p, const struct plant_bus *b)
 {
 	bus_close(b->bus);
-	p->tag_bus[b->tag] = -1;
 	p->ending++;
 }
 
@@ -189,6 +188,7 @@ static void pass_buses(struct plant *old, struct plant *p)
 		struct plant_bus *from = &old->bus[i];
 		struct plant_bus *to = carry_bus(from, p);
 		if (!to) {
+			p->tag_bus[from->tag] = -1;
 			end_bus(p, from);
 			continue;
 		}
@@ -267,13 +267,17 @@ void plant_ended(struct gateway *g, uint32_t tag)
 		log_error("bus %s: its thread ended by itself", p->bus[p->tag_bus[tag]].conf->name);
 		abort();
 	}
+	p->ending--;
+	if (p->tag_bus[tag] >= 0)
+		return; /* its plant_bus owns it: figures are still asked, commands still given */
 	bus_destroy(p->tag_thread[tag]);
 	p->tag_thread[tag] = NULL;
-	p->ending--;
 }
 
 void plant_destroy(struct gateway *g)
 {
+	for (size_t i = 0; i < g->plant->model->nbus; i++)
+		bus_destroy(g->plant->bus[i].bus);
 	release(g->plant);
 	g->plant = NULL;
 }

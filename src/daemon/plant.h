@@ -91,7 +91,8 @@ struct place {
 
 struct plant_bus {
 	const struct bus_conf *conf;
-	struct bus *bus;
+	struct bus
+		*bus; /* owned, and valid until plant_destroy(), also when its thread has ended */
 	uint32_t tag;
 	bool up; /* the port is open */
 	bool told_down;
@@ -112,8 +113,8 @@ struct plant {
 	struct reading *reading;
 	uint8_t *on_demand; /* per point: polled though it is on-demand */
 	/* over all models */
-	int32_t *tag_bus;        /* bus index by tag; -1: ending or ended */
-	struct bus **tag_thread; /* by tag; NULL: ended */
+	int32_t *tag_bus;        /* bus index by tag; -1: gone with a reload */
+	struct bus **tag_thread; /* by tag; owned where tag_bus is -1; NULL: destroyed */
 	uint32_t ntag;
 	size_t ending; /* buses told to end that have not ended */
 };
@@ -133,16 +134,17 @@ void plant_round(struct plant *p, uint32_t device);
 /* New wants to one bus: after a change of on-demand points. */
 void plant_rewant(struct gateway *g, uint32_t bus);
 
-/* Ask all buses to end; each says REPORT_ENDED. */
+/* Ask all buses to end; each says REPORT_ENDED. They can still be asked and given jobs, which they
+ * refuse. */
 void plant_close(struct gateway *g);
 
 /* The report that a bus has ended. */
 void plant_ended(struct gateway *g, uint32_t tag);
 
-/* Frees; buses that have not ended are left alone (the process is about to end). */
+/* Frees, when all buses have ended. */
 void plant_destroy(struct gateway *g);
 
-/* NULL: a bus that is ending. */
+/* NULL: a bus that went with a reload. */
 struct plant_bus *plant_bus_of_tag(struct plant *p, uint32_t tag);
 
 static inline const struct device *plant_device(const struct plant *p, uint32_t point)
