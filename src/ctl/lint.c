@@ -135,6 +135,30 @@ static void lint_head(const struct device *d, struct diag *diag)
 		diag_error(diag, d->where, "the head lacks 'status'");
 }
 
+static size_t lines(const char *text)
+{
+	size_t n = text && text[0] ? 1 : 0;
+	for (; n && *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* The status is a promise about the sources and the tests: it says no more and no less than they. */
+static void lint_status(const struct device *d, const struct profile_test *tests, size_t ntest,
+                        struct diag *diag)
+{
+	bool capture = false;
+	for (size_t i = 0; i < ntest; i++)
+		capture = capture || tests[i].capture;
+	if (d->status == STATUS_CAPTURED && !capture)
+		diag_error(diag, d->where, "status: captured, but no test has 'capture: true'");
+	else if (d->status > STATUS_CAPTURED && capture)
+		diag_error(diag, d->where, "a test is a capture: status is 'captured'");
+	else if (d->status == STATUS_DOCUMENTED && lines(d->sources) < 2)
+		diag_error(diag, d->where,
+		           "status: documented, but 'sources' names one; two that agree are wanted");
+}
+
 static void lint_test(const struct profile_test *t, struct diag *diag)
 {
 	if (!t->source || !t->source[0])
@@ -149,6 +173,7 @@ void lint_profile(const struct model *m, const struct profile_test *tests, size_
                   const struct lint_lists *lists, struct diag *diag)
 {
 	lint_head(&m->device[0], diag);
+	lint_status(&m->device[0], tests, ntest, diag);
 	if (ntest < TESTS_LEAST)
 		diag_error(diag, m->device[0].where, "%zu tests; at least %d snapshots are wanted",
 		           ntest, TESTS_LEAST);

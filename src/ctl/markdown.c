@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const status_word[] = {"", "tested", "documented", "experimental"};
+static const char *const status_word[] = {"", "tested", "captured", "documented",
+                                          "experimental"};
 
 /* Text in a cell of a table. */
 static void cell(const char *text)
@@ -274,8 +275,11 @@ void markdown_print(const struct markdown_profile *profile, size_t n)
 	     "profile is written is told in [profiles.md](profiles.md). Registers are PDU "
 	     "addresses, counted\n"
 	     "from 0; rates are classes whose periods you choose.\n\n"
-	     "Status: *tested* on the device, *documented* by two sources that agree, "
-	     "*experimental* by one.\n\n"
+	     "Status: *tested* on the device; *captured*: words that a real device sent, and what "
+	     "was read off it,\n"
+	     "are among its tests; *documented* by two sources that agree; *experimental*: one "
+	     "source, or sources\n"
+	     "that differ.\n\n"
 	     "| profile | device | vendor | models | status |\n|---|---|---|---|---|");
 	for (size_t i = 0; i < n; i++) {
 		const struct device *d = &profile[i].model->device[0];

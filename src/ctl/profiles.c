@@ -69,7 +69,8 @@ static bool collect(const char *dir, struct profiles *all)
 
 static void list(const struct markdown_profile *p)
 {
-	static const char *const status[] = {"", "tested", "documented", "experimental"};
+	static const char *const status[] = {"", "tested", "captured", "documented",
+	                                     "experimental"};
 	const struct device *d = &p->model->device[0];
 
 	printf("%-24s %-13s %s\n", p->name, status[d->status], d->title ? d->title : "");

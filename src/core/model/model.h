@@ -100,6 +100,7 @@ struct point {
 struct profile_test {
 	struct where where;
 	const char *title, *source;
+	bool capture;    /* a real device sent these words */
 	uint32_t device; /* of the profile's model: 0, or one with other parameters */
 	struct {
 		uint8_t table;
@@ -137,7 +138,15 @@ struct pointset {
 		*sunspec; /* NULL: its addresses stand still; else no other device shares it */
 };
 
-enum profile_status { STATUS_NONE, STATUS_TESTED, STATUS_DOCUMENTED, STATUS_EXPERIMENTAL };
+/* tested: on the device; captured: words of a real device are among the tests; documented: two
+   independent sources agree; experimental: one source, or sources that differ. */
+enum profile_status {
+	STATUS_NONE,
+	STATUS_TESTED,
+	STATUS_CAPTURED,
+	STATUS_DOCUMENTED,
+	STATUS_EXPERIMENTAL
+};
 enum identify_kind { IDENTIFY_EQUALS, IDENTIFY_STARTS, IDENTIFY_ONE_OF };
 
 struct setup_step {
