@@ -84,7 +84,7 @@ static void set_sunspec(struct load *l, const struct hit *h, void *object)
 }
 
 static const char *const status_words[] = {"unknown",    "tested",       "captured",
-                                             "documented", "experimental", NULL};
+                                           "documented", "experimental", NULL};
 
 #define PROFILE(field) KEY_AT(struct profile, field)
 #define NODE(field, text) PROFILE(field), .type = KEY_OTHER, .set = set_node, .form = (text)
@@ -97,7 +97,8 @@ static const struct key profile_keys[] = {
 	{"sources", KEY_OTHER, PROFILE(sources), .set = set_texts, .form = "text, or list of texts",
          .doc = "Where its facts come from."},
 	{"status", KEY_CHOICE, PROFILE(status), .choice = status_words, .preset = "unknown",
-         .doc = "Tested on the device; captured: its real words are in the tests; documented by two "
+         .doc = "Tested on the device; captured: its real words are in the tests; documented by "
+                "two "
                 "sources that agree; or experimental."},
 	{"line", .type = KEY_OTHER, .set = set_line, .form = "{baud: 9600, format: 8N1}",
          .doc = "Line settings as delivered; they count where the bus states none."},

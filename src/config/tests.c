@@ -86,7 +86,8 @@ static const struct key test_keys[] = {
 	{"title", KEY_TEXT, KEY_REQUIRED, TEST(title), .doc = "What is tested, in a few words."},
 	{"source", KEY_TEXT, KEY_REQUIRED, TEST(source), .doc = "Where the words come from."},
 	{"capture", KEY_BOOL, TEST(capture), .preset = "false",
-         .doc = "A real device sent these words, and a person or another program read these values."},
+         .doc = "A real device sent these words, and a person or another program read these "
+                "values."},
 	{"parameters", .type = KEY_OTHER, .form = "{name: value}", .preset = "their defaults",
          .doc = "Parameters as a device would set them."},
 	{"coil", TABLE(TABLE_COIL), .doc = "Coils."},

@@ -143,7 +143,8 @@ static size_t lines(const char *text)
 	return n;
 }
 
-/* The status is a promise about the sources and the tests: it says no more and no less than they. */
+/* The status is a promise about the sources and the tests: it says no more and no less than they.
+ */
 static void lint_status(const struct device *d, const struct profile_test *tests, size_t ntest,
                         struct diag *diag)
 {
@@ -155,8 +156,9 @@ static void lint_status(const struct device *d, const struct profile_test *tests
 	else if (d->status > STATUS_CAPTURED && capture)
 		diag_error(diag, d->where, "a test is a capture: status is 'captured'");
 	else if (d->status == STATUS_DOCUMENTED && lines(d->sources) < 2)
-		diag_error(diag, d->where,
-		           "status: documented, but 'sources' names one; two that agree are wanted");
+		diag_error(
+			diag, d->where,
+			"status: documented, but 'sources' names one; two that agree are wanted");
 }
 
 static void lint_test(const struct profile_test *t, struct diag *diag)

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const status_word[] = {"", "tested", "captured", "documented",
-                                          "experimental"};
+static const char *const status_word[] = {"", "tested", "captured", "documented", "experimental"};
 
 /* Text in a cell of a table. */
 static void cell(const char *text)
