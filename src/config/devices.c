@@ -96,8 +96,9 @@ static void members_range(struct load *l, struct members *m, const struct entry 
 {
 	struct name_range r;
 	if (!name_range_parse(e->name, &r)) {
-		diag_error(l->d, e->key->where, "\"%s\" is not a range of names like meter(1..32)",
-		           e->name);
+		char echo[TEXT_ECHO_SIZE];
+		diag_error(l->d, e->key->where, "%s is not a range of names like meter(1..32)",
+		           text_echo(e->name, echo));
 		return;
 	}
 	for (int64_t i = r.first; i <= r.last && m->n <= DEVICES_MAX; i++)

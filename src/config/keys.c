@@ -34,11 +34,11 @@ static size_t keyset_names(const struct keyset *set, uint16_t only, const char *
 static void unknown_key(struct load *l, const struct keyset *set, const struct node *key)
 {
 	const char *names[4 * KEYSET_MAX];
-	char hint[96];
+	char hint[96], echo[TEXT_ECHO_SIZE];
 	size_t n = keyset_names(set, 0, names, 0);
 	for (size_t i = 0; i < 3 && set->also[i]; i++)
 		n = keyset_names(set->also[i], set->also_flags[i], names, n);
-	diag_error(l->d, key->where, "%s: unknown key \"%s\"%s", set->name, key->text,
+	diag_error(l->d, key->where, "%s: unknown key %s%s", set->name, text_echo(key->text, echo),
 	           scalar_hint(key->text, names, n, hint, sizeof hint));
 }
 

@@ -230,8 +230,9 @@ bool name_check(struct load *l, const char *what, const struct node *name)
 {
 	if (is_name(name->text))
 		return true;
-	diag_error(l->d, name->where, "\"%s\" is not %s: 1 to %d of A-Z a-z 0-9 _ -", name->text,
-	           what, NAME_MAX_LEN);
+	char echo[TEXT_ECHO_SIZE];
+	diag_error(l->d, name->where, "%s is not %s: 1 to %d of A-Z a-z 0-9 _ -",
+	           text_echo(name->text, echo), what, NAME_MAX_LEN);
 	return false;
 }
 

@@ -15,10 +15,11 @@ static bool point_name_check(struct load *l, const struct node *key, const char 
 	while (isalnum((unsigned char)name[n]) || name[n] == '_')
 		n++;
 	if (name[n] || n == 0 || n > NAME_MAX_LEN || !isalpha((unsigned char)*name)) {
+		char echo[TEXT_ECHO_SIZE];
 		diag_error(l->d, key->where,
-		           "\"%s\" is not a point's name: a letter, then letters, digits and _, at "
+		           "%s is not a point's name: a letter, then letters, digits and _, at "
 		           "most %d",
-		           name, NAME_MAX_LEN);
+		           text_echo(name, echo), NAME_MAX_LEN);
 		return false;
 	}
 	for (size_t i = 0; i < COUNT(reserved); i++) {
@@ -125,8 +126,10 @@ static void names_repeat(struct load *l, struct recipes *all, const struct layer
 	const struct node *node = repeat_node(layers, pattern);
 	struct repetition rep = {.first = 0, .last = -1, .stride = 1};
 	if (!node) {
+		char echo[TEXT_ECHO_SIZE];
 		diag_error(l->d, key->where,
-		           "point \"%s\" needs repeat, like repeat: {n: 1..8, stride: 1}", pattern);
+		           "point %s needs repeat, like repeat: {n: 1..8, stride: 1}",
+		           text_echo(pattern, echo));
 		return;
 	}
 	keys_read(l, &keyset_repeat, node, node->where, &rep);

@@ -296,7 +296,7 @@ static void parameter_check(struct load *l, const struct parameter *p, const str
 static void parameters_own(struct load *l, const struct node *own, struct parameter *parameter,
                            size_t n)
 {
-	char hint[96];
+	char hint[96], echo[TEXT_ECHO_SIZE];
 	const char **names = arena_array(l->scratch, n, sizeof *names);
 	if (own->kind != NODE_MAP) {
 		diag_error(l->d, own->where, "parameters: expects names and values");
@@ -311,8 +311,8 @@ static void parameters_own(struct load *l, const struct node *own, struct parame
 			i++;
 		if (i == n) {
 			diag_error(l->d, pair->key->where,
-			           "parameters: the profile has no parameter \"%s\"%s",
-			           pair->key->text,
+			           "parameters: the profile has no parameter %s%s",
+			           text_echo(pair->key->text, echo),
 			           scalar_hint(pair->key->text, names, n, hint, sizeof hint));
 			continue;
 		}

@@ -92,11 +92,12 @@ static void set_models(struct load *l, const struct hit *h, void *object)
 		struct sunspec_part *p = &s->part[s->npart++];
 		*p = (struct sunspec_part){.name = arena_strdup(l->arena, pair->key->text),
 		                           .nth = 1};
+		char echo[TEXT_ECHO_SIZE];
 		if (!name_good(pair->key->text))
 			diag_error(l->d, pair->key->where,
-			           "models: \"%s\" is not a name: a letter, then letters, digits "
+			           "models: %s is not a name: a letter, then letters, digits "
 			           "and _",
-			           pair->key->text);
+			           text_echo(pair->key->text, echo));
 		keys_read(l, &keyset_sunspec_model, pair->value, pair->key->where, p);
 	}
 }

@@ -22,8 +22,9 @@ static void block_read(struct testing *x, uint8_t table, const struct pair *pair
 		addr = x->set->sunspec->part[part - 1].is.at + offset;
 	} else if (!number_parse(pair->key->text, &addr) || addr < x->profile->address_base ||
 	           addr > 65536) {
-		diag_error(d, pair->key->where, "\"%s\" is not an address, decimal or 0x",
-		           pair->key->text);
+		char echo[TEXT_ECHO_SIZE];
+		diag_error(d, pair->key->where, "%s is not an address, decimal or 0x",
+		           text_echo(pair->key->text, echo));
 		return;
 	}
 	if (v->kind != NODE_LIST || v->n == 0 || v->n > 65535) {

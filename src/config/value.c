@@ -167,9 +167,10 @@ void set_values(struct load *l, const struct hit *h, void *object)
 		int64_t code = i;
 		const struct node *text = v->kind == NODE_LIST ? v->item[i] : v->pair[i].value;
 		if (v->kind == NODE_MAP && !number_parse(v->pair[i].key->text, &code)) {
+			char echo[TEXT_ECHO_SIZE];
 			diag_error(l->d, v->pair[i].key->where,
-			           "values: \"%s\" is not a code, decimal or 0x",
-			           v->pair[i].key->text);
+			           "values: %s is not a code, decimal or 0x",
+			           text_echo(v->pair[i].key->text, echo));
 			continue;
 		}
 		const char *s = scalar_text(l->d, "values", text);

@@ -230,14 +230,15 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 	keyhash_init(&seen, room);
 	map->pair = pair;
 	for (size_t i = 0; i < n; i++) {
+		char echo[TEXT_ECHO_SIZE];
 		const struct node *key = child[2 * i];
 		if (key == b->nothing)
 			continue;
 		const struct node *first = keyhash_add(&seen, key);
 		if (first) {
 			b->failed = true;
-			diag_error(b->d, key->where, "key \"%s\" is given twice, first in line %u",
-			           key->text, first->where.line);
+			diag_error(b->d, key->where, "key %s is given twice, first in line %u",
+			           text_echo(key->text, echo), first->where.line);
 		} else if (!is_merge(key)) {
 			pair[map->n++] = (struct pair){key, child[2 * i + 1]};
 		}

@@ -13,6 +13,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/diag.h"
+#include "core/base/text.h"
 
 #define YAML_DEPTH 32
 #define YAML_NODES 2000000

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/text.h"
+
 #define LINE_MAX_LEN 1024
 #define BURST 100    /* lines at once: a large site starting up or losing a line is not cut */
 #define PER_SECOND 5 /* lines a second for ever */
@@ -133,11 +135,9 @@ __attribute__((format(printf, 2, 0))) static void put(enum log_level level, cons
 		state.dropped = 0;
 		emit(LEVEL_WARN, note);
 	}
-	char text[LINE_MAX_LEN];
-	vsnprintf(text, sizeof text, fmt, ap);
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ')
-			*p = ' '; /* a payload must not forge a line */
+	char raw[LINE_MAX_LEN + 8], text[LINE_MAX_LEN]; /* so that a cut shows */
+	vsnprintf(raw, sizeof raw, fmt, ap);
+	text_clean(raw, strlen(raw), text, sizeof text); /* a payload must not forge a line */
 	if (!emit(level, text))
 		state.dropped++;
 }

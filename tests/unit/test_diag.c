@@ -49,6 +49,28 @@ static void messages_come_sorted_by_place_and_once(void **state)
 	diag_free(&d);
 }
 
+/* Files may be anybody's: what stands in them, and how they are called, drives no terminal. */
+static void no_control_characters_come_out(void **state)
+{
+	(void)state;
+	struct diag d;
+	char text[3000], longest[3000];
+	diag_init(&d);
+	diag_error(&d, at("a\x1b[2J\n.yaml", 1, 1),
+	           "\n<0>forged \xC2\x9B"
+	           "2J \x7F %s",
+	           "\xFF");
+	diag_print(&d.message[0], text, sizeof text);
+	assert_string_equal(text, "a [2J .yaml:1:1:  <0>forged  2J   \xEF\xBF\xBD");
+	memset(longest, 'x', sizeof longest - 1);
+	longest[sizeof longest - 1] = '\0';
+	memcpy(longest + 697, "éééé", 8);
+	diag_error(&d, at(NULL, 0, 0), "%s", longest);
+	assert_int_equal(strlen(d.message[1].text), 697 + 2 + 3);
+	assert_string_equal(d.message[1].text + 697, "é…");
+	diag_free(&d);
+}
+
 static void a_slip_of_the_finger_finds_its_word(void **state)
 {
 	(void)state;
@@ -84,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_come_sorted_by_place_and_once),
+		cmocka_unit_test(no_control_characters_come_out),
 		cmocka_unit_test(a_slip_of_the_finger_finds_its_word),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,11 @@ static void texts_are_escaped_and_broken_utf8_is_replaced(void **state)
 	json_string(&j, NULL, "x\xFFy\xC3");
 	assert_string_equal(j.text, "\"x\xEF\xBF\xBDy\xEF\xBF\xBD\"");
 	json_reset(&j);
+	json_string(&j, NULL,
+	            "\xC2\x9B"
+	            "31m \xE2\x80\xA8\xE2\x80\xAE \xEF\xBF\xBE \xC2\xA0");
+	assert_string_equal(j.text, "\"\\u009b31m \\u2028\\u202e \\ufffe \xC2\xA0\"");
+	json_reset(&j);
 	json_string(&j, NULL, NULL);
 	assert_string_equal(j.text, "null");
 	json_free(&j);

@@ -116,6 +116,10 @@ static void topics_to_publish_have_no_wildcards_or_control_characters(void **sta
 	assert_false(topic_valid("a\n"));
 	assert_false(topic_valid("a\x7F"));
 	assert_false(topic_valid("a\xFF"));
+	assert_false(topic_valid("a\xC2\x9B")); /* C1 */
+	assert_false(topic_valid("a\xEF\xBF\xBF"));
+	assert_false(topic_valid("\xEF\xBB\xBF"
+	                         "a"));
 	memset(longest, 'a', 65535);
 	assert_true(topic_valid(longest));
 	longest[65535] = 'a';

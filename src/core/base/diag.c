@@ -8,8 +8,11 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/text.h"
 
 #define WORD_MAX 64
+#define TEXT_MAX 704 /* with a name and a place less than 1024: diag_print need not cut */
+#define FILE_MAX 256
 
 void diag_init(struct diag *d)
 {
@@ -28,10 +31,12 @@ void diag_free(struct diag *d)
 }
 
 /* A name that lives as long as the messages: a model that is refused takes its own along. */
-static const char *diag_file(struct diag *d, const char *file)
+static const char *diag_file(struct diag *d, const char *name)
 {
-	if (!file)
+	if (!name)
 		return NULL;
+	char file[FILE_MAX];
+	text_clean(name, strlen(name), file, sizeof file);
 	for (size_t i = 0; i < d->nfile; i++)
 		if (strcmp(d->file[i], file) == 0)
 			return d->file[i];
@@ -42,8 +47,9 @@ static const char *diag_file(struct diag *d, const char *file)
 __attribute__((format(printf, 4, 0))) static void
 diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt, va_list ap)
 {
-	char text[1024];
-	vsnprintf(text, sizeof text, fmt, ap);
+	char raw[TEXT_MAX + 8], text[TEXT_MAX]; /* so that a cut shows */
+	vsnprintf(raw, sizeof raw, fmt, ap);
+	text_clean(raw, strlen(raw), text, sizeof text);
 	w.file = diag_file(d, w.file);
 	if (d->n == d->room) {
 		d->room = d->room ? 2 * d->room : 16;

@@ -1,12 +1,13 @@
 #include "core/base/json.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/arena.h"
-#include "core/base/topic.h"
+#include "core/base/text.h"
 
 #define EXACT 9007199254740992 /* 2^53: what a double holds exactly, and so most JSON readers */
 
@@ -40,33 +41,32 @@ static void put_text(struct json *j, const char *s)
 	put(j, s, strlen(s));
 }
 
-static void put_escaped(struct json *j, unsigned char c)
+static void put_escaped(struct json *j, uint32_t c)
 {
 	static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
-	const char *at = c ? strchr(plain, c) : NULL;
-	char code[8];
+	const char *at = c && c < 0x80 ? strchr(plain, (int)c) : NULL;
+	char code[12];
 	if (at)
 		snprintf(code, sizeof code, "\\%c", letter[at - plain]);
 	else
-		snprintf(code, sizeof code, "\\u%04x", c);
+		snprintf(code, sizeof code, "\\u%04" PRIx32, c);
 	put_text(j, code);
 }
 
+/* A reader gets back what was put in; but nothing in the text itself drives a terminal. */
 static void put_string(struct json *j, const char *s, size_t n)
 {
 	put(j, "\"", 1);
 	for (size_t i = 0; i < n;) {
+		enum text_kind kind;
 		const unsigned char c = (unsigned char)s[i];
-		size_t len = topic_utf8_next(s + i, n - i);
-		if (c < 0x20 || c == 0x7F || c == '"' || c == '\\') {
-			put_escaped(j, c);
-			len = 1;
-		} else if (!len) {
+		const size_t len = text_next(s + i, n - i, &kind);
+		if (kind == TEXT_BROKEN)
 			put_text(j, "\xEF\xBF\xBD"); /* U+FFFD */
-			len = 1;
-		} else {
+		else if (c == '"' || c == '\\' || (kind == TEXT_CONTROL && len < 4))
+			put_escaped(j, text_code(s + i, len));
+		else
 			put(j, s + i, len);
-		}
 		i += len;
 	}
 	put(j, "\"", 1);

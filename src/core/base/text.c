@@ -1,6 +1,5 @@
 #include "core/base/text.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +17,7 @@ static const struct {
 	{0x2028, 0x202E}, {0x2066, 0x206F}, {0xFDD0, 0xFDEF}, {0xFEFF, 0xFEFF},
 };
 
-static uint32_t code_point(const char *text, size_t len)
+uint32_t text_code(const char *text, size_t len)
 {
 	static const unsigned char lead[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
 	uint32_t c = (unsigned char)text[0] & lead[len];
@@ -42,7 +41,7 @@ size_t text_next(const char *text, size_t n, enum text_kind *kind)
 	*kind = TEXT_BROKEN;
 	if (!len)
 		return 1;
-	*kind = is_control(code_point(text, len)) ? TEXT_CONTROL : TEXT_PLAIN;
+	*kind = is_control(text_code(text, len)) ? TEXT_CONTROL : TEXT_PLAIN;
 	return len;
 }
 
@@ -89,7 +88,7 @@ const char *text_echo(const char *word, char buf[TEXT_ECHO_SIZE])
 	const size_t n = strlen(word);
 	if (n > 0 && n <= REPEATED_MAX &&
 	    strspn(word,
-	           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-{}()*") == n)
+	           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/{}()*") == n)
 		snprintf(buf, TEXT_ECHO_SIZE, "\"%s\"", word);
 	else
 		snprintf(buf, TEXT_ECHO_SIZE, "(%zu characters, not repeated)", n);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum text_kind {
 	TEXT_PLAIN,   /* one character that can be shown */
@@ -21,6 +22,9 @@ enum text_kind {
 /* What text[0..n) begins with. Returns its length in bytes, 1 to 4; n must not be 0. */
 size_t text_next(const char *text, size_t n, enum text_kind *kind);
 
+/* The code point of one character of len bytes, as text_next found it. */
+uint32_t text_code(const char *text, size_t len);
+
 /* Is all of it TEXT_PLAIN? */
 bool text_plain(const char *text, size_t n);
 
@@ -32,7 +36,7 @@ size_t text_clean(const char *text, size_t n, char *buf, size_t size);
 #define TEXT_ECHO_SIZE 72 /* bytes of buf */
 
 /* How a message repeats a word of a file that it does not know: "word" in quotes, if it consists of
- * 1 to 64 letters, digits and _ . - { } ( ) *; else (N characters, not repeated): a file that was
+ * 1 to 64 letters, digits and _ . - / { } ( ) *; else (N characters, not repeated): a file that was
  * included by mistake may be anybody's, and its lines may be secrets. Returns buf. */
 const char *text_echo(const char *word, char buf[TEXT_ECHO_SIZE]);
 

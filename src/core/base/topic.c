@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/base/text.h"
+
 bool topic_split(const char *topic, const char *prefix, struct topic_levels *out)
 {
 	const size_t n = strlen(prefix);
@@ -92,11 +94,5 @@ bool topic_utf8(const char *text, size_t n)
 bool topic_valid(const char *topic)
 {
 	const size_t n = strlen(topic);
-	if (n == 0 || n > 65535 || strpbrk(topic, "+#") || !topic_utf8(topic, n))
-		return false;
-	for (const char *s = topic; *s; s++) {
-		if ((unsigned char)*s < 0x20 || *s == 0x7F)
-			return false;
-	}
-	return true;
+	return n > 0 && n <= 65535 && !strpbrk(topic, "+#") && text_plain(topic, n);
 }

@@ -25,7 +25,8 @@ bool topic_is(const struct topic_levels *t, unsigned i, const char *word);
 /* Does a filter with + and # match the topic? A leading $ is never matched by a wildcard. */
 bool topic_match(const char *filter, const char *topic);
 
-/* May we publish to it: 1 to 65535 bytes of UTF-8, no wildcards, no control characters. */
+/* May we publish to it: 1 to 65535 bytes of UTF-8, no wildcards, no control characters (text.h: a
+ * broker may end the connection for one). */
 bool topic_valid(const char *topic);
 
 /* Well-formed UTF-8 without NUL (no surrogates, no overlong forms; section 1.5.4). */
