@@ -1,5 +1,6 @@
 #include "mqtt/north.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,11 @@
 #include "mqtt/xnet.h"
 
 #define ROWS 1
+
+/* Of a request; mosquitto 2.0.11 ends the connection at 201 levels. */
+#define ANSWER_TOPIC_MAX 512
+#define ANSWER_LEVELS_MAX 32
+#define ANSWER_CORRELATION_MAX 1024
 
 /* One row a northbound. */
 static const struct north_ops *const row[ROWS] = {
@@ -158,12 +164,79 @@ void north_sys_passing(struct north *n, const char *path, const char *text)
 	EACH(n, sys, path, text, true);
 }
 
+void north_echo(struct json *j, const char *name, const char *text, size_t most)
+{
+	static const char more[] = "\xE2\x80\xA6";
+	char cut[NORTH_ECHO_VALUE + sizeof more];
+	const size_t n = text ? strlen(text) : 0;
+	size_t at = 0;
+	if (n <= most) {
+		json_put_string(j, name, text ? text : "", n);
+		return;
+	}
+	for (size_t len; at < most; at += len) {
+		len = topic_utf8_next(text + at, n - at);
+		if (!len)
+			len = 1; /* no character: the JSON writer replaces it */
+		if (at + len > most)
+			break;
+	}
+	memcpy(cut, text, at);
+	memcpy(cut + at, more, sizeof more);
+	json_string(j, name, cut);
+}
+
 /* -- hearing ----------------------------------------------------------------------------------- */
+
+static unsigned levels_of(const char *topic)
+{
+	unsigned n = 1;
+	for (const char *s = topic; *s; s++)
+		n += *s == '/';
+	return n;
+}
+
+/* A stranger names the topic and we write to it, with our rights: MQTT 5, 4.10, leaves it to us. A
+ * broker may end the connection for a name that it let pass in the request. NULL: fine. */
+static const char *answer_fault(struct north *n, const struct mqtt_event *e)
+{
+	const char *topic = e->response_topic;
+	if (strlen(topic) > ANSWER_TOPIC_MAX)
+		return "response topic: longer than 512 bytes";
+	if (levels_of(topic) > ANSWER_LEVELS_MAX)
+		return "response topic: more than 32 levels";
+	if (!topic_valid(topic))
+		return "response topic: not a topic name";
+	if (topic[0] == '$')
+		return "response topic: begins with $";
+	if (e->correlation && e->correlation_len > ANSWER_CORRELATION_MAX)
+		return "correlation data: longer than 1024 bytes";
+	for (size_t i = 0; i < ROWS; i++) {
+		if (row[i]->owns && row[i]->owns(n->self[i], topic))
+			return "response topic: one of the gateway's own or a command";
+	}
+	return NULL;
+}
+
+/* Carried out without its answer, a request would have no outcome that its sender can see. */
+static void refuse_unanswerable(const struct mqtt_event *e, struct north_event *out,
+                                const char *fault)
+{
+	if (out->kind == NORTH_REFUSED)
+		return; /* its Nak says why already */
+	out->refused = (struct north_outcome){
+		.device = out->device,
+		.param = out->nitem == 1 ? out->item[0].param : "",
+		.value = e->payload,
+		.reason = fault,
+	};
+	snprintf(out->reason, sizeof out->reason, "%s", fault);
+	out->kind = NORTH_REFUSED;
+	out->nitem = 0;
+}
 
 static struct north_request *request_make(const struct mqtt_event *e, size_t expected)
 {
-	if (!e->response_topic || !topic_valid(e->response_topic))
-		return NULL;
 	struct north_request *r = mem_alloc(1, sizeof *r);
 	r->topic = mem_strdup(e->response_topic);
 	r->expected = expected;
@@ -195,8 +268,14 @@ void north_event(struct north *n, const struct mqtt_event *e, struct north_event
 		if (row[i]->event && row[i]->event(n->self[i], e, out))
 			break;
 	}
-	if (out->kind != NORTH_NONE && out->kind != NORTH_FOREIGN)
-		out->request = request_make(e, out->nitem ? out->nitem : 1);
+	if (e->response_topic && !e->retained && out->kind != NORTH_NONE &&
+	    out->kind != NORTH_FOREIGN) {
+		const char *fault = answer_fault(n, e);
+		if (fault)
+			refuse_unanswerable(e, out, fault);
+		else
+			out->request = request_make(e, out->nitem ? out->nitem : 1);
+	}
 	out->refused.request = out->request;
 	if (out->kind == NORTH_REFUSED)
 		out->refused.reason = out->reason;
@@ -213,8 +292,8 @@ void north_event_free(struct north_event *e)
 static void answer_part(struct north_request *r, const struct north_outcome *o)
 {
 	json_bool(&r->answer, "ok", !o->reason);
-	json_string(&r->answer, "param", o->param ? o->param : "");
-	json_string(&r->answer, "value", o->value ? o->value : "");
+	north_echo(&r->answer, "param", o->param, NORTH_ECHO_PARAM);
+	north_echo(&r->answer, "value", o->value, NORTH_ECHO_VALUE);
 	if (o->reason)
 		json_string(&r->answer, "reason", o->reason);
 }

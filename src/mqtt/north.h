@@ -129,7 +129,9 @@ struct north_event {
 /* What does this message want? MQTT_UP and MQTT_DOWN give NORTH_NONE. The texts in *out live until
  * north_event_free, which must come before mqtt_event_free(e). The request lives until its last
  * outcome. Main answers NORTH_REFUSED with north_outcome(n, &out->refused), after counting it;
- * reload and log with one outcome each (param "reload" or "log", device NORTH_GATEWAY). */
+ * reload and log with one outcome each (param "reload" or "log", device NORTH_GATEWAY).
+ * A request whose response topic we will not write to is NORTH_REFUSED; a retained one gets no
+ * answer, only a Nak. */
 void north_event(struct north *n, const struct mqtt_event *e, struct north_event *out);
 void north_event_free(struct north_event *e);
 
@@ -139,6 +141,15 @@ void north_event_free(struct north_event *e);
 void north_outcome(struct north *n, const struct north_outcome *o);
 
 /* -- a northbound ------------------------------------------------------------------------------ */
+
+/* What a Nak and an answer repeat of what was sent, in bytes; a device's own text fits. */
+#define NORTH_ECHO_PARAM 128
+#define NORTH_ECHO_VALUE 256
+
+/* A member of JSON that repeats a stranger's text: at most `most` bytes of it, cut between two
+ * characters and with U+2026 behind. NULL is "". */
+struct json;
+void north_echo(struct json *j, const char *name, const char *text, size_t most);
 
 /* NULL in a row: this northbound does not care. self: what create gave. */
 struct north_ops {
@@ -162,6 +173,9 @@ struct north_ops {
 	bool (*event)(void *self, const struct mqtt_event *e,
 	              struct north_event *out); /* true: mine */
 	void (*outcome)(void *self, const struct north_outcome *o);
+	/* Is the topic below one of the convention's own, which strangers must not make us write?
+	 */
+	bool (*owns)(void *self, const char *topic);
 };
 
 #endif

@@ -425,8 +425,8 @@ static void outcome(void *self, const struct north_outcome *o)
 	char topic[XNET_TOPIC_MAX];
 	struct json j = {0};
 	json_open(&j, NULL, '{');
-	json_string(&j, "param", o->param ? o->param : "");
-	json_string(&j, "value", o->value ? o->value : "");
+	north_echo(&j, "param", o->param, NORTH_ECHO_PARAM);
+	north_echo(&j, "value", o->value, NORTH_ECHO_VALUE);
 	json_string(&j, "reason", o->reason);
 	if (o->device < 0)
 		json_string(&j, "device", name);
@@ -434,6 +434,21 @@ static void outcome(void *self, const struct north_outcome *o)
 	xnet_topic(x, "sts", name, "Nak", topic);
 	outbox_post(x->outbox, &(struct post){.topic = topic, .payload = j.text, .qos = 1});
 	json_free(&j);
+}
+
+/* What any gateway of this prefix publishes, and what commands one: an answer is no command. */
+static bool owns(void *self, const char *topic)
+{
+	static const char *const class_[] = {"sts", "$SYS", "hist", "cmd", "get", "sub", "unsub"};
+	const struct xnet *x = self;
+	struct topic_levels t;
+	if (!topic_split(topic, x->prefix, &t))
+		return false;
+	for (size_t i = 0; i < sizeof class_ / sizeof *class_; i++) {
+		if (topic_is(&t, 0, class_[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool event(void *self, const struct mqtt_event *e, struct north_event *out)
@@ -459,4 +474,5 @@ const struct north_ops xnet_north = {
 	.sys = sys,
 	.event = event,
 	.outcome = outcome,
+	.owns = owns,
 };

@@ -105,7 +105,7 @@ static const char *told(struct setup *s)
 
 static struct north_event *hear_message(struct setup *s, struct mqtt_event m, const char *topic)
 {
-	static char topic_copy[512];
+	static char topic_copy[2048];
 	north_event_free(&s->event);
 	snprintf(topic_copy, sizeof topic_copy, "%s", topic);
 	m.kind = MQTT_MESSAGE;
@@ -497,7 +497,7 @@ static struct north_event *ask(struct setup *s, const char *topic, const char *p
 static void a_request_gets_one_answer_with_its_correlation(void **state)
 {
 	struct setup *s = *state;
-	char to[] = "me/answers", wild[] = "me/#";
+	char to[] = "me/answers";
 	struct outgoing m;
 	struct north_request *r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
 	assert_non_null(r);
@@ -511,7 +511,6 @@ static void a_request_gets_one_answer_with_its_correlation(void **state)
 	assert_int_equal(m.correlation_len, 3);
 	assert_memory_equal(m.correlation, "me/", 3);
 	outbox_sent(s->o, m.item);
-	assert_null(ask(s, "site7/xnet/cmd/relay1/Relay1", "on", wild)->request);
 	/* superseded: the answer, but no Nak */
 	r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
 	north_outcome(s->n, &(struct north_outcome){.device = 0,
@@ -560,6 +559,134 @@ static void a_refused_request_is_answered_too(void **state)
 	                       "site7/xnet/sts/relay1/Nak "
 	                       "{\"param\":\"\",\"value\":\"nonsense\",\"reason\":\"not JSON"));
 	assert_non_null(strstr(all, "me {\"ok\":false,\"param\":\"\""));
+}
+
+static void a_response_topic_is_bounded(void **state)
+{
+	static const struct {
+		const char *topic, *says; /* says NULL: it is answered */
+	} row[] = {
+		{"me/#", "not a topic name"},
+		{"me/+/x", "not a topic name"},
+		{"", "not a topic name"},
+		{"a\x01", "not a topic name"},
+		{"$SYS/x", "begins with $"},
+		{"$CONTROL/dynamic-security/v1", "begins with $"},
+		{"site7/xnet/sts/pi-barn/status", "the gateway's own or a command"},
+		{"site7/xnet/sts/other/status", "the gateway's own or a command"},
+		{"site7/xnet/$SYS/other/device/x/info", "the gateway's own or a command"},
+		{"site7/xnet/hist/scc1/x", "the gateway's own or a command"},
+		{"site7/xnet/cmd/relay1", "the gateway's own or a command"},
+		{"site7/xnet/get/relay1", "the gateway's own or a command"},
+		{"site7/xnet/sub/relay1", "the gateway's own or a command"},
+		{"site7/xnet/unsub/relay1", "the gateway's own or a command"},
+		{"site7/xnet/answers/me", NULL},
+		{"site7/xnets/sts/me", NULL},
+	};
+	struct setup *s = *state;
+	char to[128];
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		snprintf(to, sizeof to, "%s", row[i].topic);
+		const struct north_event *e = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to);
+		if (row[i].says) {
+			assert_refused(e, 0, "Relay1", row[i].says);
+			assert_int_equal(e->nitem, 0);
+			assert_string_equal(e->refused.value, "on");
+		} else {
+			assert_int_equal(e->kind, NORTH_COMMAND);
+		}
+		assert_int_equal(e->request == NULL, row[i].says != NULL);
+		north_outcome(s->n, &(struct north_outcome){.device = 0,
+		                                            .param = "Relay1",
+		                                            .value = "on",
+		                                            .request = e->request});
+		told(s);
+	}
+}
+
+/* n levels of one letter, or one level of n letters. */
+static char *long_topic(char *buf, size_t n, bool levels)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf[i * (levels ? 2 : 1)] = 'a';
+		if (levels)
+			buf[i * 2 + 1] = '/';
+	}
+	buf[levels ? n * 2 - 1 : n] = '\0';
+	return buf;
+}
+
+static void a_long_response_topic_is_refused(void **state)
+{
+	struct setup *s = *state;
+	char buf[1200];
+	const char *const topic = "site7/xnet/cmd/relay1/Relay1";
+	assert_non_null(ask(s, topic, "on", long_topic(buf, 512, false))->request);
+	north_outcome(s->n, &(struct north_outcome){.device = 0, .request = s->event.request});
+	assert_refused(ask(s, topic, "on", long_topic(buf, 513, false)), 0, "Relay1", "512 bytes");
+	assert_non_null(ask(s, topic, "on", long_topic(buf, 32, true))->request);
+	north_outcome(s->n, &(struct north_outcome){.device = 0, .request = s->event.request});
+	assert_refused(ask(s, topic, "on", long_topic(buf, 33, true)), 0, "Relay1", "32 levels");
+	/* whatever the request is; and what is refused anyway says its own reason */
+	assert_refused(ask(s, "site7/xnet/get/relay1", "", buf), 0, "", "32 levels");
+	assert_refused(ask(s, "site7/xnet/cmd/pi-barn/reload", "", buf), NORTH_GATEWAY, "",
+	               "32 levels");
+	assert_refused(ask(s, "site7/xnet/cmd/relay1", "{", buf), 0, "", "not JSON");
+	assert_null(s->event.request);
+	/* the correlation data, too */
+	s->message = (struct mqtt_event){.kind = MQTT_MESSAGE,
+	                                 .topic = (char *)"site7/xnet/cmd/relay1/Relay1",
+	                                 .payload = (char *)"on",
+	                                 .len = 2,
+	                                 .response_topic = (char *)"me",
+	                                 .correlation = buf,
+	                                 .correlation_len = 1025};
+	north_event_free(&s->event);
+	north_event(s->n, &s->message, &s->event);
+	assert_refused(&s->event, 0, "Relay1", "1024 bytes");
+}
+
+static void a_retained_request_gets_no_answer(void **state)
+{
+	struct setup *s = *state;
+	char to[] = "me";
+	const struct mqtt_event m = {.len = 2, .retained = true, .response_topic = to};
+	static const char *const topic[] = {"relay1/Relay1", "relay1/nosuch", "pi-barn/reload",
+	                                    "relay1/Relay2"}; /* the last one is accepted */
+	for (size_t i = 0; i < 4; i++) {
+		char full[64];
+		snprintf(full, sizeof full, "site7/xnet/cmd/%s", topic[i]);
+		snprintf(s->payload, sizeof s->payload, "on");
+		const struct north_event *e = hear_message(s, m, full);
+		assert_int_equal(e->kind, i == 3 ? NORTH_COMMAND : NORTH_REFUSED);
+		assert_null(e->request);
+	}
+}
+
+static void a_nak_repeats_only_the_beginning(void **state)
+{
+	struct setup *s = *state;
+	char param[400], value[4000], to[] = "me";
+	struct outgoing m;
+	memset(param, 'p', sizeof param);
+	param[sizeof param - 1] = '\0';
+	for (size_t i = 0; i + 1 < sizeof value; i += 3)
+		memcpy(value + i, "\xE2\x82\xAC", 3);
+	value[3999 / 3 * 3] = '\0';
+	struct north_request *r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = param,
+	                                            .value = value,
+	                                            .reason = "no such point",
+	                                            .request = r});
+	for (int i = 0; i < 2; i++) { /* the Nak; the answer */
+		assert_true(outbox_take(s->o, &m));
+		assert_true(m.len > 128 + 255 && m.len < 128 + 256 + 120);
+		assert_non_null(strstr(m.payload, "ppp\xE2\x80\xA6\""));
+		assert_non_null(strstr(m.payload, "\xE2\x82\xAC\xE2\x80\xA6\""));
+		assert_null(strstr(m.payload, "\xEF\xBF\xBD"));
+		outbox_sent(s->o, m.item);
+	}
 }
 
 /* -- our own topics ------------------------------------------------------------------------------
@@ -639,6 +766,10 @@ int main(void)
 		TEST(a_request_gets_one_answer_with_its_correlation),
 		TEST(a_request_for_several_points_is_answered_when_all_have_ended),
 		TEST(a_refused_request_is_answered_too),
+		TEST(a_response_topic_is_bounded),
+		TEST(a_long_response_topic_is_refused),
+		TEST(a_retained_request_gets_no_answer),
+		TEST(a_nak_repeats_only_the_beginning),
 		TEST(a_foreign_status_is_told_right_again),
 		TEST(what_an_earlier_life_told_is_cleared),
 	};
