@@ -16,6 +16,8 @@ struct queue {
 	size_t first, used; /* ring: index of the oldest, how many */
 	unsigned waiting;   /* pushers */
 	bool closed;
+	size_t limit, weight;
+	size_t (*weigh)(const void *item); /* NULL: items weigh nothing */
 	uint64_t raises; /* written to the eventfd, or about to be, and not read yet */
 	int fd;
 	unsigned char *item;
@@ -34,6 +36,12 @@ struct queue *queue_create(size_t item_size, size_t room)
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->room_made, NULL);
 	return q;
+}
+
+void queue_weigh(struct queue *q, size_t limit, size_t (*weight)(const void *item))
+{
+	q->limit = limit;
+	q->weigh = weight;
 }
 
 void queue_destroy(struct queue *q)
@@ -64,9 +72,18 @@ static void queue_lower(struct queue *q)
 		q->raises -= count;
 }
 
+/* With the lock held. */
+static bool queue_fits(const struct queue *q, const void *item)
+{
+	if (q->used == q->room)
+		return false;
+	return !q->weigh || !q->used || q->weight + q->weigh(item) <= q->limit;
+}
+
 /* With the lock held. True: it was empty, raise. */
 static bool queue_put(struct queue *q, const void *item)
 {
+	q->weight += q->weigh ? q->weigh(item) : 0;
 	memcpy(q->item + (q->first + q->used) % q->room * q->size, item, q->size);
 	if (q->used++ > 0)
 		return false;
@@ -77,7 +94,7 @@ static bool queue_put(struct queue *q, const void *item)
 bool queue_try_push(struct queue *q, const void *item)
 {
 	pthread_mutex_lock(&q->lock);
-	const bool fits = !q->closed && q->used < q->room;
+	const bool fits = !q->closed && queue_fits(q, item);
 	const bool first = fits && queue_put(q, item);
 	pthread_mutex_unlock(&q->lock);
 	if (first)
@@ -89,7 +106,7 @@ bool queue_push(struct queue *q, const void *item)
 {
 	pthread_mutex_lock(&q->lock);
 	q->waiting++;
-	while (!q->closed && q->used == q->room)
+	while (!q->closed && !queue_fits(q, item))
 		pthread_cond_wait(&q->room_made, &q->lock);
 	q->waiting--;
 	const bool open = !q->closed;
@@ -100,6 +117,15 @@ bool queue_push(struct queue *q, const void *item)
 	return open;
 }
 
+/* With the lock held. Of weighed items the one woken might not fit, but another one. */
+static void queue_wake(struct queue *q)
+{
+	if (q->weigh)
+		pthread_cond_broadcast(&q->room_made);
+	else
+		pthread_cond_signal(&q->room_made);
+}
+
 bool queue_pop(struct queue *q, void *item)
 {
 	pthread_mutex_lock(&q->lock);
@@ -107,10 +133,11 @@ bool queue_pop(struct queue *q, void *item)
 	if (any) {
 		memcpy(item, q->item + q->first * q->size, q->size);
 		q->first = (q->first + 1) % q->room;
+		q->weight -= q->weigh ? q->weigh(item) : 0;
 		if (--q->used == 0)
 			q->first = 0; /* what was never used is never touched: no memory */
 		if (q->waiting)
-			pthread_cond_signal(&q->room_made);
+			queue_wake(q);
 	}
 	if (q->used == 0)
 		queue_lower(q);

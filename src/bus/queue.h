@@ -12,6 +12,12 @@ struct queue;
 
 struct queue *queue_create(size_t item_size, size_t room);
 void queue_destroy(struct queue *q);
+
+/* Items that point to memory of their own: full is also when all of theirs together would be more
+ * than `limit` bytes; one alone always fits. weight: what an item points to, bytes; called with the
+ * queue's lock held. Before the first push. */
+void queue_weigh(struct queue *q, size_t limit, size_t (*weight)(const void *item));
+
 bool queue_try_push(struct queue *q, const void *item); /* false: full or closed */
 bool queue_push(struct queue *q, const void *item);     /* waits while full; false: closed */
 bool queue_pop(struct queue *q, void *item);            /* never waits; false: empty */

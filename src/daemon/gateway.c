@@ -24,6 +24,7 @@
 
 #define REPORTS_ROOM 256
 #define EVENTS_ROOM 1024
+#define EVENTS_BYTES (1024 * 1024) /* topics and payloads of what waits there */
 #define STATUS_EVERY US_S
 #define LAST_WRITES (500 * US_MS) /* for safe values and the ends of pulses */
 #define DRAIN_LIMIT (700 * US_MS) /* for the buses to end */
@@ -225,6 +226,7 @@ static void create(struct gateway *g)
 		g->due[i] = US_NEVER;
 	g->reports = queue_create(sizeof(struct report), REPORTS_ROOM);
 	g->events = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
+	queue_weigh(g->events, EVENTS_BYTES, mqtt_event_weight);
 	g->alerts = alerts_create();
 	g->alerts_changed = true;
 	reload_create(g);

@@ -24,6 +24,13 @@ void mqtt_event_free(struct mqtt_event *e)
 	e->correlation = NULL;
 }
 
+size_t mqtt_event_weight(const void *event)
+{
+	const struct mqtt_event *e = event;
+	return (e->topic ? strlen(e->topic) : 0) + (e->len <= MQTT_PAYLOAD_MAX ? e->len : 0) +
+	       (e->response_topic ? strlen(e->response_topic) : 0) + e->correlation_len;
+}
+
 /* -- what the library tells, on its threads: note it, wake the publisher -------------------------
  */
 

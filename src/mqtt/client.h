@@ -9,6 +9,13 @@
 #include "core/model/model.h"
 #include "mqtt/outbox.h"
 
+/* Said in CONNECT: MQTT 5 brokers deliver nothing larger (3.1.1 has no such word). Far above what
+ * we want to have: a large device's `info`, which is read back after a start. */
+#define MQTT_PACKET_MAX (1024 * 1024)
+
+/* Of a longer payload only the length is kept. */
+#define MQTT_PAYLOAD_MAX (256 * 1024)
+
 enum mqtt_event_kind {
 	MQTT_UP,
 	MQTT_DOWN, /* the connection is lost, or could not be made: told when the reason changes */
@@ -20,11 +27,11 @@ enum mqtt_event_kind {
 struct mqtt_event {
 	uint8_t kind;
 	bool retained;
-	bool dup;         /* MQTT_MESSAGE: the broker says it may have delivered it before */
-	uint8_t protocol; /* MQTT_UP: 4 or 5 */
-	char *topic;      /* MQTT_MESSAGE; malloc'ed, the receiver frees: mqtt_event_free() */
-	char *payload;    /* NUL-terminated, may hold NULs inside: see len */
-	size_t len;
+	bool dup;             /* MQTT_MESSAGE: the broker says it may have delivered it before */
+	uint8_t protocol;     /* MQTT_UP: 4 or 5 */
+	char *topic;          /* MQTT_MESSAGE; malloc'ed, the receiver frees: mqtt_event_free() */
+	char *payload;        /* NUL-terminated, may hold NULs inside: see len */
+	size_t len;           /* above MQTT_PAYLOAD_MAX: payload is "" */
 	char *response_topic; /* MQTT 5; NULL: none */
 	void *correlation;
 	size_t correlation_len;
@@ -34,6 +41,9 @@ struct mqtt_event {
 
 /* Frees what the event points to, not the struct itself. */
 void mqtt_event_free(struct mqtt_event *e);
+
+/* Bytes that an event points to. For queue_weigh. */
+size_t mqtt_event_weight(const void *event);
 
 struct mqtt_figures {
 	uint64_t published, received, dropped,

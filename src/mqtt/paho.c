@@ -44,6 +44,24 @@ static void tell_down(struct paho *p, enum paho_failure f, const char *why)
 		p->sink.down(p->sink.ctx, f, why);
 }
 
+/* -- properties of MQTT 5 ---------------------------------------------------------------------- */
+
+static void add_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value)
+{
+	MQTTProperty one = {.identifier = id};
+	one.value.integer4 = value;
+	MQTTProperties_add(props, &one);
+}
+
+static void add_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
+                              size_t n)
+{
+	MQTTProperty one = {.identifier = id};
+	one.value.data.data = (char *)data; /* copied by the library */
+	one.value.data.len = (int)n;
+	MQTTProperties_add(props, &one);
+}
+
 /* -- connect ----------------------------------------------------------------------------------- */
 
 static void learn_terms(struct paho *p, MQTTProperties *props)
@@ -198,7 +216,13 @@ bool paho_connect(struct paho *p, char *why, size_t size)
 	p->settled = false;
 	p->tls_error[0] = '\0';
 	pthread_mutex_unlock(&p->lock);
+	MQTTProperties props = MQTTProperties_initializer;
+	if (p->protocol == 5) {
+		add_property_int(&props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, MQTT_PACKET_MAX);
+		o->connectProperties = &props; /* copied by the library */
+	}
 	const int rc = MQTTAsync_connect(p->handle, o);
+	MQTTProperties_free(&props);
 	if (rc == MQTTASYNC_SUCCESS)
 		return true;
 	const char *text = MQTTAsync_strerror(rc);
@@ -268,22 +292,6 @@ static void on_not_sent5(void *ctx, MQTTAsync_failureData5 *r)
 	flight_land(ctx, false, refused);
 }
 
-static void add_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value)
-{
-	MQTTProperty one = {.identifier = id};
-	one.value.integer4 = value;
-	MQTTProperties_add(props, &one);
-}
-
-static void add_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
-                              size_t n)
-{
-	MQTTProperty one = {.identifier = id};
-	one.value.data.data = (char *)data; /* copied by the library */
-	one.value.data.len = (int)n;
-	MQTTProperties_add(props, &one);
-}
-
 bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry)
 {
 	struct flight *f = flights_take(&p->flights, m->item, m->qos);
@@ -347,14 +355,15 @@ static void learn_properties(struct mqtt_event *e, MQTTProperties *props)
 static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m)
 {
 	struct paho *p = ctx;
+	const size_t len = (size_t)m->payloadlen;
 	struct mqtt_event e = {
 		.kind = MQTT_MESSAGE,
 		.retained = m->retained != 0,
 		.dup = m->dup != 0,
 		.protocol = p->protocol,
 		.topic = copy_bytes(topic, topic_len ? (size_t)topic_len : strlen(topic)),
-		.len = (size_t)m->payloadlen,
-		.payload = copy_bytes(m->payload, (size_t)m->payloadlen),
+		.len = len,
+		.payload = copy_bytes(m->payload, len <= MQTT_PAYLOAD_MAX ? len : 0),
 	};
 	if (p->protocol == 5)
 		learn_properties(&e, &m->properties);

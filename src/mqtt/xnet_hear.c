@@ -330,7 +330,8 @@ static void hear_status(struct heard *h)
 
 static void hear_sys(struct heard *h)
 {
-	if (h->e->retained && h->e->len && h->t.n == 5 && topic_is(&h->t, 1, h->x->gateway))
+	if (h->e->retained && h->e->len && h->e->len <= MQTT_PAYLOAD_MAX && h->t.n == 5 &&
+	    topic_is(&h->t, 1, h->x->gateway))
 		xnet_before(h->x, h->e, &h->t);
 }
 

@@ -82,6 +82,38 @@ struct pusher {
 	atomic_bool refused;
 };
 
+static size_t weight_of(const void *item)
+{
+	return ((const struct item *)item)->number;
+}
+
+static void items_that_weigh_much_are_fewer(void **state)
+{
+	(void)state;
+	struct queue *q = queue_create(sizeof(struct item), 100);
+	queue_weigh(q, 1000, weight_of);
+	struct item i = {0, 5000};
+	assert_true(queue_try_push(q, &i)); /* one alone always fits */
+	i.number = 0;
+	assert_false(queue_try_push(q, &i));
+	assert_true(queue_pop(q, &i));
+	unsigned n = 0;
+	for (i.number = 300; queue_try_push(q, &i); n++)
+		;
+	assert_int_equal(n, 3);
+	i.number = 100;
+	assert_true(queue_try_push(q, &i));
+	i.number = 1;
+	assert_false(queue_try_push(q, &i));
+	while (queue_pop(q, &i))
+		;
+	i.number = 0;
+	for (n = 0; queue_try_push(q, &i); n++)
+		;
+	assert_int_equal(n, 100);
+	queue_destroy(q);
+}
+
 static void *push_all(void *arg)
 {
 	struct pusher *p = arg;
@@ -139,6 +171,7 @@ int main(void)
 		cmocka_unit_test(items_come_out_in_the_order_they_went_in),
 		cmocka_unit_test(the_descriptor_is_readable_exactly_while_there_is_something),
 		cmocka_unit_test(nothing_enters_a_closed_queue_and_what_is_in_it_can_be_taken),
+		cmocka_unit_test(items_that_weigh_much_are_fewer),
 		cmocka_unit_test(many_threads_push_through_a_small_queue_and_none_is_lost),
 		cmocka_unit_test(closing_frees_those_who_wait_for_room),
 	};
