@@ -11,9 +11,19 @@ static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 	if (p->on_demand[point] == wanted)
 		return;
 	p->on_demand[point] = wanted;
-	plant_rewant(g, plant_device(p, point)->bus);
+	p->bus[plant_device(p, point)->bus].rewant = true;
 	if (!wanted)
 		reading_none(g, point, QUALITY_STALE);
+}
+
+/* Once for all items of a message: each asks for a look at all points of the bus. */
+static void rewant(struct gateway *g)
+{
+	for (uint32_t b = 0; b < g->model->nbus; b++) {
+		if (g->plant->bus[b].rewant)
+			plant_rewant(g, b);
+		g->plant->bus[b].rewant = false;
+	}
 }
 
 /* These give NULL: done; else why not. */
@@ -21,10 +31,8 @@ static const char *sub_point(struct gateway *g, uint32_t point)
 {
 	struct reading *r = &g->plant->reading[point];
 	if (plant_point(g->plant, point)->poll != POLL_ON_DEMAND)
-		return NULL; /* is polled anyway */
-	if (r->asked == UINT16_MAX)
-		return "busy";
-	r->asked++;
+		return NULL;               /* is polled anyway */
+	r->asked += r->asked < UINT16_MAX; /* nobody is kept out by those who count it up */
 	set_demand(g, point, true);
 	return NULL;
 }
@@ -105,4 +113,5 @@ void ondemand_event(struct gateway *g, const struct north_event *e)
 		};
 		north_outcome(g->north, &o);
 	}
+	rewant(g);
 }

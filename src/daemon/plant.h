@@ -96,6 +96,7 @@ struct plant_bus {
 	uint32_t tag;
 	bool up; /* the port is open */
 	bool told_down;
+	bool rewant;       /* its on-demand points have changed: plant_rewant is still to come */
 	us_t since;        /* up or down */
 	us_t heard;        /* last answer of any device */
 	us_t silent_since; /* none of its devices answers; 0: some do */

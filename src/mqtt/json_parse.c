@@ -106,14 +106,17 @@ bool json_parse_names(const char *text, size_t len, struct json_members *out, ch
 	json_t *root = load(text, len, error, size);
 	bool good = json_is_array(root) || json_is_null(root);
 	size_t i;
-	json_t *value;
+	json_t *value, *seen = json_object();
 	out->null = json_is_null(root);
 	json_array_foreach(root, i, value)
 	{
 		good = good && json_is_string(value);
-		if (good)
-			add(out, json_string_value(value));
+		if (!good || json_object_get(seen, json_string_value(value)))
+			continue;
+		add(out, json_string_value(value));
+		json_object_set_new(seen, json_string_value(value), json_true());
 	}
+	json_decref(seen);
 	if (root && !good)
 		snprintf(error, size, "must be a list of points: [\"point\", …]");
 	json_decref(root);

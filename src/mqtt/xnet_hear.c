@@ -15,7 +15,13 @@ struct heard {
 	struct north_event *out;
 	struct topic_levels t; /* class, name, … */
 	struct arena *memory;  /* of out's texts */
+	size_t room;           /* of out's items */
+	unsigned hints;        /* words looked for among those that are near */
 };
+
+#define ITEMS_MAX 10000 /* of one message, over all its devices */
+#define PATTERN_MAX 256 /* bytes of a device level with wildcards */
+#define HINTS_MAX 8     /* "did you mean" costs a look at each name there is */
 
 static void refuse(struct heard *h, const char *param, const char *reason)
 {
@@ -61,25 +67,36 @@ static void refuse_retained(struct heard *h, const char *param)
 
 /* -- items ------------------------------------------------------------------------------------- */
 
+/* The arena frees nothing: so the room doubles, else n items would take n * n. */
 static struct north_item *add_items(struct heard *h, size_t n)
 {
 	struct north_event *out = h->out;
-	struct north_item *all = arena_array(h->memory, out->nitem + n, sizeof *all);
-	if (out->nitem)
-		memcpy(all, out->item, out->nitem * sizeof *all);
-	out->item = all;
+	if (out->nitem + n > h->room) {
+		h->room = 2 * (out->nitem + n);
+		struct north_item *all = arena_array(h->memory, h->room, sizeof *all);
+		if (out->nitem)
+			memcpy(all, out->item, out->nitem * sizeof *all);
+		out->item = all;
+	}
 	out->nitem += n;
-	return all + out->nitem - n;
+	return out->item + out->nitem - n;
+}
+
+static bool can_be_named(const struct point *p)
+{
+	return !p->hidden && !p->absent;
 }
 
 int xnet_point(const struct device *d, const char *name)
 {
 	const int p = model_find_point(d->set, name, strlen(name));
-	return p >= 0 && !d->set->point[p].hidden && !d->set->point[p].absent ? p : -1;
+	return p >= 0 && can_be_named(&d->set->point[p]) ? p : -1;
 }
 
 static const char *no_such_point(struct heard *h, const struct device *d, const char *name)
 {
+	if (h->hints++ >= HINTS_MAX)
+		return "no such point";
 	const char **known = mem_alloc(d->set->n, sizeof *known);
 	size_t n = 0;
 	for (uint32_t i = 0; i < d->set->n; i++) {
@@ -223,20 +240,46 @@ static void hear_get(struct heard *h)
 	h->out->kind = NORTH_GET;
 }
 
-/* All of the points named that this device has; those it has not are faults only if it was named
- * itself. */
-static void subscribe_device(struct heard *h, uint32_t device, const struct json_members *m,
-                             bool named)
+/* A name of a list, and where it stands there. */
+struct asked {
+	const char *name;
+	size_t at;
+};
+
+static int by_name(const void *a, const void *b)
 {
-	const struct device *d = &h->x->model->device[device];
-	if (m->null)
-		*add_items(h, 1) =
-			(struct north_item){.device = device, .point = NORTH_ALL, .param = ""};
-	for (size_t i = 0; i < m->n; i++) {
-		if (named || xnet_point(d, m->member[i].name) >= 0)
-			set_item(h, add_items(h, 1), device,
-			         arena_strdup(h->memory, m->member[i].name), NULL);
+	return strcmp(((const struct asked *)a)->name, ((const struct asked *)b)->name);
+}
+
+/* The points of a device that a sorted list names, in the list's first order. where: scratch. */
+static void subscribe_points(struct heard *h, uint32_t device, const struct asked *sorted, size_t n,
+                             int32_t *where)
+{
+	const struct pointset *set = h->x->model->device[device].set;
+	for (size_t i = 0; i < n; i++)
+		where[i] = -1;
+	for (uint32_t i = 0; i < set->n; i++) {
+		const struct asked key = {.name = set->point[i].name};
+		const struct asked *found = can_be_named(&set->point[i])
+		                                    ? bsearch(&key, sorted, n, sizeof key, by_name)
+		                                    : NULL;
+		if (found)
+			where[found->at] = (int32_t)i;
 	}
+	for (size_t i = 0; i < n && h->out->nitem <= ITEMS_MAX; i++) {
+		if (where[i] >= 0)
+			*add_items(h, 1) = (struct north_item){.device = device,
+			                                       .point = (uint32_t)where[i],
+			                                       .param = set->point[where[i]].name};
+	}
+}
+
+/* What it has not is a fault only of a device that is named itself. */
+static void subscribe_named(struct heard *h, uint32_t device, const struct json_members *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		set_item(h, add_items(h, 1), device, arena_strdup(h->memory, m->member[i].name),
+		         NULL);
 }
 
 static bool first_match(struct heard *h, const char *pattern)
@@ -254,11 +297,25 @@ static void subscribe_all(struct heard *h, const char *pattern, const struct jso
 {
 	const struct model *model = h->x->model;
 	const int named = model_find_device(model, pattern, strlen(pattern));
-	for (size_t i = 0; i < model->ndevice; i++) {
-		if (named < 0 ? fnmatch(pattern, model->device[i].name, 0) == 0
-		              : (size_t)named == i)
-			subscribe_device(h, (uint32_t)i, m, named >= 0);
+	struct asked *sorted = mem_alloc(m->n, sizeof *sorted);
+	int32_t *where = mem_alloc(m->n, sizeof *where);
+	for (size_t i = 0; i < m->n; i++)
+		sorted[i] = (struct asked){m->member[i].name, i};
+	qsort(sorted, m->n, sizeof *sorted, by_name);
+	for (uint32_t i = 0; i < model->ndevice; i++) {
+		if (named < 0 ? fnmatch(pattern, model->device[i].name, 0) != 0
+		              : (uint32_t)named != i)
+			continue;
+		if (m->null)
+			*add_items(h, 1) =
+				(struct north_item){.device = i, .point = NORTH_ALL, .param = ""};
+		else if (named < 0)
+			subscribe_points(h, i, sorted, m->n, where);
+		else
+			subscribe_named(h, i, m);
 	}
+	free(sorted);
+	free(where);
 }
 
 static void hear_subscription(struct heard *h, enum north_kind kind)
@@ -266,7 +323,7 @@ static void hear_subscription(struct heard *h, enum north_kind kind)
 	struct json_members m;
 	char error[256];
 	const char *pattern = level_from(h, 1);
-	if (h->t.n != 2 || h->e->len == 0 || !first_match(h, pattern))
+	if (h->t.n != 2 || h->e->len == 0 || h->t.len[1] > PATTERN_MAX || !first_match(h, pattern))
 		return; /* no device of ours */
 	if (h->e->retained) {
 		refuse_retained(h, "");
@@ -285,6 +342,10 @@ static void hear_subscription(struct heard *h, enum north_kind kind)
 		subscribe_all(h, pattern, &m);
 	if (h->out->kind == kind && h->out->nitem == 0)
 		refuse(h, "", m.n ? "no such point" : "names no point");
+	if (h->out->nitem > ITEMS_MAX)
+		refuse(h, "",
+		       arena_printf(h->memory, "more than %d points; name fewer at a time",
+		                    ITEMS_MAX));
 	json_members_free(&m);
 }
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/arena.h"
 #include "mqtt/north.h"
 #include "mqtt/xnet.h"
 
@@ -456,6 +457,53 @@ static void subscriptions_count_points_of_one_or_more_devices(void **state)
 	assert_refused(hear(s, "site7/xnet/sub/scc*", "[]"), 1, "", "names no point");
 }
 
+/* A few bytes of a message never ask for much: the points of all its devices have a bound, and what
+ * they need grows as they do. */
+static void a_short_message_takes_little_memory(void **state)
+{
+	struct setup *s = *state;
+	enum { DEVICES = 4096 };
+	struct device *all = calloc(DEVICES, sizeof *all);
+	char *name = calloc(DEVICES, 8);
+	for (unsigned i = 0; i < DEVICES; i++) {
+		snprintf(&name[8 * i], 8, "m%u", i + 1);
+		all[i] = (struct device){.name = &name[8 * i], .set = &scc_set, .point0 = 5 * i};
+	}
+	struct model big = full_model();
+	big.device = all;
+	big.ndevice = DEVICES;
+	big.npoint = (size_t)5 * DEVICES;
+	north_adopt(s->n, &big);
+	char list[4096] = "[\"Mode\"";
+	while (strlen(list) < 4000)
+		strcat(list, ",\"Mode\"");
+	strcat(list, "]");
+	const struct north_event *e = hear(s, "site7/xnet/sub/*", list);
+	assert_int_equal(e->kind, NORTH_SUB);
+	assert_int_equal(e->nitem, DEVICES); /* a name that comes twice counts once */
+	assert_true(arena_used(e->memory) < 2 << 20);
+	e = hear(s, "site7/xnet/sub/m1", list);
+	assert_int_equal(e->nitem, 1);
+	e = hear(s, "site7/xnet/sub/*", "[\"Mode\",\"BattVolts\",\"Serial\"]");
+	assert_refused(e, 0, "", "more than 10000 points");
+	assert_true(arena_used(e->memory) < 2 << 20);
+	strcpy(list, "[");
+	for (unsigned i = 0; strlen(list) < 4000; i++)
+		sprintf(list + strlen(list), "%s\"n%u\"", i ? "," : "", i);
+	strcat(list, "]");
+	e = hear(s, "site7/xnet/sub/m1", list);
+	assert_int_equal(e->kind, NORTH_SUB);
+	assert_true(arena_used(e->memory) < 1 << 20);
+	assert_refused(hear(s, "site7/xnet/sub/m*", list), 0, "", "no such point");
+	char topic[500] = "site7/xnet/sub/";
+	while (strlen(topic) < 400)
+		strcat(topic, "*m");
+	assert_int_equal(hear(s, topic, "[\"Mode\"]")->kind, NORTH_NONE); /* no name is so long */
+	north_adopt(s->n, &s->model);
+	free(name);
+	free(all);
+}
+
 /* -- answers ----------------------------------------------------------------------------------- */
 
 static void refusals_are_told_on_nak(void **state)
@@ -762,6 +810,7 @@ int main(void)
 		TEST(the_gateway_reloads_and_changes_its_log),
 		TEST(get_asks_for_one_point_or_all),
 		TEST(subscriptions_count_points_of_one_or_more_devices),
+		TEST(a_short_message_takes_little_memory),
 		TEST(refusals_are_told_on_nak),
 		TEST(a_request_gets_one_answer_with_its_correlation),
 		TEST(a_request_for_several_points_is_answered_when_all_have_ended),

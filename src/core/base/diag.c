@@ -181,8 +181,8 @@ const char *diag_nearest(const char *word, const char *const *known, size_t n)
 	unsigned least = 1 + (unsigned)len / 3; /* further away is another word, not a slip */
 	for (size_t i = 0; i < n; i++) {
 		const size_t klen = strlen(known[i]);
-		if (klen == 0 || klen > WORD_MAX)
-			continue;
+		if (klen == 0 || klen > WORD_MAX || klen > len + least || len > klen + least)
+			continue; /* so many letters too many are as many steps */
 		const unsigned distance = word_distance(word, len, known[i], klen);
 		if (distance <= least && distance < klen && (!nearest || distance < least)) {
 			nearest = known[i];
