@@ -111,7 +111,8 @@ static const struct key point_keys[] = {
          .doc = "Raw patterns that mean \"not available\"."},
 	{"valid", SET(set_valid, "{min, max}"), .doc = "A value outside is told as None."},
 	{"counter", SET(set_counter, "true or {max_rise: 50/h}"),
-         .doc = "A fall or a steep rise is told only after a second read confirmed it."},
+         .doc = "Its first value, a fall or a steep rise is published only after a second read "
+                "confirmed it."},
 	{"layout",
          SET(set_layout, "list of sec min hour day month year year2 weekday hhmm epoch skip"),
          .doc = "Parts of a datetime in the order they lie in the registers."},

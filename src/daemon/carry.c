@@ -58,6 +58,9 @@ static void carry_reading(struct reading *from, struct reading *to)
 	from->value = value_none();
 	if (from->counter && to->counter)
 		*to->counter = *from->counter;
+	else if (to->counter && to->quality == QUALITY_GOOD)
+		*to->counter = (struct counter){
+			.last = value_number(&to->value), .at = to->at, .known = true};
 	/* labels, decimals or limits may differ: the next read is decoded anew */
 	to->known = false;
 }

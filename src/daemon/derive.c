@@ -146,9 +146,10 @@ static bool settle_expr(struct gateway *g, uint32_t point)
 	if (o.incomplete || (o.newest <= r->at && !lost) || (!lost && waits(r, &o)))
 		return false;
 	struct inputs in = {p, plant_device(p, point)->point0};
+	const us_t at = o.newest > r->at ? o.newest : r->at;
 	r->known = true;
-	reading_settle(g, point, expr_eval(plant_point(p, point)->expr, input, &in),
-	               o.newest > r->at ? o.newest : r->at);
+	reading_settle(g, point, expr_eval(plant_point(p, point)->expr, input, &in), at);
+	r->at = at; /* also of what is held back: it is computed again when an input was read */
 	return true;
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/gets.h"
 
 #include "core/value/expr.h"
+#include "daemon/confirm.h"
 #include "daemon/readings.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct get {
 	uint32_t device;
 	uint32_t point; /* of the model; NORTH_ALL: the whole device */
 	us_t asked;
+	uint8_t again; /* asked once more for the second read of a counter */
 	struct awaited *awaited;
 	size_t n;
 	char reason[160]; /* why a point could not be read; "": none yet */
@@ -108,7 +110,7 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 		return NULL;
 	for (int part = model_apart(d, pt); part >= 0 && !fault; part--) {
 		const struct awaited a = {.point = point, .part = (uint8_t)part};
-		fault = demand(g, &a, g->now);
+		fault = demand(g, &a, t->again ? g->now + TRY_AGAIN : g->now);
 		if (fault)
 			break;
 		t->awaited = mem_grow(t->awaited, t->n + 1, sizeof *t->awaited);
@@ -227,9 +229,23 @@ static void answer(struct gateway *g, const struct get *t, const char *reason)
 	char text[VALUE_PRINT_MAX] = "";
 	if (!reason && g->plant->device[t->device].phase != PHASE_ONLINE)
 		reason = "the device is offline"; /* it answers, but is not what it should be */
+	if (!reason && t->point != NORTH_ALL &&
+	    g->plant->reading[t->point].quality == QUALITY_NEVER &&
+	    confirm_awaited(g->plant, t->point))
+		reason = "a second read did not confirm the count";
 	if (!reason && t->point != NORTH_ALL)
 		reading_text(g->plant, t->point, text, sizeof text);
 	outcome(g, t->device, t->param, text, reason, t->request);
+}
+
+/* A counter's value that is held back wants another read. True: it was asked for. */
+static bool confirms(struct gateway *g, struct get *t)
+{
+	if (t->n || t->reason[0] || t->point == NORTH_ALL || t->again == TRIES_MAX ||
+	    !confirm_awaited(g->plant, t->point))
+		return false;
+	t->again++;
+	return !ask(g, t, t->point, 0) && t->n;
 }
 
 void gets_turn(struct gateway *g)
@@ -238,7 +254,7 @@ void gets_turn(struct gateway *g)
 	for (size_t k = s->n; k-- > 0;) {
 		struct get *t = s->get[k];
 		const bool late = g->now - t->asked >= GET_WITHIN;
-		if (t->n && !late) {
+		if (!late && (t->n || confirms(g, t))) {
 			gateway_wake(g, TIMER_COMMANDS, t->asked + GET_WITHIN);
 			continue;
 		}

@@ -1,6 +1,7 @@
 #include "daemon/readings.h"
 
 #include "daemon/commands.h"
+#include "daemon/confirm.h"
 #include "daemon/derive.h"
 #include "daemon/device.h"
 
@@ -137,7 +138,7 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 		s->invalid++;
 		v = value_none();
 	}
-	if (pt->counter && is_number(&v) && !counter_pass(r->counter, pt->counter, x, at)) {
+	if (pt->counter && is_number(&v) && !confirm_pass(g, point, x, at)) {
 		r->known = false; /* the second read must be looked at, though it be equal */
 		return;
 	}

@@ -1,5 +1,6 @@
 #include "daemon/stale.h"
 
+#include "daemon/confirm.h"
 #include "daemon/readings.h"
 
 #define SWEEP_MIN US_S        /* not more often than this, whatever falls due */
@@ -33,10 +34,11 @@ void stale_sweep(struct gateway *g)
 	for (uint32_t i = 0; i < p->model->npoint; i++) {
 		const struct reading *r = &p->reading[i];
 		const struct device_state *s = &p->device[r->device];
+		confirm_ask(g, i);
 		if (s->phase != PHASE_ONLINE || r->quality == QUALITY_STALE || !expected(p, i))
 			continue;
-		const us_t read =
-			r->undecoded ? 0 : r->at; /* words without their scale are no value */
+		/* words without their scale are no value, nor is a count held back */
+		const us_t read = r->undecoded || r->quality == QUALITY_NEVER ? 0 : r->at;
 		const us_t from = read > s->since ? read : s->since;
 		const us_t limit = limit_of(plant_point(p, i));
 		const us_t due = limit > US_NEVER - from ? US_NEVER : from + limit;

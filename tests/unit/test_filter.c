@@ -62,41 +62,99 @@ static void modes_and_the_least_interval(void **state)
 	assert_false(tell(&f, &r, 3, true, 1000));
 }
 
+/* A register of the counter says v. */
+static bool count(struct counter *c, const struct counter_rule *r, double v, us_t now)
+{
+	return counter_pass(c, r, v, now, now);
+}
+
 static void a_counter_does_not_run_backwards_on_one_bad_read(void **state)
 {
 	(void)state;
 	struct counter c = {0};
 	const struct counter_rule r = {.max_rise = 50}; /* kWh an hour */
 	us_t now = 0;
-	assert_true(counter_pass(&c, &r, 1000, now));
-	assert_true(counter_pass(&c, &r, 1000.1, now += US_S));
-	assert_false(counter_pass(&c, &r, 0, now += US_S)); /* spoilt */
-	assert_true(counter_pass(&c, &r, 1000.2, now += US_S));
-	assert_false(counter_pass(&c, &r, 7553.6, now += US_S)); /* high word first: half updated */
-	assert_true(counter_pass(&c, &r, 1000.3, now += US_S));
-	assert_false(counter_pass(&c, &r, 7553.6, now += US_S));
-	assert_false(counter_pass(&c, &r, 3, now += US_S)); /* another nonsense confirms nothing */
-	assert_true(counter_pass(&c, &r, 1000.4, now += US_S));
-	assert_false(counter_pass(&c, &r, NAN, now += US_S));
+	count(&c, &r, 1000, now);
+	assert_true(count(&c, &r, 1000, now += US_S));
+	assert_true(count(&c, &r, 1000.1, now += US_S));
+	assert_false(count(&c, &r, 0, now += US_S)); /* spoilt */
+	assert_true(count(&c, &r, 1000.2, now += US_S));
+	assert_false(count(&c, &r, 7553.6, now += US_S)); /* high word first: half updated */
+	assert_true(count(&c, &r, 1000.3, now += US_S));
+	assert_false(count(&c, &r, 7553.6, now += US_S));
+	assert_false(count(&c, &r, 3, now += US_S)); /* another nonsense confirms nothing */
+	assert_true(count(&c, &r, 1000.4, now += US_S));
+	assert_false(count(&c, &r, NAN, now += US_S));
 }
 
 static void a_real_reset_passes_on_the_second_read(void **state)
 {
 	(void)state;
-	struct counter c = {0};
+	struct counter c = {.last = 1000, .known = true};
 	const struct counter_rule r = {.max_rise = 50}, any = {0};
-	assert_true(counter_pass(&c, &r, 1000, 0));
-	assert_false(counter_pass(&c, &r, 0, US_S));
-	assert_true(counter_pass(&c, &r, 0.1, 2 * US_S));
-	assert_true(counter_pass(&c, &r, 0.2, 3 * US_S));
-	assert_false(counter_pass(&c, &r, 500, 4 * US_S));
-	assert_true(counter_pass(&c, &r, 500.1, 5 * US_S)); /* the meter was replaced */
-	assert_true(counter_pass(&c, &r, 549, 5 * US_S + 3600 * US_S));
+	assert_false(count(&c, &r, 0, US_S));
+	assert_true(count(&c, &r, 0.1, 2 * US_S));
+	assert_true(count(&c, &r, 0.2, 3 * US_S));
+	assert_false(count(&c, &r, 500, 4 * US_S));
+	assert_true(count(&c, &r, 500.1, 5 * US_S)); /* the meter was replaced */
+	assert_true(count(&c, &r, 549, 5 * US_S + 3600 * US_S));
+	c = (struct counter){.last = 1000, .known = true};
+	assert_true(count(&c, &any, 1e9, 1)); /* any rise is believed */
+	assert_false(count(&c, &any, 0, 2));
+	assert_true(count(&c, &any, 5, 3));
+}
+
+/* Reads of a life that has just begun, and which of them is the first to be believed. */
+static const struct first {
+	double max_rise;
+	double read[5];
+	int believed; /* index in read */
+} firsts[] = {
+	{0, {5000, 5000}, 1},
+	{0, {5000, 5001}, 1},
+	{0, {7, 5000, 5000}, 2}, /* the first was spoilt */
+	{0, {7000000, 5000, 5000}, 2},
+	{0, {5000, 7, 5000, 5000}, 3}, /* the second was */
+	{0, {5000, 7000000, 5000, 5000}, 3},
+	{0, {0, 0}, 1},
+	{0, {0, 5, 12}, 2}, /* a pulse counter that has just begun */
+	{0, {100, 150, 200}, 2},
+	{50, {7, 5000, 5000.1}, 2},
+	{50, {7000000, 5000, 5000.1}, 2},
+	{50, {5000, 7, 5000, 5000}, 3},
+	{50, {5000, 7000000, 5000, 5000}, 3},
+	{50, {0, 0.4}, 1},
+};
+
+static void the_first_value_of_a_life_needs_a_second_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+		const struct counter_rule r = {.max_rise = firsts[i].max_rise};
+		struct counter c = {0};
+		/* long after the machine's start: it is no time that the counter had to rise in */
+		us_t now = 86400 * US_S;
+		for (int k = 0; k <= firsts[i].believed; k++, now += US_S)
+			if (count(&c, &r, firsts[i].read[k], now) != (k == firsts[i].believed))
+				fail_msg("row %zu, read %d", i, k);
+	}
+}
+
+/* Of a sum only one part was read anew: the other may still be the spoilt one. */
+static void the_same_read_confirms_nothing(void **state)
+{
+	(void)state;
+	const struct counter_rule any = {0};
+	struct counter c = {.last = 5000, .known = true};
+	assert_false(counter_pass(&c, &any, 7, 10, 10));
+	assert_false(counter_pass(&c, &any, 7, 10, 10)); /* looked at twice */
+	assert_false(counter_pass(&c, &any, 8, 20, 10));
+	assert_false(counter_pass(&c, &any, 8, 25, 9));
+	assert_true(counter_pass(&c, &any, 9, 30, 20));
 	c = (struct counter){0};
-	assert_true(counter_pass(&c, &any, 1000, 0));
-	assert_true(counter_pass(&c, &any, 1e9, 1)); /* any rise is believed */
-	assert_false(counter_pass(&c, &any, 0, 2));
-	assert_true(counter_pass(&c, &any, 5, 3));
+	assert_false(counter_pass(&c, &any, 7, 10, 10));
+	assert_false(counter_pass(&c, &any, 7, 10, 10));
+	assert_true(counter_pass(&c, &any, 7, 11, 11));
 }
 
 int main(void)
@@ -107,6 +165,8 @@ int main(void)
 		cmocka_unit_test(modes_and_the_least_interval),
 		cmocka_unit_test(a_counter_does_not_run_backwards_on_one_bad_read),
 		cmocka_unit_test(a_real_reset_passes_on_the_second_read),
+		cmocka_unit_test(the_first_value_of_a_life_needs_a_second_read),
+		cmocka_unit_test(the_same_read_confirms_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

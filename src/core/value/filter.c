@@ -38,30 +38,46 @@ void filter_told(struct filter *f, const struct value *v, us_t now)
 	f->last = value_number(v);
 }
 
-static double counter_room(const struct counter *c, const struct counter_rule *r, us_t now)
+/* What it may have risen by since then. */
+static double counter_room(const struct counter_rule *r, us_t since, us_t now)
 {
-	const us_t passed = now - c->at;
+	const us_t passed = now - since;
 	return r->max_rise / HOUR_US * (double)(passed > COUNTER_LEAST ? passed : COUNTER_LEAST);
 }
 
-/* Does v go on from what was held back? After a fall it counts up from there. */
-static bool counter_confirms(const struct counter *c, double v, double room)
+static bool counter_goes_on(const struct counter *c, const struct counter_rule *r, double v,
+                            us_t now)
 {
-	if (fabs(v - c->held) <= fabs(c->held) / 100)
-		return true;
-	return c->held < c->last && v >= c->held && v < c->last &&
-	       (room == 0 || v - c->held <= room);
+	return c->known && v >= c->last &&
+	       (r->max_rise <= 0 || v - c->last <= counter_room(r, c->at, now));
 }
 
-bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_t now)
+/* Does v go on from what was held back? After a fall it counts up from there. */
+static bool counter_confirms(const struct counter *c, const struct counter_rule *r, double v,
+                             us_t now)
+{
+	const double rise = v - c->held;
+	const bool near = fabs(rise) <= fabs(c->held) / 100;
+	if (c->known && (near || c->held >= c->last || v >= c->last))
+		return near;
+	if (rise < 0)
+		return false;
+	if (r->max_rise > 0)
+		return rise <= counter_room(r, c->held_at, now);
+	return c->known || near || c->rose;
+}
+
+bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_t now, us_t fresh)
 {
 	if (!isfinite(v))
 		return false;
-	const double room = counter_room(c, r, now);
-	const bool believed =
-		!c->known || (v >= c->last && (r->max_rise <= 0 || v - c->last <= room));
-	if (!believed && !(c->holding && counter_confirms(c, v, r->max_rise > 0 ? room : 0))) {
+	const bool second = c->holding && fresh > c->held_at;
+	if (!counter_goes_on(c, r, v, now) && !(second && counter_confirms(c, r, v, now))) {
+		if (c->holding && !second)
+			return false;
+		c->rose = second && v > c->held;
 		c->held = v;
+		c->held_at = now;
 		c->holding = true;
 		return false;
 	}

@@ -1,6 +1,6 @@
 /*
  * filter: is a value worth telling? Change, deadband, heartbeat, minimum interval. And the guard of
- * counters: a fall or a jump is believed only when a second read says the same.
+ * counters: the first value, a fall or a jump is believed only when a second read says the same.
  */
 #ifndef CORE_VALUE_FILTER_H
 #define CORE_VALUE_FILTER_H
@@ -35,11 +35,15 @@ struct counter_rule {
 
 struct counter {
 	double last, held;
-	us_t at;
+	us_t at, held_at;
 	bool known, holding;
+	bool rose; /* before the first value: the read held back was above the one before it */
 };
 
-/* A counter's read. False: held back until a second read confirms it (within 1 % or equal). */
-bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_t now);
+/* A counter's read. False: held back until a second read confirms it: the first value of all, which
+ * must not fall and rise by no more than max_rise or 1 %, or it takes a third; a fall or a jump
+ * later (equal, within 1 %, or counting up after a fall). fresh: when the oldest register was read
+ * that v is made of, at most now; what was read before the value held back confirms nothing. */
+bool counter_pass(struct counter *c, const struct counter_rule *r, double v, us_t now, us_t fresh);
 
 #endif

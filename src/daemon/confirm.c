@@ -1,0 +1,93 @@
+#include "daemon/confirm.h"
+
+#include "core/value/expr.h"
+
+#define ASK_AFTER US_S   /* the same moment's noise, or a register half updated, is over */
+#define SOON (10 * US_S) /* a poll that comes within this is waited for */
+#define NESTED_MAX 8     /* expressions in expressions */
+
+static bool uses(const struct point *pt, uint32_t index)
+{
+	const int32_t i = (int32_t)index;
+	return pt->source == SOURCE_EXPR ? expr_uses(pt->expr, i)
+	                                 : pt->exponent_from == i || pt->factor_from == i;
+}
+
+static bool polled(const struct plant *p, uint32_t point)
+{
+	const struct point *pt = plant_point(p, point);
+	return pt->period != PERIOD_ONCE && !p->reading[point].refused &&
+	       (pt->poll == POLL_ALWAYS || p->on_demand[point]);
+}
+
+/* When the oldest was read of the others that the point is made of; what is read just once is not
+ * waited for. */
+static us_t others_fresh(const struct plant *p, uint32_t point, unsigned depth)
+{
+	const struct device *d = plant_device(p, point);
+	const struct point *pt = plant_point(p, point);
+	us_t oldest = US_NEVER;
+	if (pt->source == SOURCE_REGISTER && pt->exponent_from < 0 && pt->factor_from < 0)
+		return oldest;
+	for (uint32_t i = 0; depth < NESTED_MAX && i < d->set->n; i++) {
+		if (!uses(pt, i))
+			continue;
+		const uint32_t other = d->point0 + i;
+		const us_t below = others_fresh(p, other, depth + 1);
+		const bool own = d->set->point[i].source == SOURCE_REGISTER && polled(p, other);
+		const us_t at = own ? p->reading[other].at : US_NEVER;
+		oldest = at < oldest ? at : oldest;
+		oldest = below < oldest ? below : oldest;
+	}
+	return oldest;
+}
+
+bool confirm_pass(struct gateway *g, uint32_t point, double x, us_t at)
+{
+	struct reading *r = &g->plant->reading[point];
+	const us_t others = others_fresh(g->plant, point, 0);
+	if (counter_pass(r->counter, plant_point(g->plant, point)->counter, x, at,
+	                 at < others ? at : others))
+		return true;
+	gateway_wake(g, TIMER_STALE, g->now + ASK_AFTER);
+	return false;
+}
+
+bool confirm_awaited(const struct plant *p, uint32_t point)
+{
+	const struct counter *c = p->reading[point].counter;
+	return c && c->holding;
+}
+
+static void ask(struct gateway *g, uint32_t point, us_t due, unsigned depth)
+{
+	struct plant *p = g->plant;
+	const struct device *d = plant_device(p, point);
+	const struct point *pt = plant_point(p, point);
+	for (uint32_t i = 0; depth < NESTED_MAX && i < d->set->n; i++)
+		if (uses(pt, i))
+			ask(g, d->point0 + i, due, depth + 1);
+	if (pt->source != SOURCE_REGISTER || plant_raw_words(pt) == 0 || pt->absent ||
+	    p->reading[point].refused || (polled(p, point) && pt->period <= SOON) ||
+	    (depth && !polled(p, point)))
+		return;
+	for (int part = model_apart(d, pt); part >= 0; part--) {
+		const struct span s =
+			model_apart(d, pt) ? model_part(d, pt, (unsigned)part) : model_span(d, pt);
+		bus_demand(p->bus[d->bus].bus, &s, due);
+	}
+}
+
+void confirm_ask(struct gateway *g, uint32_t point)
+{
+	const struct reading *r = &g->plant->reading[point];
+	const bool wanted =
+		plant_point(g->plant, point)->poll == POLL_ALWAYS || r->asked || r->tell_next;
+	if (!wanted || !confirm_awaited(g->plant, point) ||
+	    g->plant->device[r->device].phase != PHASE_ONLINE)
+		return;
+	if (g->now - r->counter->held_at < ASK_AFTER)
+		gateway_wake(g, TIMER_STALE, g->now + ASK_AFTER);
+	else
+		ask(g, point, r->counter->held_at + ASK_AFTER, 0);
+}
