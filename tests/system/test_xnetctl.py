@@ -74,7 +74,7 @@ def test_plan_shows_the_load_of_each_line(house):
 def test_profiles_are_listed_and_shown():
     done = xnetctl("profiles", "-P", PROFILES)
     assert done.returncode == 0
-    assert any(s.split()[:2] == ["epever-tracer", "documented"] for s in done.stdout.split("\n"))
+    assert any(s.split()[:2] == ["epever-tracer", "captured"] for s in done.stdout.split("\n"))
     done = xnetctl("profiles", "-P", PROFILES, "waveshare-relay-8ch")
     assert done.returncode == 0
     assert ["Relay3", "coil", "0x0002", "rw", "fast"] in [s.split() for s in done.stdout.split("\n")]
