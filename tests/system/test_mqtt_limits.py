@@ -69,10 +69,12 @@ def test_a_large_payload_costs_no_memory(broker, client, make_client, alone):
     assert g.process.poll() is None and len(client.all("xnet/sts/gw/status")) == 1
 
 
-@pytest.mark.parametrize("topic", ["/".join(["a"] * 250), "xnet/sts/gw/status", "xnet/$SYS/gw/version", "xnet/cmd/d"])
+@pytest.mark.parametrize("topic", ["/".join(["a"] * 250), "xnet/sts/gw/status", "xnet/$SYS/gw/version", "xnet/cmd/d"],
+                         ids=["deep", "sts", "sys", "cmd"])
 def test_a_response_topic_that_does_harm_is_refused(broker, client, make_client, alone, topic):
     alone(broker.url)
-    client.wait_for("xnet/sts/gw/status", "online")
+    for told in ("xnet/sts/gw/status", "xnet/$SYS/gw/version", "xnet/$SYS/gw/device/d/info"):
+        client.wait_for(told)
     sender = make_client(broker, version=5)
     mark = client.mark()
     sender.publish("xnet/cmd/d/P", "5", properties=properties(topic))
