@@ -143,6 +143,7 @@ void carry_readings(struct plant *from, struct plant *to)
 			continue;
 		const struct device *old = &from->model->device[was];
 		const bool same = same_unit(from, old, to, dev);
+		to->device[i].foreign = from->device[was].foreign;
 		if (same && dev->enabled && old->enabled)
 			carry_device(&from->device[was], &to->device[i], same_identity(old, dev));
 		carry_points(from, old, to, dev, same);

@@ -11,8 +11,7 @@
 
 #define EVENTS_PER_TURN 256
 #define LOOK_AGAIN (2 * US_MS)
-#define FOREIGN_STANDS (600 * US_S) /* how long the Alert stands after the last sight */
-#define FOREIGN_QUIET (5 * US_S)    /* our own change of the status may still be on its way back */
+#define FOREIGN_QUIET (5 * US_S) /* our own change of the status may still be on its way back */
 
 /* Main waits for the client's threads to end; and what found no room then, told by main. */
 static atomic_bool leaving;
@@ -45,27 +44,48 @@ static const char *foreign_source(const struct gateway *g, int32_t device)
 	return device == NORTH_GATEWAY ? g->model->gateway : g->model->device[device].name;
 }
 
+static struct foreign *foreign_of(struct gateway *g, int32_t device)
+{
+	return device == NORTH_GATEWAY ? &g->foreign : &g->plant->device[device].foreign;
+}
+
+static void foreign_tick(struct gateway *g, int32_t device)
+{
+	struct foreign *f = foreign_of(g, device);
+	const enum foreign_part part = foreign_take(f, g->now);
+	if (part != FOREIGN_NOTHING)
+		north_again(g->north, device, part == FOREIGN_ALL);
+	if (foreign_over(f, g->now))
+		gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS,
+		                  foreign_source(g, device));
+	gateway_wake(g, TIMER_FOREIGN, foreign_next(f));
+}
+
+void events_foreign_tick(struct gateway *g)
+{
+	for (int32_t d = NORTH_GATEWAY; d < (int32_t)g->model->ndevice; d++)
+		foreign_tick(g, d);
+}
+
 static void foreign(struct gateway *g, const struct north_event *e)
 {
 	if (g->stopping)
 		return;
-	if (e->device != NORTH_GATEWAY &&
-	    g->now - g->plant->device[e->device].since < FOREIGN_QUIET)
-		return;
-	const char *source = foreign_source(g, e->device);
-	char text[128];
-	snprintf(text, sizeof text, "somebody else publishes the status of %s (saw %.32s)", source,
-	         e->text ? e->text : "?");
-	log_warn("%s: told right again", text);
-	gateway_alert(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, source, text);
-	gateway_wake(g, TIMER_FOREIGN, g->now + FOREIGN_STANDS);
-}
-
-void events_foreign_over(struct gateway *g)
-{
-	gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, g->model->gateway);
-	for (size_t i = 0; i < g->model->ndevice; i++)
-		gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, g->model->device[i].name);
+	const bool sure = e->device == NORTH_GATEWAY ||
+	                  g->now - g->plant->device[e->device].since >= FOREIGN_QUIET;
+	const bool first = foreign_seen(foreign_of(g, e->device), g->now, sure);
+	if (sure) {
+		const char *source = foreign_source(g, e->device);
+		char text[128];
+		snprintf(text, sizeof text, "somebody else publishes the status of %s (saw %.32s)",
+		         source, e->text ? e->text : "?");
+		if (first)
+			log_warn("%s: is there a second gateway of this name? It is published "
+			         "right again, at most every 10 s",
+			         text);
+		gateway_alert(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, source, text);
+	}
+	foreign_tick(g, e->device);
 }
 
 static void set_level(struct gateway *g, const struct north_event *e)

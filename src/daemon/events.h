@@ -20,7 +20,8 @@ void events_take_all(struct gateway *g);
 /* What came with the last words, when nobody is there any more to be answered: the log says it. */
 void events_refuse_rest(struct gateway *g);
 
-/* The Alert about somebody else who publishes our status has stood long enough. */
-void events_foreign_over(struct gateway *g);
+/* A status that somebody else has overwritten is put right, or the Alert about it has stood long
+ * enough. */
+void events_foreign_tick(struct gateway *g);
 
 #endif

@@ -100,7 +100,7 @@ static const struct {
 } timers[] = {
 	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
 	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
-	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_over},
+	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_tick},
 	{TIMER_SUNSPEC, sunspec_tick},   {TIMER_INFO, health_infos},
 };
 

@@ -11,6 +11,7 @@
 #include "bus/queue.h"
 #include "config/config.h"
 #include "core/model/alerts.h"
+#include "core/model/foreign.h"
 #include "mqtt/client.h"
 #include "mqtt/north.h"
 #include "mqtt/outbox.h"
@@ -26,7 +27,7 @@ enum timer {
 	TIMER_WATCHDOG,
 	TIMER_COMMANDS,
 	TIMER_SUNSPEC, /* another look at a device without models */
-	TIMER_FOREIGN, /* an Alert about a second gateway has stood long enough */
+	TIMER_FOREIGN, /* what somebody else has overwritten is put right */
 	TIMERS,
 };
 
@@ -54,7 +55,8 @@ struct gateway {
 	struct north *north;
 	struct mqtt_client *mqtt;
 	struct queue *reports, *events;
-	struct alerts *alerts; /* the gateway's own */
+	struct alerts *alerts;  /* the gateway's own */
+	struct foreign foreign; /* who else publishes its status */
 	bool alerts_changed;
 	bool connected; /* to the broker */
 	bool stopping;

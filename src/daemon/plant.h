@@ -77,6 +77,7 @@ struct device_state {
 	uint8_t error, exception;  /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
 	uint32_t invalid; /* reads out of `valid` */
+	struct foreign foreign;
 	struct response response;
 };
 

@@ -154,6 +154,11 @@ void north_alerts(struct north *n, int32_t device, const struct alerts *a)
 	EACH(n, alerts, device, n->json.text);
 }
 
+void north_again(struct north *n, int32_t device, bool all)
+{
+	EACH(n, again, device, all);
+}
+
 void north_sys(struct north *n, const char *path, const char *text)
 {
 	EACH(n, sys, path, text, false);

@@ -66,6 +66,10 @@ void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
 /* device NORTH_GATEWAY: the gateway's. Told if the JSON changed. */
 void north_alerts(struct north *n, int32_t device, const struct alerts *a);
 
+/* Publish the status again (NORTH_GATEWAY: the gateway's); all: also what else stands retained of
+ * the device. After NORTH_FOREIGN. */
+void north_again(struct north *n, int32_t device, bool all);
+
 /* path below the health tree: "uptime", "bus/rs485/state". Told if the text changed; NULL clears
  * it. */
 void north_sys(struct north *n, const char *path, const char *text);
@@ -88,9 +92,9 @@ enum north_kind {
 	NORTH_LOG,     /* text: error, warn, info or debug (checked) */
 	NORTH_REFUSED, /* a command that cannot even be understood; its one outcome stands in
 	                  `refused` */
-	NORTH_FOREIGN, /* somebody else publishes a status of ours (device; text is what was seen).
-	                * It has been told right again; raise the Alert unless this status changed
-	                * in the last seconds */
+	NORTH_FOREIGN, /* a status of ours was overwritten (device; text is what was seen): by
+	                * somebody else, or it is our own of before, late on its way back.
+	                * north_again puts it right */
 };
 
 struct north_item {
@@ -169,6 +173,7 @@ struct north_ops {
 	                 const char *(*text)(void *ctx, uint32_t point), void *ctx);
 	bool (*differs)(void *self, uint32_t device, uint32_t point, const char *text);
 	void (*alerts)(void *self, int32_t device, const char *json);
+	void (*again)(void *self, int32_t device, bool all);
 	void (*sys)(void *self, const char *path, const char *text, bool passing);
 	bool (*event)(void *self, const struct mqtt_event *e,
 	              struct north_event *out); /* true: mine */

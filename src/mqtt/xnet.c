@@ -388,6 +388,23 @@ static void alerts(void *self, int32_t device, const char *json)
 	           false);
 }
 
+/* Who overwrites the status has perhaps cleared the rest too. */
+static void again(void *self, int32_t device, bool all)
+{
+	struct xnet *x = self;
+	if (device < 0) {
+		outbox_again(x->outbox, x->gateway_status);
+		return;
+	}
+	outbox_again(x->outbox, x->device[device].status);
+	if (!all)
+		return;
+	const struct device *d = &x->model->device[device];
+	outbox_again(x->outbox, x->device[device].alerts);
+	for (uint32_t i = 0; i < d->set->n; i++)
+		outbox_again(x->outbox, x->value[d->point0 + i]);
+}
+
 static void remember_sys(struct xnet *x, slot_t s)
 {
 	if (s >= x->nis_sys) {
@@ -471,6 +488,7 @@ const struct north_ops xnet_north = {
 	.history = history,
 	.snapshot = snapshot,
 	.alerts = alerts,
+	.again = again,
 	.sys = sys,
 	.event = event,
 	.outcome = outcome,

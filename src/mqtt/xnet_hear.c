@@ -376,17 +376,9 @@ static void hear_status(struct heard *h)
 	const slot_t s = gateway ? x->gateway_status : x->device[device].status;
 	if (!outbox_differs(x->outbox, s, h->e->payload))
 		return;
-	outbox_again(x->outbox, s);
 	h->out->kind = NORTH_FOREIGN;
 	h->out->device = device;
 	h->out->text = h->e->payload;
-	if (gateway)
-		return;
-	/* who overwrites the status has perhaps cleared the rest too */
-	const struct device *d = &x->model->device[device];
-	outbox_again(x->outbox, x->device[device].alerts);
-	for (uint32_t i = 0; i < d->set->n; i++)
-		outbox_again(x->outbox, x->value[d->point0 + i]);
 }
 
 static void hear_sys(struct heard *h)

@@ -328,6 +328,27 @@ def test_somebody_else_who_says_offline_is_answered(line, broker, client, gatewa
     client.wait_for("xnet/sts/house/Alerts", lambda m: "somebody else" in m.text, since=mark)
 
 
+def test_a_flood_of_foreign_statuses_costs_little(line, broker, client, gateway):
+    g = start(line, broker, gateway, Power=1).gateway
+    client.wait_for("xnet/sts/boiler/Power", "1")
+    told_at = client.wait_for("xnet/sts/boiler/status", "online").at
+    wait_until(lambda: time.monotonic() > told_at + 5.5)  # sooner it may be our own, late on its way back
+    mark = client.mark()
+    for i in range(200):
+        for name in ("boiler", "house"):
+            client.publish(f"xnet/sts/{name}/status", f"x{i}", wait=i == 199)
+    for name in ("boiler", "house"):
+        client.wait_for(f"xnet/sts/{name}/status", "online", since=mark)
+    done = client.mark()
+    client.publish("xnet/cmd/boiler/nosuch", "1")
+    client.wait_for("xnet/sts/boiler/Nak", since=done)
+    seconds = time.monotonic() - client.messages[mark].at
+    for name in ("boiler", "house"):
+        ours = [m for m in client.all(f"xnet/sts/{name}/status", mark) if m.text == "online"]
+        assert len(ours) <= 1 + seconds / 10
+    assert g.text().count("somebody else publishes the status of boiler") == 1
+
+
 def test_a_map_that_is_too_much_for_its_line_is_told_with_what_helps(line, broker, client, gateway):
     l = line(BOILER.replace("baud: 38400", "baud: 1200"), broker)
     g = gateway(l)

@@ -754,9 +754,14 @@ static void a_foreign_status_is_told_right_again(void **state)
 	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "offline")->kind, NORTH_FOREIGN);
 	assert_int_equal(s->event.device, NORTH_GATEWAY);
 	assert_string_equal(s->event.text, "offline");
+	assert_string_equal(told(s), ""); /* main says when */
+	north_again(s->n, NORTH_GATEWAY, true);
 	assert_string_equal(told(s), "site7/xnet/sts/pi-barn/status* online");
 	assert_int_equal(hear(s, "site7/xnet/sts/scc1/status", "")->kind, NORTH_FOREIGN);
 	assert_int_equal(s->event.device, 1);
+	north_again(s->n, 1, false);
+	assert_string_equal(told(s), "site7/xnet/sts/scc1/status* online");
+	north_again(s->n, 1, true);
 	assert_string_equal(
 		told(s),
 		"site7/xnet/sts/scc1/status* online\nsite7/xnet/sts/scc1/BattVolts* 13.28");
