@@ -242,7 +242,9 @@ static void give(struct gateway *g, const struct north_event *e)
 		.now = now,
 		.request = e->request,
 	};
-	command_submit(g->commands->table, &r, g->now);
+	if (command_submit(g->commands->table, &r, g->now))
+		for (size_t i = 0; i < e->nitem; i++)
+			keep_accepted(g, r.device, item[i].point);
 	free(item);
 }
 

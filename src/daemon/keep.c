@@ -1,5 +1,6 @@
 #include "daemon/keep.h"
 
+#include "core/command/safe.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
 #include "daemon/process.h"
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAFE_AGAIN (10 * US_S)  /* a safe value that was not taken is tried again */
 #define CLOCK_AGAIN (60 * US_S) /* our own clock is not right yet */
 
 /* One point with such a rule. */
@@ -17,11 +17,10 @@ struct kept {
 	char *source; /* "device/point": it is known by that across a reload */
 	char *last;   /* what was commanded last and taken: what a keep-alive repeats; NULL: nothing
 	               */
-	us_t rewrite_at, sync_at, safe_at; /* US_NEVER: not due */
-	us_t safe_since;                   /* in force since then */
-	us_t again_at;                     /* the safe value, which was not taken; US_NEVER */
+	char *safe_value;         /* of the model before, during a reload */
+	us_t rewrite_at, sync_at; /* US_NEVER: not due */
 	bool commanded; /* somebody's command was taken since the start, or since the safe value */
-	bool safe;      /* the safe value is in force */
+	struct safe safe;
 };
 
 /* Main thread only; one gateway a process. `before` are those of the old model during a reload. */
@@ -48,21 +47,22 @@ static bool there(const struct gateway *g, const struct kept *k)
 
 static void wake(struct gateway *g, const struct kept *k)
 {
-	gateway_wake(g, TIMER_COMMANDS, k->safe_at);
+	gateway_wake(g, TIMER_COMMANDS, safe_due(&k->safe, there(g, k)));
 	if (!there(g, k))
 		return; /* the rest waits for the device */
 	gateway_wake(g, TIMER_COMMANDS, k->sync_at);
-	gateway_wake(g, TIMER_COMMANDS, k->again_at);
 	if (k->last)
 		gateway_wake(g, TIMER_COMMANDS, k->rewrite_at);
 }
 
-/* When does the safe value come into force? */
-static void arm_safe(struct gateway *g, struct kept *k)
+static struct safe_rule safe_rule_of(const struct gateway *g, const struct kept *k)
 {
 	const struct write_rule *w = rule_of(g, k);
-	const bool counts = w->safe_on_no_command || (w->safe_on_broker && !keep.broker_up);
-	k->safe_at = w->safe_after && counts && !k->safe ? g->now + w->safe_after : US_NEVER;
+	return (struct safe_rule){
+		.after = w->safe_after,
+		.on_broker = w->safe_on_broker,
+		.on_no_command = w->safe_on_no_command,
+	};
 }
 
 /* -- reload ----------------------------------------------------------------------- */
@@ -71,6 +71,7 @@ static void forget(struct kept *k)
 {
 	free(k->source);
 	free(k->last);
+	free(k->safe_value);
 }
 
 static struct kept *find_before(const char *source)
@@ -79,6 +80,19 @@ static struct kept *find_before(const char *source)
 		if (keep.before[i].source && strcmp(keep.before[i].source, source) == 0)
 			return &keep.before[i];
 	return NULL;
+}
+
+static void begin_safe(struct gateway *g, struct kept *k, bool was)
+{
+	const struct safe_rule rule = safe_rule_of(g, k);
+	const char *value = rule_of(g, k)->safe_value;
+	if (!was)
+		safe_begin(&k->safe, &rule, keep.broker_up, g->now);
+	else if (safe_adopt(&k->safe, &rule,
+	                    value && k->safe_value && strcmp(value, k->safe_value) == 0, g->now))
+		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
+	free(k->safe_value);
+	k->safe_value = NULL;
 }
 
 static void begin(struct gateway *g, uint32_t device, uint32_t point)
@@ -92,14 +106,12 @@ static void begin(struct gateway *g, uint32_t device, uint32_t point)
 	*k = was ? *was
 	         : (struct kept){.rewrite_at = US_NEVER,
 	                         .sync_at = US_NEVER,
-	                         .again_at = US_NEVER,
 	                         .source = mem_strdup(source)};
 	k->device = device;
 	k->point = point;
 	if (was)
-		was->source = was->last = NULL;
-	if (!was || (k->safe_at == US_NEVER) != (rule_of(g, k)->safe_after == 0))
-		arm_safe(g, k);
+		was->source = was->last = was->safe_value = NULL;
+	begin_safe(g, k, was != NULL);
 	if (!rule_of(g, k)->rewrite)
 		k->rewrite_at = US_NEVER;
 	else if (k->last && k->rewrite_at == US_NEVER)
@@ -121,7 +133,7 @@ void keep_model_begins(struct gateway *g)
 	}
 	for (size_t i = 0; i < keep.nbefore; i++) {
 		struct kept *k = &keep.before[i];
-		if (k->source && k->safe)
+		if (k->source && safe_in_force(&k->safe))
 			gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
 		forget(k);
 	}
@@ -132,7 +144,10 @@ void keep_model_begins(struct gateway *g)
 
 void keep_model_ends(struct gateway *g)
 {
-	(void)g;
+	for (size_t i = 0; i < keep.n; i++) {
+		const char *value = rule_of(g, &keep.kept[i])->safe_value;
+		keep.kept[i].safe_value = value ? mem_strdup(value) : NULL;
+	}
 	keep.before = keep.kept;
 	keep.nbefore = keep.n;
 	keep.kept = NULL;
@@ -151,56 +166,63 @@ void keep_destroy(struct gateway *g)
 
 /* -- safe values ------------------------------------------------------------------ */
 
-static void make_safe(struct gateway *g, struct kept *k, const char *why)
+static void write_safe(struct gateway *g, const struct kept *k)
 {
-	const char *value = rule_of(g, k)->safe_value;
+	commands_own(g, k->device, k->point, rule_of(g, k)->safe_value, true);
+}
+
+static void safe_begins(struct gateway *g, struct kept *k, const char *why)
+{
 	char text[160];
-	snprintf(text, sizeof text, "safe value %.64s in force: %s", value, why);
-	k->safe = true;
-	k->safe_since = g->now;
+	snprintf(text, sizeof text, "safe value %.64s in force: %s", rule_of(g, k)->safe_value,
+	         why);
 	k->commanded = false;
-	k->safe_at = k->again_at = US_NEVER;
 	free(k->last); /* a keep-alive goes on with the safe value once it is taken */
 	k->last = NULL;
 	log_warn("%s: %s", k->source, text);
 	gateway_alert(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source, text);
-	commands_own(g, k->device, k->point, value, true);
+	write_safe(g, k);
 }
 
+/* -- outcomes --------------------------------------------------------------------- */
+
+static void repeat(struct gateway *g, struct kept *k, const char *value)
+{
+	if (!rule_of(g, k)->rewrite)
+		return;
+	char *last = value ? mem_strdup(value) : NULL;
+	if (k->last && !last)
+		log_warn("%s: its keep-alive pauses until the next command: not known which value "
+		         "the device has",
+		         k->source);
+	free(k->last);
+	k->last = last;
+	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
+}
+
+/* What a keep-alive repeats is the newest that the device took. Where that is not known neither the
+ * old value is right, which would undo it, nor the new one, which its sender takes for failed. */
 static void commanded(struct gateway *g, struct kept *k, const struct command_outcome *o)
 {
-	const struct write_rule *w = rule_of(g, k);
-	/* what was under way when the safe value came into force does not count any more */
-	const bool older = k->safe && (o->origin == COMMAND_FROM_GATEWAY
-	                                       ? strcmp(o->sent_text, w->safe_value) != 0
-	                                       : o->received <= k->safe_since);
-	if (o->origin == COMMAND_PULSE_END || older)
+	if (safe_in_force(&k->safe) && o->received <= k->safe.since)
+		return; /* it was under way when the safe value came into force */
+	if (safe_ended(&k->safe, o->received, o->effect, g->now))
+		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
+	if (o->effect == EFFECT_NONE)
 		return;
-	if (w->rewrite) {
-		char *last = mem_strdup(o->sent_text);
-		free(k->last);
-		k->last = last;
-		k->rewrite_at = g->now + w->rewrite;
-	}
-	k->again_at = US_NEVER;
-	if (o->origin == COMMAND_FROM_BROKER) {
-		if (k->safe)
-			gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
-		k->safe = false;
-		k->commanded = true;
-		arm_safe(g, k);
-	}
-	wake(g, k);
+	k->commanded = true;
+	repeat(g, k, o->effect == EFFECT_DONE ? o->sent_text : NULL);
 }
 
-/* The safe value was not taken by a device that is there. */
-static void not_taken(struct gateway *g, struct kept *k, const struct command_outcome *o)
+static void own_ended(struct gateway *g, struct kept *k, const struct command_outcome *o)
 {
-	if (!k->safe || o->origin != COMMAND_FROM_GATEWAY || o->end == COMMAND_SUPERSEDED ||
-	    g->stopping)
-		return;
-	k->again_at = g->now + SAFE_AGAIN;
-	wake(g, k);
+	const bool safe =
+		rule_of(g, k)->safe_after && strcmp(o->sent_text, rule_of(g, k)->safe_value) == 0;
+	const bool good = command_end_good(o->end);
+	if (safe)
+		safe_written(&k->safe, good, g->now);
+	if (good && (safe || !safe_in_force(&k->safe)))
+		repeat(g, k, o->sent_text);
 }
 
 void keep_ended(struct gateway *g, const struct command_outcome *o)
@@ -209,27 +231,38 @@ void keep_ended(struct gateway *g, const struct command_outcome *o)
 		struct kept *k = &keep.kept[i];
 		if (k->device != o->device || k->point != o->point)
 			continue;
-		if (command_end_good(o->end))
+		if (o->origin == COMMAND_FROM_BROKER)
 			commanded(g, k, o);
-		else
-			not_taken(g, k, o);
+		else if (o->origin == COMMAND_FROM_GATEWAY)
+			own_ended(g, k, o);
+		wake(g, k);
 	}
 }
 
 /* -- events ----------------------------------------------------------------------- */
 
+void keep_accepted(struct gateway *g, uint32_t device, uint32_t point)
+{
+	for (size_t i = 0; i < keep.n; i++)
+		if (keep.kept[i].device == device && keep.kept[i].point == point)
+			safe_accepted(&keep.kept[i].safe, g->now);
+}
+
+bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point)
+{
+	(void)g;
+	for (size_t i = 0; i < keep.n; i++)
+		if (keep.kept[i].device == device && keep.kept[i].point == point)
+			return keep.kept[i].commanded || safe_in_force(&keep.kept[i].safe);
+	return false;
+}
+
 void keep_broker(struct gateway *g, bool up)
 {
-	if (keep.broker_up == up)
-		return;
 	keep.broker_up = up;
 	for (size_t i = 0; i < keep.n; i++) {
-		struct kept *k = &keep.kept[i];
-		const struct write_rule *w = rule_of(g, k);
-		/* the time without a command runs on, whatever the broker does */
-		if (w->safe_on_broker && !(w->safe_on_no_command && k->safe_at != US_NEVER))
-			arm_safe(g, k);
-		wake(g, k);
+		safe_broker(&keep.kept[i].safe, up, g->now);
+		wake(g, &keep.kept[i]);
 	}
 }
 
@@ -252,21 +285,14 @@ static void rewrite(struct gateway *g, struct kept *k)
 	free(again);
 }
 
-/* A command that came since may end it; if that fails the safe value comes back. */
-static void make_safe_again(struct gateway *g, struct kept *k)
-{
-	const bool pending = commands_pending(g, k->device, k->point);
-	k->again_at = pending ? g->now + SAFE_AGAIN : US_NEVER;
-	if (!pending)
-		commands_own(g, k->device, k->point, rule_of(g, k)->safe_value, true);
-}
-
 static void tick(struct gateway *g, struct kept *k)
 {
-	if (k->safe_at <= g->now)
-		make_safe(g, k, keep.broker_up ? "no command came in time" : "the broker is gone");
-	if (there(g, k) && k->again_at <= g->now)
-		make_safe_again(g, k);
+	const bool pending = commands_pending(g, k->device, k->point);
+	const enum safe_act act = safe_tick(&k->safe, there(g, k), pending, g->now);
+	if (act == SAFE_BEGINS)
+		safe_begins(g, k, safe_why(&k->safe));
+	else if (act == SAFE_WRITE)
+		write_safe(g, k);
 	if (there(g, k) && k->rewrite_at <= g->now && k->last)
 		rewrite(g, k);
 	if (there(g, k) && k->sync_at <= g->now)
@@ -280,13 +306,9 @@ void keep_device_online(struct gateway *g, uint32_t device)
 		struct kept *k = &keep.kept[i];
 		if (k->device != device)
 			continue;
-		const struct write_rule *w = rule_of(g, k);
-		if (w->sync)
+		if (rule_of(g, k)->sync)
 			k->sync_at = g->now;
-		if (w->safe_after && !k->commanded && !k->safe)
-			make_safe(g, k, "nothing was commanded since the start");
-		else if (k->safe) /* it may have forgotten while it was away */
-			k->again_at = g->now;
+		safe_online(&k->safe, g->now);
 		tick(g, k);
 	}
 }
@@ -299,7 +321,12 @@ void keep_tick(struct gateway *g)
 
 void keep_stop(struct gateway *g)
 {
-	for (size_t i = 0; i < keep.n; i++)
-		if (rule_of(g, &keep.kept[i])->safe_after && there(g, &keep.kept[i]))
-			make_safe(g, &keep.kept[i], "the gateway ends");
+	for (size_t i = 0; i < keep.n; i++) {
+		struct kept *k = &keep.kept[i];
+		const enum safe_act act = there(g, k) ? safe_stop(&k->safe, g->now) : SAFE_REST;
+		if (act == SAFE_BEGINS)
+			safe_begins(g, k, "the gateway ends");
+		else if (act == SAFE_WRITE)
+			write_safe(g, k);
+	}
 }

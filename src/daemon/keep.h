@@ -1,5 +1,6 @@
 /*
- * keep: writes that nobody sends: keep-alive (`rewrite`), clocks (`sync`) and safe values (`safe`).
+ * keep: writes that nobody sends: keep-alive (`rewrite`), clocks (`sync`) and safe values (`safe`;
+ * when they are in force is decided by core/command/safe.h).
  */
 #ifndef DAEMON_KEEP_H
 #define DAEMON_KEEP_H
@@ -10,6 +11,12 @@
 void keep_model_begins(struct gateway *g);
 void keep_model_ends(struct gateway *g);
 void keep_destroy(struct gateway *g);
+
+/* Somebody's command for the point was accepted. */
+void keep_accepted(struct gateway *g, uint32_t device, uint32_t point);
+
+/* Does it have the value that was commanded, or its safe value? Then `setup` leaves it alone. */
+bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point);
 
 /* A command of a known device ended. */
 void keep_ended(struct gateway *g, const struct command_outcome *o);

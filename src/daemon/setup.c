@@ -1,6 +1,7 @@
 #include "daemon/setup.h"
 
 #include "daemon/commands.h"
+#include "daemon/keep.h"
 #include "daemon/log.h"
 
 #include <stdlib.h>
@@ -141,9 +142,8 @@ static void run(struct gateway *g, uint32_t device)
 {
 	const struct device *d = device_of(g, device);
 	const struct setup_step *s = &d->setup[setup.progress[device].step];
-	const struct write_rule *w = d->set->point[s->point].write;
 	/* its safe value goes before it, and so does somebody's newer command */
-	if ((w && w->safe_after) || commands_pending(g, device, s->point)) {
+	if (keep_rules(g, device, s->point) || commands_pending(g, device, s->point)) {
 		go_on(g, device);
 		return;
 	}

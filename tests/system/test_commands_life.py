@@ -364,6 +364,26 @@ def test_more_than_a_device_may_hold_is_told_busy(plant, device, requester):
     assert device.seen == [(6, 0, 45)] + [TOGGLE] * 31 + [(6, 0, 46)]
 
 
+@pytest.mark.parametrize("what, lifted", [("other", True), (4, False)])
+def test_a_safe_value_is_lifted_by_what_the_device_took(plant, device, broker, client, requester, what, lifted):
+    g = plant("Pump: {holding: 12, write: true, safe: {after: 1s, value: 5}}")
+    client.wait_for("xnet/sts/dev/Pump", "30")
+    broker.stop()
+    g.process.wait_line("command dev/Pump = 5: verified")
+    mark = client.mark()
+    broker.start()
+    client.wait_for("xnet/sts/plant/Alerts", lambda m: "safe value 5 in force: the broker is away" in m.text, since=mark)
+    wait_until(lambda: "broker: connected" in g.text().split("in force", 1)[1], what="the gateway's connection")
+    device.plan = [what]
+    mark = client.mark()
+    assert not requester.ask("Pump", "60")["ok"]
+    client.publish("xnet/cmd/dev/Level", "31")
+    client.wait_for("xnet/sts/dev/Level", "31", since=mark)
+    alerts = client.find("xnet/sts/plant/Alerts", lambda m: "safe value" not in m.text, since=mark)
+    assert bool(alerts) is lifted
+    assert device.seen == [(6, 12, 5), (6, 12, 60), (6, 0, 31)]
+
+
 def test_a_keep_alive_does_not_go_before_a_newer_value(plant, device, requester):
     plant("Watch: {holding: 12, write: {rewrite: 300ms}}", timeout="20s")
     assert requester.ask("Watch", "5")["ok"]

@@ -102,6 +102,44 @@ static void two_lost_requests_are_enough(void **state)
 	assert_int_equal(g.submits, 2);
 }
 
+static void what_became_of_the_device_is_told_whatever_the_end(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t point;
+		const char *text;
+		enum fault fault;
+		uint8_t exception;
+		bool unread;
+		enum command_end end;
+		enum command_effect effect;
+	} row[] = {
+		{P_MODE, "local", GOOD, 0, false, COMMAND_VERIFIED, EFFECT_DONE},
+		{P_WRITEONLY, "5", GOOD, 0, false, COMMAND_ACKNOWLEDGED, EFFECT_DONE},
+		{P_SILENT, "5", OTHER_VALUE, 0, false, COMMAND_DIFFERS, EFFECT_DONE},
+		{P_SILENT, "7", GOOD, 0, true, COMMAND_FAILED, EFFECT_DONE},
+		{P_SILENT, "8", EXCEPTION, 4, false, COMMAND_REFUSED, EFFECT_NONE},
+		{P_SILENT, "8", EXCEPTION, 6, false, COMMAND_REFUSED, EFFECT_NONE},
+		{P_SILENT, "8", LINE_DOWN, 0, false, COMMAND_FAILED, EFFECT_NONE},
+		{P_SILENT, "8", LOST_REQUEST, 0, false, COMMAND_FAILED, EFFECT_NONE},
+		{P_SILENT, "9", LOST_ANSWER, 0, false, COMMAND_VERIFIED, EFFECT_DONE},
+		{P_SILENT, "10", LOST_ANSWER, 0, true, COMMAND_FAILED, EFFECT_UNKNOWN},
+		{P_WRITEONLY, "6", LOST_ANSWER, 0, false, COMMAND_FAILED, EFFECT_UNKNOWN},
+		{P_ACTION, "on", LOST_REQUEST, 0, false, COMMAND_FAILED, EFFECT_UNKNOWN},
+		{P_SETPOINT, "99", GOOD, 0, false, COMMAND_REFUSED, EFFECT_NONE},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		g.ntold = 0;
+		g.reads_fail = row[i].unread;
+		fault(row[i].fault, 99, row[i].exception);
+		rig_command(&g, row[i].point, row[i].text);
+		settle();
+		if (rig_only(&g)->end != row[i].end || rig_only(&g)->effect != row[i].effect)
+			fail_msg("row %zu: %s, effect %u", i, command_end_name(rig_only(&g)->end),
+			         rig_only(&g)->effect);
+	}
+}
+
 static void what_may_not_be_repeated_is_not(void **state)
 {
 	(void)state;
@@ -707,6 +745,7 @@ int main(void)
 		T(a_lost_answer_is_read_and_not_written_again),
 		T(a_lost_read_before_the_write_is_made_again),
 		T(two_lost_requests_are_enough),
+		T(what_became_of_the_device_is_told_whatever_the_end),
 		T(what_may_not_be_repeated_is_not),
 		T(exceptions_are_told_by_name),
 		T(a_busy_device_is_asked_again),

@@ -67,6 +67,13 @@ const char *command_end_name(enum command_end e);
 /* A command ended well: no Nak. */
 bool command_end_good(enum command_end e);
 
+/* What became of the device, whatever the sender is told. */
+enum command_effect {
+	EFFECT_NONE,    /* surely nothing was written */
+	EFFECT_UNKNOWN, /* it was on the wire; no answer says whether it was carried out */
+	EFFECT_DONE,    /* the device acknowledged it, or has the value */
+};
+
 enum command_origin {
 	COMMAND_FROM_BROKER,
 	COMMAND_FROM_GATEWAY, /* setup, safe, rewrite, sync: told like others, but nobody asked */
@@ -76,6 +83,7 @@ enum command_origin {
 struct command_outcome {
 	enum command_end end;
 	uint8_t origin;         /* enum command_origin */
+	uint8_t effect;         /* enum command_effect */
 	uint32_t device, point; /* UINT32_MAX: gone with a reload */
 	uint32_t item;          /* which of the request's items */
 	void *request;          /* as submitted */
@@ -159,7 +167,8 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now);
  * you will not wait longer. */
 bool command_leave(struct command_table *t, const struct model *m, us_t now);
 
-void command_submit(struct command_table *t, const struct command_request *r, us_t now);
+/* True: accepted, which of several values means all of them. */
+bool command_submit(struct command_table *t, const struct command_request *r, us_t now);
 
 /* The `off` of a pulse that a life before this one began: written as soon as it can be, and tried
  * until it is done. */

@@ -21,6 +21,7 @@ struct record {
 	uint8_t tries;    /* writes repeated after a time-out */
 	uint8_t demands;  /* reads that failed */
 	uint8_t refusals; /* "busy" answers */
+	uint8_t effect;   /* enum command_effect, as far as it is known now */
 	bool only_if_different;
 	bool alone;             /* its job holds no other record */
 	bool replaceable;       /* and a newer one takes its job's place on the bus */

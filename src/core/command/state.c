@@ -98,6 +98,7 @@ static void record_acknowledge(struct command_table *t, struct record *r, us_t n
 void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	const struct write_rule *w = record_point(t, r)->write;
+	r->effect = EFFECT_DONE;
 	const bool pulse_begins = w->pulse && r->value.on && r->origin != COMMAND_PULSE_END;
 	if (!readable(t, r) || !w->verify || pulse_begins || t->closing || record_newer(t, r))
 		record_acknowledge(t, r, now);
@@ -108,6 +109,7 @@ void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 /* Sent, and no answer that says what became of it. */
 static void record_unsure(struct command_table *t, struct record *r, us_t at, us_t now)
 {
+	r->effect = EFFECT_UNKNOWN;
 	if (r->origin != COMMAND_PULSE_END) {
 		if (record_once_only(t, r)) {
 			record_end(t, r, COMMAND_FAILED, NULL,
@@ -258,6 +260,7 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 	} else if (!sent) {
 		job_unsent(t, r, o, now);
 	} else if (o == OUT_LINK && r->origin != COMMAND_PULSE_END) {
+		r->effect = EFFECT_UNKNOWN;
 		record_end(t, r, COMMAND_FAILED, NULL,
 		           "the line went down; not known whether it was carried out", now);
 	} else {
@@ -361,13 +364,20 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 	point_print(p, &got, NULL, shown, sizeof shown);
 	if (r->value.toggle) {
 		record_end(t, r, COMMAND_ACKNOWLEDGED, shown, NULL, now);
-	} else if (value_taken(r, p, &got)) {
+		return;
+	}
+	if (value_taken(r, p, &got)) {
 		record_end(t, r, COMMAND_VERIFIED, shown, NULL, now);
-	} else if (r->state == STATE_VERIFYING) {
+		return;
+	}
+	if (r->state == STATE_VERIFYING) {
 		snprintf(reason, sizeof reason, "not taken: device reports %.*s", 120, shown);
 		record_end(t, r, COMMAND_DIFFERS, shown, reason, now);
-	} else if (r->origin == COMMAND_PULSE_END ||
-	           (repeatable(t, r) && r->tries < 1 && now < r->expires && !t->closing)) {
+		return;
+	}
+	r->effect = EFFECT_NONE; /* no answer came, because nothing was done */
+	if (r->origin == COMMAND_PULSE_END ||
+	    (repeatable(t, r) && r->tries < 1 && now < r->expires && !t->closing)) {
 		r->tries++;
 		record_launch(t, r, now);
 	} else {

@@ -288,8 +288,9 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 	records_launch(t, r, launch, now);
 }
 
-void command_submit(struct command_table *t, const struct command_request *q, us_t now)
+bool command_submit(struct command_table *t, const struct command_request *q, us_t now)
 {
+	bool accepted = false;
 	struct record **r = mem_alloc(q->n, sizeof(struct record *));
 	for (uint32_t i = 0; i < q->n; i++) {
 		r[i] = record_create(t, q->device, q->item[i].point, q->item[i].text);
@@ -305,8 +306,10 @@ void command_submit(struct command_table *t, const struct command_request *q, us
 			if (!refused(r[i]) &&
 			    !group_rules_hold(t, r, q->n, i, r[i]->reason, sizeof r[i]->reason))
 				r[i]->verdict = COMMAND_REFUSED;
-		if (!drafts_refused(t, r, q->n, now))
+		accepted = !drafts_refused(t, r, q->n, now);
+		if (accepted)
 			drafts_accept(t, r, q->n, now);
 	}
 	free(r);
+	return accepted;
 }

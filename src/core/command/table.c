@@ -207,6 +207,7 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 	n->a.told = (struct command_outcome){
 		.end = end,
 		.origin = r->origin,
+		.effect = end == COMMAND_VERIFIED ? EFFECT_DONE : r->effect,
 		.device = r->device,
 		.point = r->point,
 		.item = r->item,
