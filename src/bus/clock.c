@@ -3,11 +3,16 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
-us_t clock_now(void)
+static us_t clock_read(clockid_t id)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(id, &t);
 	return (us_t)t.tv_sec * US_S + t.tv_nsec / 1000;
+}
+
+us_t clock_now(void)
+{
+	return clock_read(CLOCK_BOOTTIME);
 }
 
 struct timespec clock_timespec(us_t t)
@@ -15,10 +20,16 @@ struct timespec clock_timespec(us_t t)
 	return (struct timespec){.tv_sec = (time_t)(t / US_S), .tv_nsec = (long)(t % US_S) * 1000};
 }
 
+struct timespec clock_deadline(us_t until)
+{
+	const us_t left = until - clock_now();
+	return clock_timespec(clock_read(CLOCK_MONOTONIC) + (left > 0 ? left : 0));
+}
+
 void clock_sleep(us_t until)
 {
 	const struct timespec t = clock_timespec(until);
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+	while (clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &t, NULL) == EINTR)
 		continue;
 }
 

@@ -8,9 +8,12 @@
 
 #include "core/base/span.h"
 
-us_t clock_now(void);         /* CLOCK_MONOTONIC, µs */
+/* µs, CLOCK_BOOTTIME: a deadline passes while the machine sleeps, too */
+us_t clock_now(void);
 void clock_sleep(us_t until); /* returns at once when `until` has passed */
 void clock_sharp(void);       /* this thread's timers may be late by 1 µs, not by 50 */
 struct timespec clock_timespec(us_t t);
+/* A time of clock_now() as one of CLOCK_MONOTONIC, which condition variables wait by. */
+struct timespec clock_deadline(us_t until);
 
 #endif

@@ -35,7 +35,7 @@ static void worker_rest(struct bus *b, us_t until)
 {
 	const us_t now = clock_now();
 	const us_t longest = b->conf.kind == BUS_SERIAL ? REST_SERIAL : REST_MAX;
-	const struct timespec t = clock_timespec(until < now + longest ? until : now + longest);
+	const struct timespec t = clock_deadline(until < now + longest ? until : now + longest);
 	pthread_mutex_lock(&b->lock);
 	b->shown.stepped = now;
 	b->shown.step_limit = longest + STEP_SLACK;

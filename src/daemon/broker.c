@@ -1,5 +1,6 @@
 #include "daemon/broker.h"
 
+#include "core/command/command.h"
 #include "daemon/events.h"
 #include "daemon/identity.h"
 #include "daemon/log.h"
@@ -29,10 +30,25 @@ static void connect_broker(struct gateway *g)
 	                      g->events);
 }
 
+static us_t shortest_command(const struct model *m)
+{
+	us_t shortest = COMMAND_TIMEOUT;
+	for (size_t d = 0; d < m->ndevice; d++) {
+		const struct pointset *s = m->device[d].set;
+		for (uint32_t i = 0; i < s->n; i++) {
+			const struct write_rule *w = s->point[i].write;
+			if (w && w->command_timeout && w->command_timeout < shortest)
+				shortest = w->command_timeout;
+		}
+	}
+	return shortest;
+}
+
 static void subscribe(struct gateway *g)
 {
 	const char *const *filters;
 	const size_t n = north_filters(g->north, &filters);
+	mqtt_shortest(g->mqtt, shortest_command(g->model));
 	mqtt_subscribe(g->mqtt, filters, n, g->model->mqtt.qos_command);
 }
 

@@ -239,6 +239,7 @@ static void give(struct gateway *g, const struct north_event *e)
 		.retained = e->retained,
 		.duplicate = e->dup,
 		.expiry = (us_t)e->expiry * US_S,
+		.since = e->since,
 		.now = now,
 		.request = e->request,
 	};

@@ -1,5 +1,6 @@
 #include "daemon/events.h"
 
+#include "core/command/command.h"
 #include "daemon/commands.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
@@ -106,8 +107,28 @@ static void set_level(struct gateway *g, const struct north_event *e)
 	north_outcome(g->north, &o);
 }
 
+/* A command to the gateway itself that may be old. What asks for values is late no wrong. */
+static bool late_verb(struct gateway *g, const struct north_event *e)
+{
+	if ((e->kind != NORTH_RELOAD && e->kind != NORTH_LOG) ||
+	    g->now - e->since < COMMAND_TIMEOUT)
+		return false;
+	const struct north_outcome o = {
+		.device = NORTH_GATEWAY,
+		.param = e->kind == NORTH_RELOAD ? "reload" : "log",
+		.value = e->text ? e->text : "",
+		.reason = "too late: it may have been on its way for more than 10 s",
+		.request = e->request,
+	};
+	log_info("command %s/%s: refused: %s", g->model->gateway, o.param, o.reason);
+	north_outcome(g->north, &o);
+	return true;
+}
+
 static void dispatch(struct gateway *g, const struct north_event *e)
 {
+	if (late_verb(g, e))
+		return;
 	switch ((enum north_kind)e->kind) {
 	case NORTH_NONE:
 		break;

@@ -62,7 +62,7 @@ struct gateway {
 	bool stopping;
 	bool status_changed; /* the line for systemctl status */
 	us_t status_told;
-	us_t now;                       /* monotonic time of this turn */
+	us_t now;                       /* clock_now() of this turn */
 	us_t reported, reported_before; /* the last turns that took a report */
 	us_t due[TIMERS];
 	int signals; /* signalfd */

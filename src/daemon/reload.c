@@ -111,7 +111,7 @@ void reload_begin(struct gateway *g, struct north_request *request, bool command
 	}
 	log_info("reading %s anew", r->paths.file);
 	r->nfirst = r->nrequest;
-	systemd_reloading(g->now);
+	systemd_reloading();
 	diag_init(&r->diag);
 	r->model = NULL;
 	r->reading = pthread_create(&r->thread, NULL, read_config, r) == 0;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 void systemd_ready(const char *status)
 {
@@ -13,8 +14,11 @@ void systemd_status(const char *status)
 	sd_notifyf(0, "STATUS=%s", status);
 }
 
-void systemd_reloading(us_t now)
+void systemd_reloading(void)
 {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	const int64_t now = (int64_t)t.tv_sec * US_S + t.tv_nsec / 1000;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, now);
 }
 

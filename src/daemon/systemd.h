@@ -10,8 +10,8 @@
 void systemd_ready(const char *status);
 void systemd_status(const char *status);
 
-/* now: CLOCK_MONOTONIC, as MONOTONIC_USEC wants it; systemd_ready() must follow. */
-void systemd_reloading(us_t now);
+/* systemd_ready() must follow. */
+void systemd_reloading(void);
 void systemd_stopping(void);
 
 /* How often the watchdog wants to be fed, µs (half of WatchdogSec); US_NEVER: not at all. */

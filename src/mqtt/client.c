@@ -10,6 +10,7 @@
 #include "core/base/arena.h"
 #include "mqtt/client_private.h"
 
+#define SHORTEST (10 * US_S)
 #define GRACE (600 * US_MS) /* for DISCONNECT and the library's own end, behind the limit */
 
 void mqtt_event_free(struct mqtt_event *e)
@@ -54,6 +55,9 @@ static void on_up(void *ctx, const struct paho_terms *t)
 	struct mqtt_client *c = ctx;
 	pthread_mutex_lock(&c->lock);
 	c->terms = *t;
+	if (!c->terms.keepalive)
+		c->terms.keepalive = c->conf.keepalive;
+	fresh_begin(&c->fresh, c->terms.keepalive, c->shortest, c->trying_since, client_now());
 	c->news_up = true;
 	wake(c);
 	pthread_mutex_unlock(&c->lock);
@@ -93,6 +97,8 @@ static void on_done(void *ctx, void *item, uint8_t qos, bool ok, const char *ref
 	c->unacked -= qos > 0;
 	c->done++;
 	c->published += ok;
+	if (qos && (ok || refused))
+		fresh_life(&c->fresh, client_now());
 	if (refused && !c->refused)
 		c->refused = refused;
 	c->refusals += refused != NULL;
@@ -111,13 +117,25 @@ static void deliver(struct mqtt_client *c, struct mqtt_event *e)
 	pthread_mutex_unlock(&c->push_lock);
 }
 
-static void on_message(void *ctx, struct mqtt_event *e)
+static void on_message(void *ctx, struct mqtt_event *e, uint8_t qos)
 {
 	struct mqtt_client *c = ctx;
 	pthread_mutex_lock(&c->lock);
 	c->received++;
+	e->since = fresh_message(&c->fresh, qos, client_now());
 	pthread_mutex_unlock(&c->lock);
 	deliver(c, e);
+	pthread_mutex_lock(&c->lock);
+	fresh_taken(&c->fresh, client_now());
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void on_answer(void *ctx)
+{
+	struct mqtt_client *c = ctx;
+	pthread_mutex_lock(&c->lock);
+	fresh_answer(&c->fresh, client_now());
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
@@ -152,6 +170,7 @@ void client_sink(struct mqtt_client *c, struct paho_sink *sink)
 		.down = on_down,
 		.done = on_done,
 		.message = on_message,
+		.answer = on_answer,
 		.not_subscribed = on_not_subscribed,
 		.disconnected = on_disconnected,
 		.ctx = c,
@@ -198,6 +217,7 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 	c->push = push;
 	c->push_ctx = ctx;
 	c->protocol = conf->version ? conf->version : 5;
+	c->shortest = SHORTEST;
 	c->seed = (unsigned)client_now();
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->push_lock, NULL);
@@ -233,6 +253,14 @@ void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n,
 	free(old);
 }
 
+void mqtt_shortest(struct mqtt_client *c, int64_t shortest)
+{
+	pthread_mutex_lock(&c->lock);
+	c->shortest = shortest;
+	fresh_tune(&c->fresh, c->terms.keepalive, shortest);
+	pthread_mutex_unlock(&c->lock);
+}
+
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 {
 	struct outbox_figures f;
@@ -255,8 +283,7 @@ void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 /* The library may hold the publisher for seconds (a name look-up): then it is left behind. */
 static void join(struct mqtt_client *c)
 {
-	const us_t until = c->end_by + GRACE;
-	const struct timespec t = {.tv_sec = until / US_S, .tv_nsec = until % US_S * 1000};
+	const struct timespec t = client_deadline(c->end_by + GRACE);
 	pthread_mutex_lock(&c->lock);
 	while (!c->ended && pthread_cond_timedwait(&c->cond_ended, &c->lock, &t) == 0)
 		;

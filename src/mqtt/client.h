@@ -36,6 +36,7 @@ struct mqtt_event {
 	void *correlation;
 	size_t correlation_len;
 	uint32_t expiry; /* seconds; 0: none */
+	int64_t since;   /* MQTT_MESSAGE: when its time began, µs of CLOCK_BOOTTIME; see fresh.h */
 	char text[192];  /* MQTT_DOWN, MQTT_REFUSED: why, for people */
 };
 
@@ -70,6 +71,10 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 
 /* Replace the list of subscriptions (copied); the difference is (un)subscribed. */
 void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos);
+
+/* The shortest time that a command may take, µs (10 s if never called): how old a message may be is
+ * known well enough for that. */
+void mqtt_shortest(struct mqtt_client *c, int64_t shortest);
 
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out);
 

@@ -10,6 +10,7 @@
 #include "core/base/arena.h"
 #include "core/base/span.h"
 #include "mqtt/client.h"
+#include "mqtt/fresh.h"
 #include "mqtt/paho.h"
 
 enum client_state {
@@ -38,6 +39,8 @@ struct mqtt_client {
 	enum client_state state;
 	enum paho_failure failure;
 	struct paho_terms terms;
+	struct fresh fresh;
+	us_t shortest, trying_since;
 	pthread_mutex_t lock; /* never held across a call of the library or of push */
 	pthread_cond_t cond, cond_ended;
 	us_t end_by;
@@ -62,14 +65,15 @@ struct mqtt_client {
 	size_t nhave;
 	char **old; /* once subscribed, kept for the same reason */
 	size_t nold;
-	us_t retry_at, trying_since, down_since, moved_at, up_since, explained_at, delay;
+	us_t retry_at, down_since, moved_at, up_since, explained_at, delay;
 	uint64_t done_seen;
 	struct outgoing held; /* taken from the outbox, waits for room among the QoS 1 */
 	char told[192];       /* reason told last */
 	char explained[192];
 };
 
-us_t client_now(void);
+us_t client_now(void);                       /* CLOCK_BOOTTIME, µs */
+struct timespec client_deadline(us_t until); /* of CLOCK_MONOTONIC, for condition variables */
 void client_sink(struct mqtt_client *c, struct paho_sink *sink);
 void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
 void *publisher_run(void *ctx);

@@ -269,6 +269,7 @@ void north_event(struct north *n, const struct mqtt_event *e, struct north_event
 	out->retained = e->retained;
 	out->dup = e->dup;
 	out->expiry = e->expiry;
+	out->since = e->since;
 	for (size_t i = 0; i < ROWS; i++) {
 		if (row[i]->event && row[i]->event(n->self[i], e, out))
 			break;

@@ -119,6 +119,7 @@ struct north_event {
 	uint8_t kind; /* enum north_kind */
 	bool retained, dup;
 	uint32_t expiry; /* seconds the sender gives it; 0: none */
+	int64_t since;   /* when its time began, as struct mqtt_event has it */
 	int32_t device;  /* NORTH_COMMAND, NORTH_FOREIGN, NORTH_REFUSED */
 	const char *text;
 	struct north_item *item;

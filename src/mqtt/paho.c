@@ -13,6 +13,7 @@
 
 #define CONNECT_TIMEOUT 5 /* s; the library looks at it every 3 s */
 #define MAX_INFLIGHT 100
+#define QUESTION "xnet-gateway/are-you-there" /* a topic that nobody subscribes to */
 
 struct subscription {
 	struct subscription *next;
@@ -75,6 +76,9 @@ static void learn_terms(struct paho *p, MQTTProperties *props)
 	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_QOS))
 		p->terms.maximum_qos = (uint8_t)MQTTProperties_getNumericValue(
 			props, MQTTPROPERTY_CODE_MAXIMUM_QOS);
+	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE))
+		p->terms.keepalive = US_S * MQTTProperties_getNumericValue(
+						    props, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE);
 	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE))
 		p->terms.retain = MQTTProperties_getNumericValue(
 					  props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE) != 0;
@@ -356,6 +360,7 @@ static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *
 {
 	struct paho *p = ctx;
 	const size_t len = (size_t)m->payloadlen;
+	const uint8_t qos = (uint8_t)m->qos;
 	struct mqtt_event e = {
 		.kind = MQTT_MESSAGE,
 		.retained = m->retained != 0,
@@ -369,7 +374,7 @@ static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *
 		learn_properties(&e, &m->properties);
 	MQTTAsync_freeMessage(&m);
 	MQTTAsync_free(topic);
-	p->sink.message(p->sink.ctx, &e);
+	p->sink.message(p->sink.ctx, &e, qos);
 	return 1;
 }
 
@@ -435,6 +440,45 @@ void paho_unsubscribe(struct paho *p, const char *filter)
 {
 	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
 	MQTTAsync_unsubscribe(p->handle, filter, &r);
+}
+
+/* -- questions --------------------------------------------------------------------------------- */
+
+static void on_answer(void *ctx, MQTTAsync_successData *r)
+{
+	struct paho *p = ctx;
+	(void)r;
+	p->sink.answer(p->sink.ctx);
+}
+
+static void on_answer5(void *ctx, MQTTAsync_successData5 *r)
+{
+	struct paho *p = ctx;
+	(void)r;
+	p->sink.answer(p->sink.ctx);
+}
+
+/* A refusal is an answer; that the connection is lost is none. */
+static void on_no_answer5(void *ctx, MQTTAsync_failureData5 *r)
+{
+	struct paho *p = ctx;
+	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+		p->sink.answer(p->sink.ctx);
+}
+
+/* What was never subscribed is unsubscribed: "MQTT Version 3.1.1", 3.10.4: it is answered even so.
+ * The library keeps the answers to its own pings to itself. */
+void paho_ask(struct paho *p)
+{
+	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
+	r.context = p;
+	if (p->protocol == 5) {
+		r.onSuccess5 = on_answer5;
+		r.onFailure5 = on_no_answer5;
+	} else {
+		r.onSuccess = on_answer;
+	}
+	MQTTAsync_unsubscribe(p->handle, QUESTION, &r);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ struct paho_terms {               /* what the broker said when it accepted */
 	uint16_t receive_maximum; /* 0: not told */
 	uint8_t maximum_qos;
 	bool retain;
+	us_t keepalive; /* as the broker wants it; 0: not told */
 };
 
 enum paho_failure {
@@ -35,7 +36,8 @@ struct paho_sink {
 	/* A message taken from the outbox: acknowledged; else back to the outbox, unless the broker
 	 * refuses it (`refused`: its reason). */
 	void (*done)(void *ctx, void *item, uint8_t qos, bool ok, const char *refused);
-	void (*message)(void *ctx, struct mqtt_event *e);
+	void (*message)(void *ctx, struct mqtt_event *e, uint8_t qos);
+	void (*answer)(void *ctx); /* to paho_ask() */
 	void (*not_subscribed)(void *ctx, const char *filter, const char *why);
 	void (*disconnected)(void *ctx);
 	void *ctx;
@@ -57,6 +59,11 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry);
 void paho_subscribe(struct paho *p, const char *filter,
                     uint8_t qos); /* filter must live as long as p */
 void paho_unsubscribe(struct paho *p, const char *filter);
+
+/* A question that the broker must answer, in its turn: after all that was handed over before, and
+ * before all that it sends us afterwards. Changes nothing. */
+void paho_ask(struct paho *p);
+
 bool paho_disconnect(struct paho *p, int timeout_ms);
 
 #endif

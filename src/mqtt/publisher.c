@@ -26,11 +26,23 @@ struct news {
 	us_t end_by;
 };
 
-us_t client_now(void)
+static us_t read_clock(clockid_t id)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(id, &t);
 	return t.tv_sec * US_S + t.tv_nsec / 1000;
+}
+
+us_t client_now(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
+}
+
+struct timespec client_deadline(us_t until)
+{
+	const us_t left = until - client_now();
+	const us_t t = read_clock(CLOCK_MONOTONIC) + (left > 0 ? left : 0);
+	return (struct timespec){.tv_sec = t / US_S, .tv_nsec = t % US_S * 1000};
 }
 
 static void set_state(struct mqtt_client *c, enum client_state s)
@@ -158,7 +170,9 @@ static void begin(struct mqtt_client *c, us_t now)
 	const char *reason = "";
 	client_sink(c, &sink);
 	set_state(c, CLIENT_CONNECTING);
+	pthread_mutex_lock(&c->lock);
 	c->trying_since = now;
+	pthread_mutex_unlock(&c->lock);
 	c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text,
 	                      &sink, &reason);
 	if (!c->paho)
@@ -223,6 +237,15 @@ static void adopt_wish(struct mqtt_client *c)
 	c->nhave = n;
 }
 
+/* The answer says how old what follows it can be. */
+static void ask(struct mqtt_client *c, us_t now)
+{
+	pthread_mutex_lock(&c->lock);
+	fresh_ask(&c->fresh, now);
+	pthread_mutex_unlock(&c->lock);
+	paho_ask(c->paho);
+}
+
 static void came_up(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);
@@ -240,6 +263,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->refusal_told = false;
 	c->moved_at = now;
 	outbox_all_dirty(c->outbox);
+	ask(c, now); /* before subscribing: what stands retained comes behind the answer */
 	for (size_t i = 0; i < c->nhave; i++)
 		paho_subscribe(c->paho, c->have[i], c->have_qos);
 	client_tell(c, MQTT_UP, "");
@@ -348,19 +372,35 @@ static bool end(struct mqtt_client *c, const struct news *n, us_t now)
 
 /* -- the thread -------------------------------------------------------------------------------- */
 
+/* Nothing is answered any more, though the library noticed nothing. */
 static void guard(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);
 	const uint64_t done = c->done;
 	const bool idle = c->flying == 0;
+	const bool silent = fresh_silent(&c->fresh, now);
 	pthread_mutex_unlock(&c->lock);
 	if (done != c->done_seen || idle)
 		c->moved_at = now;
 	c->done_seen = done;
 	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
-	if ((c->state != CLIENT_UP && c->state != CLIENT_CONNECTING) || now - since < STUCK)
-		return;
-	went_down(c, PAHO_NETWORK, "the broker does not answer", now);
+	if ((c->state == CLIENT_UP && silent) ||
+	    ((c->state == CLIENT_UP || c->state == CLIENT_CONNECTING) && now - since >= STUCK))
+		went_down(c, PAHO_NETWORK, "the broker does not answer", now);
+}
+
+/* When the next question is due; asks it if it is now. */
+static us_t questions(struct mqtt_client *c, us_t now)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool asks = !c->ending && fresh_asks(&c->fresh, now);
+	pthread_mutex_unlock(&c->lock);
+	if (asks)
+		ask(c, now);
+	pthread_mutex_lock(&c->lock);
+	const us_t due = fresh_due(&c->fresh);
+	pthread_mutex_unlock(&c->lock);
+	return due;
 }
 
 static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
@@ -379,16 +419,17 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	}
 	if (c->state == CLIENT_IDLE && now >= c->retry_at && !n->ending)
 		begin(c, now);
+	guard(c, now);
+	const us_t question = c->state == CLIENT_UP ? questions(c, now) : US_NEVER;
 	if (c->state == CLIENT_UP)
 		pump(c);
-	guard(c, now);
 	switch (c->state) {
 	case CLIENT_IDLE:
 		return c->retry_at;
 	case CLIENT_CONNECTING:
 		return c->trying_since + STUCK;
 	case CLIENT_UP:
-		return n->ending ? n->end_by : all_told(c) ? US_NEVER : now + STUCK;
+		return n->ending && n->end_by < question ? n->end_by : question;
 	default:
 		return c->retry_at;
 	}
@@ -413,7 +454,7 @@ static void take_news(struct mqtt_client *c, struct news *n)
 
 static void wait_until(struct mqtt_client *c, us_t until)
 {
-	const struct timespec t = {.tv_sec = until / US_S, .tv_nsec = until % US_S * 1000};
+	const struct timespec t = client_deadline(until == US_NEVER ? 0 : until);
 	while (!c->woken) {
 		if (until == US_NEVER)
 			pthread_cond_wait(&c->cond, &c->lock);

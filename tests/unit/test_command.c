@@ -504,6 +504,31 @@ static void time_runs_out(void **state)
 	expect(COMMAND_FAILED, "the line does not report", 0);
 }
 
+/* Its time began before it was here: the link, or the gateway, stood still. */
+static void what_may_have_been_under_way_for_too_long_is_not_written(void **state)
+{
+	(void)state;
+	const struct command_item item = {P_MODE, "local"};
+	struct command_request q = {.item = &item, .n = 1, .since = g.now - 12 * US_S};
+	rig_submit(&g, &q);
+	expect(COMMAND_EXPIRED, "too late: it may have been on its way for 12 s", 0);
+	g.ntold = 0;
+	q.since = g.now - 4 * US_S;
+	q.expiry = 3 * US_S;
+	rig_submit(&g, &q);
+	expect(COMMAND_EXPIRED, "too late: it may have been on its way for 4 s", 0);
+	q.expiry = 0;
+	rig_submit(&g, &q);
+	assert_true(g.job[g.njob - 1].expires == g.now + 6 * US_S);
+	settle();
+	assert_int_equal(g.nwrite, 1);
+	g.ntold = 0;
+	const struct command_item toggle = {P_RELAY, "toggle"};
+	q = (struct command_request){.item = &toggle, .n = 1, .since = g.now - 10 * US_S};
+	rig_submit(&g, &q);
+	expect(COMMAND_EXPIRED, "too late: it may have been on its way for 10 s", 1);
+}
+
 static void what_is_gone_is_told(void **state)
 {
 	(void)state;
@@ -766,6 +791,7 @@ int main(void)
 		T(a_full_device_still_takes_a_newer_value_of_what_waits),
 		T(a_flood_is_busy),
 		T(time_runs_out),
+		T(what_may_have_been_under_way_for_too_long_is_not_written),
 		T(what_is_gone_is_told),
 		T(at_the_very_end_nothing_is_left_unanswered),
 		T(what_still_lives_is_freed_with_the_table),

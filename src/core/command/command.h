@@ -147,7 +147,8 @@ struct command_request {
 	bool retained;  /* delivered because we subscribed */
 	bool duplicate; /* the broker says it may have been delivered before */
 	bool only_if_different; /* read first, write only what differs (setup) */
-	us_t expiry;            /* the sender's, from now; 0: none */
+	us_t expiry;            /* the sender's, from `since`; 0: none */
+	us_t since;             /* when its time began; 0: now. What is too late is refused */
 	const char *now;        /* ISO 8601, for payload `now` */
 	void *request;          /* comes back in each outcome */
 };

@@ -1,4 +1,5 @@
 /* A request arrives: permissions, checks, what it overtakes. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,15 @@ static us_t earlier(us_t a, us_t b)
 	return a < b ? a : b;
 }
 
+/* Something stood still: the link to the broker, this process, the machine. */
+static void draft_late(struct record *r, us_t age)
+{
+	char reason[COMMAND_REASON_MAX];
+	snprintf(reason, sizeof reason, "too late: it may have been on its way for %" PRId64 " s",
+	         (age + US_S - 1) / US_S);
+	draft_refuse(r, COMMAND_EXPIRED, reason);
+}
+
 /* Its place in time: expiry, what the point's last write forbids. */
 static void draft_time(struct command_table *t, const struct command_request *q, struct record *r,
                        us_t now)
@@ -131,11 +141,13 @@ static void draft_time(struct command_table *t, const struct command_request *q,
 	const struct write_rule *w = record_point(t, r)->write;
 	const us_t limit = w->command_timeout ? w->command_timeout : COMMAND_TIMEOUT;
 	r->lane = lane_get(t, r->device, r->point);
-	r->expires = now + (q->expiry ? earlier(q->expiry, limit) : limit);
+	r->expires = (q->since ? q->since : now) + (q->expiry ? earlier(q->expiry, limit) : limit);
 	const us_t last = t->lane[r->lane].last_sent;
 	const us_t earliest = w->min_write_interval && last ? last + w->min_write_interval : 0;
 	char reason[COMMAND_REASON_MAX];
-	if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
+	if (now >= r->expires)
+		draft_late(r, now - q->since);
+	else if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: its pulse is still running");
 	} else if (r->value.toggle && lane_undone(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: the write before it is not done");
