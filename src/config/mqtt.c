@@ -100,8 +100,9 @@ static void set_key(struct load *l, const struct hit *h, void *object)
 	struct stat st;
 	set_file(l, h, object);
 	if (m->key && stat(m->key, &st) == 0 && (st.st_mode & S_IROTH))
-		diag_warn(l->d, h->value->where, "key: %s can be read by everybody; chmod o-r %s",
-		          m->key, m->key);
+		diag_warn(l->d, h->value->where,
+		          "key: %s can be read by everybody; take it from others (chmod o-r)",
+		          m->key);
 }
 
 static void set_tls(struct load *l, const struct hit *h, void *object)

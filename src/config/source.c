@@ -100,8 +100,10 @@ const char *source_secret(struct load *l, const char *path, struct where where)
 		return NULL;
 	}
 	if (fstat(fileno(f), &st) == 0 && (st.st_mode & S_IROTH))
-		diag_warn(l->d, where, "password_file: %s can be read by everybody; chmod o-r %s",
-		          path, path);
+		diag_warn(l->d, where,
+		          "password_file: %s can be read by everybody; take it from others (chmod "
+		          "o-r)",
+		          path);
 	const char *secret = NULL;
 	if (fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\r\n")] = '\0';

@@ -12,6 +12,7 @@
 
 #define EVENTS_PER_TURN 256
 #define LOOK_AGAIN (2 * US_MS)
+#define SETTLE (2 * US_S)        /* what stands retained has come when so long none came */
 #define FOREIGN_QUIET (5 * US_S) /* our own change of the status may still be on its way back */
 
 /* Main waits for the client's threads to end; and what found no room then, told by main. */
@@ -166,8 +167,16 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 	g->status_changed = true;
 	commands_broker(g, up);
 	gateway_wake(g, TIMER_HEALTH, g->now);
-	if (up)
+	if (up) {
+		north_connected(g->north);
 		health_connected(g);
+	}
+}
+
+void events_settle(struct gateway *g)
+{
+	if (!north_settle(g->north))
+		gateway_wake(g, TIMER_SETTLE, g->now + SETTLE);
 }
 
 static void message(struct gateway *g, struct mqtt_event *m)
@@ -177,6 +186,8 @@ static void message(struct gateway *g, struct mqtt_event *m)
 	dispatch(g, &e);
 	north_event_free(&e);
 	mqtt_event_free(m);
+	if (north_unsettled(g->north))
+		gateway_wake(g, TIMER_SETTLE, g->now + SETTLE);
 }
 
 static void take(struct gateway *g, size_t most)

@@ -24,4 +24,7 @@ void events_refuse_rest(struct gateway *g);
  * enough. */
 void events_foreign_tick(struct gateway *g);
 
+/* What stood retained on the broker has come: north_settle. */
+void events_settle(struct gateway *g);
+
 #endif

@@ -102,6 +102,7 @@ static const struct {
 	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_tick},
 	{TIMER_SUNSPEC, sunspec_tick},   {TIMER_INFO, health_infos},
+	{TIMER_SETTLE, events_settle},
 };
 
 static void run_timers(struct gateway *g)

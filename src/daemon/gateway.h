@@ -27,6 +27,7 @@ enum timer {
 	TIMER_WATCHDOG,
 	TIMER_COMMANDS,
 	TIMER_SUNSPEC, /* another look at a device without models */
+	TIMER_SETTLE,  /* what earlier lives left on the broker has been seen */
 	TIMER_FOREIGN, /* what somebody else has overwritten is put right */
 	TIMERS,
 };

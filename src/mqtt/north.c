@@ -343,3 +343,27 @@ void north_outcome(struct north *n, const struct north_outcome *o)
 	if (o->request)
 		request_told(n, o->request, o);
 }
+
+/* -- an earlier life --------------------------------------------------------------------------- */
+
+void north_connected(struct north *n)
+{
+	EACH(n, connected);
+}
+
+bool north_unsettled(const struct north *n)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (row[i]->unsettled && row[i]->unsettled(n->self[i]))
+			return true;
+	}
+	return false;
+}
+
+bool north_settle(struct north *n)
+{
+	bool settled = true;
+	for (size_t i = 0; i < ROWS; i++)
+		settled &= !row[i]->settle || row[i]->settle(n->self[i]);
+	return settled;
+}

@@ -145,6 +145,16 @@ void north_event_free(struct north_event *e);
  * one. */
 void north_outcome(struct north *n, const struct north_outcome *o);
 
+/* What stands retained when we subscribe tells of an earlier life: topics of devices that are gone
+ * are cleared, but not those of a device that another gateway has now, which may be said later. So
+ * main says when a connection begins, and asks north_settle some 2 s after each event that left it
+ * unsettled. */
+void north_connected(struct north *n);
+bool north_unsettled(const struct north *n);
+
+/* False: more of it has come since the last call; ask again in 2 s. */
+bool north_settle(struct north *n);
+
 /* -- a northbound ------------------------------------------------------------------------------ */
 
 /* What a Nak and an answer repeat of what was sent, in bytes; a device's own text fits. */
@@ -179,6 +189,9 @@ struct north_ops {
 	bool (*event)(void *self, const struct mqtt_event *e,
 	              struct north_event *out); /* true: mine */
 	void (*outcome)(void *self, const struct north_outcome *o);
+	void (*connected)(void *self);
+	bool (*unsettled)(const void *self);
+	bool (*settle)(void *self);
 	/* Is the topic below one of the convention's own, which strangers must not make us write?
 	 */
 	bool (*owns)(void *self, const char *topic);

@@ -100,7 +100,8 @@ bool outbox_differs(struct outbox *o, slot_t id, const char *text)
 	return differs;
 }
 
-void outbox_clear(struct outbox *o, slot_t id)
+/* clear: what stands retained on the topic is emptied. */
+static void slot_end(struct outbox *o, slot_t id, bool clear)
 {
 	if (!id)
 		return;
@@ -108,8 +109,9 @@ void outbox_clear(struct outbox *o, slot_t id)
 	struct slot *s = slot_at(o, id);
 	slot_forget(o, s);
 	s->gone = 1;
-	s->retain |= s->wipe | s->wiping;
+	s->retain = clear && (s->retain | s->wipe | s->wiping);
 	s->wipe = 0;
+	s->wiping &= clear;
 	if (s->retain) {
 		slot_mark(o, id);
 	} else {
@@ -119,6 +121,16 @@ void outbox_clear(struct outbox *o, slot_t id)
 			slots_free(&o->slots, id);
 	}
 	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_clear(struct outbox *o, slot_t id)
+{
+	slot_end(o, id, true);
+}
+
+void outbox_leave(struct outbox *o, slot_t id)
+{
+	slot_end(o, id, false);
 }
 
 static void copy_text(char *buf, size_t size, const char *text, size_t n)

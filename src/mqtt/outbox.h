@@ -55,6 +55,9 @@ void outbox_set(struct outbox *o, slot_t s, const char *text, bool again);
 /* The topic no longer exists: an empty retained message, then the slot is free. */
 void outbox_clear(struct outbox *o, slot_t s);
 
+/* The topic is somebody else's now: the slot is free, and nothing more goes there. */
+void outbox_leave(struct outbox *o, slot_t s);
+
 /* Last text of a slot ("" if never set). Copies. */
 void outbox_text(struct outbox *o, slot_t s, char *buf, size_t size);
 

@@ -108,7 +108,8 @@ static void make_filters(struct xnet *x)
 	add_filter(x, "sub", "+", NULL); /* the device level may hold shell wildcards */
 	add_filter(x, "unsub", "+", NULL);
 	add_filter(x, "$SYS", m->gateway, "bus/+/port");
-	add_filter(x, "$SYS", m->gateway, "device/+/info"); /* what we told in an earlier life */
+	/* what we told in an earlier life; and which devices are other gateways' */
+	add_filter(x, "$SYS", "+", "device/+/info");
 }
 
 struct slots_of {
@@ -149,13 +150,28 @@ static struct slots_of slots_of(const struct xnet *x)
 	return s;
 }
 
+/* A topic of a device that another gateway has now. */
+static bool is_elsewhere(const struct xnet *x, slot_t s)
+{
+	char topic[XNET_TOPIC_MAX];
+	struct topic_levels t;
+	outbox_topic(x->outbox, s, topic, sizeof topic);
+	return topic_split(topic, x->prefix, &t) && topic_is(&t, 0, "sts") && t.n > 1 &&
+	       xnet_elsewhere(x, t.at[1], t.len[1]) &&
+	       model_find_device(x->model, t.at[1], t.len[1]) < 0;
+}
+
 static void clear_gone(struct xnet *x, const struct slots_of *old, const struct slots_of *now)
 {
 	size_t k = 0;
 	for (size_t i = 0; i < old->n; i++) {
 		while (k < now->n && now->slot[k] < old->slot[i])
 			k++;
-		if (k == now->n || now->slot[k] != old->slot[i])
+		if (k < now->n && now->slot[k] == old->slot[i])
+			continue;
+		if (is_elsewhere(x, old->slot[i]))
+			outbox_leave(x->outbox, old->slot[i]);
+		else
 			outbox_clear(x->outbox, old->slot[i]);
 	}
 }
@@ -227,6 +243,7 @@ static void *create(struct outbox *o)
 {
 	struct xnet *x = mem_alloc(1, sizeof *x);
 	x->outbox = o;
+	x->past = xnet_past_create();
 	return x;
 }
 
@@ -238,6 +255,7 @@ static void destroy(void *self)
 	free(x->device);
 	free(x->is_sys);
 	free(x->filter);
+	xnet_past_destroy(x->past);
 	arena_destroy(x->arena);
 	free(x);
 }
@@ -492,5 +510,8 @@ const struct north_ops xnet_north = {
 	.sys = sys,
 	.event = event,
 	.outcome = outcome,
+	.connected = xnet_connected,
+	.unsettled = xnet_unsettled,
+	.settle = xnet_settle,
 	.owns = owns,
 };

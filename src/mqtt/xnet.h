@@ -32,6 +32,7 @@ struct xnet {
 	size_t nis_sys;
 	const char **filter;
 	size_t nfilter;
+	struct xnet_past *past; /* xnet_before.c */
 };
 
 /* <prefix>/<class>/<name>[/<leaf>]; leaf NULL: none. */
@@ -49,10 +50,21 @@ bool xnet_bus_exists(const struct model *m, const char *name, size_t len);
 /* A point that commands and subscribers may name; -1: none. xnet_hear.c. */
 int xnet_point(const struct device *d, const char *name);
 
-/* A topic of our health tree that stood retained when we subscribed: what is told no more, or
- * retained no more, is cleared. xnet_before.c. */
+/* xnet_before.c: topics below $SYS as they stand retained when we subscribe. Of our own tree: what
+ * is told no more, or retained no more, is cleared. Of another gateway's: it has that device now.
+ * All of it may be forged: it has bounds, and never makes us clear what another gateway says it
+ * has. */
 struct topic_levels;
+struct xnet_past *xnet_past_create(void);
+void xnet_past_destroy(struct xnet_past *p);
 void xnet_before(struct xnet *x, const struct mqtt_event *e, const struct topic_levels *t);
+void xnet_elsewhere_set(struct xnet *x, const struct mqtt_event *e, const struct topic_levels *t);
+bool xnet_elsewhere(const struct xnet *x, const char *device, size_t len);
+
+/* Of struct north_ops. */
+void xnet_connected(void *self);
+bool xnet_unsettled(const void *self);
+bool xnet_settle(void *self);
 
 /* See north_event; xnet_hear.c. True: the topic is one of this contract. */
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out);

@@ -20,6 +20,7 @@ struct heard {
 };
 
 #define ITEMS_MAX 10000 /* of one message, over all its devices */
+#define TAME_MAX 200    /* bytes of a topic that is shown in a command line */
 #define PATTERN_MAX 256 /* bytes of a device level with wildcards */
 #define HINTS_MAX 8     /* "did you mean" costs a look at each name there is */
 
@@ -56,13 +57,26 @@ static bool refuse_payload(struct heard *h, const char *param)
 	return true;
 }
 
+/* A line for a shell only of a topic that no shell reads otherwise: others name it. */
+static bool topic_is_tame(const char *topic)
+{
+	const size_t n = strlen(topic);
+	return n <= TAME_MAX &&
+	       strspn(topic, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-/") ==
+	               n;
+}
+
 static void refuse_retained(struct heard *h, const char *param)
 {
-	refuse(h, param,
-	       arena_printf(h->memory,
-	                    "retained messages are not carried out; clear it: "
-	                    "mosquitto_pub -r -n -t '%s'",
-	                    h->e->topic));
+	static const char what[] = "retained messages are not carried out; clear it";
+	if (topic_is_tame(h->e->topic))
+		refuse(h, param,
+		       arena_printf(h->memory, "%s: mosquitto_pub -r -n -t '%s'", what,
+		                    h->e->topic));
+	else
+		refuse(h, param,
+		       arena_printf(h->memory, "%s with an empty retained message on its topic",
+		                    what));
 }
 
 /* -- items ------------------------------------------------------------------------------------- */
@@ -383,9 +397,13 @@ static void hear_status(struct heard *h)
 
 static void hear_sys(struct heard *h)
 {
-	if (h->e->retained && h->e->len && h->e->len <= MQTT_PAYLOAD_MAX && h->t.n == 5 &&
-	    topic_is(&h->t, 1, h->x->gateway))
-		xnet_before(h->x, h->e, &h->t);
+	const struct mqtt_event *e = h->e;
+	if (h->t.n != 5)
+		return;
+	if (!topic_is(&h->t, 1, h->x->gateway))
+		xnet_elsewhere_set(h->x, e, &h->t);
+	else if (e->retained && e->len && e->len <= MQTT_PAYLOAD_MAX)
+		xnet_before(h->x, e, &h->t);
 }
 
 static const struct {

@@ -65,7 +65,7 @@ struct setup {
 	struct north *n;
 	struct north_event event;
 	struct mqtt_event message;
-	char payload[8192];
+	char payload[200000];
 };
 
 static int set_up(void **state)
@@ -102,6 +102,14 @@ static const char *told(struct setup *s)
 		outbox_sent(s->o, m.item);
 	}
 	return text;
+}
+
+/* The same, once main has waited for what stands retained. */
+static const char *settled(struct setup *s)
+{
+	while (!north_settle(s->n))
+		;
+	return told(s);
 }
 
 static struct north_event *hear_message(struct setup *s, struct mqtt_event m, const char *topic)
@@ -289,7 +297,7 @@ static void filters_name_only_own_topics(void **state)
 	assert_string_equal(filter[n - 4], "site7/xnet/sub/+");
 	assert_string_equal(filter[n - 3], "site7/xnet/unsub/+");
 	assert_string_equal(filter[n - 2], "site7/xnet/$SYS/pi-barn/bus/+/port");
-	assert_string_equal(filter[n - 1], "site7/xnet/$SYS/pi-barn/device/+/info");
+	assert_string_equal(filter[n - 1], "site7/xnet/$SYS/+/device/+/info");
 }
 
 /* -- commands ---------------------------------------------------------------------------------- */
@@ -776,7 +784,8 @@ static void what_an_earlier_life_told_is_cleared(void **state)
 	assert_string_equal(told(s), "site7/xnet/sts/scc1/OldPoint* ");
 	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info",
 	              "{\"points\":[{\"name\":\"Volts\"}]}");
-	const char *cleared = told(s);
+	assert_string_equal(told(s), ""); /* is it perhaps another gateway's now? */
+	const char *cleared = settled(s);
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/Volts* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/status* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/gone1/info* "));
@@ -791,7 +800,110 @@ static void what_an_earlier_life_told_is_cleared(void **state)
 	              "{\"points\":[{\"name\":\"Volts\"}]}");
 	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{}");
 	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/a+b/info", "{\"points\":[]}");
-	assert_string_equal(told(s), "");
+	assert_string_equal(settled(s), "");
+}
+
+/* A device that has moved to another gateway, or that was never ours: whose info comes first is the
+ * broker's choice. */
+static void what_another_gateway_has_now_is_not_cleared(void **state)
+{
+	static const char points[] = "{\"points\":[{\"name\":\"T\"}]}";
+	struct setup *s = *state;
+	for (unsigned first = 0; first < 2; first++) {
+		north_connected(s->n);
+		if (first)
+			hear_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
+		hear_retained(s, "site7/xnet/$SYS/pi-barn/device/boiler/info", points);
+		if (!first)
+			hear_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
+		const char *cleared = settled(s);
+		assert_null(strstr(cleared, "/sts/"));
+		assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/boiler/info* "));
+	}
+	/* a reload that takes a device away which another gateway has begun to tell */
+	struct model next = s->model;
+	next.ndevice = 2;
+	next.npoint = 9;
+	north_status(s->n, 2, true);
+	north_value(s->n, 2, 0, "12.1", false);
+	north_sys(s->n, "device/scc2/state", "online");
+	told(s);
+	hear(s, "site7/xnet/$SYS/other/device/scc2/info", points);
+	north_adopt(s->n, &next);
+	assert_string_equal(told(s), "site7/xnet/$SYS/pi-barn/device/scc2/state* ");
+	north_adopt(s->n, &s->model);
+	assert_true(north_differs(s->n, 2, 0, "12.1"));
+	/* and when the other has it no more */
+	north_status(s->n, 2, true);
+	told(s);
+	hear(s, "site7/xnet/$SYS/other/device/scc2/info", "");
+	north_adopt(s->n, &next);
+	assert_non_null(strstr(told(s), "site7/xnet/sts/scc2/status* "));
+	/* or did not say so again after a connect */
+	hear(s, "site7/xnet/$SYS/other/device/gone1/info", points);
+	north_connected(s->n);
+	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", points);
+	assert_non_null(strstr(settled(s), "site7/xnet/sts/gone1/T* "));
+}
+
+/* What a log or a Nak shows is perhaps pasted into a shell: nobody but us writes its lines. */
+static void no_shell_line_is_made_of_a_foreign_topic(void **state)
+{
+	static const char *const topic[] = {
+		"x'; touch pwned; '",
+		"a b",
+		"$(reboot)",
+		"`reboot`",
+		"a\\",
+		"é",
+		"a&b",
+		"-e x",
+		"~",
+	};
+	struct setup *s = *state;
+	char name[400];
+	const struct north_event *e = hear_retained(s, "site7/xnet/cmd/scc1/Mode", "1");
+	assert_refused(e, 1, "Mode", "mosquitto_pub -r -n -t 'site7/xnet/cmd/scc1/Mode'");
+	for (size_t i = 0; i < sizeof topic / sizeof *topic; i++) {
+		snprintf(name, sizeof name, "site7/xnet/cmd/scc1/%s", topic[i]);
+		e = hear_retained(s, name, "1");
+		assert_refused(e, 1, topic[i], "clear it with an empty retained message");
+		assert_null(strstr(e->refused.reason, "mosquitto_pub"));
+	}
+	memset(name + strlen("site7/xnet/cmd/scc1/"), 'a', 300); /* would be cut before its quote */
+	name[320] = '\0';
+	assert_null(strstr(hear_retained(s, name, "1")->refused.reason, "mosquitto_pub"));
+}
+
+/* However much stands there: a connection clears so much and no more. */
+static void forged_infos_clear_a_bounded_number_of_topics(void **state)
+{
+	struct setup *s = *state;
+	char topic[100];
+	size_t n = 0;
+	struct outgoing m;
+	static char many[200000] = "{\"points\":[{\"name\":\"p0\"}";
+	char *end = many + strlen(many);
+	for (unsigned i = 1; i < 8000; i++)
+		end += sprintf(end, ",{\"name\":\"p%u\"}", i);
+	strcpy(end, "]}");
+	north_connected(s->n);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(topic, sizeof topic, "site7/xnet/$SYS/pi-barn/device/forged%u/info", i);
+		hear_retained(s, topic, many);
+		snprintf(topic, sizeof topic, "site7/xnet/$SYS/pi-barn/bus/forged%u/port", i);
+		hear_retained(s, topic, "x");
+	}
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(topic, sizeof topic, "site7/xnet/$SYS/other/device/forged%u/info",
+		         100 + i);
+		hear(s, topic, "x");
+	}
+	while (!north_settle(s->n))
+		;
+	for (; outbox_take(s->o, &m); n++)
+		outbox_sent(s->o, m.item);
+	assert_in_range(n, 16000, 16384);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -826,6 +938,9 @@ int main(void)
 		TEST(a_nak_repeats_only_the_beginning),
 		TEST(a_foreign_status_is_told_right_again),
 		TEST(what_an_earlier_life_told_is_cleared),
+		TEST(what_another_gateway_has_now_is_not_cleared),
+		TEST(no_shell_line_is_made_of_a_foreign_topic),
+		TEST(forged_infos_clear_a_bounded_number_of_topics),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
