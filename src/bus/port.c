@@ -257,6 +257,7 @@ void port_describe(const struct port *p, struct line *l)
 	const bool serial = p->conf->kind == BUS_SERIAL;
 	l->echo |= p->conf->echo;
 	l->timed = serial && p->serial.timed;
+	l->ids = p->conf->kind == BUS_TCP;
 	l->latency = serial ? p->serial.latency : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY : 0;
 }
 

@@ -175,6 +175,8 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 		x->peer->deaf = 0;
 		x->proven = true;
 		x->send = x->req;
+	} else if (x->doubted) {
+		x->doubted = false;
 	} else {
 		x->repeat--;
 	}
@@ -185,20 +187,28 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 	x->state = ST_WAIT;
 }
 
+/* To a unit that answers no proof the request itself goes as often as older refusals may be due. */
+static bool may_repeat(const struct exchange *x)
+{
+	const uint8_t fc = x->req->pdu[0];
+	return x->strict && x->peer->deaf % 2 && fc >= FC_READ_COILS && fc <= FC_READ_INPUT;
+}
+
 /* Is the exception worth believing? The proof's function is unused by others. */
 static bool trusted(const struct exchange *x, us_t now)
 {
 	struct peer p = *x->peer;
 	const struct signature s = pdu_signature(x->send);
 
-	if (x->proven)
+	if (x->proven || x->line->ids)
 		return true;
 	if (exchange_proving(x) || x->strict)
 		p.unsure = false;
 	if (exchange_proving(x))
 		p.full = false;
 	/* so many are to come for older proofs; one more is for one of this exchange */
-	if (exchange_proving(x) && x->disbelieved >= peer_refusals_due(&p, &s, now))
+	const bool counted = exchange_proving(x) || may_repeat(x);
+	if (counted && x->disbelieved >= peer_refusals_due(&p, &s, now) + (p.full ? PEER_BARS : 0))
 		return true;
 	return peer_trusts(&p, &s, true, now);
 }
@@ -207,6 +217,29 @@ static bool gateway_exception(uint8_t e)
 {
 	return e == EXC_GATEWAY_PATH || e == EXC_GATEWAY_TARGET; /* the gateway speaks, not the unit
 	                                                            (specification, section 7) */
+}
+
+/* Did the answer come behind our own words? One alone without them may have been spoilt. */
+static void echo_judged(const struct exchange *x)
+{
+	struct line *l = x->line;
+
+	if (x->echoed)
+		l->unechoed = 0;
+	else if (l->echo_found && ++l->unechoed >= ECHO_MISSING)
+		l->echo = l->echo_found = false;
+}
+
+/* An exception that may be an older request's. False: a stray. */
+static bool disbelieve(struct exchange *x, const struct frame *f, us_t now)
+{
+	x->doubted = true;
+	if (!exchange_proving(x) && !may_repeat(x))
+		return false;
+	x->disbelieved++; /* once more */
+	x->left = (uint8_t)(x->left + !exchange_proving(x));
+	send_on(x, f, now);
+	return true;
 }
 
 /* A right answer to what was sent. False: not to be believed, treat it as a stray. */
@@ -219,26 +252,20 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 		fail(x, OUT_TIMEOUT, now); /* whichever request it was for: it only ends the wait */
 		return true;
 	}
-	if (exception && !trusted(x, now)) {
-		x->doubted = true;
-		if (!exchange_proving(x))
-			return false;
-		x->disbelieved++; /* it may have been an older one's: once more */
-		send_on(x, f, now);
-		return true;
-	}
+	if (exception && !trusted(x, now))
+		return disbelieve(x, f, now);
+	if (exception && may_repeat(x))
+		x->repeat = 0;
 	if (x->client) {
 		fail(x, OUT_DROPPED, now);
 		return true;
 	}
 	l->count.responses++;
 	l->missing = 0;
-	if (x->echoed)
-		l->unechoed = 0;
-	else if (l->echo_found &&
-	         ++l->unechoed >= ECHO_MISSING) /* one alone may have been spoilt */
-		l->echo = l->echo_found = false;
-	if (x->noise >= NOISE_DOUBT ||
+	echo_judged(x);
+	/* refusals, then none: not all of them were for the same request */
+	const bool mixed = !exception && x->disbelieved && !exchange_proving(x) && !x->proven;
+	if (x->noise >= NOISE_DOUBT || mixed ||
 	    (x->strict && x->strayed && !exchange_proving(x) && !x->repeat)) {
 		l->count.garbled++;
 		fail(x, OUT_GARBLED, now);

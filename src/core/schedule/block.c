@@ -241,18 +241,19 @@ static bool vary(struct schedule *s, const struct set *set, const struct span *b
 	    (!outstanding && vary_longer(s, set, block, false, now, out)))
 		return true;
 	s->varied = false;
-	if (vary_fewer(s, set, block, n, now, out) || vary_fewer(s, set, block, NULL, now, out))
+	if (vary_fewer(s, set, block, n, now, out) ||
+	    (!n->passed && vary_fewer(s, set, block, NULL, now, out)))
 		return true;
 	s->varied = true;
 	/* what covers no want brings nothing but the proof that the unit is in step: once that is
 	 * given, the exchange proves, and the block is read */
-	return (outstanding && vary_shorter(set, block, now, out)) ||
+	return (outstanding && !n->passed && vary_shorter(set, block, now, out)) ||
 	       vary_longer(s, set, block, false, now, out);
 }
 
-/* The cells to read for n. False: whatever is read, its answer could be mistaken. */
-bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t now,
-                struct span *out)
+/* The cells to read for n. False: whatever is read, its answer could be mistaken. n is passed over
+ * once at most: then it is read, whatever the proof before it costs. */
+bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, struct span *out)
 {
 	struct set set = set_of(s, u, n, now);
 	const struct span block = set_block(s, &set, n);
@@ -260,11 +261,18 @@ bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t n
 	s->varied = false;
 	if (!span_barred(u, &block, now))
 		return true;
-	if (vary_other(s, u, now, out))
+	if (u->peer.doubt) /* the exchange proves before anything: now it is no dearer */
+		return false;
+	const bool passed = n->passed;
+	n->passed = true;
+	if (!passed && vary_other(s, u, now, out))
 		return true;
+	n->passed = passed;
 	set = set_of(s, u, n, now);
-	if (vary(s, &set, &block, n, now, out))
+	if (vary(s, &set, &block, n, now, out)) {
+		n->passed = true;
 		return true;
+	}
 	s->varied = false;
 	*out = block;
 	return false;

@@ -10,6 +10,7 @@ static void node_read(const struct schedule *s, struct unit *u, struct node *n, 
 	n->last = now;
 	n->group = n->refused = n->asides = 0;
 	n->refused_since = 0;
+	n->passed = false;
 	if (n->aside) {
 		n->aside = false;
 		n->due = us_min(n->due, now);

@@ -153,7 +153,7 @@ static us_t probe_cost(const struct schedule *s, const struct unit *u)
 static us_t silent_share(const struct schedule *s)
 {
 	for (size_t i = 0; i < s->nunit; i++)
-		if (s->unit[i]->state != UNIT_DOWN)
+		if (s->unit[i]->state != UNIT_DOWN && s->unit[i]->n > 0)
 			return SILENT_SHARE;
 	return SILENT_SHARE_ALONE;
 }

@@ -43,6 +43,7 @@ struct node {
 	uint8_t refused; /* times refused alone */
 	uint8_t asides;
 	bool aside;
+	bool passed; /* another was read in its place, as its answer could be mistaken */
 };
 
 struct learnt {
@@ -167,8 +168,7 @@ us_t grid_next(const struct schedule *s, const struct node *n,
 void demands_drop(struct schedule *s, uint8_t unit);
 
 /* block.c */
-bool read_block(struct schedule *s, struct unit *u, const struct node *n, us_t now,
-                struct span *out);
+bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, struct span *out);
 bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out);
 
 /* jobs.c */

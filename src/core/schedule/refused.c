@@ -4,8 +4,7 @@
 
 #include "core/base/arena.h"
 
-#define ASIDE_FIRST (600 * US_S)
-#define ASIDE_AGAIN (5 * US_S) /* of what was read before: it may be a passing trouble */
+#define ASIDE_FIRST (5 * US_S) /* it may be a passing trouble */
 #define ASIDE_LONGEST (6 * 3600 * US_S)
 #define ASIDE_ALIVE (10 * US_S) /* a unit with nothing else: is it there? */
 #define REFUSALS 2              /* of one want alone, until it is set aside */
@@ -179,7 +178,7 @@ static void block_split(struct schedule *s, struct unit *u, size_t n, const stru
 
 static us_t aside_pause(const struct node *n)
 {
-	us_t pause = n->last == NEVER_READ ? ASIDE_FIRST : ASIDE_AGAIN;
+	us_t pause = ASIDE_FIRST;
 	for (unsigned i = 0; i < n->asides && pause < ASIDE_LONGEST; i++)
 		pause *= 2;
 	return us_min(pause, ASIDE_LONGEST);
@@ -266,8 +265,6 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
                      us_t now, struct effects *e)
 {
 	const bool about_address = code >= 1 && code <= 3;
-	if (peer_outstanding(&u->peer))
-		return; /* it may be the answer to an older request */
 	if (s->varied) {
 		u->no_longer = true;
 		return;
