@@ -179,8 +179,9 @@ struct draft {
 	struct reference exponent_from, factor_from, count_from, expr;
 	const struct recipe *recipe;
 	struct layout *layout;
-	uint8_t zone;    /* 0 local, 1 utc */
-	int8_t decimals; /* -1: not given */
+	uint8_t zone;        /* 0 local, 1 utc */
+	int8_t decimals;     /* -1: not given */
+	struct codec stated; /* as the keys say; of a bit: the number it is in */
 	bool has_type, has_rate, has_every, has_stale;
 	us_t every;
 	struct where source_where;

@@ -92,8 +92,13 @@ static const struct key point_keys[] = {
          .doc = "Only the high or low byte of the register."},
 	{"order", KEY_CHOICE, KEY_INHERIT, P(codec.order), .choice = order_words, .preset = "big",
          .doc = "Of words: little is low word first; swapped: bytes exchanged in each word."},
-	{"bit", SET(set_bits, "0 to 63"), .doc = "One bit; 0 is the least significant."},
-	{"bits", SET(set_bits, "like 4..7"), .doc = "A field of bits as a number."},
+	{"bit", SET(set_bits, "0 to 63"),
+         .doc = "One bit, on or off, of a number as wide as type says; 0 is the least "
+                "significant."},
+	{"bits", SET(set_bits, "like 4..7"),
+         .doc = "A field of bits as a number, also of one bit; with a signed type its highest bit "
+                "is "
+                "the sign."},
 	{"scale", KEY_DECIMAL, P(codec.scale), .preset = "1",
          .doc = "Value = raw x scale + offset."},
 	{"offset", KEY_DECIMAL, P(codec.offset), .preset = "0", .doc = "Added after scaling."},
@@ -222,15 +227,21 @@ static void hits_collect(struct load *l, const struct recipe *r, struct hits *hi
 
 /* -- defaults that depend on other keys -- */
 
-static void resolve_type(struct draft *d, bool has_type)
+/* With `bit` the type only says how wide the number is that the bit is in. */
+static void resolve_type(struct draft *d)
 {
-	struct point *p = &d->p;
-	if (has_type)
+	struct codec *c = &d->p.codec;
+	const bool cell = d->p.source == SOURCE_REGISTER && table_is_bits(d->p.table);
+	if (!d->has_type)
+		c->type = cell ? TYPE_BOOL : c->byte ? TYPE_U8 : TYPE_U16;
+	d->stated = *c;
+	if (!keys_hit(&keyset_point, d->hits, "bit") || cell)
 		return;
-	if (p->source == SOURCE_REGISTER && (table_is_bits(p->table) || p->codec.bits == 1))
-		p->codec.type = TYPE_BOOL;
-	else
-		p->codec.type = p->codec.byte ? TYPE_U8 : TYPE_U16;
+	if (c->type == TYPE_STRING || c->type == TYPE_BYTES || c->type == TYPE_DATETIME ||
+	    c->type == TYPE_F16 || c->type == TYPE_F32 || c->type == TYPE_F64)
+		return; /* no bits: said later */
+	c->length = (uint8_t)codec_words(c);
+	c->type = TYPE_BOOL;
 }
 
 static void resolve_decimals(struct draft *d)
@@ -313,7 +324,7 @@ static void draft_resolve(const struct ratings *rates, struct draft *d)
 	if (d->p.parts == 2 && order && order->layer >= LAYERS_MAX)
 		d->p.codec.order =
 			d->p.codec.order >= ORDER_BIG_SWAPPED ? ORDER_BIG_SWAPPED : ORDER_BIG;
-	resolve_type(d, d->has_type);
+	resolve_type(d);
 	resolve_decimals(d);
 	resolve_period(d, rates);
 	if (d->p.alert && !d->p.alert_desc)

@@ -147,7 +147,9 @@ static void check_length(struct load *l, struct draft *d)
 	            {TYPE_SIGNMAG, false, 4},
 	            {TYPE_MOD10K, false, 4},
 	            {TYPE_DATETIME, false, 8}};
-	const struct codec *c = &d->p.codec;
+	const bool in = d->p.codec.type != d->stated.type; /* a bit in a number */
+	const struct codec *c = in ? &d->stated : &d->p.codec;
+	const unsigned words = c->type == TYPE_BOOL ? 1 : codec_words(c);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		if (rows[i].type != c->type)
 			continue;
@@ -159,16 +161,24 @@ static void check_length(struct load *l, struct draft *d)
 			           c->length, rows[i].max);
 		return;
 	}
-	if (has(d, "length") && c->length != codec_words(c))
+	if (has(d, "length") && c->length != words)
 		diag_error(l->d, at(d, "length"), "length: this type always has %u register%s",
-		           codec_words(c), codec_words(c) == 1 ? "" : "s");
+		           words, words == 1 ? "" : "s");
 }
 
 static void check_field(struct load *l, struct draft *d)
 {
 	const struct codec *c = &d->p.codec;
 	const char *key = has(d, "bit") ? "bit" : "bits";
-	const unsigned width = c->byte ? 8 : 16 * codec_words(c);
+	const bool octet = c->byte || d->stated.type == TYPE_U8 || d->stated.type == TYPE_S8;
+	const unsigned width = octet ? 8 : 16 * codec_words(c);
+	const bool has_sign = d->stated.type == TYPE_S8 || d->stated.type == TYPE_S16 ||
+	                      d->stated.type == TYPE_S32 || d->stated.type == TYPE_S64 ||
+	                      d->stated.type == TYPE_SIGNMAG;
+	if (c->bits == 1 && c->type == d->stated.type && has_sign)
+		diag_error(l->d, at(d, key),
+		           "bits: one bit has no sign; say bit: %u, or a type without sign",
+		           c->bit);
 	if (c->bits && (is_text(c->type) || is_float(c->type)))
 		diag_error(l->d, at(d, key), "%s: only numbers without decimal point have bits",
 		           key);
@@ -231,6 +241,7 @@ static void check_codes(struct load *l, struct draft *d)
 {
 	uint16_t words[CELLS_MAX] = {0}, mask[CELLS_MAX];
 	const struct codec *c = &d->p.codec;
+	struct value held;
 	if (is_text(c->type) || is_float(c->type) || c->type == TYPE_BOOL ||
 	    d->exponent_from.name || d->factor_from.name)
 		return;
@@ -239,6 +250,16 @@ static void check_codes(struct load *l, struct draft *d)
 		if (codec_encode(c, &v, words, mask) == CODEC_RANGE)
 			diag_error(l->d, at(d, "values"),
 			           "values: the register can not hold %" PRId64 " (\"%s\")",
+			           d->p.label[i].code, d->p.label[i].text);
+		else if (codec_round(c, &v, &held) && !value_same(&v, &held))
+			diag_error(l->d, at(d, "values"),
+			           "values: scale and offset never give %" PRId64 " (\"%s\")",
+			           d->p.label[i].code, d->p.label[i].text);
+		else if (d->p.has_valid && ((double)d->p.label[i].code < d->p.valid_min ||
+		                            (double)d->p.label[i].code > d->p.valid_max))
+			diag_error(l->d, at(d, "values"),
+			           "values: %" PRId64
+			           " (\"%s\") is outside valid, it is read as None",
 			           d->p.label[i].code, d->p.label[i].text);
 	}
 }
@@ -289,7 +310,8 @@ static void check_meaning(struct load *l, struct draft *d)
 /* Keys without effect: who wrote them beside the other meant something by it. */
 static void check_vain(struct load *l, const struct draft *d)
 {
-	static const char *const number[] = {"scale", "offset", "decimals", "unit", "valid", NULL};
+	static const char *const number[] = {"scale", "offset",        "decimals",    "unit",
+	                                     "valid", "exponent_from", "factor_from", NULL};
 	static const char *const makers[] = {"coil", "discrete", "bit", "type"};
 	static const char *const words[] = {"order", NULL};
 	static const char *const again[] = {"heartbeat", NULL};

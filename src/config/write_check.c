@@ -62,6 +62,32 @@ static void check_function(struct load *l, struct draft *d)
 		           codec_words(&d->p.codec));
 }
 
+static bool is_number(const struct codec *c)
+{
+	return c->type != TYPE_STRING && c->type != TYPE_BYTES && c->type != TYPE_DATETIME &&
+	       c->type != TYPE_BOOL;
+}
+
+static bool is_real(const struct codec *c)
+{
+	return c->type == TYPE_F16 || c->type == TYPE_F32 || c->type == TYPE_F64;
+}
+
+/* A limit between two steps of the register: a command that gives it would be refused. */
+static void check_reached(struct load *l, struct draft *d, const char *key, double limit)
+{
+	struct value v = value_real(limit), held;
+	const bool max = strcmp(key, "max") == 0;
+	char text[VALUE_PRINT_MAX];
+	if (is_real(&d->p.codec) || !codec_round(&d->p.codec, &v, &held))
+		return;
+	const double reached = value_number(&held), slack = 1e-9 * (1 + fabs(limit));
+	value_print(&held, -1, text, sizeof text);
+	if (max ? reached > limit + slack : reached < limit - slack)
+		diag_error(l->d, at(d, key), "%s: the nearest the register can hold is %s, %s it",
+		           key, text, max ? "above" : "below");
+}
+
 static void check_limit(struct load *l, struct draft *d, const char *key, bool given, double limit)
 {
 	const struct codec *c = &d->p.codec;
@@ -69,12 +95,34 @@ static void check_limit(struct load *l, struct draft *d, const char *key, bool g
 	const struct value v = value_real(limit);
 	if (!given)
 		return;
-	if (c->type == TYPE_STRING || c->type == TYPE_BYTES || c->type == TYPE_DATETIME ||
-	    c->type == TYPE_BOOL)
+	if (!is_number(c))
 		diag_error(l->d, at(d, key), "%s: only numbers have limits", key);
-	else if (!d->exponent_from.name && !d->factor_from.name &&
-	         codec_encode(c, &v, words, mask) == CODEC_RANGE)
+	else if (d->p.has_valid && (limit < d->p.valid_min || limit > d->p.valid_max))
+		diag_error(l->d, at(d, key), "%s: is outside valid, it would be read as None", key);
+	else if (d->exponent_from.name || d->factor_from.name)
+		return;
+	else if (codec_encode(c, &v, words, mask) == CODEC_RANGE)
 		diag_error(l->d, at(d, key), "%s: the register can not hold it", key);
+	else
+		check_reached(l, d, key, limit);
+}
+
+/* Steps finer than the register's are rounded to those; others would be rounded away from both. */
+static void check_step(struct load *l, struct draft *d)
+{
+	const struct codec *c = &d->p.codec;
+	const double scale = c->scale.mant ? fabs(decimal_real(&c->scale)) : 1;
+	const double steps = d->w.step > scale ? d->w.step / scale : scale / d->w.step;
+	if (!d->w.has_step)
+		return;
+	if (!(d->w.step > 0))
+		diag_error(l->d, at(d, "step"), "step: must be above 0");
+	else if (!is_number(c))
+		diag_error(l->d, at(d, "step"), "step: only numbers have steps");
+	else if (!is_real(c) && !d->exponent_from.name && !d->factor_from.name &&
+	         fabs(steps - round(steps)) > 1e-6 * (1 + steps))
+		diag_error(l->d, at(d, "step"), "step: the register holds only multiples of %.15g",
+		           scale);
 }
 
 static void check_limits(struct load *l, struct draft *d)
@@ -84,8 +132,27 @@ static void check_limits(struct load *l, struct draft *d)
 	check_limit(l, d, "max", w->has_max, w->max);
 	if (w->has_min && w->has_max && w->min > w->max)
 		diag_error(l->d, at(d, "min"), "min: is above max");
-	if (w->has_step && !(w->step > 0))
-		diag_error(l->d, at(d, "step"), "step: must be above 0");
+	check_step(l, d);
+}
+
+/* Is it read where it is written, whole? Else the words say nothing about what is read. */
+static bool reads_back(const struct draft *d)
+{
+	const struct point *p = &d->p;
+	return !d->w.only && p->table != TABLE_INPUT && p->table != TABLE_DISCRETE &&
+	       (d->w.address < 0 || d->w.address == p->addr[0]);
+}
+
+/* What is read where these words are written: on a coil 0 or 1; others act, and are not kept. */
+static void words_read(struct draft *d, uint16_t on, uint16_t off)
+{
+	struct codec *c = &d->p.codec;
+	const bool coil = table_is_bits(d->p.table);
+	if (!reads_back(d) || (coil && ((on && on != COIL_ON) || (off && off != COIL_ON))))
+		return;
+	c->words = true;
+	c->on = coil ? on == COIL_ON : on;
+	c->off = coil ? off == COIL_ON : off;
 }
 
 /* On a coil 1 means on; other words go as they are (0x5500 toggles some). */
@@ -97,12 +164,28 @@ static void check_words(struct load *l, struct draft *d)
 	                  : w->off >= 0             ? "off"
 	                  : w->toggle >= 0 && !coil ? "toggle"
 	                                            : NULL;
+	const bool part = d->p.codec.bits || d->p.codec.byte;
 	/* a number is written as it is: nothing would ever write these */
 	if (key && d->p.codec.type != TYPE_BOOL)
 		diag_error(l->d, at(d, key),
 		           "on, off and toggle are words for a bit; say type: bool beside them");
+	else if (key && part && !coil && reads_back(d))
+		diag_error(l->d, at(d, key),
+		           "%s: is the whole register, of which the point is a part; the other "
+		           "bits would be lost",
+		           key);
 	if (coil && w->on == 1)
 		w->on = COIL_ON;
+	if (coil && w->off == 1)
+		w->off = COIL_ON;
+	const int32_t on = w->on >= 0 ? w->on : coil ? COIL_ON : 1, off = w->off >= 0 ? w->off : 0;
+	if (key && on == off)
+		diag_error(l->d, at(d, key), "on and off are the same word %d", (int)on);
+	else if (w->toggle >= 0 && (w->toggle == on || w->toggle == off))
+		diag_error(l->d, at(d, "toggle"), "toggle: is the same word as %s",
+		           w->toggle == on ? "on" : "off");
+	else if (w->on >= 0 || w->off >= 0)
+		words_read(d, (uint16_t)on, (uint16_t)off);
 }
 
 static void check_raw(struct load *l, struct draft *d)

@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "config_files.h"
+#include "core/command/private.h"
 
 /* But for the password's mode: version control and tarballs keep no 0640. */
 static bool is_silent(const struct diag *d)
@@ -174,6 +175,97 @@ static void a_device_without_a_profile_lists_its_points(void **state)
 	assert_int_equal(p->codec.layout->part[0], PART_MIN);
 	assert_int_equal(codec_words(&p->codec), 3);
 	assert_int_equal(p->write->sync, 86400 * US_S);
+	done(m);
+}
+
+/* Registers before, what is then read; a command, and what is read after it (NULL: the command). */
+static const struct mapping {
+	const char *point;
+	uint16_t word[2];
+	const char *read, *command, *after;
+} mappings[] = {
+	{"Plain", {0x8001}, "on", "off", NULL},
+	{"Typed", {0x8001}, "on", "off", NULL},
+	{"Typed", {0x7FFF}, "off", "1", "on"},
+	{"Signed", {0x8001}, "on", "off", NULL},
+	{"Signed", {1}, "off", "true", "on"},
+	{"Wide", {0x8000, 0}, "on", "off", NULL},
+	{"Wide", {0x7FFF, 0xFFFF}, "off", "on", NULL},
+	{"Words", {1, 0}, "on", "off", NULL},
+	{"Words", {0, 1}, "off", "on", NULL},
+	{"Halves", {1, 0}, "on", "off", NULL},
+	{"Halves", {0, 1}, "off", "on", NULL},
+	{"High", {0x8000}, "on", "off", NULL},
+	{"Open", {0x8000, 0}, "shut", "open", NULL},
+	{"Open", {0, 0}, "open", "1", "shut"},
+	{"Field", {0x8001}, "1", "0", NULL},
+	{"Field", {1}, "0", "1", NULL},
+	{"Nibble", {0x8001}, "-8", "7", NULL},
+	{"Flag", {0x8001}, "yes", "no", NULL},
+	{"Whole", {255}, "on", "off", NULL},
+	{"OneTwo", {1}, "on", "off", NULL},
+	{"OneTwo", {2}, "off", "on", NULL},
+	{"OneTwo", {0}, "off", "on", NULL},
+	{"TwoOne", {2}, "on", "off", NULL},
+	{"TwoOne", {1}, "off", "on", NULL},
+	{"Off", {1}, "on", "off", NULL},
+	{"Off", {2}, "off", "on", NULL},
+	{"Inverse", {0}, "on", "off", NULL},
+	{"Inverse", {1}, "off", "on", NULL},
+	{"Board", {1}, "on", "off", NULL},
+	{"Board", {0}, "off", "on", NULL},
+	{"Relay", {1}, "on", "off", NULL},
+	{"Closer", {1}, "off", "on", NULL},
+	{"Closer", {0}, "on", "off", NULL},
+	{"Finer", {3}, "3", "20.5", "21"},
+	{"Tenth", {0, 0}, "0.0", "0.1", NULL},
+	{"Tenth", {0, 0}, "0.0", "0.3", NULL},
+};
+
+static void is_read(const struct point *p, const uint16_t *words, const char *text)
+{
+	char buf[VALUE_TEXT_MAX], print[VALUE_PRINT_MAX];
+	struct value v;
+	point_decode(p, words, NULL, NULL, buf, &v);
+	point_print(p, &v, NULL, print, sizeof print);
+	if (strcmp(print, text) != 0)
+		fail_msg("%s of 0x%04x is %s, not %s", p->name, words[0], print, text);
+}
+
+/* What the device has after the job. */
+static void put(const struct point *p, const struct job *j, uint16_t *words)
+{
+	for (unsigned i = 0; i < j->span.count; i++) {
+		const unsigned at = p->parts == 2 ? 1 - i : i;
+		const uint16_t mask = j->fc == FC_WRITE_COIL ? UINT16_MAX : j->mask[i];
+		words[at] = (uint16_t)((words[at] & ~mask) | (j->value[i] & mask));
+	}
+	if (p->table == TABLE_COIL)
+		words[0] = words[0] != 0;
+}
+
+static void what_is_written_is_what_is_read(void **state)
+{
+	(void)state;
+	struct model *m = good("good/mapping.yaml");
+	const struct device *d = device(m, "tank");
+	for (size_t i = 0; i < sizeof mappings / sizeof *mappings; i++) {
+		const struct mapping *row = &mappings[i];
+		const struct point *p = point(d, row->point);
+		const struct command_input in = {.text = row->command};
+		uint16_t words[CELLS_MAX] = {row->word[0], row->word[1]};
+		struct command_value v;
+		char reason[COMMAND_REASON_MAX];
+		struct job j;
+		is_read(p, words, row->read);
+		if (!command_check(p, &in, &v, reason, sizeof reason))
+			fail_msg("%s does not take %s: %s", row->point, row->command, reason);
+		job_build(d, p, &v, &j);
+		put(p, &j, words);
+		is_read(p, words, row->after ? row->after : row->command);
+	}
+	/* the state of a relay that is commanded elsewhere is as it is read */
+	is_read(point(d, "State"), (const uint16_t[2]){1}, "on");
 	done(m);
 }
 
@@ -493,6 +585,7 @@ int main(void)
 		cmocka_unit_test(five_lines_are_enough),
 		cmocka_unit_test(every_key_of_the_contract_arrives),
 		cmocka_unit_test(a_device_without_a_profile_lists_its_points),
+		cmocka_unit_test(what_is_written_is_what_is_read),
 		cmocka_unit_test(alike_devices_share_one_set),
 		cmocka_unit_test(only_keeps_what_its_points_need_hidden),
 		cmocka_unit_test(the_most_specific_layer_wins),

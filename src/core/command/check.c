@@ -6,7 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define LIMIT_SLACK 1e-9 /* of a step: what doubles may lose */
+#define LIMIT_SLACK 1e-9  /* of a step: what doubles may lose */
+#define HALF_SLACK 1e-3   /* of a limit: what f16 may lose */
+#define SINGLE_SLACK 1e-6 /* f32 */
 
 struct answer {
 	char *reason;
@@ -94,12 +96,13 @@ static bool bit_word(const char *text, bool *on)
 
 /* -- numbers ------------------------------------------------------------------------- */
 
-static bool check_limits(const struct write_rule *w, double number, const char *rounds,
-                         const struct answer *a)
+/* slack: a part of the limit that a floating point register may lose of it. */
+static bool check_limits(const struct write_rule *w, double number, double slack,
+                         const char *rounds, const struct answer *a)
 {
-	if (w->has_min && number < w->min)
+	if (w->has_min && number < w->min - slack * fabs(w->min))
 		return refuse(a, "%sbelow the minimum %.15g", rounds, w->min);
-	if (w->has_max && number > w->max)
+	if (w->has_max && number > w->max + slack * fabs(w->max))
 		return refuse(a, "%sabove the maximum %.15g", rounds, w->max);
 	return true;
 }
@@ -290,8 +293,11 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 		return check_text(p, text, in, &v, &a) && check_encode(p, &v, in, out, &a);
 	if (!parse_value(p, text, &v, &a))
 		return false;
-	return check_limits(p->write, value_number(&v), "", &a) &&
+	const double slack = p->codec.type == TYPE_F16   ? HALF_SLACK
+	                     : p->codec.type == TYPE_F32 ? SINGLE_SLACK
+	                                                 : LIMIT_SLACK;
+	return check_limits(p->write, value_number(&v), 0, "", &a) &&
 	       check_step(p->write, value_number(&v), &a) && check_encode(p, &v, in, out, &a) &&
-	       check_limits(p->write, value_number(&out->v),
+	       check_limits(p->write, value_number(&out->v), slack,
 	                    "the nearest the register can hold is ", &a);
 }

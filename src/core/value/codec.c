@@ -88,6 +88,8 @@ static const struct row table[] = {
 unsigned codec_words(const struct codec *c)
 {
 	const struct row *t = &table[c->type];
+	if (c->type == TYPE_BOOL && c->length)
+		return c->length;
 	if (t->words)
 		return t->words;
 	if (c->type == TYPE_DATETIME && c->layout)
@@ -326,13 +328,28 @@ static bool int_unscaled(const struct codec *c, const struct value *v, bool *neg
 
 /* -- the public three ------------------------------------------------------------------ */
 
+static bool bit_get(const struct codec *c, uint64_t raw)
+{
+	if (c->words && (raw == c->on || raw == c->off))
+		return raw == c->on;
+	return raw != 0 && !(c->words && c->on == 0);
+}
+
+/* As most devices report it, 1 or 0, if that is not what the other state is. */
+static uint64_t bit_put(const struct codec *c, bool on)
+{
+	if (bit_get(c, on) == on)
+		return on;
+	return on ? c->on : c->off;
+}
+
 static void decode_int(const struct codec *c, uint64_t raw, unsigned width, struct value *out)
 {
 	bool neg;
 	uint64_t mag;
 	if (!int_get(c, raw, width, &neg, &mag))
 		return;
-	*out = c->type == TYPE_BOOL ? value_bool(mag != 0) : int_scaled(c, neg, mag);
+	*out = c->type == TYPE_BOOL ? value_bool(bit_get(c, raw)) : int_scaled(c, neg, mag);
 }
 
 static void decode_real(const struct codec *c, uint64_t raw, struct value *out)
@@ -418,10 +435,14 @@ static enum codec_fault encode_int(const struct codec *c, const struct value *v,
 {
 	bool neg = false;
 	uint64_t mag;
-	if (c->type == TYPE_BOOL && v->kind == VALUE_BOOL)
-		return int_put(c, false, v->mant, width, raw) ? CODEC_OK : CODEC_RANGE;
+	if (c->type == TYPE_BOOL && v->kind == VALUE_BOOL) {
+		*raw = bit_put(c, v->mant);
+		return CODEC_OK;
+	}
 	if (!int_unscaled(c, v, &neg, &mag) || !int_put(c, neg, mag, width, raw))
 		return CODEC_RANGE;
+	if (c->type == TYPE_BOOL)
+		*raw = bit_put(c, mag);
 	return CODEC_OK;
 }
 

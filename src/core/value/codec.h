@@ -60,14 +60,17 @@ struct layout {
 };
 
 struct codec {
-	uint8_t type;   /* enum codec_type */
-	uint8_t order;  /* enum order */
-	uint8_t length; /* registers (1 for a bit table cell) */
-	uint8_t byte;   /* 0 whole, 1 high, 2 low byte of the word */
+	uint8_t type;  /* enum codec_type */
+	uint8_t order; /* enum order */
+	/* registers (1 for a bit table cell); of a bit: of the number it is in, 0: one */
+	uint8_t length;
+	uint8_t byte; /* 0 whole, 1 high, 2 low byte of the word */
 	uint8_t bit,
 		bits; /* field of the raw word(s), from bit `bit`, `bits` wide; bits 0: whole */
 	uint8_t nna;
-	int8_t decimals;      /* told digits; the loader has resolved the default */
+	bool words;       /* of a bit that is its whole register: what on and off are; else 1, 0 */
+	uint16_t on, off; /* other words are on if they are not 0, off where 0 is on */
+	int8_t decimals;  /* told digits; the loader has resolved the default */
 	struct decimal scale; /* mant 0 means 1 */
 	struct decimal offset;
 	const uint64_t
