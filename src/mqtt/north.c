@@ -33,6 +33,7 @@ struct north_request {
 	size_t correlation_len;
 	size_t expected, told;
 	bool failed;
+	struct north_slots after; /* values that its outcomes are about */
 	struct json answer;
 };
 
@@ -256,6 +257,7 @@ static struct north_request *request_make(const struct mqtt_event *e, size_t exp
 static void request_free(struct north_request *r)
 {
 	json_free(&r->answer);
+	free(r->after.slot);
 	free(r->correlation);
 	free(r->topic);
 	free(r);
@@ -319,6 +321,7 @@ static void request_told(struct north *n, struct north_request *r, const struct 
 	if (several)
 		json_close(&r->answer, '}');
 	r->failed |= o->reason != NULL;
+	EACH(n, values_of, o, &r->after);
 	if (r->told < r->expected)
 		return;
 	if (several) {
@@ -332,6 +335,8 @@ static void request_told(struct north *n, struct north_request *r, const struct 
 				       .qos = 1,
 				       .correlation = r->correlation,
 				       .correlation_len = r->correlation_len,
+				       .after = r->after.slot,
+				       .nafter = r->after.n,
 			       });
 	request_free(r);
 }

@@ -166,6 +166,11 @@ bool north_settle(struct north *n);
 struct json;
 void north_echo(struct json *j, const char *name, const char *text, size_t most);
 
+struct north_slots {
+	slot_t *slot; /* malloc'ed */
+	size_t n;
+};
+
 /* NULL in a row: this northbound does not care. self: what create gave. */
 struct north_ops {
 	const char *name;
@@ -192,6 +197,8 @@ struct north_ops {
 	void (*connected)(void *self);
 	bool (*unsettled)(const void *self);
 	bool (*settle)(void *self);
+	/* Adds the slots that must go before this outcome: of the values it is about. */
+	void (*values_of)(void *self, const struct north_outcome *o, struct north_slots *s);
 	/* Is the topic below one of the convention's own, which strangers must not make us write?
 	 */
 	bool (*owns)(void *self, const char *topic);

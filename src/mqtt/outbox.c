@@ -18,7 +18,19 @@ static void slot_mark(struct outbox *o, uint32_t id)
 	if (s->listed && s->class_ <= SLOT_GATEWAY)
 		slot_unlist(o, id);
 	if (!s->listed)
-		slot_list(o, id, o->tail);
+		slot_list(o, id);
+}
+
+/* The class says in which list it stands. */
+static void slot_classify(struct outbox *o, uint32_t id, enum slot_class c)
+{
+	struct slot *s = slot_at(o, id);
+	const bool listed = s->listed && s->class_ != c;
+	if (listed)
+		slot_unlist(o, id);
+	s->class_ = c & 7;
+	if (listed)
+		slot_list(o, id);
 }
 
 /* What stands retained on the topic goes first: it would stand there for ever. */
@@ -40,7 +52,7 @@ slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8
 		id = slots_make(&o->slots, topic, n);
 	struct slot *s = slot_at(o, id);
 	const bool was_retained = s->retain, other_qos = s->qos != (qos & 3);
-	s->class_ = c & 7;
+	slot_classify(o, id, c);
 	s->qos = qos & 3;
 	s->retain = retain;
 	s->gone = 0;
@@ -179,9 +191,11 @@ void outbox_again(struct outbox *o, slot_t id)
 static bool post_make_room(struct outbox *o, bool history, size_t size)
 {
 	bool lost = false;
-	for (uint32_t id = o->head; id && o->posts.bytes[history] + size > o->limit[history];) {
+	const enum lane l = history ? LANE_BULK : LANE_URGENT;
+	for (uint32_t id = o->lane[l].head;
+	     id && o->posts.bytes[history] + size > o->limit[history];) {
 		const uint32_t next = link_at(o, id)->next;
-		if (id & POST_BIT && post_at(o, id)->history == history) {
+		if (id & POST_BIT) {
 			list_remove(o, id);
 			posts_free(&o->posts, post_at(o, id));
 			o->dropped++;
@@ -198,12 +212,12 @@ bool outbox_post(struct outbox *o, const struct post *p)
 	pthread_mutex_lock(&o->lock);
 	bool whole = post_make_room(o, i->history, i->size);
 	if (o->posts.bytes[i->history] + i->size > o->limit[i->history]) {
-		free(i); /* larger than all, or the rest is on its way */
+		posts_discard(i); /* larger than all, or the rest is on its way */
 		o->dropped++;
 		whole = false;
 	} else {
 		posts_add(&o->posts, i);
-		list_insert_after(o, o->tail, i->at | POST_BIT);
+		list_append(o, i->at | POST_BIT);
 	}
 	pthread_mutex_unlock(&o->lock);
 	return whole;
@@ -257,7 +271,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 {
 	struct post_item *i = post_at(o, id);
-	const size_t n = i->size - sizeof *i;
+	const size_t n = i->correlation_at + i->correlation_len;
 	char *copy = memcpy(take_room(o, n), i->data, n);
 	*out = (struct outgoing){
 		.topic = copy,
@@ -276,32 +290,24 @@ static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 
 bool outbox_take(struct outbox *o, struct outgoing *out)
 {
-	bool passed_by = false, taken = false;
 	pthread_mutex_lock(&o->lock);
-	for (uint32_t id = o->head; id; id = link_at(o, id)->next) {
-		if (id & POST_BIT) {
-			if (passed_by)
-				break; /* a value set before it must go first */
+	const uint32_t id = list_next(o);
+	if (id) {
+		const enum lane l = lane_of(o, id);
+		if (id & POST_BIT)
 			take_post(o, id, out);
-			taken = true;
-			break;
-		}
-		if (slot_at(o, id)->flying) {
-			passed_by = true;
-			continue;
-		}
-		take_slot(o, id, out);
-		taken = true;
-		break;
+		else
+			take_slot(o, id, out);
+		list_gone(o, l, strlen(out->topic) + out->len);
 	}
 	pthread_mutex_unlock(&o->lock);
-	return taken;
+	return id != 0;
 }
 
 bool outbox_waiting(struct outbox *o)
 {
 	pthread_mutex_lock(&o->lock);
-	const bool waiting = o->head != 0;
+	const bool waiting = outbox_any(o);
 	pthread_mutex_unlock(&o->lock);
 	return waiting;
 }
@@ -327,8 +333,7 @@ static void item_failed(struct outbox *o, uint32_t id)
 {
 	if (id & POST_BIT) {
 		post_at(o, id)->flying = false;
-		list_insert_after(o, o->redo, id);
-		o->redo = id;
+		list_redo(o, id);
 		return;
 	}
 	struct slot *s = slot_at(o, id);
@@ -338,8 +343,9 @@ static void item_failed(struct outbox *o, uint32_t id)
 	if (s->gone && !s->retain && !s->listed) {
 		slots_free(&o->slots, id);
 	} else if (!s->listed) {
-		slot_list(o, id, o->redo);
-		o->redo = id;
+		list_redo(o, id);
+		s->listed = 1;
+		o->ndirty++;
 	}
 }
 
@@ -379,7 +385,7 @@ void outbox_abandoned(struct outbox *o)
 void outbox_kick(struct outbox *o)
 {
 	pthread_mutex_lock(&o->lock);
-	void (*wake)(void *) = o->head ? o->wake : NULL;
+	void (*wake)(void *) = outbox_any(o) ? o->wake : NULL;
 	void *ctx = o->wake_ctx;
 	pthread_mutex_unlock(&o->lock);
 	if (wake)

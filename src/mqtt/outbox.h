@@ -2,8 +2,10 @@
  * outbox: what is to be published, between main and the publisher thread.
  *
  * One slot per retained topic holds its last text and whether it is dirty; a bounded FIFO holds
- * messages that must all go out (Nak, responses, history). It belongs to no model and survives
- * reloads. Any thread may call; nothing here blocks longer than a copy.
+ * messages that must all go out (Nak, responses, history). Statuses, Alerts, Nak and answers keep
+ * their order and overtake a heap of values; values overtake history and the health tree; each gets
+ * a quarter of what goes before it. It belongs to no model and survives reloads. Any thread may
+ * call; nothing here blocks longer than a copy.
  */
 #ifndef MQTT_OUTBOX_H
 #define MQTT_OUTBOX_H
@@ -69,6 +71,8 @@ struct post {
 	                 other */
 	const void *correlation; /* MQTT 5; NULL: none */
 	size_t correlation_len;
+	const slot_t *after; /* what of these is dirty goes before it, whatever waits */
+	size_t nafter;
 };
 
 /* false: full, oldest of its kind dropped and counted. Copies. */
@@ -118,7 +122,8 @@ void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text w
 void outbox_abandoned(struct outbox *o);
 
 /* After a connect: every slot that has a text is dirty, in the order of its class; in a class as
- * they were made, values the last set first. Posts keep their order, behind the values. */
+ * they were made, values the last set first. Posts keep their order: history before the health
+ * tree, all others behind the Alerts, and behind the values if these are few. */
 void outbox_all_dirty(struct outbox *o);
 
 /* Before the end: statuses that wait go first, in their order. */

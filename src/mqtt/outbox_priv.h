@@ -13,10 +13,27 @@
 
 #define POST_BIT 0x80000000u /* a list id with it names a post, without it a slot */
 
+/* What waits stands in three lists, so that nothing urgent stands behind a heap of values, and no
+ * value behind a heap of history. */
+enum lane {
+	LANE_URGENT, /* statuses, Alerts, posts */
+	LANE_VALUES,
+	LANE_BULK, /* history, health tree, long texts */
+	LANES,
+};
+
+struct lane_list {
+	uint32_t head, tail, redo; /* redo: the last failed message put back in front */
+	int64_t owed;              /* bytes that it is behind its share of what has gone out */
+};
+
 struct outbox {
 	pthread_mutex_t lock;
 	struct slots slots;
-	uint32_t head, tail, redo; /* redo: the last failed message put back in front */
+	struct lane_list lane[LANES];
+	uint32_t values_in, values_out; /* values listed and unlisted so far */
+	uint32_t behind;                /* the first urgent one waits for that many values_out */
+	uint32_t redone;                /* values_out, when the last failed value is out again */
 	size_t ndirty;
 	uint32_t clock, taken;
 	struct posts posts;
@@ -43,10 +60,26 @@ static inline struct link *link_at(const struct outbox *o, uint32_t id)
 	return id & POST_BIT ? &post_at(o, id)->link : &slot_at(o, id)->link;
 }
 
+static inline enum lane lane_of(const struct outbox *o, uint32_t id)
+{
+	if (id & POST_BIT)
+		return post_at(o, id)->history ? LANE_BULK : LANE_URGENT;
+	const unsigned c = slot_at(o, id)->class_;
+	return c < SLOT_VALUE ? LANE_URGENT : c == SLOT_VALUE ? LANE_VALUES : LANE_BULK;
+}
+
+static inline bool outbox_any(const struct outbox *o)
+{
+	return o->lane[LANE_URGENT].head || o->lane[LANE_VALUES].head || o->lane[LANE_BULK].head;
+}
+
 /* outbox_list.c */
-void list_insert_after(struct outbox *o, uint32_t after, uint32_t id); /* after 0: first */
+void list_append(struct outbox *o, uint32_t id);
+void list_redo(struct outbox *o, uint32_t id); /* in front, behind what was put there before */
 void list_remove(struct outbox *o, uint32_t id);
-void slot_list(struct outbox *o, uint32_t id, uint32_t after);
+void slot_list(struct outbox *o, uint32_t id);
 void slot_unlist(struct outbox *o, uint32_t id);
+uint32_t list_next(struct outbox *o);                        /* what goes next; 0: nothing can */
+void list_gone(struct outbox *o, enum lane l, size_t bytes); /* that much of a lane went out */
 
 #endif

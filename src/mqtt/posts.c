@@ -20,6 +20,12 @@ struct post_item *posts_make(const struct post *p)
 	i->correlation = p->correlation != NULL;
 	i->correlation_at = topic + len + 2;
 	i->correlation_len = n;
+	if (p->nafter) {
+		i->after = mem_alloc(p->nafter, sizeof *i->after);
+		memcpy(i->after, p->after, p->nafter * sizeof *i->after);
+		i->nafter = p->nafter;
+		i->size += p->nafter * sizeof *i->after;
+	}
 	memcpy(i->data, p->topic, topic);
 	memcpy(i->data + i->payload_at, p->payload, len);
 	if (n)
@@ -40,6 +46,13 @@ static void grow(struct posts *t)
 	}
 }
 
+void posts_discard(struct post_item *i)
+{
+	if (i)
+		free(i->after);
+	free(i);
+}
+
 void posts_add(struct posts *t, struct post_item *i)
 {
 	if (!t->free_)
@@ -58,13 +71,13 @@ void posts_free(struct posts *t, struct post_item *i)
 	t->item[i->at] = NULL;
 	t->next_free[i->at] = t->free_;
 	t->free_ = i->at;
-	free(i);
+	posts_discard(i);
 }
 
 void posts_destroy(struct posts *t)
 {
 	for (uint32_t at = 1; at < t->room; at++)
-		free(t->item[at]);
+		posts_discard(t->item[at]);
 	free(t->item);
 	free(t->next_free);
 }

@@ -13,8 +13,11 @@ struct post_item {
 	uint32_t at; /* its number, from 1 */
 	bool flying, history, retain;
 	uint8_t qos;
-	uint32_t taken; /* when, of all that were taken */
-	size_t size;    /* counted against the bound */
+	uint32_t taken;  /* when, of all that were taken */
+	uint32_t behind; /* the outbox's values_out, when all set before it are out */
+	slot_t *after;   /* these go before it */
+	size_t nafter;
+	size_t size; /* counted against the bound */
 	size_t payload_at, len, correlation_at, correlation_len;
 	bool correlation;
 	char data[]; /* topic NUL payload NUL correlation */
@@ -28,6 +31,7 @@ struct posts {
 };
 
 struct post_item *posts_make(const struct post *p); /* a copy, not yet in the table */
+void posts_discard(struct post_item *i);            /* one that is not; NULL is fine */
 void posts_add(struct posts *t, struct post_item *i);
 void posts_free(struct posts *t, struct post_item *i);
 void posts_destroy(struct posts *t);

@@ -453,8 +453,32 @@ static void sys(void *self, const char *path, const char *text, bool passing)
 	}
 }
 
+static void add_slot(struct north_slots *s, slot_t slot)
+{
+	if (!slot)
+		return;
+	if ((s->n & (s->n + 1)) == 0) /* room is doubled */
+		s->slot = mem_grow(s->slot, s->n * 2 + 1, sizeof *s->slot);
+	s->slot[s->n++] = slot;
+}
+
+/* No point named, and done: all of the device were asked for. */
+static void values_of(void *self, const struct north_outcome *o, struct north_slots *s)
+{
+	const struct xnet *x = self;
+	if (o->device < 0 || !o->param)
+		return;
+	const struct device *d = &x->model->device[o->device];
+	const int p = xnet_point(d, o->param);
+	if (p >= 0)
+		add_slot(s, x->value[d->point0 + (uint32_t)p]);
+	for (uint32_t i = 0; i < d->set->n && !o->param[0] && !o->reason; i++)
+		add_slot(s, x->value[d->point0 + i]);
+}
+
 static void outcome(void *self, const struct north_outcome *o)
 {
+	struct north_slots after = {0};
 	struct xnet *x = self;
 	const char *name = o->device < 0 ? x->gateway : x->model->device[o->device].name;
 	char topic[XNET_TOPIC_MAX];
@@ -467,7 +491,13 @@ static void outcome(void *self, const struct north_outcome *o)
 		json_string(&j, "device", name);
 	json_close(&j, '}');
 	xnet_topic(x, "sts", name, "Nak", topic);
-	outbox_post(x->outbox, &(struct post){.topic = topic, .payload = j.text, .qos = 1});
+	values_of(self, o, &after);
+	outbox_post(x->outbox, &(struct post){.topic = topic,
+	                                      .payload = j.text,
+	                                      .qos = 1,
+	                                      .after = after.slot,
+	                                      .nafter = after.n});
+	free(after.slot);
 	json_free(&j);
 }
 
@@ -513,5 +543,6 @@ const struct north_ops xnet_north = {
 	.connected = xnet_connected,
 	.unsettled = xnet_unsettled,
 	.settle = xnet_settle,
+	.values_of = values_of,
 	.owns = owns,
 };

@@ -186,6 +186,105 @@ static void after_a_connect_all_is_told_in_the_order_of_classes(void **state)
 	outbox_destroy(o);
 }
 
+static void set_many(struct outbox *o, const char *prefix, int n)
+{
+	char topic[32];
+	for (int i = 0; i < n; i++) {
+		snprintf(topic, sizeof topic, "%s%d", prefix, i);
+		outbox_set(o, value(o, topic), "1", true);
+	}
+}
+
+/* The number of messages until this topic comes, itself counted; all are sent. */
+static int until(struct outbox *o, const char *topic)
+{
+	struct outgoing m;
+	for (int n = 1; outbox_take(o, &m); n++) {
+		const bool found = strcmp(m.topic, topic) == 0;
+		outbox_sent(o, m.item);
+		if (found)
+			return n;
+	}
+	return -1;
+}
+
+static void a_heap_of_values_is_overtaken(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t s = outbox_slot(o, "s", SLOT_STATUS, 1, true);
+	const slot_t a = outbox_slot(o, "alerts", SLOT_ALERTS, 1, true);
+	set_many(o, "v", 1000);
+	outbox_set(o, s, "offline", false);
+	post(o, "nak", "1");
+	outbox_set(o, a, "{}", false);
+	post(o, "nak2", "1");
+	assert_int_equal(until(o, "s"), 1);
+	assert_int_equal(until(o, "nak"), 1);
+	assert_int_equal(until(o, "alerts"), 1);
+	assert_int_equal(until(o, "nak2"), 1);
+	/* also after a connect, and when the connection is lost while they are on their way */
+	post(o, "nak", "2");
+	outbox_all_dirty(o);
+	assert_int_equal(until(o, "s"), 1);
+	assert_int_equal(until(o, "alerts"), 1);
+	struct outgoing m;
+	assert_true(outbox_take(o, &m));
+	assert_string_equal(m.topic, "nak");
+	outbox_failed(o, m.item);
+	outbox_all_dirty(o);
+	assert_int_equal(until(o, "nak"), 3);
+	outbox_destroy(o);
+}
+
+static void a_post_waits_for_its_own_values(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m, none;
+	set_many(o, "v", 1000);
+	const slot_t after[] = {value(o, "v700"), value(o, "v500"), value(o, "unset")};
+	const struct post p = {
+		.topic = "nak", .payload = "x", .qos = 1, .after = after, .nafter = 3};
+	outbox_post(o, &p);
+	assert_true(outbox_take(o, &m));
+	assert_string_equal(m.topic, "v700");
+	outbox_sent(o, m.item);
+	assert_true(outbox_take(o, &m));
+	assert_string_equal(m.topic, "v500");
+	outbox_set(o, value(o, "v500"), "2", false); /* a newer one, while that is on its way */
+	assert_true(outbox_take(o, &none));
+	assert_string_equal(none.topic, "v0");
+	outbox_sent(o, none.item);
+	outbox_sent(o, m.item);
+	assert_int_equal(until(o, "v500"), 1);
+	assert_int_equal(until(o, "nak"), 1);
+	outbox_destroy(o);
+}
+
+static void nothing_is_starved_by_what_goes_before_it(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1 << 20);
+	unsigned naks = 0, values = 0, history = 0;
+	struct outgoing m;
+	for (int i = 0; i < 2000; i++) { /* all of the same size, and more all the time */
+		post(o, "nnnn", "xx");
+		set_many(o, "vvv", 1);
+		set_many(o, "ww", 10);
+		outbox_post(o, &(struct post){.topic = "hhhh", .payload = "xx", .history = true});
+		assert_true(outbox_take(o, &m));
+		naks += m.topic[0] == 'n';
+		values += m.topic[0] == 'v' || m.topic[0] == 'w';
+		history += m.topic[0] == 'h';
+		outbox_sent(o, m.item);
+	}
+	assert_true(naks > 1000);
+	assert_in_range(values, 100, 500);
+	assert_in_range(history, 100, 500);
+	outbox_destroy(o);
+}
+
 static void a_passing_text_is_kept_until_it_is_sent(void **state)
 {
 	(void)state;
@@ -559,6 +658,9 @@ int main(void)
 		cmocka_unit_test(a_topic_on_its_way_is_not_overtaken_and_others_go_on),
 		cmocka_unit_test(what_failed_goes_first_again_in_its_order),
 		cmocka_unit_test(after_a_connect_all_is_told_in_the_order_of_classes),
+		cmocka_unit_test(a_heap_of_values_is_overtaken),
+		cmocka_unit_test(a_post_waits_for_its_own_values),
+		cmocka_unit_test(nothing_is_starved_by_what_goes_before_it),
 		cmocka_unit_test(a_passing_text_is_kept_until_it_is_sent),
 		cmocka_unit_test(a_passing_text_that_changes_on_its_way_is_told_again),
 		cmocka_unit_test(a_cleared_topic_is_emptied_and_its_slot_is_free),

@@ -169,8 +169,8 @@ static void topics_and_payloads_are_those_of_the_contract(void **state)
 		"site7/xnet/sts/pi-barn/status* online\n"
 		"site7/xnet/sts/scc1/BattVolts* 13.28\n"
 		"site7/xnet/sts/scc1/Serial* None\n"
-		"site7/xnet/$SYS/pi-barn/bus/rs485/state* up\n"
 		"site7/xnet/sts/relay1/Reboot now\n"
+		"site7/xnet/$SYS/pi-barn/bus/rs485/state* up\n"
 		"site7/xnet/hist/scc1/BattVolts {\"ts\":\"2026-11-21T10:00:00.123Z\",\"v\":13.28}");
 }
 
@@ -603,6 +603,45 @@ static void a_request_for_several_points_is_answered_when_all_have_ended(void **
 		"\"param\":\"Relay1\",\"value\":\"1\",\"reason\":\"expired\"}],\"ok\":false}");
 }
 
+/* However many values wait, an outcome comes soon, and the value it is about before it. */
+static void an_outcome_overtakes_a_heap_but_not_its_value(void **state)
+{
+	struct setup *s = *state;
+	char to[] = "me", topic[16];
+	struct outgoing m;
+	for (int i = 0; i < 1000; i++) {
+		snprintf(topic, sizeof topic, "heap/%d", i);
+		outbox_set(s->o, outbox_slot(s->o, topic, SLOT_VALUE, 0, true), "1", false);
+	}
+	struct north_request *r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
+	north_value(s->n, 0, 0, "on", true);
+	north_value(s->n, 0, 1, "off", true);
+	north_outcome(s->n, &(struct north_outcome){
+				    .device = 0, .param = "Relay1", .value = "on", .request = r});
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay2",
+	                                            .value = "on",
+	                                            .reason = "not taken"});
+	r = ask(s, "site7/xnet/get/scc1", "", to)->request;
+	north_value(s->n, 1, 0, "13.28", true);
+	north_value(s->n, 1, 2, "x", true);
+	north_outcome(s->n,
+	              &(struct north_outcome){.device = 1, .param = "", .value = "", .request = r});
+	static const char *const order[] = {"site7/xnet/sts/relay1/Relay1",
+	                                    "me",
+	                                    "site7/xnet/sts/relay1/Relay2",
+	                                    "site7/xnet/sts/relay1/Nak",
+	                                    "site7/xnet/sts/scc1/BattVolts",
+	                                    "site7/xnet/sts/scc1/Serial",
+	                                    "me",
+	                                    "heap/0"};
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+		assert_true(outbox_take(s->o, &m));
+		assert_string_equal(m.topic, order[i]);
+		outbox_sent(s->o, m.item);
+	}
+}
+
 static void a_refused_request_is_answered_too(void **state)
 {
 	struct setup *s = *state;
@@ -931,6 +970,7 @@ int main(void)
 		TEST(refusals_are_told_on_nak),
 		TEST(a_request_gets_one_answer_with_its_correlation),
 		TEST(a_request_for_several_points_is_answered_when_all_have_ended),
+		TEST(an_outcome_overtakes_a_heap_but_not_its_value),
 		TEST(a_refused_request_is_answered_too),
 		TEST(a_response_topic_is_bounded),
 		TEST(a_long_response_topic_is_refused),
