@@ -28,7 +28,9 @@ void pulses_submit(struct gateway *g, const struct command_action *a)
 	if (a->pulse != 1 ||
 	    !journal_path("pulse", d->name, d->set->point[a->point].name, path, sizeof path))
 		return;
-	const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	/* whoever could write there must not make us write elsewhere, or wait */
+	const int fd = open(
+		path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	if (fd < 0)
 		log_warn("pulse of %s/%s: cannot be journalled at %s: %s", d->name,
 		         d->set->point[a->point].name, path, strerror(errno));

@@ -1,6 +1,7 @@
 #include "sim/port.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +45,7 @@ struct sim {
 	bool hung_up;
 	struct sim_tcp *tcp;
 	int signals, listener;
+	struct stat socket; /* the control socket as we made it */
 	struct control control[CONTROLS];
 	size_t ncontrol;
 	bool end, tell_writes;
@@ -137,21 +140,38 @@ static us_t line_next(struct sim *s)
 
 /* -- commands -------------------------------------------------------------------- */
 
+/* Never waits for who does not read: a pipe that poll() calls writable takes PIPE_BUF. False: it
+ * was not taken. */
+static bool put(int fd, const char *text, size_t n)
+{
+	while (n) {
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+		const size_t piece = n < PIPE_BUF ? n : PIPE_BUF;
+		const ssize_t done =
+			poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) ? write(fd, text, piece) : -1;
+		if (done < 0)
+			return false;
+		text += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
 static void log_write(void *ctx, const char *json)
 {
-	const struct sim *s = ctx;
+	struct sim *s = ctx;
 
-	if (s->tell_writes) {
-		printf("%s\n", json);
-		fflush(stdout);
-	}
+	if (s->tell_writes)
+		s->tell_writes =
+			put(STDOUT_FILENO, json, strlen(json)) && put(STDOUT_FILENO, "\n", 1);
 	if (s->conf->write_log) {
 		fprintf(s->conf->write_log, "%s\n", json);
 		fflush(s->conf->write_log);
 	}
 }
 
-static void command(struct sim *s, struct control *c, char *line)
+/* False: its sender does not read the replies. */
+static bool command(struct sim *s, struct control *c, char *line)
 {
 	char reply[REPLY_MAX] = "ok";
 
@@ -162,8 +182,7 @@ static void command(struct sim *s, struct control *c, char *line)
 		                 sizeof(reply) - 1);
 	const size_t n = strlen(reply);
 	reply[n] = '\n';
-	if (write(c->out, reply, n + 1) < 0 && errno != EPIPE)
-		fprintf(stderr, "xnetctl: reply: %s\n", strerror(errno));
+	return put(c->out, reply, n + 1);
 }
 
 /* False: the end. */
@@ -178,8 +197,10 @@ static bool control_read(struct sim *s, struct control *c)
 	c->line[c->n] = '\0';
 	while ((end = strchr(c->line, '\n'))) {
 		*end = '\0';
-		if (c->line[0])
-			command(s, c, c->line);
+		if (c->line[0] && !command(s, c, c->line)) {
+			fprintf(stderr, "xnetctl: a reply is not taken: connection closed\n");
+			return false;
+		}
 		c->n -= (size_t)(end + 1 - c->line);
 		memmove(c->line, end + 1, c->n + 1);
 	}
@@ -188,7 +209,7 @@ static bool control_read(struct sim *s, struct control *c)
 
 static void control_accept(struct sim *s)
 {
-	const int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	const int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return;
@@ -212,24 +233,61 @@ static void control_step(struct sim *s, size_t i)
 	*c = s->control[--s->ncontrol];
 }
 
-static int control_listen(const char *path)
+/* Takes the place of a socket that nobody serves any more, and of nothing else. */
+static bool control_clear(int fd, const struct sockaddr_un *a)
+{
+	struct stat st;
+
+	if (lstat(a->sun_path, &st) != 0)
+		return errno == ENOENT;
+	errno = EEXIST;
+	if (!S_ISSOCK(st.st_mode))
+		return false;
+	if (connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0) {
+		errno = EADDRINUSE;
+		return false;
+	}
+	return errno == ECONNREFUSED && unlink(a->sun_path) == 0;
+}
+
+/* For its owner only, whatever the umask. */
+static bool control_bind(struct sim *s, int fd, const struct sockaddr_un *a)
+{
+	const mode_t mask = umask(077);
+	const bool good = bind(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+	const int problem = errno;
+
+	umask(mask);
+	errno = problem;
+	return good && lstat(a->sun_path, &s->socket) == 0 && listen(fd, CONTROLS) == 0;
+}
+
+static int control_listen(struct sim *s, const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* non-blocking: a full backlog of another's socket is waited for otherwise */
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (strlen(path) >= sizeof(a.sun_path)) {
-		errno = ENAMETOOLONG;
-	} else {
+	errno = ENAMETOOLONG;
+	if (strlen(path) < sizeof(a.sun_path)) {
 		memcpy(a.sun_path, path, strlen(path));
-		unlink(path);
-		if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
-		    listen(fd, CONTROLS) == 0)
+		if (fd >= 0 && control_clear(fd, &a) && control_bind(s, fd, &a))
 			return fd;
 	}
-	fprintf(stderr, "xnetctl: %s: %s\n", path, strerror(errno));
+	fprintf(stderr, "xnetctl: %s: %s\n", path,
+	        errno == EEXIST ? "exists and is no socket" : strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+/* The path may be somebody else's by now. */
+static void control_unlink(const struct sim *s, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && st.st_dev == s->socket.st_dev && st.st_ino == s->socket.st_ino)
+		unlink(path);
 }
 
 /* -- the loop -------------------------------------------------------------------- */
@@ -341,7 +399,7 @@ int sim_run(const struct sim_conf *c)
 	if (c->stdin_commands)
 		s.control[s.ncontrol++] =
 			(struct control){.in = STDIN_FILENO, .out = STDOUT_FILENO};
-	if (c->control && (s.listener = control_listen(c->control)) < 0)
+	if (c->control && (s.listener = control_listen(&s, c->control)) < 0)
 		goto out;
 	if (!open_line(&s))
 		goto out;
@@ -358,10 +416,10 @@ out:
 	while (s.ncontrol)
 		if (s.control[--s.ncontrol].in != STDIN_FILENO)
 			close(s.control[s.ncontrol].in);
-	if (s.listener >= 0)
+	if (s.listener >= 0) {
+		control_unlink(&s, c->control);
 		close(s.listener);
-	if (s.listener >= 0 && c->control)
-		unlink(c->control);
+	}
 	close(s.signals);
 	simline_destroy(s.line);
 	simunits_destroy(s.units);

@@ -26,21 +26,41 @@ static bool make_raw(const char *name)
 	return good;
 }
 
+/* Only what another simulator has left there is replaced: a link to a pseudo-terminal. NULL: free.
+ */
+static const char *what_is_there(const char *link)
+{
+	static const char pts[] = "/dev/pts/";
+	char target[sizeof(pts)];
+	struct stat st;
+
+	if (lstat(link, &st) != 0)
+		return NULL;
+	if (!S_ISLNK(st.st_mode))
+		return "exists and is no symbolic link";
+	if (readlink(link, target, sizeof(pts) - 1) != sizeof(pts) - 1 ||
+	    memcmp(target, pts, sizeof(pts) - 1) != 0)
+		return "exists and is no link to a pseudo-terminal";
+	return NULL;
+}
+
 static bool make_link(const struct sim_pty *p)
 {
 	char temporary[4096];
-	struct stat st;
+	const char *wrong = what_is_there(p->link);
 
-	if (lstat(p->link, &st) == 0 && !S_ISLNK(st.st_mode)) {
-		fprintf(stderr, "xnetctl: %s exists and is no symbolic link\n", p->link);
-		return false;
+	if (!wrong && snprintf(temporary, sizeof(temporary), "%s.%ld", p->link, (long)getpid()) >=
+	                      (int)sizeof(temporary))
+		wrong = strerror(ENAMETOOLONG);
+	if (!wrong && symlink(p->name, temporary) != 0) {
+		wrong = strerror(errno); /* a temporary that is there is not ours: it stays */
+	} else if (!wrong && rename(temporary, p->link) != 0) {
+		wrong = strerror(errno);
+		unlink(temporary);
 	}
-	snprintf(temporary, sizeof(temporary), "%s.%ld", p->link, (long)getpid());
-	if (symlink(p->name, temporary) == 0 && rename(temporary, p->link) == 0)
-		return true;
-	fprintf(stderr, "xnetctl: %s: %s\n", p->link, strerror(errno));
-	unlink(temporary);
-	return false;
+	if (wrong)
+		fprintf(stderr, "xnetctl: %s: %s\n", p->link, wrong);
+	return !wrong;
 }
 
 bool sim_pty_open(struct sim_pty *p, const char *link)

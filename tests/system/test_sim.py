@@ -213,6 +213,88 @@ def test_what_is_no_link_is_left_alone(tmp_path):
     assert target.read_text() == "keep me"
 
 
+def sim_refused(tmp_path, *arguments):
+    config = tmp_path / "devices.yaml"
+    config.write_text(HOUSE.format(port="/dev/ttyNONE", broker="mqtt://127.0.0.1:1"))
+    done = subprocess.run([os.path.join(TOP, "xnetctl"), "sim", "-c", config, "--profiles", PROFILES, *map(str, arguments)],
+                          capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
+def test_a_link_to_anything_else_is_left_alone(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to("precious")  # it need not exist
+    assert "no link to a pseudo-terminal" in sim_refused(tmp_path, "--link", link)
+    assert os.readlink(link) == "precious"
+
+
+def test_the_control_socket_replaces_nothing_but_a_dead_one(line, tmp_path):  # noqa: F811
+    file, link, fifo, live = (tmp_path / name for name in ("file", "link", "fifo", "live"))
+    file.write_text("precious")
+    link.symlink_to(file)
+    os.mkfifo(fifo)
+    served = socket.socket(socket.AF_UNIX)
+    served.bind(str(live))
+    served.listen(1)
+    for path, words in [(file, "is no socket"), (link, "is no socket"), (fifo, "is no socket"),
+                        (tmp_path, "is no socket"), (live, "in use")]:
+        assert words in sim_refused(tmp_path, "--tcp", 0, "--control", path)
+    assert file.read_text() == "precious" and link.is_symlink() and live.is_socket()
+    one = line()
+    control = os.path.join(one.directory, "control")
+    assert os.stat(control).st_mode & 0o777 == 0o700
+    one.process.kill()
+    one.process.wait()
+    one.stop()
+    one.start()  # the dead one's place is taken
+    os.rename(control, control + ".ours")
+    open(control, "w", encoding="utf-8").close()  # now it is somebody else's
+    one.stop()
+    assert os.path.isfile(control)
+
+
+def test_who_does_not_read_does_not_stop_the_line(line):  # noqa: F811
+    one = line()
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.settimeout(LIMIT)
+    deaf.connect(os.path.join(one.directory, "control"))
+    with pytest.raises(OSError):  # closed: not even what it sent is read
+        while True:
+            deaf.sendall(b"stats\n" * 1000)
+    assert one.stats()["requests"] == 0
+    p = Port(one.port)
+    assert len(p.ask(3, 1, 0, 0, 0, 8)) == 3
+    p.close()
+    one.process.terminate()
+    assert one.process.wait(LIMIT) == 0
+
+
+def test_a_pipe_that_is_not_read_ends_it(tmp_path):
+    config = tmp_path / "devices.yaml"
+    config.write_text(HOUSE.format(port=tmp_path / "line", broker="mqtt://127.0.0.1:1"))
+    p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "sim", "-c", config, "--profiles", PROFILES, "--stdin"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    os.set_blocking(p.stdin.fileno(), False)
+
+    def ended():
+        try:
+            os.write(p.stdin.fileno(), b"stats\n" * 1000)
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            return True
+        return p.poll() is not None
+
+    try:
+        wait_until(ended, what="the end")
+        assert p.wait(LIMIT) == 0
+    finally:
+        p.kill()
+        p.wait()
+        p.stdout.close()
+
+
 def test_it_serves_modbus_tcp_with_all_units(line):  # noqa: F811
     one = line(tcp=0)
     tcp = int(re.search(r"ready: 127.0.0.1:(\d+)", open(one.log, encoding="utf-8").read()).group(1))
