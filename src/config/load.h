@@ -34,6 +34,7 @@ struct profile {
 	const char *format; /* NULL: not stated */
 	const struct node *points, *device, *identify, *parameters, *tests, *groups, *repeat, *omit;
 	struct sunspec *sunspec; /* NULL: no such device; each point set gets a copy */
+	bool sunspec_broken;     /* only its names are good for anything: it has no layout */
 	const char *extends;
 	struct where extends_where, line_where;
 	uint8_t address_base;

@@ -177,7 +177,10 @@ static void profile_extend(struct load *l, struct profile *p)
 	p->baud = p->baud ? p->baud : b->baud;
 	p->format = p->format ? p->format : b->format;
 	p->identify = p->identify ? p->identify : b->identify;
-	p->sunspec = p->sunspec ? p->sunspec : b->sunspec;
+	if (p->sunspec)
+		return;
+	p->sunspec = b->sunspec;
+	p->sunspec_broken = b->sunspec_broken;
 }
 
 const struct profile *profile_read(struct load *l, const char *path, const char *name)

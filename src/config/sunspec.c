@@ -123,11 +123,15 @@ void sunspec_load(struct load *l, struct profile *p, const struct node *n)
 	s->base = usual_bases;
 	s->nbase = COUNT(usual_bases);
 	keys_read(l, &keyset_sunspec, n, n->where, s);
-	if (l->d->errors == errors && !sunspec_layout(s, &chain))
+	p->sunspec = s;
+	p->sunspec_broken = true;
+	if (l->d->errors > errors)
+		return;
+	p->sunspec_broken = !sunspec_layout(s, &chain);
+	if (p->sunspec_broken)
 		diag_error(l->d, n->where,
 		           "sunspec: the models do not fit between %u and address 65535",
 		           s->base[0]);
-	p->sunspec = s;
 }
 
 /* -- addresses -- */
@@ -162,8 +166,8 @@ bool sunspec_offset(struct load *l, const struct profile *p, const struct node *
 	const char *rest = n->text + len + strspn(n->text + len, " ");
 	int64_t v = 0;
 	const struct sunspec_part *of = part_find(l, s, n, len);
-	if (!of)
-		return false;
+	if (!of || !of->nid || !of->length)
+		return false; /* unknown, or with a mistake of its own: told */
 	if (*rest && (*rest++ != '+' || !number_parse(rest + strspn(rest, " "), &v) || v < 0)) {
 		diag_error(l->d, n->where, "\"%s\" is not a place in a model, like %s+14", n->text,
 		           of->name);
