@@ -257,7 +257,8 @@ static void step_read(struct load *l, const struct pointset *s, const char *key,
 	if (i < 0 || !text)
 		return;
 	char buf[WRITE_PROBLEM_MAX];
-	const char *problem = written ? write_problem(&s->point[i], text, buf, sizeof buf)
+	const char *problem = pointset_broken(l, s, (uint32_t)i) ? NULL
+	                      : written ? write_problem(&s->point[i], text, buf, sizeof buf)
 	                      : strcmp(text, "None") == 0 ? NULL
 	                                                  : value_problem(&s->point[i], text);
 	if (written && !s->point[i].write)
@@ -326,7 +327,8 @@ static void unlock_check(struct load *l, const struct device *d, struct where wh
 	else if (p->part)
 		diag_error(l->d, where, "unlock: point \"%s\" is in a model that may be absent",
 		           p->name);
-	else if (d->unlock_value && write_problem(p, d->unlock_value, buf, sizeof buf))
+	else if (d->unlock_value && !pointset_broken(l, d->set, (uint32_t)d->unlock_point) &&
+	         write_problem(p, d->unlock_value, buf, sizeof buf))
 		diag_error(l->d, where, "unlock: the value can not be written to point \"%s\"",
 		           p->name);
 }

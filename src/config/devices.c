@@ -215,11 +215,28 @@ static const struct profile *profile_of(struct load *l, const struct member *m)
 
 /* -- layers -- */
 
+bool has_addresses(const struct node *map)
+{
+	static const char *const keys[] = {"coil", "discrete", "input", "holding", "write", NULL};
+	const struct node *points = node_get(map, "points");
+	for (uint32_t i = 0; points && points->kind == NODE_MAP && i < points->n; i++) {
+		const struct node *v = points->pair[i].value;
+		for (size_t k = 0; keys[k]; k++)
+			if (v->kind == NODE_LIST || node_get(v, keys[k]))
+				return true;
+	}
+	return false;
+}
+
 static uint8_t base_of(struct load *l, const struct member *m)
 {
 	const struct node *v = member_get(m, "address_base");
 	int64_t base = 0;
-	if (v)
+	if (v && !member_get(m, "windows") && !(m->own && has_addresses(m->own->node)) &&
+	    !(m->range && has_addresses(m->range->node)))
+		diag_error(l->d, v->where,
+		           "address_base: the device has no addresses of its own here");
+	else if (v)
 		scalar_int(l->d, "address_base", v, 0, 1, &base);
 	return (uint8_t)base;
 }
@@ -264,6 +281,7 @@ static void layers_make(struct load *l, const struct member *m, const struct pro
 		layer_points(x, node_get(own[i]->node, "points"), base, NULL);
 	}
 	x->own = x->ndevice;
+	x->own_points = x->npoints;
 	layers_profile(x, p);
 }
 

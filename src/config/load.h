@@ -133,6 +133,7 @@ struct layers {
 	uint8_t address_base[LAYERS_MAX];
 	const struct node *repeat[LAYERS_MAX]; /* the profile's own `repeat`, for points with {n} */
 	unsigned npoints;
+	unsigned own_points;           /* how many of them stand in devices.yaml */
 	const struct profile *profile; /* or NULL */
 	bool broken;                   /* it names a profile that could not be had */
 	struct where where;            /* of the device */
@@ -149,6 +150,8 @@ void defaults_check(struct load *l);
 const struct pointset *pointset_get(struct load *l, const struct layers *layers);
 /* Does the device have no such point only because of `if`, only or omit? */
 bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name);
+/* Has this point a mistake in what its words mean? Then no value is held against it. */
+bool pointset_broken(const struct load *l, const struct pointset *s, uint32_t point);
 int pointset_index(struct load *l, const struct pointset *s, const char *key,
                    const struct node *name);
 
@@ -185,6 +188,7 @@ struct draft {
 	struct codec stated; /* as the keys say; of a bit: the number it is in */
 	bool has_type, has_rate, has_every, has_stale;
 	us_t every;
+	bool broken; /* what its words mean is not known: no value is held against it */
 	struct where source_where;
 	struct hits *hits; /* while it is read and checked */
 };
@@ -195,8 +199,9 @@ extern const struct keyset keyset_point, keyset_valid, keyset_counter, keyset_re
 void inherit_check(struct load *l, const struct node *map);
 void point_read(struct load *l, const struct recipe *r, const struct ratings *rates,
                 struct draft *out);
-/* point_check.c: what its keys say together */
-void point_check(struct load *l, struct draft *d);
+/* point_check.c: what its keys say together. errors: as many as there were before its keys were
+ * read. */
+void point_check(struct load *l, struct draft *d, size_t errors);
 void set_reference(struct load *l, const struct hit *h, void *object);
 void set_function(struct load *l, const struct hit *h, void *object);
 void set_functions(struct load *l, const struct hit *h, void *object);
@@ -236,6 +241,8 @@ const char *write_problem(const struct point *p, const char *text, char *buf, si
 /* -- device.c -- */
 extern const struct keyset keyset_device, keyset_identify, keyset_unlock;
 void devices_load(struct load *l);
+/* Do its `points` say where something is? */
+bool has_addresses(const struct node *map);
 /* Add what a profile and its bases say. */
 void layers_profile(struct layers *x, const struct profile *p);
 /* One device of these layers. */

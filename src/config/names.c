@@ -164,25 +164,50 @@ static const struct node *pattern_of(const struct node *map, const char *name)
 	return NULL;
 }
 
+/* A rule that is not asked: of a name without {n}, or in one of several places. */
+static void repeat_check(struct load *l, const struct pair *p)
+{
+	const struct node *v = p->value;
+	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
+	for (uint32_t i = 0; i < (v->kind == NODE_LIST ? v->n : 1); i++) {
+		const struct node *repeat = node_get(item[i], "repeat");
+		if (repeat && !strstr(p->key->text, "{n}"))
+			diag_error(l->d, repeat->where,
+			           "repeat: the name \"%s\" has no {n} to be replaced",
+			           p->key->text);
+		else if (repeat && v->kind == NODE_LIST)
+			diag_error(l->d, repeat->where,
+			           "repeat: not in one of several places; say it of the profile");
+	}
+}
+
 static void names_layer(struct load *l, struct recipes *all, const struct layers *layers,
                         const struct node *map)
 {
 	for (uint32_t i = 0; i < map->n && all->n < POINTS_MAX; i++) {
-		const struct node *key = map->pair[i].key,
-				  *repeat = node_get(map->pair[i].value, "repeat"),
-				  *pattern = pattern_of(map, key->text);
+		const struct node *key = map->pair[i].key, *pattern = pattern_of(map, key->text);
 		if (pattern && !recipe_find(all, key->text))
 			names_repeat(l, all, layers, pattern); /* it may stand further down */
 		if (strstr(key->text, "{n}")) {
 			names_repeat(l, all, layers, key);
 		} else if (!recipe_find(all, key->text) && point_name_check(l, key, key->text)) {
 			recipe_add(l, all, layers, key->text, NULL);
-			if (repeat)
-				diag_error(l->d, repeat->where,
-				           "repeat: the name \"%s\" has no {n} to be replaced",
-				           key->text);
 		}
+		repeat_check(l, &map->pair[i]);
 	}
+}
+
+/* Is it the rule of some pattern? */
+static bool repeat_used(const struct layers *layers, const struct node *repeat)
+{
+	for (unsigned i = 0; i < layers->npoints; i++) {
+		const struct node *map = layers->points[i];
+		for (uint32_t k = 0; map->kind == NODE_MAP && k < map->n; k++)
+			if (strstr(map->pair[k].key->text, "{n}") &&
+			    repeat_node(layers, map->pair[k].key->text) == repeat)
+				return true;
+	}
+	return false;
 }
 
 void names_collect(struct load *l, const struct layers *layers, struct recipes *all)
@@ -197,6 +222,11 @@ void names_collect(struct load *l, const struct layers *layers, struct recipes *
 		}
 		names_layer(l, all, layers, layers->points[i]);
 	}
+	for (unsigned i = 0; i < layers->npoints; i++)
+		if (layers->repeat[i] && !repeat_used(layers, layers->repeat[i]))
+			diag_error(l->d, layers->repeat[i]->where,
+			           "repeat: no point with {n} in its name takes its numbers from "
+			           "here");
 	if (all->n >= POINTS_MAX)
 		diag_error(l->d, layers->where, "more than %d points", POINTS_MAX);
 }

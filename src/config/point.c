@@ -337,13 +337,14 @@ void point_read(struct load *l, const struct recipe *r, const struct ratings *ra
                 struct draft *out)
 {
 	struct hits hits;
+	const size_t errors = l->d->errors;
 	hits_collect(l, r, &hits);
 	l->n = r->number;
 	draft_begin(l, r, &hits, out);
 	keys_apply(l, &keyset_point, &hits, r->where, out);
 	draft_resolve(rates, out);
 	write_read(l, r, out);
-	point_check(l, out);
+	point_check(l, out, errors);
 	l->n = NO_NUMBER;
 	out->hits = NULL;
 }

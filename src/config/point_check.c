@@ -39,7 +39,8 @@ static void refuse(struct load *l, const struct draft *d, const char *const *key
 			           "%s: means nothing on %s", *keys, on);
 }
 
-/* The same, where one map says both: what is inherited, or laid over a profile, may be for others.
+/* The same, where one map says both, or the device's own says it of this point: what is inherited,
+ * or stands in another profile, may be for others.
  */
 static void refuse_beside(struct load *l, const struct draft *d, const char *const *keys,
                           const char *maker, const char *on)
@@ -47,7 +48,7 @@ static void refuse_beside(struct load *l, const struct draft *d, const char *con
 	const struct hit *m = keys_hit(&keyset_point, d->hits, maker);
 	for (; m && *keys; keys++) {
 		const struct hit *h = keys_hit(&keyset_point, d->hits, *keys);
-		if (h && h->layer == m->layer)
+		if (h && (h->layer == m->layer || h->layer < d->recipe->of->own_points))
 			diag_error(l->d, h->name->where, "%s: means nothing on %s", *keys, on);
 	}
 }
@@ -307,6 +308,14 @@ static void check_meaning(struct load *l, struct draft *d)
 	}
 }
 
+/* Words of texts stand in the order of their letters, those of a date in that of its layout. */
+static bool has_word_order(const struct draft *d)
+{
+	if (!is_text(d->p.codec.type))
+		return codec_words(&d->p.codec) > 1;
+	return d->layout && d->layout->n && d->layout->part[0] == PART_EPOCH;
+}
+
 /* Keys without effect: who wrote them beside the other meant something by it. */
 static void check_vain(struct load *l, const struct draft *d)
 {
@@ -315,6 +324,8 @@ static void check_vain(struct load *l, const struct draft *d)
 	static const char *const makers[] = {"coil", "discrete", "bit", "type"};
 	static const char *const words[] = {"order", NULL};
 	static const char *const again[] = {"heartbeat", NULL};
+	static const char *const values[] = {"scale", "offset",  "decimals", "na",
+	                                     "valid", "counter", "deadband", NULL};
 	static const char *const told[] = {"history", "heartbeat", "min_interval", NULL};
 	for (size_t i = 0; d->p.codec.type == TYPE_BOOL && i < COUNT(makers); i++)
 		refuse_beside(l, d, number, makers[i], "a bit");
@@ -324,13 +335,22 @@ static void check_vain(struct load *l, const struct draft *d)
 		refuse_beside(l, d, again, "rate", "a point that is read once");
 	if (d->p.filter.mode == PUBLISH_NEVER)
 		refuse_beside(l, d, told, "publish", "a point that is never told");
+	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");
+	const uint8_t o = d->p.codec.order;
+	if (order && order->layer < LAYERS_MAX && d->p.source == SOURCE_REGISTER &&
+	    !has_word_order(d) && (o == ORDER_LITTLE || o == ORDER_LITTLE_SWAPPED))
+		diag_error(l->d, order->name->where, "order: %s has no order of words%s",
+		           is_text(d->p.codec.type) ? "a text" : "one register",
+		           o == ORDER_LITTLE ? "" : "; exchanged bytes are big-swapped");
+	if (d->writable && d->w.raw)
+		refuse(l, d, values, "an action");
 	if (!d->p.alert) {
 		static const char *const alerts[] = {"code", "desc", NULL};
 		refuse(l, d, alerts, "a point without alert");
 	}
 }
 
-void point_check(struct load *l, struct draft *d)
+void point_check(struct load *l, struct draft *d, size_t errors)
 {
 	static const char *const registers[] = {
 		"type",   "length",        "byte",        "bit",      "bits",     "scale",
@@ -351,6 +371,7 @@ void point_check(struct load *l, struct draft *d)
 		check_meaning(l, d);
 	}
 	check_vain(l, d);
+	d->broken = l->d->errors > errors;
 	if (d->writable)
 		write_check(l, d);
 }

@@ -1,6 +1,5 @@
 #include "config/pointset.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,7 +84,7 @@ static int draft_lookup(void *ctx, const char *name, size_t len)
 	return draft_find(ctx, name, len);
 }
 
-static const char *name_hint(const struct making *m, const char *name, char *buf, size_t size)
+const char *making_hint(const struct making *m, const char *name, char *buf, size_t size)
 {
 	const char **names = arena_array(m->l->scratch, m->n, sizeof *names);
 	for (size_t i = 0; i < m->n; i++)
@@ -122,12 +121,14 @@ static void drafts_read(struct making *m)
 		const bool here = recipe_pick(m, r, parameter, nparameter);
 		for (unsigned k = 0; here && k < r->n && !condition; k++)
 			condition = node_get(r->map[k], "if");
-		if (!here)
-			m->absent[m->nabsent++] = r->name;
-		else if (!condition || condition_true(l, condition, parameter, nparameter))
+		if (here && (!condition || condition_true(l, condition, parameter, nparameter))) {
 			point_read(l, r, &rates, &m->draft[m->n++]);
-		else
-			m->absent[m->nabsent++] = r->name;
+			continue;
+		}
+		struct draft unused; /* its mistakes are mistakes all the same */
+		m->absent[m->nabsent++] = r->name;
+		if (here)
+			point_read(l, r, &rates, &unused);
 	}
 }
 
@@ -137,65 +138,6 @@ bool making_absent(const struct making *m, const char *name, size_t len)
 		if (strncmp(m->absent[i], name, len) == 0 && !m->absent[i][len])
 			return true;
 	return false;
-}
-
-/* The device's own, of which the most specific map has it. */
-static const struct node *names_own(const struct making *m, const char *key)
-{
-	const struct node *v = NULL;
-	for (unsigned i = 0; i < m->layers->own && !v; i++)
-		v = node_get(m->layers->device[i], key);
-	return v;
-}
-
-static bool pattern_absent(const struct making *m, const char *pattern)
-{
-	for (size_t i = 0; i < m->nabsent; i++)
-		if (fnmatch(pattern, m->absent[i], 0) == 0)
-			return true;
-	return false;
-}
-
-/* `only` or `omit`: marks[i] for each point it names. Wildcards as in a shell. */
-static bool names_mark(struct making *m, const char *key, const struct node *v, bool *marks)
-{
-	if (!v)
-		return false;
-	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
-	for (uint32_t k = 0; k < (v->kind == NODE_LIST ? v->n : 1); k++) {
-		char hint[96];
-		bool found = false;
-		const char *pattern = scalar_text(m->l->d, key, item[k]);
-		for (size_t i = 0; pattern && i < m->n; i++) {
-			if (fnmatch(pattern, m->draft[i].p.name, 0) != 0)
-				continue;
-			marks[i] = found = true;
-		}
-		if (!pattern || found)
-			continue;
-		if (!pattern_absent(m, pattern))
-			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key,
-			           pattern, name_hint(m, pattern, hint, sizeof hint));
-		else if (strcmp(key, "only") == 0)
-			diag_error(m->l->d, item[k]->where,
-			           "only: point \"%s\" does not exist with these parameters",
-			           pattern);
-	}
-	return true;
-}
-
-static void drafts_select(struct making *m)
-{
-	bool *only = arena_array(m->l->scratch, m->n, sizeof *only);
-	bool *omit = arena_array(m->l->scratch, m->n, sizeof *omit);
-	const bool all = !names_mark(m, "only", names_own(m, "only"), only);
-	names_mark(m, "omit", names_own(m, "omit"), omit);
-	for (const struct profile *p = m->layers->profile; p; p = p->base)
-		names_mark(m, "omit", p->omit, omit);
-	m->wanted = arena_array(m->l->scratch, m->n, sizeof *m->wanted);
-	m->kept = arena_array(m->l->scratch, m->n, sizeof *m->kept);
-	for (size_t i = 0; i < m->n; i++)
-		m->wanted[i] = m->kept[i] = (all || only[i]) && !omit[i];
 }
 
 /* -- points that need others ---------------------------------------------------------------------
@@ -209,7 +151,7 @@ int32_t making_reference(const struct making *m, const char *key, const struct r
 	const int i = draft_find(m, r->name, strlen(r->name));
 	if (i < 0)
 		diag_error(m->l->d, r->where, "%s: there is no point \"%s\"%s", key, r->name,
-		           name_hint(m, r->name, hint, sizeof hint));
+		           making_hint(m, r->name, hint, sizeof hint));
 	return i;
 }
 
@@ -256,7 +198,7 @@ static void drafts_bind(struct making *m)
 	}
 }
 
-static bool draft_needs(const struct draft *d, int32_t other)
+bool draft_needs(const struct draft *d, int32_t other)
 {
 	const struct point *p = &d->p;
 	return p->exponent_from == other || p->factor_from == other || p->count_from == other ||
@@ -290,60 +232,25 @@ static void drafts_check_circles(struct making *m)
 			circle_from(m, state, i);
 }
 
-static bool is_text(const struct node *n, const char *text)
+static bool rate_used(const struct making *m, unsigned rate)
 {
-	return n && n->kind == NODE_SCALAR && strcmp(n->text, text) == 0;
-}
-
-/* Does the device itself need it: identify, unlock, setup? */
-static bool is_named(const struct making *m, const char *name)
-{
-	const struct layers *of = m->layers;
-	for (const struct profile *p = of->profile; p; p = p->base)
-		if (is_text(node_get(p->identify, "point"), name))
+	for (size_t i = 0; i < m->n; i++)
+		if (m->draft[i].p.source == SOURCE_REGISTER && m->draft[i].p.rate == rate)
 			return true;
-	for (unsigned i = 0; i < of->ndevice; i++) {
-		const struct node *setup = node_get(of->device[i], "setup");
-		if (is_text(node_get(node_get(of->device[i], "unlock"), "point"), name) ||
-		    node_get(setup, name))
-			return true;
-		for (uint32_t k = 0; setup && setup->kind == NODE_LIST && k < setup->n; k++)
-			if (node_get(setup->item[k], name))
-				return true;
-	}
 	return false;
 }
 
-static bool group_needs(const struct draft *kept, const struct draft *other)
+/* Periods of classes that no point has. */
+static void drafts_check_rates(const struct making *m)
 {
-	return kept->writable && other->writable && kept->w.group && other->w.group &&
-	       strcmp(kept->w.group, other->w.group) == 0;
-}
-
-/* What wanted points need is kept, hidden; what only a group write needs is not even polled. */
-static void drafts_keep(struct making *m)
-{
-	for (bool more = true; more;) {
-		more = false;
-		for (size_t i = 0; i < m->n; i++) {
-			for (size_t k = 0; k < m->n && m->kept[i]; k++) {
-				const bool needs = draft_needs(&m->draft[i], (int32_t)k);
-				if (m->kept[k] ||
-				    (!needs && !group_needs(&m->draft[i], &m->draft[k])))
-					continue;
-				m->kept[k] = more = true;
-				if (!needs)
-					m->draft[k].p.poll = POLL_ON_DEMAND;
-			}
-		}
-	}
-	for (size_t i = 0; i < m->n; i++) {
-		if (!m->kept[i] && is_named(m, m->draft[i].p.name))
-			m->kept[i] = true;
-		if (m->kept[i] && !m->wanted[i]) {
-			m->draft[i].p.hidden = true;
-			m->draft[i].p.filter.mode = PUBLISH_NEVER;
-			m->draft[i].p.alert = ALERT_NONE;
+	for (unsigned i = 0; i < m->layers->own; i++) {
+		const struct node *rates = node_get(m->layers->device[i], "rates");
+		for (size_t k = 0; k < COUNT(rates_keys); k++) {
+			const struct pair *pair = node_find(rates, rates_keys[k].name);
+			if (pair && !rate_used(m, (unsigned)k))
+				diag_warn(m->l->d, pair->key->where,
+				          "rates: no point of the device has rate: %s",
+				          rates_keys[k].name);
 		}
 	}
 }
@@ -383,8 +290,23 @@ static void points_finish(struct making *m, struct point *point)
 	}
 }
 
+static const char *const cached_keys[] = {"points",   "rates",      "every",        "only",
+                                          "omit",     "parameters", "address_base", "publish",
+                                          "deadband", "heartbeat",  "min_interval", "retain",
+                                          "qos",      "order",      "setup",        "unlock"};
+
+/* A set that was made, and of what. */
+struct cached {
+	struct cached *next;
+	const struct profile *profile;
+	const struct node *node[2][COUNT(cached_keys)];
+	const struct pointset *set;
+	struct recipes all; /* also those left out */
+	bool *broken;       /* by point */
+};
+
 static const struct pointset *pointset_make(struct load *l, const struct layers *layers,
-                                            struct recipes *all)
+                                            struct cached *c)
 {
 	struct making m = {.l = l, .layers = layers};
 	struct pointset *s = arena_alloc(l->arena, sizeof *s);
@@ -395,6 +317,7 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	drafts_bind(&m);
 	drafts_check_circles(&m);
 	drafts_keep(&m);
+	drafts_check_rates(&m);
 	m.index = arena_array(l->scratch, m.n, sizeof *m.index);
 	for (size_t i = 0; i < m.n; i++)
 		m.index[i] = m.kept[i] ? (int32_t)s->n++ : -1;
@@ -403,24 +326,15 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	s->point = point;
 	s->sunspec = sunspec_make(l, layers->profile, point, s->n);
 	groups_finish(&m, s);
-	*all = m.recipes;
+	c->all = m.recipes;
+	c->broken = arena_array(l->scratch, s->n, sizeof *c->broken);
+	for (size_t i = 0; i < m.n; i++)
+		if (m.index[i] >= 0)
+			c->broken[m.index[i]] = m.draft[i].broken;
 	return s;
 }
 
 /* -- one set for all devices that are configured alike -- */
-
-static const char *const cached_keys[] = {"points",   "rates",      "every",        "only",
-                                          "omit",     "parameters", "address_base", "publish",
-                                          "deadband", "heartbeat",  "min_interval", "retain",
-                                          "qos",      "order",      "setup",        "unlock"};
-
-struct cached {
-	struct cached *next;
-	const struct profile *profile;
-	const struct node *node[2][COUNT(cached_keys)];
-	const struct pointset *set;
-	struct recipes all; /* also those left out */
-};
 
 const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 {
@@ -443,19 +357,31 @@ const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 		if (same)
 			return old->set;
 	}
-	c->set = pointset_make(l, layers, &c->all);
+	c->set = pointset_make(l, layers, c);
 	c->next = l->cached;
 	l->cached = c;
 	return c->set;
 }
 
-bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name)
+static const struct cached *cached_find(const struct load *l, const struct pointset *s)
 {
 	const struct cached *c = l->cached;
 	while (c && c->set != s)
 		c = c->next;
+	return c;
+}
+
+bool pointset_broken(const struct load *l, const struct pointset *s, uint32_t point)
+{
+	const struct cached *c = cached_find(l, s);
+	return c && c->broken[point];
+}
+
+bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name)
+{
+	const struct cached *c = cached_find(l, s);
 	for (size_t i = 0; c && i < c->all.n; i++)
-		if (is_text(name, c->all.recipe[i].name))
+		if (node_is_text(name, c->all.recipe[i].name))
 			return model_find_point(s, name->text, strlen(name->text)) < 0;
 	return false;
 }

@@ -42,6 +42,10 @@ struct making {
 	size_t n;
 };
 
+/* "; did you mean ...", of the points' names; or "". */
+const char *making_hint(const struct making *m, const char *name, char *buf, size_t size);
+/* Is the other one, by its index, needed to compute it? */
+bool draft_needs(const struct draft *d, int32_t other);
 /* The draft a key names; -1: none (no name, or unknown and told). */
 int32_t making_reference(const struct making *m, const char *key, const struct reference *r);
 /* NULL after an error, told at the text's place. */
@@ -52,6 +56,13 @@ bool making_absent(const struct making *m, const char *name, size_t len);
 /* For expr_compile: indexes of the finished set; ctx is the making. */
 int making_lookup(void *ctx, const char *name, size_t len);
 
+/* -- selection.c -- */
+/* Marks those that only and omit leave as wanted. */
+void drafts_select(struct making *m);
+/* Marks what they and the device need as kept, hidden; references are bound. */
+void drafts_keep(struct making *m);
+
+/* -- group.c -- */
 extern const struct keyset keyset_group;
 void groups_finish(struct making *m, struct pointset *s);
 

@@ -11,8 +11,9 @@
 static void set_node(struct load *l, const struct hit *h, void *object)
 {
 	const struct node *v = h->value;
-	if (v->kind == NODE_SCALAR && !node_is_null(v))
-		diag_error(l->d, v->where, "%s: expects %s", h->key->name, h->key->form);
+	if (!node_is_null(v) && v->kind != h->key->min)
+		diag_error(l->d, v->where, "%s: expects %s%s", h->key->name,
+		           *h->key->form == '{' ? "" : "a ", h->key->form);
 	else if (!node_is_null(v))
 		*(const struct node **)(void *)((char *)object + h->key->offset) = v;
 }
@@ -66,9 +67,13 @@ static void set_line(struct load *l, const struct hit *h, void *object)
 
 static void set_address_base(struct load *l, const struct hit *h, void *object)
 {
+	struct profile *p = object;
 	int64_t v;
-	if (scalar_int(l->d, "address_base", h->value, 0, 1, &v))
-		((struct profile *)object)->address_base = (uint8_t)v;
+	if (!has_addresses(p->root) && !node_get(p->root, "windows") &&
+	    !node_get(p->root, "tests") && !node_get(p->root, "device"))
+		diag_error(l->d, h->value->where, "address_base: there are no addresses here");
+	else if (scalar_int(l->d, "address_base", h->value, 0, 1, &v))
+		p->address_base = (uint8_t)v;
 }
 
 static void set_extends(struct load *l, const struct hit *h, void *object)
@@ -87,7 +92,8 @@ static const char *const status_words[] = {"unknown",    "tested",       "captur
                                            "documented", "experimental", NULL};
 
 #define PROFILE(field) KEY_AT(struct profile, field)
-#define NODE(field, text) PROFILE(field), .type = KEY_OTHER, .set = set_node, .form = (text)
+#define NODE(field, what, text)                                                                    \
+	PROFILE(field), .type = KEY_OTHER, .set = set_node, .min = (what), .form = (text)
 
 static const struct key profile_keys[] = {
 	{"title", KEY_TEXT, PROFILE(title), .doc = "The device in a few words."},
@@ -102,27 +108,28 @@ static const struct key profile_keys[] = {
                 "sources that agree; or experimental."},
 	{"line", .type = KEY_OTHER, .set = set_line, .form = "{baud: 9600, format: 8N1}",
          .doc = "Line settings as delivered; they count where the bus states none."},
-	{"identify", NODE(identify, "{point: Model, equals: text}"),
+	{"identify", NODE(identify, NODE_MAP, "{point: Model, equals: text}"),
          .doc = "A point that tells whether this is the device; checked when it comes online."},
-	{"parameters", NODE(parameters, "map of parameters"),
+	{"parameters", NODE(parameters, NODE_MAP, "map of parameters"),
          .doc = "What a device may choose, for `if`."},
 	{"extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",
          .doc = "A profile this one adds to or changes."},
-	{"omit", NODE(omit, "list of points"),
+	{"omit", NODE(omit, NODE_LIST, "list of points"),
          .doc = "Points of the extended profile that this one has not; wildcards are allowed."},
-	{"device", NODE(device, "map of a device's keys"),
+	{"device", NODE(device, NODE_MAP, "map of a device's keys"),
          .doc = "What the device forces; may also stand at the top."},
 	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1",
          .preset = "0", .doc = "Which number the first register has in this file."},
-	{"repeat", NODE(repeat, "{n: 1..8, stride: 1}"),
+	{"repeat", NODE(repeat, NODE_MAP, "{n: 1..8, stride: 1}"),
          .doc = "For points with {n} that have no repeat themselves."},
 	{"sunspec", .type = KEY_OTHER, .set = set_sunspec,
          .form = "{base: [40000, 50000, 0], models: {...}}",
          .doc = "A SunSpec device: its models are found when it comes online."},
-	{"groups", NODE(groups, "map of groups"),
+	{"groups", NODE(groups, NODE_MAP, "map of groups"),
          .doc = "How points with one `group` are written."},
-	{"points", NODE(points, "map of points"), .doc = "The points, by name."},
-	{"tests", NODE(tests, "list of tests"), .doc = "Raw words and the values they must give."},
+	{"points", NODE(points, NODE_MAP, "map of points"), .doc = "The points, by name."},
+	{"tests", NODE(tests, NODE_LIST, "list of tests"),
+         .doc = "Raw words and the values they must give."},
 };
 
 const struct keyset keyset_profile = {
@@ -155,6 +162,8 @@ static unsigned profile_depth(const struct profile *p)
 
 static void profile_extend(struct load *l, struct profile *p)
 {
+	if (p->repeat && !p->points)
+		diag_error(l->d, p->repeat->where, "repeat: the profile has no points of its own");
 	if (p->omit && !p->extends)
 		diag_error(l->d, p->omit->where, "omit: the profile extends none");
 	if (!p->extends)

@@ -194,7 +194,8 @@ struct sunspec *sunspec_make(struct load *l, const struct profile *p, struct poi
 	struct sunspec *s = arena_alloc(l->arena, sizeof *s);
 	*s = *p->sunspec;
 	s->part = arena_array(l->arena, s->npart, sizeof *s->part);
-	memcpy(s->part, p->sunspec->part, s->npart * sizeof *s->part);
+	if (s->npart)
+		memcpy(s->part, p->sunspec->part, s->npart * sizeof *s->part);
 	s->point = point;
 	s->npoint = n;
 	return s;

@@ -227,7 +227,7 @@ void write_check(struct load *l, struct draft *d)
 	struct point written = d->p;
 	char buf[WRITE_PROBLEM_MAX];
 	written.write = &d->w;
-	const char *problem = d->w.safe_value && !scaled
+	const char *problem = d->w.safe_value && !scaled && !d->broken
 	                              ? write_problem(&written, d->w.safe_value, buf, sizeof buf)
 	                              : NULL;
 	if (problem)

@@ -422,6 +422,11 @@ bool node_is_null(const struct node *n)
 	       (!*n->text || strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0);
 }
 
+bool node_is_text(const struct node *n, const char *text)
+{
+	return n && n->kind == NODE_SCALAR && strcmp(n->text, text) == 0;
+}
+
 bool node_same(const struct node *a, const struct node *b)
 {
 	if (a == b)

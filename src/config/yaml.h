@@ -54,6 +54,9 @@ const struct node *node_get(const struct node *map, const char *key);
 /* Nothing stands there: an empty plain scalar, `~` or `null`. */
 bool node_is_null(const struct node *n);
 
+/* A scalar with this text? NULL is none. */
+bool node_is_text(const struct node *n, const char *text);
+
 /* The same content, wherever it stands. Both NULL is the same. */
 bool node_same(const struct node *a, const struct node *b);
 

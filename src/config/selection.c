@@ -1,0 +1,148 @@
+/* Which of its points a device has: only, omit, and what the others need. */
+#include <fnmatch.h>
+#include <string.h>
+
+#include "config/pointset.h"
+#include "config/scalar.h"
+
+/* The device's own, of which the most specific map has it. */
+static const struct node *names_own(const struct making *m, const char *key)
+{
+	const struct node *v = NULL;
+	for (unsigned i = 0; i < m->layers->own && !v; i++)
+		v = node_get(m->layers->device[i], key);
+	return v;
+}
+
+static bool pattern_absent(const struct making *m, const char *pattern)
+{
+	for (size_t i = 0; i < m->nabsent; i++)
+		if (fnmatch(pattern, m->absent[i], 0) == 0)
+			return true;
+	return false;
+}
+
+/* `only` or `omit`: marks[i] for each point it names. Wildcards as in a shell. */
+static bool names_mark(struct making *m, const char *key, const struct node *v, bool *marks)
+{
+	if (!v)
+		return false;
+	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
+	for (uint32_t k = 0; k < (v->kind == NODE_LIST ? v->n : 1); k++) {
+		char hint[96];
+		bool found = false;
+		const char *pattern = scalar_text(m->l->d, key, item[k]);
+		for (size_t i = 0; pattern && i < m->n; i++) {
+			if (fnmatch(pattern, m->draft[i].p.name, 0) != 0)
+				continue;
+			marks[i] = found = true;
+		}
+		if (!pattern || found)
+			continue;
+		if (!pattern_absent(m, pattern))
+			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key,
+			           pattern, making_hint(m, pattern, hint, sizeof hint));
+		else if (strcmp(key, "only") == 0)
+			diag_error(m->l->d, item[k]->where,
+			           "only: point \"%s\" does not exist with these parameters",
+			           pattern);
+	}
+	return true;
+}
+
+void drafts_select(struct making *m)
+{
+	bool *only = arena_array(m->l->scratch, m->n, sizeof *only);
+	bool *omit = arena_array(m->l->scratch, m->n, sizeof *omit);
+	const bool all = !names_mark(m, "only", names_own(m, "only"), only);
+	names_mark(m, "omit", names_own(m, "omit"), omit);
+	for (const struct profile *p = m->layers->profile; p; p = p->base)
+		names_mark(m, "omit", p->omit, omit);
+	m->wanted = arena_array(m->l->scratch, m->n, sizeof *m->wanted);
+	m->kept = arena_array(m->l->scratch, m->n, sizeof *m->kept);
+	for (size_t i = 0; i < m->n; i++)
+		m->wanted[i] = m->kept[i] = (all || only[i]) && !omit[i];
+}
+
+/* -- what wanted points need -- */
+
+/* Does the device itself need it: identify, unlock, setup? */
+static bool is_named(const struct making *m, const char *name)
+{
+	const struct layers *of = m->layers;
+	for (const struct profile *p = of->profile; p; p = p->base)
+		if (node_is_text(node_get(p->identify, "point"), name))
+			return true;
+	for (unsigned i = 0; i < of->ndevice; i++) {
+		const struct node *setup = node_get(of->device[i], "setup");
+		if (node_is_text(node_get(node_get(of->device[i], "unlock"), "point"), name) ||
+		    node_get(setup, name))
+			return true;
+		for (uint32_t k = 0; setup && setup->kind == NODE_LIST && k < setup->n; k++)
+			if (node_get(setup->item[k], name))
+				return true;
+	}
+	return false;
+}
+
+static bool group_needs(const struct draft *kept, const struct draft *other)
+{
+	return kept->writable && other->writable && kept->w.group && other->w.group &&
+	       strcmp(kept->w.group, other->w.group) == 0;
+}
+
+/* Which of the device's own maps has this key; SIZE_MAX: none has. */
+static size_t own_with(const struct layers *layers, const char *key, const struct node *value)
+{
+	for (unsigned i = 0; i < layers->own; i++) {
+		const struct node *v = node_get(layers->device[i], key);
+		if (v && (!value || v == value))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+/* A point is changed or added in vain where the same map, or one that holds for more devices,
+ * leaves it out. */
+static void drafts_check_left_out(const struct making *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct recipe *r = m->draft[i].recipe;
+		const size_t own = own_with(m->layers, "points", m->layers->points[r->layer[0]]);
+		if (m->kept[i] || own == SIZE_MAX || strstr(r->key[0]->text, "{n}") ||
+		    (own_with(m->layers, "only", NULL) < own) ||
+		    (own_with(m->layers, "omit", NULL) < own))
+			continue;
+		diag_error(m->l->d, r->key[0]->where, "point \"%s\" is left out by only or omit",
+		           r->name);
+	}
+}
+
+/* What wanted points need is kept, hidden; what only a group write needs is not even polled. */
+void drafts_keep(struct making *m)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < m->n; i++) {
+			for (size_t k = 0; k < m->n && m->kept[i]; k++) {
+				const bool needs = draft_needs(&m->draft[i], (int32_t)k);
+				if (m->kept[k] ||
+				    (!needs && !group_needs(&m->draft[i], &m->draft[k])))
+					continue;
+				m->kept[k] = more = true;
+				if (!needs)
+					m->draft[k].p.poll = POLL_ON_DEMAND;
+			}
+		}
+	}
+	for (size_t i = 0; i < m->n; i++) {
+		if (!m->kept[i] && is_named(m, m->draft[i].p.name))
+			m->kept[i] = true;
+		if (m->kept[i] && !m->wanted[i]) {
+			m->draft[i].p.hidden = true;
+			m->draft[i].p.filter.mode = PUBLISH_NEVER;
+			m->draft[i].p.alert = ALERT_NONE;
+		}
+	}
+	drafts_check_left_out(m);
+}
