@@ -101,6 +101,7 @@ static void leave(struct gateway *g, const struct model *old)
 	events_leave(false);
 	g->mqtt = NULL;
 	g->connected = false;
+	events_rival_over(g, old->gateway);
 }
 
 void broker_adopt(struct gateway *g, const struct model *old)

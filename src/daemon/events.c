@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define EVENTS_PER_TURN 256
+#define RIVAL_STANDS (600 * US_S) /* since the last sight of it */
 #define LOOK_AGAIN (2 * US_MS)
 #define SETTLE (2 * US_S)        /* what stands retained has come when so long none came */
 #define FOREIGN_QUIET (5 * US_S) /* our own change of the status may still be on its way back */
@@ -61,12 +62,6 @@ static void foreign_tick(struct gateway *g, int32_t device)
 		gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS,
 		                  foreign_source(g, device));
 	gateway_wake(g, TIMER_FOREIGN, foreign_next(f));
-}
-
-void events_foreign_tick(struct gateway *g)
-{
-	for (int32_t d = NORTH_GATEWAY; d < (int32_t)g->model->ndevice; d++)
-		foreign_tick(g, d);
 }
 
 static void foreign(struct gateway *g, const struct north_event *e)
@@ -154,13 +149,54 @@ static void dispatch(struct gateway *g, const struct north_event *e)
 	}
 }
 
+/* The broker lets only one of them in at a time. */
+static void rival(struct gateway *g, const char *why)
+{
+	char text[320];
+	snprintf(
+		text, sizeof text,
+		"%s; give each gateway a name (gateway) or a client id (mqtt.client_id) of its own",
+		why);
+	gateway_alert(g, ALERT_WARNING, ALERT_CLIENT_ID, g->model->gateway, text);
+	g->rival_until = g->now + RIVAL_STANDS;
+	gateway_wake(g, TIMER_FOREIGN, g->rival_until);
+}
+
+void events_rival_over(struct gateway *g, const char *source)
+{
+	g->rival_until = 0;
+	gateway_alert_end(g, ALERT_WARNING, ALERT_CLIENT_ID, source);
+}
+
+static void rival_tick(struct gateway *g)
+{
+	if (!g->rival_until)
+		return;
+	if (g->now < g->rival_until) {
+		gateway_wake(g, TIMER_FOREIGN, g->rival_until);
+		return;
+	}
+	events_rival_over(g, g->model->gateway);
+}
+
+void events_foreign_tick(struct gateway *g)
+{
+	rival_tick(g);
+	for (int32_t d = NORTH_GATEWAY; d < (int32_t)g->model->ndevice; d++)
+		foreign_tick(g, d);
+}
+
 static void connection(struct gateway *g, const struct mqtt_event *e)
 {
 	const bool up = e->kind == MQTT_UP;
+	const bool known = g->rival_until && (up || e->rival); /* it goes on like that */
+	if (e->rival)
+		rival(g, e->text);
 	if (up)
-		log_info("broker: connected, MQTT %s", e->protocol == 5 ? "5" : "3.1.1");
+		(known ? log_debug : log_info)("broker: connected, MQTT %s",
+		                               e->protocol == 5 ? "5" : "3.1.1");
 	else if (g->connected)
-		log_warn("broker: connection lost: %s", e->text);
+		(known ? log_debug : log_warn)("broker: connection lost: %s", e->text);
 	else
 		log_warn("broker: not connected: %s", e->text);
 	g->connected = up;

@@ -27,4 +27,7 @@ void events_foreign_tick(struct gateway *g);
 /* What stood retained on the broker has come: north_settle. */
 void events_settle(struct gateway *g);
 
+/* Our client id is another one now. source: the name under which the Alert was raised. */
+void events_rival_over(struct gateway *g, const char *source);
+
 #endif

@@ -42,6 +42,7 @@ enum gateway_alert {
 	ALERT_CONFIG_REJECTED = 6, /* warning; source: file */
 	ALERT_FOREIGN_STATUS = 7,  /* warning; source: gateway or device */
 	ALERT_SAFE_VALUE = 8,      /* warning; source: device */
+	ALERT_CLIENT_ID = 9,       /* warning; source: gateway */
 };
 
 struct gateway {
@@ -61,6 +62,7 @@ struct gateway {
 	bool alerts_changed;
 	bool connected; /* to the broker */
 	bool stopping;
+	us_t rival_until;    /* the Alert about another client of our client id; 0: none */
 	bool status_changed; /* the line for systemctl status */
 	us_t status_told;
 	us_t now;                       /* clock_now() of this turn */

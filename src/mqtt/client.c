@@ -63,7 +63,7 @@ static void on_up(void *ctx, const struct paho_terms *t)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void on_down(void *ctx, enum paho_failure f, const char *why)
+static void on_down(void *ctx, enum retry_failure f, const char *why)
 {
 	struct mqtt_client *c = ctx;
 	pthread_mutex_lock(&c->lock);
@@ -177,6 +177,13 @@ void client_sink(struct mqtt_client *c, struct paho_sink *sink)
 	};
 }
 
+void client_tell_down(struct mqtt_client *c, const char *why, bool rival)
+{
+	struct mqtt_event e = {.kind = MQTT_DOWN, .protocol = c->protocol, .rival = rival};
+	snprintf(e.text, sizeof e.text, "%s", why);
+	deliver(c, &e);
+}
+
 void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text)
 {
 	tell(c, kind, NULL, text);
@@ -216,7 +223,6 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 	c->outbox = o;
 	c->push = push;
 	c->push_ctx = ctx;
-	c->protocol = conf->version ? conf->version : 5;
 	c->shortest = SHORTEST;
 	c->seed = (unsigned)client_now();
 	pthread_mutex_init(&c->lock, NULL);

@@ -27,6 +27,7 @@ enum mqtt_event_kind {
 struct mqtt_event {
 	uint8_t kind;
 	bool retained;
+	bool rival;           /* MQTT_DOWN: another client took the client id, or seems to */
 	bool dup;             /* MQTT_MESSAGE: the broker says it may have delivered it before */
 	uint8_t protocol;     /* MQTT_UP: 4 or 5 */
 	char *topic;          /* MQTT_MESSAGE; malloc'ed, the receiver frees: mqtt_event_free() */

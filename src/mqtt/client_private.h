@@ -37,7 +37,7 @@ struct mqtt_client {
 	bool starved, blocked; /* the window is full; all that waits stands behind its own topic */
 	bool news_up, news_down, parted, new_wish;
 	enum client_state state;
-	enum paho_failure failure;
+	enum retry_failure failure;
 	struct paho_terms terms;
 	struct fresh fresh;
 	us_t shortest, trying_since;
@@ -54,18 +54,16 @@ struct mqtt_client {
 	bool left_open;
 
 	/* the publisher's own */
-	bool proven; /* this protocol version has worked */
+	struct retry retry;
 	bool holding, reachable, refusal_told;
 	uint8_t have_qos;
-	unsigned closed;      /* attempts in a row that the broker closed without an answer */
-	unsigned short_lives; /* connections in a row lost right after they were made */
 	unsigned seed;
 	struct paho *paho;
 	char **have; /* filters subscribed or to be, sorted; the library holds pointers to them */
 	size_t nhave;
 	char **old; /* once subscribed, kept for the same reason */
 	size_t nold;
-	us_t retry_at, down_since, moved_at, up_since, explained_at, delay;
+	us_t retry_at, moved_at, explained_at;
 	uint64_t done_seen;
 	struct outgoing held; /* taken from the outbox, waits for room among the QoS 1 */
 	char told[192];       /* reason told last */
@@ -75,6 +73,7 @@ struct mqtt_client {
 us_t client_now(void);                       /* CLOCK_BOOTTIME, µs */
 struct timespec client_deadline(us_t until); /* of CLOCK_MONOTONIC, for condition variables */
 void client_sink(struct mqtt_client *c, struct paho_sink *sink);
+void client_tell_down(struct mqtt_client *c, const char *why, bool rival);
 void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
 void *publisher_run(void *ctx);
 

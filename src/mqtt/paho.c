@@ -35,7 +35,7 @@ struct paho {
 	char tls_error[128];
 };
 
-static void tell_down(struct paho *p, enum paho_failure f, const char *why)
+static void tell_down(struct paho *p, enum retry_failure f, const char *why)
 {
 	pthread_mutex_lock(&p->lock);
 	const bool told = p->settled;
@@ -104,7 +104,7 @@ static void connect_failed(struct paho *p, int code)
 	char why[192] = "";
 	if (code > 0) {
 		reason_connect(p->protocol, code, why, sizeof why);
-		tell_down(p, reason_is_version(p->protocol, code) ? PAHO_VERSION : PAHO_REFUSED,
+		tell_down(p, reason_is_version(p->protocol, code) ? RETRY_VERSION : RETRY_REFUSED,
 		          why);
 		return;
 	}
@@ -114,7 +114,7 @@ static void connect_failed(struct paho *p, int code)
 	if (p->tls_error[0])
 		snprintf(why, sizeof why, "TLS: %s", p->tls_error);
 	pthread_mutex_unlock(&p->lock);
-	tell_down(p, why[0] ? PAHO_NETWORK : PAHO_UNCLEAR, why);
+	tell_down(p, why[0] ? RETRY_NETWORK : RETRY_UNCLEAR, why);
 }
 
 static void on_connect_failure(void *ctx, MQTTAsync_failureData *r)
@@ -135,7 +135,7 @@ static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *r)
 static void on_lost(void *ctx, char *cause)
 {
 	struct paho *p = ctx;
-	tell_down(p, PAHO_NETWORK, cause ? cause : "the connection was lost");
+	tell_down(p, RETRY_NETWORK, cause ? cause : "the connection was lost");
 }
 
 /* 1.3.12 then does not see the socket close. */
@@ -145,7 +145,7 @@ static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCod
 	char why[128];
 	(void)props;
 	reason_disconnect((int)code, why, sizeof why);
-	tell_down(p, PAHO_FAREWELL, why);
+	tell_down(p, code == MQTTREASONCODE_SESSION_TAKEN_OVER ? RETRY_TAKEN : RETRY_ENDED, why);
 }
 
 static int on_tls_error(const char *text, size_t len, void *ctx)

@@ -8,6 +8,7 @@
 
 #include "mqtt/client.h"
 #include "mqtt/outbox.h"
+#include "mqtt/retry.h"
 
 #define PAHO_FLIGHTS                                                                               \
 	90 /* messages handed over and not yet acknowledged; the library stalls above its limit */
@@ -20,19 +21,10 @@ struct paho_terms {               /* what the broker said when it accepted */
 	us_t keepalive; /* as the broker wants it; 0: not told */
 };
 
-enum paho_failure {
-	PAHO_NETWORK,
-	PAHO_VERSION, /* the broker says that it does not speak it */
-	PAHO_REFUSED,
-	PAHO_FAREWELL, /* the broker ended the connection with a reason */
-	PAHO_UNCLEAR,  /* no connection, or closed without an answer; no words given */
-	PAHO_CLOSED,   /* the port answers, the broker closed */
-};
-
 struct paho_sink {
 	void (*up)(void *ctx, const struct paho_terms *t);
 	/* The attempt failed or the connection is lost; once per connect. why: for people. */
-	void (*down)(void *ctx, enum paho_failure f, const char *why);
+	void (*down)(void *ctx, enum retry_failure f, const char *why);
 	/* A message taken from the outbox: acknowledged; else back to the outbox, unless the broker
 	 * refuses it (`refused`: its reason). */
 	void (*done)(void *ctx, void *item, uint8_t qos, bool ok, const char *refused);

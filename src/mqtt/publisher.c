@@ -8,12 +8,7 @@
 
 #include "mqtt/reach.h"
 
-#define RETRY_SOON                                                                                 \
-	(500 * US_MS) /* for the first minutes: a broker that restarts is found at once */
-#define RETRY_LATE (30 * US_S)
-#define PATIENCE (180 * US_S)
 #define STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
-#define SHORT_LIFE (5 * US_S)
 #define PARTING (300 * US_MS)
 #define EXPLAIN_EVERY (10 * US_S)
 
@@ -21,7 +16,7 @@
 struct news {
 	bool up, down, wish, ending, parted;
 	const char *refused;
-	enum paho_failure failure;
+	enum retry_failure failure;
 	char why[192];
 	us_t end_by;
 };
@@ -72,32 +67,7 @@ static us_t jitter(struct mqtt_client *c, us_t t)
 	return t * 3 / 4 + t * (rand_r(&c->seed) % 512) / 1024;
 }
 
-static us_t back_off(struct mqtt_client *c, enum paho_failure f, us_t now)
-{
-	if (f != PAHO_REFUSED && f != PAHO_FAREWELL && c->short_lives < 3 &&
-	    now - c->down_since < PATIENCE)
-		c->delay = RETRY_SOON;
-	else
-		c->delay = c->delay < US_S ? US_S : c->delay * 2;
-	if (c->delay > RETRY_LATE)
-		c->delay = RETRY_LATE;
-	return jitter(c, c->delay);
-}
-
-/* `auto`: 5 first; 3.1.1 for a broker that says it knows no 5, or that just closes, as old ones do.
- * What has worked stays. True: another version is worth an attempt at once. */
-static bool other_version(struct mqtt_client *c, enum paho_failure f)
-{
-	if (c->conf.version || c->proven || (f != PAHO_VERSION && f != PAHO_CLOSED))
-		return false;
-	c->closed++;
-	pthread_mutex_lock(&c->lock);
-	c->protocol = c->protocol == 5 ? 4 : 5;
-	pthread_mutex_unlock(&c->lock);
-	return c->closed % 2 == 1;
-}
-
-static void note_error(struct mqtt_client *c, const char *why, bool was_up)
+static void note_error(struct mqtt_client *c, const char *why, bool was_up, bool rival)
 {
 	pthread_mutex_lock(&c->lock);
 	snprintf(c->last_error, sizeof c->last_error, "%s", why);
@@ -105,11 +75,11 @@ static void note_error(struct mqtt_client *c, const char *why, bool was_up)
 	if (!was_up && strcmp(c->told, why) == 0)
 		return;
 	snprintf(c->told, sizeof c->told, "%s", why);
-	client_tell(c, MQTT_DOWN, why);
+	client_tell_down(c, why, rival);
 }
 
 /* Words for a failure that came without; asked at most every 10 s, because asking costs time. */
-static enum paho_failure explain(struct mqtt_client *c, char *text, size_t size, us_t now)
+static enum retry_failure explain(struct mqtt_client *c, char *text, size_t size, us_t now)
 {
 	const struct mqtt_conf *m = &c->conf;
 	if (!c->explained_at || now - c->explained_at > EXPLAIN_EVERY) {
@@ -127,18 +97,10 @@ static enum paho_failure explain(struct mqtt_client *c, char *text, size_t size,
 			         m->host, (unsigned)m->port);
 	}
 	snprintf(text, size, "%s", c->explained);
-	return c->reachable ? PAHO_CLOSED : PAHO_NETWORK;
+	return c->reachable ? RETRY_CLOSED : RETRY_NETWORK;
 }
 
-static void lost(struct mqtt_client *c, us_t now)
-{
-	c->down_since = now;
-	c->short_lives = now - c->up_since < SHORT_LIFE ? c->short_lives + 1 : 0;
-	if (!c->short_lives)
-		c->delay = 0;
-}
-
-static void went_down(struct mqtt_client *c, enum paho_failure f, const char *why, us_t now)
+static void went_down(struct mqtt_client *c, enum retry_failure f, const char *why, us_t now)
 {
 	char text[192];
 	const bool was_up = c->state == CLIENT_UP;
@@ -148,19 +110,17 @@ static void went_down(struct mqtt_client *c, enum paho_failure f, const char *wh
 		outbox_failed(c->outbox, c->held.item);
 		c->holding = false;
 	}
-	if (was_up)
-		lost(c, now);
 	snprintf(text, sizeof text, "%s", why);
-	if (f == PAHO_UNCLEAR)
+	if (f == RETRY_UNCLEAR)
 		f = explain(c, text, sizeof text, now);
-	if (f == PAHO_VERSION)
-		c->proven = false; /* another broker than before: try all again */
-	c->retry_at = other_version(c, f) ? now : client_now() + back_off(c, f, now);
-	if (was_up && c->short_lives >= 3)
+	const us_t delay = retry_down(&c->retry, f, was_up, now);
+	c->retry_at = delay ? client_now() + jitter(c, delay) : now;
+	const bool rival = was_up && retry_rival(&c->retry, f);
+	if (rival && f != RETRY_TAKEN)
 		snprintf(text, sizeof text,
 		         "%.70s; again and again: does another client use the client id %.60s?",
 		         why, c->client_id);
-	note_error(c, text, was_up);
+	note_error(c, text, was_up, rival);
 }
 
 static void begin(struct mqtt_client *c, us_t now)
@@ -171,14 +131,15 @@ static void begin(struct mqtt_client *c, us_t now)
 	client_sink(c, &sink);
 	set_state(c, CLIENT_CONNECTING);
 	pthread_mutex_lock(&c->lock);
+	c->protocol = c->retry.protocol;
 	c->trying_since = now;
 	pthread_mutex_unlock(&c->lock);
 	c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text,
 	                      &sink, &reason);
 	if (!c->paho)
-		went_down(c, PAHO_REFUSED, reason, now);
+		went_down(c, RETRY_REFUSED, reason, now);
 	else if (!paho_connect(c->paho, why, sizeof why))
-		went_down(c, PAHO_REFUSED, why, now);
+		went_down(c, RETRY_REFUSED, why, now);
 }
 
 /* -- subscriptions ----------------------------------------------------------------------------- */
@@ -256,9 +217,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->state = CLIENT_UP;
 	c->connects++;
 	pthread_mutex_unlock(&c->lock);
-	c->proven = true;
-	c->closed = 0;
-	c->up_since = now;
+	retry_up(&c->retry, now);
 	c->told[0] = '\0';
 	c->refusal_told = false;
 	c->moved_at = now;
@@ -386,7 +345,7 @@ static void guard(struct mqtt_client *c, us_t now)
 	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
 	if ((c->state == CLIENT_UP && silent) ||
 	    ((c->state == CLIENT_UP || c->state == CLIENT_CONNECTING) && now - since >= STUCK))
-		went_down(c, PAHO_NETWORK, "the broker does not answer", now);
+		went_down(c, RETRY_NETWORK, "the broker does not answer", now);
 }
 
 /* When the next question is due; asks it if it is now. */
@@ -488,7 +447,7 @@ void *publisher_run(void *ctx)
 	sigset_t all;
 	sigfillset(&all); /* the library's threads inherit it */
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
-	c->down_since = client_now();
+	retry_begin(&c->retry, c->conf.version, client_now());
 	turn_until_ended(c);
 	pthread_mutex_lock(&c->lock);
 	c->ended = true;

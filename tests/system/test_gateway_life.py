@@ -316,3 +316,25 @@ def test_another_broker_is_told_everything_though_the_old_one_hangs(device, make
     there.wait_for("xnet/sts/d/A", "2")
     l.set("d", "A", 3)
     there.wait_for("xnet/sts/d/A", "3")
+
+
+def test_two_gateways_of_one_client_id_do_not_storm(line, broker, client, gateway):
+    text = """\
+gateway: plant
+mqtt: {{broker: "{broker}", client_id: same, sys_interval: 1s}}
+buses: {{rs485: {{port: {port}}}}}
+devices: {{}}
+"""
+    alert = "xnet/sts/plant/Alerts"
+    one = gateway(line(text, broker))
+    client.wait_for("xnet/sts/plant/status", "online")
+    two = gateway(line(text, broker))
+    client.wait_for(alert, lambda m: '"code":9' in m.text and "mqtt.client_id" in m.text)
+
+    def connects():
+        return open(broker.log, encoding="utf-8").read().count(" as same ")
+
+    wait_until(lambda: connects() >= 6)
+    for g in (one, two):
+        assert g.text().count("broker: connection lost: the broker ended the connection: another client") <= 1
+    assert '"code":9' in client.last(alert)[alert]

@@ -109,6 +109,52 @@ def test_falls_back_to_3_1_1(probe, answer):
     old.socket.close()
 
 
+class Restarting(threading.Thread):
+    """Stands before a broker: closes the first connections that say something, passes on the others."""
+
+    def __init__(self, broker, closes):
+        super().__init__(daemon=True)
+        self.to, self.closes = broker.port, closes
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            a, _ = self.socket.accept()
+            packet = a.recv(4096)
+            if packet and self.closes:
+                self.closes -= 1
+                packet = b""
+            if not packet:
+                a.close()
+                continue
+            b = socket.create_connection(("127.0.0.1", self.to))
+            b.sendall(packet)
+            for one, other in ((a, b), (b, a)):
+                threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def carry(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_RDWR)
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize("closes", [1, 2])
+def test_a_connect_closed_without_an_answer_is_no_proof(broker, probe, closes):
+    p = probe(Restarting(broker, closes).port)
+    p.wait_line("up ")
+    if closes == 2:  # 3.1.1 was tried, and works: with the next connection 5 is first again
+        p.wait_line("up 4")
+        broker.restart()
+    p.wait_line("up 5", 60)
+
+
 def test_version_that_works_is_remembered(probe):
     old = OldBroker(b"\x20\x02\x00\x01")
     p = probe(old.port)

@@ -1,0 +1,87 @@
+#include "mqtt/retry.h"
+
+#define SOON (500 * US_MS) /* for the first minutes: a broker that restarts is found at once */
+#define LATE (30 * US_S)
+#define RIVAL_LATE (60 * US_S)
+#define PATIENCE (180 * US_S)
+#define SHORT_LIFE (5 * US_S)
+#define LONG_LIFE (600 * US_S) /* whoever was there is gone */
+#define SHORT_LIVES 3
+
+void retry_begin(struct retry *r, uint8_t version, us_t now)
+{
+	*r = (struct retry){.version = version, .down_since = now};
+	r->protocol = version ? version : 5;
+}
+
+void retry_up(struct retry *r, us_t now)
+{
+	r->has[r->protocol == 5] = true;
+	r->closed = r->swaps = 0;
+	r->up_since = now;
+}
+
+/* Brokers that do not know 5 may just close; so does one that is starting, and a proxy before one
+ * that is away. Only what the broker says is proof, so a guess is not kept: 5 is tried first. */
+static unsigned closes_until_4(const struct retry *r)
+{
+	return r->has[1] ? 9 : r->has[0] ? 1 : 2;
+}
+
+/* True: another version is worth an attempt at once. */
+static bool other_version(struct retry *r, enum retry_failure f, bool was_up)
+{
+	const uint8_t before = r->protocol;
+	if (r->version)
+		return false;
+	if (f == RETRY_VERSION) {
+		r->told = r->protocol == 5;
+		r->protocol = r->protocol == 5 ? 4 : 5;
+	} else if (f == RETRY_CLOSED && !was_up && !r->told) {
+		r->closed = r->protocol == 5 ? r->closed + 1 : 0;
+		r->protocol = r->closed >= closes_until_4(r) ? 4 : 5;
+	} else if (f != RETRY_REFUSED && !r->told) {
+		r->closed = 0;
+		r->protocol = 5;
+	}
+	return !was_up && r->protocol != before && r->swaps++ % 2 == 0;
+}
+
+/* Who shares a client id with another connects as often as the other waits: a life is short by what
+ * was waited, and a takeover is forgotten late. */
+static void count_life(struct retry *r, enum retry_failure f, us_t now)
+{
+	const us_t life = now - r->up_since;
+	if (f == RETRY_TAKEN && r->short_lives < SHORT_LIVES)
+		r->short_lives = SHORT_LIVES;
+	else if (life < SHORT_LIFE || (r->short_lives >= SHORT_LIVES && life < 4 * r->delay))
+		r->short_lives++;
+	else if (f != RETRY_TAKEN || life >= LONG_LIFE)
+		r->short_lives = 0;
+	if (!r->short_lives || life >= LONG_LIFE)
+		r->delay = 0;
+}
+
+us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now)
+{
+	if (was_up) {
+		r->down_since = now;
+		count_life(r, f, now);
+	}
+	if (other_version(r, f, was_up))
+		return 0;
+	const bool patient = f == RETRY_NETWORK || f == RETRY_VERSION || f == RETRY_CLOSED;
+	const us_t latest = r->short_lives >= SHORT_LIVES ? RIVAL_LATE : LATE;
+	if (patient && r->short_lives < SHORT_LIVES && now - r->down_since < PATIENCE)
+		r->delay = SOON;
+	else
+		r->delay = r->delay < US_S ? US_S : r->delay * 2;
+	if (r->delay > latest)
+		r->delay = latest;
+	return r->delay;
+}
+
+bool retry_rival(const struct retry *r, enum retry_failure f)
+{
+	return f == RETRY_TAKEN || (f == RETRY_NETWORK && r->short_lives >= SHORT_LIVES);
+}

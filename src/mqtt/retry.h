@@ -1,0 +1,43 @@
+/*
+ * retry: when, and with which protocol version, the next connection is tried. Pure: the time (µs)
+ * is a parameter.
+ */
+#ifndef MQTT_RETRY_H
+#define MQTT_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/span.h"
+
+enum retry_failure {
+	RETRY_NETWORK, /* not reached, or the connection broke without a word */
+	RETRY_VERSION, /* the broker says that it does not speak it */
+	RETRY_REFUSED, /* by the broker, with a reason */
+	RETRY_ENDED,   /* the broker ended the connection with a reason */
+	RETRY_TAKEN,   /* … and it is that another client took the client id */
+	RETRY_CLOSED,  /* the port answers, the broker closed */
+	RETRY_UNCLEAR, /* one of these: to be found out first */
+};
+
+struct retry {
+	uint8_t version;  /* 4 or 5; 0: whatever the broker speaks */
+	uint8_t protocol; /* of the next attempt: 4 or 5 */
+	bool told;        /* the broker said that it speaks only this one */
+	bool has[2];      /* 3.1.1, 5 has worked with it */
+	unsigned closed;  /* attempts with 5 in a row that the broker closed without an answer */
+	unsigned short_lives; /* connections in a row that ended soon after they were made */
+	unsigned swaps;       /* attempts with another version at once, in a row */
+	us_t up_since, down_since, delay;
+};
+
+void retry_begin(struct retry *r, uint8_t version, us_t now);
+void retry_up(struct retry *r, us_t now);
+
+/* An attempt failed, or (was_up) the connection is lost. How long to wait, without jitter. */
+us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now);
+
+/* After a loss: does another client seem to use our client id? */
+bool retry_rival(const struct retry *r, enum retry_failure f);
+
+#endif

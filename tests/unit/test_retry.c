@@ -1,0 +1,199 @@
+/* When and with which version the next connection is tried, in virtual time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "mqtt/retry.h"
+
+#define S US_S
+
+/* -- versions ---------------------------------------------------------------------------------- */
+
+static uint8_t after(struct retry *r, enum retry_failure f)
+{
+	retry_down(r, f, false, S);
+	return r->protocol;
+}
+
+static void one_close_without_an_answer_proves_nothing(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	assert_int_equal(r.protocol, 5);
+	assert_int_equal(after(&r, RETRY_CLOSED), 5);
+	assert_int_equal(after(&r, RETRY_CLOSED), 4);
+	assert_int_equal(after(&r, RETRY_CLOSED), 5);
+	assert_int_equal(after(&r, RETRY_CLOSED), 5);
+	assert_int_equal(after(&r, RETRY_CLOSED), 4);
+	assert_int_equal(after(&r, RETRY_NETWORK), 5);
+}
+
+static void a_guess_is_not_kept(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	after(&r, RETRY_CLOSED);
+	assert_int_equal(after(&r, RETRY_CLOSED), 4);
+	retry_up(&r, 10 * S);
+	retry_down(&r, RETRY_NETWORK, true, 100 * S);
+	assert_int_equal(r.protocol, 5);
+	assert_int_equal(after(&r, RETRY_NETWORK), 5);
+	assert_int_equal(after(&r, RETRY_CLOSED), 4); /* it works with that one: do not insist */
+	retry_up(&r, 200 * S);
+	retry_down(&r, RETRY_NETWORK, true, 300 * S);
+	retry_up(&r, 301 * S); /* it knows 5 by now */
+	retry_down(&r, RETRY_NETWORK, true, 400 * S);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(after(&r, RETRY_CLOSED), 5);
+	assert_int_equal(after(&r, RETRY_CLOSED), 4);
+}
+
+static void what_the_broker_says_is_kept_until_it_says_else(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	assert_true(retry_down(&r, RETRY_VERSION, false, S) == 0);
+	assert_int_equal(r.protocol, 4);
+	retry_up(&r, 2 * S);
+	retry_down(&r, RETRY_NETWORK, true, 100 * S);
+	assert_int_equal(r.protocol, 4);
+	assert_int_equal(after(&r, RETRY_CLOSED), 4);
+	assert_int_equal(after(&r, RETRY_VERSION), 5);
+	retry_up(&r, 200 * S);
+	retry_down(&r, RETRY_NETWORK, true, 300 * S);
+	assert_int_equal(r.protocol, 5);
+}
+
+static void a_configured_version_is_the_only_one(void **state)
+{
+	(void)state;
+	for (uint8_t version = 4; version <= 5; version++) {
+		struct retry r;
+		retry_begin(&r, version, 0);
+		for (unsigned f = RETRY_NETWORK; f <= RETRY_CLOSED; f++)
+			assert_int_equal(after(&r, f), version);
+	}
+}
+
+static void versions_are_not_swapped_in_a_storm(void **state)
+{
+	(void)state;
+	struct retry r;
+	unsigned at_once = 0;
+	retry_begin(&r, 0, 0);
+	for (unsigned i = 0; i < 100; i++)
+		at_once += retry_down(&r, RETRY_VERSION, false, S) == 0;
+	assert_int_equal(at_once, 50);
+}
+
+/* -- how soon ---------------------------------------------------------------------------------- */
+
+static void a_broker_that_restarts_is_found_at_once(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	retry_up(&r, S);
+	assert_true(retry_down(&r, RETRY_NETWORK, true, 1000 * S) == S / 2);
+	for (us_t t = 1000 * S; t < 1179 * S; t += S)
+		assert_true(retry_down(&r, RETRY_NETWORK, false, t) == S / 2);
+	us_t last = 0;
+	for (unsigned i = 0; i < 20; i++)
+		last = retry_down(&r, RETRY_NETWORK, false, 2000 * S);
+	assert_true(last == 30 * S);
+	retry_up(&r, 2100 * S);
+	assert_true(retry_down(&r, RETRY_NETWORK, true, 3000 * S) == S / 2);
+}
+
+static void what_was_refused_is_tried_less_often(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	assert_true(retry_down(&r, RETRY_REFUSED, false, S) == S);
+	assert_true(retry_down(&r, RETRY_REFUSED, false, S) == 2 * S);
+	assert_true(retry_down(&r, RETRY_REFUSED, false, S) == 4 * S);
+}
+
+/* -- two of one client id ---------------------------------------------------------------------- */
+
+/* Each connect of the one ends the connection of the other. Connects of both in the last hour. */
+static unsigned duel(enum retry_failure f)
+{
+	struct retry r[2];
+	us_t at[2] = {0, S}, now = 0; /* of the next connect */
+	unsigned up = 0, connects = 0;
+	retry_begin(&r[0], 5, 0);
+	retry_begin(&r[1], 5, 0);
+	retry_up(&r[0], 0);
+	at[0] = US_NEVER;
+	while (now < 7200 * S) {
+		const unsigned next = at[0] < at[1] ? 0 : 1;
+		now = at[next];
+		retry_up(&r[next], now);
+		at[next] = US_NEVER;
+		at[up] = now + retry_down(&r[up], f, true, now);
+		up = next;
+		connects += now > 3600 * S;
+	}
+	assert_true(retry_rival(&r[0], f) && retry_rival(&r[1], f));
+	return connects;
+}
+
+static void two_of_one_client_id_wear_themselves_out(void **state)
+{
+	(void)state;
+	assert_in_range(duel(RETRY_TAKEN), 20, 130);
+	assert_in_range(duel(RETRY_NETWORK), 20, 130);
+}
+
+static void a_reason_of_the_broker_is_no_sign_of_a_rival(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 5, 0);
+	for (us_t t = S; t < 10 * S; t += S) {
+		retry_up(&r, t);
+		retry_down(&r, RETRY_ENDED, true, t);
+		assert_false(retry_rival(&r, RETRY_ENDED));
+	}
+}
+
+static void a_rival_that_is_gone_is_forgotten(void **state)
+{
+	(void)state;
+	struct retry r;
+	us_t t = S;
+	retry_begin(&r, 5, 0);
+	for (unsigned i = 0; i < 20; i++, t += 10 * S) {
+		retry_up(&r, t);
+		retry_down(&r, RETRY_TAKEN, true, t);
+	}
+	retry_up(&r, t);
+	t += 700 * S;
+	assert_true(retry_down(&r, RETRY_NETWORK, true, t) == S / 2);
+	assert_false(retry_rival(&r, RETRY_NETWORK));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_close_without_an_answer_proves_nothing),
+		cmocka_unit_test(a_guess_is_not_kept),
+		cmocka_unit_test(what_the_broker_says_is_kept_until_it_says_else),
+		cmocka_unit_test(a_configured_version_is_the_only_one),
+		cmocka_unit_test(versions_are_not_swapped_in_a_storm),
+		cmocka_unit_test(a_broker_that_restarts_is_found_at_once),
+		cmocka_unit_test(what_was_refused_is_tried_less_often),
+		cmocka_unit_test(two_of_one_client_id_wear_themselves_out),
+		cmocka_unit_test(a_reason_of_the_broker_is_no_sign_of_a_rival),
+		cmocka_unit_test(a_rival_that_is_gone_is_forgotten),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
