@@ -18,7 +18,8 @@ enum report_kind {
 	REPORT_JOB, /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0:
 	             * never); of a raw job the answer's PDU: answer_len bytes */
 	REPORT_UNIT,  /* span.unit came (online) or went */
-	REPORT_ASIDE, /* span is refused by the device again and again: set aside */
+	REPORT_ASIDE, /* span is not given by the device again and again: set aside; outcome,
+	                 exception */
 	REPORT_PORT,  /* the port came (online) or went; text says why; with online: what to know of
 	                 it, or "" */
 	REPORT_ENDED, /* the thread's last word */

@@ -289,7 +289,11 @@ static void tell_effects(struct bus *b, const struct effects *e, uint8_t unit)
 	if (e->offline)
 		tell_unit(b, unit, false);
 	if (e->aside) {
-		b->report = (struct report){.span = e->aside_span};
+		b->report = (struct report){
+			.span = e->aside_span,
+			.outcome = (uint8_t)e->aside_for,
+			.exception = e->aside_exception,
+		};
 		worker_tell(b, REPORT_ASIDE);
 	}
 }

@@ -179,8 +179,11 @@ static bool touches(const struct span *s, const struct span *block, bool wholly)
 	              : s->addr < block_end && block->addr < end;
 }
 
-static void failed(struct gateway *g, struct get *t, size_t i, const struct report *r)
+/* alone: nothing else was read with it. Else the bus asks for it alone next. */
+static void failed(struct gateway *g, struct get *t, size_t i, bool alone, const struct report *r)
 {
+	if (!alone && g->plant->device[t->device].phase == PHASE_ONLINE)
+		return;
 	const char *name = plant_point(g->plant, t->awaited[i].point)->name;
 	if (r->outcome != OUT_REFUSED && ++t->awaited[i].tries < TRIES_MAX &&
 	    !demand(g, &t->awaited[i], g->now + TRY_AGAIN))
@@ -209,7 +212,7 @@ static void take(struct gateway *g, uint32_t bus, const struct report *r, bool g
 			if (good)
 				done(t, i);
 			else
-				failed(g, t, i, r);
+				failed(g, t, i, s.count == r->span.count, r);
 		}
 	}
 }

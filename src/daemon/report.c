@@ -7,6 +7,7 @@
 #include "daemon/readings.h"
 #include "daemon/sunspec.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,8 +88,22 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 	gets_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 }
 
+/* How the device says, again and again, that it does not give these registers. */
+static const char *aside_text(const struct report *r, char *buf, size_t size)
+{
+	const char *does = r->outcome == OUT_REFUSED   ? "refuses to be read"
+	                   : r->outcome == OUT_GARBLED ? "answers corrupted"
+	                                               : "does not answer";
+	if (r->exception)
+		snprintf(buf, size, "%s (exception %u)", does, r->exception);
+	else
+		snprintf(buf, size, "%s", does);
+	return buf;
+}
+
 static void take_aside(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
+	char why[48];
 	bool over = false;
 	sunspec_aside(g, b, r);
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++) {
@@ -100,9 +115,9 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 			continue;
 		rd->refused = true;
 		g->plant->device[rd->device].touched = true; /* expressions wait for it no longer */
-		log_warn("device %s: refuses to be read at %s (point %s): set aside",
-		         plant_device(g->plant, point)->name, device_place_text(&r->span),
-		         plant_point(g->plant, point)->name);
+		log_warn("device %s: %s at %s (point %s): set aside",
+		         plant_device(g->plant, point)->name, aside_text(r, why, sizeof why),
+		         device_place_text(&r->span), plant_point(g->plant, point)->name);
 	}
 	device_answered(g, b, r->span.unit);
 }

@@ -23,6 +23,7 @@ struct device {
 	uint16_t forbidden[FORBIDDEN];  /* addresses refused with 2 */
 	uint8_t nforbidden;
 	uint8_t exception; /* instead of 2 */
+	bool mute;         /* silence instead */
 	us_t busy_until;   /* exception 6 before */
 	us_t requests, timeouts;
 };
@@ -195,7 +196,8 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 	us_t took;
 	const bool silent = l->now >= d->silent_from && l->now < d->silent_until;
 	const bool late = !job && d->turnaround > t->timeout;
-	if (silent || late || (l->lost && l->lost(l))) {
+	const bool mute = d->mute && !job && sim_refuses(l, d, &t->span);
+	if (silent || late || mute || (l->lost && l->lost(l))) {
 		o = OUT_TIMEOUT;
 		took = wire_chars(&l->wire, 8) + l->wire.silence + t->timeout;
 		l->silent_busy += took;

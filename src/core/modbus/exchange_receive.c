@@ -156,6 +156,8 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 		return;
 	}
 	x->line->count.exceptions++;
+	if (x->disbelieved && !x->proven)
+		p->deaf++; /* that was dear: a proof may be heard the next time */
 	exchange_done(x, OUT_REFUSED);
 }
 

@@ -108,7 +108,7 @@ static struct span set_block(struct schedule *s, const struct set *set, const st
 	return plan_block(&s->wire, &set->limits, s->list, set->n, which);
 }
 
-static bool span_barred(const struct unit *u, const struct span *span, us_t now)
+bool span_barred(const struct unit *u, const struct span *span, us_t now)
 {
 	static const uint8_t function[] = {
 		[TABLE_COIL] = FC_READ_COILS,
@@ -261,7 +261,8 @@ bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, st
 	s->varied = false;
 	if (!span_barred(u, &block, now))
 		return true;
-	if (u->peer.doubt) /* the exchange proves before anything: now it is no dearer */
+	/* The exchange proves before anything: it is no dearer; or just this is to be known. */
+	if (u->peer.doubt || n->failed_at)
 		return false;
 	const bool passed = n->passed;
 	n->passed = true;
@@ -278,34 +279,47 @@ bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, st
 	return false;
 }
 
-/* One cell of a silent unit, or as few more as make the answer unmistakable. */
+/* Its first cell, or as few more as make the answer unmistakable. */
+static bool probe_node(const struct unit *u, const struct node *n, us_t now, struct span *out)
+{
+	const uint16_t step = table_is_bits(n->want.table) ? FAR_BITS : 1;
+	for (uint16_t count = 1; count <= n->want.len; count = (uint16_t)(count + step)) {
+		*out = (struct span){u->rule.unit, n->want.table, n->want.addr, count};
+		if (!span_barred(u, out, now))
+			return true;
+	}
+	out->count = 1;
+	return false;
+}
+
+/* One cell of a silent unit: each time another one, as this may be the one it cannot give. */
 bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out)
 {
-	struct span first = {.count = 0};
+	const struct node *first = NULL;
 	bool aside = true; /* nothing else is left: a refusal, too, says that it is there */
 	for (size_t i = u->first; i < u->first + u->n; i++)
 		aside &= s->node[i].aside;
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
-		const uint16_t step = table_is_bits(n->want.table) ? FAR_BITS : 1;
-		if (n->aside != aside)
-			continue;
-		for (uint16_t count = 1; count <= n->want.len; count = (uint16_t)(count + step)) {
-			*out = (struct span){u->rule.unit, n->want.table, n->want.addr, count};
-			if (first.count == 0)
-				first = *out;
-			if (!span_barred(u, out, now))
-				return true;
-		}
+		if (n->aside == aside && (!first || n->failed_at < first->failed_at))
+			first = n;
 	}
-	*out = first;
-	if (first.count == 0)
+	out->count = 0;
+	if (!first)
 		return false;
-	struct set set = {.unit = u, .table = first.table};
-	set_limits(s, &set);
-	if (vary_longer(s, &set, &first, true, now, out) ||
-	    vary_longer(s, &set, &first, false, now, out))
+	s->turn_group = first->group;
+	if (probe_node(u, first, now, out))
 		return true;
-	*out = first;
+	for (size_t i = u->first; i < u->first + u->n; i++)
+		if (s->node[i].aside == aside && probe_node(u, &s->node[i], now, out))
+			return true;
+	*out = (struct span){u->rule.unit, first->want.table, first->want.addr, 1};
+	const struct span one = *out;
+	struct set set = {.unit = u, .table = one.table};
+	set_limits(s, &set);
+	if (vary_longer(s, &set, &one, true, now, out) ||
+	    vary_longer(s, &set, &one, false, now, out))
+		return true;
+	*out = one;
 	return false;
 }

@@ -8,8 +8,8 @@ static void node_read(const struct schedule *s, struct unit *u, struct node *n, 
 {
 	const us_t period = n->want.period;
 	n->last = now;
-	n->group = n->refused = n->asides = 0;
-	n->refused_since = 0;
+	n->group = n->refused = n->asides = n->unwell = n->strikes = 0;
+	n->refused_since = n->failed_at = 0;
 	n->passed = false;
 	if (n->aside) {
 		n->aside = false;
@@ -70,7 +70,7 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 		u->good[kind] = span->count;
 	if (u->searching)
 		refused_search_ends(s, u);
-	u->unwell = 0;
+	u->good_at = now;
 	u->busy_wait = u->busy_sum = 0;
 }
 
@@ -143,15 +143,23 @@ static void unit_doubted(struct schedule *s, struct unit *u, const struct span *
 static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t, bool silent,
                         us_t took, us_t now, struct effects *e)
 {
+	const bool read = t->kind != TURN_JOB;
+	const bool known = read && block_known_bad(s, u, &t->span);
+	const bool suspected = known || (read && block_suspected(s, u, &t->span));
+	const bool enough = u->fails >= u->rule.retries + (silent ? 0u : 1u);
+	if (suspected || (read && (enough || t->kind == TURN_PROBE)))
+		block_failed(s, u, &t->span, took, now, e);
+	u->pass = true;
+	if (known) /* it lives: this is the one that it does not give */
+		return;
 	if (u->fails == 0)
 		u->first_fail = s->turn_at;
 	if (u->fails < UINT8_MAX)
 		u->fails++;
-	u->pass = true;
 	if (u->state == UNIT_DOWN) {
 		if (t->kind == TURN_PROBE)
 			s->credit -= took;
-	} else if (u->fails > u->rule.retries + (silent ? 0u : 1u)) {
+	} else if (enough && !suspected) {
 		unit_doubted(s, u, &t->span, now, took);
 		if (u->state == UNIT_NEW && silent)
 			unit_down(s, u, now, took);
@@ -165,12 +173,14 @@ static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t
 }
 
 /* Exceptions 5 and 6: wait, twice as long each time, within the time-out; then the next grid point.
- */
-static void unit_busy(struct schedule *s, struct unit *u, const struct span *span, us_t now)
+ * It is not the unit that is busy if it answers others meanwhile. */
+static void unit_busy(struct schedule *s, struct unit *u, const struct span *span, us_t now,
+                      struct effects *e)
 {
 	u->busy_wait = u->busy_wait ? 2 * u->busy_wait : BUSY_FIRST;
-	if (u->busy_sum + u->busy_wait > u->rule.timeout) {
+	if (block_suspected(s, u, span) || u->busy_sum + u->busy_wait > u->rule.timeout) {
 		u->busy_wait = u->busy_sum = 0;
+		block_failed(s, u, span, 0, now, e);
 		nodes_put_off(s, u, span, now);
 		return;
 	}
@@ -210,7 +220,7 @@ static void read_refused(struct schedule *s, struct unit *u, const struct turn *
 	if (t->kind != TURN_READ)
 		return;
 	if (exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY)
-		unit_busy(s, u, &t->span, now);
+		unit_busy(s, u, &t->span, now, e);
 	else
 		refused_by_unit(s, u, &t->span, exception, now, e);
 }
@@ -260,4 +270,6 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	case OUT_CLOSED:
 		break;
 	}
+	e->aside_for = o;
+	e->aside_exception = exception;
 }

@@ -150,14 +150,6 @@ static us_t probe_cost(const struct schedule *s, const struct unit *u)
 	return wire_read(&s->wire, TABLE_HOLDING, 1, peer_timeout(&u->peer, u->rule.timeout));
 }
 
-static us_t silent_share(const struct schedule *s)
-{
-	for (size_t i = 0; i < s->nunit; i++)
-		if (s->unit[i]->state != UNIT_DOWN && s->unit[i]->n > 0)
-			return SILENT_SHARE;
-	return SILENT_SHARE_ALONE;
-}
-
 /* The least recently probed one; those with a free try first. */
 static struct unit *silent_next(const struct schedule *s)
 {
@@ -179,14 +171,14 @@ static void credit_earn(struct schedule *s, us_t now)
 	for (size_t i = 0; i < s->nunit; i++)
 		if (s->unit[i]->state == UNIT_DOWN && s->unit[i]->n > 0)
 			dearest = us_max(dearest, probe_cost(s, s->unit[i]));
-	s->credit = us_min(dearest, s->credit + (now - s->credit_at) / silent_share(s));
+	s->credit = us_min(dearest, s->credit + (now - s->credit_at) / silent_share(s, NULL));
 	s->credit_at = now;
 }
 
 static us_t probe_at(const struct schedule *s, const struct unit *u, us_t now)
 {
 	const us_t lack = u->free_probe ? 0 : probe_cost(s, u) - s->credit;
-	return us_max(now + us_max(lack, 0) * silent_share(s),
+	return us_max(now + us_max(lack, 0) * silent_share(s, NULL),
 	              us_max(u->peer.ready_at, u->peer.mute_until));
 }
 
@@ -219,8 +211,16 @@ static void turn_job(struct schedule *s, us_t now, struct turn *out)
 static void turn_read(struct schedule *s, struct node *n, us_t now, struct turn *out)
 {
 	struct unit *u = unit_find(s, n->want.unit);
+	struct node *sample = sample_of(s, u, n);
 	turn_for(out, TURN_READ, u);
-	out->second = !read_block(s, u, n, now, &out->span);
+	if (!sample) {
+		out->second = !read_block(s, u, n, now, &out->span);
+		return;
+	}
+	out->span = (struct span){u->rule.unit, sample->want.table, sample->want.addr,
+	                          sample->want.len};
+	out->second = span_barred(u, &out->span, now);
+	s->turn_group = sample->group;
 }
 
 static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn *out)

@@ -8,6 +8,7 @@
  * jobs.c      the table of commands
  * done.c      what a turn's end means
  * refused.c   the search for what a device refuses
+ * failed.c    what gets no good answer while the device lives: to be searched in the same way
  * load.c      the same scheduler in virtual time
  */
 #ifndef CORE_SCHEDULE_PRIVATE_H
@@ -42,6 +43,9 @@ struct node {
 	uint8_t group;   /* while a culprit is searched only equals share a read; 0: no suspicion */
 	uint8_t refused; /* times refused alone */
 	uint8_t asides;
+	uint8_t unwell;  /* exceptions in a row that are not about addresses */
+	uint8_t strikes; /* failures in a row, between which the unit answered something else */
+	us_t failed_at;  /* the last of them; 0: none */
 	bool aside;
 	bool passed; /* another was read in its place, as its answer could be mistaken */
 };
@@ -68,8 +72,8 @@ struct unit {
 	us_t first_fail, failed_at, failed_cost;
 	us_t probed;
 	us_t busy_wait, busy_sum;
-	uint8_t fails;  /* requests in a row without a good answer */
-	uint8_t unwell; /* exceptions in a row that are not about addresses */
+	uint8_t fails; /* requests in a row without a good answer */
+	us_t good_at;  /* last answer of a unit that is well */
 	uint8_t next_group;
 	uint8_t jobs; /* waiting */
 	bool pass;    /* another unit goes first, once */
@@ -168,6 +172,7 @@ us_t grid_next(const struct schedule *s, const struct node *n,
 void demands_drop(struct schedule *s, uint8_t unit);
 
 /* block.c */
+bool span_barred(const struct unit *u, const struct span *span, us_t now);
 bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, struct span *out);
 bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out);
 
@@ -181,10 +186,25 @@ unsigned job_exchanges(const struct schedule *s, const struct job *j);
 /* refused.c */
 void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,
                      us_t now, struct effects *e);
+size_t members_of(struct schedule *s, const struct unit *u, const struct span *span);
+bool members_suspected(const struct schedule *s, size_t n);
+bool length_refused(struct unit *u, const struct span *span);
+void block_split(struct schedule *s, struct unit *u, size_t n, const struct span *span, us_t now);
+void want_refused(const struct schedule *s, struct unit *u, struct node *n, unsigned enough,
+                  us_t now, struct effects *e);
+void demands_failed(struct schedule *s, struct unit *u, const struct span *span, unsigned enough);
 void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, us_t now);
 void refused_look_again(struct schedule *s, struct unit *u, us_t now);
 void learnt_add(struct unit *u, const struct cut *c, us_t born);
 void refused_search_ends(struct schedule *s, struct unit *u);
 void learnt_disproved(struct unit *u, const struct span *span);
+
+/* failed.c */
+void block_failed(struct schedule *s, struct unit *u, const struct span *span, us_t took, us_t now,
+                  struct effects *e);
+bool block_known_bad(struct schedule *s, const struct unit *u, const struct span *span);
+bool block_suspected(struct schedule *s, const struct unit *u, const struct span *span);
+struct node *sample_of(struct schedule *s, const struct unit *u, struct node *n);
+us_t silent_share(const struct schedule *s, const struct unit *but);
 
 #endif

@@ -97,7 +97,7 @@ void learnt_disproved(struct unit *u, const struct span *span)
 
 /* -- the wants of a refused block -------------------------------- */
 
-static size_t members_of(struct schedule *s, const struct unit *u, const struct span *span)
+size_t members_of(struct schedule *s, const struct unit *u, const struct span *span)
 {
 	size_t n = 0;
 	for (size_t i = u->first; i < u->first + u->n; i++)
@@ -106,7 +106,7 @@ static size_t members_of(struct schedule *s, const struct unit *u, const struct 
 	return n;
 }
 
-static bool members_suspected(const struct schedule *s, size_t n)
+bool members_suspected(const struct schedule *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (s->set[i]->refused_since)
@@ -144,7 +144,7 @@ static bool hole_in_the_middle(const struct schedule *s, size_t n, const struct 
 }
 
 /* The same length was refused before, and all of it was then read in pieces: it is the length. */
-static bool length_refused(struct unit *u, const struct span *span)
+bool length_refused(struct unit *u, const struct span *span)
 {
 	const size_t kind = table_kind(span->table);
 	if (u->split.count == 0 || u->split.table != span->table || span->count < u->split.count)
@@ -156,8 +156,7 @@ static bool length_refused(struct unit *u, const struct span *span)
 	return true;
 }
 
-static void block_split(struct schedule *s, struct unit *u, size_t n, const struct span *span,
-                        us_t now)
+void block_split(struct schedule *s, struct unit *u, size_t n, const struct span *span, us_t now)
 {
 	struct cut hole;
 	const bool has_hole = hole_in_the_middle(s, n, span, &hole);
@@ -206,8 +205,8 @@ void refused_look_again(struct schedule *s, struct unit *u, us_t now)
 	}
 }
 
-static void want_refused(const struct schedule *s, struct unit *u, struct node *n, unsigned enough,
-                         us_t now, struct effects *e)
+void want_refused(const struct schedule *s, struct unit *u, struct node *n, unsigned enough,
+                  us_t now, struct effects *e)
 {
 	n->group = n->group ? n->group : group_new(u);
 	if (!n->refused_since)
@@ -248,17 +247,33 @@ void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, 
 	}
 }
 
-static void demands_refused(struct schedule *s, const struct span *span, bool alone)
+/* From now on it is asked alone; and when that failed often enough, no more. */
+void demands_failed(struct schedule *s, struct unit *u, const struct span *span, unsigned enough)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < s->ndemand; i++) {
 		struct node *d = &s->demand[i];
 		const bool inside = d->want.unit == span->unit && node_inside(d, span);
-		if (inside && (alone || ++d->refused >= REFUSALS_UNWELL))
+		const bool alone = inside && d->want.len == span->count;
+		if (alone && ++d->refused >= enough)
 			continue;
+		if (inside && !alone)
+			d->group = group_new(u);
 		s->demand[kept++] = *d;
 	}
 	s->ndemand = kept;
+}
+
+/* Of those in the block so many exceptions in a row were about something else than addresses. */
+static unsigned members_unwell(struct schedule *s, size_t n)
+{
+	unsigned least = n ? UINT8_MAX : 0;
+	for (size_t i = 0; i < n; i++) {
+		struct node *node = s->set[i];
+		node->unwell = (uint8_t)(node->unwell + (node->unwell < UINT8_MAX));
+		least = node->unwell < least ? node->unwell : least;
+	}
+	return least;
 }
 
 void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,
@@ -271,8 +286,10 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 	}
 	const size_t n = members_of(s, u, span);
 	u->searching = true;
-	demands_refused(s, span, n <= 1);
-	if (!about_address && ++u->unwell < UNWELL) {
+	demands_failed(s, u, span, about_address ? 1 : REFUSALS);
+	if (about_address)
+		u->good_at = now; /* a clear answer */
+	else if (members_unwell(s, n) < UNWELL) {
 		nodes_put_off(s, u, span, now);
 		return;
 	}

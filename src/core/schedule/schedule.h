@@ -95,8 +95,10 @@ struct turn {
 /* What the bus must report after a turn. */
 struct effects {
 	bool online, offline; /* the unit came or went with this turn */
-	bool aside;           /* the span was set aside as refused for good: *aside_span */
+	bool aside; /* the device does not give this span, again and again: set aside, as … */
 	struct span aside_span;
+	enum outcome aside_for;  /* … it ended so the last time: refused, no answer, garbled */
+	uint8_t aside_exception; /* by this exception, also of a gateway's; 0: by none */
 };
 
 struct unit_figures {

@@ -1,0 +1,98 @@
+#include "core/schedule/private.h"
+
+#define STRIKES 2 /* failures of a block while the unit answers others: it is the block */
+#define ALONE 5   /* more of them, of one want alone, until it is set aside */
+
+us_t silent_share(const struct schedule *s, const struct unit *but)
+{
+	for (size_t i = 0; i < s->nunit; i++)
+		if (s->unit[i] != but && s->unit[i]->state != UNIT_DOWN && s->unit[i]->n > 0)
+			return SILENT_SHARE;
+	return SILENT_SHARE_ALONE;
+}
+
+/* Some of it has failed before, and the unit has answered others since. */
+static bool any_struck(struct schedule *s, const struct unit *u, const struct span *span,
+                       bool aside)
+{
+	const size_t n = members_of(s, u, span);
+	for (size_t i = 0; i < n; i++)
+		if (s->set[i]->failed_at && u->good_at > s->set[i]->failed_at &&
+		    (s->set[i]->aside || !aside))
+			return true;
+	return false;
+}
+
+/* The demands in it, if it is made of them only. */
+static bool demands_struck(const struct schedule *s, const struct span *span)
+{
+	for (size_t i = 0; i < s->ndemand; i++)
+		if (s->demand[i].want.unit == span->unit && s->demand[i].group == s->turn_group &&
+		    s->demand[i].group && node_inside(&s->demand[i], span))
+			return true;
+	return false;
+}
+
+bool block_known_bad(struct schedule *s, const struct unit *u, const struct span *span)
+{
+	return any_struck(s, u, span, true) || demands_struck(s, span);
+}
+
+bool block_suspected(struct schedule *s, const struct unit *u, const struct span *span)
+{
+	return any_struck(s, u, span, false);
+}
+
+/* Instead of what failed, as long as it is not known whether the unit is well (else NULL): what has
+ * not failed, or the longest ago. One want alone, due or not. */
+struct node *sample_of(struct schedule *s, const struct unit *u, struct node *n)
+{
+	struct node *best = n;
+	if (!n->failed_at || u->good_at > n->failed_at)
+		return NULL;
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *other = &s->node[i];
+		if (!other->aside && other->failed_at < best->failed_at)
+			best = other;
+	}
+	return best;
+}
+
+/* What it may cost while it is searched, as of a silent unit. */
+static void members_rest(struct schedule *s, const struct unit *u, size_t n, us_t took, us_t now)
+{
+	const us_t until = now + (silent_share(s, u) - 1) * took;
+	for (size_t i = 0; i < n; i++)
+		s->set[i]->due = us_max(s->set[i]->due, until);
+}
+
+void block_failed(struct schedule *s, struct unit *u, const struct span *span, us_t took, us_t now,
+                  struct effects *e)
+{
+	const size_t n = members_of(s, u, span);
+	bool struck = n > 0 && !s->varied;
+	uint8_t most = 0;
+	demands_failed(s, u, span, STRIKES);
+	for (size_t i = 0; i < n; i++) {
+		struct node *node = s->set[i];
+		const bool news = !node->failed_at || u->good_at > node->failed_at;
+		if (news && node->strikes < UINT8_MAX)
+			node->strikes++;
+		node->failed_at = now;
+		most = node->strikes > most ? node->strikes : most;
+		struck &= news;
+	}
+	if ((!struck || most < STRIKES) && !(n == 1 && s->set[0]->aside))
+		return;
+	if (n > 1 && !members_suspected(s, n) && length_refused(u, span))
+		return;
+	u->searching = true;
+	if (n == 1) {
+		want_refused(s, u, s->set[0], ALONE, now, e);
+	} else {
+		block_split(s, u, n, span, now);
+		for (size_t i = 0; i < n; i++)
+			s->set[i]->strikes = STRIKES - 1;
+	}
+	members_rest(s, u, n, took, now);
+}
