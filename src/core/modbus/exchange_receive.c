@@ -126,6 +126,8 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 	if (o != OUT_GARBLED || x->strict || x->noise >= NOISE_DOUBT ||
 	    !peer_trusts(p, &s, true, now))
 		peer_unanswered(p, &s, now, x->configured);
+	for (; x->disbelieved > 0; x->disbelieved--) /* each was sent for again */
+		peer_unanswered(p, &s, now, x->configured);
 	if (o != OUT_TIMEOUT && p->doublings)
 		p->doublings--;
 	exchange_done(x, o);
@@ -175,6 +177,7 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 		for (; x->proofs_over > 0; x->proofs_over--)
 			peer_left_over(x->peer, &s, now, x->configured);
 		x->peer->deaf = 0;
+		x->disbelieved = 0;
 		x->proven = true;
 		x->send = x->req;
 	} else if (x->doubted) {
