@@ -26,8 +26,22 @@ verdict() {
 	[ "$failed" -eq 0 ]
 }
 
-# root_make PACKAGES: apt's own sources are used. The lists stay, so that what the package depends on
-# can be fetched.
+# The release the host runs is fetched from apt's own sources, another one from the archive that mmdebstrap
+# knows. The lists stay, so that what the package depends on can be fetched.
+suite=${SUITE:-bookworm}
+fetch_root() { # PACKAGES, more options of mmdebstrap
+	packages=$1
+	shift
+	sources=
+	# shellcheck disable=SC1091
+	[ "$suite" != "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" ] ||
+		sources=$(find /etc/apt -maxdepth 2 -name 'debian*.sources' -o -maxdepth 2 -name sources.list)
+	# shellcheck disable=SC2086
+	mmdebstrap --quiet --variant=minbase --skip=cleanup/apt/lists --include="$packages" "$@" "$suite" "$root" $sources
+	echo '127.0.0.1 localhost' >"$root/etc/hosts"
+}
+
+# root_make DIRECTORY_WITH_DEB PACKAGES
 root_make() {
 	[ "$(id -u)" -eq 0 ] || skip 'needs root'
 	command -v mmdebstrap >/dev/null || skip 'needs mmdebstrap'
@@ -35,12 +49,8 @@ root_make() {
 	root=$(mktemp -d /var/tmp/xnet-package.XXXXXX)
 	trap end EXIT
 	trap 'exit 1' INT TERM
-	echo 'a fresh Debian root'
-	# shellcheck disable=SC2046
-	mmdebstrap --quiet --variant=minbase --skip=cleanup/apt/lists --include="$2" bookworm "$root" \
-		$(find /etc/apt/sources.list /etc/apt/sources.list.d -type f \
-			\( -name '*.list' -o -name '*.sources' \) 2>/dev/null)
-	echo '127.0.0.1 localhost' >"$root/etc/hosts"
+	echo "a fresh Debian root ($suite)"
+	fetch_root "$2"
 	cp "$deb" "$root/root/"
 	deb=/root/$(basename "$deb")
 }
