@@ -128,7 +128,7 @@ static const struct key mqtt_keys[] = {
 	{"version", .type = KEY_OTHER, .set = set_version, .form = "auto, 5 or 3.1.1",
          .preset = "auto", .doc = "MQTT version; auto takes 5 if the broker speaks it."},
 	{"client_id", KEY_TEXT, MQTT(client_id),
-         .preset = "prefix, gateway and 4 digits of the hardware address",
+         .preset = "prefix, gateway and 8 digits made from the machine id",
          .doc = "Name towards the broker; must be unique there."},
 	{"prefix", .type = KEY_OTHER, .set = set_prefix, .form = "text", .preset = "xnet",
          .doc = "First level or levels of all topics."},

@@ -1,46 +1,23 @@
 #include "daemon/identity.h"
 
-#include <glob.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <systemd/sd-id128.h>
+#include <unistd.h>
 
-/* The last two bytes of "aa:bb:cc:dd:ee:ff"; false: no real address. */
-static bool read_tail(const char *path, unsigned tail[2])
-{
-	char line[32] = "";
-	unsigned long b[6], any = 0;
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return false;
-	const bool got = fgets(line, sizeof line, f) != NULL;
-	fclose(f);
-	char *at = line;
-	for (int i = 0; got && i < 6; i++) {
-		char *end;
-		b[i] = strtoul(at, &end, 16);
-		if (end == at || *end != (i < 5 ? ':' : '\n'))
-			return false;
-		any |= b[i];
-		at = end + 1;
-	}
-	if (!any)
-		return false;
-	tail[0] = b[4] & 0xff;
-	tail[1] = b[5] & 0xff;
-	return true;
-}
+/* What is derived with it from the machine's id says nothing of that id (machine-id(5)). */
+static const sd_id128_t app =
+	SD_ID128_MAKE(7d, 2b, 6c, 1e, 94, 0a, 4f, 3c, a8, 55, 0e, 31, b7, c9, 62, d4);
 
 void identity_client_id(const char *gateway, char *buf, size_t size)
 {
-	unsigned tail[2] = {0, 0};
-	glob_t found;
-	if (glob("/sys/class/net/*/address", 0, NULL, &found) == 0) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			if (read_tail(found.gl_pathv[i], tail))
-				break;
-		globfree(&found);
+	sd_id128_t id;
+	char host[65] = "";
+
+	if (sd_id128_get_machine_app_specific(app, &id) == 0) {
+		snprintf(buf, size, "xnet-%s-%02x%02x%02x%02x", gateway, id.bytes[0], id.bytes[1],
+		         id.bytes[2], id.bytes[3]);
+		return;
 	}
-	snprintf(buf, size, "xnet-%s-%02x%02x", gateway, tail[0], tail[1]);
+	gethostname(host, sizeof host - 1);
+	snprintf(buf, size, "xnet-%s-%s", gateway, host);
 }

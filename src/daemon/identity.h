@@ -6,9 +6,11 @@
 
 #include <stddef.h>
 
-#define IDENTITY_MAX 96
+#define IDENTITY_MAX 160
 
-/* "xnet-<gateway>-<last 4 hex digits of the first MAC address>"; 0000 where there is none. */
+/* "xnet-<gateway>-<8 hex digits>", which come from the machine's id (machine-id(5)): a network
+ * adapter that comes, goes or is renamed does not change them. Without such an id: the host's name.
+ */
 void identity_client_id(const char *gateway, char *buf, size_t size);
 
 #endif
