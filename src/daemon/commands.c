@@ -42,10 +42,23 @@ static const char *forbids(void *ctx, uint32_t device)
 	return device_forbids(g->plant, device);
 }
 
+/* An `off` of ours is a matter of safety: it goes also to a device that has not said yet what it
+ * is.
+ */
+static bool stranger(void *ctx, uint32_t device)
+{
+	const struct gateway *g = ctx;
+	return g->plant->device[device].phase == PHASE_STRANGER ||
+	       !model_bound(&g->model->device[device]);
+}
+
 void commands_create(struct gateway *g)
 {
-	const struct command_ops ops = {
-		.current = current, .online = online, .forbids = forbids, .ctx = g};
+	const struct command_ops ops = {.current = current,
+	                                .online = online,
+	                                .forbids = forbids,
+	                                .stranger = stranger,
+	                                .ctx = g};
 	g->commands = mem_alloc(1, sizeof *g->commands);
 	g->commands->table = command_create(g->model, &ops);
 }
@@ -182,6 +195,9 @@ void commands_act(struct gateway *g)
 			break;
 		case COMMAND_TELL:
 			tell(g, &a.told);
+			break;
+		case COMMAND_STUCK:
+			pulses_stuck(g, &a.told);
 			break;
 		}
 	}
@@ -347,6 +363,12 @@ void commands_device_offline(struct gateway *g, uint32_t device)
 	commands_act(g);
 }
 
+void commands_device_strange(struct gateway *g, uint32_t device)
+{
+	command_strange(g->commands->table, device, g->now);
+	commands_act(g);
+}
+
 void commands_device_moved(struct gateway *g, uint32_t device)
 {
 	command_moved(g->commands->table, device, g->now);
@@ -381,9 +403,10 @@ void commands_model_ends(struct gateway *g)
 void commands_model_begins(struct gateway *g)
 {
 	command_adopt(g->commands->table, g->model, g->now);
+	commands_act(g); /* what ended with its point is told, and out of the journal */
 	keep_model_begins(g);
 	setup_model_begins(g);
-	pulses_left_over(g);
+	pulses_model_begins(g);
 	commands_act(g);
 }
 

@@ -60,6 +60,8 @@ void commands_broker(struct gateway *g, bool up);
 /* A device came online (setup, clock), or went. */
 void commands_device_online(struct gateway *g, uint32_t device);
 void commands_device_offline(struct gateway *g, uint32_t device);
+/* It has said that it is another one. */
+void commands_device_strange(struct gateway *g, uint32_t device);
 /* Its registers may be elsewhere when it is back: all of its commands fail. */
 void commands_device_moved(struct gateway *g, uint32_t device);
 

@@ -90,6 +90,7 @@ static void told_stranger(struct gateway *g, uint32_t device)
 	log_error("device %s: %s; stays offline%s", name, text,
 	          must_identify(d) ? " (identify: ignore lifts this)" : "");
 	gateway_alert(g, ALERT_FAULT, ALERT_WRONG_DEVICE, name, text);
+	commands_device_strange(g, device);
 }
 
 void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble)

@@ -26,10 +26,10 @@
 #define EVENTS_ROOM 1024
 #define EVENTS_BYTES (1024 * 1024) /* topics and payloads of what waits there */
 #define STATUS_EVERY US_S
-#define LAST_WRITES (500 * US_MS) /* for safe values and the ends of pulses */
-#define DRAIN_LIMIT (700 * US_MS) /* for the buses to end */
-#define FLUSH_LIMIT (600 * US_MS) /* for the last messages */
-#define GATHER (4 * US_MS)        /* reports that come faster than this are taken together */
+#define LAST_WRITES (800 * US_MS)  /* for safe values, ends of pulses, reading back */
+#define DRAIN_LIMIT (1200 * US_MS) /* for the buses to end, from the beginning of the stop */
+#define FLUSH_LIMIT (600 * US_MS)  /* for the last messages */
+#define GATHER (4 * US_MS)         /* reports that come faster than this are taken together */
 
 void gateway_signals(sigset_t *set)
 {
@@ -187,26 +187,31 @@ static void sleep_until(struct gateway *g, us_t limit)
 		abort();
 }
 
+/* Turns until `limit`, or until there is nothing left to wait for. */
+static void turn_until(struct gateway *g, us_t limit, bool (*waits)(const struct gateway *))
+{
+	while (waits(g) && clock_now() < limit) {
+		turn(g);
+		take_signals(g); /* another one would keep us awake */
+		if (waits(g))
+			sleep_until(g, limit);
+	}
+}
+
+static bool buses_end(const struct gateway *g)
+{
+	return g->plant->ending > 0;
+}
+
 /* Refuse commands, let each bus finish its exchange, then say offline. */
 static void stop(struct gateway *g)
 {
+	const us_t begun = clock_now();
 	systemd_stopping();
 	commands_stop(g);
-	const us_t last_writes = clock_now() + LAST_WRITES;
-	while (commands_live(g) && clock_now() < last_writes) {
-		turn(g);
-		take_signals(g); /* another one would keep us awake */
-		if (commands_live(g))
-			sleep_until(g, last_writes);
-	}
+	turn_until(g, begun + LAST_WRITES, commands_live);
 	plant_close(g);
-	const us_t limit = clock_now() + DRAIN_LIMIT;
-	while (g->plant->ending && clock_now() < limit) {
-		turn(g);
-		take_signals(g);
-		if (g->plant->ending)
-			sleep_until(g, limit);
-	}
+	turn_until(g, begun + DRAIN_LIMIT, buses_end);
 	if (g->plant->ending)
 		log_warn("%zu buses did not end in time", g->plant->ending);
 	events_take_all(g); /* what came in meanwhile is answered, too */

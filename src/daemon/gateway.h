@@ -41,8 +41,9 @@ enum gateway_alert {
 	ALERT_WRONG_DEVICE = 5,    /* fault; source: device */
 	ALERT_CONFIG_REJECTED = 6, /* warning; source: file */
 	ALERT_FOREIGN_STATUS = 7,  /* warning; source: gateway or device */
-	ALERT_SAFE_VALUE = 8,      /* warning; source: device */
+	ALERT_SAFE_VALUE = 8,      /* warning; source: device/point */
 	ALERT_CLIENT_ID = 9,       /* warning; source: gateway */
+	ALERT_PULSE_ON = 10,       /* fault; source: device/point */
 };
 
 struct gateway {

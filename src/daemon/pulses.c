@@ -38,58 +38,112 @@ void pulses_submit(struct gateway *g, const struct command_action *a)
 		close(fd);
 }
 
+static void source_text(char buf[2 * NAME_MAX_LEN + 2], const char *device, const char *point)
+{
+	snprintf(buf, 2 * NAME_MAX_LEN + 2, "%.*s/%.*s", NAME_MAX_LEN, device, NAME_MAX_LEN, point);
+}
+
+void pulses_stuck(struct gateway *g, const struct command_outcome *o)
+{
+	char source[2 * NAME_MAX_LEN + 2], text[COMMAND_REASON_MAX + 80];
+	source_text(source, g->model->device[o->device].name, o->param);
+	snprintf(text, sizeof text, "its pulse cannot be ended, and may still be on: %s",
+	         o->reason);
+	log_error("%s: %s; tried again every few seconds", source, text);
+	gateway_alert(g, ALERT_FAULT, ALERT_PULSE_ON, source, text);
+}
+
 void pulses_ended(struct gateway *g, const struct command_outcome *o)
 {
-	char path[512];
+	char path[512], source[2 * NAME_MAX_LEN + 2];
 	const char *device = g->model->device[o->device].name;
 	if (!o->pulse_over)
 		return;
 	if (journal_path("pulse", device, o->param, path, sizeof path))
 		unlink(path);
-	if (o->origin == COMMAND_PULSE_END &&
-	    journal_path("left", device, o->param, path, sizeof path))
+	if (o->origin != COMMAND_PULSE_END)
+		return;
+	if (journal_path("left", device, o->param, path, sizeof path))
 		unlink(path);
+	source_text(source, device, o->param);
+	gateway_alert_end(g, ALERT_FAULT, ALERT_PULSE_ON, source);
 }
 
-/* What a predecessor left: renamed, so that it is not taken for a pulse of ours. */
-static void set_apart(const struct device *d, const struct point *p)
+/* Renamed, so that it is not taken for a pulse that a command began since. One that is under way
+ * in this life has its command in the table. */
+static void set_apart(struct gateway *g, uint32_t device, uint32_t point)
 {
+	const struct device *d = &g->model->device[device];
+	const struct point *p = &d->set->point[point];
 	char path[512], left[512];
-	if (!journal_path("pulse", d->name, p->name, path, sizeof path) ||
+	if (commands_pending(g, device, point) ||
+	    !journal_path("pulse", d->name, p->name, path, sizeof path) ||
 	    !journal_path("left", d->name, p->name, left, sizeof left) || rename(path, left) < 0)
 		return;
-	log_warn("pulse of %s/%s was cut by the last end of the gateway: to be switched off",
-	         d->name, p->name);
+	char source[2 * NAME_MAX_LEN + 2];
+	source_text(source, d->name, p->name);
+	log_warn("pulse of %s was cut by the last end of the gateway or by a reload: switched off "
+	         "as "
+	         "soon as the device answers",
+	         source);
+	gateway_alert(g, ALERT_FAULT, ALERT_PULSE_ON, source,
+	              "its pulse was cut by the last end of the gateway or by a reload; it is "
+	              "switched off as soon as the device answers");
+}
+
+/* What a pulse of this or an earlier configuration may have switched on. */
+static bool may_pulse(const struct point *p)
+{
+	return p->write && p->codec.type == TYPE_BOOL && !p->write->raw;
+}
+
+static bool of_a_point(const struct gateway *g, const char *file)
+{
+	const char *dot = strrchr(file, '.');
+	const int device = dot ? model_find_device(g->model, file, (size_t)(dot - file)) : -1;
+	const struct pointset *set = device < 0 ? NULL : g->model->device[device].set;
+	const int point = set ? model_find_point(set, dot + 1, strlen(dot + 1)) : -1;
+	return point >= 0 && may_pulse(&set->point[point]);
 }
 
 /* Those still there, when all that are configured were set apart, are of points that are not. */
-static void warn_of_unknown(void)
+static void tell_unknown(struct gateway *g, const char *file)
+{
+	static const char text[] = "its pulse was cut by the last end of the gateway or by a "
+				   "reload, and it is not configured any more: it may still be on";
+	char source[2 * NAME_MAX_LEN + 2];
+	const char *dot = strrchr(file, '.');
+	if (!dot)
+		return;
+	snprintf(source, sizeof source, "%.*s/%.*s", (int)(dot - file), file, NAME_MAX_LEN,
+	         dot + 1);
+	log_warn("%s: %s", source, text);
+	gateway_alert(g, ALERT_FAULT, ALERT_PULSE_ON, source, text);
+}
+
+static void find_unknown(struct gateway *g)
 {
 	const char *path = getenv("RUNTIME_DIRECTORY");
-	DIR *dir = path ? opendir(path) : NULL;
+	DIR *dir = path && *path ? opendir(path) : NULL;
 	if (!dir)
 		return;
 	for (const struct dirent *e; (e = readdir(dir));)
-		if (strncmp(e->d_name, "pulse.", 6) == 0)
-			log_warn("pulse of %s was cut by the last end of the gateway, and is not "
-			         "configured any more: it may still be on",
-			         e->d_name + 6);
+		if (strncmp(e->d_name, "pulse.", 6) == 0 && !of_a_point(g, e->d_name + 6))
+			tell_unknown(g, e->d_name + 6);
 	closedir(dir);
 }
 
-void pulses_left_over(struct gateway *g)
+void pulses_model_begins(struct gateway *g)
 {
-	static bool done; /* once a process: later pulses are the table's */
-	if (done)
-		return;
-	done = true;
 	for (uint32_t i = 0; i < g->model->ndevice; i++) {
 		const struct device *d = &g->model->device[i];
 		for (uint32_t k = 0; k < d->set->n; k++)
-			if (d->set->point[k].write && d->set->point[k].write->pulse)
-				set_apart(d, &d->set->point[k]);
+			if (may_pulse(&d->set->point[k]))
+				set_apart(g, i, k);
+		if (g->plant->device[i].phase == PHASE_ONLINE)
+			pulses_device_online(g, i);
 	}
-	warn_of_unknown();
+	find_unknown(g);
 }
 
 void pulses_device_online(struct gateway *g, uint32_t device)
@@ -98,8 +152,7 @@ void pulses_device_online(struct gateway *g, uint32_t device)
 	char path[512];
 	for (uint32_t k = 0; k < d->set->n; k++) {
 		const struct point *p = &d->set->point[k];
-		if (p->write && p->write->pulse &&
-		    journal_path("left", d->name, p->name, path, sizeof path) &&
+		if (may_pulse(p) && journal_path("left", d->name, p->name, path, sizeof path) &&
 		    access(path, F_OK) == 0)
 			commands_pulse_left(g, device, k);
 	}

@@ -14,9 +14,13 @@ void pulses_submit(struct gateway *g, const struct command_action *a);
 /* A command ended: the end of a pulse that is surely done leaves the journal. */
 void pulses_ended(struct gateway *g, const struct command_outcome *o);
 
-/* At start, once: what a predecessor left on is set apart; it is switched off when its device has
- * come online, and so is the one that is meant. */
-void pulses_left_over(struct gateway *g);
+/* The end of a pulse failed, and is tried on: an alert until it is done. */
+void pulses_stuck(struct gateway *g, const struct command_outcome *o);
+
+/* At the start and after a reload: what a predecessor left on, or lost its point with a reload and
+ * has one again, is set apart; it is switched off when its device has come online, and so is the
+ * one that is meant. Of what has no point now an alert says so. */
+void pulses_model_begins(struct gateway *g);
 void pulses_device_online(struct gateway *g, uint32_t device);
 
 #endif

@@ -38,6 +38,7 @@ devices:
       Hasty: {{holding: 5, write: true}}
       Flip: {{coil: 7, write: {{toggle: 0x5500}}}}
       Door: {{coil: 6, write: {{pulse: 100ms}}}}
+      Long: {{coil: 8, write: {{pulse: 800ms}}}}
       {more}
 """
 WRITES = (5, 6, 15, 16)
@@ -45,7 +46,7 @@ WRITES = (5, 6, 15, 16)
 
 class Device(socketserver.ThreadingTCPServer):
     """A device that does with its next writes what `plan` says: 'done', 'lost' (nothing happens), 'mute' (done, no
-    answer), 'echo' (done, the answer tells another value), 'other' (another value is stored), a number (that
+    answer), 'ignored' (nothing happens, and is acknowledged), 'echo' (done, the answer tells another value), 'other' (another value is stored), a number (that
     exception), a time in seconds (done and answered so much later)."""
     allow_reuse_address = daemon_threads = True
 
@@ -104,7 +105,7 @@ class Handler(socketserver.BaseRequestHandler):
             return bytes([fc | 0x80, what])
         if isinstance(what, float):
             d.released.wait(what)
-        if what != "lost":
+        if what not in ("lost", "ignored"):
             with d.lock:
                 for i, value in enumerate(values):
                     if fc == 5:
@@ -173,6 +174,7 @@ def requester(broker, make_client):
 
 
 OFF, ON, TOGGLE = (5, 6, 0), (5, 6, 0xFF00), (5, 7, 0x5500)
+LONG_OFF, LONG_ON = (5, 8, 0), (5, 8, 0xFF00)
 
 
 @pytest.mark.parametrize("point, payload, plan, wire, reason", [
@@ -206,6 +208,8 @@ OFF, ON, TOGGLE = (5, 6, 0), (5, 6, 0xFF00), (5, 7, 0x5500)
     ("Door", "on", ["done", "lost"], [ON, OFF, OFF], None),
     # it does something else, or takes its time
     ("Level", "45", ["other"], [(6, 0, 45)], "not taken: device reports 46"),
+    ("Flip", "toggle", ["ignored"], [TOGGLE], "not taken: device reports off"),
+    ("Long", "on", ["ignored"], [LONG_ON, LONG_OFF], "not taken: device reports off"),
 ])
 def test_how_often_is_written_and_what_is_told(plant, device, requester, client, point, payload, plan, wire, reason):
     g = plant()
@@ -214,8 +218,8 @@ def test_how_often_is_written_and_what_is_told(plant, device, requester, client,
     assert answer["ok"] is (reason is None), answer
     assert reason is None or reason in answer["reason"]
     device.wait_seen(len(wire))
-    if point == "Door" and OFF in wire:
-        g.process.wait_line("command dev/Door = off: verified")
+    if wire[-1] in (OFF, LONG_OFF):
+        g.process.wait_line(f"command dev/{point} = off: verified")
     client.publish("xnet/cmd/dev/Hasty", "7")  # the line's order proves that nothing follows
     client.wait_for("xnet/sts/dev/Hasty", "7")
     assert device.seen == [*wire, (6, 5, 7)]
@@ -345,6 +349,52 @@ def test_a_stop_finishes_what_is_on_the_wire_and_answers_what_waits(plant, devic
     assert requester.answer(taken) == {"ok": True, "param": "Level", "value": "45"}
     assert g.process.wait(20) == 0
     assert device.seen == [(6, 0, 45)]
+
+
+@pytest.mark.parametrize("plan, answer", [
+    ([3.0], {"reason": "the gateway ended before its answer came; not known whether it was carried out"}),
+    (["other"], {"reason": "not taken: device reports 46"}),
+    (["mute"], {"value": "45"}),
+    (["done"], {"value": "45"}),
+])
+def test_a_write_on_the_wire_at_the_stop_has_its_true_outcome(plant, device, requester, plan, answer):
+    g = plant(timeout="4s" if plan == [3.0] else "300ms")
+    device.plan = plan
+    written = requester.send("Level", "45")
+    device.wait_seen(1)
+    assert g.stop() == 0
+    told = requester.answer(written)
+    assert {k: told[k] for k in answer} == answer and told["ok"] is ("value" in answer)
+    assert device.seen == [(6, 0, 45)]
+
+
+@pytest.mark.parametrize("end", ["goes on", "stop", "stop and start"])
+def test_a_pulse_whose_end_is_refused_is_ended_later(plant, device, requester, client, tmp_path, end):
+    run = tmp_path / "run"
+    run.mkdir()
+    env = {**os.environ, "RUNTIME_DIRECTORY": str(run)}
+    g = plant("Slow: {coil: 9, write: {pulse: %s}}" % ("300ms" if end == "goes on" else "1h"), env=env)
+    off, on = (5, 9, 0), (5, 9, 0xFF00)
+    mark = client.mark()
+    assert requester.ask("Slow", "on") == {"ok": True, "param": "Slow", "value": "on"}
+    device.plan = [4] * (1 if end == "goes on" else 2 if end == "stop" else 20)
+    if end == "goes on":
+        client.wait_for("xnet/sts/plant/Alerts", lambda m: "dev/Slow" in m.text and "exception 4" in m.text, since=mark)
+        mark = client.mark()
+        client.wait_for("xnet/sts/dev/Slow", "off", since=mark)
+        client.wait_for("xnet/sts/plant/Alerts", lambda m: "dev/Slow" not in m.text, since=mark)
+        assert device.seen == [on, off, off]
+    else:
+        assert g.stop() == 0
+        assert device.seen[:4] == [on, off, off, off]
+        assert device.bits[9] is (end == "stop and start")
+    if end == "stop and start":
+        assert os.listdir(run) == ["pulse.dev.Slow"]
+        device.plan, mark = [], client.mark()
+        plant("Slow: {coil: 9, write: {pulse: 1h}}", env=env)
+        client.wait_for("xnet/sts/dev/Slow", "off", since=mark)
+    wait_until(lambda: os.listdir(run) == [], what="an empty journal")
+    assert device.bits[9] is False
 
 
 def test_more_than_a_device_may_hold_is_told_busy(plant, device, requester):

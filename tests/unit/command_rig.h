@@ -67,6 +67,7 @@ enum fault {
 	LOST_ANSWER,
 	EXCEPTION,
 	OTHER_VALUE,
+	IGNORED, /* acknowledged, and nothing happens */
 	LINE_DOWN,
 	LOST_READ, /* the one before a masked or conditional write */
 
@@ -103,7 +104,8 @@ struct rig {
 	char (*reason)[COMMAND_REASON_MAX];
 	char (*value)[VALUE_TEXT_MAX];
 	size_t ntold;
-	unsigned submits, cancels, pulses[3];
+	unsigned submits, cancels, stuck, pulses[3];
+	char stuck_reason[COMMAND_REASON_MAX];
 };
 
 #define NONE .address = -1, .on = -1, .off = -1
@@ -258,7 +260,8 @@ static inline struct value current(void *ctx, uint32_t device, uint32_t point)
 	const struct rig *g = ctx;
 	struct value v;
 	(void)device;
-	point_decode(&points[point], &g->holding[points[point].addr[0]], NULL, NULL, NULL, &v);
+	const uint16_t *cells = table_is_bits(points[point].table) ? g->coil : g->holding;
+	point_decode(&points[point], &cells[points[point].addr[0]], NULL, NULL, NULL, &v);
 	return v;
 }
 
@@ -357,6 +360,9 @@ static inline void rig_take(struct rig *g)
 			job_cancel(g, a.id);
 		} else if (a.act == COMMAND_TELL) {
 			outcome_note(g, &a);
+		} else if (a.act == COMMAND_STUCK) {
+			g->stuck++;
+			snprintf(g->stuck_reason, sizeof g->stuck_reason, "%s", a.told.reason);
 		} else if (g->ndemand < 256) {
 			g->demand[g->ndemand].span = a.span;
 			g->demand[g->ndemand++].due = a.due;
@@ -414,7 +420,7 @@ static inline void device_write(struct rig *g, const struct job *j)
 		abort();
 	g->write[g->nwrite++] = (struct wire_write){g->now,       j->fc,         j->span.table,
 	                                            j->span.addr, j->span.count, j->value[0]};
-	if (j->raw_len)
+	if (j->raw_len || g->fault == IGNORED)
 		return;
 	if (j->span.table == TABLE_COIL)
 		device_coils(g, j, g->fault == OTHER_VALUE);
@@ -459,7 +465,8 @@ static inline void job_do(struct rig *g, const struct job *j)
 		command_job(g->t, j->id, OUT_SAME, 0, 0, g->now, g->now);
 		return;
 	}
-	if (fault == GOOD || fault == OTHER_VALUE || fault == LOST_ANSWER || fault == LOST_READ)
+	if (fault == GOOD || fault == OTHER_VALUE || fault == IGNORED || fault == LOST_ANSWER ||
+	    fault == LOST_READ)
 		device_write(g, j);
 	g->now += g->exchange;
 	if (fault == LOST_REQUEST || fault == LOST_ANSWER || g->offline)

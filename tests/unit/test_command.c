@@ -264,54 +264,6 @@ static void a_toggle_goes_behind_what_was_set_before(void **state)
 	assert_int_equal(g.coil[5], 1);
 }
 
-static void a_pulse_ends_by_itself(void **state)
-{
-	(void)state;
-	rig_command(&g, P_DOOR, "on");
-	rig_command(&g, P_DOOR, "on"); /* while it runs */
-	assert_int_equal(rig_only(&g)->end, COMMAND_BUSY);
-	rig_step(&g);
-	assert_int_equal(g.coil[6], 1);
-	const us_t on = g.write[0].at;
-	assert_false(command_holds(g.t, P_DOOR, g.now)); /* that it is on may be seen */
-	settle();
-	assert_int_equal(g.nwrite, 2);
-	assert_int_equal(g.coil[6], 0);
-	assert_true(g.write[1].at >= on + 500 * US_MS && g.write[1].at <= on + 540 * US_MS);
-	assert_int_equal(g.ntold, 3);
-	assert_int_equal(g.told[1].end, COMMAND_ACKNOWLEDGED);
-	assert_true(g.told[1].pulse);
-	assert_false(g.told[0].pulse_over || g.told[1].pulse_over);
-	assert_true(g.told[2].pulse_over);
-	assert_int_equal(g.told[2].origin, COMMAND_PULSE_END);
-	assert_int_equal(g.told[2].end, COMMAND_VERIFIED);
-	assert_int_equal(g.pulses[1], 1);
-	assert_int_equal(g.pulses[2], 1);
-}
-
-static void the_journal_forgets_a_pulse_that_never_began(void **state)
-{
-	(void)state;
-	fault(EXCEPTION, 1, 4);
-	rig_command(&g, P_DOOR, "on");
-	settle();
-	expect(COMMAND_REFUSED, "the device refuses it: device failure (exception 4)", 0);
-	assert_true(rig_only(&g)->pulse_over);
-}
-
-static void the_pulse_of_an_earlier_life_is_ended_until_it_is_done(void **state)
-{
-	(void)state;
-	g.coil[6] = 1;
-	fault(LOST_REQUEST, 2, 0);
-	command_pulse_left(g.t, 0, P_DOOR, g.now);
-	rig_take(&g);
-	rig_run(&g, g.now + 60 * US_S);
-	assert_int_equal(g.coil[6], 0);
-	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
-	assert_true(rig_only(&g)->pulse_over);
-}
-
 static const char *stranger(void *ctx, uint32_t device)
 {
 	(void)ctx;
@@ -326,76 +278,6 @@ static void nothing_is_written_to_another_device(void **state)
 	rig_command(&g, P_SETPOINT, "45");
 	settle();
 	expect(COMMAND_REFUSED, "another device stands there", 0);
-}
-
-static void a_pulse_ends_also_when_its_begin_was_not_answered(void **state)
-{
-	(void)state;
-	fault(LOST_ANSWER, 3, 0); /* `on`, and `off` twice */
-	rig_command(&g, P_DOOR, "on");
-	settle();
-	assert_int_equal(g.coil[6], 0);
-	assert_int_equal(g.told[0].end, COMMAND_FAILED);
-	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
-}
-
-static void the_end_of_a_pulse_is_not_given_up(void **state)
-{
-	(void)state;
-	rig_command(&g, P_DOOR, "on");
-	rig_step(&g);
-	fault(LOST_REQUEST, 10, 0);
-	g.reads_fail = true;
-	rig_run(&g, g.now + 30 * US_S);
-	command_offline(g.t, 0, g.now);
-	rig_take(&g);
-	assert_int_equal(g.coil[6], 1);
-	assert_int_equal(command_alive(g.t), 1);
-	fault(LINE_DOWN, 3, 0);
-	rig_run(&g, g.now + 30 * US_S);
-	g.faults = 0;
-	g.reads_fail = false;
-	settle();
-	assert_int_equal(g.coil[6], 0);
-	assert_int_equal(g.ntold, 2);
-}
-
-static void shutting_down_ends_pulses_at_once_and_answers_all(void **state)
-{
-	(void)state;
-	rig_command(&g, P_DOOR, "on");
-	rig_step(&g);
-	rig_command(&g, P_SETPOINT, "45");
-	rig_step(&g);
-	assert_int_equal(command_alive(g.t), 2);
-	rig_command(&g, P_MODE, "remote");
-	const us_t now = g.now;
-	command_shutdown(g.t, g.now);
-	rig_take(&g);
-	rig_command(&g, P_MODE, "off");
-	assert_string_equal(g.reason[g.ntold - 1], "shutting down");
-	while (g.njob)
-		rig_step(&g); /* the wire finishes what it has */
-	command_finish(g.t, g.now);
-	rig_take(&g);
-	assert_int_equal(command_alive(g.t), 0);
-	assert_int_equal(g.coil[6], 0);
-	assert_true(g.now < now + 100 * US_MS);
-	assert_int_equal(g.ntold, 5);
-	for (size_t i = 0; i < g.ntold; i++)
-		if (g.told[i].point == P_SETPOINT || (g.told[i].point == P_MODE && g.told[i].sent))
-			assert_int_equal(g.told[i].end, COMMAND_ACKNOWLEDGED);
-}
-
-static void jobs_closed_by_shutting_down_say_so(void **state)
-{
-	(void)state;
-	rig_command(&g, P_MODE, "remote");
-	command_shutdown(g.t, g.now);
-	command_job(g.t, g.job[0].id, OUT_CLOSED, 0, 0, g.now, g.now);
-	rig_take(&g);
-	g.njob = 0;
-	expect(COMMAND_FAILED, "shutting down", 0);
 }
 
 static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
@@ -559,25 +441,6 @@ static void what_is_gone_is_told(void **state)
 	expect(COMMAND_FAILED, "the line was closed", 3);
 }
 
-static void at_the_very_end_nothing_is_left_unanswered(void **state)
-{
-	(void)state;
-	rig_command(&g, P_DOOR, "on");
-	rig_step(&g);
-	rig_command(&g, P_SETPOINT, "45");
-	fault(EXCEPTION, 99, 6);
-	rig_command(&g, P_RELAY, "toggle");
-	for (int i = 0; i < 4; i++)
-		rig_step(&g);
-	command_shutdown(g.t, g.now);
-	command_finish(g.t, g.now);
-	rig_take(&g);
-	assert_int_equal(command_alive(g.t), 0);
-	assert_int_equal(g.ntold, 4);
-	assert_true(command_due(g.t) == US_NEVER);
-	assert_string_equal(command_end_name(rig_last(&g)->end), "failed");
-}
-
 static void what_still_lives_is_freed_with_the_table(void **state)
 {
 	(void)state;
@@ -625,60 +488,6 @@ static void a_reload_keeps_what_still_exists(void **state)
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
 	assert_int_equal(rig_last(&g)->device, 1);
 	assert_int_equal(rig_last(&g)->point, 1);
-	command_adopt(g.t, &rig_model, g.now);
-}
-
-static void a_pulse_ends_also_when_its_line_is_opened_anew(void **state)
-{
-	(void)state;
-	rig_command(&g, P_DOOR, "on");
-	rig_step(&g);
-	assert_int_equal(g.njob, 1);
-	g.njob = 0;
-	command_job(g.t, g.job[0].id, OUT_CLOSED, 0, 0, g.now, g.now);
-	settle();
-	assert_int_equal(g.coil[6], 0);
-	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
-}
-
-static void a_pulse_whose_point_goes_is_ended_first(void **state)
-{
-	(void)state;
-	const struct model m = {.bus = rig_model.bus, .nbus = 1};
-	rig_command(&g, P_SETPOINT, "45");
-	settle();
-	assert_false(command_leave(g.t, &m, g.now));
-	rig_command(&g, P_DOOR, "on");
-	assert_true(command_leave(g.t, &m, g.now)); /* it may be on the wire */
-	rig_step(&g);
-	assert_int_equal(g.coil[6], 1);
-	assert_false(command_leave(g.t, &rig_model, g.now)); /* it stays */
-	const us_t now = g.now;
-	assert_true(command_leave(g.t, &m, g.now));
-	rig_take(&g);
-	for (int i = 0; i < 100 && command_leave(g.t, &m, g.now); i++)
-		rig_step(&g);
-	assert_int_equal(g.coil[6], 0);
-	assert_true(g.now < now + 200 * US_MS && rig_last(&g)->pulse_over);
-	assert_int_equal(g.nwrite, 3);
-	assert_int_equal(g.submits, 4); /* its `off` was taken back, and given again for now */
-
-	rig_command(&g, P_DOOR,
-	            "on"); /* a device that does not answer is not waited for for ever */
-	rig_step(&g);
-	fault(LOST_REQUEST, 99, 0);
-	for (int i = 0; i < 50; i++) {
-		assert_true(command_leave(g.t, &m, g.now));
-		rig_take(&g);
-		rig_step(&g);
-	}
-	command_adopt(g.t, &m, g.now);
-	rig_take(&g);
-	assert_string_equal(
-		g.reason[g.ntold - 1],
-		"not known whether it was switched off: its point went with a reload of the "
-		"configuration");
-	assert_false(rig_last(&g)->pulse_over);
 	command_adopt(g.t, &rig_model, g.now);
 }
 
@@ -778,14 +587,7 @@ int main(void)
 		T(the_last_value_wins),
 		T(toggles_are_never_superseded),
 		T(a_toggle_goes_behind_what_was_set_before),
-		T(a_pulse_ends_by_itself),
-		T(the_journal_forgets_a_pulse_that_never_began),
-		T(the_pulse_of_an_earlier_life_is_ended_until_it_is_done),
 		T(nothing_is_written_to_another_device),
-		T(a_pulse_ends_also_when_its_begin_was_not_answered),
-		T(the_end_of_a_pulse_is_not_given_up),
-		T(shutting_down_ends_pulses_at_once_and_answers_all),
-		T(jobs_closed_by_shutting_down_say_so),
 		T(retained_and_repeated_deliveries_are_not_carried_out),
 		T(of_a_flood_only_the_newest_is_written),
 		T(a_full_device_still_takes_a_newer_value_of_what_waits),
@@ -793,11 +595,8 @@ int main(void)
 		T(time_runs_out),
 		T(what_may_have_been_under_way_for_too_long_is_not_written),
 		T(what_is_gone_is_told),
-		T(at_the_very_end_nothing_is_left_unanswered),
 		T(what_still_lives_is_freed_with_the_table),
 		T(a_reload_keeps_what_still_exists),
-		T(a_pulse_ends_also_when_its_line_is_opened_anew),
-		T(a_pulse_whose_point_goes_is_ended_first),
 		T(what_waits_for_a_point_that_goes_is_not_written),
 		T(what_was_written_to_a_point_that_goes_is_told_so),
 		T(permissions_are_looked_at),

@@ -344,6 +344,78 @@ static void a_value_is_compared_where_it_is_read(void **state)
 	assert_int_equal(g.nwrite, 6);
 }
 
+/* What the device acknowledges and does not take is told, in every form of a write; who asked for
+ * it makes no difference. What can never be read is told as acknowledged, and no more. */
+static void no_form_of_a_write_is_believed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		uint32_t point;
+		const char *text;
+		uint8_t fc;
+		bool ignored; /* else another value is taken */
+		enum command_end end;
+	} row[] = {
+		{"coil", P_PUMP, "on", FC_WRITE_COIL, false, COMMAND_DIFFERS},
+		{"coil, ignored", P_PUMP, "on", FC_WRITE_COIL, true, COMMAND_DIFFERS},
+		{"register", P_MODE, "local", FC_WRITE_REGISTER, false, COMMAND_DIFFERS},
+		{"register, ignored", P_MODE, "local", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"register by force", P_SIX1, "5", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"registers", P_NAME, "abc", FC_WRITE_REGISTERS, true, COMMAND_DIFFERS},
+		{"both at once (23)", P_BOTH, "70000", FC_READ_WRITE, true, COMMAND_DIFFERS},
+		{"bit by mask", P_FLAG_A, "on", FC_MASK_WRITE, true, COMMAND_DIFFERS},
+		{"field by mask", P_FIELD, "5", FC_MASK_WRITE, true, COMMAND_DIFFERS},
+		{"words of on and off", P_ONOFF, "on", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"elsewhere", P_AFTER, "6", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"persistent", P_EEPROM, "6", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"once only", P_ONCE, "6", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"in words turned", P_TURNED, "70000", FC_WRITE_REGISTERS, true, COMMAND_DIFFERS},
+		{"group in one block", P_G0, "5", FC_MASK_WRITE, true, COMMAND_DIFFERS},
+		{"group one by one", P_FAR0, "5", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"scaled by the device", P_POWER, "5", FC_WRITE_REGISTER, true, COMMAND_DIFFERS},
+		{"clock", P_CLOCK, "2026-11-21T10:00:00Z", FC_WRITE_REGISTERS, true,
+	         COMMAND_DIFFERS},
+		{"toggle", P_RELAY, "toggle", FC_WRITE_COIL, true, COMMAND_DIFFERS},
+		{"pulse", P_DOOR, "on", FC_WRITE_COIL, true, COMMAND_DIFFERS},
+		{"action", P_ACTION, "on", 0, true, COMMAND_ACKNOWLEDGED},
+		{"write only", P_WRITEONLY, "5", FC_WRITE_REGISTER, true, COMMAND_ACKNOWLEDGED},
+		{"not to be verified", P_NOVERIFY, "5", FC_WRITE_REGISTER, true,
+	         COMMAND_ACKNOWLEDGED},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		for (int own = 0; own < 4; own++) {
+			const struct command_item item = {row[i].point, row[i].text};
+			struct command_request q = {
+				.item = &item,
+				.n = 1,
+				.origin = own & 1 ? COMMAND_FROM_GATEWAY : COMMAND_FROM_BROKER,
+				.only_if_different = own & 2,
+			};
+			rig_stop(&g);
+			rig_start(&g);
+			fault(row[i].ignored ? IGNORED : OTHER_VALUE, 1, 0);
+			rig_submit(&g, &q);
+			settle();
+			if (g.told[0].end != row[i].end || g.write[0].fc != row[i].fc ||
+			    g.told[0].effect != EFFECT_DONE)
+				fail_msg("%s: %s, function %u, effect %u", row[i].name,
+				         command_end_name(g.told[0].end), g.write[0].fc,
+				         g.told[0].effect);
+			assert_true(g.told[0].acknowledged_only ==
+			            (row[i].end == COMMAND_ACKNOWLEDGED && row[i].fc != 0));
+		}
+	}
+	rig_stop(&g);
+	rig_start(&g);
+	fault(IGNORED, 1, 0);
+	submit(2, (struct command_item[]){{P_VALVE1, "on"}, {P_VALVE2, "on"}});
+	settle();
+	assert_int_equal(g.write[0].fc, FC_WRITE_COILS);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(g.told[i].end, COMMAND_DIFFERS);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -367,6 +439,7 @@ int main(void)
 		T(a_clock_may_go_on_while_it_is_read_back),
 		T(a_password_goes_first),
 		T(a_password_waits_with_the_write_it_is_for),
+		T(no_form_of_a_write_is_believed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,8 @@ enum command_act {
 	COMMAND_CANCEL, /* take job `id` back from bus; command_replaced() if it still waited */
 	COMMAND_DEMAND, /* read span on bus at `due` */
 	COMMAND_TELL,   /* an outcome */
+	COMMAND_STUCK,  /* the end of a pulse failed, and will be tried until it is done: told once
+	                 * (device, point, param, reason) */
 };
 
 struct command_action {
@@ -132,6 +134,9 @@ struct command_ops {
 	/* Why nothing may be written to the device at all (it is another one); NULL: it may. NULL:
 	 * never. */
 	const char *(*forbids)(void *ctx, uint32_t device);
+	/* Another device answers there, or nobody knows where its registers are: not even the end
+	 * of a pulse is written. NULL: never. */
+	bool (*stranger)(void *ctx, uint32_t device);
 };
 
 struct command_item {
@@ -172,7 +177,7 @@ bool command_leave(struct command_table *t, const struct model *m, us_t now);
 bool command_submit(struct command_table *t, const struct command_request *r, us_t now);
 
 /* The `off` of a pulse that a life before this one began: written as soon as it can be, and tried
- * until it is done. */
+ * until it is done. One that is already under way will do. */
 void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now);
 
 /* What the bus says. sent 0: never on the wire. A job that is not the table's is ignored. */
@@ -189,13 +194,16 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
                          enum outcome o, uint8_t exception, us_t at, us_t now);
 
 void command_offline(struct command_table *t, uint32_t device, us_t now);
+/* ops.stranger() says so from now on: ends of pulses that wait are taken back. */
+void command_strange(struct command_table *t, uint32_t device, us_t now);
 /* Its registers may be elsewhere when it is back: what is not on the wire yet is taken back, and
- * all of its commands fail, ends of pulses too. */
+ * all of its commands fail. Ends of pulses wait until ops.stranger() says that it is back. */
 void command_moved(struct command_table *t, uint32_t device, us_t now);
 void command_bus_closed(struct command_table *t, uint32_t bus, us_t now);
 
-/* SIGTERM: nothing new is taken; pulses end now; what waits ends as the buses say. And at last,
- * when the buses have ended: whatever is left fails. */
+/* SIGTERM: nothing new is taken; pulses end now, tried again and again; what is on the wire is read
+ * back, what waits fails. And at last, when the buses have ended: whatever is left ends with what
+ * is known of it. */
 void command_shutdown(struct command_table *t, us_t now);
 void command_finish(struct command_table *t, us_t now);
 

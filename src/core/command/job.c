@@ -211,7 +211,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	j->key = n == 1 ? t->lane[r[0]->lane].key : 0;
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
 	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len &&
-	                       !w->only && comparable;
+	                       !w->only && !r[0]->value.toggle && comparable;
 	if (!j->only_if_different)
 		j->held.count = 0;
 	j->not_before = launch_time(t, r[0]);
@@ -365,5 +365,9 @@ void records_launch(struct command_table *t, struct record **r, size_t n, us_t n
 
 void record_launch(struct command_table *t, struct record *r, us_t now)
 {
+	if (pulse_barred(t, r)) {
+		record_retry(r, now + PULSE_AGAIN);
+		return;
+	}
 	records_launch(t, &r, 1, now);
 }

@@ -23,13 +23,15 @@ struct record {
 	uint8_t refusals; /* "busy" answers */
 	uint8_t effect;   /* enum command_effect, as far as it is known now */
 	bool only_if_different;
-	bool alone;             /* its job holds no other record */
-	bool replaceable;       /* and a newer one takes its job's place on the bus */
-	bool recalled;          /* its job, at its expiry */
-	bool leaves;            /* its job was taken back: the point goes with a reload */
-	bool overtaken;         /* a newer one may replace it on the bus */
-	bool ends_later;        /* the `off` of this pulse has a record of its own */
-	uint8_t verdict;        /* of a draft that is refused: enum command_end */
+	bool alone;       /* its job holds no other record */
+	bool replaceable; /* and a newer one takes its job's place on the bus */
+	bool recalled;    /* its job, at its expiry */
+	bool leaves;      /* its job was taken back: the point goes with a reload */
+	bool overtaken;   /* a newer one may replace it on the bus */
+	bool ends_later;  /* the `off` of this pulse has a record of its own */
+	bool stuck;       /* an `off` that failed, which was told */
+	bool moved;       /* the device went, its registers may be elsewhere when it is back */
+	uint8_t verdict;  /* of a draft that is refused: enum command_end */
 	uint32_t device, point; /* UINT32_MAX: gone with a reload */
 	uint32_t lane;
 	uint32_t item;
@@ -46,6 +48,7 @@ struct record {
 	us_t after;             /* only reads that ended at or after this count */
 	us_t due;               /* RETRYING: again; else: give up */
 	struct command_value value;
+	struct value before;             /* of a toggle: what was read before it; NONE: not known */
 	char reason[COMMAND_REASON_MAX]; /* of a draft that is refused; "" good */
 };
 
@@ -87,6 +90,7 @@ struct command_table {
 };
 
 /* table.c */
+#define COMMAND_MOVED "the device is gone, or another one stands there"
 #define COMMAND_CHANGED "changed by a reload of the configuration"
 const struct device *record_device(const struct command_table *t, const struct record *r);
 const struct point *record_point(const struct command_table *t, const struct record *r);
@@ -102,6 +106,7 @@ bool record_newer(const struct command_table *t,
                   const struct record *r); /* a later one of its lane lives */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
 void act_cancel(struct command_table *t, const struct record *r);
+void act_stuck(struct command_table *t, const struct record *r, const char *why);
 struct act_node *act_new(struct command_table *t, enum command_act act);
 void act_put(struct command_table *t, struct act_node *n);
 
@@ -128,11 +133,25 @@ bool group_job(const struct device *d, const struct point *p, struct job *j);
 bool group_in_place(const struct device *d, const struct point *p);
 size_t group_rank(const struct device *d, uint32_t point);
 
-/* state.c */
+/* pulse.c: `off` and `on` are records of one lane. */
+#define BUSY_AGAIN (250 * US_MS)
 #define PULSE_AGAIN (5 * US_S) /* the end of a pulse is tried until it is done */
-void record_retry(struct record *r, us_t due);
-/* The end of a pulse is not waited for any longer. */
+/* `off` follows, whatever became of `on`, as soon as `on` was on the wire. */
+void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now);
+/* It is not waited for any longer. */
 void pulse_hurry(struct command_table *t, struct record *off, us_t now);
+/* It failed, or could not be given to the bus: again, by and by or soon. */
+void pulse_again(struct command_table *t, struct record *off, const char *why, us_t now);
+void pulse_soon(struct record *off, us_t now);
+/* `on` can be read back no more. */
+void pulse_off_sent(struct command_table *t, const struct record *off, us_t now);
+/* An `off` that must not be written, because another device stands there; and take one back. */
+bool pulse_barred(const struct command_table *t, const struct record *r);
+void pulse_recall(struct command_table *t, struct record *off, us_t now);
+
+/* state.c */
+#define SHUTTING_DOWN "shutting down"
+void record_retry(struct record *r, us_t due);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);
 void record_taken(struct command_table *t, struct record *r, us_t at, us_t now);

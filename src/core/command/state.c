@@ -7,8 +7,8 @@
 #define READ_BACK_WITHIN (10 * US_S)
 #define READ_AGAIN (500 * US_MS)
 #define READS_MAX 3
-#define BUSY_AGAIN (250 * US_MS)
 #define BUSY_MAX 20
+#define NOT_KNOWN "no answer; not known whether it was carried out"
 #define LATE "could not be sent in time"
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
@@ -99,8 +99,7 @@ void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	r->effect = EFFECT_DONE;
-	const bool pulse_begins = w->pulse && r->value.on && r->origin != COMMAND_PULSE_END;
-	if (!readable(t, r) || !w->verify || pulse_begins || t->closing || record_newer(t, r))
+	if (!readable(t, r) || !w->verify || record_newer(t, r))
 		record_acknowledge(t, r, now);
 	else
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
@@ -110,73 +109,30 @@ void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 static void record_unsure(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	r->effect = EFFECT_UNKNOWN;
-	if (r->origin != COMMAND_PULSE_END) {
-		if (record_once_only(t, r)) {
-			record_end(t, r, COMMAND_FAILED, NULL,
-			           "no answer; not repeated, since it may have been carried out",
-			           now);
-			return;
-		}
-		if (record_newer(t, r)) {
-			record_end(t, r, COMMAND_SUPERSEDED, NULL,
-			           "no answer, and a newer command followed", now);
-			return;
-		}
+	if (r->origin == COMMAND_PULSE_END) {
 		if (!readable(t, r)) {
-			record_end(t, r, COMMAND_FAILED, NULL,
-			           "no answer; not known whether it was carried out", now);
+			pulse_again(t, r, "no answer", now);
 			return;
 		}
-		if (t->closing || !device_online(t, r)) {
-			record_end(t, r, COMMAND_FAILED, NULL, "no answer", now);
-			return;
-		}
+	} else if (record_once_only(t, r)) {
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           "no answer; not repeated, since it may have been carried out", now);
+		return;
+	} else if (record_newer(t, r)) {
+		record_end(t, r, COMMAND_SUPERSEDED, NULL,
+		           "no answer, and a newer command followed", now);
+		return;
 	} else if (!readable(t, r)) {
-		record_retry(r, now + PULSE_AGAIN);
+		record_end(t, r, COMMAND_FAILED, NULL, NOT_KNOWN, now);
+		return;
+	} else if (!device_online(t, r)) {
+		record_end(t, r, COMMAND_FAILED, NULL, "no answer", now);
 		return;
 	}
 	record_verify(t, r, at + record_point(t, r)->write->settle, STATE_UNSURE);
 }
 
 /* -- the end of a job ------------------------------------------------------------------------ */
-
-static void pulse_off(struct command_table *t, uint32_t device, uint32_t point, us_t not_before,
-                      us_t now)
-{
-	struct record *r = record_create(t, device, point, "off");
-	const struct point *p = record_point(t, r);
-	r->origin = COMMAND_PULSE_END;
-	r->value.v = value_bool(false);
-	r->value.n = 1;
-	codec_encode(&p->codec, &r->value.v, r->value.word, r->value.mask);
-	r->not_before = not_before;
-	record_insert(t, r, now);
-	record_launch(t, r, now);
-}
-
-/* `off` follows, whatever became of `on`, as soon as `on` was on the wire. */
-static void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now)
-{
-	const us_t lasts = record_point(t, on)->write->pulse;
-	on->ends_later = true;
-	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + lasts, now);
-}
-
-void pulse_hurry(struct command_table *t, struct record *off, us_t now)
-{
-	if (off->state == STATE_RETRYING && off->due > now + BUSY_AGAIN) {
-		off->due = now + BUSY_AGAIN;
-	} else if (off->state == STATE_WAITING && off->not_before > now) {
-		off->not_before = 0;
-		act_cancel(t, off);
-		record_launch(t, off, now);
-	}
-}
-
-void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
-{
-	pulse_off(t, device, point, 0, now);
-}
 
 static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t sent,
                         us_t at, us_t now)
@@ -197,13 +153,17 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		record_retry(r, now + BUSY_AGAIN); /* it says that it has not done it */
 		return;
 	}
+	snprintf(reason, sizeof reason, "the device refuses it: %s (exception %u)",
+	         exception_text(exception), exception);
+	if (r->origin == COMMAND_PULSE_END) {
+		pulse_again(t, r, reason, now);
+		return;
+	}
 	if (exception == EXC_FUNCTION && !r->alone && !record_point(t, r)->write->group) {
 		r->sent = 0; /* not several at once, then: one by one */
 		record_launch(t, r, now);
 		return;
 	}
-	snprintf(reason, sizeof reason, "the device refuses it: %s (exception %u)",
-	         exception_text(exception), exception);
 	record_end(t, r, COMMAND_REFUSED, NULL, reason, now);
 }
 
@@ -221,8 +181,12 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
 	};
 	const bool again = o != OUT_CLOSED && !t->closing;
-	if (r->origin == COMMAND_PULSE_END && !t->closing) { /* a reload opens the line anew */
-		record_retry(r, now + (o == OUT_CLOSED ? BUSY_AGAIN : PULSE_AGAIN));
+	if (r->origin == COMMAND_PULSE_END && o == OUT_CLOSED && !t->closing) {
+		pulse_soon(r, now); /* a reload opens the line anew */
+		return;
+	}
+	if (r->origin == COMMAND_PULSE_END && o != OUT_CLOSED) {
+		pulse_again(t, r, row[o].reason, now);
 		return;
 	}
 	/* a read before the write was lost: nothing happened yet */
@@ -233,7 +197,7 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		return;
 	}
 	record_end(t, r, row[o].end, NULL,
-	           t->closing && o == OUT_CLOSED ? "shutting down" : row[o].reason, now);
+	           t->closing && o == OUT_CLOSED ? SHUTTING_DOWN : row[o].reason, now);
 }
 
 static void record_job(struct command_table *t, struct record *r, enum outcome o, uint8_t exception,
@@ -248,6 +212,16 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 		if (record_point(t, r)->write->pulse && r->value.on &&
 		    (o != OUT_REFUSED || exception == EXC_ACKNOWLEDGE))
 			pulse_end(t, r, sent, now);
+		if (r->origin == COMMAND_PULSE_END && o != OUT_REFUSED)
+			pulse_off_sent(t, r, now);
+	}
+	if (r->moved) {
+		r->effect = o == OUT_OK ? EFFECT_DONE : sent ? EFFECT_UNKNOWN : EFFECT_NONE;
+		record_end(t, r, COMMAND_FAILED, NULL,
+		           sent ? COMMAND_MOVED "; not known whether it was carried out"
+		                : COMMAND_MOVED,
+		           now);
+		return;
 	}
 	if (o == OUT_OK) {
 		record_taken(t, r, at, now);
@@ -315,7 +289,9 @@ void command_replaced(struct command_table *t, uint64_t id, us_t now)
 		const bool last = !record_newer(t, r);
 		r->job = 0;
 		if (t->closing && last)
-			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+			record_end(t, r, COMMAND_FAILED, NULL, SHUTTING_DOWN, now);
+		else if (r->moved)
+			record_end(t, r, COMMAND_FAILED, NULL, COMMAND_MOVED, now);
 		else if (r->leaves && last)
 			record_end(t, r, COMMAND_FAILED, NULL, COMMAND_CHANGED, now);
 		else if (leaves && last)
@@ -331,10 +307,10 @@ void command_busy(struct command_table *t, uint64_t id, us_t now)
 {
 	for (struct record *r; (r = record_with_job(t, id));) {
 		r->job = 0;
-		if (r->origin == COMMAND_PULSE_END && !t->closing)
-			record_retry(r, now + BUSY_AGAIN);
+		if (r->origin == COMMAND_PULSE_END)
+			pulse_soon(r, now);
 		else if (t->closing)
-			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+			record_end(t, r, COMMAND_FAILED, NULL, SHUTTING_DOWN, now);
 		else
 			record_end(t, r, COMMAND_BUSY, NULL,
 			           "busy: too many commands are waiting on this line", now);
@@ -362,24 +338,29 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 	model_gather(p, block, words, gathered);
 	point_decode(p, gathered, in.exponent, in.factor, text, &got);
 	point_print(p, &got, NULL, shown, sizeof shown);
-	if (r->value.toggle) {
+	if (r->value.toggle && (r->before.kind == VALUE_NONE || !value_same(&r->before, &got))) {
 		record_end(t, r, COMMAND_ACKNOWLEDGED, shown, NULL, now);
 		return;
 	}
-	if (value_taken(r, p, &got)) {
+	if (!r->value.toggle && value_taken(r, p, &got)) {
 		record_end(t, r, COMMAND_VERIFIED, shown, NULL, now);
 		return;
 	}
 	if (r->state == STATE_VERIFYING) {
 		snprintf(reason, sizeof reason, "not taken: device reports %.*s", 120, shown);
-		record_end(t, r, COMMAND_DIFFERS, shown, reason, now);
+		if (r->origin == COMMAND_PULSE_END)
+			pulse_again(t, r, reason, now);
+		else
+			record_end(t, r, COMMAND_DIFFERS, shown, reason, now);
 		return;
 	}
 	r->effect = EFFECT_NONE; /* no answer came, because nothing was done */
-	if (r->origin == COMMAND_PULSE_END ||
-	    (repeatable(t, r) && r->tries < 1 && now < r->expires && !t->closing)) {
+	const bool pulse_ends = r->origin == COMMAND_PULSE_END;
+	if (r->tries < 1 && (pulse_ends || (repeatable(t, r) && now < r->expires && !t->closing))) {
 		r->tries++;
 		record_launch(t, r, now);
+	} else if (pulse_ends) {
+		pulse_again(t, r, "no answer, and it is still on", now);
 	} else {
 		snprintf(reason, sizeof reason, "no answer, and not taken: device reports %.*s",
 		         120, shown);
@@ -411,8 +392,8 @@ void command_read(struct command_table *t, uint32_t bus, const struct span *bloc
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now)
 {
 	char reason[COMMAND_REASON_MAX];
-	if (r->origin == COMMAND_PULSE_END && !t->closing) {
-		record_retry(r, now + PULSE_AGAIN);
+	if (r->origin == COMMAND_PULSE_END) {
+		pulse_again(t, r, why, now);
 		return;
 	}
 	snprintf(reason, sizeof reason, "%s: %s",

@@ -64,7 +64,7 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 	const struct write_rule *w = record_point(t, r)->write;
 	const char *forbidden = t->ops.forbids ? t->ops.forbids(t->ops.ctx, r->device) : NULL;
 	if (t->closing && q->origin == COMMAND_FROM_BROKER)
-		draft_refuse(r, COMMAND_FAILED, "shutting down");
+		draft_refuse(r, COMMAND_FAILED, SHUTTING_DOWN);
 	else if (q->retained && !(w && w->accept_retained))
 		draft_refuse(r, COMMAND_REFUSED,
 		             "retained commands are not carried out; "
@@ -120,6 +120,14 @@ static bool lane_undone(const struct command_table *t, uint32_t lane)
 	return false;
 }
 
+/* A toggle that changes nothing was not taken. What was read while another write of the point was
+ * under way says nothing. */
+static void draft_before(const struct command_table *t, struct record *r)
+{
+	if (r->value.toggle && t->lane[r->lane].alive == 0 && t->ops.current)
+		r->before = t->ops.current(t->ops.ctx, r->device, r->point);
+}
+
 static us_t earlier(us_t a, us_t b)
 {
 	return a < b ? a : b;
@@ -169,10 +177,12 @@ static void draft_check(struct command_table *t, const struct command_request *q
 	struct command_input in = record_input(t, r->device, p, r->text, &exponent, &factor);
 	in.now = q->now;
 	in.own = q->origin == COMMAND_FROM_GATEWAY;
-	if (command_check(p, &in, &r->value, r->reason, sizeof r->reason))
-		draft_time(t, q, r, now);
-	else
+	if (!command_check(p, &in, &r->value, r->reason, sizeof r->reason)) {
 		r->verdict = COMMAND_REFUSED;
+		return;
+	}
+	draft_time(t, q, r, now);
+	draft_before(t, r);
 }
 
 static bool draft_known(const struct command_table *t, const struct record *r, us_t now)

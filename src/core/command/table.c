@@ -62,7 +62,7 @@ bool command_take(struct command_table *t, struct command_action *out)
 	t->act_first = (t->act_first + 1) % t->act_room;
 	t->nact--;
 	*out = n->a;
-	if (n->a.act == COMMAND_TELL) {
+	if (n->a.act == COMMAND_TELL || n->a.act == COMMAND_STUCK) {
 		t->given = n->param;
 		out->told.param = n->param;
 		out->told.sent_text = n->param + strlen(n->param) + 1;
@@ -87,6 +87,18 @@ void act_cancel(struct command_table *t, const struct record *r)
 	struct act_node *n = act_new(t, COMMAND_CANCEL);
 	n->a.bus = record_device(t, r)->bus;
 	n->a.id = r->job;
+	act_put(t, n);
+}
+
+void act_stuck(struct command_table *t, const struct record *r, const char *why)
+{
+	struct act_node *n = act_new(t, COMMAND_STUCK);
+	n->a.told = (struct command_outcome){
+		.origin = r->origin, .device = r->device, .point = r->point, .effect = r->effect};
+	n->has_reason = true;
+	snprintf(n->a.reason, sizeof n->a.reason, "%s", why);
+	n->param = mem_alloc(strlen(r->param) + strlen(r->text) + 2, 1);
+	sprintf(n->param, "%s%c%s", r->param, '\0', r->text);
 	act_put(t, n);
 }
 

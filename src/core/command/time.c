@@ -11,25 +11,25 @@ void command_offline(struct command_table *t, uint32_t device, us_t now)
 		struct record *r = t->record[i];
 		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)
 			continue; /* one try is due to each */
-		if (r->origin == COMMAND_PULSE_END) {
-			if (r->state != STATE_RETRYING)
-				record_retry(r, now + PULSE_AGAIN);
-			continue;
-		}
-		record_unread(t, r, "the device is offline", now);
+		if (r->origin != COMMAND_PULSE_END || r->state != STATE_RETRYING)
+			record_unread(t, r, "the device is offline", now);
 	}
 }
 
+/* One whose job may be on the wire ends with it: a pulse that began must be ended. */
 void command_moved(struct command_table *t, uint32_t device, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (r->device != device)
 			continue;
-		if (r->state == STATE_WAITING && r->job)
+		r->moved = r->origin != COMMAND_PULSE_END;
+		if (r->origin == COMMAND_PULSE_END)
+			pulse_recall(t, r, now);
+		else if (r->state == STATE_WAITING && r->job)
 			act_cancel(t, r);
-		record_end(t, r, COMMAND_FAILED, NULL,
-		           "the device is gone, or another one stands there", now);
+		else
+			record_end(t, r, COMMAND_FAILED, NULL, COMMAND_MOVED, now);
 	}
 }
 
@@ -38,7 +38,7 @@ void command_bus_closed(struct command_table *t, uint32_t bus, us_t now)
 	for (size_t i = t->n; i-- > 0;)
 		if (record_device(t, t->record[i])->bus == bus)
 			record_end(t, t->record[i], COMMAND_FAILED, NULL,
-			           t->closing ? "shutting down" : "the line was closed", now);
+			           t->closing ? SHUTTING_DOWN : "the line was closed", now);
 }
 
 static void record_tick(struct command_table *t, struct record *r, us_t now)
@@ -132,20 +132,38 @@ void command_shutdown(struct command_table *t, us_t now)
 				act_cancel(t, r);
 			r->not_before = 0;
 			record_launch(t, r, now);
-		} else if (r->state == STATE_VERIFYING) {
-			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
 		} else if (r->state == STATE_WAITING) {
-			act_cancel(t,
-			           r); /* one on the wire is finished, the others are not begun */
-		} else {
-			record_end(t, r, COMMAND_FAILED, NULL, "shutting down", now);
+			act_cancel(t, r); /* one on the wire is finished, the others not begun */
+		} else if (r->state != STATE_VERIFYING && r->state != STATE_UNSURE) {
+			record_end(t, r, COMMAND_FAILED, NULL, SHUTTING_DOWN, now);
 		}
+	}
+}
+
+static const char *finish_reason(const struct record *r)
+{
+	if (r->origin == COMMAND_PULSE_END)
+		return "not known whether it was switched off: the gateway ended";
+	switch (r->state) {
+	case STATE_WAITING:
+		return "the gateway ended before its answer came; not known whether it was carried "
+		       "out";
+	case STATE_VERIFYING:
+		return "acknowledged, but not read back before the gateway ended";
+	case STATE_UNSURE:
+		return "no answer; not known whether it was carried out";
+	default:
+		return SHUTTING_DOWN;
 	}
 }
 
 void command_finish(struct command_table *t, us_t now)
 {
 	t->closing = true;
-	while (t->n)
-		record_end(t, t->record[t->n - 1], COMMAND_FAILED, NULL, "shutting down", now);
+	while (t->n) {
+		struct record *r = t->record[t->n - 1];
+		if (r->state == STATE_WAITING && r->job)
+			r->effect = EFFECT_UNKNOWN;
+		record_end(t, r, COMMAND_FAILED, NULL, finish_reason(r), now);
+	}
 }

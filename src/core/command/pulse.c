@@ -1,0 +1,95 @@
+/* The end of a pulse: made by the table itself, and tried until it is done. */
+#include <stdio.h>
+
+#include "core/command/private.h"
+
+static void pulse_off(struct command_table *t, uint32_t device, uint32_t point, us_t not_before,
+                      us_t now)
+{
+	struct record *r = record_create(t, device, point, "off");
+	const struct point *p = record_point(t, r);
+	r->origin = COMMAND_PULSE_END;
+	r->value.v = value_bool(false);
+	r->value.n = 1;
+	codec_encode(&p->codec, &r->value.v, r->value.word, r->value.mask);
+	r->not_before = not_before;
+	record_insert(t, r, now);
+	record_launch(t, r, now);
+}
+
+void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now)
+{
+	const us_t lasts = record_point(t, on)->write->pulse;
+	on->ends_later = true;
+	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + lasts, now);
+}
+
+void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->record[i]->device == device && t->record[i]->point == point &&
+		    t->record[i]->origin == COMMAND_PULSE_END)
+			return;
+	pulse_off(t, device, point, 0, now);
+}
+
+void pulse_hurry(struct command_table *t, struct record *off, us_t now)
+{
+	if (off->state == STATE_RETRYING && off->due > now + BUSY_AGAIN) {
+		off->due = now + BUSY_AGAIN;
+	} else if (off->state == STATE_WAITING && off->not_before > now) {
+		off->not_before = 0;
+		act_cancel(t, off);
+		record_launch(t, off, now);
+	}
+}
+
+void pulse_soon(struct record *off, us_t now)
+{
+	record_retry(off, now + BUSY_AGAIN);
+}
+
+void pulse_again(struct command_table *t, struct record *off, const char *why, us_t now)
+{
+	record_retry(off, now + (t->closing ? BUSY_AGAIN : PULSE_AGAIN));
+	if (!off->stuck)
+		act_stuck(t, off, why);
+	off->stuck = true;
+}
+
+/* Whoever reads the point from now on may see it off. */
+void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->lane != off->lane || r->origin == COMMAND_PULSE_END ||
+		    r->state != STATE_VERIFYING || !record_pulses(t, r))
+			continue;
+		if (r->demands)
+			record_end(t, r, COMMAND_FAILED, NULL,
+			           "acknowledged, but it could not be read back", now);
+		else
+			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+	}
+}
+
+bool pulse_barred(const struct command_table *t, const struct record *r)
+{
+	return r->origin == COMMAND_PULSE_END && t->ops.stranger &&
+	       t->ops.stranger(t->ops.ctx, r->device);
+}
+
+/* One on the wire is out of reach; its answer says nothing of the device that is meant. */
+void pulse_recall(struct command_table *t, struct record *off, us_t now)
+{
+	if (off->state == STATE_WAITING && off->job)
+		act_cancel(t, off);
+	pulse_again(t, off, "another device answers there", now);
+}
+
+void command_strange(struct command_table *t, uint32_t device, us_t now)
+{
+	for (size_t i = t->n; i-- > 0;)
+		if (t->record[i]->device == device && pulse_barred(t, t->record[i]))
+			pulse_recall(t, t->record[i], now);
+}

@@ -1,0 +1,447 @@
+#include "command_rig.h"
+
+static void a_pulse_ends_by_itself(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_command(&g, P_DOOR, "on"); /* while it runs */
+	assert_int_equal(rig_only(&g)->end, COMMAND_BUSY);
+	rig_step(&g);
+	assert_int_equal(g.coil[6], 1);
+	const us_t on = g.write[0].at;
+	assert_false(command_holds(g.t, P_DOOR, g.now)); /* that it is on may be seen */
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.coil[6], 0);
+	assert_true(g.write[1].at >= on + 500 * US_MS && g.write[1].at <= on + 540 * US_MS);
+	assert_int_equal(g.ntold, 3);
+	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
+	assert_true(g.told[1].pulse);
+	assert_false(g.told[0].pulse_over || g.told[1].pulse_over);
+	assert_true(g.told[2].pulse_over);
+	assert_int_equal(g.told[2].origin, COMMAND_PULSE_END);
+	assert_int_equal(g.told[2].end, COMMAND_VERIFIED);
+	assert_int_equal(g.pulses[1], 1);
+	assert_int_equal(g.pulses[2], 1);
+}
+
+static void a_pulse_that_is_not_taken_is_told(void **state)
+{
+	(void)state;
+	fault(OTHER_VALUE, 1, 0);
+	rig_command(&g, P_DOOR, "on");
+	settle();
+	assert_int_equal(g.told[0].end, COMMAND_DIFFERS);
+	assert_string_equal(g.reason[0], "not taken: device reports off");
+	assert_int_equal(g.told[1].origin, COMMAND_PULSE_END); /* and is ended all the same */
+	assert_int_equal(g.ntold, 2);
+	assert_true(rig_last(&g)->pulse_over);
+}
+
+/* Over before it could be read, or unreadable all the time. */
+static void a_pulse_that_cannot_be_read_back_in_time(void **state)
+{
+	(void)state;
+	g.exchange = 600 * US_MS;
+	rig_command(&g, P_DOOR, "on");
+	settle();
+	assert_int_equal(g.told[0].end, COMMAND_ACKNOWLEDGED);
+	assert_int_equal(g.ntold, 2);
+	g.exchange = 20 * US_MS;
+	g.ntold = 0;
+	g.reads_fail = true;
+	rig_command(&g, P_DOOR, "on");
+	rig_run(&g, g.now + 600 * US_MS);
+	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_string_equal(g.reason[0], "acknowledged, but it could not be read back");
+	g.reads_fail = false;
+	settle();
+	assert_int_equal(g.coil[6], 0);
+}
+
+/* Whatever the device does with it: tried at a bounded rate until it is done, told once. */
+static void the_end_of_a_pulse_that_fails_is_told_and_tried_again(void **state)
+{
+	(void)state;
+	static const struct {
+		enum fault fault;
+		uint8_t exception;
+		bool reads_fail;
+		const char *why;
+	} row[] = {
+		{EXCEPTION, 1, false, "the device refuses it: illegal function (exception 1)"},
+		{EXCEPTION, 4, false, "the device refuses it: device failure (exception 4)"},
+		{EXCEPTION, 5, false, "not taken: device reports on"},
+		{EXCEPTION, 6, false, "the device refuses it: device is busy (exception 6)"},
+		{EXCEPTION, 11, false,
+	         "the device refuses it: gateway target does not respond (exception 11)"},
+		{OTHER_VALUE, 0, false, "not taken: device reports on"},
+		{LOST_REQUEST, 0, false, "no answer, and it is still on"},
+		{LOST_REQUEST, 0, true, "the device is silent"},
+		{LINE_DOWN, 0, false, "the line is down"},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		rig_stop(&g);
+		rig_start(&g);
+		rig_command(&g, P_DOOR, "on");
+		rig_run(&g, g.now + 300 * US_MS);
+		assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
+		fault(row[i].fault, 100000, row[i].exception);
+		g.reads_fail = row[i].reads_fail;
+		const unsigned before = g.submits;
+		rig_run(&g, g.now + 600 * US_S);
+		if (g.submits - before < 90 || g.submits - before > 150 || g.stuck != 1 ||
+		    g.ntold != 1 || strcmp(g.stuck_reason, row[i].why) != 0)
+			fail_msg("row %zu: %u tries, told %u times, %s", i, g.submits - before,
+			         g.stuck, g.stuck_reason);
+		g.faults = 0;
+		g.reads_fail = false;
+		settle();
+		assert_int_equal(g.coil[6], 0);
+		assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+		assert_true(rig_last(&g)->pulse_over);
+	}
+}
+
+static void at_the_end_of_the_gateway_it_is_tried_more_often(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_run(&g, g.now + 300 * US_MS);
+	fault(EXCEPTION, 2, 4);
+	command_shutdown(g.t, g.now);
+	rig_take(&g);
+	rig_run(&g, g.now + 700 * US_MS);
+	assert_int_equal(g.coil[6], 0);
+	assert_true(rig_last(&g)->pulse_over);
+	rig_stop(&g);
+	rig_start(&g);
+	rig_command(&g, P_DOOR, "on");
+	rig_run(&g, g.now + 300 * US_MS);
+	fault(EXCEPTION, 99, 4);
+	command_shutdown(g.t, g.now);
+	rig_take(&g);
+	rig_run(&g, g.now + 700 * US_MS);
+	command_finish(g.t, g.now);
+	rig_take(&g);
+	assert_false(rig_last(&g)->pulse_over); /* the next life does it */
+	assert_string_equal(g.reason[g.ntold - 1],
+	                    "not known whether it was switched off: the gateway ended");
+}
+
+static bool another_there;
+
+static bool another(void *ctx, uint32_t device)
+{
+	(void)ctx;
+	(void)device;
+	return another_there;
+}
+
+/* It goes to a device that has not said yet what it is, but not to one that is another. */
+static void the_end_of_a_pulse_is_not_written_to_another_device(void **state)
+{
+	(void)state;
+	command_destroy(g.t);
+	g.t = command_create(&rig_model, &(struct command_ops){.current = current,
+	                                                       .online = online,
+	                                                       .ctx = &g,
+	                                                       .stranger = another});
+	another_there = false;
+	rig_command(&g, P_DOOR, "on");
+	rig_run(&g, g.now + 300 * US_MS);
+	another_there = true;
+	command_strange(g.t, 0, g.now);
+	rig_take(&g);
+	rig_run(&g, g.now + 100 * US_S);
+	assert_int_equal(g.nwrite, 1);
+	assert_int_equal(g.stuck, 1);
+	another_there = false;
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.coil[6], 0);
+}
+
+/* Its registers may be elsewhere when it is back. */
+static void a_device_that_moves_takes_no_pulse_with_it(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_run(&g, g.now + 300 * US_MS);
+	command_moved(g.t, 0, g.now);
+	rig_take(&g);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	g.ntold = g.nwrite = 0;
+	rig_command(&g, P_DOOR, "on");
+	const struct job on = g.job[0];
+	g.njob = 0; /* on the wire */
+	command_moved(g.t, 0, g.now);
+	rig_take(&g);
+	assert_int_equal(g.ntold, 0);
+	g.coil[6] = 1;
+	command_job(g.t, on.id, OUT_OK, 0, g.now, g.now, g.now);
+	rig_take(&g);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_int_equal(g.told[0].effect, EFFECT_DONE);
+	rig_command(&g, P_MODE, "local");
+	command_moved(g.t, 0, g.now);
+	rig_take(&g);
+	settle();
+	assert_string_equal(g.reason[g.ntold - 1],
+	                    "the device is gone, or another one stands there");
+	assert_int_equal(rig_last(&g)->effect, EFFECT_NONE);
+}
+
+static void the_journal_forgets_a_pulse_that_never_began(void **state)
+{
+	(void)state;
+	fault(EXCEPTION, 1, 4);
+	rig_command(&g, P_DOOR, "on");
+	settle();
+	expect(COMMAND_REFUSED, "the device refuses it: device failure (exception 4)", 0);
+	assert_true(rig_only(&g)->pulse_over);
+}
+
+static void the_pulse_of_an_earlier_life_is_ended_until_it_is_done(void **state)
+{
+	(void)state;
+	g.coil[6] = 1;
+	fault(LOST_REQUEST, 2, 0);
+	command_pulse_left(g.t, 0, P_DOOR, g.now);
+	rig_take(&g);
+	rig_run(&g, g.now + 60 * US_S);
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
+	assert_true(rig_only(&g)->pulse_over);
+}
+
+static void a_pulse_ends_also_when_its_begin_was_not_answered(void **state)
+{
+	(void)state;
+	fault(LOST_ANSWER, 3, 0); /* `on`, and `off` twice */
+	rig_command(&g, P_DOOR, "on");
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+}
+
+static void the_end_of_a_pulse_is_not_given_up(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	fault(LOST_REQUEST, 10, 0);
+	g.reads_fail = true;
+	rig_run(&g, g.now + 30 * US_S);
+	command_offline(g.t, 0, g.now);
+	rig_take(&g);
+	assert_int_equal(g.coil[6], 1);
+	assert_int_equal(command_alive(g.t), 1);
+	fault(LINE_DOWN, 3, 0);
+	rig_run(&g, g.now + 30 * US_S);
+	g.faults = 0;
+	g.reads_fail = false;
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.ntold, 2);
+}
+
+static void a_pulse_ends_also_when_its_line_is_opened_anew(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	assert_int_equal(g.njob, 1);
+	g.njob = 0;
+	command_job(g.t, g.job[0].id, OUT_CLOSED, 0, 0, g.now, g.now);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+}
+
+static void a_pulse_whose_point_goes_is_ended_first(void **state)
+{
+	(void)state;
+	const struct model m = {.bus = rig_model.bus, .nbus = 1};
+	rig_command(&g, P_SETPOINT, "45");
+	settle();
+	assert_false(command_leave(g.t, &m, g.now));
+	rig_command(&g, P_DOOR, "on");
+	assert_true(command_leave(g.t, &m, g.now)); /* it may be on the wire */
+	rig_step(&g);
+	assert_int_equal(g.coil[6], 1);
+	assert_false(command_leave(g.t, &rig_model, g.now)); /* it stays */
+	const us_t now = g.now;
+	assert_true(command_leave(g.t, &m, g.now));
+	rig_take(&g);
+	for (int i = 0; i < 100 && command_leave(g.t, &m, g.now); i++)
+		rig_step(&g);
+	assert_int_equal(g.coil[6], 0);
+	assert_true(g.now < now + 200 * US_MS && rig_last(&g)->pulse_over);
+	assert_int_equal(g.nwrite, 3);
+	assert_int_equal(g.submits, 4); /* its `off` was taken back, and given again for now */
+
+	rig_command(&g, P_DOOR,
+	            "on"); /* a device that does not answer is not waited for for ever */
+	rig_step(&g);
+	fault(LOST_REQUEST, 99, 0);
+	for (int i = 0; i < 50; i++) {
+		assert_true(command_leave(g.t, &m, g.now));
+		rig_take(&g);
+		rig_step(&g);
+	}
+	command_adopt(g.t, &m, g.now);
+	rig_take(&g);
+	assert_string_equal(
+		g.reason[g.ntold - 1],
+		"not known whether it was switched off: its point went with a reload of the "
+		"configuration");
+	assert_false(rig_last(&g)->pulse_over);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
+static void shutting_down_ends_pulses_at_once_and_answers_all(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	rig_command(&g, P_SETPOINT, "45");
+	rig_step(&g);
+	assert_int_equal(command_alive(g.t), 3);
+	rig_command(&g, P_MODE, "remote");
+	const us_t now = g.now;
+	command_shutdown(g.t, g.now);
+	rig_take(&g);
+	rig_command(&g, P_MODE, "off");
+	assert_string_equal(g.reason[g.ntold - 1], "shutting down");
+	rig_run(&g, g.now + 400 * US_MS); /* the wire finishes what it has, and is read back */
+	assert_int_equal(command_alive(g.t), 0);
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.write[g.nwrite - 1].addr, 6);
+	assert_true(g.write[g.nwrite - 1].at < now + 100 * US_MS);
+	assert_int_equal(g.ntold, 5);
+	for (size_t i = 0; i < g.ntold; i++)
+		if (g.told[i].point == P_SETPOINT)
+			assert_int_equal(g.told[i].end, COMMAND_VERIFIED);
+}
+
+/* What was on the wire when the gateway ends ends as it did, or it is not known; what was not is
+ * not begun. */
+static void the_end_tells_what_became_of_a_write(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		uint32_t point;
+		enum fault fault;
+		bool reads_fail;
+		unsigned steps; /* before the end */
+		bool finish;    /* the line does nothing more */
+		enum command_end end;
+		enum command_effect effect;
+		const char *reason;
+	} row[] = {
+		{"waits", P_MODE, GOOD, false, 0, false, COMMAND_FAILED, EFFECT_NONE,
+	         "shutting down"},
+		{"on the wire, no answer yet", P_MODE, STUCK, false, 1, true, COMMAND_FAILED,
+	         EFFECT_UNKNOWN,
+	         "the gateway ended before its answer came; not known whether it was carried out"},
+		{"acknowledged", P_MODE, GOOD, false, 1, false, COMMAND_VERIFIED, EFFECT_DONE, ""},
+		{"acknowledged, not taken", P_MODE, OTHER_VALUE, false, 1, false, COMMAND_DIFFERS,
+	         EFFECT_DONE, "not taken: device reports remote"},
+		{"acknowledged, not read back", P_MODE, GOOD, false, 1, true, COMMAND_FAILED,
+	         EFFECT_DONE, "acknowledged, but not read back before the gateway ended"},
+		{"acknowledged, silent then", P_MODE, GOOD, true, 1, false, COMMAND_FAILED,
+	         EFFECT_DONE, "acknowledged, but it could not be read back: the device is silent"},
+		{"no answer", P_MODE, LOST_ANSWER, false, 1, false, COMMAND_VERIFIED, EFFECT_DONE,
+	         ""},
+		{"no answer, not done", P_MODE, LOST_REQUEST, false, 1, false, COMMAND_FAILED,
+	         EFFECT_NONE, "no answer, and not taken: device reports off"},
+		{"no answer, not read", P_MODE, LOST_ANSWER, false, 1, true, COMMAND_FAILED,
+	         EFFECT_UNKNOWN, "no answer; not known whether it was carried out"},
+		{"busy", P_MODE, EXCEPTION, false, 1, false, COMMAND_FAILED, EFFECT_NONE,
+	         "shutting down"},
+		{"cannot be read", P_WRITEONLY, GOOD, false, 1, false, COMMAND_ACKNOWLEDGED,
+	         EFFECT_DONE, ""},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		rig_stop(&g);
+		rig_start(&g);
+		fault(row[i].fault, 1, EXC_BUSY);
+		g.reads_fail = row[i].reads_fail;
+		rig_command(&g, row[i].point, "1");
+		for (unsigned n = 0; n < row[i].steps; n++)
+			line_job(&g);
+		rig_take(&g);
+		command_shutdown(g.t, g.now);
+		rig_take(&g);
+		if (!row[i].finish)
+			rig_run(&g, g.now + 5 * US_S);
+		command_finish(g.t, g.now);
+		rig_take(&g);
+		if (g.ntold != 1 || g.told[0].end != row[i].end ||
+		    g.told[0].effect != row[i].effect || strcmp(g.reason[0], row[i].reason) != 0)
+			fail_msg("%s: %zu outcomes, %s, effect %u: %s", row[i].name, g.ntold,
+			         command_end_name(g.told[0].end), g.told[0].effect, g.reason[0]);
+	}
+}
+
+static void jobs_closed_by_shutting_down_say_so(void **state)
+{
+	(void)state;
+	rig_command(&g, P_MODE, "remote");
+	command_shutdown(g.t, g.now);
+	command_job(g.t, g.job[0].id, OUT_CLOSED, 0, 0, g.now, g.now);
+	rig_take(&g);
+	g.njob = 0;
+	expect(COMMAND_FAILED, "shutting down", 0);
+}
+
+static void at_the_very_end_nothing_is_left_unanswered(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_step(&g);
+	rig_command(&g, P_SETPOINT, "45");
+	fault(EXCEPTION, 99, 6);
+	rig_command(&g, P_RELAY, "toggle");
+	for (int i = 0; i < 4; i++)
+		rig_step(&g);
+	command_shutdown(g.t, g.now);
+	command_finish(g.t, g.now);
+	rig_take(&g);
+	assert_int_equal(command_alive(g.t), 0);
+	assert_int_equal(g.ntold, 4);
+	assert_true(command_due(g.t) == US_NEVER);
+	assert_string_equal(command_end_name(rig_last(&g)->end), "failed");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_pulse_ends_by_itself),
+		T(a_pulse_that_is_not_taken_is_told),
+		T(a_pulse_that_cannot_be_read_back_in_time),
+		T(the_end_of_a_pulse_that_fails_is_told_and_tried_again),
+		T(at_the_end_of_the_gateway_it_is_tried_more_often),
+		T(the_end_of_a_pulse_is_not_written_to_another_device),
+		T(a_device_that_moves_takes_no_pulse_with_it),
+		T(the_journal_forgets_a_pulse_that_never_began),
+		T(the_pulse_of_an_earlier_life_is_ended_until_it_is_done),
+		T(a_pulse_ends_also_when_its_begin_was_not_answered),
+		T(the_end_of_a_pulse_is_not_given_up),
+		T(a_pulse_ends_also_when_its_line_is_opened_anew),
+		T(a_pulse_whose_point_goes_is_ended_first),
+		T(shutting_down_ends_pulses_at_once_and_answers_all),
+		T(the_end_tells_what_became_of_a_write),
+		T(jobs_closed_by_shutting_down_say_so),
+		T(at_the_very_end_nothing_is_left_unanswered),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
