@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,10 +64,19 @@ static void set_port(struct load *l, const struct hit *h, void *object)
 	if (!path)
 		return;
 	if (*path != '/')
-		diag_error(l->d, h->value->where, "port: \"%s\" is not a path like /dev/ttyUSB0",
-		           path);
+		diag_error(l->d, h->value->where, "port: \"%s\" is not a path like /dev/ttyUSB0%s",
+		           path,
+		           strpbrk(path, ":.") ? "; an address on the network is tcp: host:port"
+		                               : "");
 	b->kind = BUS_SERIAL;
 	b->port = load_text(l, path);
+}
+
+static const char *endpoint_hint(const char *text)
+{
+	if (strstr(text, "://"))
+		return ": leave out what stands before the host";
+	return *text == '/' ? "; a serial line is port: /dev/..." : "";
 }
 
 /* "host:port", "[::1]:502"; TCP's default port is 502. */
@@ -82,8 +92,8 @@ static void set_endpoint(struct load *l, const struct hit *h, void *object)
 	bool has_port;
 	int64_t port = MODBUS_PORT;
 	if (!host_port_parse(text, &host, &len, &port, &has_port)) {
-		diag_error(l->d, h->value->where, "%s: \"%s\" is not host or host:port",
-		           h->key->name, text);
+		diag_error(l->d, h->value->where, "%s: \"%s\" is not host or host:port%s",
+		           h->key->name, text, endpoint_hint(text));
 		return;
 	}
 	if (!has_port && b->kind == BUS_RTU_TCP)
@@ -219,6 +229,12 @@ static void kind_check(struct load *l, const struct bus_conf *b, const struct hi
 	}
 }
 
+static bool bus_meant(const struct node *map)
+{
+	return keys_meant(&keyset_bus, map, "port") || keys_meant(&keyset_bus, map, "tcp") ||
+	       keys_meant(&keyset_bus, map, "rtu_tcp");
+}
+
 static void bus_load(struct load *l, const struct entry *e, struct bus_draft *out)
 {
 	struct bus_conf *b = &out->conf;
@@ -243,6 +259,8 @@ static void bus_load(struct load *l, const struct entry *e, struct bus_draft *ou
 	                             keys_hit(&keyset_bus, &hits, "tcp"),
 	                             keys_hit(&keyset_bus, &hits, "rtu_tcp")};
 	const int n = !!which[0] + !!which[1] + !!which[2];
+	if (n == 0 && bus_meant(e->node))
+		return;
 	if (n != 1) {
 		diag_error(l->d, b->where,
 		           n ? "bus \"%s\" has more than one of port, tcp and rtu_tcp"
@@ -281,10 +299,11 @@ static void use_baud(struct load *l, struct bus_draft *b, uint32_t baud, const c
 		b->baud_device = device;
 		b->conf.baud = baud;
 	} else if (b->conf.baud != baud) {
-		diag_error(l->d, where,
-		           "%s expects %u baud on bus \"%s\", but %s expects %u: set the devices "
-		           "alike and say so by baud of the bus",
-		           device, baud, b->conf.name, b->baud_device, b->conf.baud);
+		diag_error_once(
+			l->d, where,
+			"%s expects %u baud on bus \"%s\", but %s expects %u: set the devices "
+			"alike and say so by baud of the bus",
+			device, baud, b->conf.name, b->baud_device, b->conf.baud);
 	}
 }
 
@@ -299,10 +318,11 @@ static void use_format(struct load *l, struct bus_draft *b, const char *format, 
 		b->format_device = device;
 		format_set(c, format);
 	} else if (strcmp(now, format) != 0) {
-		diag_error(l->d, where,
-		           "%s expects %s on bus \"%s\", but %s expects %s: set the devices alike "
-		           "and say so by format of the bus",
-		           device, format, c->name, b->format_device, now);
+		diag_error_once(
+			l->d, where,
+			"%s expects %s on bus \"%s\", but %s expects %s: set the devices alike "
+			"and say so by format of the bus",
+			device, format, c->name, b->format_device, now);
 	}
 }
 
@@ -316,8 +336,44 @@ void bus_use(struct load *l, size_t bus, const struct profile *p, const char *de
 	use_format(l, b, p->format, device, where);
 }
 
+/* What is at its end, so that two can be compared; NULL: not known. */
+static const char *bus_end(struct load *l, const struct bus_conf *b)
+{
+	char real[PATH_MAX];
+	if (b->kind == BUS_SERIAL)
+		return b->port && realpath(b->port, real) ? arena_strdup(l->scratch, real)
+		                                          : b->port;
+	return b->host ? arena_printf(l->scratch, "%s:%u", b->host, b->tcp_port) : NULL;
+}
+
+/* Two masters on one line: neither would get an answer that is surely its own. */
+static void check_ends(struct load *l)
+{
+	const char **end = arena_array(l->scratch, l->buses.n, sizeof *end);
+	for (size_t i = 0; i < l->buses.n; i++) {
+		const struct bus_conf *b = &l->bus[i].conf;
+		size_t k = 0;
+		end[i] = bus_end(l, b);
+		while (k < i && (l->bus[k].conf.kind != b->kind || !end[k] || !end[i] ||
+		                 strcmp(end[k], end[i]) != 0))
+			k++;
+		if (k == i)
+			continue;
+		if (b->kind == BUS_TCP)
+			diag_warn(l->d, b->where,
+			          "bus \"%s\" has the endpoint of bus \"%s\": one bus serves "
+			          "all units behind it",
+			          b->name, l->bus[k].conf.name);
+		else
+			diag_error(l->d, b->where, "bus \"%s\" has the %s of bus \"%s\"", b->name,
+			           b->kind == BUS_SERIAL ? "port" : "converter",
+			           l->bus[k].conf.name);
+	}
+}
+
 void buses_finish(struct load *l)
 {
+	check_ends(l);
 	struct bus_conf *b = arena_array(l->arena, l->buses.n, sizeof *b);
 	for (size_t i = 0; i < l->buses.n; i++)
 		b[i] = l->bus[i].conf;

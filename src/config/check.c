@@ -12,9 +12,37 @@ static bool same_windows(const struct unit_rule *a, const struct unit_rule *b)
 	return same;
 }
 
+/* What one says of its unit and the other does not allow: the more careful value holds for both. */
+static void check_careful(struct load *l, const struct device *a, const struct device *b)
+{
+	const struct unit_rule *x = &a->rule, *y = &b->rule;
+	const struct {
+		const char *key;
+		int64_t a, b; /* the lesser is the more careful */
+	} rows[] = {
+		{"max_read", x->max_read, y->max_read},
+		{"max_hole", x->max_hole, y->max_hole},
+		{"retries", x->retries, y->retries},
+		{"timeout", -x->timeout, -y->timeout},
+		{"pause", -x->pause, -y->pause},
+		{"pause_after_write", -x->pause_after_write, -y->pause_after_write},
+	};
+	for (size_t i = 0; l->stated && i < COUNT(rows); i++) {
+		const struct device *loser = rows[i].a > rows[i].b ? a : b;
+		const struct device *winner = loser == a ? b : a;
+		if (rows[i].a != rows[i].b &&
+		    device_states(l, (size_t)(loser - l->m->device), rows[i].key))
+			diag_warn(l->d, loser->where,
+			          "%s of \"%s\" is not used: \"%s\" has the same id, and what it "
+			          "says is more careful",
+			          rows[i].key, loser->name, winner->name);
+	}
+}
+
 /* Two devices behind one id are one device on the line. */
 static void check_alike(struct load *l, const struct device *a, const struct device *b)
 {
+	check_careful(l, a, b);
 	if (a->rule.nwindow && b->rule.nwindow && !same_windows(&a->rule, &b->rule))
 		diag_error(l->d, b->where, "\"%s\" and \"%s\" share an id, but not their windows",
 		           a->name, b->name);
@@ -37,15 +65,34 @@ static void check_ids(struct load *l)
 		if (!*at)
 			*at = d;
 		else if (!d->shared && !(*at)->shared)
-			diag_error(l->d, d->where,
-			           "id %u on bus \"%s\" is used already by \"%s\" (%s:%u); shared: "
-			           "true if that is "
-			           "meant",
-			           d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
-			           (*at)->where.line);
+			diag_error_once(
+				l->d, d->where,
+				"id %u on bus \"%s\" is used already by \"%s\" (%s:%u); shared: "
+				"true if that is "
+				"meant",
+				d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
+				(*at)->where.line);
 		else
 			check_alike(l, *at, d);
 	}
+}
+
+/* "MODBUS over serial line specification and implementation guide V1.02", 2.2: 248 to 255 are
+ * reserved. */
+static void check_reserved(struct load *l, const struct device *d)
+{
+	if (d->id >= 248 && l->m->nbus && l->m->bus[d->bus].kind != BUS_TCP)
+		diag_warn(l->d, d->where,
+		          "device \"%s\": id %u is reserved on a serial line; units have 1 to 247",
+		          d->name, d->id);
+}
+
+/* After mistakes it may have them elsewhere. */
+static void check_points(struct load *l, const struct device *d)
+{
+	if (d->set->n == 0 && l->d->errors == 0)
+		diag_warn(l->d, d->where, "device \"%s\" has no points: it is never asked",
+		          d->name);
 }
 
 static void check_names(struct load *l)
@@ -220,6 +267,8 @@ void check_model(struct load *l)
 	check_ids(l);
 	check_names(l);
 	for (size_t i = 0; i < l->m->ndevice; i++) {
+		check_reserved(l, &l->m->device[i]);
+		check_points(l, &l->m->device[i]);
 		check_widths(l, &l->m->device[i]);
 		check_functions(l, &l->m->device[i]);
 		check_echo(l, &l->m->device[i]);

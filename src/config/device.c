@@ -1,4 +1,5 @@
 /* Devices: ranges, overrides, and what the device forces on its bus. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -298,7 +299,15 @@ static size_t steps_read(struct load *l, const struct layers *layers, const stru
 
 /* -- one device -- */
 
-static void rule_read(struct load *l, const struct layers *layers, const struct bus_draft *bus,
+bool device_states(const struct load *l, size_t device, const char *key)
+{
+	for (size_t i = 0; i < COUNT(device_keys); i++)
+		if (strcmp(device_keys[i].name, key) == 0)
+			return l->stated && l->stated[device] >> i & 1;
+	return false;
+}
+
+static void rule_read(struct load *l, struct layers *layers, const struct bus_draft *bus,
                       struct device *d)
 {
 	struct hits hits;
@@ -306,6 +315,9 @@ static void rule_read(struct load *l, const struct layers *layers, const struct 
 	for (unsigned i = 0; i < layers->ndevice; i++)
 		keys_collect(l, &keyset_device, layers->device[i], i,
 		             i < layers->own ? 0 : KEY_FORCE | KEY_PROFILE, &hits);
+	static_assert(COUNT(device_keys) <= 64, "a bit for each row");
+	for (size_t i = 0; i < COUNT(device_keys); i++)
+		layers->stated |= hits.hit[i].value ? (uint64_t)1 << i : 0;
 	keys_collect(l, &keyset_device, bus ? bus->node : NULL, LAYERS_MAX, KEY_FORCE, &hits);
 	keys_apply(l, &keyset_device, &hits, layers->where, d);
 	windows_shift(l, layers, keys_hit(&keyset_device, &hits, "windows"), &d->rule);
@@ -316,6 +328,22 @@ static void rule_read(struct load *l, const struct layers *layers, const struct 
 	const bool single = d->functions >> 6 & 1, several = d->functions >> 16 & 1;
 	if (!d->write_function && single != several)
 		d->write_function = single ? 6 : 16;
+}
+
+/* Without its profile a point cannot be read, but a wrong key is one with any. */
+static void keys_known(struct load *l, const struct layers *layers)
+{
+	for (unsigned i = 0; i < layers->own_points; i++) {
+		const struct node *map = layers->points[i];
+		for (uint32_t k = 0; map->kind == NODE_MAP && k < map->n; k++) {
+			struct hits point = {0}, write = {0};
+			const struct node *v = map->pair[k].value, *w = node_get(v, "write");
+			if (v->kind == NODE_MAP)
+				keys_collect(l, &keyset_point, v, 0, 0, &point);
+			if (w && w->kind == NODE_MAP)
+				keys_collect(l, &keyset_write, w, 0, 0, &write);
+		}
+	}
 }
 
 static void unlock_check(struct load *l, const struct device *d, struct where where)
@@ -333,7 +361,7 @@ static void unlock_check(struct load *l, const struct device *d, struct where wh
 		           p->name);
 }
 
-void device_make(struct load *l, const struct layers *layers, struct device *d)
+void device_make(struct load *l, struct layers *layers, struct device *d)
 {
 	const struct bus_draft *bus = l->buses.n ? &l->bus[d->bus] : NULL;
 	d->enabled = d->commands = true;
@@ -360,6 +388,8 @@ void device_make(struct load *l, const struct layers *layers, struct device *d)
 	struct sunspec_chain chain;
 	if (d->set->sunspec && !p->sunspec_broken && sunspec_layout(d->set->sunspec, &chain))
 		sunspec_bind(d, &chain); /* for all who have no device: its daemon finds another */
+	if (layers->broken)
+		keys_known(l, layers);
 	if (layers->broken)
 		return; /* without the profile's points every name would be unknown */
 	identify_read(l, layers, d);

@@ -16,6 +16,7 @@ struct member {
 	const struct entry *own;   /* the named entry, or NULL */
 	const struct entry *range; /* the range it is a member of, or NULL */
 	uint32_t index, of;        /* in the range */
+	bool misnamed;             /* told: what it lacks need not be, what it says is checked */
 };
 
 struct members {
@@ -78,8 +79,7 @@ static bool member_of_range(struct load *l, struct members *m, const struct entr
 	                                e->name, r->width, i, r->close + 1);
 	const struct node node = {.where = e->key->where, .text = name};
 	struct member *x = member_find(m, name);
-	if (!name_check(l, "a device's name", &node))
-		return false;
+	const bool good = name_check(l, "a device's name", &node);
 	if (x && x->range) {
 		diag_error(l->d, e->key->where, "device \"%s\" is in \"%s\" already (line %u)",
 		           name, x->range->name, x->range->key->where.line);
@@ -89,7 +89,8 @@ static bool member_of_range(struct load *l, struct members *m, const struct entr
 	x->range = e;
 	x->index = (uint32_t)(i - r->first);
 	x->of = (uint32_t)(r->last - r->first + 1);
-	return true;
+	x->misnamed = !good;
+	return good;
 }
 
 static void members_range(struct load *l, struct members *m, const struct entry *e)
@@ -99,11 +100,37 @@ static void members_range(struct load *l, struct members *m, const struct entry 
 		char echo[TEXT_ECHO_SIZE];
 		diag_error(l->d, e->key->where, "%s is not a range of names like meter(1..32)",
 		           text_echo(e->name, echo));
+		struct member *x = member_add(l, m, e->name);
+		x->range = e;
+		x->misnamed = true;
 		return;
 	}
 	for (int64_t i = r.first; i <= r.last && m->n <= DEVICES_MAX; i++)
 		if (!member_of_range(l, m, e, &r, i))
 			return;
+}
+
+/* m5 beside m(1..3), with nothing of its own: the range is too short. */
+static void member_check_outside(struct load *l, struct member *m)
+{
+	struct name_range r;
+	if (m->range || m->misnamed || node_get(m->own->node, "id"))
+		return;
+	for (size_t i = 0; i < l->devices.n; i++) {
+		const struct entry *e = &l->devices.entry[i];
+		if (!name_range_parse(e->name, &r))
+			continue;
+		const size_t before = (size_t)(r.open - e->name), after = strlen(r.close + 1);
+		const size_t len = strlen(m->name);
+		if (len <= before + after || strncmp(m->name, e->name, before) != 0 ||
+		    strcmp(m->name + len - after, r.close + 1) != 0 ||
+		    strspn(m->name + before, "0123456789") < len - before - after)
+			continue;
+		diag_error(l->d, m->own->key->where, "device \"%s\" is outside \"%s\" (line %u)",
+		           m->name, e->name, e->key->where.line);
+		m->misnamed = true;
+		return;
+	}
 }
 
 /* In the order of the file; a named entry may stand before or behind the range it overrides. */
@@ -113,15 +140,19 @@ static struct members members_collect(struct load *l)
 	for (size_t i = 0; i < l->devices.n && m.n <= DEVICES_MAX; i++) {
 		const struct entry *e = &l->devices.entry[i];
 		if (e->node->kind != NODE_MAP) {
-			if (e->node->where.line) /* else the alias was told already */
-				diag_error(l->d, e->node->where, "device: expects keys and values");
+			diag_error(l->d, e->node->where, "device: expects keys and values");
 		} else if (strchr(e->name, '(')) {
 			members_range(l, &m, e);
-		} else if (name_check(l, "a device's name", e->key)) {
+		} else {
+			const bool good = name_check(l, "a device's name", e->key);
 			struct member *x = member_find(&m, e->name);
-			(x ? x : member_add(l, &m, e->name))->own = e;
+			x = x ? x : member_add(l, &m, e->name);
+			x->own = e;
+			x->misnamed |= !good;
 		}
 	}
+	for (size_t i = 0; i < m.n; i++)
+		member_check_outside(l, &m.member[i]);
 	return m;
 }
 
@@ -132,6 +163,13 @@ static const struct node *member_get(const struct member *m, const char *key)
 {
 	const struct node *v = m->own ? node_get(m->own->node, key) : NULL;
 	return v || !m->range ? v : node_get(m->range->node, key);
+}
+
+/* Is it there under a wrong name? */
+static bool member_meant(const struct member *m, const char *key)
+{
+	return (m->own && keys_meant(&keyset_device, m->own->node, key)) ||
+	       (m->range && keys_meant(&keyset_device, m->range->node, key));
 }
 
 static struct where member_where(const struct member *m)
@@ -146,7 +184,9 @@ static bool bus_read(struct load *l, const struct member *m, struct device *d)
 	if (!v && l->buses.n == 1)
 		return true;
 	if (!v) {
-		diag_error(l->d, d->where, "device \"%s\": key \"bus\" is missing", m->name);
+		if (!m->misnamed && !member_meant(m, "bus"))
+			diag_error_once(l->d, d->where, "device \"%s\": key \"bus\" is missing",
+			                m->name);
 		return false;
 	}
 	const char *name = scalar_text(l->d, "bus", v);
@@ -191,9 +231,11 @@ static bool id_read(struct load *l, const struct member *m, struct device *d)
 	const struct node *own = m->own ? node_get(m->own->node, "id") : NULL;
 	const struct node *v = member_get(m, "id");
 	int64_t id = -1;
-	if (!v)
-		diag_error(l->d, d->where, "device \"%s\": key \"id\" is missing", m->name);
-	else if (own || !m->range)
+	if (!v && !m->misnamed && !member_meant(m, "id"))
+		diag_error_once(l->d, d->where, "device \"%s\": key \"id\" is missing", m->name);
+	if (!v || (m->misnamed && m->range))
+		return false;
+	if (own || !m->range)
 		scalar_int(l->d, "id", v, 0, ID_MAX, &id);
 	else
 		id_of_range(l, m, v, &id);
@@ -208,8 +250,10 @@ static const struct profile *profile_of(struct load *l, const struct member *m)
 {
 	const struct node *v = member_get(m, "profile");
 	const char *name = v ? scalar_text(l->d, "profile", v) : NULL;
-	if (!v && !member_get(m, "points"))
-		diag_error(l->d, member_where(m), "device \"%s\" needs profile or points", m->name);
+	if (!v && !member_get(m, "points") && !m->misnamed && !member_meant(m, "profile") &&
+	    !member_meant(m, "points"))
+		diag_error_once(l->d, member_where(m), "device \"%s\" needs profile or points",
+		                m->name);
 	return name ? profile_find(l, name, v->where) : NULL;
 }
 
@@ -296,6 +340,7 @@ void devices_load(struct load *l)
 		           "more than %d devices", DEVICES_MAX);
 		return;
 	}
+	l->stated = arena_array(l->scratch, m.n, sizeof *l->stated);
 	l->no_id = arena_array(l->scratch, m.n, sizeof *l->no_id);
 	for (size_t i = 0; i < m.n; i++) {
 		struct device *d = &device[i];
@@ -307,6 +352,7 @@ void devices_load(struct load *l)
 		const struct profile *p = profile_of(l, &m.member[i]);
 		layers_make(l, &m.member[i], p, &layers);
 		device_make(l, &layers, d);
+		l->stated[i] = layers.stated;
 		if (on_bus && l->buses.n)
 			bus_use(l, d->bus, p, d->name, d->where);
 		d->point0 = (uint32_t)l->m->npoint;

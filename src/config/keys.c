@@ -1,7 +1,9 @@
 #include "config/keys.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "config/alias.h"
 #include "config/load.h"
 #include "config/scalar.h"
 
@@ -23,23 +25,87 @@ static bool keyset_knows(const struct keyset *set, const char *name)
 	return false;
 }
 
-static size_t keyset_names(const struct keyset *set, uint16_t only, const char **names, size_t n)
+/* Names that may stand in this map; free: and do not yet. */
+static size_t names_list(const struct keyset *set, uint16_t only, const struct node *map, bool free,
+                         const char **names, size_t n)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (!only || (set->key[i].flags & only))
+		if ((!only || (set->key[i].flags & only)) &&
+		    !(free && node_find(map, set->key[i].name)))
 			names[n++] = set->key[i].name;
 	return n;
 }
 
-static void unknown_key(struct load *l, const struct keyset *set, const struct node *key)
+/* The name that was meant, if only letters are wrong, one that is not there yet before others;
+ * NULL.
+ */
+static const char *key_nearest(const struct keyset *set, const struct node *map, const char *word)
 {
-	const char *names[4 * KEYSET_MAX];
-	char hint[96], echo[TEXT_ECHO_SIZE];
-	size_t n = keyset_names(set, 0, names, 0);
-	for (size_t i = 0; i < 3 && set->also[i]; i++)
-		n = keyset_names(set->also[i], set->also_flags[i], names, n);
-	diag_error(l->d, key->where, "%s: unknown key %s%s", set->name, text_echo(key->text, echo),
-	           scalar_hint(key->text, names, n, hint, sizeof hint));
+	const char *names[4 * KEYSET_MAX], *near = NULL;
+	for (int free = 1; !near && free >= 0; free--) {
+		size_t n = names_list(set, 0, map, free, names, 0);
+		for (size_t i = 0; i < COUNT(set->also) && set->also[i]; i++)
+			n = names_list(set->also[i], set->also_flags[i], map, free, names, n);
+		near = diag_nearest(word, names, n);
+	}
+	return near;
+}
+
+/* Advice on what to write instead, or "". */
+static const char *key_advice(const struct keyset *set, const struct node *map, const char *word,
+                              char *buf, size_t size)
+{
+	const char *advice = alias_advice(set->name, word);
+	const char *elsewhere = advice ? NULL : keyset_with(set, word);
+	const char *near = elsewhere ? NULL : key_nearest(set, map, word);
+	*buf = '\0';
+	if (advice)
+		snprintf(buf, size, "; here it is %s", advice);
+	else if (elsewhere)
+		snprintf(buf, size, "; it is a key of %s", elsewhere);
+	else if (near)
+		snprintf(buf, size, "; did you mean \"%s\"?", near);
+	return buf;
+}
+
+bool keys_meant(const struct keyset *set, const struct node *map, const char *key)
+{
+	for (uint32_t i = 0; map && map->kind == NODE_MAP && i < map->n; i++) {
+		const char *word = map->pair[i].key->text;
+		const char *near = NULL;
+		if (keyset_knows(set, word))
+			continue;
+		if (!alias_advice(set->name, word) && !keyset_with(set, word))
+			near = key_nearest(set, map, word);
+		if (alias_means(set->name, word, key) || (near && strcmp(near, key) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* {scale: 0,1} is read as a scale of 0 and a key 1 without a value. */
+static bool is_comma(const struct node *map, uint32_t i)
+{
+	const struct pair *p = &map->pair[i];
+	return i > 0 && node_is_null(p->value) && !p->key->quoted && *p->key->text &&
+	       strspn(p->key->text, "0123456789") == strlen(p->key->text) &&
+	       map->pair[i - 1].value->kind == NODE_SCALAR;
+}
+
+static void unknown_key(struct load *l, const struct keyset *set, const struct node *map,
+                        uint32_t i)
+{
+	char advice[160], echo[TEXT_ECHO_SIZE];
+	const struct node *key = map->pair[i].key;
+	if (is_comma(map, i))
+		diag_error(l->d, map->pair[i - 1].value->where,
+		           "%s: %s,%s: a decimal number has a point, %s.%s",
+		           map->pair[i - 1].key->text, map->pair[i - 1].value->text, key->text,
+		           map->pair[i - 1].value->text, key->text);
+	else
+		diag_error(l->d, key->where, "%s: unknown key %s%s", set->name,
+		           text_echo(key->text, echo),
+		           key_advice(set, map, key->text, advice, sizeof advice));
 }
 
 void keys_collect(struct load *l, const struct keyset *set, const struct node *map, unsigned layer,
@@ -52,14 +118,19 @@ void keys_collect(struct load *l, const struct keyset *set, const struct node *m
 			diag_error(l->d, map->where, "%s: expects keys and values", set->name);
 		return;
 	}
+	for (size_t i = 0; i < set->n; i++)
+		if ((set->key[i].flags & KEY_REQUIRED) && keys_meant(set, map, set->key[i].name))
+			hits->meant[i] = true;
 	for (uint32_t i = 0; i < map->n; i++) {
 		const struct node *name = map->pair[i].key;
 		const struct key *key = keyset_find(set, name->text, only);
 		if (!key) {
 			if (!only && !keyset_knows(set, name->text))
-				unknown_key(l, set, name);
+				unknown_key(l, set, map, i);
 			continue;
 		}
+		if (i + 1 < map->n && is_comma(map, i + 1))
+			continue; /* its value is what stands before the comma */
 		struct hit *h = &hits->hit[key - set->key];
 		if (!h->value)
 			*h = (struct hit){key, name, map->pair[i].value, layer};
@@ -151,7 +222,7 @@ void keys_apply(struct load *l, const struct keyset *set, const struct hits *hit
 	for (size_t i = 0; i < set->n; i++) {
 		if (hits->hit[i].value)
 			apply_hit(l, &hits->hit[i], object);
-		else if (set->key[i].flags & KEY_REQUIRED)
+		else if ((set->key[i].flags & KEY_REQUIRED) && !hits->meant[i])
 			diag_error(l->d, where, "%s: key \"%s\" is missing", set->name,
 			           set->key[i].name);
 	}

@@ -76,6 +76,7 @@ struct hit {
 
 struct hits {
 	struct hit hit[KEYSET_MAX]; /* by row; value NULL: not given */
+	bool meant[KEYSET_MAX];     /* required, and there under a wrong name */
 };
 
 /* Note what this map gives and no earlier layer did. only: 0, or just rows with one of these flags.
@@ -91,6 +92,13 @@ void keys_apply(struct load *l, const struct keyset *set, const struct hits *hit
 /* Both for a map that has one layer. NULL or empty: only the required keys are looked for. */
 void keys_read(struct load *l, const struct keyset *set, const struct node *map, struct where where,
                void *object);
+
+/* Is one of the map's unknown keys this one, under the name it has elsewhere or with a slip of the
+ * finger? Then nothing need be said of its absence. */
+bool keys_meant(const struct keyset *set, const struct node *map, const char *key);
+
+/* Name of the table near this one that has such a key; NULL: none has. */
+const char *keyset_with(const struct keyset *set, const char *key);
 
 const struct hit *keys_hit(const struct keyset *set, const struct hits *hits,
                            const char *name); /* or NULL */

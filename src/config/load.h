@@ -72,9 +72,11 @@ struct load {
 	const struct node *defaults;
 	const struct node *gateway, *mqtt;
 	struct bus_draft *bus;
-	bool *no_id;             /* per device: which one is meant is not known; NULL: none */
-	struct profile *profile; /* all parsed ones */
-	struct cached *cached;   /* point sets, see pointset.c */
+	uint64_t *stated; /* per device: rows of keyset_device that it gives; NULL: none */
+	const struct node *numbered; /* points of whose addresses a doubt was told */
+	bool *no_id;                 /* per device: which one is meant is not known; NULL: none */
+	struct profile *profile;     /* all parsed ones */
+	struct cached *cached;       /* point sets, see pointset.c */
 };
 
 /* A text for the model: a copy in which {n} is the number of the repetition. */
@@ -135,8 +137,9 @@ struct layers {
 	unsigned npoints;
 	unsigned own_points;           /* how many of them stand in devices.yaml */
 	const struct profile *profile; /* or NULL */
-	bool broken;                   /* it names a profile that could not be had */
-	struct where where;            /* of the device */
+	uint64_t stated;    /* rows of keyset_device that they give; set by device_make */
+	bool broken;        /* it names a profile that could not be had */
+	struct where where; /* of the device */
 };
 
 struct ratings {
@@ -243,10 +246,12 @@ extern const struct keyset keyset_device, keyset_identify, keyset_unlock;
 void devices_load(struct load *l);
 /* Do its `points` say where something is? */
 bool has_addresses(const struct node *map);
+/* Does it, or its profile, give this key? */
+bool device_states(const struct load *l, size_t device, const char *key);
 /* Add what a profile and its bases say. */
 void layers_profile(struct layers *x, const struct profile *p);
 /* One device of these layers. */
-void device_make(struct load *l, const struct layers *layers, struct device *out);
+void device_make(struct load *l, struct layers *layers, struct device *out);
 
 /* -- tests.c -- */
 extern const struct keyset keyset_test;

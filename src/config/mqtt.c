@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,32 @@
 
 #define MQTT_PORT 1883
 #define MQTTS_PORT 8883
+
+static const char *broker_hint(struct load *l, const char *url)
+{
+	static const struct {
+		const char *scheme, *hint;
+	} rows[] = {
+		{"tcp://", "; here tcp:// is mqtt://"},
+		{"mqtt+tcp://", "; here that is mqtt://"},
+		{"ssl://", "; here ssl:// is mqtts://"},
+		{"tls://", "; here tls:// is mqtts://"},
+		{"ws://", "; WebSockets are not spoken here, give the broker's listener for mqtt"},
+		{"wss://",
+	         "; WebSockets are not spoken here, give the broker's listener for mqtts"},
+		{"http", "; that is a web server's address"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (strncasecmp(url, rows[i].scheme, strlen(rows[i].scheme)) == 0)
+			return rows[i].hint;
+	const char *host;
+	size_t len;
+	int64_t port;
+	bool has_port;
+	if (!host_port_parse(url, &host, &len, &port, &has_port))
+		return "";
+	return arena_printf(l->scratch, "; did you mean \"mqtt://%s\"?", url);
+}
 
 static void set_broker(struct load *l, const struct hit *h, void *object)
 {
@@ -28,8 +55,8 @@ static void set_broker(struct load *l, const struct hit *h, void *object)
 	if (!m->use_tls && strncmp(url, "mqtt://", 7) != 0) {
 		diag_error(l->d, w,
 		           "broker: \"%s\" is not mqtt://host or mqtts://host, with :port behind "
-		           "it if need be",
-		           url);
+		           "it if need be%s",
+		           url, broker_hint(l, url));
 		return;
 	}
 	const char *rest = url + (m->use_tls ? 8 : 7), *host;
@@ -88,9 +115,13 @@ static void set_file(struct load *l, const struct hit *h, void *object)
 	const char *name = scalar_text(l->d, h->key->name, h->value);
 	if (!name)
 		return;
+	struct stat st;
 	const char *path = source_path(l, h->value->where.file, name);
 	if (access(path, R_OK) != 0)
 		diag_error(l->d, h->value->where, "%s: %s cannot be read", h->key->name, path);
+	else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		diag_error(l->d, h->value->where, "%s: %s is not a regular file", h->key->name,
+		           path);
 	*(const char **)(void *)((char *)object + h->key->offset) = arena_strdup(l->arena, path);
 }
 
@@ -99,7 +130,7 @@ static void set_key(struct load *l, const struct hit *h, void *object)
 	struct mqtt_conf *m = object;
 	struct stat st;
 	set_file(l, h, object);
-	if (m->key && stat(m->key, &st) == 0 && (st.st_mode & S_IROTH))
+	if (m->key && stat(m->key, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH))
 		diag_warn(l->d, h->value->where,
 		          "key: %s can be read by everybody; take it from others (chmod o-r)",
 		          m->key);
@@ -213,6 +244,9 @@ void mqtt_load(struct load *l)
 	mqtt_credential(l, m);
 	if (m->password && !m->username && node_get(l->mqtt, "password_file"))
 		diag_error(l->d, m->where, "mqtt: password_file without username");
+	if (m->version == 4 && m->expiry)
+		diag_error(l->d, node_find(l->mqtt, "expiry")->key->where,
+		           "expiry: needs MQTT 5, not version: 3.1.1");
 	if (!m->use_tls && node_get(l->mqtt, "tls"))
 		diag_error(l->d, node_find(l->mqtt, "tls")->key->where,
 		           "tls: the broker is not mqtts://");

@@ -8,7 +8,7 @@
 
 /* -- names -- */
 
-static bool point_name_check(struct load *l, const struct node *key, const char *name)
+static void point_name_check(struct load *l, const struct node *key, const char *name)
 {
 	static const char *const reserved[] = {"status", "network", "Alerts", "Nak"};
 	size_t n = 0;
@@ -16,20 +16,19 @@ static bool point_name_check(struct load *l, const struct node *key, const char 
 		n++;
 	if (name[n] || n == 0 || n > NAME_MAX_LEN || !isalpha((unsigned char)*name)) {
 		char echo[TEXT_ECHO_SIZE];
-		diag_error(l->d, key->where,
-		           "%s is not a point's name: a letter, then letters, digits and _, at "
-		           "most %d",
-		           text_echo(name, echo), NAME_MAX_LEN);
-		return false;
+		diag_error_once(
+			l->d, key->where,
+			"%s is not a point's name: a letter, then letters, digits and _, at "
+			"most %d",
+			text_echo(name, echo), NAME_MAX_LEN);
+		return;
 	}
 	for (size_t i = 0; i < COUNT(reserved); i++) {
 		if (strcmp(name, reserved[i]) == 0) {
 			diag_error(l->d, key->where,
 			           "\"%s\" is reserved and can not be a point's name", name);
-			return false;
 		}
 	}
-	return true;
 }
 
 /* -- repeat -- */
@@ -137,8 +136,9 @@ static void names_repeat(struct load *l, struct recipes *all, const struct layer
 		const char *name = arena_printf(l->scratch, "%.*s%" PRId64 "%s",
 		                                (int)(mark - pattern), pattern, n, mark + 3);
 		struct recipe *r = recipe_find(all, name);
-		if (r || !point_name_check(l, key, name))
+		if (r)
 			continue;
+		point_name_check(l, key, name); /* what it says is checked as well */
 		r = recipe_add(l, all, layers, name, pattern);
 		r->number = n;
 		r->place = (uint16_t)(n - rep.first + 1);
@@ -190,7 +190,8 @@ static void names_layer(struct load *l, struct recipes *all, const struct layers
 			names_repeat(l, all, layers, pattern); /* it may stand further down */
 		if (strstr(key->text, "{n}")) {
 			names_repeat(l, all, layers, key);
-		} else if (!recipe_find(all, key->text) && point_name_check(l, key, key->text)) {
+		} else if (!recipe_find(all, key->text)) {
+			point_name_check(l, key, key->text); /* what it says is checked as well */
 			recipe_add(l, all, layers, key->text, NULL);
 		}
 		repeat_check(l, &map->pair[i]);

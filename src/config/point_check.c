@@ -53,12 +53,23 @@ static void refuse_beside(struct load *l, const struct draft *d, const char *con
 	}
 }
 
+/* Is there one under a wrong name? */
+static bool source_meant(const struct recipe *r)
+{
+	static const char *const keys[] = {"coil", "discrete", "input", "holding", "expr"};
+	for (unsigned i = 0; i < r->n; i++)
+		for (size_t k = 0; k < COUNT(keys); k++)
+			if (keys_meant(&keyset_point, r->map[i], keys[k]))
+				return true;
+	return false;
+}
+
 static void check_source(struct load *l, struct draft *d)
 {
 	char hint[96];
 	const char *names[512];
 	size_t n = 0;
-	if (d->source_where.file || (d->writable && d->w.raw))
+	if (d->source_where.file || (d->writable && d->w.raw) || source_meant(d->recipe))
 		return;
 	const struct layers *of = d->recipe->of;
 	for (unsigned i = of->own; i < of->npoints; i++)
@@ -291,8 +302,9 @@ static void check_meaning(struct load *l, struct draft *d)
 				diag_error(l->d, h->name->where, "%s: means nothing on a text",
 				           numbers[i]);
 		}
-	if (scale && c->scale.mant == 0 && scale->value->kind == NODE_SCALAR &&
-	    *scale->value->text == '0')
+	struct decimal zero;
+	if (scale && scale->value->kind == NODE_SCALAR &&
+	    decimal_parse(scale->value->text, &zero) && zero.mant == 0)
 		diag_error(l->d, scale->value->where, "scale: 0 would make every value 0");
 	for (unsigned i = 0; c->type == TYPE_BOOL && i < d->p.nlabel; i++)
 		if (d->p.label[i].code != 0 && d->p.label[i].code != 1)

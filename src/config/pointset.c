@@ -302,6 +302,7 @@ struct cached {
 	const struct node *node[2][COUNT(cached_keys)];
 	const struct pointset *set;
 	struct recipes all; /* also those left out */
+	bool faulty;        /* there were mistakes: each place of them is told */
 	bool *broken;       /* by point */
 };
 
@@ -354,10 +355,12 @@ const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)
 			same = node_same(old->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)],
 			                 c->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)]);
-		if (same)
+		if (same && (!old->faulty || memcmp(old->node, c->node, sizeof c->node) == 0))
 			return old->set;
 	}
+	const size_t errors = l->d->errors;
 	c->set = pointset_make(l, layers, c);
+	c->faulty = l->d->errors > errors;
 	c->next = l->cached;
 	l->cached = c;
 	return c->set;

@@ -19,6 +19,34 @@ static const struct keyset *const sets[] = {
 	&keyset_group,   &keyset_test,      &keyset_sunspec,  &keyset_sunspec_model,
 };
 
+/* Where a key of this table might have been meant for. */
+static const struct {
+	const struct keyset *set;
+	const struct keyset *other[4];
+} neighbours[] = {
+	{&keyset_root, {&keyset_mqtt}},
+	{&keyset_mqtt, {&keyset_tls, &keyset_qos}},
+	{&keyset_tls, {&keyset_mqtt}},
+	{&keyset_qos, {&keyset_mqtt}},
+	{&keyset_bus, {&keyset_device}},
+	{&keyset_device, {&keyset_bus, &keyset_point, &keyset_write}},
+	{&keyset_point, {&keyset_write, &keyset_valid, &keyset_device}},
+	{&keyset_write, {&keyset_point}},
+	{&keyset_profile, {&keyset_line, &keyset_device, &keyset_point}},
+};
+
+const char *keyset_with(const struct keyset *set, const char *key)
+{
+	for (size_t i = 0; i < COUNT(neighbours); i++)
+		for (size_t k = 0; neighbours[i].set == set && k < COUNT(neighbours[i].other) &&
+		                   neighbours[i].other[k];
+		     k++)
+			for (size_t n = 0; n < neighbours[i].other[k]->n; n++)
+				if (strcmp(neighbours[i].other[k]->key[n].name, key) == 0)
+					return neighbours[i].other[k]->name;
+	return NULL;
+}
+
 static void number_form(const struct key *k, char *buf, size_t size)
 {
 	char low[32], high[32];

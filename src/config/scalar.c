@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/alias.h"
 #define POWER_MAX 18
 
 static const char *const kind_name[] = {
@@ -60,6 +61,13 @@ static bool number_ready(struct diag *d, const char *key, const struct node *n, 
 {
 	if (!scalar_ready(d, key, n, what))
 		return false;
+	const size_t comma = strcspn(n->text, ",");
+	if (comma && isdigit((unsigned char)n->text[comma - 1]) &&
+	    isdigit((unsigned char)n->text[comma + (n->text[comma] != 0)])) {
+		diag_error(d, n->where, "%s: %s: a decimal number has a point, %.*s.%s", key,
+		           n->text, (int)comma, n->text, n->text + comma + 1);
+		return false;
+	}
 	if (!n->quoted)
 		return true;
 	diag_error(d, n->where, "%s: expects %s, \"%s\" is a text: remove the quotes", key, what,
@@ -351,8 +359,11 @@ int scalar_choice(struct diag *d, const char *key, const struct node *n, const c
 			len += (size_t)snprintf(list + len, sizeof list - len, "%s%s",
 			                        count ? ", " : "", words[count]);
 	}
+	const char *advice = alias_advice(key, n->text);
+	if (advice)
+		snprintf(hint, sizeof hint, "; here it is %s", advice);
 	diag_error(d, n->where, "%s: \"%s\" is not one of %s%s", key, n->text, list,
-	           scalar_hint(n->text, words, count, hint, sizeof hint));
+	           advice ? hint : scalar_hint(n->text, words, count, hint, sizeof hint));
 	return -1;
 }
 

@@ -92,14 +92,19 @@ const struct node *source_read(struct load *l, const char *path, struct where fr
 
 const char *source_secret(struct load *l, const char *path, struct where where)
 {
-	struct stat st;
+	struct stat st = {0};
 	char line[SECRET_MAX];
 	FILE *f = file_open(path);
 	if (!f) {
 		diag_error(l->d, where, "password_file: %s: %s", path, strerror(errno));
 		return NULL;
 	}
-	if (fstat(fileno(f), &st) == 0 && (st.st_mode & S_IROTH))
+	if (fstat(fileno(f), &st) == 0 && !S_ISREG(st.st_mode)) {
+		diag_error(l->d, where, "password_file: %s is not a regular file", path);
+		fclose(f);
+		return NULL;
+	}
+	if (st.st_mode & S_IROTH)
 		diag_warn(l->d, where,
 		          "password_file: %s can be read by everybody; take it from others (chmod "
 		          "o-r)",

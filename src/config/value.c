@@ -11,6 +11,24 @@
 
 /* -- coil, discrete, input, holding -- */
 
+/* Documentation often counts 40001, 40002 … where the wire has 0, 1 …: said of a device's first. */
+static void address_hint(struct load *l, const char *key, const struct node *n, int64_t v,
+                         uint8_t table, const struct layers *of)
+{
+	static const int64_t first[] = {[TABLE_COIL] = INT64_MAX,
+	                                [TABLE_DISCRETE] = 10001,
+	                                [TABLE_HOLDING] = 40001,
+	                                [TABLE_INPUT] = 30001};
+	if (v < first[table] || v > first[table] + 9998 || n->text[1] == 'x' ||
+	    l->numbered == of->points[0])
+		return;
+	l->numbered = of->points[0];
+	diag_warn(l->d, n->where,
+	          "%s: if %s is a number as in documentation, the address is %" PRId64
+	          "; if it is the address, write 0x%" PRIX64,
+	          key, n->text, v - first[table], v);
+}
+
 static bool address_get(struct load *l, const struct hit *h, const struct node *n,
                         const struct recipe *r, struct point *p, unsigned i)
 {
@@ -37,6 +55,8 @@ static bool address_get(struct load *l, const struct hit *h, const struct node *
 	int64_t v;
 	if (!scalar_int(l->d, h->key->name, n, base, 65535 + base, &v))
 		return false;
+	if (h->layer < r->of->own_points && base == 0)
+		address_hint(l, h->key->name, n, v, p->table, r->of);
 	v += r->shift - base;
 	if (v < 0 || v > 65535) {
 		diag_error(l->d, n->where,

@@ -43,6 +43,24 @@ static struct where offset_where(const struct builder *b, size_t offset)
 	return w;
 }
 
+/* Most texts that are no YAML lack quotes: unit: %, Relay{n}: in a map of one line, a: b: c. */
+static const char *quote_hint(const struct builder *b, size_t at)
+{
+	const char c = at < b->len ? b->text[at] : '\0';
+	size_t line = at < b->len ? at : b->len;
+	while (line > 0 && b->text[line - 1] != '\n')
+		line--;
+	const bool brace =
+		memmem(b->text + line, b->len - line < 4096 ? b->len - line : 4096, "{n}", 3);
+	if (c && strchr("%@`&*!|>", c))
+		return "; a text that begins with this sign needs quotes, like \"%\"";
+	if (c && strchr("{}[],", c) && brace)
+		return "; a name with {n} needs quotes here: \"Relay{n}\"";
+	if (c && strchr(":{}[],\"'#", c))
+		return "; a text with : { } [ ] , or # in it needs quotes";
+	return "";
+}
+
 static void syntax_error(struct builder *b)
 {
 	const yaml_parser_t *p = &b->parser;
@@ -55,6 +73,10 @@ static void syntax_error(struct builder *b)
 	const struct where w = builder_where(b, p->problem_mark);
 	const size_t at = p->problem_mark.index;
 	const char *hint = at < b->len && b->text[at] == '\t' ? " (a tab: indent with blanks)" : "";
+	const bool far = p->context && p->context_mark.line != p->problem_mark.line;
+	if (!*hint)
+		hint = far && strstr(p->context, "flow") ? "; is its closing bracket missing?"
+		                                         : quote_hint(b, at);
 	if (!p->context)
 		diag_error(b->d, w, "%s%s", problem, hint);
 	else if (p->context_mark.line == p->problem_mark.line)
@@ -386,7 +408,7 @@ bool yaml_parse(struct arena *a, const char *name, const char *text, size_t len,
 		abort(); /* only without memory */
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, len);
 	b.nothing = arena_alloc(a, sizeof *b.nothing);
-	b.nothing->where.file = name;
+	b.nothing->where = (struct where){name, WHERE_TOLD, 1};
 	b.nothing->text = "";
 	b.nothing->weight = 1;
 	build_stream(&b, root);

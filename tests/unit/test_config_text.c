@@ -26,7 +26,7 @@ static char *file_text(const char *path)
 
 /* Every file of the pattern must give exactly the messages of the .expect beside it, in that order.
  * XNET_WRITE_EXPECT in the environment writes them instead, to be read over. */
-static size_t expect_messages(const char *pattern, bool profile)
+static size_t expect_messages(const char *pattern, bool profile, bool accepted)
 {
 	glob_t found;
 	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
@@ -47,8 +47,9 @@ static size_t expect_messages(const char *pattern, bool profile)
 			fputs(got, f);
 			fclose(f);
 		}
-		if (m)
-			fail_msg("%s is accepted", path);
+		if (!m == accepted)
+			fail_msg("%s is %s", path, m ? "accepted" : "refused");
+		model_destroy(m);
 		if (strcmp(got, file_text(expect)) != 0)
 			fail_msg("%s gives\n%sinstead of\n%s", path, got, file_text(expect));
 		free(got);
@@ -62,13 +63,19 @@ static size_t expect_messages(const char *pattern, bool profile)
 static void each_mistake_has_its_message_and_place(void **state)
 {
 	(void)state;
-	assert_true(expect_messages("bad/*.yaml", false) >= 35);
+	assert_true(expect_messages("bad/*.yaml", false, false) >= 35);
 }
 
 static void each_mistake_in_a_profile_has_its_message_and_place(void **state)
 {
 	(void)state;
-	assert_true(expect_messages("profiles-bad/*.yaml", true) >= 2);
+	assert_true(expect_messages("profiles-bad/*.yaml", true, false) >= 2);
+}
+
+static void each_doubt_is_told_and_the_rest_holds(void **state)
+{
+	(void)state;
+	assert_true(expect_messages("doubtful/*.yaml", false, true) >= 1);
 }
 
 /* -- the reference -- */
@@ -116,6 +123,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_has_its_message_and_place),
 		cmocka_unit_test(each_mistake_in_a_profile_has_its_message_and_place),
+		cmocka_unit_test(each_doubt_is_told_and_the_rest_holds),
 		cmocka_unit_test(the_manual_explains_every_key),
 	};
 	const char *srcdir = getenv("srcdir");

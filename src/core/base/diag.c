@@ -47,6 +47,8 @@ static const char *diag_file(struct diag *d, const char *name)
 __attribute__((format(printf, 4, 0))) static void
 diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt, va_list ap)
 {
+	if (w.line == WHERE_TOLD)
+		return;
 	char raw[TEXT_MAX + 8], text[TEXT_MAX]; /* so that a cut shows */
 	vsnprintf(raw, sizeof raw, fmt, ap);
 	text_clean(raw, strlen(raw), text, sizeof text);
@@ -74,14 +76,6 @@ void diag_error(struct diag *d, struct where w, const char *fmt, ...)
 	va_end(ap);
 }
 
-void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	diag_add(d, DIAG_WARNING, w, fmt, ap);
-	va_end(ap);
-}
-
 static int where_compare(const struct where *a, const struct where *b)
 {
 	if (!a->file || !b->file)
@@ -92,6 +86,28 @@ static int where_compare(const struct where *a, const struct where *b)
 	if (a->line != b->line)
 		return a->line < b->line ? -1 : 1;
 	return (a->column > b->column) - (a->column < b->column);
+}
+
+void diag_error_once(struct diag *d, struct where w, const char *fmt, ...)
+{
+	va_list ap;
+	if (w.line == WHERE_TOLD)
+		return;
+	for (size_t i = 0; i < d->n; i++)
+		if (d->message[i].form == fmt && where_compare(&d->message[i].where, &w) == 0)
+			return;
+	va_start(ap, fmt);
+	diag_add(d, DIAG_ERROR, w, fmt, ap);
+	va_end(ap);
+	d->message[d->n - 1].form = fmt;
+}
+
+void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	diag_add(d, DIAG_WARNING, w, fmt, ap);
+	va_end(ap);
 }
 
 static int message_compare(const void *pa, const void *pb)
@@ -178,7 +194,7 @@ const char *diag_nearest(const char *word, const char *const *known, size_t n)
 	if (len == 0 || len > WORD_MAX)
 		return NULL;
 	const char *nearest = NULL;
-	unsigned least = 1 + (unsigned)len / 3; /* further away is another word, not a slip */
+	unsigned least = 1 + (unsigned)len / 6; /* further away is another word, not a slip */
 	for (size_t i = 0; i < n; i++) {
 		const size_t klen = strlen(known[i]);
 		if (klen == 0 || klen > WORD_MAX || klen > len + least || len > klen + least)

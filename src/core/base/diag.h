@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define WHERE_TOLD                                                                                 \
+	0xFFFFFFFFU /* a line: what stands there was told to be wrong, say no more of it */
+
 struct where {
 	const char *file;      /* NULL: no place */
 	unsigned line, column; /* from 1 */
@@ -18,7 +21,8 @@ struct diag_message {
 	enum diag_level level;
 	struct where where;
 	char *text;
-	unsigned order; /* as found, for a stable sort */
+	const char *form; /* what diag_error_once() was given; NULL: it was not */
+	unsigned order;   /* as found, for a stable sort */
 };
 
 struct diag {
@@ -32,6 +36,10 @@ struct diag {
 void diag_init(struct diag *d);
 void diag_free(struct diag *d);
 void diag_error(struct diag *d, struct where w, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same, but only the first of this form at this place: what holds for each device of a range,
+ * is said of its first. fmt must be a literal. */
+void diag_error_once(struct diag *d, struct where w, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
