@@ -35,7 +35,7 @@ size_t mqtt_event_weight(const void *event)
 /* -- what the library tells, on its threads: note it, wake the publisher -------------------------
  */
 
-static void wake(struct mqtt_client *c)
+void client_wake(struct mqtt_client *c)
 {
 	c->woken = true;
 	pthread_cond_signal(&c->cond);
@@ -59,7 +59,7 @@ static void on_up(void *ctx, const struct paho_terms *t)
 		c->terms.keepalive = c->conf.keepalive;
 	fresh_begin(&c->fresh, c->terms.keepalive, c->shortest, c->trying_since, client_now());
 	c->news_up = true;
-	wake(c);
+	client_wake(c);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -70,40 +70,7 @@ static void on_down(void *ctx, enum retry_failure f, const char *why)
 	c->news_down = true;
 	c->failure = f;
 	snprintf(c->why, sizeof c->why, "%s", why);
-	wake(c);
-	pthread_mutex_unlock(&c->lock);
-}
-
-/* Half of the window free again is worth a wake-up; or all, when something waits for an answer. */
-static bool worth_waking(const struct mqtt_client *c)
-{
-	return c->blocked ||
-	       (c->starved && c->flying <= PAHO_FLIGHTS / 2 && c->unacked <= c->window / 2);
-}
-
-static void on_done(void *ctx, void *item, uint8_t qos, bool ok, const char *refused)
-{
-	struct mqtt_client *c = ctx;
-	pthread_mutex_lock(&c->lock);
-	if (c->left_open) { /* the outbox may be gone */
-		pthread_mutex_unlock(&c->lock);
-		return;
-	}
-	if (ok || refused)
-		outbox_sent(c->outbox, item);
-	else
-		outbox_failed(c->outbox, item);
-	c->flying--;
-	c->unacked -= qos > 0;
-	c->done++;
-	c->published += ok;
-	if (qos && (ok || refused))
-		fresh_life(&c->fresh, client_now());
-	if (refused && !c->refused)
-		c->refused = refused;
-	c->refusals += refused != NULL;
-	if (worth_waking(c) || c->ending || refused)
-		wake(c);
+	client_wake(c);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -159,7 +126,7 @@ static void on_disconnected(void *ctx)
 	struct mqtt_client *c = ctx;
 	pthread_mutex_lock(&c->lock);
 	c->parted = true;
-	wake(c);
+	client_wake(c);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -168,7 +135,7 @@ void client_sink(struct mqtt_client *c, struct paho_sink *sink)
 	*sink = (struct paho_sink){
 		.up = on_up,
 		.down = on_down,
-		.done = on_done,
+		.done = pump_done,
 		.message = on_message,
 		.answer = on_answer,
 		.not_subscribed = on_not_subscribed,
@@ -182,6 +149,12 @@ void client_tell_down(struct mqtt_client *c, const char *why, bool rival)
 	struct mqtt_event e = {.kind = MQTT_DOWN, .protocol = c->protocol, .rival = rival};
 	snprintf(e.text, sizeof e.text, "%s", why);
 	deliver(c, &e);
+}
+
+void client_tell_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
+                       const char *text)
+{
+	tell(c, kind, topic, text);
 }
 
 void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text)
@@ -252,7 +225,7 @@ void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n,
 	c->nwish = n;
 	c->wish_qos = qos;
 	c->new_wish = true;
-	wake(c);
+	client_wake(c);
 	pthread_mutex_unlock(&c->lock);
 	for (size_t i = 0; i < nold; i++)
 		free(old[i]);
@@ -311,7 +284,7 @@ void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 	pthread_mutex_lock(&c->lock);
 	c->ending = true;
 	c->end_by = client_now() + limit;
-	wake(c);
+	client_wake(c);
 	pthread_mutex_unlock(&c->lock);
 	join(c);
 	pthread_mutex_lock(&c->push_lock);

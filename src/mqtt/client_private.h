@@ -11,6 +11,7 @@
 #include "core/base/span.h"
 #include "mqtt/client.h"
 #include "mqtt/fresh.h"
+#include "mqtt/pace.h"
 #include "mqtt/paho.h"
 
 enum client_state {
@@ -50,12 +51,15 @@ struct mqtt_client {
 	uint64_t published, received, refusals, connects, done;
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
+	struct pace pace;
+	bool alone; /* nothing else goes before this one is proven: */
+	uint32_t alone_id, alone_number;
 	char why[192], last_error[192];
 	bool left_open;
 
 	/* the publisher's own */
 	struct retry retry;
-	bool holding, reachable, refusal_told;
+	bool reachable, refusal_told;
 	uint8_t have_qos;
 	unsigned seed;
 	struct paho *paho;
@@ -65,8 +69,10 @@ struct mqtt_client {
 	size_t nold;
 	us_t retry_at, moved_at, explained_at;
 	uint64_t done_seen;
-	struct outgoing held; /* taken from the outbox, waits for room among the QoS 1 */
-	char told[192];       /* reason told last */
+	us_t pardon_at;        /* what was disliked is tried again; 0: nothing was */
+	uint32_t reported[32]; /* topics, hashed, of which was said that they cannot be sent */
+	unsigned nreported;
+	char told[192]; /* reason told last */
 	char explained[192];
 };
 
@@ -75,6 +81,20 @@ struct timespec client_deadline(us_t until); /* of CLOCK_MONOTONIC, for conditio
 void client_sink(struct mqtt_client *c, struct paho_sink *sink);
 void client_tell_down(struct mqtt_client *c, const char *why, bool rival);
 void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
+void client_tell_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
+                       const char *text);
+void client_wake(struct mqtt_client *c);      /* with the lock held */
+bool client_abandoned(struct mqtt_client *c); /* main gave up waiting: the outbox may be gone */
 void *publisher_run(void *ctx);
+
+/* pump.c; by the publisher, but pump_done() */
+void pump_begin(struct mqtt_client *c, us_t now); /* connected */
+void pump(struct mqtt_client *c);                 /* hand over what may go */
+us_t pump_due(struct mqtt_client *c);             /* when to call it again, if nobody wakes us */
+bool pump_over(struct mqtt_client *c);            /* nothing waits, nothing is under way */
+/* The connection is lost, what was on its way has come back. blame: the broker may have ended it
+ * because of a message. */
+void pump_lost(struct mqtt_client *c, bool blame, us_t now);
+void pump_done(void *ctx, const struct paho_done *d);
 
 #endif

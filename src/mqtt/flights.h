@@ -11,21 +11,26 @@
 
 struct flight {
 	struct flights *of;
-	void *item;
-	uint8_t qos;  /* as the outbox has it */
+	void *item; /* NULL: a question */
+	uint8_t qos;
 	uint8_t next; /* while it is free: the next free one */
 	bool used;
+	struct pace_mark mark;
 };
+
+#define FLIGHTS (PAHO_FLIGHTS + 10) /* questions, too */
 
 struct flights {
 	const struct paho_sink *sink;
 	pthread_mutex_t lock; /* nothing is called while it is held */
-	uint8_t free_;        /* the first free one; PAHO_FLIGHTS: none */
-	struct flight flight[PAHO_FLIGHTS];
+	uint8_t free_;        /* the first free one; FLIGHTS: none */
+	struct flight flight[FLIGHTS];
 };
 
 void flights_begin(struct flights *t, const struct paho_sink *sink);
-struct flight *flights_take(struct flights *t, void *item, uint8_t qos); /* NULL: all are used */
+/* NULL: all are used. */
+struct flight *flights_take(struct flights *t, void *item, uint8_t qos,
+                            const struct pace_mark *mark);
 void flight_land(struct flight *f, bool ok, const char *refused); /* a second time: nothing */
 void flights_end(struct flights *t);                              /* lands all, as failed */
 

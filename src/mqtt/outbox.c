@@ -15,6 +15,8 @@
 static void slot_mark(struct outbox *o, uint32_t id)
 {
 	struct slot *s = slot_at(o, id);
+	if (s->barred)
+		return;
 	if (s->listed && s->class_ <= SLOT_GATEWAY)
 		slot_unlist(o, id);
 	if (!s->listed)
@@ -90,6 +92,8 @@ void outbox_set(struct outbox *o, slot_t id, const char *text, bool again)
 	if (differs || again) {
 		if (differs)
 			slots_text(&o->slots, s, text);
+		if (differs && s->class_ < SLOT_VALUE)
+			s->barred = 0;
 		s->set = 1;
 		slot_mark(o, id);
 	}
@@ -121,6 +125,7 @@ static void slot_end(struct outbox *o, slot_t id, bool clear)
 	struct slot *s = slot_at(o, id);
 	slot_forget(o, s);
 	s->gone = 1;
+	s->barred = 0;
 	s->retain = clear && (s->retain | s->wipe | s->wiping);
 	s->wipe = 0;
 	s->wiping &= clear;
@@ -253,6 +258,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 		.qos = s->qos,
 		.retain = s->retain,
 		.value = s->class_ == SLOT_VALUE && !s->gone,
+		.suspect = s->suspect,
 		.item = item_of(id),
 	};
 	if (s->wipe) {
@@ -281,6 +287,8 @@ static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 		.retain = i->retain,
 		.correlation = i->correlation ? copy + i->correlation_at : NULL,
 		.correlation_len = i->correlation_len,
+		.once = i->qos == 0,
+		.suspect = i->suspect,
 		.item = item_of(id),
 	};
 	list_remove(o, id);
@@ -353,6 +361,82 @@ void outbox_failed(struct outbox *o, void *item)
 {
 	pthread_mutex_lock(&o->lock);
 	item_failed(o, (uint32_t)(uintptr_t)item);
+	pthread_mutex_unlock(&o->lock);
+}
+
+static bool post_blame(struct outbox *o, struct post_item *i, char *topic, size_t size)
+{
+	if (!i->suspect || i->flying) {
+		i->suspect = true;
+		return false;
+	}
+	copy_text(topic, size, i->data, i->payload_at - 1);
+	list_remove(o, i->at | POST_BIT);
+	posts_free(&o->posts, i);
+	return true;
+}
+
+static bool slot_blame(struct outbox *o, uint32_t id, char *topic, size_t size)
+{
+	struct slot *s = slot_at(o, id);
+	if (!s->suspect || s->flying) {
+		s->suspect = 1;
+		return false;
+	}
+	copy_text(topic, size, s->text, s->topic_len);
+	if (s->listed)
+		slot_unlist(o, id);
+	s->barred = 1;
+	if (s->gone)
+		slots_free(&o->slots, id);
+	return true;
+}
+
+static struct post_item *post_if(const struct outbox *o, uint32_t id)
+{
+	const uint32_t at = id & ~POST_BIT;
+	return id & POST_BIT && at < o->posts.room ? o->posts.item[at] : NULL;
+}
+
+static struct slot *slot_if(const struct outbox *o, uint32_t id)
+{
+	return id && id <= o->slots.n && slot_at(o, id)->text ? slot_at(o, id) : NULL;
+}
+
+bool outbox_blame(struct outbox *o, uint32_t id, char *topic, size_t size)
+{
+	bool dropped = false;
+	pthread_mutex_lock(&o->lock);
+	if (post_if(o, id))
+		dropped = post_blame(o, post_if(o, id), topic, size);
+	else if (slot_if(o, id))
+		dropped = slot_blame(o, id, topic, size);
+	o->dropped += dropped;
+	pthread_mutex_unlock(&o->lock);
+	return dropped;
+}
+
+void outbox_trust(struct outbox *o, uint32_t id)
+{
+	pthread_mutex_lock(&o->lock);
+	if (post_if(o, id))
+		post_if(o, id)->suspect = false;
+	else if (slot_if(o, id))
+		slot_if(o, id)->suspect = 0;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_pardon(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	for (uint32_t id = 1; id <= o->slots.n; id++) {
+		struct slot *s = slot_at(o, id);
+		if (!s->text || !s->barred)
+			continue;
+		s->barred = 0;
+		if (s->set)
+			slot_mark(o, id);
+	}
 	pthread_mutex_unlock(&o->lock);
 }
 

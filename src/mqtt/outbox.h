@@ -103,7 +103,9 @@ struct outgoing {
 	size_t len;
 	uint8_t qos;
 	bool retain;
-	bool value; /* a point's value: message expiry applies */
+	bool value;   /* a point's value: message expiry applies */
+	bool once;    /* it is not sent again, whatever becomes of it */
+	bool suspect; /* outbox_blame */
 	const void *correlation;
 	size_t correlation_len;
 	void *item; /* the outbox's own */
@@ -117,6 +119,13 @@ bool outbox_waiting(struct outbox *o);
 
 void outbox_sent(struct outbox *o, void *item);
 void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text wins) */
+
+/* The connection ended when this (its item) was under way. The second time true: it is not sent any
+ * more, and counted as dropped: a post is gone; a topic stays silent until outbox_pardon, a status
+ * until it changes. Gives its topic. */
+bool outbox_blame(struct outbox *o, uint32_t item, char *topic, size_t size);
+void outbox_trust(struct outbox *o, uint32_t item); /* it was not this one */
+void outbox_pardon(struct outbox *o);               /* topics may be tried again */
 
 /* Nobody will say any more what became of what is on its way: it goes again. */
 void outbox_abandoned(struct outbox *o);

@@ -118,14 +118,19 @@ bool pace_worth(const struct pace *p)
 	return p->handed - p->taken <= p->window / 2 && p->number - p->proven <= PACE_MESSAGES / 2;
 }
 
-bool pace_clear(const struct pace *p)
+void pace_unasked(struct pace *p)
 {
-	return p->number == p->proven;
+	p->questions -= p->questions > 0;
 }
 
-bool pace_proven(const struct pace *p, uint32_t number)
+bool pace_clear(const struct pace *p, us_t now)
 {
-	return (int32_t)(number - p->proven) <= 0;
+	return p->number == p->proven || now >= pace_wait(p);
+}
+
+bool pace_proven(const struct pace *p, uint32_t number, us_t now)
+{
+	return (int32_t)(number - p->proven) <= 0 || now >= pace_wait(p);
 }
 
 size_t pace_unproven(const struct pace *p, us_t now, uint32_t *id)

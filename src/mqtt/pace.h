@@ -17,7 +17,7 @@
 
 #include "core/base/span.h"
 
-#define PACE_MESSAGES 512 /* under way at most */
+#define PACE_MESSAGES 2048 /* under way at most */
 
 /* A place in the stream of what was handed over. */
 struct pace_mark {
@@ -63,9 +63,12 @@ void pace_proof(struct pace *p, const struct pace_mark *m, bool question, us_t n
 /* Has the window so much room that going on is worth a wake-up? */
 bool pace_worth(const struct pace *p);
 
-/* Was everything taken? Was what this number names? */
-bool pace_clear(const struct pace *p);
-bool pace_proven(const struct pace *p, uint32_t number);
+/* The question could not be sent. */
+void pace_unasked(struct pace *p);
+
+/* Was everything taken? Was what this number names? (Of a broker that does not say: true.) */
+bool pace_clear(const struct pace *p, us_t now);
+bool pace_proven(const struct pace *p, uint32_t number, us_t now);
 
 /* When a broker that leaves questions unanswered is not asked any more; US_NEVER: it is not one. */
 us_t pace_wait(const struct pace *p);

@@ -73,6 +73,9 @@ static void learn_terms(struct paho *p, MQTTProperties *props)
 	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
 		p->terms.receive_maximum = (uint16_t)MQTTProperties_getNumericValue(
 			props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE))
+		p->terms.maximum_packet = (uint32_t)MQTTProperties_getNumericValue(
+			props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE);
 	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_QOS))
 		p->terms.maximum_qos = (uint8_t)MQTTProperties_getNumericValue(
 			props, MQTTPROPERTY_CODE_MAXIMUM_QOS);
@@ -145,7 +148,11 @@ static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCod
 	char why[128];
 	(void)props;
 	reason_disconnect((int)code, why, sizeof why);
-	tell_down(p, code == MQTTREASONCODE_SESSION_TAKEN_OVER ? RETRY_TAKEN : RETRY_ENDED, why);
+	tell_down(p,
+	          code == MQTTREASONCODE_SESSION_TAKEN_OVER ? RETRY_TAKEN
+	          : reason_blames((int)code)                ? RETRY_ENDED
+	                                                    : RETRY_PARTED,
+	          why);
 }
 
 static int on_tls_error(const char *text, size_t len, void *ctx)
@@ -296,16 +303,17 @@ static void on_not_sent5(void *ctx, MQTTAsync_failureData5 *r)
 	flight_land(ctx, false, refused);
 }
 
-bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry)
+bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
+               const struct pace_mark *mark)
 {
-	struct flight *f = flights_take(&p->flights, m->item, m->qos);
+	struct flight *f = flights_take(&p->flights, m->item, m->qos, mark);
 	if (!f)
 		return false;
 	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
 	MQTTAsync_message out = MQTTAsync_message_initializer;
 	out.payload = (void *)m->payload;
 	out.payloadlen = (int)m->len;
-	out.qos = m->qos > p->terms.maximum_qos ? p->terms.maximum_qos : m->qos;
+	out.qos = m->qos;
 	out.retained = m->retain && p->terms.retain;
 	r.context = f;
 	if (p->protocol == 5) {
@@ -479,6 +487,25 @@ void paho_ask(struct paho *p)
 		r.onSuccess = on_answer;
 	}
 	MQTTAsync_unsubscribe(p->handle, QUESTION, &r);
+}
+
+bool paho_mark(struct paho *p, const struct pace_mark *mark)
+{
+	struct flight *f = flights_take(&p->flights, NULL, 0, mark);
+	if (!f)
+		return false;
+	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
+	r.context = f;
+	if (p->protocol == 5) {
+		r.onSuccess5 = on_sent5;
+		r.onFailure5 = on_not_sent5;
+	} else {
+		r.onSuccess = on_sent;
+		r.onFailure = on_not_sent;
+	}
+	if (MQTTAsync_unsubscribe(p->handle, QUESTION, &r) != MQTTASYNC_SUCCESS)
+		flight_land(f, false, NULL);
+	return true;
 }
 
 /* -- life -------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include "mqtt/client.h"
 #include "mqtt/outbox.h"
+#include "mqtt/pace.h"
 #include "mqtt/retry.h"
 
 #define PAHO_FLIGHTS                                                                               \
@@ -16,18 +17,26 @@
 
 struct paho_terms {               /* what the broker said when it accepted */
 	uint16_t receive_maximum; /* 0: not told */
+	uint32_t maximum_packet;  /* bytes; 0: not told */
 	uint8_t maximum_qos;
 	bool retain;
 	us_t keepalive; /* as the broker wants it; 0: not told */
+};
+
+/* What became of a message of the outbox, or of a question (item NULL). */
+struct paho_done {
+	void *item;
+	uint8_t qos;         /* of the message, as it was sent */
+	bool ok;             /* acknowledged; QoS 0: written */
+	const char *refused; /* the broker refuses it: why. Neither: it was lost */
+	struct pace_mark mark;
 };
 
 struct paho_sink {
 	void (*up)(void *ctx, const struct paho_terms *t);
 	/* The attempt failed or the connection is lost; once per connect. why: for people. */
 	void (*down)(void *ctx, enum retry_failure f, const char *why);
-	/* A message taken from the outbox: acknowledged; else back to the outbox, unless the broker
-	 * refuses it (`refused`: its reason). */
-	void (*done)(void *ctx, void *item, uint8_t qos, bool ok, const char *refused);
+	void (*done)(void *ctx, const struct paho_done *d);
 	void (*message)(void *ctx, struct mqtt_event *e, uint8_t qos);
 	void (*answer)(void *ctx); /* to paho_ask() */
 	void (*not_subscribed)(void *ctx, const char *filter, const char *why);
@@ -47,7 +56,13 @@ struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, ui
 void paho_destroy(struct paho *p);
 
 bool paho_connect(struct paho *p, char *why, size_t size);
-bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry);
+/* m->qos: what the broker offers. mark comes back with done(). */
+bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
+               const struct pace_mark *mark);
+
+/* A question as paho_ask's, whose answer comes to done(). False: not now. */
+bool paho_mark(struct paho *p, const struct pace_mark *mark);
+
 void paho_subscribe(struct paho *p, const char *filter,
                     uint8_t qos); /* filter must live as long as p */
 void paho_unsubscribe(struct paho *p, const char *filter);

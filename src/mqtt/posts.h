@@ -11,7 +11,7 @@
 struct post_item {
 	struct link link;
 	uint32_t at; /* its number, from 1 */
-	bool flying, history, retain;
+	bool flying, history, retain, suspect;
 	uint8_t qos;
 	uint32_t taken;  /* when, of all that were taken */
 	uint32_t behind; /* the outbox's values_out, when all set before it are out */

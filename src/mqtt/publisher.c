@@ -106,10 +106,6 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	const bool was_up = c->state == CLIENT_UP;
 	set_state(c, CLIENT_IDLE);
 	drop_handle(c);
-	if (c->holding) {
-		outbox_failed(c->outbox, c->held.item);
-		c->holding = false;
-	}
 	snprintf(text, sizeof text, "%s", why);
 	if (f == RETRY_UNCLEAR)
 		f = explain(c, text, sizeof text, now);
@@ -222,95 +218,21 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->refusal_told = false;
 	c->moved_at = now;
 	outbox_all_dirty(c->outbox);
+	pump_begin(c, now);
 	ask(c, now); /* before subscribing: what stands retained comes behind the answer */
 	for (size_t i = 0; i < c->nhave; i++)
 		paho_subscribe(c->paho, c->have[i], c->have_qos);
 	client_tell(c, MQTT_UP, "");
 }
 
-/* -- publishing -------------------------------------------------------------------------------- */
-
-static bool reserve(struct mqtt_client *c, uint8_t qos)
-{
-	pthread_mutex_lock(&c->lock);
-	const bool room = c->flying < PAHO_FLIGHTS && (qos == 0 || c->unacked < c->window);
-	if (room) {
-		c->flying++;
-		c->unacked += qos > 0;
-	} else {
-		c->starved = true;
-	}
-	pthread_mutex_unlock(&c->lock);
-	return room;
-}
-
-/* Nothing can be taken. If something waits for an answer to an older message of its topic, its
- * answer must wake us. False: such an answer came just now, look again. */
-static bool nothing_to_take(struct mqtt_client *c, uint64_t done)
-{
-	if (!outbox_waiting(c->outbox))
-		return true;
-	pthread_mutex_lock(&c->lock);
-	const bool moved = c->done != done;
-	c->blocked = !moved;
-	pthread_mutex_unlock(&c->lock);
-	return !moved;
-}
-
-static uint64_t begin_pumping(struct mqtt_client *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->starved = c->blocked = false;
-	const uint64_t done = c->done;
-	pthread_mutex_unlock(&c->lock);
-	return done;
-}
-
-/* Main gave up waiting while the library held us: the outbox may be gone. */
-static bool abandoned(struct mqtt_client *c)
-{
-	pthread_mutex_lock(&c->lock);
-	const bool left = c->left_open;
-	pthread_mutex_unlock(&c->lock);
-	return left;
-}
-
-static void pump(struct mqtt_client *c)
-{
-	uint64_t done = begin_pumping(c);
-	while (!abandoned(c)) {
-		if (!c->holding && !outbox_take(c->outbox, &c->held)) {
-			if (nothing_to_take(c, done))
-				return;
-			done = begin_pumping(c);
-			continue;
-		}
-		c->holding = true;
-		if (!reserve(c, c->held.qos))
-			return;
-		c->holding = false;
-		const uint32_t expiry = c->held.value ? (uint32_t)(c->conf.expiry / US_S) : 0;
-		if (!paho_send(c->paho, &c->held, expiry))
-			return; /* it is back in the outbox; the library will say what is wrong */
-	}
-}
-
 /* -- the end ----------------------------------------------------------------------------------- */
-
-static bool all_told(struct mqtt_client *c)
-{
-	pthread_mutex_lock(&c->lock);
-	const unsigned flying = c->flying;
-	pthread_mutex_unlock(&c->lock);
-	return !c->holding && flying == 0 && !outbox_waiting(c->outbox);
-}
 
 /* DISCONNECT suppresses the Last Will and takes 3 s while anything is unacknowledged; so only when
  * all is told. Else the connection stays open, and the process's end lets the Last Will speak.
  * True: ended. */
 static bool end(struct mqtt_client *c, const struct news *n, us_t now)
 {
-	if (c->state == CLIENT_UP && all_told(c) && paho_disconnect(c->paho, 100)) {
+	if (c->state == CLIENT_UP && pump_over(c) && paho_disconnect(c->paho, 100)) {
 		set_state(c, CLIENT_PARTING);
 		c->retry_at = now + PARTING;
 		return false;
@@ -362,12 +284,26 @@ static us_t questions(struct mqtt_client *c, us_t now)
 	return due;
 }
 
+/* The library says that the connection is over, or the attempt. */
+static void ended(struct mqtt_client *c, enum retry_failure f, const char *why, us_t now)
+{
+	const bool was_up = c->state == CLIENT_UP;
+	went_down(c, f, why, now);
+	if (was_up)
+		pump_lost(c, f != RETRY_PARTED && f != RETRY_TAKEN, now);
+}
+
+static us_t sooner(us_t a, us_t b)
+{
+	return a < b ? a : b;
+}
+
 static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 {
 	if (n->wish)
 		adopt_wish(c);
 	if (n->down && c->state != CLIENT_PARTING)
-		went_down(c, n->failure, n->why, now);
+		ended(c, n->failure, n->why, now);
 	else if (n->up && c->state == CLIENT_CONNECTING)
 		came_up(c, now);
 	if (n->refused && !c->refusal_told) {
@@ -388,7 +324,7 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	case CLIENT_CONNECTING:
 		return c->trying_since + STUCK;
 	case CLIENT_UP:
-		return n->ending && n->end_by < question ? n->end_by : question;
+		return sooner(sooner(question, pump_due(c)), n->ending ? n->end_by : US_NEVER);
 	default:
 		return c->retry_at;
 	}
@@ -433,7 +369,7 @@ static void turn_until_ended(struct mqtt_client *c)
 		if (left)
 			return;
 		const us_t until = step(c, &n, client_now());
-		if (n.ending && !abandoned(c) && end(c, &n, client_now()))
+		if (n.ending && !client_abandoned(c) && end(c, &n, client_now()))
 			return;
 		pthread_mutex_lock(&c->lock);
 		wait_until(c, n.ending && c->state == CLIENT_PARTING ? c->retry_at : until);

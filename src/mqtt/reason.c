@@ -92,6 +92,17 @@ void reason_disconnect(int code, char *buf, size_t size)
 	         code ? reason_text(code) : "no reason given");
 }
 
+bool reason_blames(int code)
+{
+	static const unsigned char row[] = {0x80, 0x81, 0x82, 0x83, 0x87, 0x90, 0x93,
+	                                    0x94, 0x95, 0x97, 0x99, 0x9A, 0x9B};
+	for (size_t i = 0; i < sizeof row; i++) {
+		if (row[i] == code)
+			return true;
+	}
+	return code == 0;
+}
+
 /* "[thread:]error:0A000086:SSL routines:[function]:certificate verify failed[:file:line:]": the
  * words behind the fourth colon. The thread differs from try to try. */
 void reason_tls(const char *text, size_t len, char *buf, size_t size)

@@ -23,4 +23,7 @@ void reason_disconnect(int code, char *buf, size_t size);
 /* The readable part of an OpenSSL error line. */
 void reason_tls(const char *text, size_t len, char *buf, size_t size);
 
+/* May a DISCONNECT with this code be the answer to a message of ours? */
+bool reason_blames(int code);
+
 #endif

@@ -14,9 +14,10 @@ enum retry_failure {
 	RETRY_NETWORK, /* not reached, or the connection broke without a word */
 	RETRY_VERSION, /* the broker says that it does not speak it */
 	RETRY_REFUSED, /* by the broker, with a reason */
-	RETRY_ENDED,   /* the broker ended the connection with a reason */
-	RETRY_TAKEN,   /* … and it is that another client took the client id */
-	RETRY_CLOSED,  /* the port answers, the broker closed */
+	RETRY_ENDED,  /* the broker ended the connection with a reason: perhaps a message of ours */
+	RETRY_PARTED, /* … that has nothing to do with what we sent */
+	RETRY_TAKEN,  /* … and it is that another client took the client id */
+	RETRY_CLOSED, /* the port answers, the broker closed */
 	RETRY_UNCLEAR, /* one of these: to be found out first */
 };
 

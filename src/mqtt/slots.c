@@ -157,7 +157,7 @@ size_t slots_telling(const struct slots *s, uint32_t clock, struct telling *t)
 	size_t n = 0;
 	for (uint32_t id = 1; id <= s->n; id++) {
 		const struct slot *one = slots_at(s, id);
-		if (one->text && (one->set || one->listed || one->gone))
+		if (one->text && !one->barred && (one->set || one->listed || one->gone))
 			t[n++] = (struct telling){id, clock - one->fresh, one->class_};
 	}
 	qsort(t, n, sizeof *t, telling_order);

@@ -20,10 +20,11 @@ struct slot {
 	uint32_t text_len;
 	uint16_t topic_len;
 	uint16_t class_ : 3, qos : 2, retain : 1;
-	uint16_t listed : 1, flying : 1; /* in the list of the dirty; on its way */
-	uint16_t set : 1, gone : 1;      /* has a text to tell; to be freed when told */
-	uint16_t wipe : 1, wiping : 1;   /* an empty retained message goes first; is on its way */
-	char *text;                      /* topic NUL text NUL; NULL: free slot */
+	uint16_t listed : 1, flying : 1;  /* in the list of the dirty; on its way */
+	uint16_t set : 1, gone : 1;       /* has a text to tell; to be freed when told */
+	uint16_t wipe : 1, wiping : 1;    /* an empty retained message goes first; is on its way */
+	uint16_t suspect : 1, barred : 1; /* see outbox_blame(); not sent any more */
+	char *text;                       /* topic NUL text NUL; NULL: free slot */
 };
 
 struct slots {

@@ -285,6 +285,88 @@ static void nothing_is_starved_by_what_goes_before_it(void **state)
 	outbox_destroy(o);
 }
 
+static uint32_t item_id(const struct outgoing *m)
+{
+	return (uint32_t)(uintptr_t)m->item;
+}
+
+/* Was under way when the connection ended; QoS 0 was written, so it counts as sent. */
+static bool ends_connection(struct outbox *o, const char *topic, bool suspect)
+{
+	struct outgoing m;
+	char dropped[32] = "";
+	assert_true(outbox_take(o, &m));
+	assert_string_equal(m.topic, topic);
+	assert_int_equal(m.suspect, suspect);
+	if (m.qos)
+		outbox_failed(o, m.item);
+	else
+		outbox_sent(o, m.item);
+	const bool gone = outbox_blame(o, item_id(&m), dropped, sizeof dropped);
+	if (gone)
+		assert_string_equal(dropped, topic);
+	outbox_all_dirty(o);
+	return gone;
+}
+
+static void what_ended_two_connections_is_not_sent_again(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outbox_figures f;
+	post(o, "nak", "x");
+	assert_false(ends_connection(o, "nak", false));
+	assert_true(ends_connection(o, "nak", true));
+	assert_string_equal(drain(o), "");
+	/* a topic: not with another text either, until it is pardoned */
+	outbox_set(o, value(o, "a"), "1", false);
+	assert_false(ends_connection(o, "a", false));
+	assert_true(ends_connection(o, "a", true));
+	outbox_set(o, value(o, "a"), "2", false);
+	outbox_all_dirty(o);
+	assert_string_equal(drain(o), "");
+	outbox_pardon(o);
+	assert_true(ends_connection(o, "a", true));
+	assert_string_equal(drain(o), "");
+	/* but it can be cleared */
+	outbox_clear(o, value(o, "a"));
+	assert_string_equal(drain(o), "a=");
+	/* a status: until it changes */
+	const slot_t s = outbox_slot(o, "s", SLOT_STATUS, 1, true);
+	outbox_set(o, s, "online", false);
+	assert_false(ends_connection(o, "s", false));
+	assert_true(ends_connection(o, "s", true));
+	outbox_set(o, s, "online", true);
+	assert_string_equal(drain(o), "");
+	outbox_set(o, s, "offline", false);
+	assert_string_equal(drain(o), "s=offline");
+	outbox_figures(o, &f);
+	assert_int_equal(f.dropped, 4);
+	outbox_destroy(o);
+}
+
+static void what_was_innocent_is_trusted_again(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	outbox_set(o, value(o, "a"), "1", false);
+	assert_false(ends_connection(o, "a", false));
+	assert_true(outbox_take(o, &m));
+	assert_true(m.suspect);
+	outbox_sent(o, m.item);
+	outbox_trust(o, item_id(&m));
+	outbox_set(o, value(o, "a"), "2", false);
+	assert_false(ends_connection(o, "a", false));
+	/* numbers that mean nothing any more do no harm */
+	char topic[32];
+	assert_false(outbox_blame(o, 0, topic, sizeof topic));
+	assert_false(outbox_blame(o, 99999, topic, sizeof topic));
+	assert_false(outbox_blame(o, 0x80000007u, topic, sizeof topic));
+	outbox_trust(o, 0x80000007u);
+	outbox_destroy(o);
+}
+
 static void a_passing_text_is_kept_until_it_is_sent(void **state)
 {
 	(void)state;
@@ -659,6 +741,8 @@ int main(void)
 		cmocka_unit_test(what_failed_goes_first_again_in_its_order),
 		cmocka_unit_test(after_a_connect_all_is_told_in_the_order_of_classes),
 		cmocka_unit_test(a_heap_of_values_is_overtaken),
+		cmocka_unit_test(what_ended_two_connections_is_not_sent_again),
+		cmocka_unit_test(what_was_innocent_is_trusted_again),
 		cmocka_unit_test(a_post_waits_for_its_own_values),
 		cmocka_unit_test(nothing_is_starved_by_what_goes_before_it),
 		cmocka_unit_test(a_passing_text_is_kept_until_it_is_sent),
