@@ -91,7 +91,9 @@ static const struct key point_keys[] = {
 	{"byte", KEY_CHOICE, P(codec.byte), .choice = byte_words, .preset = "both",
          .doc = "Only the high or low byte of the register."},
 	{"order", KEY_CHOICE, KEY_INHERIT, P(codec.order), .choice = order_words, .preset = "big",
-         .doc = "Of words: little is low word first; swapped: bytes exchanged in each word."},
+         .doc = "Of words: little is low word first; swapped: bytes exchanged in each word. Of a "
+                "text "
+                "only swapped counts."},
 	{"bit", SET(set_bits, "0 to 63"),
          .doc = "One bit, on or off, of a number as wide as type says; 0 is the least "
                 "significant."},

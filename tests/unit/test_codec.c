@@ -214,6 +214,37 @@ static void texts_lose_padding_and_bad_bytes(void **state)
 	assert_true(strlen(show(&c, bad, 0)) < VALUE_TEXT_MAX);
 }
 
+static void control_characters_of_a_text_are_blanks(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bytes, *text;
+	} row[] = {
+		{"AB\x07\x1b[31mC\nD", "AB  [31mC D"},
+		{"\r\nTracer\t4210\r\n", "Tracer 4210"},
+		{"A\x7f"
+	         "B",
+	         "A B"},
+		{"A\xC2\x9B"
+	         "31mB",
+	         "A 31mB"}, /* C1: the escape sequence in one character */
+		{"\x1b", "None"},
+		{"A\xE2\x80\xAE"
+	         "B",
+	         "A B"}, /* turns the direction of writing */
+		{"\x01\xFF\xFF", "None"},
+		{"\xC3\xA4\x02", "\xC3\xA4"},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		const struct codec c = {.type = TYPE_STRING, .length = 10};
+		uint16_t words[10] = {0};
+		for (size_t k = 0; row[i].bytes[k]; k++)
+			words[k / 2] |=
+				(uint16_t)((unsigned char)row[i].bytes[k] << (k % 2 ? 0 : 8));
+		assert_string_equal(show(&c, words, 0), row[i].text);
+	}
+}
+
 static void bytes_are_hexadecimal(void **state)
 {
 	(void)state;
@@ -636,6 +667,7 @@ int main(void)
 		cmocka_unit_test(not_available_is_no_number),
 		cmocka_unit_test(the_raw_code_ignores_scale),
 		cmocka_unit_test(texts_lose_padding_and_bad_bytes),
+		cmocka_unit_test(control_characters_of_a_text_are_blanks),
 		cmocka_unit_test(bytes_are_hexadecimal),
 		cmocka_unit_test(values_are_rounded_to_a_step_or_refused),
 		cmocka_unit_test(sixty_four_bits_stay_exact),

@@ -1,5 +1,7 @@
 #include "core/command/command.h"
 
+#include "core/base/text.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -245,6 +247,8 @@ static bool check_text(const struct point *p, const char *text, const struct com
 			return refuse(a, "the time is not known yet");
 		text = in->now;
 	}
+	if (p->codec.type == TYPE_STRING && !text_plain(text, strlen(text)))
+		return refuse(a, "has control characters, or is not UTF-8");
 	*v = (struct value){.kind = VALUE_TEXT, .text = text};
 	return true;
 }

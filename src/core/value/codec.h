@@ -83,7 +83,8 @@ unsigned codec_words(const struct codec *c); /* registers it occupies */
 /* Words as read, most significant address first as listed in the point (already gathered if its two
  * registers are not neighbours; `order` must then be big or big-swapped). text: buffer of
  * VALUE_TEXT_MAX for text values, else it may be NULL. Gives VALUE_NONE for `na` patterns, NaN,
- * digits that are none, empty texts and impossible dates. Datetime gives text
+ * digits that are none, empty texts and impossible dates. A string's control characters are blanks;
+ * those at its ends are left out. Datetime gives text
  * "2026-11-21T10:00:00+01:00", "…Z" where the layout is UTC. What scale and offset push beyond 64
  * bit becomes real. bytes: at most 63 registers. Word order does not apply to texts and bytes. */
 void codec_decode(const struct codec *c, const uint16_t *words, char *text, struct value *out);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/value/codec_kinds.h"
 
 #define BYTES_MAX 256 /* more than any read can bring */
@@ -47,54 +48,22 @@ static void bytes_put(const struct codec *c, const unsigned char *bytes, uint16_
 	}
 }
 
-/* Length of the well-formed UTF-8 sequence at s (at most n bytes), 0: none. RFC 3629, section 4. */
-static unsigned utf8_length(const unsigned char *s, unsigned n)
-{
-	static const struct {
-		unsigned char lead_low, lead_high, len, second_low, second_high;
-	} row[] = {
-		{0xC2, 0xDF, 2, 0x80, 0xBF}, {0xE0, 0xE0, 3, 0xA0, 0xBF},
-		{0xE1, 0xEC, 3, 0x80, 0xBF}, {0xED, 0xED, 3, 0x80, 0x9F},
-		{0xEE, 0xEF, 3, 0x80, 0xBF}, {0xF0, 0xF0, 4, 0x90, 0xBF},
-		{0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F},
-	};
-	if (s[0] < 0x80)
-		return 1;
-	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		if (s[0] < row[i].lead_low || s[0] > row[i].lead_high)
-			continue;
-		if (n < row[i].len || s[1] < row[i].second_low || s[1] > row[i].second_high)
-			return 0;
-		for (unsigned k = 2; k < row[i].len; k++)
-			if ((s[k] & 0xC0) != 0x80)
-				return 0;
-		return row[i].len;
-	}
-	return 0;
-}
-
+/* What a device says goes to terminals and data bases: no control characters, no broken UTF-8. */
 void string_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out)
 {
 	unsigned char bytes[BYTES_MAX] = {0};
-	unsigned n = byte_count(c), first = 0, used = 0;
+	unsigned n = byte_count(c);
 	bytes_get(c, words, bytes);
 	const unsigned char *nul = memchr(bytes, 0, n);
 	if (nul)
 		n = (unsigned)(nul - bytes);
 	while (n && (bytes[n - 1] == ' ' || bytes[n - 1] == 0xFF)) /* 0xFF: never written memory */
 		n--;
-	while (first < n && bytes[first] == ' ')
-		first++;
-	for (unsigned i = first; i < n;) {
-		const unsigned len = utf8_length(bytes + i, n - i);
-		const unsigned need = len ? len : 3;
-		if (used + need >= VALUE_TEXT_MAX)
-			break;
-		memcpy(text + used, len ? (const void *)(bytes + i) : "\xEF\xBF\xBD", need);
-		used += need;
-		i += len ? len : 1;
-	}
-	text[used] = '\0';
+	size_t used = text_clean((const char *)bytes, n, text, VALUE_TEXT_MAX);
+	const size_t blanks = strspn(text, " ");
+	memmove(text, text + blanks, used - blanks + 1);
+	for (used -= blanks; used && text[used - 1] == ' '; used--)
+		text[used - 1] = '\0';
 	if (used) /* nothing in it: the device has no text to tell */
 		*out = (struct value){.kind = VALUE_TEXT, .text = text};
 }
