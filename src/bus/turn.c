@@ -266,11 +266,35 @@ static enum outcome job_run(struct bus *b, const struct job *j)
 
 /* -- a turn ----------------------------------------------------------------------- */
 
+static uint32_t beyond(uint32_t now, uint32_t before, bool one)
+{
+	const uint32_t n = now - before;
+	return n - (n && one);
+}
+
+/* What the line saw in this turn, but for what its outcome stands for. */
+static struct unit_figures turn_more(const struct bus *b, enum outcome o)
+{
+	const struct line_counters *n = &b->line.count, *was = &b->shown.line;
+	const bool answered = o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME;
+	return (struct unit_figures){
+		.requests = beyond(n->requests, was->requests, true),
+		.responses = beyond(n->responses, was->responses, answered),
+		.timeouts = beyond(n->timeouts, was->timeouts, o == OUT_TIMEOUT),
+		.crc_errors = beyond(n->crc_errors + n->garbled, was->crc_errors + was->garbled,
+	                             o == OUT_GARBLED),
+	};
+}
+
 static void turn_done(struct bus *b, enum outcome o, us_t begun, us_t now, struct effects *e)
 {
+	const struct turn *t = &b->turn;
+	const struct unit_figures more = turn_more(b, o);
+	const uint8_t unit = t->kind == TURN_JOB ? t->job->span.unit : t->span.unit;
 	pthread_mutex_lock(&b->lock);
 	schedule_done(b->schedule, &b->turn, o == OUT_SAME ? OUT_OK : o, b->exchange.exception,
 	              b->turnaround, now - begun, now, e);
+	schedule_count(b->schedule, unit, &more);
 	b->shown.line = b->line.count;
 	b->shown.line.late += b->port.late;
 	b->shown.retries = b->retries;

@@ -131,7 +131,8 @@ static const struct key point_keys[] = {
 	{"every", KEY_DURATION, KEY_FASTEST, D(every), .min = 1 * US_MS, .max = YEAR,
          .doc = "Exact polling period; fastest: as the line allows."},
 	{"poll", KEY_CHOICE, P(poll), .choice = poll_words, .preset = "always",
-         .doc = "on-demand: only while somebody asked for it."},
+         .doc = "on-demand: only while somebody asked for it by xnet/sub; what a get brings is "
+                "published once, not retained."},
 	{"priority", KEY_CHOICE, P(prio), .choice = prio_words, .preset = "normal",
          .doc = "Which goes first when the line is overloaded."},
 	{"together", KEY_TEXT, P(together),
@@ -143,7 +144,9 @@ static const struct key point_keys[] = {
          .doc = "Without a new value for so long it is told as None."},
 	/* telling */
 	{"publish", KEY_CHOICE, KEY_INHERIT, P(filter.mode), .choice = publish_words,
-         .preset = "change", .doc = "When to tell a value that was read."},
+         .preset = "change",
+         .doc = "When to publish a value that was read; always: in its own period, however often "
+                "its neighbours are read."},
 	{"deadband", SET(set_deadband, "number or per cent"), .flags = KEY_INHERIT, .preset = "0",
          .doc = "A smaller change is not told."},
 	{"heartbeat", KEY_DURATION, KEY_INHERIT | KEY_OFF, P(filter.heartbeat), .min = 1 * US_S,
@@ -156,7 +159,8 @@ static const struct key point_keys[] = {
 	{"qos", KEY_INT, KEY_INHERIT, P(qos), .min = 0, .max = 2, .preset = "mqtt.qos.value",
          .doc = "Quality of service of its messages."},
 	{"history", KEY_BOOL, P(history), .preset = "false",
-         .doc = "Also tell each value with its time on xnet/hist, after an outage in order."},
+         .doc = "Also publish each value with its time on xnet/hist, in the point's own period, "
+                "after an outage in order."},
 	{"alert", KEY_CHOICE, P(alert), .choice = alert_words, .preset = "none",
          .doc = "While it is not 0 it stands in the device's Alerts."},
 	{"code", KEY_INT, P(alert_code), .min = INT32_MIN, .max = INT32_MAX, .preset = "0",

@@ -211,29 +211,6 @@ static void check_model_end(struct load *l, struct draft *d)
 		           d->p.name, part->name);
 }
 
-/* Words have an order where there are several, and texts are read from the first to the last. What
- * is inherited is for the others. */
-static void check_order(struct load *l, const struct draft *d)
-{
-	const struct codec *c = &d->p.codec;
-	const struct hit *h = keys_hit(&keyset_point, d->hits, "order");
-	const bool little = c->order == ORDER_LITTLE || c->order == ORDER_LITTLE_SWAPPED;
-	const bool letters = c->type == TYPE_STRING || c->type == TYPE_BYTES;
-	if (!h || h->layer >= LAYERS_MAX)
-		return;
-	if (little && letters)
-		diag_error(l->d, h->value->where,
-		           "order: a text is read from its first register on; only big-swapped "
-		           "changes it");
-	else if (little && codec_words(c) == 1)
-		diag_error(
-			l->d, h->value->where,
-			"order: one register has no order of words; only big-swapped changes it");
-	else if (c->order != ORDER_BIG && letters && c->byte)
-		diag_error(l->d, h->value->where,
-		           "order: means nothing where only one byte of each register counts");
-}
-
 static void check_address(struct load *l, struct draft *d)
 {
 	const struct point *p = &d->p;
@@ -401,7 +378,6 @@ void point_check(struct load *l, struct draft *d, size_t errors)
 			check_layout(l, d);
 		check_length(l, d);
 		check_field(l, d);
-		check_order(l, d);
 		check_address(l, d);
 		check_na(l, d);
 		check_meaning(l, d);

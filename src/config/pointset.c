@@ -5,6 +5,8 @@
 
 #include "config/scalar.h"
 
+#define NESTED_MAX 8 /* expressions in expressions */
+
 /* -- rates, only, omit: keys of the device that its points depend on -- */
 
 #define RATE(which)                                                                                \
@@ -273,6 +275,31 @@ static const struct write_rule *write_finish(const struct making *m, const struc
 	return w;
 }
 
+/* What is told with each read, or kept as history, is told as often as the point itself asks to be
+ * read: neighbours may be read more often. An expression: as its fastest input. */
+static us_t told_each(const struct point *point, uint32_t n, uint32_t i, unsigned depth)
+{
+	const struct point *p = &point[i];
+	us_t least = PERIOD_ONCE;
+	if (p->source == SOURCE_REGISTER)
+		return p->period;
+	for (uint32_t k = 0; p->expr && depth < NESTED_MAX && k < n; k++) {
+		const us_t one = expr_uses(p->expr, (int)k) ? told_each(point, n, k, depth + 1)
+		                                            : PERIOD_ONCE;
+		least = one < least ? one : least;
+	}
+	return least;
+}
+
+static void points_pace(struct point *point, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const bool each = point[i].filter.mode == PUBLISH_ALWAYS || point[i].history;
+		const us_t period = each ? told_each(point, n, i, 0) : PERIOD_ONCE;
+		point[i].filter.period = period < PERIOD_ONCE ? period : 0;
+	}
+}
+
 static void points_finish(struct making *m, struct point *point)
 {
 	for (size_t i = 0; i < m->n; i++) {
@@ -324,6 +351,7 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 		m.index[i] = m.kept[i] ? (int32_t)s->n++ : -1;
 	struct point *point = arena_array(l->arena, s->n, sizeof *point);
 	points_finish(&m, point);
+	points_pace(point, s->n);
 	s->point = point;
 	s->sunspec = sunspec_make(l, layers->profile, point, s->n);
 	groups_finish(&m, s);

@@ -2,6 +2,7 @@
 
 #include "core/command/command.h"
 #include "daemon/events.h"
+#include "daemon/health.h"
 #include "daemon/identity.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
@@ -95,6 +96,7 @@ static void leave(struct gateway *g, const struct model *old)
 	for (size_t i = 0; i < old->ndevice; i++)
 		north_status(g->north, (int32_t)i, false);
 	north_status(g->north, NORTH_GATEWAY, false);
+	health_stopped(g, old);
 	outbox_kick(g->outbox);
 	events_leave(true);
 	mqtt_destroy(g->mqtt, CHANGE_LIMIT);
@@ -121,6 +123,7 @@ void broker_adopt(struct gateway *g, const struct model *old)
 void broker_destroy(struct gateway *g, us_t limit)
 {
 	tell_statuses(g, false);
+	health_stopped(g, g->model);
 	for (uint32_t i = 0; i < g->model->ndevice; i++)
 		readings_tell_offline(g, i);
 	outbox_kick(g->outbox);

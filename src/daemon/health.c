@@ -243,6 +243,23 @@ void health_tell(struct gateway *g)
 	gateway_wake(g, TIMER_HEALTH, g->now + every);
 }
 
+void health_stopped(struct gateway *g, const struct model *m)
+{
+	char path[160];
+	if (m->mqtt.sys_interval == 0)
+		return;
+	for (size_t i = 0; i < m->nbus; i++) {
+		snprintf(path, sizeof path, "bus/%s/state", m->bus[i].name);
+		north_sys(g->north, path, "down: the gateway is stopped");
+	}
+	for (size_t i = 0; i < m->ndevice; i++) {
+		if (!m->device[i].enabled)
+			continue;
+		snprintf(path, sizeof path, "device/%s/state", m->device[i].name);
+		north_sys(g->north, path, "offline: the gateway is stopped");
+	}
+}
+
 void health_status_line(struct gateway *g, char *buf, size_t size)
 {
 	const struct model *m = g->model;

@@ -25,6 +25,9 @@ void health_tell(struct gateway *g);
 /* A reload happened: refused with this reason (NULL: taken). */
 void health_reloaded(struct gateway *g, const char *rejected);
 
+/* We go, or leave this broker: what stands there of m's buses and devices must not look alive. */
+void health_stopped(struct gateway *g, const struct model *m);
+
 /* "2 buses up, 12/13 devices online, broker connected" */
 void health_status_line(struct gateway *g, char *buf, size_t size);
 

@@ -11,6 +11,8 @@
 #define BRIEF_EVERY (9 * US_S)
 #define LONG_EVERY (60 * US_S)
 #define SILENT_AFTER (10 * US_S)
+#define CALM_AFTER (5 * US_S)
+#define LOAD_LEAST (10 * US_S)
 #define NOISY_PERCENT 5.0
 #define NOISY_MIN 20         /* requests in the window, else a share says nothing */
 #define OVERLOADED_MISSED 10 /* grid points passed over in the window */
@@ -209,6 +211,21 @@ static void tell_counters(struct gateway *g, const char *name, const struct bus_
 		put_number(g, name, counters[i].topic, counters[i].n);
 }
 
+/* A start reads everything at once: that, and a second or two, say nothing about the line's load.
+ */
+static void tell_load(struct gateway *g, const struct plant_bus *b, struct bus_health *h,
+                      const struct bus_sample *now)
+{
+	const struct bus_sample *minute = &h->brief[0];
+	if (!h->calm.at && b->up && now->at - b->since >= CALM_AFTER)
+		h->calm = *now;
+	const struct bus_sample *from = minute->at > h->calm.at ? minute : &h->calm;
+	if (h->calm.at && now->at - from->at >= LOAD_LEAST)
+		put_percent(g, b->conf->name, "load/1min",
+		            100.0 * (double)(now->busy - from->busy) /
+		                    (double)(now->at - from->at));
+}
+
 void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h)
 {
 	const struct plant_bus *b = &g->plant->bus[bus];
@@ -240,8 +257,5 @@ void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h)
 	            share(now.bad - minute->bad, now.requests - minute->requests));
 	put_percent(g, b->conf->name, "errors/15min",
 	            share(now.bad - quarter->bad, now.requests - quarter->requests));
-	if (now.at > minute->at)
-		put_percent(g, b->conf->name, "load/1min",
-		            100.0 * (double)(now.busy - minute->busy) /
-		                    (double)(now.at - minute->at));
+	tell_load(g, b, h, &now);
 }

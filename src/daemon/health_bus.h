@@ -19,8 +19,9 @@ enum bus_word { WORD_UP, WORD_DOWN, WORD_SILENT, WORD_NOISY, WORD_OVERLOADED };
 
 struct bus_health {
 	struct bus_sample brief[BUS_SHORT], lengthy[BUS_LONG];
-	uint8_t nbrief, nlong; /* filled, the oldest first */
-	uint8_t word;          /* enum bus_word, as last told */
+	struct bus_sample calm; /* when all was read that a start reads at once; at 0: not yet */
+	uint8_t nbrief, nlong;  /* filled, the oldest first */
+	uint8_t word;           /* enum bus_word, as last told */
 };
 
 /* After a reload: figures of buses that go on; topics of those that are gone are cleared. */

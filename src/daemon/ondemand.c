@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define POLLED "is polled anyway: it needs no subscription"
+
 static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 {
 	struct plant *p = g->plant;
@@ -12,8 +14,12 @@ static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 		return;
 	p->on_demand[point] = wanted;
 	p->bus[plant_device(p, point)->bus].rewant = true;
-	if (!wanted)
+	if (!wanted) {
 		reading_none(g, point, QUALITY_STALE);
+		return;
+	}
+	reading_forget(&p->reading[point]); /* what a get brought was told in passing */
+	p->reading[point].filter.told = 0;
 }
 
 /* Once for all items of a message: each asks for a look at all points of the bus. */
@@ -31,7 +37,7 @@ static const char *sub_point(struct gateway *g, uint32_t point)
 {
 	struct reading *r = &g->plant->reading[point];
 	if (plant_point(g->plant, point)->poll != POLL_ON_DEMAND)
-		return NULL;               /* is polled anyway */
+		return POLLED;
 	r->asked += r->asked < UINT16_MAX; /* nobody is kept out by those who count it up */
 	set_demand(g, point, true);
 	return NULL;
@@ -41,7 +47,7 @@ static const char *unsub_point(struct gateway *g, uint32_t point)
 {
 	struct reading *r = &g->plant->reading[point];
 	if (plant_point(g->plant, point)->poll != POLL_ON_DEMAND)
-		return NULL;
+		return POLLED;
 	if (r->asked == 0)
 		return "was not subscribed";
 	if (--r->asked == 0)
@@ -68,7 +74,8 @@ static const char *sub_all(struct gateway *g, uint32_t device)
 	const struct device *d = &g->model->device[device];
 	const char *fault = NULL;
 	for (uint32_t i = 0; i < d->set->n && !fault; i++)
-		fault = sub_point(g, d->point0 + i);
+		if (d->set->point[i].poll == POLL_ON_DEMAND)
+			fault = sub_point(g, d->point0 + i);
 	return fault;
 }
 

@@ -67,7 +67,7 @@ void reading_alert(struct plant *p, uint32_t point)
 		return;
 	const double x = value_number(&r->value);
 	const bool active =
-		r->quality == QUALITY_GOOD &&
+		r->quality == QUALITY_GOOD && (pt->poll != POLL_ON_DEMAND || r->asked) &&
 		(r->value.kind == VALUE_BOOL ? r->value.mant != 0 : !isnan(x) && x != 0);
 	const struct alert a = {
 		.kind = pt->alert,
@@ -106,7 +106,8 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 		return;
 	char text[VALUE_PRINT_MAX];
 	again |= r->tell_next;
-	if (pt->poll == POLL_ON_DEMAND && !r->asked && !again)
+	const bool lasting = pt->poll != POLL_ON_DEMAND || r->asked;
+	if (!lasting && !again)
 		return; /* a read for others passed over it */
 	reading_text(p, point, text, sizeof text);
 	r->tell_next = false;
@@ -116,8 +117,11 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 		r->known &= !changed;
 		return;
 	}
-	filter_told(&r->filter, &r->value, g->now);
-	north_value(g->north, r->device, local(p, point), text, true);
+	filter_told(&r->filter, &pt->filter, &r->value, g->now);
+	if (lasting)
+		north_value(g->north, r->device, local(p, point), text, true);
+	else /* nobody would renew it */
+		north_passing(g->north, r->device, local(p, point), text);
 	if (pt->history)
 		north_history(g->north, r->device, local(p, point), text, gateway_wall_of(r->at));
 }
@@ -416,7 +420,7 @@ static void tell_current(struct gateway *g, uint32_t device, uint32_t point)
 	reading_text(p, d->point0 + point, text, sizeof text);
 	if (!north_differs(g->north, device, point, text))
 		return;
-	filter_told(&r->filter, &r->value, g->now);
+	filter_told(&r->filter, &pt->filter, &r->value, g->now);
 	north_value(g->north, device, point, text, false);
 }
 

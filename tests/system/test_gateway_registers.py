@@ -121,3 +121,73 @@ def test_a_count_goes_on_after_a_reload_and_after_an_outage(house, client):
     d.gateway.reload()
     client.wait_for("xnet/sts/d/C", "5002", since=mark)
     assert "7" not in texts(client, "xnet/sts/d/C")
+
+
+PACE = ("every: 100ms", ", sys_interval: 1s")
+
+
+def test_what_each_read_tells_is_told_at_the_points_own_pace(house, client):
+    house({0: list(range(1000))}, "Quick: {holding: 0}, Slow: {holding: 1, every: 1h, publish: always}, "
+          "Kept: {holding: 0, every: 1h, history: true}, Sum: {expr: Slow * 2, publish: always}", *PACE)
+    client.wait_count("xnet/sts/d/Quick", 10)
+    for point in ("Slow", "Kept", "Sum"):
+        assert len(texts(client, f"xnet/sts/d/{point}")) == 1, point
+    assert len(texts(client, "xnet/hist/d/Kept")) == 1
+
+
+def test_a_get_leaves_nothing_that_nobody_renews(house, client, broker, make_client):
+    house({0: 5, 1: 1}, "P: {holding: 0, poll: on-demand}, Q: {holding: 9}, "
+          "A: {holding: 1, poll: on-demand, alert: fault, code: 3}", *PACE)
+    client.wait_for("xnet/sts/d/Q")
+    client.wait_for("xnet/sts/d/P", "None")
+    client.publish("xnet/get/d", "")
+    assert not client.wait_for("xnet/sts/d/P", "5").retain
+    client.wait_for("xnet/sts/d/A", "1")
+    late = make_client(broker, "xnet/sts/d/#")
+    late.wait_for("xnet/sts/d/Q")
+    assert late.last("xnet/sts/d/+").get("xnet/sts/d/P") == "None"
+    assert "code" not in late.last("xnet/sts/d/Alerts").get("xnet/sts/d/Alerts", "")
+    client.publish("xnet/sub/d", '["P", "A"]')  # the same words as before are news now
+    client.wait_for("xnet/sts/d/Alerts", lambda m: '"code":3' in m.text)
+    late = make_client(broker, "xnet/sts/d/#")
+    late.wait_for("xnet/sts/d/P", "5")
+
+
+def test_a_subscription_without_effect_says_so(house, client):
+    house({}, "Q: {holding: 9}", *PACE)
+    client.wait_for("xnet/sts/d/Q")
+    client.publish("xnet/sub/d", '["Q"]')
+    client.wait_for("xnet/sts/d/Nak", lambda m: "polled anyway" in m.text)
+
+
+def test_the_health_tree_of_a_stopped_gateway_does_not_look_alive(house, client, broker, make_client):
+    client.subscribe("xnet/$SYS/#")
+    d = house({}, "Q: {holding: 9}", *PACE)
+    client.wait_for("xnet/$SYS/house/device/d/state", "online")
+    client.wait_for("xnet/$SYS/house/bus/b/state", "up")
+    assert d.gateway.stop() == 0
+    late = make_client(broker, "xnet/$SYS/#")
+    late.wait_for("xnet/$SYS/house/device/d/state", "offline: the gateway is stopped")
+    late.wait_for("xnet/$SYS/house/bus/b/state", "down: the gateway is stopped")
+
+
+def test_a_renamed_gateway_leaves_nothing_under_its_old_name(house, client, broker, make_client):
+    client.subscribe("xnet/$SYS/#")
+    d = house({}, "Q: {holding: 9}", *PACE)
+    client.wait_for("xnet/$SYS/house/device/d/info")
+    d.config.write_text(d.config.read_text().replace("gateway: house", "gateway: home"))
+    d.gateway.reload()
+    client.wait_for("xnet/$SYS/home/device/d/info")
+    client.wait_for("xnet/$SYS/house/device/d/info", "")
+    client.wait_for("xnet/sts/house/status", "")
+    client.wait_for("xnet/$SYS/house/version", "")
+    late = make_client(broker, "xnet/$SYS/house/#", "xnet/sts/house/#", "xnet/sts/home/status")
+    late.wait_for("xnet/sts/home/status", "online")
+    assert late.all("xnet/$SYS/house/#") + late.all("xnet/sts/house/#") == []
+
+
+def test_the_load_is_not_that_of_the_start(house, client):
+    client.subscribe("xnet/$SYS/#")
+    house({}, "Q: {holding: 9, every: 10s}, R: {holding: 500, every: 10s}, S: {holding: 900, every: 1h}", *PACE)
+    load = client.wait_for("xnet/$SYS/house/bus/b/load/1min", limit=40)
+    assert float(load.text) < 30

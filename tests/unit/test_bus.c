@@ -550,6 +550,30 @@ static void the_figures_add_up(void **state)
 	assert_string_equal(f.line_text, "115200 8N1");
 }
 
+/* With one device on the line, what the line counts is the device's. */
+static void a_mended_read_counts_for_its_device_too(void **state)
+{
+	struct bench *b = *state;
+	const struct want w = rig_want(UNIT, TABLE_HOLDING, 0, 10, 20 * US_MS);
+	struct bus_figures f, after;
+	struct unit_figures u;
+	adopt(b, &w, 1, NULL);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	pthread_mutex_lock(&b->line.lock);
+	b->line.spoilt[SIM_BAD_CRC] = 300;
+	pthread_mutex_unlock(&b->line.lock);
+	do {
+		assert_true(rig_await_read(&b->rig, UNIT));
+		bus_figures(b->rig.bus, &f);
+		assert_true(bus_unit_figures(b->rig.bus, UNIT, &u));
+		bus_figures(b->rig.bus, &after);
+	} while (f.line.crc_errors + f.line.garbled < 3 || after.line.requests != f.line.requests);
+	assert_int_equal(u.crc_errors, f.line.crc_errors + f.line.garbled);
+	assert_int_equal(u.requests, f.line.requests);
+	assert_int_equal(u.responses, f.line.responses);
+	assert_int_equal(u.timeouts, f.line.timeouts);
+}
+
 /* Another device behind the same unit id: what was refused is asked for again. */
 static void a_forgotten_unit_is_asked_for_all_again(void **state)
 {
@@ -588,6 +612,7 @@ int main(void)
 		TEST(new_wants_are_taken_in_full_flight),
 		TEST(what_is_demanded_is_read_when_it_is_due),
 		TEST(the_figures_add_up),
+		TEST(a_mended_read_counts_for_its_device_too),
 		TEST(a_forgotten_unit_is_asked_for_all_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ static bool tell(struct filter *f, const struct filter_rule *r, double number, b
 	const struct value v = isnan(number) ? value_none() : value_real(number);
 	if (!filter_pass(f, r, &v, changed, now))
 		return false;
-	filter_told(f, &v, now);
+	filter_told(f, r, &v, now);
 	return true;
 }
 
@@ -60,6 +60,35 @@ static void modes_and_the_least_interval(void **state)
 	assert_true(tell(&f, &r, 2, false, 110));
 	r.mode = PUBLISH_NEVER;
 	assert_false(tell(&f, &r, 3, true, 1000));
+}
+
+/* Reads of a point that wants one each 10 s. */
+static void what_neighbours_bring_does_not_make_it_more(void **state)
+{
+	(void)state;
+	const struct filter_rule r = {.mode = PUBLISH_ALWAYS, .period = 10 * US_S};
+	const us_t every[] = {100 * US_MS, 1 * US_S, 4 * US_S, 10 * US_S};
+	for (size_t i = 0; i < sizeof every / sizeof *every; i++) {
+		struct filter f = {0};
+		unsigned n = 0;
+		for (us_t now = 1; now < 1000 * US_S; now += every[i])
+			n += tell(&f, &r, (double)now, true, now);
+		assert_in_range(n, 99, 101);
+	}
+	/* its own reads, some early and some late: none is lost */
+	struct filter f = {0};
+	for (us_t k = 0; k < 100; k++)
+		assert_true(tell(&f, &r, 1, true, US_S + k * 10 * US_S + (k % 3) * US_S));
+	/* what somebody asked for in between moves nothing; after an outage the grid begins anew */
+	f = (struct filter){0};
+	const struct value v = value_real(1);
+	assert_true(tell(&f, &r, 1, true, US_S));
+	filter_told(&f, &r, &v, 4 * US_S);
+	assert_false(tell(&f, &r, 1, true, 8 * US_S));
+	assert_true(tell(&f, &r, 1, true, 11 * US_S));
+	assert_true(tell(&f, &r, 1, true, 95 * US_S));
+	assert_false(tell(&f, &r, 1, true, 101 * US_S));
+	assert_true(tell(&f, &r, 1, true, 105 * US_S));
 }
 
 /* A register of the counter says v. */
@@ -163,6 +192,7 @@ int main(void)
 		cmocka_unit_test(a_change_is_told_and_sameness_only_after_the_heartbeat),
 		cmocka_unit_test(a_deadband_holds_back_what_is_nearer),
 		cmocka_unit_test(modes_and_the_least_interval),
+		cmocka_unit_test(what_neighbours_bring_does_not_make_it_more),
 		cmocka_unit_test(a_counter_does_not_run_backwards_on_one_bad_read),
 		cmocka_unit_test(a_real_reset_passes_on_the_second_read),
 		cmocka_unit_test(the_first_value_of_a_life_needs_a_second_read),

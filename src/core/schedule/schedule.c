@@ -213,6 +213,17 @@ void schedule_forget(struct schedule *s, uint8_t unit, us_t now)
 	}
 }
 
+void schedule_count(struct schedule *s, uint8_t unit, const struct unit_figures *more)
+{
+	struct unit *u = unit_find(s, unit);
+	if (!u)
+		return;
+	u->count.requests += more->requests;
+	u->count.responses += more->responses;
+	u->count.timeouts += more->timeouts;
+	u->count.crc_errors += more->crc_errors;
+}
+
 bool schedule_unit(const struct schedule *s, uint8_t unit, struct unit_figures *out)
 {
 	const struct unit *u = unit_find(s, unit);

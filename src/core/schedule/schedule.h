@@ -152,6 +152,9 @@ void schedule_port_back(struct schedule *s, us_t now);
 /* Another device stands behind this unit id: forget what was learnt of its registers. */
 void schedule_forget(struct schedule *s, uint8_t unit, us_t now);
 
+/* Of the turn just done: requests and mishaps besides the one its outcome counts for, as a retry
+ * that mended it. */
+void schedule_count(struct schedule *s, uint8_t unit, const struct unit_figures *more);
 bool schedule_unit(const struct schedule *s, uint8_t unit, struct unit_figures *out);
 
 /* Per cent of the wire's time the wants need: the real scheduler in virtual time. Wants with

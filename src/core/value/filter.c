@@ -4,6 +4,7 @@
 
 #define NEARLY 0.999999 /* a deadband is a float, a value decimal: 0.2 apart counts as 0.2 */
 #define COUNTER_LEAST (60 * US_S) /* a slow counter's single steps are no jumps */
+#define EARLY 4                   /* this part of a period */
 #define HOUR_US 3600e6
 
 static bool outside_deadband(const struct filter *f, const struct filter_rule *r, double v)
@@ -16,6 +17,12 @@ static bool outside_deadband(const struct filter *f, const struct filter_rule *r
 	return fabs(v - f->last) >= band * NEARLY;
 }
 
+/* Reads come a little before their time, too. */
+static bool grid_reached(const struct filter *f, const struct filter_rule *r, us_t now)
+{
+	return !f->told || now >= f->due - r->period / EARLY || f->due - now > 2 * r->period;
+}
+
 bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
                  us_t now)
 {
@@ -23,6 +30,8 @@ bool filter_pass(struct filter *f, const struct filter_rule *r, const struct val
 		return false;
 	if (!f->told)
 		return true;
+	if (r->period && !grid_reached(f, r, now))
+		return false;
 	if (r->min_interval && now - f->told < r->min_interval)
 		return false;
 	if (r->mode == PUBLISH_ALWAYS)
@@ -32,8 +41,13 @@ bool filter_pass(struct filter *f, const struct filter_rule *r, const struct val
 	return r->heartbeat && now - f->told >= r->heartbeat;
 }
 
-void filter_told(struct filter *f, const struct value *v, us_t now)
+void filter_told(struct filter *f, const struct filter_rule *r, const struct value *v, us_t now)
 {
+	const bool another = f->due - now > 2 * r->period; /* after a reload */
+	if (!f->told || now >= f->due + r->period || another)
+		f->due = now + r->period;
+	else if (r->period && grid_reached(f, r, now))
+		f->due += r->period;
 	f->told = now ? now : 1; /* 0 means never */
 	f->last = value_number(v);
 }

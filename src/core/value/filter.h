@@ -16,10 +16,12 @@ struct filter_rule {
 	float deadband;
 	us_t heartbeat; /* a value read again unchanged is told again after this; 0: never */
 	us_t min_interval;
+	us_t period; /* told in this grid, though neighbours bring more reads; 0: as it is read */
 };
 
 struct filter {
 	us_t told;   /* when; 0: never told */
+	us_t due;    /* with a period: the next point of its grid */
 	double last; /* last told number */
 };
 
@@ -27,7 +29,7 @@ struct filter {
  */
 bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
                  us_t now);
-void filter_told(struct filter *f, const struct value *v, us_t now);
+void filter_told(struct filter *f, const struct filter_rule *r, const struct value *v, us_t now);
 
 struct counter_rule {
 	double max_rise; /* per hour; 0: any rise is believed */
