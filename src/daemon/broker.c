@@ -11,6 +11,7 @@
 
 #define FIFO_MAX (256u << 10) /* of Naks, responses and history, if the model does not say more */
 #define CHANGE_LIMIT (500 * US_MS)
+#define LOOK_AGAIN (2 * US_MS)
 
 static void tell_statuses(struct gateway *g, bool alive)
 {
@@ -120,15 +121,34 @@ void broker_adopt(struct gateway *g, const struct model *old)
 	subscribe(g);
 }
 
+void broker_leaves(struct gateway *g)
+{
+	mqtt_subscribe(g->mqtt, NULL, 0, 0);
+}
+
+/* Until the broker has acknowledged what was published after the subscriptions were given up:
+ * by then everything is here that it had delivered. */
+static void await_last(struct gateway *g, us_t until)
+{
+	struct mqtt_figures f;
+	outbox_kick(g->outbox);
+	for (mqtt_figures(g->mqtt, &f); f.connected && f.queued && clock_now() < until;
+	     mqtt_figures(g->mqtt, &f))
+		clock_sleep(clock_now() + LOOK_AGAIN);
+	events_refuse_rest(g);
+}
+
 void broker_destroy(struct gateway *g, us_t limit)
 {
+	const us_t begun = clock_now();
 	tell_statuses(g, false);
 	health_stopped(g, g->model);
 	for (uint32_t i = 0; i < g->model->ndevice; i++)
 		readings_tell_offline(g, i);
+	await_last(g, begun + limit / 2);
 	outbox_kick(g->outbox);
 	events_leave(true);
-	mqtt_destroy(g->mqtt, limit);
+	mqtt_destroy(g->mqtt, begun + limit - clock_now());
 	events_leave(false);
 	events_refuse_rest(g);
 	north_destroy(g->north);

@@ -13,7 +13,11 @@ void broker_create(struct gateway *g);
 /* After a reload: topics and subscriptions of g->model instead of old's. */
 void broker_adopt(struct gateway *g, const struct model *old);
 
-/* Devices, then the gateway, offline; everything out within `limit` µs. */
+/* The gateway ends: no more commands are asked for; those on their way still come. */
+void broker_leaves(struct gateway *g);
+
+/* Devices, then the gateway, offline; what still comes is answered; everything out within `limit`
+ * µs. */
 void broker_destroy(struct gateway *g, us_t limit);
 
 #endif

@@ -208,6 +208,7 @@ static void stop(struct gateway *g)
 {
 	const us_t begun = clock_now();
 	systemd_stopping();
+	broker_leaves(g);
 	commands_stop(g);
 	turn_until(g, begun + LAST_WRITES, commands_live);
 	plant_close(g);

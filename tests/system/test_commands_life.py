@@ -351,6 +351,25 @@ def test_a_stop_finishes_what_is_on_the_wire_and_answers_what_waits(plant, devic
     assert device.seen == [(6, 0, 45)]
 
 
+def test_what_comes_while_the_gateway_leaves_is_answered(plant, device, requester):
+    g = plant()
+    ended = threading.Event()
+
+    def flood():
+        while not ended.is_set():
+            requester.send("Flip", "toggle")
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    wait_until(lambda: len(device.seen) > 20, what="a flood")
+    assert g.stop() == 0
+    ended.set()
+    thread.join()
+    refused = g.text().count("refused (nothing written): shutting down")
+    answers = lambda: sum("shutting down" in m.text for m in requester.client.all("answer"))
+    wait_until(lambda: answers() >= refused, what=f"{refused} answers")
+
+
 @pytest.mark.parametrize("plan, answer", [
     ([3.0], {"reason": "the gateway ended before its answer came; not known whether it was carried out"}),
     (["other"], {"reason": "not taken: device reports 46"}),
