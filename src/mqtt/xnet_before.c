@@ -108,7 +108,7 @@ static int by_name(const void *a, const void *b)
 static bool names_hold(const struct json_members *sorted, const char *name)
 {
 	const struct json_member key = {.name = (char *)name};
-	return bsearch(&key, sorted->member, sorted->n, sizeof key, by_name);
+	return sorted->n && bsearch(&key, sorted->member, sorted->n, sizeof key, by_name);
 }
 
 /* The points of the info of a device that we still have, and what it says of them. */
@@ -116,7 +116,8 @@ static void points_before(struct xnet *x, uint32_t device, const struct json_mem
                           struct json_members *passing)
 {
 	const struct device *d = &x->model->device[device];
-	qsort(passing->member, passing->n, sizeof *passing->member, by_name);
+	if (passing->n)
+		qsort(passing->member, passing->n, sizeof *passing->member, by_name);
 	for (size_t i = 0; i < points->n; i++) {
 		const char *point = points->member[i].name;
 		const int known = xnet_point(d, point);
