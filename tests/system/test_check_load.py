@@ -64,3 +64,18 @@ def test_what_is_advised_helps(tmp_path):
         path.write_text(path.read_text().replace("normal: 5s", f"normal: {normal[1]}"))
     done = check(path, *PROGRAMS[0])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_mutant_harms_the_program(tmp_path):
+    """Configurations changed at random, as tests/unit/test_config_mutate writes them."""
+    env = dict(os.environ, XNET_MUTATE_WRITE=str(tmp_path), srcdir=os.environ.get("srcdir", TOP))
+    subprocess.run([os.path.join(TOP, "tests/unit/test_config_mutate")], env=env, check=True,
+                   capture_output=True, timeout=LIMIT)
+    maps = sorted(tmp_path.glob("map*.yaml"))
+    assert len(maps) == 60
+    for path in maps:
+        done = subprocess.run([os.path.join(TOP, "xnetd"), "--check", "-c", str(path), "--profiles",
+                               str(tmp_path), "--profiles", PROFILES],
+                              capture_output=True, text=True, timeout=LIMIT)
+        assert done.returncode in (0, 78), (path, done)
+        assert done.stderr or done.returncode == 0, path

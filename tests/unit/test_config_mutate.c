@@ -202,16 +202,45 @@ static void the_loader_lives_through_anything(void **state)
 	              (long)(slowest * 1000 / CLOCKS_PER_SEC));
 }
 
+/* For who tries them on a program: maps and profiles, and for each profile a map with a device of
+ * it. */
+static void mutants_are_written(void **state)
+{
+	(void)state;
+	const struct edits none = {.n = 0};
+	const char *dir = getenv("XNET_MUTATE_WRITE");
+	char path[PATH_MAX];
+	rng = 7;
+	for (unsigned n = 0; dir && n < 60; n++) {
+		const struct seed *s = &all.seed[below((unsigned)all.n)];
+		const struct edits e = n % 4 ? some_edits(s) : none;
+		snprintf(path, sizeof path, "%s/%s%u.yaml", dir, s->profile ? "profile" : "map", n);
+		write_file(path, s->root, &e);
+		if (!s->profile)
+			continue;
+		snprintf(path, sizeof path, "%s/map%u.yaml", dir, n);
+		FILE *f = fopen(path, "w");
+		fprintf(f,
+		        "buses: {b: {port: /dev/null}}\ndevices: {d: {profile: profile%u, id: "
+		        "1}}\n",
+		        n);
+		fclose(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_node_that_is_wrong_is_noticed),
 		cmocka_unit_test(the_loader_lives_through_anything),
+		cmocka_unit_test(mutants_are_written),
 	};
 	const char *srcdir = getenv("srcdir");
 	if (chdir(srcdir ? srcdir : ".") != 0 || chdir("tests/configs") != 0)
 		return 99;
-	if (getenv("XNET_MUTATE_SEED"))
+	if (getenv("XNET_MUTATE_WRITE"))
+		cmocka_set_test_filter("mutants_*");
+	else if (getenv("XNET_MUTATE_SEED"))
 		cmocka_set_test_filter("the_loader_*");
 	return cmocka_run_group_tests(tests, seeds_setup, seeds_teardown);
 }
