@@ -53,13 +53,14 @@ static void refuse_beside(struct load *l, const struct draft *d, const char *con
 	}
 }
 
-/* Is there one under a wrong name? */
+/* Is there one under a wrong name, or no keys at all where some must be? Then that was told. */
 static bool source_meant(const struct recipe *r)
 {
 	static const char *const keys[] = {"coil", "discrete", "input", "holding", "expr"};
 	for (unsigned i = 0; i < r->n; i++)
 		for (size_t k = 0; k < COUNT(keys); k++)
-			if (keys_meant(&keyset_point, r->map[i], keys[k]))
+			if ((r->map[i]->kind != NODE_MAP && !node_is_null(r->map[i])) ||
+			    keys_meant(&keyset_point, r->map[i], keys[k]))
 				return true;
 	return false;
 }

@@ -186,9 +186,14 @@ static void include_glob(struct load *l, const struct node *n)
 		return;
 	}
 	glob_t found = {0};
-	if (glob(path, GLOB_ERR, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			source_one(l, found.gl_pathv[i], n->where);
+	errno = 0;
+	const int result = glob(path, GLOB_ERR, NULL, &found);
+	if (result == GLOB_NOMATCH || (result != 0 && errno == ENOENT))
+		diag_warn(l->d, n->where, "include: no file is like %s", path);
+	else if (result != 0)
+		diag_error(l->d, n->where, "include: %s cannot be read", path);
+	for (size_t i = 0; result == 0 && i < found.gl_pathc; i++)
+		source_one(l, found.gl_pathv[i], n->where);
 	globfree(&found);
 }
 
