@@ -71,9 +71,9 @@ static void ask(struct gateway *g, uint32_t point, us_t due, unsigned depth)
 	    p->reading[point].refused || (polled(p, point) && pt->period <= SOON) ||
 	    (depth && !polled(p, point)))
 		return;
-	for (int part = model_apart(d, pt); part >= 0; part--) {
-		const struct span s =
-			model_apart(d, pt) ? model_part(d, pt, (unsigned)part) : model_span(d, pt);
+	const bool apart = plant_apart(p, point);
+	for (int part = apart; part >= 0; part--) {
+		const struct span s = apart ? model_part(d, pt, (unsigned)part) : model_span(d, pt);
 		bus_demand(p->bus[d->bus].bus, &s, due);
 	}
 }

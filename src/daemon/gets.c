@@ -76,7 +76,7 @@ static struct span span_of(const struct plant *p, const struct awaited *a)
 {
 	const struct device *d = plant_device(p, a->point);
 	const struct point *pt = plant_point(p, a->point);
-	return model_apart(d, pt) ? model_part(d, pt, a->part) : model_span(d, pt);
+	return plant_apart(p, a->point) ? model_part(d, pt, a->part) : model_span(d, pt);
 }
 
 static const char *demand(struct gateway *g, const struct awaited *a, us_t due)
@@ -108,7 +108,7 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 		return "cannot be read";
 	if (awaits(t, point))
 		return NULL;
-	for (int part = model_apart(d, pt); part >= 0 && !fault; part--) {
+	for (int part = plant_apart(p, point); part >= 0 && !fault; part--) {
 		const struct awaited a = {.point = point, .part = (uint8_t)part};
 		fault = demand(g, &a, t->again ? g->now + TRY_AGAIN : g->now);
 		if (fault)

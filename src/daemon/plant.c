@@ -25,10 +25,17 @@ static int place_compare(const void *a, const void *b)
 	return x->point < y->point ? -1 : x->point > y->point;
 }
 
-static void index_point(struct plant_bus *b, const struct device *d, uint32_t i)
+bool plant_apart(const struct plant *p, uint32_t point)
+{
+	return p->reading[point].apart ||
+	       model_apart(plant_device(p, point), plant_point(p, point));
+}
+
+static void index_point(const struct plant *plant, struct plant_bus *b, const struct device *d,
+                        uint32_t i)
 {
 	const struct point *p = &d->set->point[i];
-	const bool apart = model_apart(d, p);
+	const bool apart = plant_apart(plant, d->point0 + i);
 	for (unsigned part = 0; part < (apart ? 2 : 1); part++) {
 		const struct span s = apart ? model_part(d, p, part) : model_span(d, p);
 		b->place[b->nplace++] =
@@ -53,7 +60,7 @@ void plant_index(struct plant *p, uint32_t bus)
 		for (uint32_t i = 0; i < dev->set->n; i++) {
 			if (plant_raw_words(&dev->set->point[i]) == 0 || dev->set->point[i].absent)
 				continue;
-			index_point(b, dev, i);
+			index_point(p, b, dev, i);
 		}
 	}
 	qsort(b->place, b->nplace, sizeof *b->place, place_compare);
@@ -142,8 +149,13 @@ void plant_rewant(struct gateway *g, uint32_t bus)
 	struct want *wants = NULL;
 	struct unit_rule *rules = NULL;
 	size_t nrule = 0;
-	const size_t n = model_wants(p->model, bus, p->on_demand, &wants, &rules, &nrule);
+	uint8_t *how = mem_alloc(p->model->npoint, 1);
+	for (size_t i = 0; i < p->model->npoint; i++)
+		how[i] = (uint8_t)((p->on_demand[i] ? WANT_ON_DEMAND : 0) |
+		                   (p->reading[i].apart ? WANT_APART : 0));
+	const size_t n = model_wants(p->model, bus, how, &wants, &rules, &nrule);
 	bus_adopt(p->bus[bus].bus, wants, n, rules, nrule);
+	free(how);
 	free(wants);
 	free(rules);
 }

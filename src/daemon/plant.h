@@ -43,6 +43,7 @@ struct reading {
 	uint8_t quality;    /* enum quality */
 	bool known : 1;     /* the raw words are valid */
 	bool refused : 1;   /* the device refuses its registers again and again */
+	bool apart : 1;     /* it refuses them in one request: read in two */
 	bool tell_next : 1; /* somebody asked: the next read is told even if unchanged */
 	bool undecoded : 1; /* its scale stands in another point: decoded at the turn's end */
 	uint8_t parts : 3;  /* of one read in two requests: enum part_seen; in word[2], word[3] */
@@ -129,6 +130,8 @@ void plant_adopt(struct gateway *g, const struct model *next);
 
 /* Where each point of this bus stands: after addresses have changed. */
 void plant_index(struct plant *p, uint32_t bus);
+/* Is it read in two requests, by its addresses or as the device wants it so? */
+bool plant_apart(const struct plant *p, uint32_t point);
 
 /* The fastest period of the device's points: after some came or went. */
 void plant_round(struct plant *p, uint32_t device);

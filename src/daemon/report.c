@@ -101,10 +101,25 @@ static const char *aside_text(const struct report *r, char *buf, size_t size)
 	return buf;
 }
 
+/* A counter in two registers that are not neighbours: perhaps only what lies between is refused.
+ * Of other numbers the halves of two reads do not make one for sure. */
+static bool try_apart(struct gateway *g, uint32_t point, const struct span *refused)
+{
+	const struct point *pt = plant_point(g->plant, point);
+	const struct span s = model_span(plant_device(g->plant, point), pt);
+	if (pt->parts != 2 || pt->part || !pt->counter || plant_apart(g->plant, point) ||
+	    refused->addr != s.addr || refused->count != s.count)
+		return false;
+	g->plant->reading[point].apart = true;
+	log_info("device %s: point %s is read in two requests, as %s is refused",
+	         plant_device(g->plant, point)->name, pt->name, device_place_text(refused));
+	return true;
+}
+
 static void take_aside(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	char why[48];
-	bool over = false;
+	bool over = false, apart = false;
 	sunspec_aside(g, b, r);
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++) {
 		if (!inside(&b->place[i], &r->span, &over))
@@ -113,11 +128,19 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 		struct reading *rd = &g->plant->reading[point];
 		if (rd->refused)
 			continue;
+		if (try_apart(g, point, &r->span)) {
+			apart = true;
+			continue;
+		}
 		rd->refused = true;
 		g->plant->device[rd->device].touched = true; /* expressions wait for it no longer */
 		log_warn("device %s: %s at %s (point %s): set aside",
 		         plant_device(g->plant, point)->name, aside_text(r, why, sizeof why),
 		         device_place_text(&r->span), plant_point(g->plant, point)->name);
+	}
+	if (apart) {
+		plant_index(g->plant, (uint32_t)(b - g->plant->bus));
+		plant_rewant(g, (uint32_t)(b - g->plant->bus));
 	}
 	device_answered(g, b, r->span.unit);
 }

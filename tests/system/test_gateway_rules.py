@@ -485,6 +485,35 @@ devices:
 """
 
 
+HOLED = """\
+gateway: house
+mqtt: {{broker: "{broker}"}}
+buses:
+  rs485: {{port: {port}, baud: 115200}}
+devices:
+  meter:
+    bus: rs485
+    id: 7
+    every: 300ms
+    points:
+      Low: {{holding: 10}}
+      Life: {{holding: [30, 34], type: u32, counter: true}}
+      Next: {{holding: 40}}
+"""
+
+
+def test_a_counter_with_a_refused_hole_between_its_registers_is_read_in_two(
+    line, broker, client, gateway
+):
+    l = line(HOLED, broker)
+    l.freeze()
+    l.set("meter", "Life", 65545)
+    gateway(l)
+    client.wait_for("xnet/sts/meter/Life", "65545")
+    l.set("meter", "Life", 131079)
+    client.wait_for("xnet/sts/meter/Life", "131079")
+
+
 def test_a_number_in_two_registers_far_apart_is_whole(line, broker, client, gateway):
     l = line(CELLAR, broker)
     l.freeze()

@@ -148,6 +148,23 @@ static void no_hull_goes_over_a_hole_that_is_not_to_be_read(void **state)
 	free(r);
 }
 
+static void two_registers_whose_hole_is_refused_are_two_wants(void **state)
+{
+	(void)state;
+	struct want w[16];
+	struct point p[] = {{REGISTER("Split", TABLE_HOLDING, 120, TYPE_U32)}};
+	p[0].parts = 2;
+	p[0].addr[1] = 125;
+	assert_int_equal(wants_of(p, 1, NULL, w), 1);
+	assert_int_equal(w[0].len, 6);
+	assert_int_equal(wants_of(p, 1, (const uint8_t[]){WANT_ON_DEMAND}, w), 1);
+	assert_int_equal(wants_of(p, 1, (const uint8_t[]){WANT_APART}, w), 2);
+	assert_int_equal(w[0].addr, 120);
+	assert_int_equal(w[0].len, 1);
+	assert_int_equal(w[1].addr, 125);
+	assert_int_equal(w[1].len, 1);
+}
+
 static void no_hull_crosses_a_window(void **state)
 {
 	(void)state;
@@ -318,6 +335,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_asked_for_is_polled),
 		cmocka_unit_test(values_and_groups_are_never_cut),
 		cmocka_unit_test(no_hull_goes_over_a_hole_that_is_not_to_be_read),
+		cmocka_unit_test(two_registers_whose_hole_is_refused_are_two_wants),
 		cmocka_unit_test(no_hull_crosses_a_window),
 		cmocka_unit_test(devices_behind_one_id_share_the_stricter_rule),
 		cmocka_unit_test(words_are_gathered_as_the_point_lists_them),

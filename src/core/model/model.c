@@ -87,12 +87,12 @@ static void want_add(struct want_list *l, const struct want *w)
 	l->want[l->n++] = *w;
 }
 
-static bool point_polled(const struct device *d, uint32_t i, const uint8_t *on_demand)
+static bool point_polled(const struct device *d, uint32_t i, const uint8_t *how)
 {
 	const struct point *p = &d->set->point[i];
 	if (p->source != SOURCE_REGISTER || p->absent || (p->write && p->write->only))
 		return false;
-	return p->poll != POLL_ON_DEMAND || (on_demand && on_demand[d->point0 + i]);
+	return p->poll != POLL_ON_DEMAND || (how && how[d->point0 + i] & WANT_ON_DEMAND);
 }
 
 /* Can the device give this many cells from there in one answer? */
@@ -173,11 +173,12 @@ static struct want point_want(const struct point *p, struct span s)
 
 /* A point alone; its two parts, or its exponent, in the same request where the device can do that.
  */
-static void want_point(struct want_list *l, const struct device *d, const struct point *p)
+static void want_point(struct want_list *l, const struct device *d, const struct point *p,
+                       bool apart)
 {
 	const struct span span = read_span(d, p);
 	struct want w = point_want(p, span);
-	if (model_apart(d, p)) {
+	if (apart || model_apart(d, p)) {
 		for (unsigned part = 0; part < 2; part++) {
 			w = point_want(p, model_part(d, p, part));
 			want_add(l, &w);
@@ -202,8 +203,7 @@ static bool same_group(const struct point *a, const struct point *b)
 }
 
 /* The group of point i as one want; true also when an earlier member has done it. */
-static bool want_group(struct want_list *l, const struct device *d, uint32_t i,
-                       const uint8_t *on_demand)
+static bool want_group(struct want_list *l, const struct device *d, uint32_t i, const uint8_t *how)
 {
 	const struct point *p = &d->set->point[i];
 	struct span hull = read_span(d, p);
@@ -213,7 +213,7 @@ static bool want_group(struct want_list *l, const struct device *d, uint32_t i,
 		return false;
 	for (uint32_t k = 0; k < d->set->n; k++) {
 		const struct point *q = &d->set->point[k];
-		if (!same_group(p, q) || !point_polled(d, k, on_demand))
+		if (!same_group(p, q) || !point_polled(d, k, how))
 			continue;
 		first &= k >= i;
 		hull = span_hull(hull, read_span(d, q));
@@ -329,8 +329,8 @@ static void want_walk(struct want_list *l, const struct device *d)
 	want_add(l, &w);
 }
 
-size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand,
-                   struct want **wants, struct unit_rule **rules, size_t *nrule)
+size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *how, struct want **wants,
+                   struct unit_rule **rules, size_t *nrule)
 {
 	struct want_list list = {0};
 	*rules = mem_alloc(m->ndevice, sizeof **rules);
@@ -345,8 +345,9 @@ size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand
 			continue;
 		}
 		for (uint32_t k = 0; k < d->set->n; k++)
-			if (point_polled(d, k, on_demand) && !want_group(&list, d, k, on_demand))
-				want_point(&list, d, &d->set->point[k]);
+			if (point_polled(d, k, how) && !want_group(&list, d, k, how))
+				want_point(&list, d, &d->set->point[k],
+				           how && how[d->point0 + k] & WANT_APART);
 	}
 	want_merge(&list);
 	*wants = list.want ? list.want : mem_alloc(1, sizeof **wants);

@@ -262,10 +262,12 @@ void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 /* The wants and rules of one bus. Points of a SunSpec model are read with its head, which proves
  * that the model still stands there; a device that is not bound wants what its walk reads next.
  * Arrays are malloc'ed, the caller frees both. Points that share registers become one want with the
- * shortest period. on_demand[global point] != 0: polled too; NULL: none. Disabled devices,
- * expressions, write-only and absent points contribute nothing. */
-size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *on_demand,
-                   struct want **wants, struct unit_rule **rules, size_t *nrule);
+ * shortest period. how[global point]: bits of WANT_…; NULL: none. Disabled devices, expressions,
+ * write-only and absent points contribute nothing. */
+#define WANT_ON_DEMAND 1 /* polled, though it is on demand */
+#define WANT_APART 2     /* its two registers in two requests: the device refuses both in one */
+size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *how, struct want **wants,
+                   struct unit_rule **rules, size_t *nrule);
 
 /* False: its chain of SunSpec models is not known, and so no address of its points. */
 static inline bool model_bound(const struct device *d)
