@@ -160,17 +160,18 @@ static inline void answer_goes(struct world *w, struct arrival *a, enum fault f,
 		w->held[w->nheld++] = *a;
 		return;
 	}
+	/* a unit answers in order */
+	if (w->nwaiting)
+		at = us_max(at, w->waiting[w->nwaiting - 1].at + w->wire.silence);
 	for (size_t i = 0; i < w->nheld; i++) {
-		at += wire_chars(&w->wire, w->held[i].n) + w->wire.silence;
-		come(w, &w->held[i], at - w->wire.silence);
+		at += wire_chars(&w->wire, w->held[i].n);
+		come(w, &w->held[i], at);
+		at += w->wire.silence;
 	}
 	w->nheld = 0;
 	at += wire_chars(&w->wire, a->n);
 	if (f == F_LATE || f == F_LATER)
 		at += f == F_LATE ? CONFIGURED + 2 * GRID : 4 * CONFIGURED;
-	/* a unit answers in order */
-	if (w->nwaiting && w->waiting[w->nwaiting - 1].at >= at)
-		at = w->waiting[w->nwaiting - 1].at + w->wire.silence + wire_chars(&w->wire, a->n);
 	if (f == F_SPOILT)
 		a->bytes[a->n - 1] ^= 0x55;
 	come(w, a, at);

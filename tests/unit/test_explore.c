@@ -299,7 +299,7 @@ static void a_unit_that_refuses_holes_and_other_functions(void **state)
 	                   {.functions = ALL_FUNCTIONS, .range = EVERYWHERE}},
 		.want = {INPUT(1, 0, 20), INPUT(1, 24, 6), INPUT(1, 36, 14)},
 		.n = 3,
-		.requests = 25,
+		.requests = 45,
 		.time = 15 * US_S,
 	};
 	explore(&scene);
@@ -330,7 +330,7 @@ static void the_same_polled_each_second(void **state)
 		.want = {INPUT(1, 0, 20), INPUT(1, 24, 6), INPUT(1, 36, 14)},
 		.n = 3,
 		.period = US_S,
-		.requests = 25,
+		.requests = 45,
 		.time = 15 * US_S,
 	};
 	explore(&scene);
@@ -346,10 +346,32 @@ static void the_same_on_modbus_tcp(void **state)
 		.want = {INPUT(1, 0, 20), INPUT(1, 24, 6), INPUT(1, 36, 14)},
 		.n = 3,
 		.ids = true,
-		.requests = 25,
+		.requests = 45,
 		.time = 15 * US_S,
 	};
 	explore(&scene);
+}
+
+/* Two registers each, which the device gives wholly or not at all, and nothing between. */
+static void a_unit_with_numbers_between_refused_holes(void **state)
+{
+	(void)state;
+	static const uint32_t functions[] = {ALL_FUNCTIONS, 1u << FC_READ_HOLDING};
+	struct scene scene = {
+		.name = "numbers between holes",
+		.device = {{.range = {{10, 11}, {14, 15}, {18, 19}, {22, 23}}},
+	                   {.functions = ALL_FUNCTIONS, .range = EVERYWHERE}},
+		.want = {HOLDING(1, 10, 2), HOLDING(1, 14, 2), HOLDING(1, 18, 2),
+	                 HOLDING(1, 22, 2)},
+		.n = 4,
+		.requests = 45,
+		.time = 15 * US_S,
+	};
+	for (size_t i = 0; i < 4; i++) {
+		scene.device[0].functions = functions[i % 2];
+		scene.period = i < 2 ? PERIOD_FASTEST : US_S;
+		explore(&scene);
+	}
 }
 
 /* A register that the device has and cannot give must not take its neighbours with it. */
@@ -364,7 +386,7 @@ static void a_unit_with_one_register_that_it_does_not_give(void **state)
 		.want = {HOLDING(1, 10, 2), HOLDING(1, 12, 1), HOLDING(1, 13, 3), HOLDING(2, 0, 5)},
 		.n = 4,
 		.period = US_S,
-		.requests = 30,
+		.requests = 45,
 		.time = 40 * US_S,
 	};
 	for (size_t i = 0; i < sizeof codes; i++) {
@@ -381,6 +403,7 @@ int main(void)
 		cmocka_unit_test(a_unit_that_refuses_holes_and_is_mute_to_other_functions),
 		cmocka_unit_test(the_same_polled_each_second),
 		cmocka_unit_test(the_same_on_modbus_tcp),
+		cmocka_unit_test(a_unit_with_numbers_between_refused_holes),
 		cmocka_unit_test(a_unit_with_one_register_that_it_does_not_give),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,12 +209,10 @@ static bool trusted(const struct exchange *x, us_t now)
 		return true;
 	if (exchange_proving(x) || x->strict)
 		p.unsure = false;
-	if (exchange_proving(x))
-		p.full = false;
-	/* so many are to come for older proofs; one more is for one of this exchange */
-	const bool counted = exchange_proving(x) || may_repeat(x);
-	if (counted && x->disbelieved >= peer_refusals_due(&p, &s, now) + (p.full ? PEER_BARS : 0))
-		return true;
+	/* So many are to come for older ones, one more is for one of this exchange. Of what
+	 * overflowed it is not known whether such were among it. */
+	if (exchange_proving(x) || may_repeat(x))
+		return x->disbelieved >= peer_refusals_due(&p, &s, now) + (p.full ? PEER_BARS : 0);
 	return peer_trusts(&p, &s, true, now);
 }
 
