@@ -497,8 +497,8 @@ devices:
     every: 300ms
     points:
       Low: {{holding: 10}}
-      Life: {{holding: [30, 34], type: u32, counter: true}}
-      Next: {{holding: 40}}
+      Life: {{holding: [30, 90], type: u32, counter: true}}
+      Next: {{holding: 140}}
 """
 
 
