@@ -13,8 +13,10 @@
 #include "bus/tcp.h"
 
 #define CONNECT_TIMEOUT (3 * US_S)
-#define STREAM_LATENCY (100 * US_MS) /* a network may tear a frame apart by this much */
-#define SLICE (100 * US_MS)          /* between two looks at *stop */
+#define STREAM_LATENCY                                                                             \
+	(300 * US_MS) /* a network may tear a frame apart by this much: a lost segment is repeated \
+	               * after 200 ms at the earliest */
+#define SLICE (100 * US_MS) /* between two looks at *stop */
 
 struct port_ops {
 	bool (*open)(struct port *p);
@@ -241,6 +243,7 @@ bool port_open(struct port *p)
 	port_close(p);
 	p->why[0] = 0;
 	p->broken = false;
+	p->answers = 0;
 	return p->ops->open(p);
 }
 

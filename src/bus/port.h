@@ -29,9 +29,10 @@ struct port {
 	int fd; /* -1: closed */
 	struct serial serial;
 	uint16_t transaction, nrx;
-	bool zero;     /* the request's unit is 0 and shown as 255: on TCP it answers */
-	bool broken;   /* the link ended without a farewell (probes unanswered, reset) */
-	uint32_t late; /* answers of transactions that were given up */
+	bool zero;        /* the request's unit is 0 and shown as 255: on TCP it answers */
+	bool broken;      /* the link ended without a farewell (probes unanswered, reset) */
+	uint32_t late;    /* answers of transactions that were given up */
+	uint32_t answers; /* through this connection */
 	uint8_t rx[MBAP_MAX];
 	char why[176]; /* the last failure, a sentence */
 };

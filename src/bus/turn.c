@@ -24,38 +24,60 @@ static bool transact_send(struct bus *b, us_t now)
 static bool transact_receive(struct bus *b, us_t until)
 {
 	uint8_t buf[ADU_RTU_MAX];
+	struct exchange *x = &b->exchange;
+	const unsigned answers = x->answers;
 	const int n = port_read(&b->port, buf, sizeof(buf), until);
-	if (n >= 0)
-		exchange_input(&b->exchange, buf, (size_t)n, clock_now());
-	return n >= 0;
+	const us_t now = clock_now();
+	bool on = n >= 0;
+	if (on)
+		exchange_input(x, buf, (size_t)n, now);
+	else if (exchange_waits(x))
+		on = exchange_ended(x, now);
+	if (x->answers != answers) {
+		b->port.answers++;
+		b->answered_at = now;
+	}
+	return on;
 }
 
-/* Does what the machine says until it is done. False: the link is gone. */
+/* One thing the machine wants. False: the link is gone. */
+static bool transact_step(struct bus *b, enum exchange_act act, us_t now, us_t until)
+{
+	switch (act) {
+	case EX_SLEEP:
+		clock_sleep(until);
+		return true;
+	case EX_READ:
+		return transact_receive(b, 0);
+	case EX_SEND:
+	case EX_PROVE:
+		return worker_linked(b) && transact_send(b, now);
+	case EX_POLL:
+		return transact_receive(b, until);
+	case EX_DONE:
+		break;
+	}
+	return true;
+}
+
+/* Does what the machine says until it is done. False: the link is gone, and with it what waits for
+ * an answer. If nothing does, the exchange goes on through a new one. */
 static bool transact_drive(struct bus *b)
 {
 	for (;;) {
 		us_t until = 0;
 		const us_t now = clock_now();
-		switch (exchange_next(&b->exchange, now, &until)) {
-		case EX_SLEEP:
-			clock_sleep(until);
-			break;
-		case EX_READ:
-			if (!transact_receive(b, 0))
-				return false;
-			break;
-		case EX_SEND:
-		case EX_PROVE:
-			if (!transact_send(b, now))
-				return false;
-			break;
-		case EX_POLL:
-			if (!transact_receive(b, until))
-				return false;
-			break;
-		case EX_DONE:
+		const enum exchange_act act = exchange_next(&b->exchange, now, &until);
+		if (act == EX_DONE)
 			return true;
+		if (transact_step(b, act, now, until))
+			continue;
+		if (exchange_waits(&b->exchange)) {
+			worker_link_ended(b);
+			return false;
 		}
+		if (!worker_relink(b))
+			return false;
 	}
 }
 
@@ -80,7 +102,8 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	x->functions = b->rule.functions;
 	if (!transact_drive(b)) {
 		x->exception = 0;
-		if (x->tx_start) { /* its answer may still come, through the next connection */
+		if (exchange_waits(
+			    x)) { /* its answer may still come, through the next connection */
 			const struct signature sig = pdu_signature(x->send);
 			peer_unanswered(t->peer, &sig, clock_now(), t->configured);
 			peer_unsure(t->peer, clock_now(), t->configured);

@@ -11,8 +11,10 @@
 #define REST_MAX (5 * US_S)     /* the watchdog sees a sleeping bus step at least this often */
 #define REST_SERIAL US_S        /* an unplugged adapter is told within this */
 #define STEP_SLACK (10 * US_S)
-#define FRESH US_MS        /* a link that was good so lately is not asked for again */
-#define CHOICE ((us_t)300) /* so long before the silence ends it is chosen what goes next */
+#define FRESH US_MS          /* a link that was good so lately is not asked for again */
+#define SPAN_MOST 8          /* answers a connection is good for, if a peer counts them */
+#define SPAN_TIME (2 * US_S) /* an end that comes so soon behind an answer is the answer's */
+#define CHOICE ((us_t)300)   /* so long before the silence ends it is chosen what goes next */
 
 void worker_tell(struct bus *b, enum report_kind kind)
 {
@@ -191,6 +193,57 @@ static void worker_lost(struct bus *b)
 		port_close(&b->port);
 }
 
+/* Each try may prove the unit in step first, or send twice, and wait for a noisy line. */
+static us_t turn_limit(const struct bus *b)
+{
+	const us_t one = b->turn.configured + US_S + b->rule.pause;
+	return (b->rule.retries + 2) * 3 * one + STEP_SLACK;
+}
+
+/* -- peers that end each connection after so many answers ------------------------- */
+
+void worker_link_ended(struct bus *b)
+{
+	const uint32_t answers = b->port.answers;
+	const bool soon = clock_now() - b->answered_at < SPAN_TIME;
+	if (!answers || answers > SPAN_MOST || !soon)
+		return;
+	b->spans = answers == b->span ? b->spans + 1 : 1;
+	b->span = answers;
+}
+
+/* By what was seen twice it is about to be ended: a request would be lost with it. Once in a while,
+ * after a rest, it is looked whether that still is so. */
+static bool link_spent(const struct bus *b)
+{
+	return b->spans >= 2 && b->port.answers >= b->span &&
+	       clock_now() - b->answered_at < SPAN_TIME;
+}
+
+bool worker_linked(struct bus *b)
+{
+	if (b->conf.kind == BUS_SERIAL || !b->port.answers)
+		return true;
+	if (!port_alive(&b->port)) {
+		worker_link_ended(b);
+		return false;
+	}
+	if (b->port.answers > b->span)
+		b->spans = 0;
+	return !link_spent(b);
+}
+
+bool worker_relink(struct bus *b)
+{
+	if (b->conf.kind == BUS_SERIAL || !b->port.answers)
+		return false;
+	port_close(&b->port);
+	b->fails = 0; /* it answers */
+	const bool open = worker_connect(b);
+	worker_step(b, turn_limit(b));
+	return open;
+}
+
 /* When the closed port may be opened: for a command sooner. */
 static us_t worker_open_at(struct bus *b)
 {
@@ -237,13 +290,6 @@ static void worker_judge(struct bus *b, enum outcome o)
 	const unsigned limit = silence_limit[b->conf.kind];
 	if (limit && ++b->silent >= limit)
 		port_close(&b->port);
-}
-
-/* Each try may prove the unit in step first, or send twice, and wait for a noisy line. */
-static us_t turn_limit(const struct bus *b)
-{
-	const us_t one = b->turn.configured + US_S + b->rule.pause;
-	return (b->rule.retries + 2) * 3 * one + STEP_SLACK;
 }
 
 /* Nothing can be sent before the line was silent: what comes until then is chosen among, too. With
@@ -305,8 +351,10 @@ void *worker_main(void *arg)
 	clock_sharp();
 	while (!atomic_load(&b->closing)) {
 		worker_tidy(b);
-		if (b->port.fd >= 0 && clock_now() > b->used_at + FRESH && !port_alive(&b->port))
+		if (b->port.fd >= 0 && clock_now() > b->used_at + FRESH && !port_alive(&b->port)) {
+			worker_link_ended(b);
 			worker_lost(b);
+		}
 		const us_t open_at = b->port.fd < 0 ? worker_open_at(b) : 0;
 		if (clock_now() < open_at)
 			worker_rest(b, open_at);

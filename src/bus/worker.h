@@ -45,16 +45,19 @@ struct bus {
 	struct request request;
 	struct exchange exchange;
 	struct report report;
-	us_t not_after;  /* of the write that is about to go out; 0: none, or any time */
-	bool opened;     /* once at least */
-	bool up;         /* in use; a closed port may be opened by the next turn */
-	bool told;       /* `up`, as reported: an endpoint that only accepts is not told */
-	unsigned fails;  /* connections in a row that brought no answer */
-	unsigned silent; /* turns in a row without an answer */
-	us_t open_at;    /* not opened again before */
-	us_t used_at;    /* when the line was used last */
-	us_t sent;       /* when the turn's last request went out; 0: it did not */
-	us_t turnaround; /* measured by the turn's last exchange; 0: none */
+	us_t not_after;   /* of the write that is about to go out; 0: none, or any time */
+	bool opened;      /* once at least */
+	bool up;          /* in use; a closed port may be opened by the next turn */
+	bool told;        /* `up`, as reported: an endpoint that only accepts is not told */
+	unsigned fails;   /* connections in a row that brought no answer */
+	unsigned silent;  /* turns in a row without an answer */
+	us_t open_at;     /* not opened again before */
+	us_t used_at;     /* when the line was used last */
+	us_t answered_at; /* when something answered last */
+	uint32_t span;    /* answers of the last connection that the peer ended right behind one */
+	unsigned spans;   /* so many such in a row had as many */
+	us_t sent;        /* when the turn's last request went out; 0: it did not */
+	us_t turnaround;  /* measured by the turn's last exchange; 0: none */
 	uint32_t retries;
 };
 
@@ -65,6 +68,13 @@ void *worker_main(void *bus);
 void worker_tell(struct bus *b, enum report_kind kind);
 /* Something answered: the port is told to be up, if it is not yet. Uses b->report. */
 void worker_proven(struct bus *b);
+
+/* Before something is sent: is the connection still good for it, as far as can be known? */
+bool worker_linked(struct bus *b);
+/* A connection that brought answers has ended, and nothing was lost with it: a new one. */
+bool worker_relink(struct bus *b);
+/* The peer has ended the connection. */
+void worker_link_ended(struct bus *b);
 
 /* turn.c: carries out b->turn (linked: the port is open), tells the scheduler, reports. OUT_LINK:
  * the port is gone. */

@@ -31,8 +31,12 @@ enum tcp_peer_act {
 	PEER_TWICE,   /* the answer, and at once again */
 	PEER_HELD,    /* nothing now; the answer goes before that to the next request */
 	PEER_WRONG_LENGTH,
-	PEER_NO_PATH,    /* exception 0x0A of a gateway */
-	PEER_OTHER_ECHO, /* a write's answer names the next register */
+	PEER_NO_PATH,      /* exception 0x0A of a gateway */
+	PEER_OTHER_ECHO,   /* a write's answer names the next register */
+	PEER_ANSWER_CLOSE, /* the answer, then the end of the connection, `pause` later */
+	PEER_ANSWER_RESET, /* the same, but broken */
+	PEER_TAIL,         /* three bytes behind the answer */
+	PEER_PAUSE,        /* `pause` inside the answer */
 };
 
 struct tcp_peer {
@@ -46,6 +50,8 @@ struct tcp_peer {
 	atomic_bool refuse; /* close new connections at once */
 	atomic_bool reset;  /* break the connection there is, without a farewell; once */
 	atomic_int last_unit;
+	atomic_llong pause; /* µs, of some acts */
+	atomic_uint writes;
 	atomic_llong request_at; /* the first one */
 	uint8_t held[MBAP_MAX];  /* an answer held back */
 	size_t nheld;
@@ -61,7 +67,7 @@ static inline size_t tcp_peer_pdu(const uint8_t *pdu, uint8_t unit, uint8_t *ans
 	const unsigned addr = (unsigned)(pdu[1] << 8 | pdu[2]),
 		       n = (unsigned)(pdu[3] << 8 | pdu[4]);
 	if (pdu[0] != FC_READ_HOLDING && pdu[0] != FC_READ_INPUT) {
-		if (pdu[0] == FC_WRITE_REGISTER) {
+		if (pdu[0] == FC_WRITE_REGISTER || pdu[0] == FC_WRITE_REGISTERS) {
 			memcpy(answer, pdu, 5);
 			return 5;
 		}
@@ -90,6 +96,13 @@ static inline bool tcp_peer_say(int fd, const uint8_t *frame, size_t n)
 	return send(fd, frame, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
+/* Closing it then breaks the connection. */
+static inline void tcp_peer_break(int fd)
+{
+	const struct linger none = {.l_onoff = 1};
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
 /* Waits for at least one byte. False: the other end is gone, or the test is over. */
 static inline ssize_t tcp_peer_hear(struct tcp_peer *p, int fd, uint8_t *buf, size_t room)
 {
@@ -98,8 +111,7 @@ static inline ssize_t tcp_peer_hear(struct tcp_peer *p, int fd, uint8_t *buf, si
 		if (poll(&f, 1, 20) > 0)
 			return recv(fd, buf, room, 0);
 		if (atomic_exchange(&p->reset, false)) {
-			const struct linger none = {.l_onoff = 1};
-			setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+			tcp_peer_break(fd);
 			return 0;
 		}
 	}
@@ -115,6 +127,7 @@ static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t
 	if (atomic_load(&p->times) > 0)
 		atomic_fetch_sub(&p->times, 1);
 	size_t len = tcp_peer_pdu(pdu, unit, answer);
+	atomic_fetch_add(&p->writes, pdu_is_write(pdu[0]));
 	if (act == PEER_OTHER_ECHO && pdu[0] == FC_WRITE_REGISTER)
 		answer[2]++;
 	const size_t n = tcp_peer_frame(p, frame, id, unit, answer, len);
@@ -157,6 +170,20 @@ static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t
 		answer[1] = (uint8_t)(answer[1] + 2);
 		len += 2;
 		return tcp_peer_say(fd, odd, tcp_peer_frame(p, odd, id, unit, answer, len));
+	case PEER_ANSWER_CLOSE:
+	case PEER_ANSWER_RESET:
+		tcp_peer_say(fd, frame, n);
+		clock_sleep(clock_now() + atomic_load(&p->pause));
+		if (act == PEER_ANSWER_RESET)
+			tcp_peer_break(fd);
+		return false;
+	case PEER_TAIL:
+		return tcp_peer_say(fd, frame, n) && tcp_peer_say(fd, (const uint8_t[3]){0}, 3);
+	case PEER_PAUSE:
+		if (!tcp_peer_say(fd, frame, n / 2))
+			return false;
+		clock_sleep(clock_now() + atomic_load(&p->pause));
+		return tcp_peer_say(fd, frame + n / 2, n - n / 2);
 	case PEER_NO_PATH:
 		answer[0] = (uint8_t)(pdu[0] | 0x80);
 		answer[1] = 0x0A;

@@ -438,6 +438,59 @@ static void rtu_over_tcp_broadcasts(void **state)
 	assert_true(rig_await_read(&b->rig, UNIT));
 }
 
+/* A peer of one answer a connection: it is read, and written once, and nobody takes it for down. */
+static void one_answer_a_connection(struct bench *b, enum tcp_peer_act act, us_t pause)
+{
+	atomic_store(&b->peer.pause, pause);
+	tcp_peer_script(&b->peer, act, -1);
+	start(b, SHORT, 20 * US_MS);
+	for (int i = 0; i < 20; i++)
+		assert_true(rig_await_read(&b->rig, UNIT));
+	const unsigned failed = b->rig.of_kind[REPORT_FAILED];
+	for (uint64_t id = 1; id <= 5; id++) {
+		const struct job j = rig_job(id, UNIT, 1, (uint16_t)id);
+		assert_true(rig_job_submit(&b->rig, &j));
+		assert_true(rig_await_job(&b->rig, id));
+		assert_int_equal(b->rig.report.outcome, OUT_OK);
+	}
+	assert_int_equal(atomic_load(&b->peer.writes), 5);
+	assert_int_equal(b->rig.of_kind[REPORT_FAILED], failed);
+	assert_true(failed <= 3);
+	assert_int_equal(b->rig.of_kind[REPORT_PORT], 1);
+	assert_int_equal(b->rig.of_kind[REPORT_UNIT], 1);
+}
+
+static void a_peer_that_closes_after_each_answer_is_read_and_written(void **state)
+{
+	one_answer_a_connection(*state, PEER_ANSWER_CLOSE, 0);
+}
+
+static void a_peer_that_closes_a_while_after_each_answer_is_read_and_written(void **state)
+{
+	one_answer_a_connection(*state, PEER_ANSWER_CLOSE, 30 * US_MS);
+}
+
+static void a_peer_that_breaks_off_after_each_answer_is_read_and_written(void **state)
+{
+	one_answer_a_connection(*state, PEER_ANSWER_RESET, 0);
+}
+
+static void bytes_behind_each_answer_do_no_harm(void **state)
+{
+	one_answer_a_connection(*state, PEER_TAIL, 0);
+}
+
+static void rtu_over_tcp_with_a_pause_inside_the_answers_is_read(void **state)
+{
+	struct bench *b = *state;
+	atomic_store(&b->peer.pause, 200 * US_MS);
+	tcp_peer_script(&b->peer, PEER_PAUSE, -1);
+	start(b, 500 * US_MS, 20 * US_MS);
+	for (int i = 0; i < 3; i++)
+		assert_true(rig_await_read(&b->rig, UNIT));
+	assert_int_equal(b->rig.of_kind[REPORT_FAILED], 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 #define TEST_RTU(name) cmocka_unit_test_setup_teardown(name, begin_rtu, end)
 
@@ -469,6 +522,14 @@ int main(void)
 		TEST(the_first_request_waits_for_the_configured_delay),
 		TEST(an_unused_connection_is_closed_and_made_again),
 		TEST(connecting_gives_up_when_the_bus_is_closed),
+		TEST(a_peer_that_closes_after_each_answer_is_read_and_written),
+		TEST(a_peer_that_closes_a_while_after_each_answer_is_read_and_written),
+		TEST(a_peer_that_breaks_off_after_each_answer_is_read_and_written),
+		TEST(bytes_behind_each_answer_do_no_harm),
+		TEST_RTU(a_peer_that_closes_after_each_answer_is_read_and_written),
+		TEST_RTU(a_peer_that_closes_a_while_after_each_answer_is_read_and_written),
+		TEST_RTU(a_peer_that_breaks_off_after_each_answer_is_read_and_written),
+		TEST_RTU(rtu_over_tcp_with_a_pause_inside_the_answers_is_read),
 		TEST_RTU(rtu_over_tcp_is_read),
 		TEST_RTU(rtu_over_tcp_takes_no_late_or_doubled_answer_for_another),
 		TEST_RTU(rtu_over_tcp_broadcasts),

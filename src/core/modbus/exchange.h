@@ -142,6 +142,7 @@ struct exchange {
 	uint8_t proofs; /* right answers to the proof to be dropped, where it has a function in use
 	                 */
 	uint8_t proofs_over; /* as many of those may be left over */
+	uint8_t answers; /* right ones, to proofs and repeated requests too, a gateway's as well */
 	uint8_t disbelieved; /* refusals of the proof that may have been for older ones */
 	bool strict;  /* proven, or answers dropped: nothing stray may come before the last */
 	bool strayed; /* something stray of this unit came */
@@ -186,5 +187,13 @@ void exchange_begin(struct exchange *x, struct line *l, struct peer *p, const st
 enum exchange_act exchange_next(struct exchange *x, us_t now, us_t *until);
 void exchange_sent(struct exchange *x, us_t before, us_t now);
 void exchange_input(struct exchange *x, const uint8_t *bytes, size_t n, us_t now);
+
+/* Is something out that was not answered yet? Between two sends of one exchange, and before the
+ * first, a connection may be made anew: nothing is lost with it. */
+bool exchange_waits(const struct exchange *x);
+
+/* The link ended while the exchange waited: nothing can follow what came. True: that was the
+ * answer, go on; false: there is none. */
+bool exchange_ended(struct exchange *x, us_t now);
 
 #endif

@@ -239,6 +239,7 @@ static bool disbelieve(struct exchange *x, const struct frame *f, us_t now)
 	x->doubted = true;
 	if (!exchange_proving(x) && !may_repeat(x))
 		return false;
+	x->answers++;
 	x->disbelieved++; /* once more */
 	x->left = (uint8_t)(x->left + !exchange_proving(x));
 	send_on(x, f, now);
@@ -251,6 +252,7 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 	struct line *l = x->line;
 
 	if (gateway_exception(exception)) {
+		x->answers++;
 		x->exception = exception;
 		fail(x, OUT_TIMEOUT, now); /* whichever request it was for: it only ends the wait */
 		return true;
@@ -264,6 +266,7 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 		return true;
 	}
 	l->count.responses++;
+	x->answers++;
 	l->missing = 0;
 	echo_judged(x);
 	/* refusals, then none: not all of them were for the same request */
@@ -480,4 +483,17 @@ void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t n
 	}
 	if (x->state == ST_RECEIVE && now >= exchange_deadline(x))
 		quiet(x, now);
+}
+
+bool exchange_waits(const struct exchange *x)
+{
+	return x->state == ST_RECEIVE || x->state == ST_REST || x->state == ST_REST_READ;
+}
+
+bool exchange_ended(struct exchange *x, us_t now)
+{
+	if (x->state != ST_RECEIVE)
+		return false;
+	take_frames(x, true, now);
+	return x->state != ST_RECEIVE;
 }
