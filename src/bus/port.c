@@ -261,7 +261,10 @@ void port_describe(const struct port *p, struct line *l)
 	l->echo |= p->conf->echo;
 	l->timed = serial && p->serial.timed;
 	l->ids = p->conf->kind == BUS_TCP;
-	l->latency = serial ? p->serial.latency : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY : 0;
+	const us_t latency =
+		serial ? p->serial.latency : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY : 0;
+	if (l->latency < latency) /* longer pauses may have been learnt */
+		l->latency = latency;
 }
 
 bool port_alive(struct port *p)

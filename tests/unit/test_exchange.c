@@ -752,9 +752,33 @@ static void more_unanswered_than_bars_silence_the_unit_for_a_time_out(void **sta
 	assert_true(peer_trusts(&p, &s, false, US_S));
 }
 
+/* The adapter or the device makes them: no key says how long, so it is found out. */
+static void pauses_inside_answers_are_allowed_for_once_seen(void **state)
+{
+	static const us_t pauses[] = {30 * US_MS, 80 * US_MS, 200 * US_MS};
+	(void)state;
+	for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+		struct rig r;
+		unsigned good = 0;
+		rig_open(&r, 9600, 40 + i);
+		in_step(&r, 1);
+		simline_fault(r.sim, 1, SIM_PAUSE, 1000, pauses[i]);
+		for (int k = 0; k < 12; k++) {
+			good += read_once(&r, 1, TABLE_HOLDING, 100, 20) == OUT_OK;
+			r.now += 3 * CONFIGURED;
+		}
+		assert_true(good >= 6);
+		line_reopened(&r.line, r.now); /* what was learnt stays */
+		assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 20), OUT_OK);
+		assert_int_equal(r.wrong, 0);
+		rig_close(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pauses_inside_answers_are_allowed_for_once_seen),
 		cmocka_unit_test(a_healthy_exchange_takes_two_wake_ups_and_its_wire_time),
 		cmocka_unit_test(the_first_answer_after_opening_is_taken_only_when_asked_twice),
 		cmocka_unit_test(a_barred_request_is_preceded_by_a_proof),

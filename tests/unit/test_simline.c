@@ -145,6 +145,7 @@ static void each_fault_does_what_it_says(void **state)
 		{SIM_CLIENT, 17, 17, false},
 		{SIM_CLIENT_AFTER, 26, 26, true},
 		{SIM_SHORT, 2, 3, false},
+		{SIM_PAUSE, 9, 9, true},
 	};
 	assert_int_equal(sizeof row / sizeof row[0], SIM_FAULTS);
 	for (size_t i = 0; i < SIM_FAULTS; i++)

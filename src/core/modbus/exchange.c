@@ -18,6 +18,7 @@ void line_reopened(struct line *l, us_t now)
 	const struct line was = *l;
 	line_init(l, &was.wire, now);
 	l->count = was.count;
+	l->latency = was.latency;
 	/* A line that echoes would give back the first request as its own answer. */
 	l->echo = l->echo_found = was.echo_found;
 }

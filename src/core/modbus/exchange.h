@@ -111,7 +111,8 @@ struct line {
 };
 
 void line_init(struct line *l, const struct wire *w, us_t now);
-/* The port was opened anew: counters, wire and an echo that was found out stay. */
+/* The port was opened anew: counters, wire, pauses within frames and an echo that was found out
+ * stay. */
 void line_reopened(struct line *l, us_t now);
 
 enum exchange_act {

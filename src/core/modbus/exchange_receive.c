@@ -5,7 +5,6 @@
 #include "core/modbus/frame.h"
 
 #define SPLIT_LEAST (10 * US_MS)
-#define SPLIT_MOST (50 * US_MS)
 #define MARGIN_MOST ((us_t)200) /* looking for the end of an answer: not a hair too early */
 #define NOISE_DOUBT 8           /* so much noise may have been somebody's request */
 #define ECHO_MISSING 4
@@ -73,15 +72,26 @@ static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 	x->strayed = true;
 }
 
-/* The rest of an answer that was taken for cut: this adapter or device makes longer pauses. */
+/* The rest of an answer that was taken for cut: this adapter, network or device makes longer
+ * pauses. */
 static void learn_split(struct exchange *x)
 {
 	struct line *l = x->line;
 	const us_t longer = 2 * exchange_split(l);
 
-	if (x->n && x->n == l->missing)
-		l->latency = longer < SPLIT_MOST ? longer : SPLIT_MOST;
+	if (x->n && x->n == l->missing && longer > l->latency)
+		l->latency = longer < x->configured ? longer : x->configured;
 	l->missing = 0;
+}
+
+/* It may come in front of the answer to the next request. */
+static void look_for_rest(struct exchange *x)
+{
+	size_t at, need;
+
+	if (x->line->missing && x->n == x->line->missing &&
+	    !frame_begun(x->buf, x->n, x->send, &at, &need))
+		learn_split(x);
 }
 
 void exchange_take_drained(struct exchange *x, us_t now)
@@ -475,6 +485,7 @@ void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t n
 		exchange_append(x, bytes, n, now);
 		if (x->line->timed && now < x->tx_start + wire_chars(w, sent) * 97 / 100)
 			x->stale = x->n;
+		look_for_rest(x);
 		take_frames(x, false, now);
 		if (x->state == ST_RECEIVE && x->n)
 			give_up_spoilt(x, now);

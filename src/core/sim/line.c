@@ -361,6 +361,13 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 		add_event(l, event_of(e->bytes, e->n, end + draw(l, (uint32_t)l->wire.silence)));
 	if (fault == SIM_CLIENT_AFTER)
 		other_client(l, q, end + l->wire.silence + draw(l, 2000));
+	if (fault == SIM_PAUSE && e->n > 1) {
+		const size_t half = e->n / 2;
+		add_event(l, event_of(e->bytes + half, e->n - half,
+		                      e->at + wire_chars(&l->wire, (unsigned)half) + delay));
+		u->busy_until += delay;
+		e->n = half;
+	}
 	add_event(l, e);
 }
 

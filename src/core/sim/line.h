@@ -36,6 +36,7 @@ enum sim_fault {
 	SIM_CLIENT, /* another client's request goes over ours; its answer comes, ours does not */
 	SIM_CLIENT_AFTER, /* another client's request, and its answer, right behind our answer */
 	SIM_SHORT,        /* two or three bytes instead of the answer */
+	SIM_PAUSE,        /* the answer's second half comes `delay` later */
 	SIM_FAULTS,
 };
 
@@ -62,7 +63,8 @@ void simline_destroy(struct simline *l); /* NULL is fine */
 void simline_turnaround(struct simline *l, uint8_t unit, us_t turnaround);
 void simline_echo(struct simline *l, bool on);
 
-/* The next n requests to this unit get this fault. delay: for SIM_LATE and SIM_OVERTAKEN, µs. */
+/* The next n requests to this unit get this fault. delay: for SIM_LATE, SIM_OVERTAKEN and
+ * SIM_PAUSE, µs. */
 void simline_fault(struct simline *l, uint8_t unit, enum sim_fault fault, unsigned n, us_t delay);
 
 /* From now on this many of a thousand requests get a fault out of the set (bit 1 << sim_fault). */
