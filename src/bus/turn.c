@@ -85,7 +85,7 @@ static bool transact_drive(struct bus *b)
 static enum outcome transact(struct bus *b, us_t timeout)
 {
 	struct exchange *x = &b->exchange;
-	const struct turn *t = &b->turn;
+	struct turn *t = &b->turn;
 	/* On Modbus TCP unit 0 is the device itself and answers. */
 	b->port.zero = b->conf.kind == BUS_TCP && b->request.unit == 0;
 	if (b->port.zero)
@@ -94,6 +94,8 @@ static enum outcome transact(struct bus *b, us_t timeout)
 		timeout = BROADCAST_TURNAROUND;
 	if (b->conf.kind != BUS_SERIAL && timeout < STREAM_PATIENCE)
 		timeout = t->configured < STREAM_PATIENCE ? t->configured : STREAM_PATIENCE;
+	if (t->kind != TURN_JOB)
+		t->timeout = timeout; /* what is learnt from its passing */
 	b->sent = 0;
 	exchange_begin(x, &b->line, t->peer, &b->request, timeout, t->configured);
 	x->second = t->second;

@@ -18,6 +18,8 @@
 
 struct device {
 	us_t turnaround;
+	us_t slow; /* turnaround of reads that touch slow_addr; 0: the same */
+	uint16_t slow_addr;
 	us_t silent_from, silent_until; /* from == until: never */
 	uint16_t longest;               /* registers; more is refused with 3; 0: no limit */
 	uint16_t forbidden[FORBIDDEN];  /* addresses refused with 2 */
@@ -171,11 +173,18 @@ static inline void sim_effects(struct line_sim *l, const struct effects *e, uint
 	}
 }
 
+static inline us_t sim_turnaround(const struct device *d, const struct turn *t)
+{
+	const bool slow = d->slow && t->kind != TURN_JOB && t->span.addr <= d->slow_addr &&
+	                  d->slow_addr < t->span.addr + t->span.count;
+	return slow ? d->slow : d->turnaround;
+}
+
 static inline void sim_turn(struct line_sim *l, const struct turn *t)
 {
 	struct device *d = &l->device[t->span.unit];
 	const struct signature sig = sim_signature(t);
-	const us_t start = l->now;
+	const us_t start = l->now, turnaround = sim_turnaround(d, t);
 	const bool job = t->kind == TURN_JOB;
 	if (!job && !t->second && peer_barred(t->peer, &sig, l->now))
 		l->barred = true;
@@ -195,7 +204,7 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 	uint8_t exception = 0;
 	us_t took;
 	const bool silent = l->now >= d->silent_from && l->now < d->silent_until;
-	const bool late = !job && d->turnaround > t->timeout;
+	const bool late = !job && turnaround > t->timeout;
 	const bool mute = d->mute && !job && sim_refuses(l, d, &t->span);
 	if (silent || late || mute || (l->lost && l->lost(l))) {
 		o = OUT_TIMEOUT;
@@ -206,10 +215,10 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 	} else {
 		exception = job ? 0 : sim_refuses(l, d, &t->span);
 		o = exception ? OUT_REFUSED : OUT_OK;
-		took = exception ? wire_exchange(&l->wire, 5, 2, d->turnaround)
-		       : job     ? wire_exchange(&l->wire, 5, 5, d->turnaround)
-		                 : wire_read(&l->wire, t->span.table, t->span.count, d->turnaround);
-		peer_turned(t->peer, d->turnaround);
+		took = exception ? wire_exchange(&l->wire, 5, 2, turnaround)
+		       : job     ? wire_exchange(&l->wire, 5, 5, turnaround)
+		                 : wire_read(&l->wire, t->span.table, t->span.count, turnaround);
+		peer_turned(t->peer, turnaround);
 		if (!exception)
 			peer_in_step(t->peer, l->now + took, t->configured);
 	}
@@ -222,7 +231,7 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 		sim_note(l, &t->span);
 	l->last_span = t->span;
 	struct effects e;
-	schedule_done(l->schedule, t, o, exception, o == OUT_TIMEOUT ? 0 : d->turnaround + 1, took,
+	schedule_done(l->schedule, t, o, exception, o == OUT_TIMEOUT ? 0 : turnaround + 1, took,
 	              l->now, &e);
 	sim_effects(l, &e, t->span.unit);
 }

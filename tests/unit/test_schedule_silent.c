@@ -425,9 +425,73 @@ static void a_longer_read_that_is_refused_is_not_tried_again(void **state)
 	sim_end(&line);
 }
 
+/* Its neighbours are quick, and far away: they are read on their own. */
+static void a_slow_register_on_a_quick_unit_is_read(void **state)
+{
+	(void)state;
+	static const us_t row[][2] = {/* it answers after, time-out */
+	                              {400 * US_MS, 500 * US_MS},
+	                              {700 * US_MS, US_S},
+	                              {900 * US_MS, US_S},
+	                              {60 * US_MS, 500 * US_MS}};
+	static const uint32_t baud[] = {9600, 0};
+	for (size_t i = 0; i < 2 * sizeof row / sizeof *row; i++) {
+		sim_blocks(&line, baud[i % 2], 5 * US_MS, 4, 1000, 10, 500 * US_MS);
+		line.rule[0].timeout = row[i / 2][1];
+		line.device[1].slow = row[i / 2][0];
+		line.device[1].slow_addr = 1003;
+		line.want[1].period = 5 * US_S;
+		sim_adopt(&line);
+		sim_count(&line, 2 * MINUTE);
+		assert_true(line.reading[1].reads >= 20);
+		assert_true(line.device[1].timeouts <= 4);
+		assert_int_equal(line.offline, 0);
+		sim_count(&line, 10 * MINUTE); /* for good */
+		assert_int_equal(line.device[1].timeouts, 0);
+		sim_end(&line);
+	}
+}
+
+/* A read lost now and then, or an outage, teaches nothing. */
+static void a_lost_answer_makes_no_time_out_longer_for_good(void **state)
+{
+	(void)state;
+	sim_blocks(&line, 9600, 5 * US_MS, 4, 1000, 10, 500 * US_MS);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_silence(&line, 1, line.now, 10 * US_S);
+	sim_run(&line, MINUTE);
+	assert_true(line.device[1].timeouts > 3);
+	sim_measure(&line);
+	sim_silence(&line, 1, line.now, 60 * US_MS);
+	sim_run(&line, 5 * US_S);
+	assert_in_range(line.device[1].timeouts, 1, 2);
+	assert_true(line.silent_busy <= 250 * US_MS);
+	sim_end(&line);
+}
+
+static void what_is_read_on_demand_has_all_the_time_there_is(void **state)
+{
+	(void)state;
+	const struct span slow = {1, TABLE_HOLDING, 5000, 1};
+	sim_blocks(&line, 9600, 5 * US_MS, 4, 1000, 10, 500 * US_MS);
+	line.device[1].slow = 400 * US_MS;
+	line.device[1].slow_addr = 5000;
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	sim_measure(&line);
+	assert_true(schedule_demand(line.schedule, &slow, line.now));
+	sim_run(&line, 5 * US_S);
+	assert_int_equal(line.device[1].timeouts, 0);
+	sim_end(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_slow_register_on_a_quick_unit_is_read),
+		cmocka_unit_test(a_lost_answer_makes_no_time_out_longer_for_good),
+		cmocka_unit_test(what_is_read_on_demand_has_all_the_time_there_is),
 		cmocka_unit_test(one_silent_unit_of_four_costs_the_others_next_to_nothing),
 		cmocka_unit_test(offline_is_three_requests_unanswered_over_three_seconds),
 		cmocka_unit_test(a_unit_that_answers_within_its_time_out_is_not_offline),

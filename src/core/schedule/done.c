@@ -51,7 +51,8 @@ static void demands_met(struct schedule *s, const struct span *span)
 	s->ndemand = kept;
 }
 
-static void span_read(struct schedule *s, struct unit *u, const struct span *span, us_t now)
+static void span_read(struct schedule *s, struct unit *u, const struct span *span, us_t turnaround,
+                      us_t now)
 {
 	const size_t kind = table_kind(span->table);
 	if (u->nlearnt)
@@ -61,6 +62,7 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 		if (!node_inside(&s->node[i], span))
 			continue;
 		well_again |= s->node[i].aside;
+		patience_answered(&s->node[i], turnaround);
 		node_read(s, u, &s->node[i], now);
 	}
 	if (well_again)
@@ -252,13 +254,15 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	switch (o) {
 	case OUT_OK:
 		if (t->kind != TURN_JOB)
-			span_read(s, u, &t->span, now);
+			span_read(s, u, &t->span, turnaround, now);
 		break;
 	case OUT_REFUSED:
 		read_refused(s, u, t, exception, now, e);
 		break;
 	case OUT_TIMEOUT:
 	case OUT_GARBLED:
+		if (o == OUT_TIMEOUT && t->kind == TURN_READ)
+			patience_failed(s, u, t);
 		unit_failed(s, u, t, o == OUT_TIMEOUT, took, now, e);
 		break;
 	case OUT_DROPPED:

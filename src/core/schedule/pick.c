@@ -213,14 +213,17 @@ static void turn_read(struct schedule *s, struct node *n, us_t now, struct turn 
 	struct unit *u = unit_find(s, n->want.unit);
 	struct node *sample = sample_of(s, u, n);
 	turn_for(out, TURN_READ, u);
-	if (!sample) {
+	if (sample) {
+		out->span = (struct span){u->rule.unit, sample->want.table, sample->want.addr,
+		                          sample->want.len};
+		out->second = span_barred(u, &out->span, now);
+		s->turn_group = sample->group;
+	} else {
 		out->second = !read_block(s, u, n, now, &out->span);
-		return;
 	}
-	out->span = (struct span){u->rule.unit, sample->want.table, sample->want.addr,
-	                          sample->want.len};
-	out->second = span_barred(u, &out->span, now);
-	s->turn_group = sample->group;
+	const bool once = n >= s->demand && n < s->demand + s->ndemand;
+	/* of what is read rarely nothing is learnt */
+	out->timeout = once ? out->configured : us_max(out->timeout, patience_of(s, u, &out->span));
 }
 
 static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn *out)

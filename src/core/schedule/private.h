@@ -7,6 +7,7 @@
  * block.c     which cells to read for it, so that the answer cannot be mistaken
  * jobs.c      the table of commands
  * done.c      what a turn's end means
+ * patience.c  how long the answer to a read is waited for
  * refused.c   the search for what a device refuses
  * failed.c    what gets no good answer while the device lives: to be searched in the same way
  * load.c      the same scheduler in virtual time
@@ -38,6 +39,9 @@ struct node {
 	us_t due;  /* also of what is aside: its next try */
 	us_t base; /* age is counted from here: the grid point before, or the last read if late */
 	us_t last; /* last good read, or NEVER_READ */
+	us_t vain; /* so long its answer was last waited for in vain; 0: it came */
+	us_t patience; /* so long it is waited for next; 0: as for its unit */
+	us_t least;    /* never less: its answer has come later than a time-out; 0: not learnt */
 	us_t refused_since; /* since when it was part of a refused block; 0: not suspected */
 	uint16_t steps;     /* its grid points are origin + steps × pitch + k × period */
 	uint8_t group;   /* while a culprit is searched only equals share a read; 0: no suspicion */
@@ -175,6 +179,11 @@ void demands_drop(struct schedule *s, uint8_t unit);
 bool span_barred(const struct unit *u, const struct span *span, us_t now);
 bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, struct span *out);
 bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out);
+
+/* patience.c */
+us_t patience_of(const struct schedule *s, const struct unit *u, const struct span *span);
+void patience_failed(struct schedule *s, struct unit *u, const struct turn *t);
+void patience_answered(struct node *n, us_t turnaround);
 
 /* jobs.c */
 struct job *jobs_take(struct schedule *s,

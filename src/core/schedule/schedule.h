@@ -85,7 +85,7 @@ struct turn {
 	us_t until;            /* TURN_SLEEP: call again then (or when a job comes) */
 	struct span span;      /* TURN_READ, TURN_PROBE */
 	const struct job *job; /* TURN_JOB; valid until schedule_done() */
-	us_t timeout;          /* in use for this turn */
+	us_t timeout;          /* in use for this turn; who sends it may raise it */
 	us_t configured;       /* the unit's upper bound */
 	struct peer *peer;     /* for the exchange */
 	const struct unit_rule *rule;

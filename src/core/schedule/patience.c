@@ -1,0 +1,33 @@
+#include "core/schedule/private.h"
+
+/* A unit's time-out follows its recent turnarounds. Some registers take much longer than their
+ * neighbours (the device asks a sensor first), so each want has a time-out of its own as well:
+ * twice what it was asked for in vain, then the configured one; and once an answer has shown that
+ * less was too short, never that little again. */
+
+us_t patience_of(const struct schedule *s, const struct unit *u, const struct span *span)
+{
+	us_t t = 0;
+	for (size_t i = u->first; i < u->first + u->n; i++)
+		if (node_inside(&s->node[i], span))
+			t = us_max(t, us_max(s->node[i].patience, s->node[i].least));
+	return us_min(t, u->rule.timeout);
+}
+
+void patience_failed(struct schedule *s, struct unit *u, const struct turn *t)
+{
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *n = &s->node[i];
+		if (!node_inside(n, &t->span))
+			continue;
+		n->patience = n->patience ? u->rule.timeout : 2 * t->timeout;
+		n->vain = us_max(n->vain, t->timeout);
+	}
+}
+
+void patience_answered(struct node *n, us_t turnaround)
+{
+	if (n->vain && 2 * turnaround > n->vain)
+		n->least = us_max(n->least, 2 * turnaround);
+	n->vain = n->patience = 0;
+}
