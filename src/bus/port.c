@@ -23,8 +23,8 @@ struct port_ops {
 	void (*close)(struct port *p);
 	enum port_sent (*send)(struct port *p, const struct request *r);
 	int (*read)(struct port *p, uint8_t *buf, size_t room, us_t until);
-	const char *gone; /* said behind the name when the link breaks */
-	bool frames;      /* read gives whole answers; unasked bytes are a broken link */
+	const char *gone;                /* said behind the name when the link breaks */
+	bool (*settled)(struct port *p); /* NULL: whatever comes unasked is the exchange's affair */
 };
 
 char *port_name(const struct bus_conf *conf, char *buf, size_t size)
@@ -154,26 +154,75 @@ static enum port_sent mbap_send(struct port *p, const struct request *r)
 {
 	uint8_t frame[MBAP_MAX];
 	const uint8_t unit = p->zero ? 0 : r->unit;
+	const uint16_t id = (uint16_t)(p->transaction + 1);
+	p->asked[id % PORT_ASKED] = (struct port_asked){.at = clock_now(), .id = id};
 	return socket_write(p, frame, mbap_build(frame, ++p->transaction, unit, r->pdu, r->len));
 }
 
-/* Takes one frame off the head of rx. Its length when it belongs to the transaction under way, 0
- * when there is none yet, -1 when the peer does not speak Modbus TCP. */
+static struct port_asked *mbap_asked(struct port *p, uint16_t id)
+{
+	struct port_asked *a = &p->asked[id % PORT_ASKED];
+	return a->at && a->id == id ? a : NULL;
+}
+
+/* An answer that is awaited no more, or never was. */
+static void mbap_stray(struct port *p, uint16_t id)
+{
+	struct port_asked *a = mbap_asked(p, id);
+	if (!a) {
+		p->strange++;
+		p->strange_id = id;
+		return;
+	}
+	p->late++;
+	if (!a->answered)
+		p->late_after = clock_now() - a->at;
+	a->answered = true;
+}
+
+/* Takes one frame off the head of rx. Its length when it belongs to the transaction under way (buf
+ * NULL: there is none), 0 when there is none yet, -1 when the peer does not speak Modbus TCP. */
 static int mbap_take(struct port *p, uint8_t *buf)
 {
 	struct mbap f;
 	int size;
 	while ((size = mbap_parse(p->rx, p->nrx, &f)) > 0) {
-		const bool ours = f.transaction == p->transaction;
+		const bool ours = buf && f.transaction == p->transaction;
 		const uint8_t unit = p->zero && f.unit == 0 ? UINT8_MAX : f.unit;
 		const size_t n = ours ? pdu_frame(unit, f.pdu, f.len, buf) : 0;
 		p->nrx -= (uint16_t)size;
 		memmove(p->rx, p->rx + size, p->nrx);
-		if (ours)
-			return (int)n;
-		p->late++;
+		if (!ours) {
+			mbap_stray(p, f.transaction);
+			continue;
+		}
+		mbap_asked(p, f.transaction)->answered = true;
+		return (int)n;
 	}
 	return size;
+}
+
+static bool mbap_receive(struct port *p)
+{
+	const ssize_t n = recv(p->fd, p->rx + p->nrx, sizeof(p->rx) - p->nrx, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		return false;
+	p->nrx += (uint16_t)(n > 0 ? n : 0);
+	return true;
+}
+
+/* Nothing is awaited. What is there may be answers that are late, in part too, and nothing else. */
+static bool mbap_settled(struct port *p)
+{
+	struct pollfd f = {.fd = p->fd, .events = POLLIN};
+	while (poll(&f, 1, 0) > 0)
+		if (!mbap_receive(p) || mbap_take(p, NULL) < 0)
+			return false;
+	if (!p->nrx)
+		return true;
+	const struct port_asked *a =
+		p->nrx > 1 ? mbap_asked(p, (uint16_t)(p->rx[0] << 8 | p->rx[1])) : NULL;
+	return a && !a->answered;
 }
 
 static int mbap_read(struct port *p, uint8_t *buf, size_t room, us_t until)
@@ -190,10 +239,8 @@ static int mbap_read(struct port *p, uint8_t *buf, size_t room, us_t until)
 		const int ready = port_wait(p, until, &ended);
 		if (ready <= 0)
 			return ready;
-		const ssize_t n = recv(p->fd, p->rx + p->nrx, sizeof(p->rx) - p->nrx, MSG_DONTWAIT);
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		if (!mbap_receive(p))
 			return -1;
-		p->nrx += (uint16_t)(n > 0 ? n : 0);
 	}
 }
 
@@ -215,7 +262,7 @@ static const struct port_ops ops_of[] = {
 			.send = mbap_send,
 			.read = mbap_read,
 			.gone = "closed the connection",
-			.frames = true,
+			.settled = mbap_settled,
 		},
 	[BUS_RTU_TCP] =
 		{
@@ -234,6 +281,7 @@ void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *s
 		.stop = stop,
 		.ops = &ops_of[conf->kind],
 		.fd = -1,
+		.transaction = (uint16_t)clock_now(), /* an id that never changes is none of ours */
 		.serial = {.fd = -1, .lock = -1},
 	};
 }
@@ -253,6 +301,7 @@ void port_close(struct port *p)
 		p->ops->close(p);
 	p->fd = -1;
 	p->nrx = 0;
+	memset(p->asked, 0, sizeof(p->asked));
 }
 
 void port_describe(const struct port *p, struct line *l)
@@ -261,17 +310,17 @@ void port_describe(const struct port *p, struct line *l)
 	l->echo |= p->conf->echo;
 	l->timed = serial && p->serial.timed;
 	l->ids = p->conf->kind == BUS_TCP;
-	const us_t latency =
-		serial ? p->serial.latency : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY : 0;
+	const us_t latency = serial                         ? p->serial.latency
+	                     : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY
+	                                                    : 0;
 	if (l->latency < latency) /* longer pauses may have been learnt */
 		l->latency = latency;
 }
 
 bool port_alive(struct port *p)
 {
-	const short unasked = p->ops->frames ? POLLIN : 0;
-	struct pollfd f = {.fd = p->fd, .events = (short)(POLLRDHUP | unasked)};
-	if (p->fd >= 0 && p->nrx == 0 && poll(&f, 1, 0) == 0)
+	struct pollfd f = {.fd = p->fd, .events = POLLRDHUP};
+	if (p->fd >= 0 && poll(&f, 1, 0) == 0 && (!p->ops->settled || p->ops->settled(p)))
 		return true;
 	p->broken = f.revents & POLLERR;
 	port_gone(p, p->ops->gone);

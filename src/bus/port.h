@@ -3,7 +3,8 @@
  *
  * All three take a request and give the answer as an RTU frame (unit, PDU, CRC), so that one
  * exchange machine (core/exchange.h) guards them all: a transaction id proves nothing about the
- * serial line behind a gateway. Modbus TCP gives only whole frames of the transaction under way.
+ * serial line behind a gateway. Modbus TCP gives only whole frames of the transaction under way;
+ * answers to earlier ones are known by their ids, however late they come.
  */
 #ifndef BUS_PORT_H
 #define BUS_PORT_H
@@ -22,6 +23,15 @@ enum port_sent {
 
 struct port_ops;
 
+#define PORT_ASKED 8
+
+/* A transaction of this connection. */
+struct port_asked {
+	us_t at; /* when it was sent; 0: none */
+	uint16_t id;
+	bool answered;
+};
+
 struct port {
 	const struct bus_conf *conf; /* the bus's; outlives the port */
 	const atomic_bool *stop;     /* a connect gives up when it becomes true */
@@ -31,7 +41,11 @@ struct port {
 	uint16_t transaction, nrx;
 	bool zero;        /* the request's unit is 0 and shown as 255: on TCP it answers */
 	bool broken;      /* the link ended without a farewell (probes unanswered, reset) */
-	uint32_t late;    /* answers of transactions that were given up */
+	uint32_t late;    /* answers of transactions that were given up, and doubled ones */
+	us_t late_after;  /* the last one came so long after its request */
+	uint32_t strange; /* answers of transactions that there never were */
+	uint16_t strange_id;
+	struct port_asked asked[PORT_ASKED];
 	uint32_t answers; /* through this connection */
 	uint8_t rx[MBAP_MAX];
 	char why[176]; /* the last failure, a sentence */
@@ -49,7 +63,7 @@ void port_close(struct port *p);
 /* Tells the line what is known of the port. */
 void port_describe(const struct port *p, struct line *l);
 
-/* Is the link still there, and (Modbus TCP) nothing unasked in it? Asks the kernel only. */
+/* Is the link still there, and (Modbus TCP) nothing in it but late answers? These are taken out. */
 bool port_alive(struct port *p);
 
 enum port_sent port_send(struct port *p, const struct request *r);

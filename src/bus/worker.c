@@ -270,9 +270,10 @@ static void worker_sleep(struct bus *b)
 	}
 }
 
-/* How many turns in a row may go without an answer before the connection is made anew: on Modbus
- * TCP none, because a late answer must find nobody. 0: no limit. */
-static const unsigned silence_limit[] = {[BUS_SERIAL] = 0, [BUS_TCP] = 1, [BUS_RTU_TCP] = 3};
+/* How many turns in a row may go without an answer before the connection is made anew. A late
+ * answer is no reason to: on Modbus TCP its id tells it apart, and the exchange does so anyway. 0:
+ * no limit. */
+static const unsigned silence_limit[] = {[BUS_SERIAL] = 0, [BUS_TCP] = 3, [BUS_RTU_TCP] = 3};
 
 static void worker_judge(struct bus *b, enum outcome o)
 {

@@ -164,14 +164,36 @@ static void an_answer_to_another_transaction_is_dropped(void **state)
 	assert_int_equal(b->rig.of_kind[REPORT_FAILED], 0);
 }
 
-static void a_late_answer_finds_nobody(void **state)
+static void a_late_answer_is_told_apart_by_its_id(void **state)
 {
 	struct bench *b = *state;
+	struct bus_figures f;
 	start(b, SHORT, 20 * US_MS);
 	for (int i = 0; i < 3; i++)
 		passes(b, PEER_HELD, 1);
-	/* each made a new connection */
-	assert_true(atomic_load(&b->peer.connections) >= 4);
+	bus_figures(b->rig.bus, &f);
+	assert_true(f.line.late >= 3);
+	assert_int_equal(atomic_load(&b->peer.connections), 1);
+}
+
+/* It comes while nothing is asked, whole or in part. */
+static void a_late_answer_breaks_no_connection(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 600 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	atomic_store(&b->peer.pause, 300 * US_MS);
+	passes(b, PEER_LATE, 2);
+	passes(b, PEER_PAUSE, 2);
+	assert_int_equal(atomic_load(&b->peer.connections), 1);
+}
+
+static void a_connection_without_answers_is_made_anew(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	passes(b, PEER_NEVER, 3);
+	assert_int_equal(atomic_load(&b->peer.connections), 2);
 }
 
 static void a_doubled_answer_is_never_the_next_ones(void **state)
@@ -503,7 +525,9 @@ int main(void)
 		cmocka_unit_test_teardown(ipv6_is_spoken, end),
 		TEST(an_answer_of_another_unit_is_no_answer),
 		TEST(an_answer_to_another_transaction_is_dropped),
-		TEST(a_late_answer_finds_nobody),
+		TEST(a_late_answer_is_told_apart_by_its_id),
+		TEST(a_late_answer_breaks_no_connection),
+		TEST(a_connection_without_answers_is_made_anew),
 		TEST(a_doubled_answer_is_never_the_next_ones),
 		TEST(an_answer_in_pieces_is_put_together),
 		TEST(an_answer_of_the_wrong_length_is_no_answer),
