@@ -71,6 +71,7 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
 	wire_init(&wire, conf->kind == BUS_TCP ? 0 : conf->baud, conf->data, conf->parity,
 	          conf->stop, conf->silence);
 	line_init(&b->line, &wire, now);
+	backlog_init(&b->backlog);
 	b->schedule = schedule_create(&wire, index, of, now);
 	b->shown.stepped = now;
 	b->shown.step_limit = US_NEVER;

@@ -81,6 +81,23 @@ static bool transact_drive(struct bus *b)
 	}
 }
 
+/* The endpoint may be a gateway that serves one request at a time. */
+static us_t transact_queued(const struct bus *b)
+{
+	return b->conf.kind == BUS_SERIAL ? 0 : backlog_wait(&b->backlog, clock_now());
+}
+
+static void transact_queue(struct bus *b, bool linked)
+{
+	const struct exchange *x = &b->exchange;
+	if (b->conf.kind == BUS_SERIAL || (linked && b->request.unit == 0))
+		return;
+	if (x->answers)
+		backlog_answered(&b->backlog, clock_now());
+	if (!linked ? exchange_waits(x) : x->outcome == OUT_TIMEOUT && !x->exception)
+		backlog_unanswered(&b->backlog, x->tx_start, x->answers ? 0 : x->queued);
+}
+
 /* b->request to the turn's unit. */
 static enum outcome transact(struct bus *b, us_t timeout)
 {
@@ -97,12 +114,16 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	if (t->kind != TURN_JOB)
 		t->timeout = timeout; /* what is learnt from its passing */
 	b->sent = 0;
-	exchange_begin(x, &b->line, t->peer, &b->request, timeout, t->configured);
+	const us_t queued = transact_queued(b);
+	exchange_begin(x, &b->line, t->peer, &b->request, timeout + queued, t->configured);
+	x->queued = queued;
 	x->second = t->second;
 	x->not_after = b->not_after;
 	x->pause = b->rule.pause;
 	x->functions = b->rule.functions;
-	if (!transact_drive(b)) {
+	const bool linked = transact_drive(b);
+	transact_queue(b, linked);
+	if (!linked) {
 		x->exception = 0;
 		if (exchange_waits(
 			    x)) { /* its answer may still come, through the next connection */
@@ -317,6 +338,7 @@ static void turn_done(struct bus *b, enum outcome o, us_t begun, us_t now, struc
 	const struct unit_figures more = turn_more(b, o);
 	const uint8_t unit = t->kind == TURN_JOB ? t->job->span.unit : t->span.unit;
 	pthread_mutex_lock(&b->lock);
+	schedule_gateway(b->schedule, b->backlog.hold);
 	schedule_done(b->schedule, &b->turn, o == OUT_SAME ? OUT_OK : o, b->exchange.exception,
 	              b->turnaround, now - begun, now, e);
 	schedule_count(b->schedule, unit, &more);

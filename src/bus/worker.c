@@ -197,7 +197,8 @@ static void worker_lost(struct bus *b)
 static us_t turn_limit(const struct bus *b)
 {
 	const us_t one = b->turn.configured + US_S + b->rule.pause;
-	return (b->rule.retries + 2) * 3 * one + STEP_SLACK;
+	const us_t queued = backlog_wait(&b->backlog, clock_now());
+	return (b->rule.retries + 2) * 3 * one + 2 * queued + STEP_SLACK;
 }
 
 /* -- peers that end each connection after so many answers ------------------------- */

@@ -10,6 +10,7 @@
 
 #include "bus/bus.h"
 #include "bus/port.h"
+#include "core/modbus/backlog.h"
 
 /* New wants and rules on their way to the thread, with copies of the rules' windows. */
 struct adoption {
@@ -55,9 +56,10 @@ struct bus {
 	us_t used_at;     /* when the line was used last */
 	us_t answered_at; /* when something answered last */
 	uint32_t span;    /* answers of the last connection that the peer ended right behind one */
-	unsigned spans;   /* so many such in a row had as many */
-	us_t sent;        /* when the turn's last request went out; 0: it did not */
-	us_t turnaround;  /* measured by the turn's last exchange; 0: none */
+	struct backlog backlog; /* of the endpoint; not used on a serial line */
+	unsigned spans;         /* so many such in a row had as many */
+	us_t sent;              /* when the turn's last request went out; 0: it did not */
+	us_t turnaround;        /* measured by the turn's last exchange; 0: none */
 	uint32_t retries;
 };
 

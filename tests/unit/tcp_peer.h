@@ -36,8 +36,9 @@ enum tcp_peer_act {
 	PEER_ANSWER_CLOSE, /* the answer, then the end of the connection, `pause` later */
 	PEER_ANSWER_RESET, /* the same, but broken */
 	PEER_TAIL,         /* three bytes behind the answer */
-	PEER_LATE,         /* the answer, `pause` later */
-	PEER_PAUSE,        /* `pause` inside the answer */
+	PEER_BUSY,  /* `pause` of nothing for odd units, an answer to the others behind that */
+	PEER_LATE,  /* the answer, `pause` later */
+	PEER_PAUSE, /* `pause` inside the answer */
 };
 
 struct tcp_peer {
@@ -180,6 +181,11 @@ static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t
 		return false;
 	case PEER_TAIL:
 		return tcp_peer_say(fd, frame, n) && tcp_peer_say(fd, (const uint8_t[3]){0}, 3);
+	case PEER_BUSY:
+		if (unit % 2 == 0)
+			return tcp_peer_say(fd, frame, n);
+		clock_sleep(clock_now() + atomic_load(&p->pause));
+		return true;
 	case PEER_LATE:
 		clock_sleep(clock_now() + atomic_load(&p->pause));
 		return tcp_peer_say(fd, frame, n);

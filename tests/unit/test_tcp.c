@@ -513,6 +513,31 @@ static void rtu_over_tcp_with_a_pause_inside_the_answers_is_read(void **state)
 	assert_int_equal(b->rig.of_kind[REPORT_FAILED], 0);
 }
 
+/* A gateway that waits for a dead unit serves the living one behind it. */
+static void a_living_unit_waits_its_turn_behind_a_dead_one(void **state)
+{
+	struct bench *b = *state;
+	struct unit_rule rule[] = {rig_rule(3), rig_rule(4)};
+	const struct want w[] = {rig_want(3, TABLE_HOLDING, 10, 2, 100 * US_MS),
+	                         rig_want(4, TABLE_HOLDING, 10, 2, 100 * US_MS)};
+	atomic_store(&b->peer.pause, 900 * US_MS);
+	tcp_peer_script(&b->peer, PEER_BUSY, -1);
+	rule[0].timeout = rule[1].timeout = SHORT;
+	rig_begin(&b->rig, &b->conf);
+	b->up = true;
+	b->rig.right = right;
+	bus_adopt(b->rig.bus, w, 2, rule, 2);
+	assert_true(rig_await_read(&b->rig, 4));
+	const us_t end = clock_now() + 5 * US_S;
+	while (clock_now() < end) {
+		if (!rig_take(&b->rig, end))
+			break;
+		if (b->rig.report.kind == REPORT_FAILED)
+			assert_int_equal(b->rig.report.span.unit, 3);
+	}
+	assert_true(b->rig.of_kind[REPORT_READ] >= 15);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 #define TEST_RTU(name) cmocka_unit_test_setup_teardown(name, begin_rtu, end)
 
@@ -520,6 +545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(registers_are_read),
+		TEST(a_living_unit_waits_its_turn_behind_a_dead_one),
 		TEST(a_name_is_looked_up),
 		TEST(a_name_nobody_knows_is_told),
 		cmocka_unit_test_teardown(ipv6_is_spoken, end),

@@ -152,6 +152,8 @@ struct exchange {
 	bool echoed;  /* our own request was heard */
 	struct signature sig; /* of what is sent */
 	uint64_t functions;   /* bit n: the unit knows function n; 0: not known. The same */
+	us_t queued;    /* so much of `timeout` is for what lies before it in a gateway's queue. The
+	                   same */
 	us_t pause;     /* the unit's rest after each of its answers. Set after exchange_begin() */
 	us_t not_after; /* req is not sent later: OUT_EXPIRED; 0: any time. Set after
 	                   exchange_begin() */

@@ -288,6 +288,8 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 		return true;
 	}
 	x->turnaround = x->first - wire_chars(&l->wire, x->first_n) - x->tx_end;
+	if (x->queued && x->turnaround > x->timeout - x->queued) /* the rest is not the unit's */
+		x->turnaround = x->timeout - x->queued;
 	if (x->turnaround < 1)
 		x->turnaround = 1;
 	if (l->burst < x->first_n)

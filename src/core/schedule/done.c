@@ -160,7 +160,7 @@ static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t
 		u->fails++;
 	if (u->state == UNIT_DOWN) {
 		if (t->kind == TURN_PROBE)
-			s->credit -= took;
+			s->credit -= us_max(took, silent ? s->hold : 0);
 	} else if (enough && !suspected) {
 		unit_doubted(s, u, &t->span, now, took);
 		if (u->state == UNIT_NEW && silent)

@@ -147,7 +147,9 @@ static struct node *choice_take(struct schedule *s, const struct choice *c)
 
 static us_t probe_cost(const struct schedule *s, const struct unit *u)
 {
-	return wire_read(&s->wire, TABLE_HOLDING, 1, peer_timeout(&u->peer, u->rule.timeout));
+	const us_t cost =
+		wire_read(&s->wire, TABLE_HOLDING, 1, peer_timeout(&u->peer, u->rule.timeout));
+	return us_max(cost, s->hold);
 }
 
 /* The least recently probed one; those with a free try first. */

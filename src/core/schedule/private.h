@@ -119,6 +119,7 @@ struct schedule {
 	uint8_t demand_waits; /* commands that went before a demand that was due */
 	uint8_t skips;
 	uint64_t turns, rank_turn[RANKS];
+	us_t hold; /* a request to a silent unit keeps a gateway busy for so long; 0: not known */
 	us_t credit, credit_at; /* µs of line time for silent units */
 	/* scratch for the planner: the first two as large as they can get */
 	struct node **set;

@@ -163,6 +163,11 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due)
 	return true;
 }
 
+void schedule_gateway(struct schedule *s, us_t hold)
+{
+	s->hold = hold;
+}
+
 void schedule_port_lost(struct schedule *s, us_t now)
 {
 	(void)now;

@@ -145,6 +145,9 @@ void schedule_next(struct schedule *s, us_t now, struct turn *out);
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
                    us_t turnaround, us_t took, us_t now, struct effects *e);
 
+/* A gateway is busy with a silent unit for so long, µs (0: not known): that is what probes cost. */
+void schedule_gateway(struct schedule *s, us_t hold);
+
 /* The port went away (all units offline at once) or came back (nothing in step, probe all). */
 void schedule_port_lost(struct schedule *s, us_t now);
 void schedule_port_back(struct schedule *s, us_t now);
