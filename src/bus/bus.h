@@ -32,8 +32,9 @@ struct report {
 	uint32_t bus; /* tag given at creation */
 	uint64_t id;
 	us_t at, sent;
-	us_t turnaround; /* of a read: end of the request to the first byte of its answer; 0:
-	                    unknown */
+	struct instead instead; /* of a failure: what came instead of the answer */
+	us_t turnaround;        /* of a read: end of the request to the first byte of its answer; 0:
+	                           unknown */
 	struct span span;
 	union {
 		uint16_t word[CELLS_MAX];
@@ -45,9 +46,10 @@ struct report {
 struct bus_figures {
 	struct line_counters line;
 	uint32_t retries, missed, reopened;
-	us_t busy;       /* line time used since start, µs */
-	us_t stepped;    /* monotonic time of the last step, for the watchdog */
-	us_t step_limit; /* the longest a step may take now */
+	uint32_t instead[INSTEAD_KINDS]; /* what came instead of answers */
+	us_t busy;                       /* line time used since start, µs */
+	us_t stepped;                    /* monotonic time of the last step, for the watchdog */
+	us_t step_limit;                 /* the longest a step may take now */
 	bool up;
 	char port[160];     /* "/dev/ttyUSB0" */
 	char line_text[24]; /* "9600 8N1" or "tcp" */

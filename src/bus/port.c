@@ -155,7 +155,8 @@ static enum port_sent mbap_send(struct port *p, const struct request *r)
 	uint8_t frame[MBAP_MAX];
 	const uint8_t unit = p->zero ? 0 : r->unit;
 	const uint16_t id = (uint16_t)(p->transaction + 1);
-	p->asked[id % PORT_ASKED] = (struct port_asked){.at = clock_now(), .id = id};
+	p->asked[id % PORT_ASKED] =
+		(struct port_asked){.at = clock_now(), .id = id, .unit = r->unit};
 	return socket_write(p, frame, mbap_build(frame, ++p->transaction, unit, r->pdu, r->len));
 }
 
@@ -175,8 +176,10 @@ static void mbap_stray(struct port *p, uint16_t id)
 		return;
 	}
 	p->late++;
-	if (!a->answered)
-		p->late_after = clock_now() - a->at;
+	if (a->answered)
+		return;
+	p->late_after = clock_now() - a->at;
+	p->late_unit = a->unit;
 	a->answered = true;
 }
 

@@ -29,6 +29,7 @@ struct port_ops;
 struct port_asked {
 	us_t at; /* when it was sent; 0: none */
 	uint16_t id;
+	uint8_t unit;
 	bool answered;
 };
 
@@ -45,6 +46,7 @@ struct port {
 	us_t late_after;  /* the last one came so long after its request */
 	uint32_t strange; /* answers of transactions that there never were */
 	uint16_t strange_id;
+	uint8_t late_unit;
 	struct port_asked asked[PORT_ASKED];
 	uint32_t answers; /* through this connection */
 	uint8_t rx[MBAP_MAX];

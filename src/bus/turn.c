@@ -98,6 +98,33 @@ static void transact_queue(struct bus *b, bool linked)
 		backlog_unanswered(&b->backlog, x->tx_start, x->answers ? 0 : x->queued);
 }
 
+/* What the port dropped is no answer of this exchange, but may be why there is none. */
+static void transact_instead(struct bus *b, bool failed)
+{
+	struct instead *i = &b->exchange.instead;
+	const struct port *p = &b->port;
+	if (p->strange != b->strange)
+		instead_note(i, &(struct instead){.kind = INSTEAD_TRANSACTION,
+		                                  .is = p->strange_id,
+		                                  .should = p->transaction});
+	if (p->late != b->late && p->late_unit == b->request.unit)
+		instead_note(i, &(struct instead){.kind = INSTEAD_LATE,
+		                                  .after = p->late_after,
+		                                  .timeout = b->exchange.timeout});
+	b->strange = p->strange;
+	b->late = p->late;
+	b->instead = failed ? *i : (struct instead){0};
+	pthread_mutex_lock(&b->lock);
+	b->shown.instead[i->kind]++;
+	schedule_instead(b->schedule, b->turn.span.unit, (enum instead_kind)i->kind);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static bool gateway_spoke(const struct exchange *x)
+{
+	return x->exception == EXC_GATEWAY_PATH || x->exception == EXC_GATEWAY_TARGET;
+}
+
 /* b->request to the turn's unit. */
 static enum outcome transact(struct bus *b, us_t timeout)
 {
@@ -123,6 +150,7 @@ static enum outcome transact(struct bus *b, us_t timeout)
 	x->functions = b->rule.functions;
 	const bool linked = transact_drive(b);
 	transact_queue(b, linked);
+	transact_instead(b, !linked || (x->outcome != OUT_OK && x->outcome != OUT_REFUSED));
 	if (!linked) {
 		x->exception = 0;
 		if (exchange_waits(
@@ -133,7 +161,8 @@ static enum outcome transact(struct bus *b, us_t timeout)
 		}
 		return OUT_LINK;
 	}
-	b->turnaround = x->outcome == OUT_OK || x->outcome == OUT_REFUSED ? x->turnaround : 0;
+	/* also of a proof: then the unit is there, whatever became of the request */
+	b->turnaround = x->answers && !gateway_spoke(x) ? x->turnaround : 0;
 	return x->outcome;
 }
 
@@ -386,6 +415,7 @@ enum outcome turn_run(struct bus *b, bool linked)
 	b->sent = 0;
 	b->turnaround = 0;
 	b->exchange.exception = 0;
+	b->instead = (struct instead){0};
 	if (linked && j)
 		o = job_run(b, j);
 	else if (linked)
@@ -404,6 +434,7 @@ enum outcome turn_run(struct bus *b, bool linked)
 	r.at = now;
 	r.sent = b->sent;
 	r.turnaround = b->turnaround;
+	r.instead = b->instead;
 	b->report = r;
 	worker_tell(b, j ? REPORT_JOB : o == OUT_OK ? REPORT_READ : REPORT_FAILED);
 	tell_effects(b, &e, r.span.unit);

@@ -59,6 +59,8 @@ struct bus {
 	struct backlog backlog; /* of the endpoint; not used on a serial line */
 	unsigned spans;         /* so many such in a row had as many */
 	us_t sent;              /* when the turn's last request went out; 0: it did not */
+	struct instead instead; /* of the turn's last exchange */
+	uint32_t late, strange; /* of the port, as looked at last */
 	us_t turnaround;        /* measured by the turn's last exchange; 0: none */
 	uint32_t retries;
 };

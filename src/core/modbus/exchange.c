@@ -35,6 +35,7 @@ void exchange_begin(struct exchange *x, struct line *l, struct peer *p, const st
 	x->sig = pdu_signature(r);
 	x->outcome = OUT_TIMEOUT;
 	x->exception = 0;
+	x->instead = (struct instead){0};
 	x->turnaround = 0;
 	x->answer = NULL;
 	x->answer_len = 0;
@@ -57,10 +58,12 @@ static void take_line_strays(struct exchange *x, us_t now)
 		struct stray *s = &x->line->stray[i];
 		if (s->until <= now || s->unit != x->req->unit)
 			continue;
-		if (s->asked)
+		if (s->asked) {
 			peer_asked(x->peer, &s->sig, now, s->until);
-		else
+		} else {
+			exchange_late(x, &s->sig, s->at);
 			peer_stray(x->peer, &s->sig, now, s->until);
+		}
 		s->until = 0;
 	}
 }
@@ -200,6 +203,8 @@ void exchange_sent(struct exchange *x, us_t before, us_t now)
 	const unsigned answer = x->send->answer_len ? x->send->answer_len + 3u : SILENT_END_CHARS;
 
 	x->line->count.requests++;
+	if (x->peer)
+		x->peer->asked_at = before;
 	x->tx_start = before;
 	x->tx_end = before + took;
 	x->tx_late = now + took;

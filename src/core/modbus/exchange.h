@@ -12,6 +12,7 @@
 #ifndef CORE_MODBUS_EXCHANGE_H
 #define CORE_MODBUS_EXCHANGE_H
 
+#include "core/modbus/instead.h"
 #include "core/modbus/pdu.h"
 #include "core/modbus/wiretime.h"
 
@@ -20,6 +21,7 @@
 
 struct bar {
 	struct signature sig;
+	us_t at;     /* when its request was sent; 0: not by us */
 	us_t until;  /* US_NEVER: its request is unanswered; else barred until then */
 	bool normal; /* its answer is known to be no exception */
 };
@@ -35,6 +37,7 @@ struct peer {
 	bool doubt;   /* an exception came that could be an older request's: prove the step first */
 	uint8_t deaf; /* proofs by another function without an answer */
 	struct signature last; /* of the request before */
+	us_t asked_at;         /* when the last request was sent */
 	us_t ready_at; /* no request to this unit before (the owner's to set; the exchange waits) */
 	us_t mute_until; /* after an overflow everything is barred until then */
 };
@@ -83,7 +86,7 @@ struct line_counters {
 struct stray {
 	uint8_t unit;
 	struct signature sig;
-	us_t until;
+	us_t at, until;
 	bool asked; /* a request, not an answer */
 };
 
@@ -171,6 +174,7 @@ struct exchange {
 	uint16_t n;
 	uint8_t buf[2 * ADU_RTU_MAX];
 	/* result */
+	struct instead instead; /* if it failed: what came instead of the answer */
 	enum outcome outcome;
 	uint8_t exception;
 	us_t turnaround;     /* measured, when OUT_OK or OUT_REFUSED */

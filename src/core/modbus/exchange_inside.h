@@ -6,6 +6,7 @@
 #define CORE_MODBUS_EXCHANGE_INSIDE_H
 
 #include "core/modbus/exchange.h"
+#include "core/modbus/frame.h"
 
 enum state { ST_WAIT, ST_DRAIN, ST_SEND, ST_RECEIVE, ST_REST, ST_REST_READ, ST_DONE };
 
@@ -25,6 +26,13 @@ void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t n
 
 /* When bytes, or the time-out, or the silence behind what came, are next to be looked at. */
 us_t exchange_deadline(const struct exchange *x);
+
+/* exchange_instead.c: what came instead of the answer. late: is it that to a request that was given
+ * up? spoilt: an answer began, `got` bytes of `need` (0: not known) came. nothing: at the end. */
+bool exchange_late(struct exchange *x, const struct signature *s, us_t at);
+void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now);
+void exchange_instead_spoilt(struct exchange *x, size_t got, size_t need);
+void exchange_instead_nothing(struct exchange *x);
 
 void exchange_done(struct exchange *x, enum outcome o);
 

@@ -59,7 +59,7 @@ void peer_unanswered(struct peer *p, const struct signature *s, us_t now, us_t c
 		b = &p->bar[PEER_BARS - 1];
 		p->mute_until = now + configured;
 	}
-	*b = (struct bar){.sig = *s, .until = US_NEVER};
+	*b = (struct bar){.sig = *s, .at = p->asked_at, .until = US_NEVER};
 	if (p->doublings < DOUBLINGS_MAX)
 		p->doublings++;
 }

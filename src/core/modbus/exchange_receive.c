@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "core/modbus/frame.h"
-
 #define SPLIT_LEAST (10 * US_MS)
 #define MARGIN_MOST ((us_t)200) /* looking for the end of an answer: not a hair too early */
 #define NOISE_DOUBT 8           /* so much noise may have been somebody's request */
@@ -43,9 +41,9 @@ static void shift(struct exchange *x, size_t n, us_t now)
 }
 
 static void line_stray(struct line *l, uint8_t unit, const struct signature *s, bool asked,
-                       us_t until)
+                       us_t now, us_t until)
 {
-	l->stray[l->stray_at] = (struct stray){unit, *s, until, asked};
+	l->stray[l->stray_at] = (struct stray){unit, *s, now, until, asked};
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
 }
 
@@ -57,12 +55,13 @@ static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 	/* what somebody asked may be answered however late */
 	const us_t until = asked ? US_NEVER : now + 2 * x->configured;
 
+	exchange_instead_frame(x, f, now);
 	if (asked || f->unit != x->req->unit)
 		x->line->count.foreign++;
 	else
 		x->line->count.late++;
 	if (f->unit != x->req->unit) {
-		line_stray(x->line, f->unit, &s, asked, until);
+		line_stray(x->line, f->unit, &s, asked, now, until);
 		return;
 	}
 	if (x->peer && asked)
@@ -125,7 +124,8 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 	if (x->client)
 		o = OUT_DROPPED;
 	if (o == OUT_TIMEOUT)
-		l->count.timeouts++;
+		exchange_instead_nothing(x);
+	l->count.timeouts += o == OUT_TIMEOUT;
 	if (exchange_proving(x) && o == OUT_TIMEOUT)
 		p->deaf++;
 	else if (x->strict && !exchange_proving(x) && o == OUT_TIMEOUT && p->deaf % 2)
@@ -398,6 +398,7 @@ static void spoilt(struct exchange *x, size_t at, size_t need, us_t now)
 	else
 		x->line->count.garbled++;
 	x->line->missing = got < need ? (uint16_t)(need - got) : 0;
+	exchange_instead_spoilt(x, got, need);
 	if (!surely_begun(x, at, need))
 		x->noise = NOISE_DOUBT; /* the answer may still come */
 	fail(x, OUT_GARBLED, now);

@@ -211,7 +211,7 @@ static void turnaround_learn(struct unit *u, us_t turnaround)
  * turnaround was measured) by nobody either. */
 static bool turn_answered(const struct unit *u, enum outcome o, us_t turnaround)
 {
-	if (o == OUT_REFUSED)
+	if (o == OUT_REFUSED || o == OUT_TIMEOUT || o == OUT_GARBLED)
 		return turnaround > 0;
 	return o == OUT_SAME || (o == OUT_OK && (u->rule.unit != 0 || u->n > 0));
 }
@@ -263,6 +263,8 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	case OUT_GARBLED:
 		if (o == OUT_TIMEOUT && t->kind == TURN_READ)
 			patience_failed(s, u, t);
+		if (turnaround > 0 && t->kind == TURN_READ)
+			nodes_put_off(s, u, &t->span, now); /* the others have their turn */
 		unit_failed(s, u, t, o == OUT_TIMEOUT, took, now, e);
 		break;
 	case OUT_DROPPED:

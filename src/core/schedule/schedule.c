@@ -163,6 +163,13 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due)
 	return true;
 }
 
+void schedule_instead(struct schedule *s, uint8_t unit, enum instead_kind kind)
+{
+	struct unit *u = unit_find(s, unit);
+	if (u)
+		u->count.instead[kind]++;
+}
+
 void schedule_gateway(struct schedule *s, us_t hold)
 {
 	s->hold = hold;

@@ -103,7 +103,8 @@ struct effects {
 
 struct unit_figures {
 	uint32_t requests, responses, timeouts, crc_errors, exceptions;
-	uint32_t missed; /* grid points passed over by overload */
+	uint32_t instead[INSTEAD_KINDS]; /* what came instead of answers */
+	uint32_t missed;                 /* grid points passed over by overload */
 	bool online;
 };
 
@@ -140,10 +141,14 @@ bool schedule_idle(struct schedule *s, us_t now, us_t until);
 /* What now? */
 void schedule_next(struct schedule *s, us_t now, struct turn *out);
 
-/* The turn's end. turnaround as measured (0: none, and so OUT_REFUSED was not said by the device);
+/* The turn's end. turnaround as measured (0: none, and so OUT_REFUSED was not said by the device;
+ * with OUT_TIMEOUT: the unit answered a proof, so it is there);
  * took: the line time it cost, µs. May be called with the port lost meanwhile. */
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
                    us_t turnaround, us_t took, us_t now, struct effects *e);
+
+/* To be counted: what came instead of an answer of this unit. */
+void schedule_instead(struct schedule *s, uint8_t unit, enum instead_kind kind);
 
 /* A gateway is busy with a silent unit for so long, µs (0: not known): that is what probes cost. */
 void schedule_gateway(struct schedule *s, us_t hold);

@@ -1,0 +1,70 @@
+#include "core/modbus/exchange_inside.h"
+
+/* What came instead of the answer to x->send: for people, decides nothing. */
+
+static void note(struct exchange *x, enum instead_kind kind, size_t is, size_t should)
+{
+	instead_note(&x->instead, &(struct instead){.kind = (uint8_t)kind,
+	                                            .is = (uint16_t)is,
+	                                            .should = (uint16_t)should});
+}
+
+bool exchange_late(struct exchange *x, const struct signature *s, us_t at)
+{
+	for (int i = 0; x->peer && i < PEER_BARS; i++) {
+		const struct bar *b = &x->peer->bar[i];
+		if (b->until != US_NEVER || !b->at || !signature_same(&b->sig, s))
+			continue;
+		instead_note(&x->instead, &(struct instead){.kind = INSTEAD_LATE,
+		                                            .after = at - b->at,
+		                                            .timeout = x->timeout});
+		return true;
+	}
+	return false;
+}
+
+static bool counted(uint8_t fc)
+{
+	return fc >= FC_READ_COILS && fc <= FC_READ_INPUT;
+}
+
+void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
+{
+	const struct signature s = frame_signature(f);
+	const struct request *q = x->send;
+	const uint8_t fc = f->pdu[0];
+
+	if (frame_is_request(f) || exchange_late(x, &s, now))
+		return;
+	if (x->state != ST_RECEIVE)
+		return; /* of an older request, whoever was asked */
+	if (f->unit != q->unit)
+		note(x, INSTEAD_UNIT, f->unit, q->unit);
+	else if ((fc & 0x7F) != q->pdu[0])
+		note(x, INSTEAD_FUNCTION, fc & 0x7F, q->pdu[0]);
+	else if (fc & 0x80)
+		return;
+	else if (pdu_is_write(fc))
+		note(x, INSTEAD_VALUE, 0, 0);
+	else if (counted(fc) && f->pdu_len >= 2 && f->pdu[1] + 2u != f->pdu_len)
+		note(x, INSTEAD_LENGTH, f->pdu_len - 2, f->pdu[1]);
+	else if (counted(fc) && f->pdu_len >= 2)
+		note(x, INSTEAD_COUNT, f->pdu[1], q->answer_len - 2u);
+	else
+		note(x, INSTEAD_LENGTH, f->pdu_len, q->answer_len);
+}
+
+void exchange_instead_spoilt(struct exchange *x, size_t got, size_t need)
+{
+	note(x, need && got < need ? INSTEAD_SHORT : INSTEAD_CORRUPTED, got, need);
+}
+
+void exchange_instead_nothing(struct exchange *x)
+{
+	if (x->exception)
+		note(x, INSTEAD_PATH, x->exception, 0);
+	else if (x->noise)
+		note(x, INSTEAD_NOISE, x->noise, 0);
+	else if (x->echoed)
+		note(x, INSTEAD_ECHO, 0, 0);
+}

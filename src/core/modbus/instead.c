@@ -1,0 +1,90 @@
+#include "core/modbus/instead.h"
+
+#include <stdio.h>
+
+void instead_note(struct instead *i, const struct instead *other)
+{
+	if (other->kind >= i->kind)
+		*i = *other;
+}
+
+static int ms(us_t t)
+{
+	return (int)(t / US_MS);
+}
+
+char *instead_text(const struct instead *i, char *buf, size_t size)
+{
+	switch ((enum instead_kind)i->kind) {
+	case INSTEAD_ECHO:
+		snprintf(buf, size, "only the echo of the request came: check A/B, power, id");
+		break;
+	case INSTEAD_NOISE:
+		snprintf(buf, size, "%u bytes came that are no Modbus: check baud, format, wiring",
+		         i->is);
+		break;
+	case INSTEAD_UNIT:
+		snprintf(buf, size, "answer of unit id %u instead of %u: check id", i->is,
+		         i->should);
+		break;
+	case INSTEAD_TRANSACTION:
+		snprintf(buf, size, "answer with transaction id %u instead of %u", i->is,
+		         i->should);
+		break;
+	case INSTEAD_FUNCTION:
+		snprintf(buf, size, "answer with function %u instead of %u", i->is, i->should);
+		break;
+	case INSTEAD_CORRUPTED:
+		snprintf(buf, size, "answer corrupted (wrong CRC): check format, baud, wiring");
+		break;
+	case INSTEAD_SHORT:
+		snprintf(buf, size, "answer cut, %u of %u bytes: check baud, format, wiring", i->is,
+		         i->should);
+		break;
+	case INSTEAD_LENGTH:
+		snprintf(buf, size, "answer of wrong length: %u bytes of data, byte count says %u",
+		         i->is, i->should);
+		break;
+	case INSTEAD_COUNT:
+		snprintf(buf, size, "answer with byte count %u instead of %u", i->is, i->should);
+		break;
+	case INSTEAD_VALUE:
+		snprintf(buf, size,
+		         "answer to a write repeats another address or value: "
+		         "see loose_echo");
+		break;
+	case INSTEAD_LATE:
+		snprintf(buf, size,
+		         "answer too late, %d ms after the request: set timeout above that",
+		         ms(i->after));
+		break;
+	case INSTEAD_PATH:
+		snprintf(buf, size,
+		         "exception %u: the gateway answers, the unit behind it does not", i->is);
+		break;
+	case INSTEAD_NOTHING:
+	case INSTEAD_KINDS:
+		snprintf(buf, size, "no answer");
+		break;
+	}
+	return buf;
+}
+
+const char *instead_topic(enum instead_kind kind)
+{
+	static const char *const topics[INSTEAD_KINDS] = {
+		[INSTEAD_ECHO] = "instead/echo",
+		[INSTEAD_NOISE] = "instead/noise",
+		[INSTEAD_UNIT] = "instead/other_unit",
+		[INSTEAD_TRANSACTION] = "instead/other_transaction",
+		[INSTEAD_FUNCTION] = "instead/other_function",
+		[INSTEAD_CORRUPTED] = "instead/corrupted",
+		[INSTEAD_SHORT] = "instead/short",
+		[INSTEAD_LENGTH] = "instead/wrong_length",
+		[INSTEAD_COUNT] = "instead/other_count",
+		[INSTEAD_VALUE] = "instead/other_value",
+		[INSTEAD_LATE] = "instead/late",
+		[INSTEAD_PATH] = "instead/gateway",
+	};
+	return kind < INSTEAD_KINDS ? topics[kind] : NULL;
+}
