@@ -18,7 +18,8 @@
 
 struct device {
 	us_t turnaround;
-	us_t slow; /* turnaround of reads that touch slow_addr; 0: the same */
+	bool proves; /* what it does not answer it answers a proof before */
+	us_t slow;   /* turnaround of reads that touch slow_addr; 0: the same */
 	uint16_t slow_addr;
 	us_t silent_from, silent_until; /* from == until: never */
 	uint16_t longest;               /* registers; more is refused with 3; 0: no limit */
@@ -231,8 +232,8 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 		sim_note(l, &t->span);
 	l->last_span = t->span;
 	struct effects e;
-	schedule_done(l->schedule, t, o, exception, o == OUT_TIMEOUT ? 0 : turnaround + 1, took,
-	              l->now, &e);
+	schedule_done(l->schedule, t, o, exception,
+	              o == OUT_TIMEOUT && !d->proves ? 0 : turnaround + 1, took, l->now, &e);
 	sim_effects(l, &e, t->span.unit);
 }
 

@@ -486,9 +486,27 @@ static void what_is_read_on_demand_has_all_the_time_there_is(void **state)
 	sim_end(&line);
 }
 
+static void a_unit_that_answers_proofs_is_not_offline(void **state)
+{
+	(void)state;
+	for (int proves = 0; proves < 2; proves++) {
+		sim_blocks(&line, 9600, 5 * US_MS, 4, 1000, 10, 500 * US_MS);
+		line.device[1].proves = proves;
+		sim_adopt(&line);
+		sim_run(&line, MINUTE);
+		sim_silence(&line, 1, line.now, MINUTE);
+		sim_run(&line, MINUTE);
+		assert_int_equal(line.offline, !proves);
+		sim_run(&line, 10 * US_S);
+		assert_int_equal(line.online, proves ? 1 : 2);
+		sim_end(&line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_unit_that_answers_proofs_is_not_offline),
 		cmocka_unit_test(a_slow_register_on_a_quick_unit_is_read),
 		cmocka_unit_test(a_lost_answer_makes_no_time_out_longer_for_good),
 		cmocka_unit_test(what_is_read_on_demand_has_all_the_time_there_is),

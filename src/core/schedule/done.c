@@ -106,6 +106,14 @@ static void unit_answered(struct schedule *s, struct unit *u, us_t now, struct e
 	units_look_again(s, u);
 }
 
+/* It answered the proof before the request that failed: it is there. */
+static void unit_proven(struct schedule *s, struct unit *u, us_t now, struct effects *e)
+{
+	if (u->state != UNIT_UP)
+		unit_answered(s, u, now, e);
+	u->good_at = u->first_fail = now;
+}
+
 static void unit_down(struct schedule *s, struct unit *u, us_t now, us_t took)
 {
 	u->state = UNIT_DOWN;
@@ -211,7 +219,7 @@ static void turnaround_learn(struct unit *u, us_t turnaround)
  * turnaround was measured) by nobody either. */
 static bool turn_answered(const struct unit *u, enum outcome o, us_t turnaround)
 {
-	if (o == OUT_REFUSED || o == OUT_TIMEOUT || o == OUT_GARBLED)
+	if (o == OUT_REFUSED)
 		return turnaround > 0;
 	return o == OUT_SAME || (o == OUT_OK && (u->rule.unit != 0 || u->n > 0));
 }
@@ -244,8 +252,11 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	s->current = NULL;
 	if (!u || s->lost || t->kind == TURN_SLEEP)
 		return;
-	if (o == OUT_REFUSED && (exception == EXC_GATEWAY_PATH || exception == EXC_GATEWAY_TARGET))
+	if (o == OUT_REFUSED &&
+	    (exception == EXC_GATEWAY_PATH || exception == EXC_GATEWAY_TARGET)) {
 		o = OUT_TIMEOUT;
+		turnaround = 0; /* the gateway's */
+	}
 	count_turn(u, o);
 	turnaround_learn(u, turnaround);
 	unit_pause(u, t->kind, now);
@@ -263,8 +274,8 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	case OUT_GARBLED:
 		if (o == OUT_TIMEOUT && t->kind == TURN_READ)
 			patience_failed(s, u, t);
-		if (turnaround > 0 && t->kind == TURN_READ)
-			nodes_put_off(s, u, &t->span, now); /* the others have their turn */
+		if (turnaround > 0)
+			unit_proven(s, u, now, e);
 		unit_failed(s, u, t, o == OUT_TIMEOUT, took, now, e);
 		break;
 	case OUT_DROPPED:
