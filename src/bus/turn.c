@@ -110,10 +110,11 @@ static void transact_instead(struct bus *b, bool failed)
 	if (p->late != b->late && p->late_unit == b->request.unit)
 		instead_note(i, &(struct instead){.kind = INSTEAD_LATE,
 		                                  .after = p->late_after,
-		                                  .timeout = b->exchange.timeout});
+		                                  .timeout = b->exchange.configured});
 	b->strange = p->strange;
 	b->late = p->late;
-	b->instead = failed ? *i : (struct instead){0};
+	/* a late one may be why an earlier exchange failed */
+	b->instead = failed || i->kind == INSTEAD_LATE ? *i : (struct instead){0};
 	pthread_mutex_lock(&b->lock);
 	b->shown.instead[i->kind]++;
 	schedule_instead(b->schedule, b->turn.span.unit, (enum instead_kind)i->kind);

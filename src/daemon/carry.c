@@ -116,6 +116,10 @@ static void carry_device(struct device_state *from, struct device_state *to, boo
 	to->error = from->error;
 	to->exception = from->exception;
 	to->error_at = from->error_at;
+	to->instead = from->instead;
+	to->failed_since = from->failed_since;
+	to->unreached = from->unreached;
+	to->late = from->late;
 	to->invalid = from->invalid;
 	to->response = from->response;
 }

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDENTIFY_SOON (5 * US_S)   /* it has not said yet what it is */
+#define IDENTIFY_SOON (5 * US_S) /* it has not said yet what it is */
+#define UNREACHED_AFTER (10 * US_S)
 #define IDENTIFY_AGAIN (60 * US_S) /* it has said that it is another one */
 
 const char *device_place_text(const struct span *s)
@@ -30,10 +31,71 @@ const char *device_place_text(const struct span *s)
 	return text;
 }
 
+static const char *const outcomes[] = {
+	[OUT_OK] = "none",
+	[OUT_DROPPED] = "a second client is on the line",
+	[OUT_LINK] = "port or connection lost",
+};
+
+char *device_error_text(const struct device_state *s, char *buf, size_t size)
+{
+	const char *known =
+		s->error < sizeof outcomes / sizeof *outcomes ? outcomes[s->error] : NULL;
+	if (s->error == OUT_REFUSED)
+		snprintf(buf, size, "exception %u", s->exception);
+	else if (s->error == OUT_GARBLED && !s->instead.kind)
+		snprintf(buf, size, "answer corrupted");
+	else if (s->error == OUT_TIMEOUT || s->error == OUT_GARBLED)
+		instead_text(&s->instead, buf, size);
+	else
+		snprintf(buf, size, "%s", known ? known : "none");
+	return buf;
+}
+
+/* Where to look when nothing at all comes. */
+static const char *causes(const struct bus_conf *c)
+{
+	return c->kind == BUS_TCP ? "check id, power, the wiring behind a gateway, timeout"
+	                          : "check id, baud, format, wiring (A/B), power, timeout";
+}
+
+static bool unreached(const struct device_state *s)
+{
+	return s->phase == PHASE_OFFLINE && !s->seen && s->failed_since && !s->unreached;
+}
+
+void device_unreached(struct gateway *g)
+{
+	char text[128];
+	us_t next = US_NEVER;
+	for (uint32_t i = 0; i < g->model->ndevice; i++) {
+		struct device_state *s = &g->plant->device[i];
+		const struct device *d = &g->model->device[i];
+		if (!unreached(s))
+			continue;
+		if (g->now < s->failed_since + UNREACHED_AFTER) {
+			next = s->failed_since + UNREACHED_AFTER < next
+			               ? s->failed_since + UNREACHED_AFTER
+			               : next;
+			continue;
+		}
+		s->unreached = true;
+		device_error_text(s, text, sizeof text);
+		log_warn("device %s: not reached since the start (unit id %u on bus %s): %s%s%s",
+		         d->name, d->id, g->plant->bus[d->bus].conf->name, text,
+		         s->instead.kind ? "" : "; ",
+		         s->instead.kind ? "" : causes(g->plant->bus[d->bus].conf));
+		health_device_state(g, i);
+	}
+	if (next != US_NEVER)
+		gateway_wake(g, TIMER_REACH, next);
+}
+
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size)
 {
 	const struct device_state *s = &p->device[device];
 	const struct plant_bus *b = &p->bus[p->model->device[device].bus];
+	char error[128];
 	switch ((enum device_phase)s->phase) {
 	case PHASE_DISABLED:
 		snprintf(buf, size, "disabled");
@@ -50,10 +112,12 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 	case PHASE_OFFLINE:
 		if (!b->up)
 			snprintf(buf, size, "offline: bus %s is down", b->conf->name);
+		else if (!s->error_at && !s->seen)
+			snprintf(buf, size, "offline: not asked yet");
 		else
-			snprintf(buf, size,
-			         s->error_at || s->seen ? "offline: no answer"
-			                                : "offline: not asked yet");
+			snprintf(buf, size, "offline: %s",
+			         s->error_at ? device_error_text(s, error, sizeof error)
+			                     : "no answer");
 		break;
 	}
 }

@@ -28,6 +28,7 @@ enum timer {
 	TIMER_COMMANDS,
 	TIMER_SUNSPEC, /* another look at a device without models */
 	TIMER_SETTLE,  /* what earlier lives left on the broker has been seen */
+	TIMER_REACH,   /* devices never reached are logged */
 	TIMER_FOREIGN, /* what somebody else has overwritten is put right */
 	TIMERS,
 };

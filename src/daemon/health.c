@@ -228,6 +228,8 @@ void health_tell(struct gateway *g)
 	const us_t every = health_on(g) ? g->model->mqtt.sys_interval : EVERY_DEFAULT;
 	for (size_t i = 0; i < g->model->nbus; i++)
 		health_bus_tell(g, (uint32_t)i, &h->bus[i]);
+	for (size_t i = 0; i < g->model->ndevice; i++)
+		health_device_state(g, (uint32_t)i);
 	const bool devices = g->now >= h->devices_due;
 	for (size_t i = 0; devices && i < g->model->ndevice; i++)
 		health_device_tell(g, (uint32_t)i, &h->device[i]);

@@ -68,6 +68,8 @@ void health_bus_carry(struct gateway *g, const struct model *old, const struct b
 			}
 		for (size_t t = 0; j == g->model->nbus && t < sizeof topics / sizeof *topics; t++)
 			put(g, name, topics[t], NULL);
+		for (int k = INSTEAD_NOTHING + 1; j == g->model->nbus && k < INSTEAD_KINDS; k++)
+			put(g, name, instead_topic((enum instead_kind)k), NULL);
 	}
 }
 
@@ -137,7 +139,7 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
                      const struct bus_sample *then, const struct bus_sample *now, char *buf,
                      size_t size)
 {
-	char since[8];
+	char since[8], instead[128];
 	const us_t from = b->heard > b->since ? b->heard : b->since;
 	switch (w) {
 	case WORD_UP:
@@ -148,10 +150,15 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 		break;
 	case WORD_SILENT:
 		clock_text(from, since);
+		if (b->instead_at > from) {
+			snprintf(buf, size, "no good answer since %s: %s", since,
+			         instead_text(&b->instead, instead, sizeof instead));
+			break;
+		}
 		snprintf(buf, size, "silent since %s: none of %zu devices answers; check %s", since,
 		         b->ndevice,
-		         b->conf->kind == BUS_TCP ? "address, power, unit ids"
-		                                  : "A/B, power, termination");
+		         b->conf->kind == BUS_TCP ? "address, power, id, timeout"
+		                                  : "A/B, power, termination, baud, id");
 		break;
 	case WORD_NOISY:
 		snprintf(buf, size, "noisy: %.0f %% bad frames",
@@ -209,6 +216,9 @@ static void tell_counters(struct gateway *g, const char *name, const struct bus_
 	};
 	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
 		put_number(g, name, counters[i].topic, counters[i].n);
+	for (int k = 0; k < INSTEAD_KINDS; k++)
+		if (f->instead[k] && instead_topic((enum instead_kind)k))
+			put_number(g, name, instead_topic((enum instead_kind)k), f->instead[k]);
 }
 
 /* A start reads everything at once: that, and a second or two, say nothing about the line's load.

@@ -43,25 +43,9 @@ void health_device_carry(struct gateway *g, const struct model *old,
 		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, name);
 		for (size_t t = 0; t < sizeof topics / sizeof *topics; t++)
 			put(g, name, topics[t], NULL);
+		for (int k = INSTEAD_NOTHING + 1; k < INSTEAD_KINDS; k++)
+			put(g, name, instead_topic((enum instead_kind)k), NULL);
 	}
-}
-
-static const char *const outcomes[] = {
-	[OUT_OK] = "none",
-	[OUT_TIMEOUT] = "no answer",
-	[OUT_GARBLED] = "spoilt answer",
-	[OUT_DROPPED] = "a second client is on the line",
-	[OUT_LINK] = "port or connection lost",
-};
-
-static void error_text(const struct device_state *s, char *buf, size_t size)
-{
-	const char *known =
-		s->error < sizeof outcomes / sizeof *outcomes ? outcomes[s->error] : NULL;
-	if (s->error == OUT_REFUSED)
-		snprintf(buf, size, "exception %u", s->exception);
-	else
-		snprintf(buf, size, "%s", known ? known : "none");
 }
 
 static void sample(struct device_health *h, const struct unit_figures *f)
@@ -97,6 +81,12 @@ static void tell_figures(struct gateway *g, uint32_t device, struct device_healt
 		snprintf(text, sizeof text, "%" PRIu32, counters[i].n);
 		put(g, d->name, counters[i].topic, text);
 	}
+	for (int k = 0; k < INSTEAD_KINDS; k++) {
+		if (!f.instead[k] || !instead_topic((enum instead_kind)k))
+			continue;
+		snprintf(text, sizeof text, "%" PRIu32, f.instead[k]);
+		put(g, d->name, instead_topic((enum instead_kind)k), text);
+	}
 	sample(h, &f);
 	const uint32_t asked = f.requests - h->asked[0];
 	const uint32_t answered = f.responses + f.exceptions - h->answered[0];
@@ -125,12 +115,14 @@ static uint32_t count_stale(const struct plant *p, const struct device *d)
 
 void health_device_state(struct gateway *g, uint32_t device)
 {
-	char text[VALUE_PRINT_MAX + 64];
+	char text[VALUE_PRINT_MAX + 160];
 	if (!health_on(g))
 		return;
 	device_state_text(g->plant, device, text, sizeof text);
 	put(g, g->model->device[device].name, "state", text);
 	put_time(g, g->model->device[device].name, "since", g->plant->device[device].since);
+	put(g, g->model->device[device].name, "last_error",
+	    device_error_text(&g->plant->device[device], text, sizeof text));
 }
 
 void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h)
@@ -143,8 +135,6 @@ void health_device_tell(struct gateway *g, uint32_t device, struct device_health
 	health_device_state(g, device);
 	if (s->seen)
 		put_time(g, d->name, "last_seen", s->seen);
-	error_text(s, text, sizeof text);
-	put(g, d->name, "last_error", text);
 	if (s->response.total) {
 		response_text(&s->response, text, sizeof text);
 		put(g, d->name, "response", text);

@@ -17,7 +17,7 @@ void health_device_carry(struct gateway *g, const struct model *old,
                          const struct device_health *from, struct device_health *to);
 /* device/<dev>/info: what a generic panel needs. */
 void health_device_info(struct gateway *g, uint32_t device);
-/* Its state and since when: when it changes, and with the rest. */
+/* Its state, since when, and its last error: when they change, and with the states of the buses. */
 void health_device_state(struct gateway *g, uint32_t device);
 void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h);
 

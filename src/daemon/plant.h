@@ -77,7 +77,11 @@ struct device_state {
 	us_t identify_at;          /* asked again what it is, not before */
 	uint8_t error, exception;  /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
-	uint32_t invalid; /* reads out of `valid` */
+	struct instead instead; /* of that read: what came instead of the answer */
+	us_t failed_since;      /* asked in vain since then and never reached; 0: it was */
+	bool unreached;         /* that was logged */
+	bool late;              /* that its answers come too late was logged */
+	uint32_t invalid;       /* reads out of `valid` */
 	struct foreign foreign;
 	struct response response;
 };
@@ -98,11 +102,13 @@ struct plant_bus {
 	uint32_t tag;
 	bool up; /* the port is open */
 	bool told_down;
-	bool rewant;       /* its on-demand points have changed: plant_rewant is still to come */
-	us_t since;        /* up or down */
-	us_t heard;        /* last answer of any device */
-	us_t silent_since; /* none of its devices answers; 0: some do */
-	char *trouble;     /* why the port is down; malloc'ed, NULL: unknown */
+	bool rewant; /* its on-demand points have changed: plant_rewant is still to come */
+	us_t since;  /* up or down */
+	us_t heard;  /* last answer of any device */
+	struct instead instead; /* the last thing that came instead of an answer … */
+	us_t instead_at;        /* … and when; 0: never */
+	us_t silent_since;      /* none of its devices answers; 0: some do */
+	char *trouble;          /* why the port is down; malloc'ed, NULL: unknown */
 	struct place *place;
 	size_t nplace;
 	int32_t unit_first[256]; /* first device behind a unit id; -1: none */

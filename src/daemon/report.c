@@ -3,6 +3,7 @@
 #include "daemon/commands.h"
 #include "daemon/device.h"
 #include "daemon/gets.h"
+#include "daemon/health_device.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
 #include "daemon/sunspec.h"
@@ -46,12 +47,29 @@ static void take_point(struct gateway *g, uint32_t point, const struct report *r
 		reading_take(g, point, &r->span, r->word, r->at);
 }
 
+/* An answer that came too late explains the failure before. */
+static void take_late(struct gateway *g, uint32_t device, const struct report *r)
+{
+	struct device_state *s = &g->plant->device[device];
+	char text[128];
+	if (r->instead.kind != INSTEAD_LATE)
+		return;
+	if (s->error == OUT_TIMEOUT)
+		s->instead = r->instead;
+	if (s->late || r->instead.after <= r->instead.timeout)
+		return;
+	s->late = true;
+	log_warn("device %s: %s", g->model->device[device].name,
+	         instead_text(&r->instead, text, sizeof text));
+}
+
 static void take_read(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	b->heard = r->at;
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		g->plant->device[d].seen = r->at;
+		take_late(g, (uint32_t)d, r);
 		if (r->turnaround > 0)
 			response_add(&g->plant->device[d].response, r->turnaround);
 	}
@@ -79,9 +97,25 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 		struct device_state *s = &g->plant->device[d];
 		if (r->outcome == OUT_REFUSED)
 			s->seen = r->at;
+		const bool news = !s->error_at || s->error != r->outcome ||
+		                  s->instead.kind != r->instead.kind;
 		s->error = r->outcome;
 		s->exception = r->exception;
+		s->instead = r->instead;
 		s->error_at = r->at;
+		take_late(g, (uint32_t)d, r);
+		if (s->seen || r->outcome == OUT_LINK)
+			s->failed_since = 0;
+		else if (!s->failed_since)
+			s->failed_since = r->at;
+		if (news && s->phase == PHASE_OFFLINE)
+			health_device_state(g, (uint32_t)d);
+		if (s->failed_since && !s->unreached)
+			gateway_wake(g, TIMER_REACH, g->now);
+	}
+	if (r->instead.kind) {
+		b->instead = r->instead;
+		b->instead_at = r->at;
 	}
 	sunspec_failed(g, b, r);
 	commands_read_failed(g, (uint32_t)(b - g->plant->bus), r);
@@ -151,8 +185,10 @@ static void take_unit(struct gateway *g, struct plant_bus *b, const struct repor
 		device_answered(g, b, r->span.unit);
 		return;
 	}
+	char text[128];
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
-		device_go(g, (uint32_t)d, PHASE_OFFLINE, "no answer");
+		device_go(g, (uint32_t)d, PHASE_OFFLINE,
+		          device_error_text(&g->plant->device[d], text, sizeof text));
 }
 
 static void take_port(struct gateway *g, struct plant_bus *b, const struct report *r)
@@ -178,7 +214,10 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 	gateway_alert(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name, text);
 	for (int u = 0; u < 256; u++)
 		for (int32_t d = b->unit_first[u]; d >= 0; d = g->plant->device[d].next_on_unit)
-			device_go(g, (uint32_t)d, PHASE_OFFLINE, NULL);
+			if (g->plant->device[d].phase == PHASE_OFFLINE)
+				health_device_state(g, (uint32_t)d); /* for another reason now */
+			else
+				device_go(g, (uint32_t)d, PHASE_OFFLINE, NULL);
 }
 
 static void take(struct gateway *g, const struct report *r)

@@ -17,7 +17,7 @@ bool exchange_late(struct exchange *x, const struct signature *s, us_t at)
 			continue;
 		instead_note(&x->instead, &(struct instead){.kind = INSTEAD_LATE,
 		                                            .after = at - b->at,
-		                                            .timeout = x->timeout});
+		                                            .timeout = x->configured});
 		return true;
 	}
 	return false;

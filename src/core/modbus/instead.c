@@ -54,9 +54,12 @@ char *instead_text(const struct instead *i, char *buf, size_t size)
 		         "see loose_echo");
 		break;
 	case INSTEAD_LATE:
-		snprintf(buf, size,
-		         "answer too late, %d ms after the request: set timeout above that",
-		         ms(i->after));
+		snprintf(
+			buf, size,
+			i->after > i->timeout
+				? "answer too late, %d ms after the request: set timeout above that"
+				: "answer late, %d ms after the request",
+			ms(i->after));
 		break;
 	case INSTEAD_PATH:
 		snprintf(buf, size,

@@ -23,7 +23,7 @@ enum instead_kind {
 	INSTEAD_LENGTH,      /* is: bytes of data; should: as its own byte count says */
 	INSTEAD_COUNT,       /* is, should: the byte count */
 	INSTEAD_VALUE,       /* the answer to a write repeats another address or value */
-	INSTEAD_LATE,        /* after: so long after its request; timeout: waited for so long */
+	INSTEAD_LATE,        /* after: so long after its request; timeout: as configured */
 	INSTEAD_PATH,        /* is: exception 10 or 11 of a gateway on the way */
 	INSTEAD_KINDS
 };
