@@ -26,11 +26,11 @@ const char *device_forbids(const struct plant *p, uint32_t device);
  * learnt of its registers may be wrong now. */
 void device_changed(struct gateway *g, uint32_t point);
 
-/* "online", "offline: no answer", "offline: identifies as SDM630", "disabled" */
 /* The device's last failed read in words: "no answer" only when nothing came. Returns buf. */
 char *device_error_text(const struct device_state *s, char *buf, size_t size);
 /* Logs devices that were not reached since the start, once each, with likely causes. */
 void device_unreached(struct gateway *g);
+/* "online", "offline: no answer", "offline: identifies as SDM630", "disabled" */
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size);
 
 /* "holding 40..43", in a static buffer: for the log. */

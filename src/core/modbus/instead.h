@@ -37,7 +37,7 @@ struct instead {
 /* Keeps the one that explains more. */
 void instead_note(struct instead *i, const struct instead *other);
 
-/* "answers bear unit id 9, not 3: check id". Returns buf. NOTHING: "no answer". */
+/* "answer of unit id 9 instead of 3: check id". Returns buf. NOTHING: "no answer". */
 char *instead_text(const struct instead *i, char *buf, size_t size);
 
 /* The counter's topic: "other_unit"; NULL: counted elsewhere. */
