@@ -111,6 +111,10 @@ static void transact_instead(struct bus *b, bool failed)
 		instead_note(i, &(struct instead){.kind = INSTEAD_LATE,
 		                                  .after = p->late_after,
 		                                  .timeout = b->exchange.configured});
+	if (failed && p->nrx && b->conf.kind == BUS_TCP)
+		instead_note(i, &(struct instead){.kind = INSTEAD_SHORT,
+		                                  .is = p->nrx,
+		                                  .should = (uint16_t)mbap_size(p->rx, p->nrx)});
 	b->strange = p->strange;
 	b->late = p->late;
 	/* a late one may be why an earlier exchange failed */

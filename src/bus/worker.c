@@ -290,7 +290,9 @@ static void worker_judge(struct bus *b, enum outcome o)
 		return;
 	}
 	const unsigned limit = silence_limit[b->conf.kind];
-	if (limit && ++b->silent >= limit)
+	/* behind a piece of an answer no other can be told apart */
+	const bool piece = b->conf.kind == BUS_TCP && b->port.nrx;
+	if (limit && (++b->silent >= limit || piece))
 		port_close(&b->port);
 }
 

@@ -81,6 +81,7 @@ struct device_state {
 	us_t failed_since;      /* asked in vain since then and never reached; 0: it was */
 	bool unreached;         /* that was logged */
 	bool late;              /* that its answers come too late was logged */
+	us_t late_at;           /* when the last such came; 0: never */
 	uint32_t invalid;       /* reads out of `valid` */
 	struct foreign foreign;
 	struct response response;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LATE_EXPLAINS (60 * US_S)
 #define REPORTS_PER_TURN 512 /* then signals, events and the broker get their turn */
 
 /* The first place that could begin inside the span. */
@@ -54,9 +55,12 @@ static void take_late(struct gateway *g, uint32_t device, const struct report *r
 	char text[128];
 	if (r->instead.kind != INSTEAD_LATE)
 		return;
-	if (s->error == OUT_TIMEOUT)
+	if (s->error == OUT_TIMEOUT && r->instead.after > r->instead.timeout)
 		s->instead = r->instead;
-	if (s->late || r->instead.after <= r->instead.timeout)
+	if (r->instead.after <= r->instead.timeout)
+		return;
+	s->late_at = r->at;
+	if (s->late)
 		return;
 	s->late = true;
 	log_warn("device %s: %s", g->model->device[device].name,
@@ -101,7 +105,9 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 		                  s->instead.kind != r->instead.kind;
 		s->error = r->outcome;
 		s->exception = r->exception;
-		s->instead = r->instead;
+		/* what comes late most often looks like nothing at first */
+		if (r->instead.kind || !s->late_at || r->at - s->late_at > LATE_EXPLAINS)
+			s->instead = r->instead;
 		s->error_at = r->at;
 		take_late(g, (uint32_t)d, r);
 		if (s->seen || r->outcome == OUT_LINK)

@@ -38,6 +38,7 @@ enum tcp_peer_act {
 	PEER_TAIL,         /* three bytes behind the answer */
 	PEER_BUSY,  /* `pause` of nothing for odd units, an answer to the others behind that */
 	PEER_LATE,  /* the answer, `pause` later */
+	PEER_PIECE, /* the first half of the answer */
 	PEER_PAUSE, /* `pause` inside the answer */
 };
 
@@ -189,6 +190,8 @@ static inline bool tcp_peer_act(struct tcp_peer *p, int fd, uint16_t id, uint8_t
 	case PEER_LATE:
 		clock_sleep(clock_now() + atomic_load(&p->pause));
 		return tcp_peer_say(fd, frame, n);
+	case PEER_PIECE:
+		return tcp_peer_say(fd, frame, n / 2);
 	case PEER_PAUSE:
 		if (!tcp_peer_say(fd, frame, n / 2))
 			return false;

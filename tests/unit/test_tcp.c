@@ -176,7 +176,7 @@ static void a_late_answer_is_told_apart_by_its_id(void **state)
 	assert_int_equal(atomic_load(&b->peer.connections), 1);
 }
 
-/* It comes while nothing is asked, whole or in part. */
+/* It comes while nothing is asked. */
 static void a_late_answer_breaks_no_connection(void **state)
 {
 	struct bench *b = *state;
@@ -184,8 +184,19 @@ static void a_late_answer_breaks_no_connection(void **state)
 	assert_true(rig_await_read(&b->rig, UNIT));
 	atomic_store(&b->peer.pause, 300 * US_MS);
 	passes(b, PEER_LATE, 2);
-	passes(b, PEER_PAUSE, 2);
 	assert_int_equal(atomic_load(&b->peer.connections), 1);
+}
+
+static void a_piece_of_an_answer_is_told_and_ends_the_connection(void **state)
+{
+	struct bench *b = *state;
+	start(b, SHORT, 20 * US_MS);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	tcp_peer_script(&b->peer, PEER_PIECE, 1);
+	assert_true(rig_await(&b->rig, REPORT_FAILED));
+	assert_int_equal(b->rig.report.instead.kind, INSTEAD_SHORT);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	assert_int_equal(atomic_load(&b->peer.connections), 2);
 }
 
 static void a_connection_without_answers_is_made_anew(void **state)
@@ -553,6 +564,7 @@ int main(void)
 		TEST(an_answer_to_another_transaction_is_dropped),
 		TEST(a_late_answer_is_told_apart_by_its_id),
 		TEST(a_late_answer_breaks_no_connection),
+		TEST(a_piece_of_an_answer_is_told_and_ends_the_connection),
 		TEST(a_connection_without_answers_is_made_anew),
 		TEST(a_doubled_answer_is_never_the_next_ones),
 		TEST(an_answer_in_pieces_is_put_together),

@@ -42,3 +42,8 @@ int mbap_parse(const uint8_t *bytes, size_t n, struct mbap *out)
 	};
 	return (int)(6 + length);
 }
+
+size_t mbap_size(const uint8_t *bytes, size_t n)
+{
+	return n < 6 ? 0 : 6u + be16(bytes + 4);
+}

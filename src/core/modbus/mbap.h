@@ -24,4 +24,7 @@ size_t mbap_build(uint8_t *out, uint16_t transaction, uint8_t unit, const uint8_
  * no Modbus TCP (protocol not 0, impossible length): the stream cannot be trusted any more. */
 int mbap_parse(const uint8_t *bytes, size_t n, struct mbap *out);
 
+/* The whole size of the frame that begins there, by its own word; 0: not known yet. */
+size_t mbap_size(const uint8_t *bytes, size_t n);
+
 #endif
