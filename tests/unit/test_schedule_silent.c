@@ -470,22 +470,6 @@ static void a_lost_answer_makes_no_time_out_longer_for_good(void **state)
 	sim_end(&line);
 }
 
-static void what_is_read_on_demand_has_all_the_time_there_is(void **state)
-{
-	(void)state;
-	const struct span slow = {1, TABLE_HOLDING, 5000, 1};
-	sim_blocks(&line, 9600, 5 * US_MS, 4, 1000, 10, 500 * US_MS);
-	line.device[1].slow = 400 * US_MS;
-	line.device[1].slow_addr = 5000;
-	sim_adopt(&line);
-	sim_run(&line, MINUTE);
-	sim_measure(&line);
-	assert_true(schedule_demand(line.schedule, &slow, line.now));
-	sim_run(&line, 5 * US_S);
-	assert_int_equal(line.device[1].timeouts, 0);
-	sim_end(&line);
-}
-
 static void a_unit_that_answers_proofs_is_not_offline(void **state)
 {
 	(void)state;
@@ -509,7 +493,6 @@ int main(void)
 		cmocka_unit_test(a_unit_that_answers_proofs_is_not_offline),
 		cmocka_unit_test(a_slow_register_on_a_quick_unit_is_read),
 		cmocka_unit_test(a_lost_answer_makes_no_time_out_longer_for_good),
-		cmocka_unit_test(what_is_read_on_demand_has_all_the_time_there_is),
 		cmocka_unit_test(one_silent_unit_of_four_costs_the_others_next_to_nothing),
 		cmocka_unit_test(offline_is_three_requests_unanswered_over_three_seconds),
 		cmocka_unit_test(a_unit_that_answers_within_its_time_out_is_not_offline),

@@ -20,7 +20,11 @@ void patience_failed(struct schedule *s, struct unit *u, const struct turn *t)
 		struct node *n = &s->node[i];
 		if (!node_inside(n, &t->span))
 			continue;
-		n->patience = n->patience ? u->rule.timeout : 2 * t->timeout;
+		/* the whole time in vain: it is not the time; from the beginning */
+		if (t->timeout >= u->rule.timeout)
+			n->patience = 0;
+		else
+			n->patience = n->patience ? u->rule.timeout : 2 * t->timeout;
 		n->vain = us_max(n->vain, t->timeout);
 	}
 }

@@ -223,9 +223,7 @@ static void turn_read(struct schedule *s, struct node *n, us_t now, struct turn 
 	} else {
 		out->second = !read_block(s, u, n, now, &out->span);
 	}
-	const bool once = n >= s->demand && n < s->demand + s->ndemand;
-	/* of what is read rarely nothing is learnt */
-	out->timeout = once ? out->configured : us_max(out->timeout, patience_of(s, u, &out->span));
+	out->timeout = us_max(out->timeout, patience_of(s, u, &out->span));
 }
 
 static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn *out)
