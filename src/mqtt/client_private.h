@@ -59,8 +59,9 @@ struct mqtt_client {
 
 	/* the publisher's own */
 	struct retry retry;
-	bool reachable, refusal_told;
+	bool reachable, tls_trouble, tls_port, refusal_told;
 	uint8_t have_qos;
+	unsigned closes; /* attempts that the broker closed before any succeeded */
 	unsigned seed;
 	struct paho *paho;
 	char **have; /* filters subscribed or to be, sorted; the library holds pointers to them */

@@ -8,8 +8,8 @@
 
 #include "core/base/arena.h"
 #include "mqtt/flights.h"
-#include "mqtt/reach.h"
 #include "mqtt/reason.h"
+#include "mqtt/tls.h"
 
 #define CONNECT_TIMEOUT 5 /* s; the library looks at it every 3 s */
 #define MAX_INFLIGHT 100
@@ -117,7 +117,7 @@ static void connect_failed(struct paho *p, int code)
 	if (p->tls_error[0])
 		snprintf(why, sizeof why, "TLS: %s", p->tls_error);
 	pthread_mutex_unlock(&p->lock);
-	tell_down(p, why[0] ? RETRY_NETWORK : RETRY_UNCLEAR, why);
+	tell_down(p, RETRY_UNCLEAR, why);
 }
 
 static void on_connect_failure(void *ctx, MQTTAsync_failureData *r)
@@ -195,13 +195,6 @@ static void fill_options(struct paho *p, MQTTAsync_connectOptions *o)
 		o->onSuccess = on_connect;
 		o->onFailure = on_connect_failure;
 	}
-}
-
-static bool tls_files(const struct mqtt_conf *c, char *why, size_t size)
-{
-	return reach_file(c->ca, "CA file", why, size) &&
-	       reach_file(c->cert, "certificate", why, size) &&
-	       reach_file(c->key, "key", why, size);
 }
 
 bool paho_connect(struct paho *p, char *why, size_t size)

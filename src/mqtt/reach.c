@@ -1,6 +1,7 @@
 #include "mqtt/reach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,8 +11,8 @@
 
 #define REACH_LIMIT_MS 500
 
-/* 0: it can be reached. */
-static int try_address(const struct addrinfo *a)
+/* 0: it can be reached, and *out is the connection. */
+static int try_address(const struct addrinfo *a, int *out)
 {
 	const int fd =
 		socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
@@ -27,23 +28,47 @@ static int try_address(const struct addrinfo *a)
 		else if (error == EINPROGRESS)
 			error = ETIMEDOUT;
 	}
-	close(fd);
+	*out = error ? -1 : fd;
+	if (error)
+		close(fd);
 	return error;
 }
 
-bool reach_explain(const char *host, uint16_t port, char *buf, size_t size)
+/* 0, or an errno; *unknown: what getaddrinfo() says. */
+static int try_host(const char *host, uint16_t port, int *unknown, int *out)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	char service[8];
+	*out = -1;
 	snprintf(service, sizeof service, "%u", (unsigned)port);
-	const int rc = getaddrinfo(host, service, &hints, &list);
-	if (rc != 0) {
-		snprintf(buf, size, "cannot find %s: %s", host, gai_strerror(rc));
+	*unknown = getaddrinfo(host, service, &hints, &list);
+	if (*unknown != 0)
+		return ENOENT;
+	const int error = try_address(list, out);
+	freeaddrinfo(list);
+	return error;
+}
+
+int reach_connect(const char *host, uint16_t port)
+{
+	int unknown, fd;
+	if (try_host(host, port, &unknown, &fd) != 0)
+		return -1;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return fd;
+}
+
+bool reach_explain(const char *host, uint16_t port, char *buf, size_t size)
+{
+	int unknown, fd;
+	const int error = try_host(host, port, &unknown, &fd);
+	if (unknown != 0) {
+		snprintf(buf, size, "cannot find %s: %s", host, gai_strerror(unknown));
 		return false;
 	}
-	const int error = try_address(list);
-	freeaddrinfo(list);
+	if (fd >= 0)
+		close(fd);
 	buf[0] = '\0';
 	if (error)
 		snprintf(buf, size, "cannot connect to %s:%u: %s", host, (unsigned)port,

@@ -13,6 +13,10 @@
  * True: the port can be reached, so the trouble is above TCP, and buf is "". */
 bool reach_explain(const char *host, uint16_t port, char *buf, size_t size);
 
+/* A blocking connection, made within half a second (and a name look-up); -1: none. The caller
+ * closes it. */
+int reach_connect(const char *host, uint16_t port);
+
 /* Can the file be read? path NULL: yes. False: buf says which (`what`) and why. */
 bool reach_file(const char *path, const char *what, char *buf, size_t size);
 

@@ -126,6 +126,8 @@ int main(int argc, char **argv)
 		.password = option(argc, argv, "--password", NULL),
 		.use_tls = option(argc, argv, "--ca", NULL) != NULL,
 		.ca = option(argc, argv, "--ca", NULL),
+		.cert = option(argc, argv, "--cert", NULL),
+		.key = option(argc, argv, "--key", NULL),
 		.tls_verify = strcmp(option(argc, argv, "--verify", "yes"), "yes") == 0,
 		.keepalive = atoi(option(argc, argv, "--keepalive", "20")) * US_S,
 		.expiry = atoi(option(argc, argv, "--expiry", "0")) * US_S,

@@ -337,17 +337,18 @@ def certificates(tmp_path_factory):
     for ca in ("ca", "stranger"):
         run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={ca}",
             "-keyout", f"{ca}.key", "-out", f"{ca}.pem")
-    for name, host in (("good", "localhost"), ("other", "broker.example")):
+    run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=any", "-keyout", "any.key", "-out", "any.csr")
+    for name, host, ca, days in (("good", "localhost", "ca", 2), ("other", "broker.example", "ca", 2),
+                                 ("expired", "localhost", "ca", -1), ("foreign", "client", "stranger", 2)):
         (d / f"{name}.ext").write_text(f"subjectAltName=DNS:{host}\n")
-        run("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={host}", "-keyout", f"{name}.key",
-            "-out", f"{name}.csr")
-        run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+        run("x509", "-req", "-in", "any.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial",
+            "-days", str(days), "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+    (d / "junk.pem").write_text("no certificate\n")
     return d
 
 
 def tls(certificates, name):
-    return [f"certfile {certificates}/{name}.pem", f"keyfile {certificates}/{name}.key"]
+    return [f"certfile {certificates}/{name}.pem", f"keyfile {certificates}/any.key"]
 
 
 @pytest.mark.parametrize("version", ["5", "4"])
@@ -360,7 +361,7 @@ def test_tls_with_the_right_ca(make_broker, certificates, probe, version):
 def test_tls_refuses_a_wrong_name(make_broker, certificates, probe):
     broker = make_broker(listener=tls(certificates, "other"))
     p = probe(broker.port, "--host", "localhost", "--ca", certificates / "ca.pem")
-    p.wait_line("certificate")
+    p.wait_line("down TLS: the broker's certificate is for broker.example, not for localhost")
     careless = probe(broker.port, "--host", "localhost", "--ca", certificates / "ca.pem", "--verify", "no",
                      "--id", "careless")
     careless.wait_line("up 5")
@@ -370,8 +371,46 @@ def test_tls_refuses_a_wrong_name(make_broker, certificates, probe):
 def test_tls_refuses_another_ca(make_broker, certificates, probe):
     broker = make_broker(listener=tls(certificates, "good"))
     p = probe(broker.port, "--host", "localhost", "--ca", certificates / "stranger.pem")
-    p.wait_line("certificate verify failed")
+    p.wait_line(f"down TLS: the broker's certificate is not signed by {certificates}/stranger.pem")
     assert not p.lines("up")
+
+
+def test_tls_refuses_what_has_expired(make_broker, certificates, probe):
+    broker = make_broker(listener=tls(certificates, "expired"))
+    p = probe(broker.port, "--host", "localhost", "--ca", certificates / "ca.pem")
+    p.wait_line("down TLS: the broker's certificate has expired (20")
+
+
+CLIENT = {
+    "none": ([], "TLS: the broker wants a client certificate (mqtt.tls.cert and key)"),
+    "foreign": (["--cert", "foreign.pem", "--key", "any.key"],
+                "foreign.pem: it is not signed by a CA that the broker knows"),
+    "mismatch": (["--cert", "good.pem", "--key", "ca.key"], "ca.key does not belong to the certificate"),
+    "junk certificate": (["--cert", "junk.pem", "--key", "any.key"], "junk.pem is no certificate (PEM)"),
+    "junk key": (["--cert", "good.pem", "--key", "junk.pem"], "junk.pem is no key (PEM, without a passphrase)"),
+    "right": (["--cert", "good.pem", "--key", "any.key"], "up 5"),
+}
+
+
+@pytest.mark.parametrize("version", ["tlsv1.2", "tlsv1.3"])
+def test_tls_with_a_client_certificate(make_broker, certificates, probe, version):
+    broker = make_broker(listener=[*tls(certificates, "good"), f"cafile {certificates}/ca.pem",
+                                   "require_certificate true", f"tls_version {version}"])
+    for i, (options, said) in enumerate(CLIENT.values()):
+        files = [o if o.startswith("--") else certificates / o for o in options]
+        p = probe(broker.port, "--host", "localhost", "--ca", certificates / "ca.pem", "--id", f"p{i}", *files)
+        p.wait_line(said)
+        assert len(p.lines("down")) <= 1
+
+
+def test_tls_where_there_is_none_and_the_other_way_round(broker, make_broker, certificates, probe):
+    p = probe(broker.port, "--host", "localhost", "--ca", certificates / "ca.pem")
+    p.wait_line(f"down TLS: localhost:{broker.port} does not speak it")
+    speaks = make_broker(listener=tls(certificates, "good"))
+    q = probe(speaks.port, "--host", "localhost")
+    q.wait_line(f"down localhost:{speaks.port} is a TLS port: mqtts:// is needed there")
+    r = probe(speaks.port, "--host", "localhost", "--ca", certificates / "junk.pem")
+    r.wait_line("junk.pem holds no certificate (PEM)")
 
 
 def test_tls_file_that_cannot_be_read(probe, tmp_path):

@@ -1,0 +1,23 @@
+/*
+ * tls: why a TLS connection to a broker fails, in words. The MQTT library says at most that it
+ * does.
+ */
+#ifndef MQTT_TLS_H
+#define MQTT_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/model/model.h"
+
+/* Are ca, cert and key what they should be? False: buf says which is not, and how. */
+bool tls_files(const struct mqtt_conf *c, char *buf, size_t size);
+
+/* Makes a connection of its own to the broker and takes it as far as TLS goes; waits, some seconds
+ * at most, so not for main. False: TLS is not what is wrong there, and buf is "". */
+bool tls_explain(const struct mqtt_conf *c, char *buf, size_t size);
+
+/* The same for mqtt://: is it a port that speaks TLS? */
+bool tls_port(const struct mqtt_conf *c);
+
+#endif
