@@ -136,10 +136,47 @@ static void set_key(struct load *l, const struct hit *h, void *object)
 		          m->key);
 }
 
+/* Does the file hold a block of that kind ("-----BEGIN … kind-----")? */
+static bool pem_holds(const char *path, const char *kind)
+{
+	FILE *f = fopen(path, "r");
+	char line[256];
+	bool found = !f; /* that it cannot be read has been said */
+	while (!found && fgets(line, sizeof line, f)) {
+		line[strcspn(line, "\r\n")] = '\0';
+		const size_t n = strlen(line), k = strlen(kind);
+		found = strncmp(line, "-----BEGIN ", 11) == 0 && n > k &&
+		        strcmp(line + n - k, kind) == 0;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void check_pem(struct load *l, const struct hit *tls, const char *name, const char *path)
+{
+	const bool key = strcmp(name, "key") == 0;
+	const struct node *node = node_get(tls->value, name);
+	struct stat st;
+	if (!path || !node || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return;
+	if (!pem_holds(path, key ? "PRIVATE KEY-----" : "CERTIFICATE-----"))
+		diag_error(l->d, node->where, "%s: there is no %s in %s: it must be a PEM file",
+		           name, key ? "private key" : "certificate", path);
+	else if (key && pem_holds(path, "ENCRYPTED PRIVATE KEY-----"))
+		diag_error(l->d, node->where,
+		           "key: %s wants a passphrase, which nobody could enter; write it without "
+		           "one: openssl pkey -in %s -out NEW",
+		           path, path);
+}
+
 static void set_tls(struct load *l, const struct hit *h, void *object)
 {
 	struct mqtt_conf *m = object;
 	keys_read(l, &keyset_tls, h->value, h->value->where, m);
+	check_pem(l, h, "ca", m->ca);
+	check_pem(l, h, "cert", m->cert);
+	check_pem(l, h, "key", m->key);
 	if ((m->key != NULL) != (m->cert != NULL))
 		diag_error(l->d, h->name->where, "tls: cert and key belong together");
 }

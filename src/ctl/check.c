@@ -2,6 +2,7 @@
 
 #include "config/busload.h"
 #include "ctl/verb.h"
+#include "mqtt/tls.h"
 
 static void help(void)
 {
@@ -42,6 +43,12 @@ int verb_check(int argc, char **argv)
 	busload_warn(m, &d);
 	files_tell(&d);
 	diag_free(&d);
+	char why[320];
+	if (m->mqtt.use_tls && !tls_files(&m->mqtt, why, sizeof why)) {
+		fprintf(stderr, "%s: mqtt: %s\n", m->file, why);
+		model_destroy(m);
+		return EXIT_CONFIG;
+	}
 	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
 	       m->npoint);
 	model_destroy(m);

@@ -3,6 +3,7 @@
 #include "config/busload.h"
 #include "daemon/gateway.h"
 #include "daemon/options.h"
+#include "mqtt/tls.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -52,6 +53,12 @@ static int check(const struct options *o)
 	busload_warn(m, &d);
 	print_diag(&d);
 	diag_free(&d);
+	char why[320];
+	if (m->mqtt.use_tls && !tls_files(&m->mqtt, why, sizeof why)) {
+		fprintf(stderr, "%s: mqtt: %s\n", m->file, why);
+		model_destroy(m);
+		return EXIT_CONFIG;
+	}
 	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
 	       m->npoint);
 	model_destroy(m);

@@ -522,6 +522,9 @@ static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
 	f = fopen(map, "w");
 	fputs("mqtt: {broker: 'mqtts://h', tls: {cert: pw, key: pw}}\n", f);
 	fclose(f);
+	f = fopen(secret, "w");
+	fputs("-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n", f);
+	fclose(f);
 	for (int open = 0; open < 2; open++) {
 		chmod(secret, open ? 0644 : 0640);
 		m = load(map, &d);
@@ -530,6 +533,15 @@ static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
 		model_destroy(m);
 		diag_free(&d);
 	}
+	f = fopen(secret, "w"); /* nothing that TLS could use */
+	fputs("hunter2\n-----BEGIN ENCRYPTED PRIVATE KEY-----\r\n", f);
+	fclose(f);
+	chmod(secret, 0640);
+	assert_null(load(map, &d));
+	assert_int_equal(d.n, 2);
+	assert_non_null(strstr(d.message[0].text, "cert: there is no certificate in "));
+	assert_non_null(strstr(d.message[1].text, "wants a passphrase"));
+	diag_free(&d);
 	unlink(map);
 	unlink(secret);
 	rmdir(dir);
