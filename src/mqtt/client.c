@@ -114,9 +114,17 @@ static void tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *t
 	deliver(c, &e);
 }
 
+/* Said once a filter, not after each connect. */
 static void on_not_subscribed(void *ctx, const char *filter, const char *why)
 {
+	struct mqtt_client *c = ctx;
 	char text[192];
+	for (size_t i = 0; i < c->ndenied; i++) {
+		if (strcmp(c->denied[i], filter) == 0)
+			return;
+	}
+	c->denied = mem_grow(c->denied, c->ndenied + 1, sizeof *c->denied);
+	c->denied[c->ndenied++] = mem_strdup(filter);
 	snprintf(text, sizeof text, "subscription refused: %s", why);
 	tell(ctx, MQTT_REFUSED, filter, text);
 }
@@ -300,8 +308,11 @@ void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 		free(c->have[i]);
 	for (size_t i = 0; i < c->nold; i++)
 		free(c->old[i]);
+	for (size_t i = 0; i < c->ndenied; i++)
+		free(c->denied[i]);
 	free(c->have);
 	free(c->old);
+	free(c->denied);
 	arena_destroy(c->arena);
 	pthread_cond_destroy(&c->cond);
 	pthread_cond_destroy(&c->cond_ended);

@@ -57,6 +57,9 @@ struct mqtt_client {
 	char why[192], last_error[192];
 	bool left_open;
 
+	char **denied; /* filters whose refusal was told; the library's receiving thread only */
+	size_t ndenied;
+
 	/* the publisher's own */
 	struct retry retry;
 	bool reachable, tls_trouble, tls_port, refusal_told;

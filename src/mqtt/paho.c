@@ -102,13 +102,23 @@ static void on_connect5(void *ctx, MQTTAsync_successData5 *r)
 	p->sink.up(p->sink.ctx, &p->terms);
 }
 
+static enum retry_failure refusal(const struct paho *p, int code)
+{
+	if (reason_is_version(p->protocol, code))
+		return RETRY_VERSION;
+	if (p->protocol == 5 && code == MQTTREASONCODE_QOS_NOT_SUPPORTED)
+		return RETRY_WILL_QOS;
+	if (p->protocol == 5 && code == MQTTREASONCODE_RETAIN_NOT_SUPPORTED)
+		return RETRY_WILL_RETAIN;
+	return RETRY_REFUSED;
+}
+
 static void connect_failed(struct paho *p, int code)
 {
 	char why[192] = "";
 	if (code > 0) {
 		reason_connect(p->protocol, code, why, sizeof why);
-		tell_down(p, reason_is_version(p->protocol, code) ? RETRY_VERSION : RETRY_REFUSED,
-		          why);
+		tell_down(p, refusal(p, code), why);
 		return;
 	}
 	/* the library's words do not tell a refused port from a name not found or a closed
@@ -197,7 +207,7 @@ static void fill_options(struct paho *p, MQTTAsync_connectOptions *o)
 	}
 }
 
-bool paho_connect(struct paho *p, char *why, size_t size)
+bool paho_connect(struct paho *p, bool plain, bool passing, char *why, size_t size)
 {
 	MQTTAsync_connectOptions v3 = MQTTAsync_connectOptions_initializer;
 	MQTTAsync_connectOptions v5 = MQTTAsync_connectOptions_initializer5;
@@ -209,8 +219,8 @@ bool paho_connect(struct paho *p, char *why, size_t size)
 	fill_options(p, o);
 	will.topicName = p->will_topic;
 	will.message = p->will_text;
-	will.retained = p->conf->retain;
-	will.qos = 1;
+	will.retained = p->conf->retain && !passing;
+	will.qos = !plain;
 	o->will = p->will_topic ? &will : NULL;
 	if (p->conf->use_tls) {
 		fill_tls(p, &tls);

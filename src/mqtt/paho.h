@@ -55,7 +55,8 @@ struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, ui
  * an answer are given to done() as failed. */
 void paho_destroy(struct paho *p);
 
-bool paho_connect(struct paho *p, char *why, size_t size);
+/* plain: the Last Will at QoS 0; passing: not retained. */
+bool paho_connect(struct paho *p, bool plain, bool passing, char *why, size_t size);
 /* m->qos: what the broker offers. mark comes back with done(). */
 bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
                const struct pace_mark *mark);

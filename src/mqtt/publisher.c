@@ -162,7 +162,8 @@ static void begin(struct mqtt_client *c, us_t now)
 	                      &sink, &reason);
 	if (!c->paho)
 		went_down(c, RETRY_REFUSED, reason, now);
-	else if (!paho_connect(c->paho, why, sizeof why))
+	else if (!paho_connect(c->paho, c->retry.plain_will, c->retry.passing_will, why,
+	                       sizeof why))
 		went_down(c, RETRY_REFUSED, why, now);
 }
 

@@ -9,7 +9,7 @@ struct row {
 };
 
 static const struct row v5_row[] = {
-	{0x80, "unspecified error"},
+	{0x80, "no reason given (its access rules?)"},
 	{0x81, "malformed packet"},
 	{0x82, "protocol error"},
 	{0x83, "the broker does not accept it"},

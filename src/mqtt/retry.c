@@ -40,7 +40,8 @@ static bool other_version(struct retry *r, enum retry_failure f, bool was_up)
 	} else if (f == RETRY_CLOSED && !was_up && !r->told) {
 		r->closed = r->protocol == 5 ? r->closed + 1 : 0;
 		r->protocol = r->closed >= closes_until_4(r) ? 4 : 5;
-	} else if (f != RETRY_REFUSED && !r->told) {
+	} else if (f != RETRY_REFUSED && f != RETRY_WILL_QOS && f != RETRY_WILL_RETAIN &&
+	           !r->told) {
 		r->closed = 0;
 		r->protocol = 5;
 	}
@@ -62,13 +63,25 @@ static void count_life(struct retry *r, enum retry_failure f, us_t now)
 		r->delay = 0;
 }
 
+/* True: the broker has not seen the Last Will so modest yet. */
+static bool lower_will(struct retry *r, enum retry_failure f)
+{
+	bool *lowered = f == RETRY_WILL_QOS      ? &r->plain_will
+	                : f == RETRY_WILL_RETAIN ? &r->passing_will
+	                                         : NULL;
+	const bool first = lowered && !*lowered;
+	if (first)
+		*lowered = true;
+	return first;
+}
+
 us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now)
 {
 	if (was_up) {
 		r->down_since = now;
 		count_life(r, f, now);
 	}
-	if (other_version(r, f, was_up))
+	if (lower_will(r, f) || other_version(r, f, was_up))
 		return 0;
 	const bool patient = f == RETRY_NETWORK || f == RETRY_VERSION || f == RETRY_CLOSED;
 	const us_t latest = r->short_lives >= SHORT_LIVES ? RIVAL_LATE : LATE;

@@ -18,15 +18,19 @@ enum retry_failure {
 	RETRY_PARTED, /* … that has nothing to do with what we sent */
 	RETRY_TAKEN,  /* … and it is that another client took the client id */
 	RETRY_CLOSED, /* the port answers, the broker closed */
-	RETRY_UNCLEAR, /* one of these: to be found out first */
+	RETRY_WILL_QOS,    /* the broker does not offer the QoS of the Last Will */
+	RETRY_WILL_RETAIN, /* … or does not retain */
+	RETRY_UNCLEAR,     /* one of these: to be found out first */
 };
 
 struct retry {
-	uint8_t version;  /* 4 or 5; 0: whatever the broker speaks */
-	uint8_t protocol; /* of the next attempt: 4 or 5 */
-	bool told;        /* the broker said that it speaks only this one */
-	bool has[2];      /* 3.1.1, 5 has worked with it */
-	unsigned closed;  /* attempts with 5 in a row that the broker closed without an answer */
+	uint8_t version;   /* 4 or 5; 0: whatever the broker speaks */
+	uint8_t protocol;  /* of the next attempt: 4 or 5 */
+	bool plain_will;   /* the Last Will goes at QoS 0: the broker offers no more */
+	bool passing_will; /* … and is not retained: the broker retains nothing */
+	bool told;         /* the broker said that it speaks only this one */
+	bool has[2];       /* 3.1.1, 5 has worked with it */
+	unsigned closed;   /* attempts with 5 in a row that the broker closed without an answer */
 	unsigned short_lives; /* connections in a row that ended soon after they were made */
 	unsigned swaps;       /* attempts with another version at once, in a row */
 	us_t up_since, down_since, delay;

@@ -436,6 +436,43 @@ def test_a_farewell_of_the_broker_is_said(probe):
         p.wait_line("down the broker ended the connection: another client connected with the same client id")
 
 
+@pytest.mark.parametrize("code, flag", [(0x9B, 0x18), (0x9A, 0x20)])
+def test_a_will_that_the_broker_does_not_offer_is_lowered(probe, code, flag):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        p = probe(server.getsockname()[1], "--will", "d/status")
+        flags = []
+        while not p.lines("up"):
+            s, _ = server.accept()
+            packet = s.recv(1024)
+            flags.append(packet[packet.index(b"MQTT") + 5])
+            s.sendall(bytes([0x20, 3, 0, code if flags[-1] & flag else 0, 0]))
+            if not flags[-1] & flag:
+                p.wait_line("up 5")
+    assert [bool(f & flag) for f in flags] == [True, False]
+
+
+def test_a_refused_subscription_is_said_once(probe):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        p = probe(server.getsockname()[1], "--version", "4")
+        p.say("sub a/b")
+        for n in (1, 2):
+            s, _ = server.accept()
+            with s, s.makefile("rb") as f:
+                said = 0
+                while said != 0x82:
+                    said = f.read(1)[0]
+                    body = f.read(f.read(1)[0])
+                    if said == 0x10:
+                        s.sendall(b"\x20\x02\x00\x00")
+                    elif said == 0x82:
+                        s.sendall(b"\x90\x03" + body[:2] + b"\x80")
+                p.wait_line("refused a/b subscription refused: no reason given")
+                p.wait_lines("up", n)
+        s, _ = server.accept()  # the answer before it has been read by now
+        s.close()
+    assert len(p.lines("refused")) == 1
+
+
 def test_a_stolen_client_id_is_suspected(broker, probe):
     """Brokers that give no reason: two clients with one id throw each other out."""
     first = probe(broker.port, "--version", "4")

@@ -70,6 +70,20 @@ static void what_the_broker_says_is_kept_until_it_says_else(void **state)
 	assert_int_equal(r.protocol, 5);
 }
 
+static void a_broker_that_offers_less_gets_a_modest_will(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	assert_true(retry_down(&r, RETRY_WILL_QOS, false, S) == 0);
+	assert_true(r.plain_will && !r.passing_will);
+	assert_true(retry_down(&r, RETRY_WILL_RETAIN, false, S) == 0);
+	assert_true(r.plain_will && r.passing_will);
+	assert_int_equal(r.protocol, 5);
+	assert_true(retry_down(&r, RETRY_WILL_QOS, false, S) == S); /* it is never content */
+	assert_true(retry_down(&r, RETRY_WILL_QOS, false, S) == 2 * S);
+}
+
 static void a_configured_version_is_the_only_one(void **state)
 {
 	(void)state;
@@ -187,6 +201,7 @@ int main(void)
 		cmocka_unit_test(one_close_without_an_answer_proves_nothing),
 		cmocka_unit_test(a_guess_is_not_kept),
 		cmocka_unit_test(what_the_broker_says_is_kept_until_it_says_else),
+		cmocka_unit_test(a_broker_that_offers_less_gets_a_modest_will),
 		cmocka_unit_test(a_configured_version_is_the_only_one),
 		cmocka_unit_test(versions_are_not_swapped_in_a_storm),
 		cmocka_unit_test(a_broker_that_restarts_is_found_at_once),
