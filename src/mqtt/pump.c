@@ -189,8 +189,18 @@ static bool hand_over(struct mqtt_client *c, struct outgoing *m, us_t now)
 	return paho_send(c->paho, m, expiry, &mark);
 }
 
+/* The broker, or what it forbids, may be another by now. */
+static void pardon(struct mqtt_client *c, us_t now)
+{
+	if (!c->pardon_at || now < c->pardon_at || client_abandoned(c))
+		return;
+	c->pardon_at = 0;
+	outbox_pardon(c->outbox);
+}
+
 void pump(struct mqtt_client *c)
 {
+	pardon(c, client_now());
 	uint64_t done = begin_pumping(c);
 	for (bool going = true; going;) {
 		struct outgoing m;
@@ -219,10 +229,6 @@ void pump_begin(struct mqtt_client *c, us_t now)
 	c->alone = false;
 	pthread_mutex_unlock(&c->lock);
 	c->nreported = 0;
-	if (c->pardon_at && now >= c->pardon_at) {
-		c->pardon_at = 0;
-		outbox_pardon(c->outbox);
-	}
 	ask(c, now);
 }
 
