@@ -1,9 +1,6 @@
 /*
- * gateway: the main thread. Everything that is neither wire nor broker happens here: one loop waits
- * for signals, reports of the buses, events of the MQTT client and the few times something is due.
- *
- * The job files of this room (plant, readings, report, stale, commands, health, reload) all work on
- * this one struct, on this one thread: so there is no lock in the room.
+ * gateway: what all files of this room share: the one struct they work on, its timers and its
+ * Alerts. All of them run on the main thread, so there is no lock in the room.
  */
 #ifndef DAEMON_GATEWAY_H
 #define DAEMON_GATEWAY_H
@@ -15,8 +12,6 @@
 #include "mqtt/client.h"
 #include "mqtt/north.h"
 #include "mqtt/outbox.h"
-
-#include <signal.h>
 
 /* When main must act though nothing came in. gateway_wake() moves one nearer. */
 enum timer {
@@ -72,12 +67,6 @@ struct gateway {
 	us_t due[TIMERS];
 	int signals; /* signalfd */
 };
-
-/* The signals main reads; to be blocked before any thread starts. */
-void gateway_signals(sigset_t *set);
-
-/* Runs until SIGTERM or SIGINT. Owns the model. Gives the exit code. */
-int gateway_run(struct model *m, const struct config_paths *paths);
 
 /* Be called for this timer at `when` at the latest. */
 void gateway_wake(struct gateway *g, enum timer t, us_t when);

@@ -1,7 +1,7 @@
 #include "config.h"
 
 #include "config/busload.h"
-#include "daemon/gateway.h"
+#include "daemon/loop.h"
 #include "daemon/options.h"
 #include "mqtt/tls.h"
 
@@ -72,7 +72,7 @@ static void tame_process(void)
 	mallopt(M_ARENA_MAX, 1);
 	signal(SIGPIPE, SIG_IGN);
 	sigset_t all;
-	gateway_signals(&all);
+	loop_signals(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	/* the MQTT library would send its TCP connections through a web proxy */
 	static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTP_PROXY",
@@ -89,7 +89,7 @@ static int run(const struct options *o)
 	struct model *m = load(o);
 	if (!m)
 		return EXIT_CONFIG;
-	return gateway_run(m, &o->paths);
+	return loop_run(m, &o->paths);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,252 @@
+#include "daemon/loop.h"
+
+#include "bus/bus.h"
+#include "daemon/broker.h"
+#include "daemon/commands.h"
+#include "daemon/device.h"
+#include "daemon/events.h"
+#include "daemon/gets.h"
+#include "daemon/health.h"
+#include "daemon/log.h"
+#include "daemon/plant.h"
+#include "daemon/readings.h"
+#include "daemon/reload.h"
+#include "daemon/report.h"
+#include "daemon/stale.h"
+#include "daemon/sunspec.h"
+#include "daemon/systemd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REPORTS_ROOM 256
+#define EVENTS_ROOM 1024
+#define EVENTS_BYTES (1024 * 1024) /* topics and payloads of what waits there */
+#define STATUS_EVERY US_S
+#define LAST_WRITES (800 * US_MS)  /* for safe values, ends of pulses, reading back */
+#define DRAIN_LIMIT (1200 * US_MS) /* for the buses to end, from the beginning of the stop */
+#define FLUSH_LIMIT (600 * US_MS)  /* for the last messages */
+#define GATHER (4 * US_MS)         /* reports that come faster than this are taken together */
+
+void loop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+}
+
+static void feed_watchdog(struct gateway *g)
+{
+	const char *which;
+	if (plant_alive(g->plant, g->now, &which))
+		systemd_watchdog();
+	else
+		log_error("bus %s: its thread is stuck; the watchdog is not fed", which);
+	gateway_wake(g, TIMER_WATCHDOG, g->now + systemd_watchdog_period());
+}
+
+static void tell_status(struct gateway *g)
+{
+	char line[160];
+	health_status_line(g, line, sizeof line);
+	systemd_status(line);
+	g->status_changed = false;
+	g->status_told = g->now;
+}
+
+static const struct {
+	enum timer timer;
+	void (*job)(struct gateway *g);
+} timers[] = {
+	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
+	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
+	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_tick},
+	{TIMER_REACH, device_unreached}, {TIMER_SUNSPEC, sunspec_tick},
+	{TIMER_INFO, health_infos},      {TIMER_SETTLE, events_settle},
+};
+
+static void run_timers(struct gateway *g)
+{
+	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
+		if (g->due[timers[i].timer] > g->now)
+			continue;
+		g->due[timers[i].timer] = US_NEVER; /* the job asks for its next time itself */
+		timers[i].job(g);
+	}
+}
+
+static void take_signals(struct gateway *g)
+{
+	struct signalfd_siginfo s;
+	while (read(g->signals, &s, sizeof s) == sizeof s) {
+		if (s.ssi_signo == SIGHUP) {
+			reload_begin(g, NULL, false);
+			continue;
+		}
+		if (!g->stopping)
+			log_info("ending");
+		g->stopping = true;
+	}
+}
+
+/* Everything that came in, then what follows from it, then one wake-up of the publisher. */
+static void turn(struct gateway *g)
+{
+	g->now = clock_now();
+	reports_take(g);
+	events_take(g);
+	reload_finish(g);
+	run_timers(g);
+	readings_turn(g);
+	gets_turn(g);
+	if (g->alerts_changed) {
+		g->alerts_changed = false;
+		north_alerts(g->north, NORTH_GATEWAY, g->alerts);
+	}
+	if (g->status_changed)
+		gateway_wake(g, TIMER_STATUS, g->status_told + STATUS_EVERY);
+	outbox_kick(g->outbox);
+}
+
+static us_t next_due(const struct gateway *g)
+{
+	us_t next = US_NEVER;
+	for (size_t i = 0; i < TIMERS; i++)
+		if (g->due[i] < next)
+			next = g->due[i];
+	return next;
+}
+
+/* A wake-up for each read, of us and of the publisher, would cost more than the read itself: when
+ * they come thick and fast the next ones are waited for. Not while a command is under way. */
+static bool gathers(struct gateway *g)
+{
+	const bool dense = g->reported - g->reported_before < 2 * GATHER;
+	return dense && g->reported == g->now && !commands_live(g);
+}
+
+/* Sleeps until something comes in or is due, `limit` at the latest. */
+static void sleep_until(struct gateway *g, us_t limit)
+{
+	const bool later = gathers(g);
+	struct pollfd fds[] = {
+		{.fd = g->signals, .events = POLLIN},
+		{.fd = queue_fd(g->events), .events = POLLIN},
+		{.fd = reload_fd(g), .events = POLLIN},
+		{.fd = later ? -1 : queue_fd(g->reports), .events = POLLIN},
+	};
+	const us_t timer = next_due(g), full = later ? g->now + GATHER : US_NEVER;
+	const us_t due = timer < full ? timer : full;
+	const us_t until = due < limit ? due : limit;
+	const us_t wait = until == US_NEVER ? -1 : until - clock_now();
+	struct timespec t = {.tv_sec = wait / US_S, .tv_nsec = wait % US_S * 1000};
+	if (until != US_NEVER && wait < 0)
+		t = (struct timespec){0};
+	if (ppoll(fds, sizeof fds / sizeof *fds, until == US_NEVER ? NULL : &t, NULL) < 0 &&
+	    errno != EINTR)
+		abort();
+}
+
+/* Turns until `limit`, or until there is nothing left to wait for. */
+static void turn_until(struct gateway *g, us_t limit, bool (*waits)(const struct gateway *))
+{
+	while (waits(g) && clock_now() < limit) {
+		turn(g);
+		take_signals(g); /* another one would keep us awake */
+		if (waits(g))
+			sleep_until(g, limit);
+	}
+}
+
+static bool buses_end(const struct gateway *g)
+{
+	return g->plant->ending > 0;
+}
+
+/* Refuse commands, let each bus finish its exchange, then say offline. */
+static void stop(struct gateway *g)
+{
+	const us_t begun = clock_now();
+	systemd_stopping();
+	broker_leaves(g);
+	commands_stop(g);
+	turn_until(g, begun + LAST_WRITES, commands_live);
+	plant_close(g);
+	turn_until(g, begun + DRAIN_LIMIT, buses_end);
+	if (g->plant->ending)
+		log_warn("%zu buses did not end in time", g->plant->ending);
+	events_take_all(g); /* what came in meanwhile is answered, too */
+	commands_finish(g);
+	reload_end(g);
+	gets_end(g, "shutting down");
+	broker_destroy(g, FLUSH_LIMIT);
+}
+
+static void create(struct gateway *g)
+{
+	sigset_t set;
+	loop_signals(&set);
+	g->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (g->signals < 0)
+		abort();
+	for (size_t i = 0; i < TIMERS; i++)
+		g->due[i] = US_NEVER;
+	g->reports = queue_create(sizeof(struct report), REPORTS_ROOM);
+	g->events = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
+	queue_weigh(g->events, EVENTS_BYTES, mqtt_event_weight);
+	g->alerts = alerts_create();
+	g->alerts_changed = true;
+	reload_create(g);
+	commands_create(g);
+	gets_create(g);
+	plant_create(g);
+	broker_create(g);
+	health_create(g);
+	health_model(g, NULL);
+	commands_model_begins(g);
+	if (systemd_watchdog_period() != US_NEVER)
+		gateway_wake(g, TIMER_WATCHDOG, g->now);
+	gateway_wake(g, TIMER_HEALTH, g->now);
+}
+
+static void destroy(struct gateway *g)
+{
+	reload_destroy(g);
+	queue_close(g->reports);
+	commands_destroy(g);
+	gets_destroy(g);
+	health_destroy(g);
+	plant_destroy(g);
+	alerts_destroy(g->alerts);
+	queue_destroy(g->events);
+	queue_destroy(g->reports);
+	model_destroy(g->model);
+	close(g->signals);
+}
+
+int loop_run(struct model *m, const struct config_paths *paths)
+{
+	struct gateway g = {.paths = *paths, .model = m, .now = clock_now()};
+	create(&g);
+	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice,
+	         m->npoint);
+	char line[160];
+	health_status_line(&g, line, sizeof line);
+	systemd_ready(line);
+	while (!g.stopping) {
+		turn(&g);
+		take_signals(&g);
+		if (!g.stopping)
+			sleep_until(&g, US_NEVER);
+	}
+	stop(&g);
+	if (g.plant->ending)
+		_exit(EXIT_SUCCESS); /* their threads may still touch what would be freed */
+	destroy(&g);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,18 @@
+/*
+ * loop: the main thread. Everything that is neither wire nor broker happens here: one loop waits
+ * for signals, reports of the buses, events of the MQTT client and the few times something is due.
+ */
+#ifndef DAEMON_LOOP_H
+#define DAEMON_LOOP_H
+
+#include "config/config.h"
+
+#include <signal.h>
+
+/* The signals main reads; to be blocked before any thread starts. */
+void loop_signals(sigset_t *set);
+
+/* Runs until SIGTERM or SIGINT. Owns the model. Gives the exit code. */
+int loop_run(struct model *m, const struct config_paths *paths);
+
+#endif
