@@ -43,7 +43,10 @@ static void source_error(struct load *l, const char *path, struct where from, co
 static FILE *file_open(const char *path)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? NULL : fdopen(fd, "r");
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	if (f)
+		setvbuf(f, NULL, _IONBF, 0); /* no copy of a secret stays in freed memory */
+	return f;
 }
 
 /* The file's bytes in scratch memory. */

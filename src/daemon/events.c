@@ -90,8 +90,9 @@ static void set_level(struct gateway *g, const struct north_event *e)
 	enum log_level level;
 	const bool good = log_parse_level(e->text, &level);
 	if (good) {
+		/* said first, and as a warning: whoever asks for less does not do so unseen */
+		log_warn("log level is %s now: a message asked for it", e->text);
 		log_set_level(level);
-		log_info("log level is %s now", e->text);
 	}
 	const struct north_outcome o = {
 		.device = NORTH_GATEWAY,

@@ -13,17 +13,26 @@
 #include "core/base/text.h"
 
 #define LINE_MAX_LEN 1024
-#define BURST 100    /* lines at once: a large site starting up or losing a line is not cut */
-#define PER_SECOND 5 /* lines a second for ever */
+#define DEBUG_FOR 600 /* seconds of debug when a message asked for it */
+
+/* Lines at once (a large site starting up or losing a line is not cut), and a second for ever.
+ * Warnings have a bucket of their own: who makes us write info, or debug by message, drowns none.
+ */
+static struct bucket {
+	const double burst, per_second;
+	double tokens;
+} buckets[] = {{100, 5, 100}, {100, 5, 100}, {1000, 50, 1000}};
+
+enum { BUCKET_WARN, BUCKET_INFO, BUCKET_DEBUG };
 
 /* The process has one standard error: so this state is one, too. */
 static struct {
-	enum log_level level;
+	enum log_level level, opened; /* opened: as the command line says */
 	bool priorities;
-	double tokens;
+	time_t debug_until; /* 0: not asked for by a message */
 	struct timespec last;
 	unsigned dropped;
-} state = {.level = LEVEL_INFO, .tokens = BURST};
+} state = {.level = LEVEL_INFO, .opened = LEVEL_INFO};
 
 static const struct {
 	enum log_level level;
@@ -49,14 +58,18 @@ bool log_to_journal(void)
 
 void log_open(enum log_level level)
 {
-	state.level = level;
+	state.level = state.opened = level;
+	state.debug_until = 0;
 	state.priorities = !isatty(STDERR_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &state.last);
 }
 
 void log_set_level(enum log_level level)
 {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	state.level = level;
+	state.debug_until = level > LEVEL_INFO && state.opened < level ? now.tv_sec + DEBUG_FOR : 0;
 }
 
 enum log_level log_get_level(void)
@@ -103,29 +116,47 @@ static bool emit(enum log_level level, const char *text)
 	return writable() && write(STDERR_FILENO, line, (size_t)n) == n;
 }
 
-static bool take_token(void)
+static void refill(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	const double passed = (double)(now.tv_sec - state.last.tv_sec) +
 	                      (double)(now.tv_nsec - state.last.tv_nsec) * 1e-9;
 	state.last = now;
-	state.tokens += passed * PER_SECOND;
-	if (state.tokens > BURST)
-		state.tokens = BURST;
-	if (state.tokens < 1)
+	for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++) {
+		struct bucket *b = &buckets[i];
+		b->tokens += passed * b->per_second;
+		if (b->tokens > b->burst)
+			b->tokens = b->burst;
+	}
+	if (state.debug_until && now.tv_sec >= state.debug_until) {
+		state.debug_until = 0;
+		state.level = state.opened;
+		emit(LEVEL_INFO,
+		     "log level debug has ended: a message asked for it 10 minutes ago");
+	}
+}
+
+static bool take_token(enum log_level level)
+{
+	struct bucket *b = &buckets[level <= LEVEL_WARN          ? BUCKET_WARN
+	                            : state.level >= LEVEL_DEBUG ? BUCKET_DEBUG
+	                                                         : BUCKET_INFO];
+	if (state.opened >= LEVEL_DEBUG)
+		return true; /* who says so on the command line wants every line */
+	if (b->tokens < 1)
 		return false;
-	state.tokens -= 1;
+	b->tokens -= 1;
 	return true;
 }
 
 __attribute__((format(printf, 2, 0))) static void put(enum log_level level, const char *fmt,
                                                       va_list ap)
 {
+	refill();
 	if (level > state.level)
 		return;
-	/* who asks for debug wants every line */
-	if (state.level < LEVEL_DEBUG && !take_token()) {
+	if (!take_token(level)) {
 		state.dropped++;
 		return;
 	}

@@ -3,8 +3,9 @@
  * line.
  *
  * Where standard error is no terminal, each line begins with its priority as "<4>"
- * (sd-daemon(3)); on a terminal it is plain text. Never blocks: what the reader does not take is
- * dropped and counted, and more than a few lines a second are summed up in one.
+ * (sd-daemon(3)); on a terminal it is plain text, and control characters are blanks. Never blocks:
+ * what the reader does not take is dropped and counted, and more than a few lines a second are
+ * summed up in one. Warnings are counted apart: a flood of other lines drowns none.
  */
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H
@@ -19,6 +20,9 @@ bool log_to_journal(void);
 
 /* Looks where standard error goes. Call once, before the first line. */
 void log_open(enum log_level level);
+
+/* A message asks for it. Debug ends by itself after 10 minutes, and is limited in its rate (50
+ * lines a second), unless log_open() was given it. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static void print_line(void *ctx, const char *text)
@@ -68,6 +70,9 @@ static int check(const struct options *o)
 /* Before the first thread: threads inherit the mask, and only main reads signals (by signalfd). */
 static void tame_process(void)
 {
+	/* the broker's password is in memory: no core of it, and nobody of the same user looks */
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	/* one arena for all threads: each would take its own, and bus threads hardly allocate */
 	mallopt(M_ARENA_MAX, 1);
 	signal(SIGPIPE, SIG_IGN);

@@ -184,6 +184,9 @@ static void fill_tls(struct paho *p, MQTTAsync_SSLOptions *tls)
 	tls->enableServerCertAuth = c->tls_verify;
 	tls->verify = c->tls_verify; /* the host name; the library's default is not to look */
 	tls->sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+	/* the library passes the version on to old OpenSSL only; with these no older one can be
+	 * spoken, whatever the system's openssl.cnf allows (1.3 has suites of its own) */
+	tls->enabledCipherSuites = "DEFAULT:!SSLv3:!TLSv1.0";
 	tls->ssl_error_cb = on_tls_error;
 	tls->ssl_error_context = p;
 }

@@ -413,6 +413,27 @@ def test_tls_where_there_is_none_and_the_other_way_round(broker, make_broker, ce
     r.wait_line("junk.pem holds no certificate (PEM)")
 
 
+def offered_suites(hello):
+    """The cipher suites of a ClientHello (RFC 5246, 7.4.1.2) in its record."""
+    assert hello[0] == 22 and hello[5] == 1
+    at = 5 + 4 + 2 + 32
+    at += 1 + hello[at]
+    n = int.from_bytes(hello[at:at + 2], "big")
+    return {int.from_bytes(hello[i:i + 2], "big") for i in range(at + 2, at + 2 + n, 2)}
+
+
+def test_tls_offers_nothing_that_is_older_than_1_2(probe, certificates):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(LIMIT)
+        probe(server.getsockname()[1], "--host", "localhost", "--ca", certificates / "ca.pem")
+        c, _ = server.accept()
+        with c:
+            c.settimeout(LIMIT)
+            suites = offered_suites(c.recv(4096))
+    old = {0x000A, 0x002F, 0x0033, 0x0035, 0x0039, 0xC009, 0xC00A, 0xC013, 0xC014}  # CBC with SHA-1: TLS 1.0
+    assert suites and not suites & old
+
+
 def test_tls_file_that_cannot_be_read(probe, tmp_path):
     p = probe(free_port(), "--ca", tmp_path / "none.pem")
     p.wait_line(f"down cannot read the CA file {tmp_path}/none.pem: No such file or directory")

@@ -55,6 +55,7 @@ void arena_destroy(struct arena *a)
 		return;
 	while (a->chunk) {
 		struct chunk *next = a->chunk->next;
+		explicit_bzero(a->chunk->data, a->chunk->used);
 		free(a->chunk);
 		a->chunk = next;
 	}

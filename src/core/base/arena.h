@@ -10,7 +10,7 @@
 struct arena;
 
 struct arena *arena_create(void);
-void arena_destroy(struct arena *a); /* NULL is fine */
+void arena_destroy(struct arena *a); /* wiped: it may hold passwords; NULL is fine */
 
 /* Zeroed memory, aligned for any type, owned by the arena. */
 void *arena_alloc(struct arena *a, size_t size);
