@@ -197,11 +197,12 @@ static bool bus_read(struct load *l, const struct member *m, struct device *d)
 		d->bus = (uint32_t)i;
 		return true;
 	}
-	const char **names = arena_array(l->scratch, l->buses.n, sizeof *names);
-	for (size_t k = 0; k < l->buses.n; k++)
+	const size_t n = l->d->n > HINTED_MAX ? 0 : l->buses.n;
+	const char **names = arena_array(l->scratch, n, sizeof *names);
+	for (size_t k = 0; k < n; k++)
 		names[k] = l->buses.entry[k].name;
 	diag_error(l->d, v->where, "bus: there is no bus \"%s\"%s", name,
-	           scalar_hint(name, names, l->buses.n, hint, sizeof hint));
+	           scalar_hint(name, names, n, hint, sizeof hint));
 	return false;
 }
 

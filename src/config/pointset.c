@@ -1,6 +1,7 @@
 #include "config/pointset.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/scalar.h"
@@ -88,6 +89,8 @@ static int draft_lookup(void *ctx, const char *name, size_t len)
 
 const char *making_hint(const struct making *m, const char *name, char *buf, size_t size)
 {
+	if (m->l->d->n > HINTED_MAX)
+		return "";
 	const char **names = arena_array(m->l->scratch, m->n, sizeof *names);
 	for (size_t i = 0; i < m->n; i++)
 		names[i] = m->draft[i].p.name;
@@ -424,13 +427,15 @@ int pointset_index(struct load *l, const struct pointset *s, const char *key,
 	const char *text = scalar_text(l->d, key, name);
 	if (!text)
 		return -1;
-	const char **names = arena_array(l->scratch, s->n, sizeof *names);
-	for (uint32_t i = 0; i < s->n; i++) {
+	const int found = model_find_point(s, text, strlen(text));
+	if (found >= 0)
+		return found;
+	const size_t n = l->d->n > HINTED_MAX ? 0 : s->n;
+	const char **names = mem_alloc(n, sizeof *names);
+	for (size_t i = 0; i < n; i++)
 		names[i] = s->point[i].name;
-		if (strcmp(names[i], text) == 0)
-			return (int)i;
-	}
 	diag_error(l->d, name->where, "%s: there is no point \"%s\"%s", key, text,
-	           scalar_hint(text, names, s->n, hint, sizeof hint));
+	           scalar_hint(text, names, n, hint, sizeof hint));
+	free(names);
 	return -1;
 }

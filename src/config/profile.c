@@ -217,7 +217,7 @@ static void profile_unknown(struct load *l, const char *name, struct where where
 {
 	char hint[96];
 	size_t n = 0;
-	const char **names = source_profiles(l, &n);
+	const char **names = l->d->n > HINTED_MAX ? NULL : source_profiles(l, &n);
 	diag_error(l->d, where, "profile: there is no profile \"%s\"%s", name,
 	           scalar_hint(name, names, n, hint, sizeof hint));
 }

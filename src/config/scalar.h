@@ -36,6 +36,9 @@ int scalar_choice(struct diag *d, const char *key, const struct node *n, const c
 /* "20ms", "1.5s": as a person writes it. */
 void duration_print(us_t t, char *buf, size_t size);
 
+/* Each "did you mean" is a look at all names there are: behind so many messages it is left out. */
+#define HINTED_MAX 100
+
 /* "; did you mean \"word\"?" or "". */
 const char *scalar_hint(const char *word, const char *const *known, size_t n, char *buf,
                         size_t size);

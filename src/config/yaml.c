@@ -4,6 +4,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#define ANCHORS_MAX 1000 /* each alias looks at all of them */
+
 struct anchor {
 	char *name;
 	const struct node *node; /* NULL: its node is still being built */
@@ -119,10 +121,14 @@ static void push(struct builder *b, const struct node *n)
 }
 
 /* Returns its index, or SIZE_MAX without an anchor. */
-static size_t anchor_open(struct builder *b, const yaml_char_t *name)
+static size_t anchor_open(struct builder *b, const yaml_char_t *name, struct where where)
 {
 	if (!name)
 		return SIZE_MAX;
+	if (b->nanchor == ANCHORS_MAX) {
+		builder_error(b, where, "more than 1000 anchors");
+		return SIZE_MAX;
+	}
 	if (b->nanchor == b->anchor_room) {
 		b->anchor_room = b->anchor_room ? 2 * b->anchor_room : 16;
 		b->anchor = mem_grow(b->anchor, b->anchor_room, sizeof *b->anchor);
@@ -323,8 +329,8 @@ static const struct node *build_collection(struct builder *b, const yaml_event_t
 		builder_error(b, n->where, "nested too deep");
 		return NULL;
 	}
-	const size_t anchor =
-		anchor_open(b, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor);
+	const size_t anchor = anchor_open(
+		b, map ? e->data.mapping_start.anchor : e->data.sequence_start.anchor, n->where);
 	const size_t first = b->n;
 	if (!build_children(b, n, map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT,
 	                    depth + 1))
@@ -355,7 +361,7 @@ static const struct node *build_scalar(struct builder *b, const yaml_event_t *e)
 	tag_check(b, e, e->data.scalar.tag);
 	n->text = arena_strndup(b->arena, text, len);
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-	anchor_close(b, anchor_open(b, e->data.scalar.anchor), n);
+	anchor_close(b, anchor_open(b, e->data.scalar.anchor, n->where), n);
 	return n;
 }
 

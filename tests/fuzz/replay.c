@@ -1,14 +1,34 @@
 /*
  * replay: runs a fuzz target over all files of its corpus, tests/fuzz/corpus/<target>/, so that
  * what the fuzzer once found stays found. Usage: fuzz_<target> [FOLDER]
+ *
+ * Memory and time have bounds, so that an input whose cost grows with its square is a failure. The
+ * sanitizers have address space of their own, and take their time.
  */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_MAX RLIM_INFINITY
+#define CPU_MAX 20.0
+#else
+#define MEMORY_MAX (256u << 20)
+#define CPU_MAX 2.0 /* seconds an input */
+#endif
+
+static double cpu(void)
+{
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+}
 
 static int replay_file(const char *path)
 {
@@ -26,8 +46,15 @@ static int replay_file(const char *path)
 	if (!exact)
 		abort();
 	memcpy(exact, data, size);
+	const double before = cpu();
+	printf("%s\n", path); /* the last one is it, if the memory ends */
+	fflush(stdout);
 	LLVMFuzzerTestOneInput(exact, size);
 	free(exact);
+	if (cpu() - before > CPU_MAX) {
+		printf("%s: takes %.1f s\n", path, cpu() - before);
+		exit(1);
+	}
 	return 1;
 }
 
@@ -37,6 +64,7 @@ int main(int argc, char **argv)
 	const char *target = strstr(argv[0], "fuzz_"), *srcdir = getenv("srcdir");
 	snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".",
 	         target ? target + 5 : "");
+	setrlimit(RLIMIT_AS, &(struct rlimit){MEMORY_MAX, MEMORY_MAX});
 	DIR *d = opendir(argc > 1 ? argv[1] : folder);
 	int files = 0;
 	if (!d) {

@@ -71,6 +71,21 @@ static void no_control_characters_come_out(void **state)
 	diag_free(&d);
 }
 
+static void so_many_messages_and_no_more(void **state)
+{
+	(void)state;
+	struct diag d;
+	diag_init(&d);
+	for (unsigned i = 0; i < 100000; i++)
+		diag_error(&d, at("a.yaml", i + 1, 1), "unknown key %u", i);
+	diag_sort(&d);
+	assert_int_equal(d.n, 1000);
+	assert_int_equal(d.errors, 1000);
+	assert_string_equal(d.message[0].text, "99001 more messages are left out");
+	assert_string_equal(d.message[999].text, "unknown key 998");
+	diag_free(&d);
+}
+
 static void a_slip_of_the_finger_finds_its_word(void **state)
 {
 	(void)state;
@@ -107,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_come_sorted_by_place_and_once),
 		cmocka_unit_test(no_control_characters_come_out),
+		cmocka_unit_test(so_many_messages_and_no_more),
 		cmocka_unit_test(a_slip_of_the_finger_finds_its_word),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,12 @@ diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt,
 {
 	if (w.line == WHERE_TOLD)
 		return;
+	if (level == DIAG_ERROR)
+		d->errors++;
+	if (d->n == DIAG_MAX) {
+		d->left_out++;
+		return;
+	}
 	char raw[TEXT_MAX + 8], text[TEXT_MAX]; /* so that a cut shows */
 	vsnprintf(raw, sizeof raw, fmt, ap);
 	text_clean(raw, strlen(raw), text, sizeof text);
@@ -64,8 +70,6 @@ diag_add(struct diag *d, enum diag_level level, struct where w, const char *fmt,
 		.order = (unsigned)d->n,
 	};
 	d->n++;
-	if (level == DIAG_ERROR)
-		d->errors++;
 }
 
 void diag_error(struct diag *d, struct where w, const char *fmt, ...)
@@ -130,6 +134,16 @@ static bool message_told(const struct diag *d, size_t n, const struct diag_messa
 
 void diag_sort(struct diag *d)
 {
+	if (d->left_out) {
+		struct diag_message *last = &d->message[d->n - 1];
+		char text[64];
+		snprintf(text, sizeof text, "%zu more messages are left out", d->left_out + 1);
+		free(last->text);
+		*last = (struct diag_message){.level = d->errors ? DIAG_ERROR : DIAG_WARNING,
+		                              .text = mem_strdup(text),
+		                              .order = last->order};
+		d->left_out = 0;
+	}
 	if (d->n)
 		qsort(d->message, d->n, sizeof *d->message, message_compare);
 	size_t n = 0;

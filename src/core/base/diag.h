@@ -25,11 +25,14 @@ struct diag_message {
 	unsigned order;   /* as found, for a stable sort */
 };
 
+#define DIAG_MAX 1000 /* who has more mistakes has another kind of file */
+
 struct diag {
 	struct diag_message *message;
 	size_t n, room;
 	size_t errors;
-	char **file; /* copies of the names in the places: messages outlive what was read */
+	size_t left_out; /* more than DIAG_MAX */
+	char **file;     /* copies of the names in the places: messages outlive what was read */
 	size_t nfile;
 };
 
@@ -44,7 +47,8 @@ void diag_error_once(struct diag *d, struct where w, const char *fmt, ...)
 void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Sort by file, line, column; equal messages at one place become one. */
+/* Sort by file, line, column; equal messages at one place become one. First, without a place,
+ * stands how many were left out, if any. */
 void diag_sort(struct diag *d);
 
 /* "file:line:column: message" or "file:line:column: warning: message"; returns the length as
