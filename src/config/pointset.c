@@ -210,31 +210,55 @@ bool draft_needs(const struct draft *d, int32_t other)
 	       (p->expr && expr_uses(p->expr, other));
 }
 
-/* Depth first; state: 0 new, 1 on the way, 2 done. */
-static void circle_from(const struct making *m, uint8_t *state, size_t i)
+/* The daemon follows each way from an expression down to its registers. */
+#define WAYS_MAX 1000
+
+struct descent {
+	uint8_t *state; /* by draft: 0 new, 1 on the way, 2 done */
+	uint32_t *ways; /* by draft */
+};
+
+static void ways_check(const struct making *m, const struct descent *w, size_t i)
 {
-	state[i] = 1;
+	if (w->ways[i] <= WAYS_MAX)
+		return;
+	diag_error(m->l->d, m->draft[i].p.where,
+	           "point \"%s\": its expressions in expressions come to more than %d inputs",
+	           m->draft[i].p.name, WAYS_MAX);
+	w->ways[i] = 1; /* said once */
+}
+
+/* Depth first. */
+static void circle_from(const struct making *m, const struct descent *w, size_t i)
+{
+	w->state[i] = 1;
+	w->ways[i] = 1;
 	for (size_t k = 0; k < m->n; k++) {
-		if (state[k] == 2 || !draft_needs(&m->draft[i], (int32_t)k))
+		if (!draft_needs(&m->draft[i], (int32_t)k))
 			continue;
-		if (state[k] == 0)
-			circle_from(m, state, k);
+		if (w->state[k] == 0)
+			circle_from(m, w, k);
+		if (w->state[k] == 2)
+			w->ways[i] += w->ways[k];
 		else
 			diag_error(m->l->d, m->draft[i].p.where,
 			           "point \"%s\" is computed from \"%s\", which is "
 			           "computed from it",
 			           m->draft[i].p.name, m->draft[k].p.name);
 	}
-	state[i] = 2;
+	ways_check(m, w, i);
+	w->state[i] = 2;
 }
 
 static void drafts_check_circles(struct making *m)
 {
-	uint8_t *state = arena_array(m->l->scratch, m->n, 1);
+	const struct descent w = {arena_array(m->l->scratch, m->n, sizeof *w.state),
+	                          arena_array(m->l->scratch, m->n, sizeof *w.ways)};
 	for (size_t i = 0; i < m->n; i++)
-		if (state[i] == 0 && (m->draft[i].p.expr || m->draft[i].exponent_from.name ||
-		                      m->draft[i].factor_from.name || m->draft[i].count_from.name))
-			circle_from(m, state, i);
+		if (w.state[i] == 0 &&
+		    (m->draft[i].p.expr || m->draft[i].exponent_from.name ||
+		     m->draft[i].factor_from.name || m->draft[i].count_from.name))
+			circle_from(m, &w, i);
 }
 
 static bool rate_used(const struct making *m, unsigned rate)
