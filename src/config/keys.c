@@ -7,6 +7,8 @@
 #include "config/load.h"
 #include "config/scalar.h"
 
+#define ADVISED_MAX 256 /* keys of a map: each unknown one looks at all of them */
+
 static const struct key *keyset_find(const struct keyset *set, const char *name, uint16_t only)
 {
 	for (size_t i = 0; i < set->n; i++)
@@ -42,6 +44,8 @@ static size_t names_list(const struct keyset *set, uint16_t only, const struct n
 static const char *key_nearest(const struct keyset *set, const struct node *map, const char *word)
 {
 	const char *names[4 * KEYSET_MAX], *near = NULL;
+	if (map && map->n > ADVISED_MAX)
+		return NULL;
 	for (int free = 1; !near && free >= 0; free--) {
 		size_t n = names_list(set, 0, map, free, names, 0);
 		for (size_t i = 0; i < COUNT(set->also) && set->also[i]; i++)

@@ -100,10 +100,12 @@ void diag_error_once(struct diag *d, struct where w, const char *fmt, ...)
 	for (size_t i = 0; i < d->n; i++)
 		if (d->message[i].form == fmt && where_compare(&d->message[i].where, &w) == 0)
 			return;
+	const size_t n = d->n;
 	va_start(ap, fmt);
 	diag_add(d, DIAG_ERROR, w, fmt, ap);
 	va_end(ap);
-	d->message[d->n - 1].form = fmt;
+	if (d->n > n)
+		d->message[n].form = fmt;
 }
 
 void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
