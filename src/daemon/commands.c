@@ -1,10 +1,9 @@
 #include "daemon/commands.h"
 
 #include "core/base/json.h"
-#include "daemon/device.h"
 #include "daemon/keep.h"
 #include "daemon/log.h"
-#include "daemon/ondemand.h"
+#include "daemon/own.h"
 #include "daemon/pulses.h"
 #include "daemon/readings.h"
 #include "daemon/setup.h"
@@ -16,58 +15,22 @@
 #define VALUE_SHOWN 100 /* of a value in a line of the log: bytes */
 
 struct commands {
-	struct command_table *table;
 	struct command_figures count;
 };
 
-static struct value current(void *ctx, uint32_t device, uint32_t point)
-{
-	const struct gateway *g = ctx;
-	const struct reading *r = &g->plant->reading[g->model->device[device].point0 + point];
-	return r->quality == QUALITY_GOOD ? r->value : value_none();
-}
-
-static bool online(void *ctx, uint32_t device)
-{
-	const struct gateway *g = ctx;
-	const uint8_t phase = g->plant->device[device].phase;
-	return phase == PHASE_ONLINE || phase == PHASE_IDENTIFYING;
-}
-
-static const char *forbids(void *ctx, uint32_t device)
-{
-	const struct gateway *g = ctx;
-	if (!model_bound(&g->model->device[device]))
-		return "the device's SunSpec models are not found yet";
-	return device_forbids(g->plant, device);
-}
-
-/* An `off` of ours is a matter of safety: it goes also to a device that has not said yet what it
- * is.
- */
-static bool stranger(void *ctx, uint32_t device)
-{
-	const struct gateway *g = ctx;
-	return g->plant->device[device].phase == PHASE_STRANGER ||
-	       !model_bound(&g->model->device[device]);
-}
-
 void commands_create(struct gateway *g)
 {
-	const struct command_ops ops = {.current = current,
-	                                .online = online,
-	                                .forbids = forbids,
-	                                .stranger = stranger,
-	                                .ctx = g};
 	g->commands = mem_alloc(1, sizeof *g->commands);
-	g->commands->table = command_create(g->model, &ops);
+	own_create(g);
+	keep_create(g);
+	setup_create(g);
 }
 
 void commands_destroy(struct gateway *g)
 {
 	keep_destroy(g);
-	setup_destroy();
-	command_destroy(g->commands->table);
+	setup_destroy(g);
+	own_destroy(g);
 	free(g->commands);
 }
 
@@ -121,7 +84,7 @@ static void show(struct gateway *g, const struct command_outcome *o)
 		return;
 	}
 	const bool known = command_end_good(o->end) || o->end == COMMAND_DIFFERS;
-	if (!known || d->set->point[o->point].write->only || commands_holds(g, point, g->now))
+	if (!known || d->set->point[o->point].write->only || command_holds(g->table, point, g->now))
 		return;
 	reading_text(g->plant, point, text, sizeof text);
 	if (strcmp(text, o->value) == 0) {
@@ -168,21 +131,21 @@ static void submit(struct gateway *g, const struct command_action *a)
 	pulses_submit(g, a);
 	const enum submitted s = bus_submit(g->plant->bus[a->bus].bus, &a->job, &old);
 	if (s == SUBMIT_REPLACED)
-		command_replaced(g->commands->table, old, g->now);
+		command_replaced(g->table, old, g->now);
 	else if (s == SUBMIT_BUSY)
-		command_busy(g->commands->table, a->job.id, g->now);
+		command_busy(g->table, a->job.id, g->now);
 }
 
 static void cancel(struct gateway *g, const struct command_action *a)
 {
 	if (bus_cancel(g->plant->bus[a->bus].bus, a->id))
-		command_replaced(g->commands->table, a->id, g->now);
+		command_replaced(g->table, a->id, g->now);
 }
 
 void commands_act(struct gateway *g)
 {
 	static struct command_action a; /* large; main thread only */
-	while (command_take(g->commands->table, &a)) {
+	while (command_take(g->table, &a)) {
 		switch (a.act) {
 		case COMMAND_SUBMIT:
 			submit(g, &a);
@@ -201,7 +164,7 @@ void commands_act(struct gateway *g)
 			break;
 		}
 	}
-	gateway_wake(g, TIMER_COMMANDS, command_due(g->commands->table));
+	gateway_wake(g, TIMER_COMMANDS, command_due(g->table));
 }
 
 /* -- what comes from the broker --------------------------------------------------- */
@@ -259,7 +222,7 @@ static void give(struct gateway *g, const struct north_event *e)
 		.now = now,
 		.request = e->request,
 	};
-	if (command_submit(g->commands->table, &r, g->now))
+	if (command_submit(g->table, &r, g->now))
 		for (size_t i = 0; i < e->nitem; i++)
 			keep_accepted(g, r.device, item[i].point);
 	free(item);
@@ -267,10 +230,6 @@ static void give(struct gateway *g, const struct north_event *e)
 
 void commands_event(struct gateway *g, const struct north_event *e)
 {
-	if (e->kind != NORTH_COMMAND) {
-		ondemand_event(g, e);
-		return;
-	}
 	g->commands->count.received += e->nitem;
 	if (refuse_faulty(g, e))
 		return;
@@ -290,62 +249,17 @@ void commands_refuse(struct gateway *g, const struct north_event *e)
 	north_outcome(g->north, &e->refused);
 }
 
-void commands_own(struct gateway *g, uint32_t device, uint32_t point, const char *text,
-                  bool only_if_different)
-{
-	char now[JSON_TIME_SIZE];
-	json_time_text(gateway_wall(), now);
-	const struct command_item item = {.point = point, .text = text};
-	const struct command_request r = {
-		.device = device,
-		.item = &item,
-		.n = 1,
-		.origin = COMMAND_FROM_GATEWAY,
-		.only_if_different = only_if_different,
-		.now = now,
-	};
-	command_submit(g->commands->table, &r, g->now);
-	commands_act(g);
-}
-
-bool commands_pending(const struct gateway *g, uint32_t device, uint32_t point)
-{
-	return command_pending(g->commands->table, device, point);
-}
-
-void commands_pulse_left(struct gateway *g, uint32_t device, uint32_t point)
-{
-	command_pulse_left(g->commands->table, device, point, g->now);
-	commands_act(g);
-}
-
 /* -- what comes from the buses ---------------------------------------------------- */
 
 void commands_report(struct gateway *g, const struct report *r)
 {
-	command_job(g->commands->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
+	command_job(g->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
 	commands_act(g);
-}
-
-bool commands_live(const struct gateway *g)
-{
-	return command_alive(g->commands->table) > 0;
-}
-
-bool commands_holds(const struct gateway *g, uint32_t point, us_t at)
-{
-	return command_holds(g->commands->table, point, at);
-}
-
-void commands_read(struct gateway *g, uint32_t bus, const struct report *r)
-{
-	command_read(g->commands->table, bus, &r->span, r->word, r->at, g->now);
 }
 
 void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *r)
 {
-	command_read_failed(g->commands->table, bus, &r->span, r->outcome, r->exception, r->at,
-	                    g->now);
+	command_read_failed(g->table, bus, &r->span, r->outcome, r->exception, r->at, g->now);
 	commands_act(g);
 }
 
@@ -354,42 +268,38 @@ void commands_device_online(struct gateway *g, uint32_t device)
 	setup_device_online(g, device);
 	pulses_device_online(g, device);
 	keep_device_online(g, device);
+	commands_act(g);
 }
 
 void commands_device_offline(struct gateway *g, uint32_t device)
 {
-	setup_device_offline(device);
-	command_offline(g->commands->table, device, g->now);
+	setup_device_offline(g, device);
+	command_offline(g->table, device, g->now);
 	commands_act(g);
 }
 
 void commands_device_strange(struct gateway *g, uint32_t device)
 {
-	command_strange(g->commands->table, device, g->now);
+	command_strange(g->table, device, g->now);
 	commands_act(g);
 }
 
 void commands_device_moved(struct gateway *g, uint32_t device)
 {
-	command_moved(g->commands->table, device, g->now);
+	command_moved(g->table, device, g->now);
 	commands_act(g);
 }
 
 /* -- the rest --------------------------------------------------------------------- */
 
-void commands_broker(struct gateway *g, bool up)
-{
-	keep_broker(g, up);
-}
-
 bool commands_hold_reload(struct gateway *g, const struct model *next)
 {
-	if (!command_leave(g->commands->table, next, g->now)) {
+	if (!command_leave(g->table, next, g->now)) {
 		commands_act(g);
 		return false;
 	}
 	commands_act(g); /* takes back what is not on the wire yet */
-	const bool hold = command_leave(g->commands->table, next, g->now);
+	const bool hold = command_leave(g->table, next, g->now);
 	commands_act(g);
 	return hold;
 }
@@ -402,7 +312,7 @@ void commands_model_ends(struct gateway *g)
 
 void commands_model_begins(struct gateway *g)
 {
-	command_adopt(g->commands->table, g->model, g->now);
+	command_adopt(g->table, g->model, g->now);
 	commands_act(g); /* what ended with its point is told, and out of the journal */
 	keep_model_begins(g);
 	setup_model_begins(g);
@@ -412,7 +322,7 @@ void commands_model_begins(struct gateway *g)
 
 void commands_tick(struct gateway *g)
 {
-	command_tick(g->commands->table, g->now);
+	command_tick(g->table, g->now);
 	keep_tick(g);
 	setup_tick(g);
 	commands_act(g);
@@ -420,14 +330,15 @@ void commands_tick(struct gateway *g)
 
 void commands_stop(struct gateway *g)
 {
-	command_shutdown(g->commands->table, g->now);
+	command_shutdown(g->table, g->now);
 	commands_act(g);
 	keep_stop(g);
+	commands_act(g);
 }
 
 void commands_finish(struct gateway *g)
 {
-	command_finish(g->commands->table, g->now);
+	command_finish(g->table, g->now);
 	commands_act(g);
 }
 

@@ -280,14 +280,6 @@ static void check_identity(struct gateway *g, uint32_t device)
 	ask_again(g, device, r->quality == QUALITY_GOOD ? IDENTIFY_AGAIN : IDENTIFY_SOON);
 }
 
-void device_changed(struct gateway *g, uint32_t point)
-{
-	const struct device *d = plant_device(g->plant, point);
-	log_info("device %s: another %s than before: what was learnt of it is forgotten", d->name,
-	         plant_point(g->plant, point)->name);
-	bus_forget(g->plant->bus[d->bus].bus, d->id);
-}
-
 static void still_walking(struct gateway *g, uint32_t device)
 {
 	if (g->plant->device[device].phase == PHASE_OFFLINE)

@@ -22,10 +22,6 @@ bool device_must_identify(const struct device *d);
 /* Why nothing may be written to it: it is another one, or may be. NULL: it may. */
 const char *device_forbids(const struct plant *p, uint32_t device);
 
-/* What the device says about itself (serial number, firmware) is not what it said before: what was
- * learnt of its registers may be wrong now. */
-void device_changed(struct gateway *g, uint32_t point);
-
 /* The device's last failed read in words: "no answer" only when nothing came. Returns buf. */
 char *device_error_text(const struct device_state *s, char *buf, size_t size);
 /* Logs devices that were not reached since the start, once each, with likely causes. */

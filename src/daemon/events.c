@@ -3,7 +3,9 @@
 #include "core/command/command.h"
 #include "daemon/commands.h"
 #include "daemon/health.h"
+#include "daemon/keep.h"
 #include "daemon/log.h"
+#include "daemon/ondemand.h"
 #include "daemon/reload.h"
 
 #include <stdatomic.h>
@@ -130,10 +132,12 @@ static void dispatch(struct gateway *g, const struct north_event *e)
 	case NORTH_NONE:
 		break;
 	case NORTH_COMMAND:
+		commands_event(g, e);
+		break;
 	case NORTH_GET:
 	case NORTH_SUB:
 	case NORTH_UNSUB:
-		commands_event(g, e);
+		ondemand_event(g, e);
 		break;
 	case NORTH_RELOAD:
 		reload_begin(g, e->request, true);
@@ -202,7 +206,7 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 		log_warn("broker: not connected: %s", e->text);
 	g->connected = up;
 	g->status_changed = true;
-	commands_broker(g, up);
+	keep_broker(g, up);
 	gateway_wake(g, TIMER_HEALTH, g->now);
 	if (up) {
 		north_connected(g->north);

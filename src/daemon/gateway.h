@@ -46,7 +46,10 @@ struct gateway {
 	struct config_paths paths;
 	struct model *model;
 	struct plant *plant;
+	struct command_table *table; /* of all commands that are alive */
 	struct commands *commands;
+	struct keep *keep;
+	struct setup *setup;
 	struct gets *gets;
 	struct health *health;
 	struct reload *reload;

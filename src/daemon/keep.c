@@ -1,8 +1,8 @@
 #include "daemon/keep.h"
 
 #include "core/command/safe.h"
-#include "daemon/commands.h"
 #include "daemon/log.h"
+#include "daemon/own.h"
 #include "daemon/process.h"
 
 #include <stdio.h>
@@ -23,12 +23,16 @@ struct kept {
 	struct safe safe;
 };
 
-/* Main thread only; one gateway a process. `before` are those of the old model during a reload. */
-static struct {
-	struct kept *kept, *before;
+struct keep {
+	struct kept *kept, *before; /* before: those of the old model during a reload */
 	size_t n, nbefore;
 	bool broker_up;
-} keep;
+};
+
+void keep_create(struct gateway *g)
+{
+	g->keep = mem_alloc(1, sizeof *g->keep);
+}
 
 static const struct write_rule *rule_of(const struct gateway *g, const struct kept *k)
 {
@@ -74,11 +78,11 @@ static void forget(struct kept *k)
 	free(k->safe_value);
 }
 
-static struct kept *find_before(const char *source)
+static struct kept *find_before(const struct gateway *g, const char *source)
 {
-	for (size_t i = 0; i < keep.nbefore; i++)
-		if (keep.before[i].source && strcmp(keep.before[i].source, source) == 0)
-			return &keep.before[i];
+	for (size_t i = 0; i < g->keep->nbefore; i++)
+		if (g->keep->before[i].source && strcmp(g->keep->before[i].source, source) == 0)
+			return &g->keep->before[i];
 	return NULL;
 }
 
@@ -87,7 +91,7 @@ static void begin_safe(struct gateway *g, struct kept *k, bool was)
 	const struct safe_rule rule = safe_rule_of(g, k);
 	const char *value = rule_of(g, k)->safe_value;
 	if (!was)
-		safe_begin(&k->safe, &rule, keep.broker_up, g->now);
+		safe_begin(&k->safe, &rule, g->keep->broker_up, g->now);
 	else if (safe_adopt(&k->safe, &rule,
 	                    value && k->safe_value && strcmp(value, k->safe_value) == 0, g->now))
 		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
@@ -100,9 +104,9 @@ static void begin(struct gateway *g, uint32_t device, uint32_t point)
 	const struct device *d = &g->model->device[device];
 	char source[2 * NAME_MAX_LEN + 2];
 	snprintf(source, sizeof source, "%s/%s", d->name, d->set->point[point].name);
-	keep.kept = mem_grow(keep.kept, keep.n + 1, sizeof *keep.kept);
-	struct kept *k = &keep.kept[keep.n++];
-	struct kept *was = find_before(source);
+	g->keep->kept = mem_grow(g->keep->kept, g->keep->n + 1, sizeof *g->keep->kept);
+	struct kept *k = &g->keep->kept[g->keep->n++];
+	struct kept *was = find_before(g, source);
 	*k = was ? *was
 	         : (struct kept){.rewrite_at = US_NEVER,
 	                         .sync_at = US_NEVER,
@@ -131,44 +135,42 @@ void keep_model_begins(struct gateway *g)
 			if (has_rule(d->set->point[p].write))
 				begin(g, i, p);
 	}
-	for (size_t i = 0; i < keep.nbefore; i++) {
-		struct kept *k = &keep.before[i];
+	for (size_t i = 0; i < g->keep->nbefore; i++) {
+		struct kept *k = &g->keep->before[i];
 		if (k->source && safe_in_force(&k->safe))
 			gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
 		forget(k);
 	}
-	free(keep.before);
-	keep.before = NULL;
-	keep.nbefore = 0;
+	free(g->keep->before);
+	g->keep->before = NULL;
+	g->keep->nbefore = 0;
 }
 
 void keep_model_ends(struct gateway *g)
 {
-	for (size_t i = 0; i < keep.n; i++) {
-		const char *value = rule_of(g, &keep.kept[i])->safe_value;
-		keep.kept[i].safe_value = value ? mem_strdup(value) : NULL;
+	for (size_t i = 0; i < g->keep->n; i++) {
+		const char *value = rule_of(g, &g->keep->kept[i])->safe_value;
+		g->keep->kept[i].safe_value = value ? mem_strdup(value) : NULL;
 	}
-	keep.before = keep.kept;
-	keep.nbefore = keep.n;
-	keep.kept = NULL;
-	keep.n = 0;
+	g->keep->before = g->keep->kept;
+	g->keep->nbefore = g->keep->n;
+	g->keep->kept = NULL;
+	g->keep->n = 0;
 }
 
 void keep_destroy(struct gateway *g)
 {
-	(void)g;
-	for (size_t i = 0; i < keep.n; i++)
-		forget(&keep.kept[i]);
-	free(keep.kept);
-	keep.kept = NULL;
-	keep.n = 0;
+	for (size_t i = 0; i < g->keep->n; i++)
+		forget(&g->keep->kept[i]);
+	free(g->keep->kept);
+	free(g->keep);
 }
 
 /* -- safe values ------------------------------------------------------------------ */
 
 static void write_safe(struct gateway *g, const struct kept *k)
 {
-	commands_own(g, k->device, k->point, rule_of(g, k)->safe_value, true);
+	own_write(g, k->device, k->point, rule_of(g, k)->safe_value, true);
 }
 
 static void safe_begins(struct gateway *g, struct kept *k, const char *why)
@@ -227,8 +229,8 @@ static void own_ended(struct gateway *g, struct kept *k, const struct command_ou
 
 void keep_ended(struct gateway *g, const struct command_outcome *o)
 {
-	for (size_t i = 0; i < keep.n; i++) {
-		struct kept *k = &keep.kept[i];
+	for (size_t i = 0; i < g->keep->n; i++) {
+		struct kept *k = &g->keep->kept[i];
 		if (k->device != o->device || k->point != o->point)
 			continue;
 		if (o->origin == COMMAND_FROM_BROKER)
@@ -243,26 +245,25 @@ void keep_ended(struct gateway *g, const struct command_outcome *o)
 
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point)
 {
-	for (size_t i = 0; i < keep.n; i++)
-		if (keep.kept[i].device == device && keep.kept[i].point == point)
-			safe_accepted(&keep.kept[i].safe, g->now);
+	for (size_t i = 0; i < g->keep->n; i++)
+		if (g->keep->kept[i].device == device && g->keep->kept[i].point == point)
+			safe_accepted(&g->keep->kept[i].safe, g->now);
 }
 
 bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point)
 {
-	(void)g;
-	for (size_t i = 0; i < keep.n; i++)
-		if (keep.kept[i].device == device && keep.kept[i].point == point)
-			return keep.kept[i].commanded || safe_in_force(&keep.kept[i].safe);
+	for (size_t i = 0; i < g->keep->n; i++)
+		if (g->keep->kept[i].device == device && g->keep->kept[i].point == point)
+			return g->keep->kept[i].commanded || safe_in_force(&g->keep->kept[i].safe);
 	return false;
 }
 
 void keep_broker(struct gateway *g, bool up)
 {
-	keep.broker_up = up;
-	for (size_t i = 0; i < keep.n; i++) {
-		safe_broker(&keep.kept[i].safe, up, g->now);
-		wake(g, &keep.kept[i]);
+	g->keep->broker_up = up;
+	for (size_t i = 0; i < g->keep->n; i++) {
+		safe_broker(&g->keep->kept[i].safe, up, g->now);
+		wake(g, &g->keep->kept[i]);
 	}
 }
 
@@ -272,22 +273,20 @@ static void sync_clock(struct gateway *g, struct kept *k)
 	process_look(&p);
 	const bool good = p.clock_known && p.synchronised;
 	k->sync_at = g->now + (good ? rule_of(g, k)->sync : CLOCK_AGAIN);
-	if (good && !commands_pending(g, k->device, k->point))
-		commands_own(g, k->device, k->point, "now", false);
+	if (good && !command_pending(g->table, k->device, k->point))
+		own_write(g, k->device, k->point, "now", false);
 }
 
 static void rewrite(struct gateway *g, struct kept *k)
 {
-	char *again = mem_strdup(k->last); /* an outcome may come at once and change k->last */
 	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
-	if (!commands_pending(g, k->device, k->point)) /* it serves as well */
-		commands_own(g, k->device, k->point, again, false);
-	free(again);
+	if (!command_pending(g->table, k->device, k->point)) /* it serves as well */
+		own_write(g, k->device, k->point, k->last, false);
 }
 
 static void tick(struct gateway *g, struct kept *k)
 {
-	const bool pending = commands_pending(g, k->device, k->point);
+	const bool pending = command_pending(g->table, k->device, k->point);
 	const enum safe_act act = safe_tick(&k->safe, there(g, k), pending, g->now);
 	if (act == SAFE_BEGINS)
 		safe_begins(g, k, safe_why(&k->safe));
@@ -302,8 +301,8 @@ static void tick(struct gateway *g, struct kept *k)
 
 void keep_device_online(struct gateway *g, uint32_t device)
 {
-	for (size_t i = 0; i < keep.n; i++) {
-		struct kept *k = &keep.kept[i];
+	for (size_t i = 0; i < g->keep->n; i++) {
+		struct kept *k = &g->keep->kept[i];
 		if (k->device != device)
 			continue;
 		if (rule_of(g, k)->sync)
@@ -315,14 +314,14 @@ void keep_device_online(struct gateway *g, uint32_t device)
 
 void keep_tick(struct gateway *g)
 {
-	for (size_t i = 0; i < keep.n && !g->stopping; i++)
-		tick(g, &keep.kept[i]);
+	for (size_t i = 0; i < g->keep->n && !g->stopping; i++)
+		tick(g, &g->keep->kept[i]);
 }
 
 void keep_stop(struct gateway *g)
 {
-	for (size_t i = 0; i < keep.n; i++) {
-		struct kept *k = &keep.kept[i];
+	for (size_t i = 0; i < g->keep->n; i++) {
+		struct kept *k = &g->keep->kept[i];
 		const enum safe_act act = there(g, k) ? safe_stop(&k->safe, g->now) : SAFE_REST;
 		if (act == SAFE_BEGINS)
 			safe_begins(g, k, "the gateway ends");

@@ -8,9 +8,11 @@
 #include "core/command/command.h"
 #include "daemon/plant.h"
 
+void keep_create(struct gateway *g);
+void keep_destroy(struct gateway *g);
+
 void keep_model_begins(struct gateway *g);
 void keep_model_ends(struct gateway *g);
-void keep_destroy(struct gateway *g);
 
 /* Somebody's command for the point was accepted. */
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point);
@@ -21,6 +23,7 @@ bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point);
 /* A command of a known device ended. */
 void keep_ended(struct gateway *g, const struct command_outcome *o);
 
+/* Of these the caller says commands_act() when it is done. */
 void keep_device_online(struct gateway *g, uint32_t device);
 void keep_broker(struct gateway *g, bool up);
 void keep_tick(struct gateway *g);

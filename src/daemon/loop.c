@@ -127,7 +127,7 @@ static us_t next_due(const struct gateway *g)
 static bool gathers(struct gateway *g)
 {
 	const bool dense = g->reported - g->reported_before < 2 * GATHER;
-	return dense && g->reported == g->now && !commands_live(g);
+	return dense && g->reported == g->now && command_alive(g->table) == 0;
 }
 
 /* Sleeps until something comes in or is due, `limit` at the latest. */
@@ -161,6 +161,11 @@ static void turn_until(struct gateway *g, us_t limit, bool (*waits)(const struct
 		if (waits(g))
 			sleep_until(g, limit);
 	}
+}
+
+static bool commands_live(const struct gateway *g)
+{
+	return command_alive(g->table) > 0;
 }
 
 static bool buses_end(const struct gateway *g)

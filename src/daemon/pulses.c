@@ -1,6 +1,5 @@
 #include "daemon/pulses.h"
 
-#include "daemon/commands.h"
 #include "daemon/log.h"
 
 #include <dirent.h>
@@ -76,7 +75,7 @@ static void set_apart(struct gateway *g, uint32_t device, uint32_t point)
 	const struct device *d = &g->model->device[device];
 	const struct point *p = &d->set->point[point];
 	char path[512], left[512];
-	if (commands_pending(g, device, point) ||
+	if (command_pending(g->table, device, point) ||
 	    !journal_path("pulse", d->name, p->name, path, sizeof path) ||
 	    !journal_path("left", d->name, p->name, left, sizeof left) || rename(path, left) < 0)
 		return;
@@ -154,6 +153,6 @@ void pulses_device_online(struct gateway *g, uint32_t device)
 		const struct point *p = &d->set->point[k];
 		if (may_pulse(p) && journal_path("left", d->name, p->name, path, sizeof path) &&
 		    access(path, F_OK) == 0)
-			commands_pulse_left(g, device, k);
+			command_pulse_left(g->table, device, k, g->now);
 	}
 }

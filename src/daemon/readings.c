@@ -1,9 +1,9 @@
 #include "daemon/readings.h"
 
-#include "daemon/commands.h"
+#include "core/command/command.h"
 #include "daemon/confirm.h"
 #include "daemon/derive.h"
-#include "daemon/device.h"
+#include "daemon/log.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -131,6 +131,16 @@ void reading_tell_again(struct gateway *g, uint32_t point)
 	tell(g, point, true);
 }
 
+/* What the device says about itself (serial number, firmware) is not what it said before: what was
+ * learnt of its registers may be wrong now. */
+static void forget_learnt(struct gateway *g, uint32_t point)
+{
+	const struct device *d = plant_device(g->plant, point);
+	log_info("device %s: another %s than before: what was learnt of it is forgotten", d->name,
+	         plant_point(g->plant, point)->name);
+	bus_forget(g->plant->bus[d->bus].bus, d->id);
+}
+
 void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 {
 	struct plant *p = g->plant;
@@ -148,7 +158,7 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 	}
 	if (pt->period == PERIOD_ONCE && !pt->write && r->quality == QUALITY_GOOD &&
 	    v.kind != VALUE_NONE && !value_same(&r->value, &v))
-		device_changed(g, point);
+		forget_learnt(g, point);
 	r->at = at;
 	r->quality = v.kind == VALUE_NONE ? QUALITY_NONE : QUALITY_GOOD;
 	if (store(r, &v) || pt->alert != ALERT_NONE)
@@ -414,7 +424,7 @@ static void tell_current(struct gateway *g, uint32_t device, uint32_t point)
 			north_none(g->north, device, point);
 		return;
 	}
-	if (r->quality == QUALITY_NEVER || commands_holds(g, d->point0 + point, r->at) ||
+	if (r->quality == QUALITY_NEVER || command_holds(g->table, d->point0 + point, r->at) ||
 	    (p->device[device].phase != PHASE_ONLINE && !last_word(p, device)))
 		return;
 	reading_text(p, d->point0 + point, text, sizeof text);

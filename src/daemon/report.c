@@ -42,7 +42,7 @@ static bool inside(const struct place *p, const struct span *s, bool *over)
 /* One that is older than a command's write is not told at all. */
 static void take_point(struct gateway *g, uint32_t point, const struct report *r, bool live)
 {
-	if (live && commands_holds(g, point, r->at))
+	if (live && command_holds(g->table, point, r->at))
 		reading_forget(&g->plant->reading[point]);
 	else
 		reading_take(g, point, &r->span, r->word, r->at);
@@ -79,9 +79,10 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 	}
 	if (!sunspec_read(g, b, r))
 		return;
-	const bool live = commands_live(g);
+	const bool live = command_alive(g->table) > 0;
 	if (live)
-		commands_read(g, (uint32_t)(b - g->plant->bus), r);
+		command_read(g->table, (uint32_t)(b - g->plant->bus), &r->span, r->word, r->at,
+		             g->now);
 	bool over = false;
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++)
 		if (inside(&b->place[i], &r->span, &over))

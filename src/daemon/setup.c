@@ -1,8 +1,8 @@
 #include "daemon/setup.h"
 
-#include "daemon/commands.h"
 #include "daemon/keep.h"
 #include "daemon/log.h"
+#include "daemon/own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +19,17 @@ struct progress {
 	us_t due; /* of the step */
 };
 
-/* Main thread only; one gateway a process. One entry a device. */
-static struct {
-	struct progress *progress;
+struct setup {
+	struct progress *progress; /* one a device */
 	size_t n;
 	char **unfinished; /* during a reload: names of devices under way */
 	size_t nunfinished;
-} setup;
+};
+
+void setup_create(struct gateway *g)
+{
+	g->setup = mem_alloc(1, sizeof *g->setup);
+}
 
 static const struct device *device_of(const struct gateway *g, uint32_t device)
 {
@@ -41,7 +45,7 @@ static void wait_until(struct gateway *g, struct progress *p, us_t due)
 
 static void go_on(struct gateway *g, uint32_t device)
 {
-	struct progress *p = &setup.progress[device];
+	struct progress *p = &g->setup->progress[device];
 	p->tries = 0;
 	p->active = ++p->step < device_of(g, device)->nsetup;
 	if (p->active)
@@ -50,69 +54,70 @@ static void go_on(struct gateway *g, uint32_t device)
 
 static void begin(struct gateway *g, uint32_t device)
 {
-	setup.progress[device] = (struct progress){.active = device_of(g, device)->nsetup > 0};
-	if (setup.progress[device].active)
-		wait_until(g, &setup.progress[device], g->now);
+	g->setup->progress[device] = (struct progress){.active = device_of(g, device)->nsetup > 0};
+	if (g->setup->progress[device].active)
+		wait_until(g, &g->setup->progress[device], g->now);
 }
 
 /* -- reload ----------------------------------------------------------------------- */
 
-void setup_destroy(void)
+void setup_destroy(struct gateway *g)
 {
-	free(setup.progress);
-	setup.progress = NULL;
-	setup.n = 0;
+	free(g->setup->progress);
+	free(g->setup);
 }
 
 void setup_model_ends(struct gateway *g)
 {
-	for (uint32_t i = 0; i < setup.n; i++) {
-		if (!setup.progress[i].active)
+	for (uint32_t i = 0; i < g->setup->n; i++) {
+		if (!g->setup->progress[i].active)
 			continue;
-		setup.unfinished =
-			mem_grow(setup.unfinished, setup.nunfinished + 1, sizeof(char *));
-		setup.unfinished[setup.nunfinished++] = mem_strdup(device_of(g, i)->name);
+		g->setup->unfinished =
+			mem_grow(g->setup->unfinished, g->setup->nunfinished + 1, sizeof(char *));
+		g->setup->unfinished[g->setup->nunfinished++] = mem_strdup(device_of(g, i)->name);
 	}
-	setup_destroy();
+	free(g->setup->progress);
+	g->setup->progress = NULL;
+	g->setup->n = 0;
 }
 
 void setup_model_begins(struct gateway *g)
 {
-	setup.n = g->model->ndevice;
-	setup.progress = mem_alloc(setup.n, sizeof *setup.progress);
-	for (size_t i = 0; i < setup.nunfinished; i++) {
-		const char *name = setup.unfinished[i];
+	g->setup->n = g->model->ndevice;
+	g->setup->progress = mem_alloc(g->setup->n, sizeof *g->setup->progress);
+	for (size_t i = 0; i < g->setup->nunfinished; i++) {
+		const char *name = g->setup->unfinished[i];
 		const int device = model_find_device(g->model, name, strlen(name));
 		if (device >= 0 && g->plant->device[device].phase == PHASE_ONLINE)
 			begin(g, (uint32_t)device);
-		free(setup.unfinished[i]);
+		free(g->setup->unfinished[i]);
 	}
-	free(setup.unfinished);
-	setup.unfinished = NULL;
-	setup.nunfinished = 0;
+	free(g->setup->unfinished);
+	g->setup->unfinished = NULL;
+	g->setup->nunfinished = 0;
 }
 
 /* -- steps ------------------------------------------------------------------------ */
 
 void setup_device_online(struct gateway *g, uint32_t device)
 {
-	if (device >= setup.n)
+	if (device >= g->setup->n)
 		return;
 	begin(g, device);
 	setup_tick(g);
 }
 
-void setup_device_offline(uint32_t device)
+void setup_device_offline(struct gateway *g, uint32_t device)
 {
-	if (device < setup.n)
-		setup.progress[device].active = false; /* all of it again when it is back */
+	if (device < g->setup->n)
+		g->setup->progress[device].active = false; /* all of it again when it is back */
 }
 
 /* The device was busy or silent, or what the step depends on was not read yet: again, but what it
  * took and stored otherwise would be stored otherwise each time. */
 static void try_again(struct gateway *g, uint32_t device, const struct command_outcome *o)
 {
-	struct progress *p = &setup.progress[device];
+	struct progress *p = &g->setup->progress[device];
 	if (o->end != COMMAND_DIFFERS && ++p->tries < TRIES_MAX) {
 		wait_until(g, p, g->now + (AGAIN_FIRST << (p->tries - 1)));
 		return;
@@ -124,10 +129,10 @@ static void try_again(struct gateway *g, uint32_t device, const struct command_o
 
 void setup_ended(struct gateway *g, const struct command_outcome *o)
 {
-	if (g->stopping || o->device >= setup.n)
+	if (g->stopping || o->device >= g->setup->n)
 		return;
 	const struct device *d = device_of(g, o->device);
-	struct progress *p = &setup.progress[o->device];
+	struct progress *p = &g->setup->progress[o->device];
 	if (!p->active || !p->running || o->origin != COMMAND_FROM_GATEWAY ||
 	    d->setup[p->step].point != o->point ||
 	    strcmp(d->setup[p->step].value, o->sent_text) != 0)
@@ -141,20 +146,20 @@ void setup_ended(struct gateway *g, const struct command_outcome *o)
 static void run(struct gateway *g, uint32_t device)
 {
 	const struct device *d = device_of(g, device);
-	const struct setup_step *s = &d->setup[setup.progress[device].step];
+	const struct setup_step *s = &d->setup[g->setup->progress[device].step];
 	/* its safe value goes before it, and so does somebody's newer command */
-	if (keep_rules(g, device, s->point) || commands_pending(g, device, s->point)) {
+	if (keep_rules(g, device, s->point) || command_pending(g->table, device, s->point)) {
 		go_on(g, device);
 		return;
 	}
-	setup.progress[device].running = true;
-	commands_own(g, device, s->point, s->value, true);
+	g->setup->progress[device].running = true;
+	own_write(g, device, s->point, s->value, true);
 }
 
 void setup_tick(struct gateway *g)
 {
-	for (uint32_t i = 0; i < setup.n && !g->stopping; i++) {
-		const struct progress *p = &setup.progress[i];
+	for (uint32_t i = 0; i < g->setup->n && !g->stopping; i++) {
+		const struct progress *p = &g->setup->progress[i];
 		if (!p->active || p->running)
 			continue;
 		if (p->due <= g->now)

@@ -8,13 +8,16 @@
 #include "core/command/command.h"
 #include "daemon/plant.h"
 
+void setup_create(struct gateway *g);
+void setup_destroy(struct gateway *g);
+
 /* Around a reload: what is under way begins anew with the new model's steps. */
 void setup_model_ends(struct gateway *g);
 void setup_model_begins(struct gateway *g);
-void setup_destroy(void);
 
+/* Of what these write the caller says commands_act() when it is done. */
 void setup_device_online(struct gateway *g, uint32_t device);
-void setup_device_offline(uint32_t device);
+void setup_device_offline(struct gateway *g, uint32_t device);
 
 /* A command of a known device ended. */
 void setup_ended(struct gateway *g, const struct command_outcome *o);
