@@ -1,17 +1,13 @@
 #include "daemon/device.h"
 
-#include "daemon/commands.h"
-#include "daemon/health_device.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
-#include "daemon/sunspec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define IDENTIFY_SOON (5 * US_S) /* it has not said yet what it is */
-#define UNREACHED_AFTER (10 * US_S)
+#define IDENTIFY_SOON (5 * US_S)   /* it has not said yet what it is */
 #define IDENTIFY_AGAIN (60 * US_S) /* it has said that it is another one */
 
 const char *device_place_text(const struct span *s)
@@ -52,45 +48,6 @@ char *device_error_text(const struct device_state *s, char *buf, size_t size)
 	return buf;
 }
 
-/* Where to look when nothing at all comes. */
-static const char *causes(const struct bus_conf *c)
-{
-	return c->kind == BUS_TCP ? "check id, power, the wiring behind a gateway, timeout"
-	                          : "check id, baud, format, wiring (A/B), power, timeout";
-}
-
-static bool unreached(const struct device_state *s)
-{
-	return s->phase == PHASE_OFFLINE && !s->seen && s->failed_since && !s->unreached;
-}
-
-void device_unreached(struct gateway *g)
-{
-	char text[128];
-	us_t next = US_NEVER;
-	for (uint32_t i = 0; i < g->model->ndevice; i++) {
-		struct device_state *s = &g->plant->device[i];
-		const struct device *d = &g->model->device[i];
-		if (!unreached(s))
-			continue;
-		if (g->now < s->failed_since + UNREACHED_AFTER) {
-			next = s->failed_since + UNREACHED_AFTER < next
-			               ? s->failed_since + UNREACHED_AFTER
-			               : next;
-			continue;
-		}
-		s->unreached = true;
-		device_error_text(s, text, sizeof text);
-		log_warn("device %s: not reached since the start (unit id %u on bus %s): %s%s%s",
-		         d->name, d->id, g->plant->bus[d->bus].conf->name, text,
-		         s->instead.kind ? "" : "; ",
-		         s->instead.kind ? "" : causes(g->plant->bus[d->bus].conf));
-		health_device_state(g, i);
-	}
-	if (next != US_NEVER)
-		gateway_wake(g, TIMER_REACH, next);
-}
-
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size)
 {
 	const struct device_state *s = &p->device[device];
@@ -122,66 +79,42 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 	}
 }
 
-static bool must_identify(const struct device *d)
+bool device_must_identify(const struct device *d)
 {
 	return d->identify_point >= 0 && d->nidentify && !d->identify_ignore;
 }
 
-static void told_online(struct gateway *g, uint32_t device)
-{
-	log_info("device %s: online", g->plant->model->device[device].name);
-	gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name);
-	north_status(g->north, (int32_t)device, true);
-	readings_tell_device(g, device);
-	commands_device_online(g, device);
-	gateway_wake(g, TIMER_STALE, g->now + US_S);
-}
-
-static void told_offline(struct gateway *g, uint32_t device, const char *trouble)
-{
-	if (trouble)
-		log_warn("device %s: offline: %s", g->plant->model->device[device].name, trouble);
-	north_status(g->north, (int32_t)device, false);
-	readings_forget_device(g->plant, device);
-	readings_tell_offline(g, device);
-	commands_device_offline(g, device);
-}
-
-static void told_stranger(struct gateway *g, uint32_t device)
+static void log_change(const struct gateway *g, uint32_t device, enum device_phase was,
+                       const char *trouble)
 {
 	const struct device *d = &g->plant->model->device[device];
-	const char *name = d->name, *text = g->plant->device[device].identifies;
-	log_error("device %s: %s; stays offline%s", name, text,
-	          must_identify(d) ? " (identify: ignore lifts this)" : "");
-	gateway_alert(g, ALERT_FAULT, ALERT_WRONG_DEVICE, name, text);
-	commands_device_strange(g, device);
+	const struct device_state *s = &g->plant->device[device];
+	if (s->phase == PHASE_ONLINE)
+		log_info("device %s: online", d->name);
+	else if (was == PHASE_ONLINE && trouble)
+		log_warn("device %s: offline: %s", d->name, trouble);
+	if (s->phase == PHASE_STRANGER)
+		log_error("device %s: %s; stays offline%s", d->name, s->identifies,
+		          device_must_identify(d) ? " (identify: ignore lifts this)" : "");
 }
 
 void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble)
 {
-	struct device_state *s = &g->plant->device[device];
+	struct plant *p = g->plant;
+	struct device_state *s = &p->device[device];
 	const enum device_phase was = s->phase;
 	if (was == phase || was == PHASE_DISABLED)
 		return;
 	s->phase = (uint8_t)phase;
 	s->since = g->now;
 	g->status_changed = true;
-	if (phase == PHASE_ONLINE)
-		told_online(g, device);
-	else if (was == PHASE_ONLINE)
-		told_offline(g, device, trouble);
-	else if (phase == PHASE_OFFLINE)
-		readings_forget_device(g->plant, device);
-	if (phase == PHASE_STRANGER)
-		told_stranger(g, device);
-	if (phase == PHASE_OFFLINE)
-		sunspec_unbind(g, device);
-	health_device_state(g, device);
-}
-
-bool device_must_identify(const struct device *d)
-{
-	return d->identify_point >= 0 && d->nidentify && !d->identify_ignore;
+	log_change(g, device, was, trouble);
+	p->change = mem_grow(p->change, p->nchange + 1, sizeof *p->change);
+	p->change[p->nchange++] = (struct phase_change){
+		.device = device,
+		.was = (uint8_t)was,
+		.is = (uint8_t)phase,
+	};
 }
 
 const char *device_forbids(const struct plant *p, uint32_t device)

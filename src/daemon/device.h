@@ -1,13 +1,13 @@
 /*
- * device: when a device counts as online, and what its coming and going brings about.
+ * device: when a device counts as online.
  */
 #ifndef DAEMON_DEVICE_H
 #define DAEMON_DEVICE_H
 
 #include "daemon/plant.h"
 
-/* The device goes into this phase, if it was not; tells its status. trouble: for the log, when it
- * goes offline (NULL: the log has said it of the whole bus). */
+/* The device goes into this phase, if it was not; what follows from that is done by phases_take().
+ * trouble: for the log, when it goes offline (NULL: the log has said it of the whole bus). */
 void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble);
 
 /* It answers, but is not the device that is meant. text: why, "has no SunSpec models". */
@@ -24,8 +24,7 @@ const char *device_forbids(const struct plant *p, uint32_t device);
 
 /* The device's last failed read in words: "no answer" only when nothing came. Returns buf. */
 char *device_error_text(const struct device_state *s, char *buf, size_t size);
-/* Logs devices that were not reached since the start, once each, with likely causes. */
-void device_unreached(struct gateway *g);
+
 /* "online", "offline: no answer", "offline: identifies as SDM630", "disabled" */
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size);
 

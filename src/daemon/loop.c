@@ -3,11 +3,11 @@
 #include "bus/bus.h"
 #include "daemon/broker.h"
 #include "daemon/commands.h"
-#include "daemon/device.h"
 #include "daemon/events.h"
 #include "daemon/gets.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
+#include "daemon/phases.h"
 #include "daemon/plant.h"
 #include "daemon/readings.h"
 #include "daemon/reload.h"
@@ -66,7 +66,7 @@ static const struct {
 	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
 	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_tick},
-	{TIMER_REACH, device_unreached}, {TIMER_SUNSPEC, sunspec_tick},
+	{TIMER_REACH, phases_unreached}, {TIMER_SUNSPEC, sunspec_tick},
 	{TIMER_INFO, health_infos},      {TIMER_SETTLE, events_settle},
 };
 

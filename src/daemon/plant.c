@@ -239,6 +239,7 @@ static void release(struct plant *p)
 	free(p->device);
 	free(p->reading);
 	free(p->on_demand);
+	free(p->change);
 	free(p->tag_bus);
 	free(p->tag_thread);
 	free(p);

@@ -87,6 +87,12 @@ struct device_state {
 	struct response response;
 };
 
+/* A device has gone from one phase into another: phases_take() is still to come. */
+struct phase_change {
+	uint32_t device;
+	uint8_t was, is; /* enum device_phase */
+};
+
 /* Where a register point of one bus stands; sorted by key. */
 struct place {
 	uint32_t key; /* PLACE_KEY */
@@ -122,6 +128,8 @@ struct plant {
 	struct device_state *device;
 	struct reading *reading;
 	uint8_t *on_demand; /* per point: polled though it is on-demand */
+	struct phase_change *change;
+	size_t nchange;
 	/* over all models */
 	int32_t *tag_bus;        /* bus index by tag; -1: gone with a reload */
 	struct bus **tag_thread; /* by tag; owned where tag_bus is -1; NULL: destroyed */

@@ -5,6 +5,7 @@
 #include "daemon/gets.h"
 #include "daemon/health_device.h"
 #include "daemon/log.h"
+#include "daemon/phases.h"
 #include "daemon/readings.h"
 #include "daemon/sunspec.h"
 
@@ -77,7 +78,9 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 		if (r->turnaround > 0)
 			response_add(&g->plant->device[d].response, r->turnaround);
 	}
-	if (!sunspec_read(g, b, r))
+	const bool good = sunspec_read(g, b, r);
+	phases_take(g);
+	if (!good)
 		return;
 	const bool live = command_alive(g->table) > 0;
 	if (live)
@@ -89,6 +92,7 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 			take_point(g, b->place[i].point, r, live);
 	gets_read(g, (uint32_t)(b - g->plant->bus), r);
 	device_answered(g, b, r->span.unit);
+	phases_take(g);
 	if (live)
 		commands_act(g);
 }
@@ -125,6 +129,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 		b->instead_at = r->at;
 	}
 	sunspec_failed(g, b, r);
+	phases_take(g);
 	commands_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 	gets_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 }
@@ -162,6 +167,7 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 	char why[48];
 	bool over = false, apart = false;
 	sunspec_aside(g, b, r);
+	phases_take(g);
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++) {
 		if (!inside(&b->place[i], &r->span, &over))
 			continue;
@@ -184,18 +190,21 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 		plant_rewant(g, (uint32_t)(b - g->plant->bus));
 	}
 	device_answered(g, b, r->span.unit);
+	phases_take(g);
 }
 
 static void take_unit(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	if (r->online) {
 		device_answered(g, b, r->span.unit);
+		phases_take(g);
 		return;
 	}
 	char text[128];
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
 		device_go(g, (uint32_t)d, PHASE_OFFLINE,
 		          device_error_text(&g->plant->device[d], text, sizeof text));
+	phases_take(g);
 }
 
 static void take_port(struct gateway *g, struct plant_bus *b, const struct report *r)
@@ -225,6 +234,7 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 				health_device_state(g, (uint32_t)d); /* for another reason now */
 			else
 				device_go(g, (uint32_t)d, PHASE_OFFLINE, NULL);
+	phases_take(g);
 }
 
 static void take(struct gateway *g, const struct report *r)

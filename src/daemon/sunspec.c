@@ -3,7 +3,6 @@
 #include "core/modbus/pdu.h"
 
 #include "daemon/carry.h"
-#include "daemon/commands.h"
 #include "daemon/device.h"
 #include "daemon/health.h"
 #include "daemon/health_device.h"
@@ -48,12 +47,12 @@ static void walk_anew(struct gateway *g, uint32_t device)
 	plant_rewant(g, d->bus);
 }
 
-void sunspec_unbind(struct gateway *g, uint32_t device)
+bool sunspec_unbind(struct gateway *g, uint32_t device)
 {
 	if (!models_of(g->plant, device))
-		return;
+		return false;
 	walk_anew(g, device);
-	commands_device_moved(g, device);
+	return true;
 }
 
 void sunspec_tick(struct gateway *g)

@@ -28,8 +28,9 @@ void sunspec_aside(struct gateway *g, struct plant_bus *b, const struct report *
 /* A read failed: of a model's head alone, refused, it says that the model is gone. */
 void sunspec_failed(struct gateway *g, struct plant_bus *b, const struct report *r);
 
-/* The device went, or is another: its points have no addresses, its commands end. */
-void sunspec_unbind(struct gateway *g, uint32_t device);
+/* The device went, or is another: its points have no addresses until they are found anew. False:
+ * it is no SunSpec device. */
+bool sunspec_unbind(struct gateway *g, uint32_t device);
 
 /* TIMER_SUNSPEC: another look at devices without models. */
 void sunspec_tick(struct gateway *g);

@@ -1,0 +1,98 @@
+#include "daemon/phases.h"
+
+#include "daemon/commands.h"
+#include "daemon/device.h"
+#include "daemon/health_device.h"
+#include "daemon/log.h"
+#include "daemon/readings.h"
+#include "daemon/sunspec.h"
+
+#define UNREACHED_AFTER (10 * US_S)
+
+static void came(struct gateway *g, uint32_t device)
+{
+	gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name);
+	north_status(g->north, (int32_t)device, true);
+	readings_tell_device(g, device);
+	commands_device_online(g, device);
+	gateway_wake(g, TIMER_STALE, g->now + US_S);
+}
+
+static void went(struct gateway *g, uint32_t device)
+{
+	north_status(g->north, (int32_t)device, false);
+	readings_forget_device(g->plant, device);
+	readings_tell_offline(g, device);
+	commands_device_offline(g, device);
+}
+
+static void strange(struct gateway *g, uint32_t device)
+{
+	gateway_alert(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name,
+	              g->plant->device[device].identifies);
+	commands_device_strange(g, device);
+}
+
+static void take(struct gateway *g, const struct phase_change *c)
+{
+	if (c->is == PHASE_ONLINE)
+		came(g, c->device);
+	else if (c->was == PHASE_ONLINE)
+		went(g, c->device);
+	else if (c->is == PHASE_OFFLINE)
+		readings_forget_device(g->plant, c->device);
+	if (c->is == PHASE_STRANGER)
+		strange(g, c->device);
+	if (c->is == PHASE_OFFLINE && sunspec_unbind(g, c->device))
+		commands_device_moved(g, c->device);
+	health_device_state(g, c->device);
+}
+
+void phases_take(struct gateway *g)
+{
+	struct plant *p = g->plant;
+	for (size_t i = 0; i < p->nchange; i++) {
+		const struct phase_change c = p->change[i];
+		take(g, &c);
+	}
+	p->nchange = 0;
+}
+
+/* Where to look when nothing at all comes. */
+static const char *causes(const struct bus_conf *c)
+{
+	return c->kind == BUS_TCP ? "check id, power, the wiring behind a gateway, timeout"
+	                          : "check id, baud, format, wiring (A/B), power, timeout";
+}
+
+static bool unreached(const struct device_state *s)
+{
+	return s->phase == PHASE_OFFLINE && !s->seen && s->failed_since && !s->unreached;
+}
+
+void phases_unreached(struct gateway *g)
+{
+	char text[128];
+	us_t next = US_NEVER;
+	for (uint32_t i = 0; i < g->model->ndevice; i++) {
+		struct device_state *s = &g->plant->device[i];
+		const struct device *d = &g->model->device[i];
+		if (!unreached(s))
+			continue;
+		if (g->now < s->failed_since + UNREACHED_AFTER) {
+			next = s->failed_since + UNREACHED_AFTER < next
+			               ? s->failed_since + UNREACHED_AFTER
+			               : next;
+			continue;
+		}
+		s->unreached = true;
+		device_error_text(s, text, sizeof text);
+		log_warn("device %s: not reached since the start (unit id %u on bus %s): %s%s%s",
+		         d->name, d->id, g->plant->bus[d->bus].conf->name, text,
+		         s->instead.kind ? "" : "; ",
+		         s->instead.kind ? "" : causes(g->plant->bus[d->bus].conf));
+		health_device_state(g, i);
+	}
+	if (next != US_NEVER)
+		gateway_wake(g, TIMER_REACH, next);
+}

@@ -1,0 +1,18 @@
+/*
+ * phases: what the coming and going of a device brings about: its status, its values, its commands,
+ * its models, its line in the health tree. The one place that knows all who must learn of it.
+ */
+#ifndef DAEMON_PHASES_H
+#define DAEMON_PHASES_H
+
+#include "daemon/plant.h"
+
+/* What follows from each device_go() since the last call, in their order. Before anything else is
+ * done that may depend on it. */
+void phases_take(struct gateway *g);
+
+/* TIMER_REACH: logs devices that were not reached since the start, once each, with likely causes.
+ */
+void phases_unreached(struct gateway *g);
+
+#endif
