@@ -22,12 +22,44 @@ static bool same_conf(const struct bus_conf *a, const struct bus_conf *b)
 	       a->connect_delay == b->connect_delay && a->close_idle == b->close_idle;
 }
 
-struct plant_bus *carry_bus(const struct plant_bus *from, struct plant *to)
+/* The bus of the new plant that goes on with this one's thread; NULL: none, its thread ends. */
+static struct plant_bus *bus_of(const struct plant_bus *from, struct plant *to)
 {
 	for (size_t i = 0; i < to->model->nbus; i++)
 		if (strcmp(to->bus[i].conf->name, from->conf->name) == 0)
 			return same_conf(to->bus[i].conf, from->conf) ? &to->bus[i] : NULL;
 	return NULL;
+}
+
+static void carry_one_bus(struct plant_bus *from, struct plant_bus *to)
+{
+	to->bus = from->bus;
+	to->tag = from->tag;
+	to->up = from->up;
+	to->told_down = from->told_down;
+	to->since = from->since;
+	to->heard = from->heard;
+	to->silent_since = from->silent_since;
+	to->trouble = from->trouble;
+	from->trouble = NULL;
+}
+
+void carry_buses(struct plant *from, struct plant *to)
+{
+	to->tag_bus = from->tag_bus;
+	to->tag_thread = from->tag_thread;
+	to->ntag = from->ntag;
+	to->ending = from->ending;
+	from->tag_bus = NULL;
+	from->tag_thread = NULL;
+	for (size_t i = 0; i < from->model->nbus; i++) {
+		struct plant_bus *old = &from->bus[i], *b = bus_of(old, to);
+		to->tag_bus[old->tag] = b ? (int32_t)(b - to->bus) : -1;
+		if (b)
+			carry_one_bus(old, b);
+		else
+			plant_end_bus(to, old);
+	}
 }
 
 static bool same_decimal(const struct decimal *a, const struct decimal *b)

@@ -7,8 +7,9 @@
 
 #include "daemon/plant.h"
 
-/* The bus of the new plant that goes on with this one's thread; NULL: none, its thread ends. */
-struct plant_bus *carry_bus(const struct plant_bus *from, struct plant *to);
+/* The threads and what is known of them. Those of buses that are gone, or have other settings, are
+ * told to end. */
+void carry_buses(struct plant *from, struct plant *to);
 
 /* The device of the old plant that this one of the new plant is: same name, same unit of the same
  * bus, same profile; -1: none. */

@@ -44,7 +44,7 @@ enum gateway_alert {
 
 struct gateway {
 	struct config_paths paths;
-	struct model *model;
+	struct model *model; /* of the plant: plant_run() sets both */
 	struct plant *plant;
 	struct command_table *table; /* of all commands that are alive */
 	struct commands *commands;

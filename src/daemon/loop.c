@@ -209,7 +209,7 @@ static void create(struct gateway *g)
 	reload_create(g);
 	commands_create(g);
 	gets_create(g);
-	plant_create(g);
+	plant_run(g, plant_build(g, g->model));
 	broker_create(g);
 	health_create(g);
 	health_model(g, NULL);

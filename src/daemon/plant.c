@@ -1,11 +1,6 @@
 #include "daemon/plant.h"
 
-#include "core/value/expr.h"
-#include "daemon/carry.h"
-#include "daemon/health.h"
 #include "daemon/log.h"
-#include "daemon/readings.h"
-#include "daemon/sunspec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,12 +93,22 @@ void plant_round(struct plant *p, uint32_t device)
 	p->device[device].round = round;
 }
 
+void plant_unbind(struct plant *p, uint32_t device, us_t now)
+{
+	struct sunspec *s = p->model->device[device].set->sunspec;
+	s->bound = false;
+	sunspec_begin(s);
+	p->device[device].walk_from = now;
+}
+
 static void start_device(struct gateway *g, struct plant *p, size_t d)
 {
 	const struct device *dev = &p->model->device[d];
 	struct device_state *s = &p->device[d];
 	s->phase = dev->enabled ? PHASE_OFFLINE : PHASE_DISABLED;
 	s->since = g->now;
+	if (dev->set->sunspec)
+		plant_unbind(p, (uint32_t)d, g->now);
 	plant_round(p, (uint32_t)d);
 	for (uint32_t i = 0; i < dev->set->n; i++) {
 		const struct point *pt = &dev->set->point[i];
@@ -122,8 +127,7 @@ static void start_device(struct gateway *g, struct plant *p, size_t d)
 	}
 }
 
-/* All of a model except its threads. */
-static struct plant *build(struct gateway *g, const struct model *m)
+struct plant *plant_build(struct gateway *g, struct model *m)
 {
 	struct plant *p = mem_alloc(1, sizeof *p);
 	p->model = m;
@@ -133,7 +137,6 @@ static struct plant *build(struct gateway *g, const struct model *m)
 	p->on_demand = mem_alloc(m->npoint, 1);
 	for (size_t d = 0; d < m->ndevice; d++)
 		start_device(g, p, d);
-	sunspec_unknown(p, g->now);
 	index_units(p);
 	for (uint32_t b = 0; b < m->nbus; b++) {
 		p->bus[b].conf = &m->bus[b];
@@ -172,52 +175,27 @@ static void start_bus(struct gateway *g, uint32_t bus)
 	p->tag_thread[b->tag] = b->bus;
 }
 
-void plant_create(struct gateway *g)
+void plant_run(struct gateway *g, struct plant *p)
 {
-	g->plant = build(g, g->model);
-	for (uint32_t b = 0; b < g->model->nbus; b++) {
-		start_bus(g, b);
+	const bool anew = g->plant != NULL;
+	g->plant = p;
+	g->model = p->model;
+	for (uint32_t b = 0; b < p->model->nbus; b++) {
+		if (!p->bus[b].bus)
+			start_bus(g, b);
 		plant_rewant(g, b);
+		if (anew)
+			bus_refresh(p->bus[b].bus); /* under new names nothing is known yet */
 	}
 }
 
-static void end_bus(struct plant *p, const struct plant_bus *b)
+void plant_end_bus(struct plant *p, const struct plant_bus *b)
 {
 	bus_close(b->bus);
 	p->ending++;
 }
 
-/* The threads and what is known of them pass from the old plant to the new one. */
-static void pass_buses(struct plant *old, struct plant *p)
-{
-	p->tag_bus = old->tag_bus;
-	p->tag_thread = old->tag_thread;
-	p->ntag = old->ntag;
-	p->ending = old->ending;
-	old->tag_bus = NULL;
-	old->tag_thread = NULL;
-	for (size_t i = 0; i < old->model->nbus; i++) {
-		struct plant_bus *from = &old->bus[i];
-		struct plant_bus *to = carry_bus(from, p);
-		if (!to) {
-			p->tag_bus[from->tag] = -1;
-			end_bus(p, from);
-			continue;
-		}
-		to->bus = from->bus;
-		to->tag = from->tag;
-		to->up = from->up;
-		to->told_down = from->told_down;
-		to->since = from->since;
-		to->heard = from->heard;
-		to->silent_since = from->silent_since;
-		to->trouble = from->trouble;
-		from->trouble = NULL;
-		p->tag_bus[to->tag] = (int32_t)(to - p->bus);
-	}
-}
-
-static void release(struct plant *p)
+void plant_release(struct plant *p)
 {
 	for (size_t i = 0; i < p->model->npoint; i++) {
 		struct reading *r = &p->reading[i];
@@ -245,29 +223,11 @@ static void release(struct plant *p)
 	free(p);
 }
 
-void plant_adopt(struct gateway *g, const struct model *next)
-{
-	struct plant *old = g->plant;
-	struct plant *p = build(g, next);
-	pass_buses(old, p);
-	sunspec_carry(old, p);
-	carry_readings(old, p);
-	g->plant = p;
-	for (uint32_t b = 0; b < next->nbus; b++) {
-		if (!p->bus[b].bus)
-			start_bus(g, b);
-		plant_rewant(g, b);
-		bus_refresh(p->bus[b].bus); /* under new names nothing is known yet */
-	}
-	sunspec_carried(g);
-	release(old);
-}
-
 void plant_close(struct gateway *g)
 {
 	struct plant *p = g->plant;
 	for (size_t i = 0; i < p->model->nbus; i++)
-		end_bus(p, &p->bus[i]);
+		plant_end_bus(p, &p->bus[i]);
 }
 
 void plant_ended(struct gateway *g, uint32_t tag)
@@ -291,7 +251,7 @@ void plant_destroy(struct gateway *g)
 {
 	for (size_t i = 0; i < g->plant->model->nbus; i++)
 		bus_destroy(g->plant->bus[i].bus);
-	release(g->plant);
+	plant_release(g->plant);
 	g->plant = NULL;
 }
 

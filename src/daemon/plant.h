@@ -123,7 +123,7 @@ struct plant_bus {
 };
 
 struct plant {
-	const struct model *model;
+	struct model *model;
 	struct plant_bus *bus;
 	struct device_state *device;
 	struct reading *reading;
@@ -137,11 +137,20 @@ struct plant {
 	size_t ending; /* buses told to end that have not ended */
 };
 
-/* Starts the buses of g->model. */
-void plant_create(struct gateway *g);
+/* All of a model except its threads. It borrows the model. */
+struct plant *plant_build(struct gateway *g, struct model *m);
+void plant_release(struct plant *p);
 
-/* From the running model to `next`: what is equal goes on. g->model is still the old one. */
-void plant_adopt(struct gateway *g, const struct model *next);
+/* From now on it is g->plant, and its model g->model. Buses that it has not got from the one before
+ * are started, all get its wants. */
+void plant_run(struct gateway *g, struct plant *p);
+
+/* Where the points of a SunSpec device stand is not known: its models are looked for from the
+ * start, and what was read before `now` says nothing of them. */
+void plant_unbind(struct plant *p, uint32_t device, us_t now);
+
+/* The thread ends; REPORT_ENDED follows. */
+void plant_end_bus(struct plant *p, const struct plant_bus *b);
 
 /* Where each point of this bus stands: after addresses have changed. */
 void plant_index(struct plant *p, uint32_t bus);

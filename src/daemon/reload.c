@@ -1,11 +1,13 @@
 #include "daemon/reload.h"
 
 #include "daemon/broker.h"
+#include "daemon/carry.h"
 #include "daemon/commands.h"
 #include "daemon/gets.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
+#include "daemon/sunspec.h"
 #include "daemon/systemd.h"
 
 #include <pthread.h>
@@ -156,14 +158,25 @@ static void reject(struct gateway *g)
 	answer_all(g, text);
 }
 
+/* What is equal goes on. */
+static void change_plant(struct gateway *g, struct model *next)
+{
+	struct plant *old = g->plant, *p = plant_build(g, next);
+	carry_buses(old, p);
+	sunspec_carry(old, p);
+	carry_readings(old, p);
+	plant_run(g, p);
+	sunspec_carried(g);
+	plant_release(old);
+}
+
 static void take_over(struct gateway *g)
 {
 	struct reload *r = g->reload;
 	struct model *old = g->model, *next = r->model;
 	commands_model_ends(g);
 	gets_end(g, "the configuration was read anew meanwhile");
-	plant_adopt(g, next);
-	g->model = next;
+	change_plant(g, next);
 	broker_adopt(g, old);
 	health_model(g, old);
 	commands_model_begins(g);

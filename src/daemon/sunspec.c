@@ -21,27 +21,12 @@ static struct sunspec *models_of(const struct plant *p, uint32_t device)
 
 /* -- the walk begins ---------------------------------------------------------------- */
 
-static void unknown(struct plant *p, uint32_t device, us_t now)
-{
-	struct sunspec *s = models_of(p, device);
-	s->bound = false;
-	sunspec_begin(s);
-	p->device[device].walk_from = now;
-}
-
-void sunspec_unknown(struct plant *p, us_t now)
-{
-	for (uint32_t d = 0; d < p->model->ndevice; d++)
-		if (models_of(p, d))
-			unknown(p, d, now);
-}
-
 /* What the bus learnt of its registers is about other models, and so are its wants. */
 static void walk_anew(struct gateway *g, uint32_t device)
 {
 	struct plant *p = g->plant;
 	const struct device *d = &p->model->device[device];
-	unknown(p, device, g->now);
+	plant_unbind(p, device, g->now);
 	bus_forget(p->bus[d->bus].bus, d->id);
 	plant_index(p, d->bus);
 	plant_rewant(g, d->bus);
@@ -254,7 +239,7 @@ static void carry_one(const struct plant *from, struct plant *to, uint32_t devic
 	if (!old || !old->bound || !d->enabled)
 		return;
 	if (sunspec_bind(d, &old->walk.chain) == 0) {
-		unknown(to, device, to->device[device].walk_from);
+		plant_unbind(to, device, to->device[device].walk_from);
 		return;
 	}
 	to->device[device].walk_from = from->device[was].walk_from;

@@ -7,9 +7,6 @@
 
 #include "daemon/plant.h"
 
-/* Of a new plant: nothing is known of any chain. */
-void sunspec_unknown(struct plant *p, us_t now);
-
 /* After a reload: the chain of a device that stays is still known. Before the readings are carried:
  * they belong to addresses. */
 void sunspec_carry(struct plant *from, struct plant *to);
