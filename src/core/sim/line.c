@@ -458,12 +458,15 @@ void simline_write(struct simline *l, const uint8_t *bytes, size_t n, us_t now)
 	advance(l, now);
 	const us_t start = now > l->tx_end ? now : l->tx_end;
 	const us_t last = l->busy_until > l->tx_end ? l->busy_until : l->tx_end;
+	/* Where bytes wait to be read (a simulator that was scheduled late), nobody could keep a
+	 * silence behind them: the two collided. */
+	const bool unread = l->out < l->in;
 	struct event *q = event_of(bytes, n, start + wire_chars(&l->wire, (unsigned)n));
 
 	l->count.requests++;
 	l->count.busy += q->at - start;
 	q->request = true;
-	if (spoil_arrivals(l, start)) {
+	if (spoil_arrivals(l, start) || (unread && start < last + l->wire.silence)) {
 		l->count.collisions++;
 		q->lost = true;
 	} else if (start < last + l->wire.silence) {
