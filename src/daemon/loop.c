@@ -94,8 +94,7 @@ static void take_signals(struct gateway *g)
 	}
 }
 
-/* Everything that came in, then what follows from it, then one wake-up of the publisher. */
-static void turn(struct gateway *g)
+void loop_turn(struct gateway *g)
 {
 	g->now = clock_now();
 	reports_take(g);
@@ -156,7 +155,7 @@ static void sleep_until(struct gateway *g, us_t limit)
 static void turn_until(struct gateway *g, us_t limit, bool (*waits)(const struct gateway *))
 {
 	while (waits(g) && clock_now() < limit) {
-		turn(g);
+		loop_turn(g);
 		take_signals(g); /* another one would keep us awake */
 		if (waits(g))
 			sleep_until(g, limit);
@@ -192,7 +191,7 @@ static void stop(struct gateway *g)
 	broker_destroy(g, FLUSH_LIMIT);
 }
 
-static void create(struct gateway *g)
+void loop_create(struct gateway *g)
 {
 	sigset_t set;
 	loop_signals(&set);
@@ -219,7 +218,7 @@ static void create(struct gateway *g)
 	gateway_wake(g, TIMER_HEALTH, g->now);
 }
 
-static void destroy(struct gateway *g)
+void loop_destroy(struct gateway *g)
 {
 	reload_destroy(g);
 	queue_close(g->reports);
@@ -237,14 +236,14 @@ static void destroy(struct gateway *g)
 int loop_run(struct model *m, const struct config_paths *paths)
 {
 	struct gateway g = {.paths = *paths, .model = m, .now = clock_now()};
-	create(&g);
+	loop_create(&g);
 	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice,
 	         m->npoint);
 	char line[160];
 	health_status_line(&g, line, sizeof line);
 	systemd_ready(line);
 	while (!g.stopping) {
-		turn(&g);
+		loop_turn(&g);
 		take_signals(&g);
 		if (!g.stopping)
 			sleep_until(&g, US_NEVER);
@@ -252,6 +251,6 @@ int loop_run(struct model *m, const struct config_paths *paths)
 	stop(&g);
 	if (g.plant->ending)
 		_exit(EXIT_SUCCESS); /* their threads may still touch what would be freed */
-	destroy(&g);
+	loop_destroy(&g);
 	return EXIT_SUCCESS;
 }

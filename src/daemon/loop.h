@@ -15,4 +15,12 @@ void loop_signals(sigset_t *set);
 /* Runs until SIGTERM or SIGINT. Owns the model. Gives the exit code. */
 int loop_run(struct model *m, const struct config_paths *paths);
 
+/* Of that, for tests, whose time is their own. g: its model, paths and now are set. */
+struct gateway;
+void loop_create(struct gateway *g);
+void loop_destroy(struct gateway *g); /* when all buses have ended */
+
+/* Everything that came in, then what follows from it, then one wake-up of the publisher. */
+void loop_turn(struct gateway *g);
+
 #endif

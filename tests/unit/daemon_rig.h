@@ -1,0 +1,338 @@
+/*
+ * daemon_rig: the whole daemon in virtual time, but for its threads. The buses are stubs that note
+ * what is asked of them, the reports are the test's own; the broker takes what the outbox gives.
+ */
+#ifndef TESTS_UNIT_DAEMON_RIG_H
+#define TESTS_UNIT_DAEMON_RIG_H
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bus/bus.h"
+#include "daemon/broker.h"
+#include "daemon/loop.h"
+#include "daemon/plant.h"
+#include "daemon/reload.h"
+
+#define RIG_JOBS 16
+#define RIG_SAID 8192
+
+struct bus {
+	uint32_t tag;
+	size_t nwant, ndemand;
+	struct job job[RIG_JOBS]; /* given to the bus, oldest first */
+	size_t njob;
+};
+
+static struct {
+	us_t now;
+	char dir[32], file[48], profile[48];
+	struct gateway g;
+	char said[RIG_SAID];
+} rig;
+
+/* -- in place of the clock, the bus and the MQTT client --------------------------------------- */
+
+us_t clock_now(void)
+{
+	return rig.now;
+}
+
+void clock_sleep(us_t until)
+{
+	(void)until;
+}
+
+struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
+                       struct queue *reports)
+{
+	(void)conf, (void)index, (void)of, (void)reports;
+	struct bus *b = mem_alloc(1, sizeof *b);
+	b->tag = tag;
+	return b;
+}
+
+void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r, size_t nr)
+{
+	(void)w, (void)r, (void)nr;
+	b->nwant = nw;
+}
+
+void bus_refresh(struct bus *b)
+{
+	(void)b;
+}
+
+enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old)
+{
+	(void)old;
+	assert_true(b->njob < RIG_JOBS);
+	b->job[b->njob++] = *j;
+	return SUBMIT_ACCEPTED;
+}
+
+bool bus_demand(struct bus *b, const struct span *s, us_t due)
+{
+	(void)s, (void)due;
+	b->ndemand++;
+	return true;
+}
+
+bool bus_cancel(struct bus *b, uint64_t id)
+{
+	(void)b, (void)id;
+	return false;
+}
+
+void bus_forget(struct bus *b, uint8_t unit)
+{
+	(void)b, (void)unit;
+}
+
+void bus_figures(struct bus *b, struct bus_figures *out)
+{
+	(void)b;
+	*out = (struct bus_figures){.stepped = rig.now, .step_limit = US_S, .up = true};
+}
+
+bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out)
+{
+	(void)b, (void)unit, (void)out;
+	return false;
+}
+
+void bus_close(struct bus *b)
+{
+	(void)b;
+}
+
+void bus_destroy(struct bus *b)
+{
+	free(b);
+}
+
+void mqtt_event_free(struct mqtt_event *e)
+{
+	free(e->topic);
+	free(e->payload);
+}
+
+size_t mqtt_event_weight(const void *event)
+{
+	(void)event;
+	return 0;
+}
+
+struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id,
+                                struct outbox *o, const char *will_topic, const char *will_text,
+                                void (*push)(void *ctx, struct mqtt_event *e), void *ctx)
+{
+	(void)conf, (void)client_id, (void)o, (void)will_topic, (void)will_text, (void)push;
+	return ctx;
+}
+
+void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos)
+{
+	(void)c, (void)filters, (void)n, (void)qos;
+}
+
+void mqtt_shortest(struct mqtt_client *c, int64_t shortest)
+{
+	(void)c, (void)shortest;
+}
+
+void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
+{
+	(void)c;
+	*out = (struct mqtt_figures){.connected = rig.g.connected};
+}
+
+void mqtt_destroy(struct mqtt_client *c, int64_t limit)
+{
+	(void)c, (void)limit;
+}
+
+/* -- the rig ----------------------------------------------------------------------------------- */
+
+static inline void rig_write(const char *text)
+{
+	FILE *f = fopen(rig.file, "w");
+	assert_non_null(f);
+	fprintf(f,
+	        "gateway: house\nmqtt: {broker: mqtt://h, client_id: c, sys_interval: 0}\n"
+	        "buses:\n  line: {port: /dev/none}\n%s",
+	        text);
+	fclose(f);
+}
+
+static inline void rig_write_profile(const char *text)
+{
+	FILE *f = fopen(rig.profile, "w");
+	assert_non_null(f);
+	fprintf(f,
+	        "title: Own\nvendor: Nobody\nmodels: [P1]\nsources: [made up]\n"
+	        "status: experimental\n%s",
+	        text);
+	fclose(f);
+}
+
+static inline struct bus *rig_bus(void)
+{
+	return rig.g.plant->bus[0].bus;
+}
+
+static inline void rig_turn(void)
+{
+	loop_turn(&rig.g);
+}
+
+/* Every timer at its time, as the loop would. */
+static inline void rig_pass(us_t time)
+{
+	const us_t end = rig.now + time;
+	for (us_t next = rig.now; next <= end;) {
+		rig.now = next > rig.now ? next : rig.now;
+		rig_turn();
+		next = US_NEVER;
+		for (size_t i = 0; i < TIMERS; i++)
+			next = rig.g.due[i] < next ? rig.g.due[i] : next;
+	}
+	rig.now = end;
+	rig_turn();
+}
+
+static inline void rig_report(struct report r)
+{
+	r.bus = rig_bus()->tag;
+	r.at = r.at ? r.at : rig.now;
+	assert_true(queue_try_push(rig.g.reports, &r));
+	rig_turn();
+}
+
+static inline void rig_port(bool up)
+{
+	rig_report((struct report){.kind = REPORT_PORT, .online = up});
+}
+
+/* The unit came, or answers no more. */
+static inline void rig_unit(uint8_t unit, bool online)
+{
+	rig_report((struct report){.kind = REPORT_UNIT, .online = online, .span = {.unit = unit}});
+}
+
+/* One holding register of unit 1 was read. */
+static inline void rig_read(uint16_t addr, uint16_t word)
+{
+	rig_report((struct report){.kind = REPORT_READ,
+	                           .outcome = OUT_OK,
+	                           .span = {1, TABLE_HOLDING, addr, 1},
+	                           .word = {word}});
+}
+
+/* The oldest job of the bus, which is now on the wire and answered; it must write this. */
+static inline void rig_job(uint16_t addr, uint16_t word, enum outcome outcome)
+{
+	struct bus *b = rig_bus();
+	assert_int_equal(b->njob, 1);
+	const struct job j = b->job[0];
+	b->njob = 0;
+	assert_int_equal(j.span.addr, addr);
+	assert_int_equal(j.value[0], word);
+	rig_report((struct report){
+		.kind = REPORT_JOB, .outcome = (uint8_t)outcome, .id = j.id, .sent = rig.now});
+}
+
+static inline void rig_event(struct mqtt_event e)
+{
+	assert_true(queue_try_push(rig.g.events, &e));
+	rig_turn();
+}
+
+static inline void rig_broker(bool up)
+{
+	rig_event((struct mqtt_event){.kind = up ? MQTT_UP : MQTT_DOWN, .protocol = 5});
+}
+
+static inline void rig_command(const char *topic, const char *payload)
+{
+	rig_event((struct mqtt_event){.kind = MQTT_MESSAGE,
+	                              .topic = mem_strdup(topic),
+	                              .payload = mem_strdup(payload),
+	                              .len = strlen(payload),
+	                              .since = rig.now});
+}
+
+/* What was published since the last call: "topic payload", a line each, without "xnet/sts/". */
+static inline const char *rig_said(void)
+{
+	static const char sts[] = "xnet/sts/";
+	struct outgoing m;
+	size_t n = 0;
+	rig.said[0] = '\0';
+	while (outbox_take(rig.g.outbox, &m)) {
+		const bool ours = strncmp(m.topic, sts, sizeof sts - 1) == 0;
+		n += (size_t)snprintf(rig.said + n, sizeof rig.said - n, "%s%s %s", n ? "\n" : "",
+		                      m.topic + (ours ? sizeof sts - 1 : 0), m.payload);
+		assert_true(n < sizeof rig.said);
+		outbox_sent(rig.g.outbox, m.item);
+	}
+	return rig.said;
+}
+
+/* The devices: section is the test's, and points: of the profile `own`, with what else it has. */
+static inline void rig_begin(const char *devices, const char *profile)
+{
+	memset(&rig, 0, sizeof rig);
+	rig.now = 1000 * US_S;
+	strcpy(rig.dir, "/tmp/daemon_rig.XXXXXX");
+	assert_non_null(mkdtemp(rig.dir));
+	snprintf(rig.file, sizeof rig.file, "%s/devices.yaml", rig.dir);
+	snprintf(rig.profile, sizeof rig.profile, "%s/own.yaml", rig.dir);
+	rig_write(devices);
+	rig_write_profile(profile);
+	rig.g.paths = (struct config_paths){.file = rig.file, .profiles = {rig.dir}};
+	rig.g.now = rig.now;
+	struct diag d;
+	diag_init(&d);
+	rig.g.model = config_load(&rig.g.paths, &d);
+	for (size_t i = 0; i < d.n; i++)
+		fprintf(stderr, "%s\n", d.message[i].text);
+	assert_non_null(rig.g.model);
+	diag_free(&d);
+	loop_create(&rig.g);
+	rig_port(true);
+	rig_broker(true);
+}
+
+/* A new configuration, as after SIGHUP. */
+static inline void rig_reload(const char *devices)
+{
+	rig_write(devices);
+	reload_begin(&rig.g, NULL, false);
+	struct pollfd p = {.fd = reload_fd(&rig.g), .events = POLLIN};
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	rig_turn();
+}
+
+static inline int rig_end(void **state)
+{
+	(void)state;
+	broker_destroy(&rig.g, 0);
+	loop_destroy(&rig.g);
+	unlink(rig.file);
+	unlink(rig.profile);
+	return rmdir(rig.dir);
+}
+
+#define RIG_TEST(f) cmocka_unit_test_teardown(f, rig_end)
+
+#endif
