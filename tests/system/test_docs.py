@@ -1,10 +1,16 @@
-"""Pages that are made from the profiles are up to date."""
+"""Pages say what the code does: those made from the profiles, the health topics, the manual pages."""
+import glob
 import os
+import re
+import shutil
 import subprocess
+
+import pytest
 
 from conftest import LIMIT, TOP
 from simfix import PROFILES
 
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 PAGE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../doc/devices.md"))
 
 
@@ -31,3 +37,54 @@ def test_every_profile_is_in_its_table_and_has_a_chapter():
 
 def test_points_of_variants_say_which():
     assert "| `PhaseAngle` (model sdm230) | ° |  | normal | input 0x0024 |" in page()
+
+
+def text_of(name):
+    with open(os.path.join(SOURCE, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def sources(*pattern):
+    return "\n".join(text_of(f) for p in pattern for f in sorted(glob.glob(p, root_dir=SOURCE, recursive=True)))
+
+
+def leaves_of_a_table(code, name):
+    """The strings of every `static const char *const name[] = {...}`, with or without designators."""
+    tables = re.findall(r"static const char \*const " + name + r"\[[^=]*= *{(.*?)};", code, re.S)
+    return {leaf for t in tables for leaf in re.findall(r'"([^"]+)"', t)}
+
+
+def published():
+    """Every leaf below $SYS that a line of the code can publish."""
+    code = sources("src/daemon/*.c")
+    plain = set(re.findall(r'\b(?:health_sys|health_sys_time|tell_moment|north_sys)\([^,()]+(?:->north)?, *"([^"]+)"', code))
+    plain |= set(re.findall(r'{"(commands/[a-z]+)", {', code))
+    bus = leaves_of_a_table(text_of("src/daemon/health_bus.c"), "topics")
+    device = leaves_of_a_table(text_of("src/daemon/health_device.c"), "topics")
+    instead = set(re.findall(r'"(instead/[a-z_]+)"', sources("src/core/**/*.c")))
+    bus |= set(re.findall(r'\bput(?:_number|_percent)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health_bus.c")))
+    device |= set(re.findall(r'\bput(?:_time)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health_device.c")))
+    assert len(plain) >= 20 and len(bus) >= 17 and len(device) >= 14 and len(instead) >= 10
+    return plain | {"bus/<bus>/" + t for t in bus | instead} | {"device/<dev>/" + t for t in device | instead}
+
+
+def test_every_health_topic_is_in_the_page_of_topics_and_no_other():
+    chapter = text_of("doc/topics.md").split("\n## Health topics\n")[1]
+    documented = re.findall(r"^\| `([^`]+)` \|", chapter, re.M)
+    assert len(documented) == len(set(documented))
+    assert set(documented) == published()
+
+
+@pytest.mark.parametrize("page", ["xnetd.8", "xnetctl.1", "devices.yaml.5"])
+def test_a_manual_page_renders_without_a_warning(page):
+    file = os.path.join(SOURCE, "man", page)
+    if not shutil.which("man"):
+        pytest.skip("no man")
+    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", file], capture_output=True,
+                          text=True, timeout=LIMIT, env={**os.environ, "LC_ALL": "C.UTF-8",
+                                                         "MANWIDTH": "80"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert text_of("man/" + page).startswith(".Dd "), "in mdoc, as the others"
+    if shutil.which("mandoc"):
+        lint = subprocess.run(["mandoc", "-Tlint", "-Wwarning", file], capture_output=True, text=True, timeout=LIMIT)
+        assert lint.stdout == ""
