@@ -151,45 +151,47 @@ static void set_direction(struct load *l, const struct hit *h, void *object)
 
 static const struct key bus_keys[] = {
 	{"port", .type = KEY_OTHER, .set = set_port, .form = "path",
-         .doc = "The serial port; a name below /dev/serial/by-id stays the same."},
+         .doc = "Serial port; names below /dev/serial/by-id are stable."},
 	{"tcp", .type = KEY_OTHER, .set = set_endpoint, .form = "host:port", .preset = "port 502",
-         .doc = "A Modbus TCP endpoint with all units behind it."},
+         .doc = "Modbus TCP endpoint, with all units behind it."},
 	{"rtu_tcp", .type = KEY_OTHER, .set = set_endpoint, .form = "host:port",
-         .doc = "A converter that carries RTU frames over TCP."},
+         .doc = "Converter that carries RTU frames over TCP."},
 	{"baud", .type = KEY_OTHER, .set = set_baud, .form = "number",
-         .preset = "what the devices' profiles say, else 9600", .doc = "Bits a second."},
+         .preset = "what the devices' profiles say, else 9600",
+         .doc = "Baud rate in bits per second."},
 	{"format", .type = KEY_OTHER, .set = set_format, .form = "like 8N1",
          .preset = "what the devices' profiles say, else 8N1",
          .doc = "Data bits, parity (N, E, O) and stop bits."},
 	{"direction", .type = KEY_OTHER, .set = set_direction,
          .form = "auto, kernel, rts or off; {kernel: {rts: high, before: 100us, after: 100us}}",
-         .preset = "auto", .doc = "Who switches an RS-485 driver between sending and receiving."},
+         .preset = "auto", .doc = "What switches the RS-485 driver between sending and receiving."},
 	{"silence", KEY_DURATION, KEY_AUTO, BUS(silence), .min = 0, .max = 1 * US_S,
          .preset = "auto",
-         .doc = "Between two frames; auto: 3.5 characters, 1.75 ms above 19200 baud."},
+         .doc = "Silent time between two frames; auto: 3.5 characters, 1.75 ms above 19200 baud."},
 	{"timeout", KEY_DURATION, BUS(timeout), .min = 10 * US_MS, .max = 60 * US_S,
          .preset = "500ms",
-         .doc = "Upper bound for an answer's first byte; the time-out in use is learnt."},
+         .doc = "Longest wait for the first byte of a response; the timeout in use is learned from "
+                "the device."},
 	{"retries", KEY_INT, BUS(retries), .min = 0, .max = 10, .preset = "1",
-         .doc = "How often a failed read is repeated at once; writes never are."},
+         .doc = "How often a failed read is retried at once; writes never are."},
 	{"echo", KEY_BOOL, BUS(echo), .preset = "off",
-         .doc = "Whether the adapter repeats what it sends."},
+         .doc = "Whether the adapter echoes what it sends."},
 	{"connect_delay", KEY_DURATION, BUS(connect_delay), .min = 0, .max = 60 * US_S,
-         .preset = "0ms", .doc = "After connecting, before the first request."},
+         .preset = "0ms", .doc = "Delay between connecting and the first request."},
 	{"close_idle", KEY_DURATION, KEY_OFF, BUS(close_idle), .min = 100 * US_MS,
          .max = 86400 * US_S, .preset = "off",
-         .doc = "Close the connection after this long without a request."},
+         .doc = "Close the connection after this time without a request."},
 };
 
 static const char *const level_words[] = {"low", "high", NULL};
 
 static const struct key direction_keys[] = {
 	{"rts", KEY_CHOICE, BUS(rts_high), .choice = level_words, .preset = "high",
-         .doc = "Level of the RTS line while sending."},
+         .doc = "Level of RTS while sending."},
 	{"before", KEY_DURATION, BUS(rts_before), .min = 0, .max = 100 * US_MS, .preset = "0us",
-         .doc = "From switching to the first bit."},
+         .doc = "Delay from switching on to the first bit."},
 	{"after", KEY_DURATION, BUS(rts_after), .min = 0, .max = 100 * US_MS, .preset = "0us",
-         .doc = "From the last bit to switching back."},
+         .doc = "Delay from the last bit to switching back."},
 };
 
 const struct keyset keyset_bus = {

@@ -71,9 +71,9 @@ static void set_rules(struct load *l, const struct hit *h, void *object)
 
 static const struct key group_keys[] = {
 	{"order", .type = KEY_OTHER, .set = set_order, .form = "list of points",
-         .doc = "In which order they are written when one request can not take them all."},
+         .doc = "Write order if one request cannot hold them all."},
 	{"rules", .type = KEY_OTHER, .set = set_rules, .form = "list of comparisons like A > B",
-         .doc = "What must be true of the values about to be written."},
+         .doc = "Conditions that the values to be written must meet."},
 };
 
 const struct keyset keyset_group = {

@@ -46,12 +46,12 @@ static void set_numbers(struct load *l, const struct hit *h, void *object)
 
 static const struct key repeat_keys[] = {
 	{"n", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_numbers, .form = "like 1..8",
-         .doc = "The numbers that take the place of {n}."},
+         .doc = "The numbers that replace {n}."},
 	{"stride", KEY_INT, KEY_AT(struct repetition, stride), .min = -65535, .max = 65535,
-         .preset = "1", .doc = "Added to the address for each further number."},
+         .preset = "1", .doc = "Address offset from one number to the next."},
 	{"count_from", .type = KEY_OTHER, .set = set_reference,
          .offset = offsetof(struct repetition, count_from), .form = "point",
-         .doc = "Point that says how many there are; those above it are None."},
+         .doc = "Point with the number of points that exist; those above it are None."},
 };
 
 const struct keyset keyset_repeat = {

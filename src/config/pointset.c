@@ -14,9 +14,9 @@
 	KEY_AT(struct ratings, period[which]), .min = 1 * US_MS, .max = 366 * 86400 * US_S
 static const struct key rates_keys[] = {
 	{"fast", KEY_DURATION, KEY_FASTEST, RATE(RATE_FAST), .preset = "2s",
-         .doc = "Period of what changes by the second."},
+         .doc = "Period of points that change within seconds."},
 	{"normal", KEY_DURATION, KEY_FASTEST, RATE(RATE_NORMAL), .preset = "10s",
-         .doc = "Period of what changes slowly."},
+         .doc = "Period of points that change slowly."},
 	{"slow", KEY_DURATION, KEY_FASTEST, RATE(RATE_SLOW), .preset = "5m",
          .doc = "Period of settings and statistics."},
 };
@@ -25,7 +25,7 @@ const struct keyset keyset_rates = {.name = "rates", .key = rates_keys, .n = COU
 
 static const struct key defaults_keys[] = {
 	{"rates", .type = KEY_OTHER, .form = "{fast: 2s, normal: 10s, slow: 5m}",
-         .doc = "Polling periods by class."},
+         .doc = "Polling period of each rate class."},
 };
 
 const struct keyset keyset_defaults = {

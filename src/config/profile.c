@@ -52,9 +52,9 @@ static void set_line_format(struct load *l, const struct hit *h, void *object)
 
 static const struct key line_keys[] = {
 	{"baud", .type = KEY_OTHER, .set = set_line_baud, .form = "number",
-         .doc = "Baud rate as delivered."},
+         .doc = "Factory baud rate."},
 	{"format", .type = KEY_OTHER, .set = set_line_format, .form = "like 8N1",
-         .doc = "Format as delivered."},
+         .doc = "Factory format."},
 };
 
 const struct keyset keyset_line = {.name = "profile.line", .key = line_keys, .n = COUNT(line_keys)};
@@ -96,40 +96,39 @@ static const char *const status_words[] = {"unknown",    "tested",       "captur
 	PROFILE(field), .type = KEY_OTHER, .set = set_node, .min = (what), .form = (text)
 
 static const struct key profile_keys[] = {
-	{"title", KEY_TEXT, PROFILE(title), .doc = "The device in a few words."},
-	{"vendor", KEY_TEXT, PROFILE(vendor), .doc = "Who makes it."},
+	{"title", KEY_TEXT, PROFILE(title), .doc = "Short name of the device."},
+	{"vendor", KEY_TEXT, PROFILE(vendor), .doc = "Manufacturer."},
 	{"models", KEY_OTHER, PROFILE(models), .set = set_texts, .form = "text, or list of texts",
-         .doc = "Models it is for."},
+         .doc = "Models the profile covers."},
 	{"sources", KEY_OTHER, PROFILE(sources), .set = set_texts, .form = "text, or list of texts",
-         .doc = "Where its facts come from."},
+         .doc = "Documents the profile is based on."},
 	{"status", KEY_CHOICE, PROFILE(status), .choice = status_words, .preset = "unknown",
-         .doc = "Tested on the device; captured: its real words are in the tests; documented by "
-                "two "
-                "sources that agree; or experimental."},
+         .doc = "tested: on the device; captured: real register words are in the tests; "
+                "documented: two sources agree; or experimental."},
 	{"line", .type = KEY_OTHER, .set = set_line, .form = "{baud: 9600, format: 8N1}",
-         .doc = "Line settings as delivered; they count where the bus states none."},
+         .doc = "Factory line settings; used where the bus sets none."},
 	{"identify", NODE(identify, NODE_MAP, "{point: Model, equals: text}"),
-         .doc = "A point that tells whether this is the device; checked when it comes online."},
+         .doc = "Point that identifies the device; checked each time it comes online."},
 	{"parameters", NODE(parameters, NODE_MAP, "map of parameters"),
-         .doc = "What a device may choose, for `if`."},
+         .doc = "Parameters that a device may set, for use in `if`."},
 	{"extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",
-         .doc = "A profile this one adds to or changes."},
+         .doc = "Profile that this one extends or changes."},
 	{"omit", NODE(omit, NODE_LIST, "list of points"),
-         .doc = "Points of the extended profile that this one has not; wildcards are allowed."},
+         .doc = "Points of the extended profile to leave out; wildcards are allowed."},
 	{"device", NODE(device, NODE_MAP, "map of a device's keys"),
-         .doc = "What the device forces; may also stand at the top."},
+         .doc = "Settings the device needs; may also be given at the top level."},
 	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1",
-         .preset = "0", .doc = "Which number the first register has in this file."},
+         .preset = "0", .doc = "Number of the first register as this file counts addresses."},
 	{"repeat", NODE(repeat, NODE_MAP, "{n: 1..8, stride: 1}"),
-         .doc = "For points with {n} that have no repeat themselves."},
+         .doc = "Default repeat for points with {n}."},
 	{"sunspec", .type = KEY_OTHER, .set = set_sunspec,
          .form = "{base: [40000, 50000, 0], models: {...}}",
-         .doc = "A SunSpec device: its models are found when it comes online."},
+         .doc = "SunSpec device: its models are discovered each time it comes online."},
 	{"groups", NODE(groups, NODE_MAP, "map of groups"),
-         .doc = "How points with one `group` are written."},
+         .doc = "How the points of each `group` are written."},
 	{"points", NODE(points, NODE_MAP, "map of points"), .doc = "The points, by name."},
 	{"tests", NODE(tests, NODE_LIST, "list of tests"),
-         .doc = "Raw words and the values they must give."},
+         .doc = "Raw register words and the values they must give."},
 };
 
 const struct keyset keyset_profile = {
@@ -265,15 +264,21 @@ static void set_choices(struct load *l, const struct hit *h, void *object)
 	p->choices = h->value;
 }
 
+static void set_choices_old(struct load *l, const struct hit *h, void *object)
+{
+	diag_warn(l->d, h->name->where, "choices: this key is called one_of now; rename it");
+	set_choices(l, h, object);
+}
+
 static const struct key parameter_keys[] = {
 	{"default", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_preset, .form = "text",
-         .doc = "Its value where a device gives none."},
-	{"choices", .type = KEY_OTHER, .set = set_choices, .form = "list of texts",
-         .preset = "any text", .doc = "The values it may have."},
-	{"one_of", .type = KEY_OTHER, .flags = KEY_HIDDEN, .set = set_choices,
-         .form = "list of texts", .doc = "The same as choices."},
+         .doc = "Value if a device sets none."},
+	{"one_of", .type = KEY_OTHER, .set = set_choices, .form = "list of texts",
+         .preset = "any text", .doc = "The values a device may choose from."},
+	{"choices", .type = KEY_OTHER, .flags = KEY_HIDDEN, .set = set_choices_old,
+         .form = "list of texts", .doc = "The old name of one_of."},
 	{"description", KEY_TEXT, KEY_AT(struct parameter, description),
-         .doc = "What it is about."},
+         .doc = "Description for people."},
 };
 
 const struct keyset keyset_parameter = {

@@ -218,15 +218,15 @@ static const struct key root_keys[] = {
 	{"gateway", SECTION(gateway), .set = set_section, .form = "name",
          .preset = "host name up to the first dot", .doc = "Name of this gateway on MQTT."},
 	{"mqtt", SECTION(mqtt), .set = set_section, .form = "map",
-         .doc = "The broker and how to speak to it."},
+         .doc = "The broker and how to connect to it."},
 	{"buses", SECTION(buses), .set = set_entries, .form = "map of buses",
          .doc = "The lines: serial ports and Modbus TCP endpoints, by name."},
 	{"devices", SECTION(devices), .set = set_entries, .form = "map of devices",
-         .doc = "The devices, by name; name(1..32) stands for 32 of them."},
+         .doc = "The devices, by name; name(1..32) defines 32 of them."},
 	{"defaults", SECTION(defaults), .set = set_section, .form = "map",
-         .doc = "What holds for all points that do not say otherwise."},
+         .doc = "Settings of all points that do not set them themselves."},
 	{"include", .type = KEY_OTHER, .set = set_include, .form = "file, or list of files",
-         .doc = "More files to read, relative to this one; may hold wildcards."},
+         .doc = "More files to read, relative to this one; wildcards are allowed."},
 };
 
 const struct keyset keyset_root = {

@@ -33,13 +33,14 @@ static void set_ids(struct load *l, const struct hit *h, void *object)
 
 static const struct key model_keys[] = {
 	{"id", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_ids,
-         .form = "1 to 65534, or list of them", .doc = "The model's id; any of several."},
+         .form = "1 to 65534, or list of them",
+         .doc = "Id of the model, or a list of alternatives."},
 	{"length", KEY_INT, KEY_REQUIRED, KEY_AT(struct sunspec_part, length), .min = 1,
          .max = UINT16_MAX,
-         .doc = "Its registers behind id and length, where no device says it: in tests and "
+         .doc = "Number of registers after id and length; used without a device, in tests and "
                 "simulations."},
 	{"nth", KEY_INT, KEY_AT(struct sunspec_part, nth), .min = 1, .max = NTH_MAX, .preset = "1",
-         .doc = "Which one, where the chain has several with such an id."},
+         .doc = "Which occurrence, if the chain has several with this id."},
 };
 
 const struct keyset keyset_sunspec_model = {
@@ -106,10 +107,10 @@ static const uint16_t usual_bases[] = {40000, 50000, 0};
 
 static const struct key sunspec_keys[] = {
 	{"base", .type = KEY_OTHER, .set = set_bases, .form = "PDU address, or list of them",
-         .preset = "[40000, 50000, 0]", .doc = "Where the mark \"SunS\" may stand."},
+         .preset = "[40000, 50000, 0]", .doc = "Addresses where the marker \"SunS\" may be."},
 	{"models", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_models,
          .form = "{name: {id: 103, length: 50}}",
-         .doc = "The models that points name, as in holding: name+14."},
+         .doc = "The models that points refer to, as in holding: name+14."},
 };
 
 const struct keyset keyset_sunspec = {

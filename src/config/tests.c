@@ -85,18 +85,18 @@ static void set_expect(struct load *l, const struct hit *h, void *object)
 
 static const struct key test_keys[] = {
 	{"title", KEY_TEXT, KEY_REQUIRED, TEST(title), .doc = "What is tested, in a few words."},
-	{"source", KEY_TEXT, KEY_REQUIRED, TEST(source), .doc = "Where the words come from."},
+	{"source", KEY_TEXT, KEY_REQUIRED, TEST(source), .doc = "Source of the register words."},
 	{"capture", KEY_BOOL, TEST(capture), .preset = "false",
-         .doc = "A real device sent these words, and a person or another program read these "
-                "values."},
+         .doc = "The words were captured from a real device, and the values read by a person or "
+                "another program."},
 	{"parameters", .type = KEY_OTHER, .form = "{name: value}", .preset = "their defaults",
-         .doc = "Parameters as a device would set them."},
-	{"coil", TABLE(TABLE_COIL), .doc = "Coils."},
-	{"discrete", TABLE(TABLE_DISCRETE), .doc = "Discrete inputs."},
-	{"holding", TABLE(TABLE_HOLDING), .doc = "Holding registers."},
-	{"input", TABLE(TABLE_INPUT), .doc = "Input registers."},
+         .doc = "Parameters, as a device would set them."},
+	{"coil", TABLE(TABLE_COIL), .doc = "Words of coils."},
+	{"discrete", TABLE(TABLE_DISCRETE), .doc = "Words of discrete inputs."},
+	{"holding", TABLE(TABLE_HOLDING), .doc = "Words of holding registers."},
+	{"input", TABLE(TABLE_INPUT), .doc = "Words of input registers."},
 	{"expect", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_expect,
-         .form = "{point: text}", .doc = "What must stand on the topics."},
+         .form = "{point: text}", .doc = "Texts that must be published."},
 };
 
 const struct keyset keyset_test = {

@@ -239,9 +239,9 @@ static void set_limit(struct load *l, const struct hit *h, void *object)
 
 static const struct key valid_keys[] = {
 	{"min", .type = KEY_OTHER, .set = set_limit, .form = "number",
-         .doc = "Below this a value is told as None."},
+         .doc = "Values below this are published as None."},
 	{"max", .type = KEY_OTHER, .set = set_limit, .form = "number",
-         .doc = "Above this a value is told as None."},
+         .doc = "Values above this are published as None."},
 };
 
 const struct keyset keyset_valid = {
@@ -287,7 +287,7 @@ static void set_max_rise(struct load *l, const struct hit *h, void *object)
 static const struct key counter_keys[] = {
 	{"max_rise", .type = KEY_OTHER, .set = set_max_rise, .form = "like 50/h",
          .preset = "any rise is believed",
-         .doc = "A steeper rise needs a second read before it is told."},
+         .doc = "A steeper rise is published only after a second read confirms it."},
 };
 
 const struct keyset keyset_counter = {

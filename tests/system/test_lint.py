@@ -14,7 +14,7 @@ vendor: Acme
 models: [B1]
 sources: Acme, registers
 status: experimental
-parameters: {variant: {default: plain, choices: [plain, big]}}
+parameters: {variant: {default: plain, one_of: [plain, big]}}
 max_read: 60
 points:
   Volts: {input: 0, unit: V}
