@@ -333,7 +333,7 @@ bool port_alive(struct port *p)
 enum port_sent port_send(struct port *p, const struct request *r)
 {
 	if (port_unsent(p) > 0) { /* this one would be late, and the earlier ones later still */
-		port_gone(p, "does not take what is sent");
+		port_gone(p, "accepts no more data");
 		return PORT_UNSENT;
 	}
 	const enum port_sent sent = p->ops->send(p, r);

@@ -16,17 +16,17 @@ static const struct {
 	int error;
 	const char *sentence; /* with the port's name before it */
 } open_error[] = {
-	{ENOENT, "is not there"},
-	{ENXIO, "is not there"},
-	{ENODEV, "is not there"},
+	{ENOENT, "does not exist"},
+	{ENXIO, "does not exist"},
+	{ENODEV, "does not exist"},
 	{EIO, "is gone"},
-	{EACCES, "may not be opened: add the user xnetd runs as to group dialout"},
-	{EPERM, "may not be opened: add the user xnetd runs as to group dialout"},
+	{EACCES, "permission denied: add the user that runs xnetd to group dialout"},
+	{EPERM, "permission denied: add the user that runs xnetd to group dialout"},
 	{EBUSY, "is in use by another program"},
 	{EWOULDBLOCK, "is in use by another program"},
 	{EISDIR, "is not a serial port"},
 	{ENOTTY, "is not a serial port"},
-	{EINVAL, "does not take these line settings"},
+	{EINVAL, "does not support these line settings"},
 };
 
 static bool refuse(const char *port, int error, char *why, size_t size)
@@ -63,7 +63,7 @@ bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *w
 		         conf->port, MINI_UART_BAUD_MAX);
 	else if (f->console)
 		snprintf(why, size,
-		         "%s is the kernel's console: take console= for it out of the kernel's "
+		         "%s is the kernel's console: remove console= for it from the kernel "
 		         "command line",
 		         conf->port);
 	else

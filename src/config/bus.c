@@ -75,7 +75,7 @@ static void set_port(struct load *l, const struct hit *h, void *object)
 static const char *endpoint_hint(const char *text)
 {
 	if (strstr(text, "://"))
-		return ": leave out what stands before the host";
+		return ": remove what is before the host";
 	return *text == '/' ? "; a serial line is port: /dev/..." : "";
 }
 
@@ -226,7 +226,7 @@ static void kind_check(struct load *l, const struct bus_conf *b, const struct hi
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct hit *h = keys_hit(&keyset_bus, hits, rows[i].key);
 		if (h && !(rows[i].kinds & 1 << b->kind))
-			diag_error(l->d, h->name->where, "%s: means nothing on a bus that is %s",
+			diag_error(l->d, h->name->where, "%s: has no effect on a bus that is %s",
 			           rows[i].key, kinds[b->kind]);
 	}
 }
@@ -301,11 +301,10 @@ static void use_baud(struct load *l, struct bus_draft *b, uint32_t baud, const c
 		b->baud_device = device;
 		b->conf.baud = baud;
 	} else if (b->conf.baud != baud) {
-		diag_error_once(
-			l->d, where,
-			"%s expects %u baud on bus \"%s\", but %s expects %u: set the devices "
-			"alike and say so by baud of the bus",
-			device, baud, b->conf.name, b->baud_device, b->conf.baud);
+		diag_error_once(l->d, where,
+		                "%s expects %u baud on bus \"%s\", but %s expects %u: set all "
+		                "devices to the same and give it as baud of the bus",
+		                device, baud, b->conf.name, b->baud_device, b->conf.baud);
 	}
 }
 
@@ -320,11 +319,10 @@ static void use_format(struct load *l, struct bus_draft *b, const char *format, 
 		b->format_device = device;
 		format_set(c, format);
 	} else if (strcmp(now, format) != 0) {
-		diag_error_once(
-			l->d, where,
-			"%s expects %s on bus \"%s\", but %s expects %s: set the devices alike "
-			"and say so by format of the bus",
-			device, format, c->name, b->format_device, now);
+		diag_error_once(l->d, where,
+		                "%s expects %s on bus \"%s\", but %s expects %s: set all devices "
+		                "to the same and give it as format of the bus",
+		                device, format, c->name, b->format_device, now);
 	}
 }
 
@@ -363,7 +361,7 @@ static void check_ends(struct load *l)
 			continue;
 		if (b->kind == BUS_TCP)
 			diag_warn(l->d, b->where,
-			          "bus \"%s\" has the endpoint of bus \"%s\": one bus serves "
+			          "bus \"%s\" has the same endpoint as bus \"%s\": one bus serves "
 			          "all units behind it",
 			          b->name, l->bus[k].conf.name);
 		else

@@ -33,8 +33,8 @@ static void check_careful(struct load *l, const struct device *a, const struct d
 		if (rows[i].a != rows[i].b &&
 		    device_states(l, (size_t)(loser - l->m->device), rows[i].key))
 			diag_warn(l->d, loser->where,
-			          "%s of \"%s\" is not used: \"%s\" has the same id, and what it "
-			          "says is more careful",
+			          "%s of \"%s\" is not used: \"%s\" has the same id and a more "
+			          "careful setting",
 			          rows[i].key, loser->name, winner->name);
 	}
 }
@@ -65,13 +65,11 @@ static void check_ids(struct load *l)
 		if (!*at)
 			*at = d;
 		else if (!d->shared && !(*at)->shared)
-			diag_error_once(
-				l->d, d->where,
-				"id %u on bus \"%s\" is used already by \"%s\" (%s:%u); shared: "
-				"true if that is "
-				"meant",
-				d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
-				(*at)->where.line);
+			diag_error_once(l->d, d->where,
+			                "id %u on bus \"%s\" is used already by \"%s\" (%s:%u); if "
+			                "intended, set shared: true",
+			                d->id, m->bus[d->bus].name, (*at)->name, (*at)->where.file,
+			                (*at)->where.line);
 		else
 			check_alike(l, *at, d);
 	}
@@ -91,7 +89,7 @@ static void check_reserved(struct load *l, const struct device *d)
 static void check_points(struct load *l, const struct device *d)
 {
 	if (d->set->n == 0 && l->d->errors == 0)
-		diag_warn(l->d, d->where, "device \"%s\" has no points: it is never asked",
+		diag_warn(l->d, d->where, "device \"%s\" has no points: it is never polled",
 		          d->name);
 }
 
@@ -112,12 +110,10 @@ static void check_widths(struct load *l, const struct device *d)
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
 		if (p->source == SOURCE_REGISTER && model_apart(d, p) && !p->counter)
-			diag_error(
-				l->d, p->where,
-				"point \"%s\": its two registers can not be read in one request; "
-				"only of a counter (counter: true) can the two reads be trusted to "
-				"belong together",
-				p->name);
+			diag_error(l->d, p->where,
+			           "point \"%s\": its two registers cannot be read in one request; "
+			           "only counters (counter: true) may be read in two",
+			           p->name);
 		if (p->source != SOURCE_REGISTER || p->parts != 1 || table_is_bits(p->table))
 			continue;
 		const unsigned words = codec_words(&p->codec);
@@ -139,8 +135,7 @@ static void check_widths(struct load *l, const struct device *d)
 			if ((p->addr[0] < w->first && last >= w->first) ||
 			    (p->addr[0] <= w->last && last > w->last))
 				diag_error(l->d, p->where,
-				           "point \"%s\" lies across a border of the windows",
-				           p->name);
+				           "point \"%s\" crosses a border of the windows", p->name);
 		}
 	}
 }
@@ -160,8 +155,7 @@ static bool check_expiry(struct load *l, const struct device *d)
 			continue;
 		diag_error(l->d, l->m->mqtt.where,
 		           "mqtt: expiry must be at least 3 times the heartbeat and period of each "
-		           "point; \"%s\" of "
-		           "\"%s\" is told too rarely",
+		           "point; \"%s\" of \"%s\" is published too rarely",
 		           p->name, d->name);
 		return false;
 	}
@@ -199,8 +193,7 @@ static void check_echo(struct load *l, const struct device *d)
 		const struct point *p = &d->set->point[i];
 		if (p->write && !p->write->only && !p->write->verify && write_code(d, p) == 6)
 			diag_error(l->d, p->where,
-			           "point \"%s\": verify: false can not be together with "
-			           "loose_echo",
+			           "point \"%s\": verify: false cannot be combined with loose_echo",
 			           p->name);
 	}
 }
@@ -257,7 +250,7 @@ static void check_together(struct load *l, const struct device *d, const struct 
 		const bool begins = all.addr >= w->first && all.addr <= w->last;
 		if (begins && end - 1 > w->last)
 			diag_error(l->d, first->where,
-			           "together: the points \"%s\" lie across a border of the windows",
+			           "together: the points \"%s\" cross a border of the windows",
 			           first->together);
 	}
 }

@@ -267,7 +267,7 @@ static void step_read(struct load *l, const struct pointset *s, const char *key,
 	                      : strcmp(text, "None") == 0 ? NULL
 	                                                  : value_problem(&s->point[i], text);
 	if (written && !s->point[i].write)
-		diag_error(l->d, pair->key->where, "%s: point \"%s\" can not be written", key,
+		diag_error(l->d, pair->key->where, "%s: point \"%s\" cannot be written", key,
 		           pair->key->text);
 	else if (problem)
 		diag_error(l->d, pair->value->where, "%s: \"%s\" %s", key, text, problem);
@@ -355,13 +355,13 @@ static void unlock_check(struct load *l, const struct device *d, struct where wh
 	const struct point *p = &d->set->point[d->unlock_point];
 	char buf[WRITE_PROBLEM_MAX];
 	if (!p->write)
-		diag_error(l->d, where, "unlock: point \"%s\" can not be written", p->name);
+		diag_error(l->d, where, "unlock: point \"%s\" cannot be written", p->name);
 	else if (p->part)
 		diag_error(l->d, where, "unlock: point \"%s\" is in a model that may be absent",
 		           p->name);
 	else if (d->unlock_value && !pointset_broken(l, d->set, (uint32_t)d->unlock_point) &&
 	         write_problem(p, d->unlock_value, buf, sizeof buf))
-		diag_error(l->d, where, "unlock: the value can not be written to point \"%s\"",
+		diag_error(l->d, where, "unlock: the value cannot be written to point \"%s\"",
 		           p->name);
 }
 

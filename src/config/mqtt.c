@@ -21,9 +21,8 @@ static const char *broker_hint(struct load *l, const char *url)
 		{"mqtt+tcp://", "; here that is mqtt://"},
 		{"ssl://", "; here ssl:// is mqtts://"},
 		{"tls://", "; here tls:// is mqtts://"},
-		{"ws://", "; WebSockets are not spoken here, give the broker's listener for mqtt"},
-		{"wss://",
-	         "; WebSockets are not spoken here, give the broker's listener for mqtts"},
+		{"ws://", "; WebSockets are not supported, give the broker's listener for mqtt"},
+		{"wss://", "; WebSockets are not supported, give the broker's listener for mqtts"},
 		{"http", "; that is a web server's address"},
 	};
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -132,8 +131,7 @@ static void set_key(struct load *l, const struct hit *h, void *object)
 	set_file(l, h, object);
 	if (m->key && stat(m->key, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH))
 		diag_warn(l->d, h->value->where,
-		          "key: %s can be read by everybody; take it from others (chmod o-r)",
-		          m->key);
+		          "key: %s is readable by everyone; restrict it (chmod o-r)", m->key);
 }
 
 /* Does the file hold a block of that kind ("-----BEGIN … kind-----")? */
@@ -165,8 +163,8 @@ static void check_pem(struct load *l, const struct hit *tls, const char *name, c
 		           name, key ? "private key" : "certificate", path);
 	else if (key && pem_holds(path, "ENCRYPTED PRIVATE KEY-----"))
 		diag_error(l->d, node->where,
-		           "key: %s wants a passphrase, which nobody could enter; write it without "
-		           "one: openssl pkey -in %s -out NEW",
+		           "key: %s needs a passphrase, which cannot be entered here; store it "
+		           "without one: openssl pkey -in %s -out NEW",
 		           path, path);
 }
 
@@ -220,8 +218,8 @@ static const struct key mqtt_keys[] = {
          .doc = "Whether a blank and the unit follow each number."},
 	{"history_buffer", KEY_SIZE, MQTT(history_buffer), .min = 0, .max = 1 << 30,
          .preset = "1MiB",
-         .doc = "Buffer for history values while the broker is away; the oldest are discarded "
-                "first."},
+         .doc = "Buffer for history values while the broker is unreachable; the oldest are "
+                "discarded first."},
 	{"sys_interval", KEY_DURATION, KEY_OFF, MQTT(sys_interval), .min = 0, .max = 86400 * US_S,
          .preset = "10s",
          .doc = "How often the health topics below $SYS are published; off: never."},

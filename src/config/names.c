@@ -26,7 +26,7 @@ static void point_name_check(struct load *l, const struct node *key, const char 
 	for (size_t i = 0; i < COUNT(reserved); i++) {
 		if (strcmp(name, reserved[i]) == 0) {
 			diag_error(l->d, key->where,
-			           "\"%s\" is reserved and can not be a point's name", name);
+			           "\"%s\" is reserved and cannot be a point's name", name);
 		}
 	}
 }

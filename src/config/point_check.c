@@ -36,7 +36,7 @@ static void refuse(struct load *l, const struct draft *d, const char *const *key
 	for (; *keys; keys++)
 		if (has(d, *keys))
 			diag_error(l->d, keys_hit(&keyset_point, d->hits, *keys)->name->where,
-			           "%s: means nothing on %s", *keys, on);
+			           "%s: has no effect on %s; remove it", *keys, on);
 }
 
 /* The same, where one map says both, or the device's own says it of this point: what is inherited,
@@ -49,7 +49,8 @@ static void refuse_beside(struct load *l, const struct draft *d, const char *con
 	for (; m && *keys; keys++) {
 		const struct hit *h = keys_hit(&keyset_point, d->hits, *keys);
 		if (h && (h->layer == m->layer || h->layer < d->recipe->of->own_points))
-			diag_error(l->d, h->name->where, "%s: means nothing on %s", *keys, on);
+			diag_error(l->d, h->name->where, "%s: has no effect on %s; remove it",
+			           *keys, on);
 	}
 }
 
@@ -96,7 +97,8 @@ static void check_bit_table(struct load *l, struct draft *d)
 	for (size_t i = 0; keys[i]; i++) {
 		const struct hit *h = keys_hit(&keyset_point, d->hits, keys[i]);
 		if (h && h->layer < LAYERS_MAX)
-			diag_error(l->d, h->name->where, "%s: means nothing on a bit", keys[i]);
+			diag_error(l->d, h->name->where, "%s: has no effect on a bit; remove it",
+			           keys[i]);
 	}
 	d->p.codec.order = ORDER_BIG;
 	d->p.codec.length = 1;
@@ -119,9 +121,8 @@ static void check_layout_parts(struct load *l, const struct draft *d)
 	good &= !n[PART_EPOCH] || (!some && !hours && !n[PART_MIN] && !n[PART_SEC]);
 	if (!good)
 		diag_error(l->d, at(d, "layout"),
-		           "layout: must hold year, month and day, or the hour, or both, each "
-		           "once; or epoch "
-		           "alone");
+		           "layout: must contain year, month and day, or the hour, or both, each "
+		           "once; or epoch alone");
 }
 
 /* The layout's form is given by `length`; both forms of one length need no word. */
@@ -145,7 +146,7 @@ static void check_layout(struct load *l, struct draft *d)
 	if (length ? length != c->length : words[0] != words[1])
 		diag_error(l->d, at(d, length ? "length" : "layout"),
 		           "layout: these parts take %u registers, or %u when each is one byte: "
-		           "say so by length",
+		           "set length",
 		           words[0], words[1]);
 }
 
@@ -208,8 +209,8 @@ static void check_model_end(struct load *l, struct draft *d)
 	const struct sunspec_part *part = d->p.part ? &of->sunspec->part[d->p.part - 1] : NULL;
 	if (part && d->p.parts == 1 &&
 	    d->p.offset[0] + codec_words(&d->p.codec) > part->length + SUNSPEC_HEAD)
-		diag_error(l->d, d->source_where, "point \"%s\" ends behind the model %s",
-		           d->p.name, part->name);
+		diag_error(l->d, d->source_where, "point \"%s\" ends after the model %s", d->p.name,
+		           part->name);
 }
 
 static void check_address(struct load *l, struct draft *d)
@@ -262,7 +263,7 @@ static void check_codes(struct load *l, struct draft *d)
 		const struct value v = value_int(d->p.label[i].code);
 		if (codec_encode(c, &v, words, mask) == CODEC_RANGE)
 			diag_error(l->d, at(d, "values"),
-			           "values: the register can not hold %" PRId64 " (\"%s\")",
+			           "values: the register cannot hold %" PRId64 " (\"%s\")",
 			           d->p.label[i].code, d->p.label[i].text);
 		else if (codec_round(c, &v, &held) && !value_same(&v, &held))
 			diag_error(l->d, at(d, "values"),
@@ -285,7 +286,7 @@ static void check_deadband(struct load *l, struct draft *d)
 		return;
 	d->p.filter.deadband = 0;
 	if (h->layer < LAYERS_MAX)
-		diag_error(l->d, h->name->where, "deadband: means nothing on %s",
+		diag_error(l->d, h->name->where, "deadband: has no effect on %s; remove it",
 		           d->p.nlabel ? "labels" : "a bit");
 }
 
@@ -300,8 +301,8 @@ static void check_meaning(struct load *l, struct draft *d)
 		for (size_t i = 0; numbers[i]; i++) {
 			const struct hit *h = keys_hit(&keyset_point, d->hits, numbers[i]);
 			if (h && h->layer < LAYERS_MAX)
-				diag_error(l->d, h->name->where, "%s: means nothing on a text",
-				           numbers[i]);
+				diag_error(l->d, h->name->where,
+				           "%s: has no effect on a text; remove it", numbers[i]);
 		}
 	struct decimal zero;
 	if (scale && scale->value->kind == NODE_SCALAR &&
@@ -347,7 +348,7 @@ static void check_vain(struct load *l, const struct draft *d)
 	else if (d->p.period == PERIOD_ONCE)
 		refuse_beside(l, d, again, "rate", "a point that is read once");
 	if (d->p.filter.mode == PUBLISH_NEVER)
-		refuse_beside(l, d, told, "publish", "a point that is never told");
+		refuse_beside(l, d, told, "publish", "a point that is never published");
 	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");
 	const uint8_t o = d->p.codec.order;
 	if (order && order->layer < LAYERS_MAX && d->p.source == SOURCE_REGISTER &&

@@ -113,7 +113,7 @@ static void drafts_check_left_out(const struct making *m)
 		    (own_with(m->layers, "only", NULL) < own) ||
 		    (own_with(m->layers, "omit", NULL) < own))
 			continue;
-		diag_error(m->l->d, r->key[0]->where, "point \"%s\" is left out by only or omit",
+		diag_error(m->l->d, r->key[0]->where, "point \"%s\" is excluded by only or omit",
 		           r->name);
 	}
 }

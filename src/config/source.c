@@ -109,8 +109,7 @@ const char *source_secret(struct load *l, const char *path, struct where where)
 	}
 	if (st.st_mode & S_IROTH)
 		diag_warn(l->d, where,
-		          "password_file: %s can be read by everybody; take it from others (chmod "
-		          "o-r)",
+		          "password_file: %s is readable by everyone; restrict it (chmod o-r)",
 		          path);
 	const char *secret = NULL;
 	if (fgets(line, sizeof line, f)) {
@@ -131,7 +130,7 @@ static void set_section(struct load *l, const struct hit *h, void *object)
 	const struct node **section =
 		(const struct node **)(void *)((char *)object + h->key->offset);
 	if (*section)
-		diag_error(l->d, h->name->where, "%s: is given already in %s:%u", h->key->name,
+		diag_error(l->d, h->name->where, "%s: is already given in %s:%u", h->key->name,
 		           (*section)->where.file, (*section)->where.line);
 	else if (!node_is_null(h->value))
 		*section = h->value;
@@ -141,7 +140,7 @@ static void entries_add(struct load *l, struct entries *e, const char *what, con
 {
 	for (size_t i = 0; i < e->n; i++) {
 		if (strcmp(e->entry[i].name, p->key->text) == 0) {
-			diag_error(l->d, p->key->where, "%s \"%s\" is given already in %s:%u", what,
+			diag_error(l->d, p->key->where, "%s \"%s\" is already given in %s:%u", what,
 			           p->key->text, e->entry[i].key->where.file,
 			           e->entry[i].key->where.line);
 			return;
@@ -192,7 +191,7 @@ static void include_glob(struct load *l, const struct node *n)
 	errno = 0;
 	const int result = glob(path, GLOB_ERR, NULL, &found);
 	if (result == GLOB_NOMATCH || (result != 0 && errno == ENOENT))
-		diag_warn(l->d, n->where, "include: no file is like %s", path);
+		diag_warn(l->d, n->where, "include: no file matches %s", path);
 	else if (result != 0)
 		diag_error(l->d, n->where, "include: %s cannot be read", path);
 	for (size_t i = 0; result == 0 && i < found.gl_pathc; i++)
@@ -240,7 +239,7 @@ static void source_one(struct load *l, const char *path, struct where from)
 	free(real);
 	for (size_t i = 0; i < l->nseen; i++) {
 		if (strcmp(l->seen[i], name) == 0) {
-			diag_error(l->d, from, "include: %s is read already", path);
+			diag_error(l->d, from, "include: %s was already read", path);
 			return;
 		}
 	}

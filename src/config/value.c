@@ -37,7 +37,7 @@ static bool address_get(struct load *l, const struct hit *h, const struct node *
 		if (!sunspec_offset(l, r->of->profile, n, r->shift, &part, &p->offset[i]))
 			return false;
 		if (p->table != TABLE_HOLDING)
-			diag_error(l->d, n->where, "%s: SunSpec models stand in holding registers",
+			diag_error(l->d, n->where, "%s: SunSpec models are in holding registers",
 			           h->key->name);
 		if (i > 0 && p->part != part)
 			diag_error(l->d, n->where, "%s: two addresses in different models",
@@ -164,7 +164,7 @@ static bool label_good(struct load *l, const struct node *text, const char *s)
 	if (n == 0 || strcmp(s, "None") == 0 || strcspn(s, " \t\r\n") == 0 ||
 	    strchr(" \t\r\n", s[n - 1])) {
 		diag_error(l->d, text->where,
-		           "values: \"%s\" can not be a label: it is empty, None, or has blanks "
+		           "values: \"%s\" cannot be a label: it is empty, None, or has blanks "
 		           "around it",
 		           s);
 		return false;

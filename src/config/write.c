@@ -246,6 +246,6 @@ void write_read(struct load *l, const struct recipe *r, struct draft *out)
 		/* an override with `write: false` leaves the profile's rules standing unused */
 		if (h->value && !node_get(r->map[0], "write") && node_find(r->map[0], h->key->name))
 			diag_error(l->d, h->name->where,
-			           "%s: the point is not writable; say write: true", h->key->name);
+			           "%s: the point is not writable; set write: true", h->key->name);
 	}
 }

@@ -29,23 +29,23 @@ static void check_place(struct load *l, struct draft *d)
 	const bool read_only = p->table == TABLE_INPUT || p->table == TABLE_DISCRETE;
 	if (p->source == SOURCE_EXPR)
 		diag_error(l->d, at(d, "write"),
-		           "write: a point that is computed can not be written");
+		           "write: a point that is computed cannot be written");
 	else if (read_only && d->w.address < 0 && !d->w.raw)
 		diag_error(l->d, at(d, "write"),
-		           "write: %s can not be written; give the address of a %s by address",
+		           "write: %s cannot be written; give the address of a %s by address",
 		           p->table == TABLE_INPUT ? "an input register" : "a discrete input",
 		           p->table == TABLE_INPUT ? "holding register" : "coil");
 	if (d->w.only && (p->codec.bits || p->codec.byte) && !table_is_bits(p->table) && !d->w.raw)
 		diag_error(l->d, at(d, "write"),
 		           "write: only: the other bits of the register could not be kept, since "
-		           "it can not be read");
+		           "it cannot be read");
 	if (p->part && (d->w.address >= 0 || d->w.raw))
 		diag_error(l->d, at(d, d->w.raw ? "raw" : "address"),
 		           "%s: a point of a SunSpec model has no address that is always the same",
 		           d->w.raw ? "raw" : "address");
 	if (p->parts == 2 && p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])
 		diag_error(l->d, at(d, "write"),
-		           "write: two registers that are no neighbours can not be written in one "
+		           "write: two registers that are no neighbours cannot be written in one "
 		           "request");
 }
 
@@ -102,7 +102,7 @@ static void check_limit(struct load *l, struct draft *d, const char *key, bool g
 	else if (d->exponent_from.name || d->factor_from.name)
 		return;
 	else if (codec_encode(c, &v, words, mask) == CODEC_RANGE)
-		diag_error(l->d, at(d, key), "%s: the register can not hold it", key);
+		diag_error(l->d, at(d, key), "%s: the register cannot hold it", key);
 	else
 		check_reached(l, d, key, limit);
 }
@@ -168,7 +168,7 @@ static void check_words(struct load *l, struct draft *d)
 	/* a number is written as it is: nothing would ever write these */
 	if (key && d->p.codec.type != TYPE_BOOL)
 		diag_error(l->d, at(d, key),
-		           "on, off and toggle are words for a bit; say type: bool beside them");
+		           "on, off and toggle are words for a bit; add type: bool");
 	else if (key && part && !coil && reads_back(d))
 		diag_error(l->d, at(d, key),
 		           "%s: is the whole register, of which the point is a part; the other "
@@ -192,12 +192,12 @@ static void check_raw(struct load *l, struct draft *d)
 {
 	const struct write_rule *w = &d->w;
 	if (w->raw && !w->only)
-		diag_error(l->d, at(d, "raw"), "raw: is for actions; say only: true beside it");
+		diag_error(l->d, at(d, "raw"), "raw: is for actions; add only: true");
 	if (w->raw && (w->function || w->address >= 0 || w->on >= 0))
 		diag_error(l->d, at(d, "raw"),
 		           "raw: is the whole request; not together with function, address or on");
 	if (!w->raw && w->raw_answer)
-		diag_error(l->d, at(d, "answer"), "answer: means nothing without raw");
+		diag_error(l->d, at(d, "answer"), "answer: has no effect without raw");
 }
 
 static void check_rest(struct load *l, struct draft *d)
@@ -243,7 +243,7 @@ const char *write_problem(const struct point *p, const char *text, char *buf, si
 	const bool scaled = p->exponent_from >= 0 || p->factor_from >= 0;
 	if (problem || scaled || !p->write || command_check(p, &in, &v, reason, sizeof reason))
 		return problem;
-	snprintf(buf, size, "can not be written: %s", reason);
+	snprintf(buf, size, "cannot be written: %s", reason);
 	return buf;
 }
 

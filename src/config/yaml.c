@@ -154,8 +154,8 @@ static const struct node *alias(struct builder *b, const yaml_event_t *e)
 			return b->anchor[i].node;
 		b->failed = true;
 		diag_error(b->d, w,
-		           "alias *%s stands inside its own anchor &%s: it would contain itself",
-		           name, name);
+		           "alias *%s is inside its own anchor &%s: it would contain itself", name,
+		           name);
 		return b->nothing;
 	}
 	b->failed = true;
@@ -287,7 +287,7 @@ static void tag_check(struct builder *b, const yaml_event_t *e, const yaml_char_
 {
 	if (tag)
 		builder_error(b, builder_where(b, e->start_mark),
-		              "tags like !!int mean nothing here");
+		              "tags like !!int are not supported");
 }
 
 static const struct node *build(struct builder *b, yaml_event_t *e, unsigned depth);

@@ -6,11 +6,9 @@
 
 static void help(void)
 {
-	puts("Usage: xnetctl check [OPTION]... [FILE]\n"
-	     "Check the configuration and its profiles; print every mistake as file:line:column: "
-	     "message.\n"
-	     "\n"
-	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
+	puts("Usage: xnetctl check [OPTION]... [FILE]\nCheck the configuration and its profiles; "
+	     "report every error as file:line:column: message.\n\n  -c, --config FILE    the "
+	     "configuration (default " CONFIG_DIR "/devices.yaml)\n"
 	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
 	     "\n"
 	     "Exit status: 0 good, 78 wrong configuration.");

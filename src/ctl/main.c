@@ -9,10 +9,10 @@ static const struct {
 	const char *name, *does;
 	int (*run)(int argc, char **argv);
 } verb[] = {
-	{"check", "check the configuration and say everything that is wrong", verb_check},
+	{"check", "check the configuration and report every error", verb_check},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
-	{"plan", "what is read how often, and the load of each line", verb_plan},
-	{"ports", "list serial ports with their lasting names", verb_ports},
+	{"plan", "show what is read how often, and the load of each line", verb_plan},
+	{"ports", "list serial ports with their stable names", verb_ports},
 	{"profiles", "list the device profiles, or show one", verb_profiles},
 	{"sim", "simulate a line with the configured devices", verb_sim},
 	{"test", "run the tests inside profiles", verb_test},
@@ -22,8 +22,7 @@ static const struct {
 
 static void help(void)
 {
-	puts("Usage: xnetctl VERB [OPTION]...\n"
-	     "The tool beside the gateway xnetd.\n");
+	puts("Usage: xnetctl VERB [OPTION]...\nTools for the gateway xnetd.\n");
 	for (size_t i = 0; i < VERBS; i++)
 		printf("  %-10s %s\n", verb[i].name, verb[i].does);
 	puts("\n'xnetctl VERB --help' explains one. 'xnetctl --version' prints the version. See "

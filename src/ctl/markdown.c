@@ -270,9 +270,8 @@ void markdown_print(const struct markdown_profile *profile, size_t n)
 {
 	puts("# Devices that have a profile\n\n"
 	     "Made by `xnetctl profiles --markdown` from the files in `devices/`; do not edit it "
-	     "here. How a\n"
-	     "profile is written is told in [profiles.md](profiles.md). Registers are PDU "
-	     "addresses, counted\n"
+	     "here. How to\n"
+	     "write one: [profiles.md](profiles.md). Registers are PDU addresses, counted\n"
 	     "from 0; rates are classes whose periods you choose.\n\n"
 	     "Status: *tested* on the device; *captured*: words that a real device sent, and what "
 	     "was read off it,\n"

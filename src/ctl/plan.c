@@ -16,7 +16,8 @@ static void help(void)
 	     "\n"
 	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
 	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
-	     "      --points         list the points instead: device, point, told or quiet, "
+	     "      --points         list the points instead: device, point, published or "
+	     "internal, "
 	     "period");
 }
 
@@ -108,7 +109,7 @@ static void print_load(const struct wire *wire, const struct want *want, size_t 
 	if (changes == 0)
 		return;
 	load_print(change, changes, text, sizeof(text));
-	printf("  to come to %.1f %%, read %s\n", reached, text);
+	printf("  to get to %.1f %%, read %s\n", reached, text);
 }
 
 static const struct unit_rule *rule_of(const struct unit_rule *r, size_t n, uint8_t unit)
@@ -154,7 +155,8 @@ static void list_points(const struct model *m)
 			const struct point *p = &d->set->point[k];
 			const bool told =
 				p->filter.mode != PUBLISH_NEVER && !(p->write && p->write->only);
-			printf("%-16s %-36s %-5s", d->name, p->name, told ? "told" : "quiet");
+			printf("%-16s %-36s %-9s", d->name, p->name,
+			       told ? "published" : "internal");
 			print_period(p->period);
 			putchar('\n');
 		}

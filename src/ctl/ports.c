@@ -70,7 +70,7 @@ static void print_port(const char *name)
 	print_driver(name);
 	print_lasting(port);
 	if (access(port, R_OK | W_OK) != 0)
-		printf("  (not yours to open: group dialout)");
+		printf("  (permission denied: join group dialout)");
 	putchar('\n');
 }
 
@@ -80,9 +80,8 @@ int verb_ports(int argc, char **argv)
 	int found = 0;
 
 	if (argc > 1) {
-		puts("Usage: xnetctl ports\n"
-		     "List serial ports: name, driver, and the lasting name to use in "
-		     "devices.yaml.");
+		puts("Usage: xnetctl ports\nList serial ports: name, driver, and the stable name "
+		     "to use in devices.yaml.");
 		return strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
 	}
 	const int n = scandir("/sys/class/tty", &entry, NULL, alphasort);

@@ -61,7 +61,7 @@ static bool number(const char *text, unsigned long most, unsigned long *out)
 	*out = strtoul(text, &end, 0);
 	if (end != text && *end == '\0' && errno == 0 && *out <= most)
 		return true;
-	fprintf(stderr, "xnetctl sim: '%s' is no number from 0 to %lu\n", text, most);
+	fprintf(stderr, "xnetctl sim: '%s' is not a number from 0 to %lu\n", text, most);
 	return false;
 }
 

@@ -7,12 +7,10 @@
 
 static int help(int status)
 {
-	puts("Usage: xnetctl test FILE...\n"
-	     "Run the tests inside profiles (raw words and the texts they must give), and look the "
-	     "profiles\n"
-	     "over: head, names, units, ranges, alerts, tests. Prints 'N passed, M failed'.\n"
-	     "\n"
-	     "Exit status: 0 all passed, 1 something failed, 78 a profile cannot be read.");
+	puts("Usage: xnetctl test FILE...\nRun the tests inside profiles (raw words and the texts "
+	     "they must give), and check the profiles\ntoo: head, names, units, ranges, alerts, "
+	     "tests. Prints 'N passed, M failed'.\n\nExit status: 0 all passed, 1 something "
+	     "failed, 78 a profile cannot be read.");
 	return status;
 }
 

@@ -93,7 +93,7 @@ static bool same_connection(const struct model *x, const struct model *y)
 /* The old connection's last word is `offline`, under the old names. */
 static void leave(struct gateway *g, const struct model *old)
 {
-	log_info("broker: settings changed, connecting anew");
+	log_info("broker: settings changed, reconnecting");
 	for (size_t i = 0; i < old->ndevice; i++)
 		north_status(g->north, (int32_t)i, false);
 	north_status(g->north, NORTH_GATEWAY, false);

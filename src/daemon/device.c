@@ -29,7 +29,7 @@ const char *device_place_text(const struct span *s)
 
 static const char *const outcomes[] = {
 	[OUT_OK] = "none",
-	[OUT_DROPPED] = "a second client is on the line",
+	[OUT_DROPPED] = "another client is on the line",
 	[OUT_LINK] = "port or connection lost",
 };
 
@@ -40,7 +40,7 @@ char *device_error_text(const struct device_state *s, char *buf, size_t size)
 	if (s->error == OUT_REFUSED)
 		snprintf(buf, size, "exception %u", s->exception);
 	else if (s->error == OUT_GARBLED && !s->instead.kind)
-		snprintf(buf, size, "answer corrupted");
+		snprintf(buf, size, "response corrupted");
 	else if (s->error == OUT_TIMEOUT || s->error == OUT_GARBLED)
 		instead_text(&s->instead, buf, size);
 	else
@@ -70,11 +70,11 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 		if (!b->up)
 			snprintf(buf, size, "offline: bus %s is down", b->conf->name);
 		else if (!s->error_at && !s->seen)
-			snprintf(buf, size, "offline: not asked yet");
+			snprintf(buf, size, "offline: not polled yet");
 		else
 			snprintf(buf, size, "offline: %s",
 			         s->error_at ? device_error_text(s, error, sizeof error)
-			                     : "no answer");
+			                     : "no response");
 		break;
 	}
 }
@@ -95,7 +95,7 @@ static void log_change(const struct gateway *g, uint32_t device, enum device_pha
 		log_warn("device %s: offline: %s", d->name, trouble);
 	if (s->phase == PHASE_STRANGER)
 		log_error("device %s: %s; stays offline%s", d->name, s->identifies,
-		          device_must_identify(d) ? " (identify: ignore lifts this)" : "");
+		          device_must_identify(d) ? " (identify: ignore disables this check)" : "");
 }
 
 void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble)
@@ -121,11 +121,11 @@ const char *device_forbids(const struct plant *p, uint32_t device)
 {
 	switch ((enum device_phase)p->device[device].phase) {
 	case PHASE_STRANGER:
-		return "another device stands there";
+		return "a different device responds at this unit id";
 	case PHASE_OFFLINE:
 	case PHASE_IDENTIFYING:
 		return device_must_identify(&p->model->device[device])
-		               ? "not known yet whether it is the right device"
+		               ? "the device is not identified yet"
 		               : NULL;
 	case PHASE_DISABLED:
 	case PHASE_ONLINE:
@@ -148,7 +148,7 @@ void device_strange(struct gateway *g, uint32_t device, const char *text)
 static void become_stranger(struct gateway *g, uint32_t device, const char *as)
 {
 	char text[VALUE_PRINT_MAX + 32];
-	snprintf(text, sizeof text, as ? "identifies as %s" : "does not say what it is", as);
+	snprintf(text, sizeof text, as ? "identifies as %s" : "does not report its identity", as);
 	device_strange(g, device, text);
 }
 

@@ -40,7 +40,7 @@ void events_leave(bool begins)
 	atomic_store(&leaving, begins);
 	const unsigned lost = begins ? 0 : atomic_exchange(&left_out, 0);
 	if (lost)
-		log_error("broker: %u messages that came while leaving it were not looked at",
+		log_error("broker: %u messages that arrived while disconnecting were discarded",
 		          lost);
 }
 
@@ -76,11 +76,12 @@ static void foreign(struct gateway *g, const struct north_event *e)
 	if (sure) {
 		const char *source = foreign_source(g, e->device);
 		char text[128];
-		snprintf(text, sizeof text, "somebody else publishes the status of %s (saw %.32s)",
-		         source, e->text ? e->text : "?");
+		snprintf(text, sizeof text,
+		         "another client publishes the status of %s (received %.32s)", source,
+		         e->text ? e->text : "?");
 		if (first)
-			log_warn("%s: is there a second gateway of this name? It is published "
-			         "right again, at most every 10 s",
+			log_warn("%s: is there a second gateway with this name? Republishing the "
+			         "correct status, at most every 10 s",
 			         text);
 		gateway_alert(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, source, text);
 	}
@@ -93,7 +94,7 @@ static void set_level(struct gateway *g, const struct north_event *e)
 	const bool good = log_parse_level(e->text, &level);
 	if (good) {
 		/* said first, and as a warning: whoever asks for less does not do so unseen */
-		log_warn("log level is %s now: a message asked for it", e->text);
+		log_warn("log level is now %s: a message asked for it", e->text);
 		log_set_level(level);
 	}
 	const struct north_outcome o = {
@@ -116,7 +117,7 @@ static bool late_verb(struct gateway *g, const struct north_event *e)
 		.device = NORTH_GATEWAY,
 		.param = e->kind == NORTH_RELOAD ? "reload" : "log",
 		.value = e->text ? e->text : "",
-		.reason = "too late: it may have been on its way for more than 10 s",
+		.reason = "too late: it may have been delayed for more than 10 s",
 		.request = e->request,
 	};
 	log_info("command %s/%s: refused: %s", g->model->gateway, o.param, o.reason);

@@ -192,9 +192,9 @@ static void failed(struct gateway *g, struct get *t, size_t i, bool alone, const
 		; /* the first says enough */
 	else if (r->outcome == OUT_REFUSED)
 		snprintf(t->reason, sizeof t->reason,
-		         "%s: the device refuses to be read (exception %u)", name, r->exception);
+		         "%s: the device rejects the read (exception %u)", name, r->exception);
 	else
-		snprintf(t->reason, sizeof t->reason, "%s: no answer", name);
+		snprintf(t->reason, sizeof t->reason, "%s: no response", name);
 	done(t, i);
 }
 

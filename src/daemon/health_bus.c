@@ -151,17 +151,17 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 	case WORD_SILENT:
 		clock_text(from, since);
 		if (b->instead_at > from) {
-			snprintf(buf, size, "no good answer since %s: %s", since,
+			snprintf(buf, size, "no valid response since %s: %s", since,
 			         instead_text(&b->instead, instead, sizeof instead));
 			break;
 		}
-		snprintf(buf, size, "silent since %s: none of %zu devices answers; check %s", since,
-		         b->ndevice,
+		snprintf(buf, size, "silent since %s: none of %zu devices responds; check %s",
+		         since, b->ndevice,
 		         b->conf->kind == BUS_TCP ? "address, power, id, timeout"
 		                                  : "A/B, power, termination, baud, id");
 		break;
 	case WORD_NOISY:
-		snprintf(buf, size, "noisy: %.0f %% bad frames",
+		snprintf(buf, size, "noisy: %.0f %% corrupted frames",
 		         share(now->garbled - then->garbled, now->requests - then->requests));
 		break;
 	case WORD_OVERLOADED:
@@ -192,7 +192,7 @@ static void word_changed(struct gateway *g, const char *bus, enum bus_word was, 
 	if (w == WORD_DOWN || was == WORD_DOWN)
 		return; /* said when it happened */
 	if (w == WORD_UP)
-		log_info("bus %s: fine again", bus);
+		log_info("bus %s: OK again", bus);
 	else
 		log_warn("bus %s: %s", bus, text);
 }

@@ -194,8 +194,8 @@ static void repeat(struct gateway *g, struct kept *k, const char *value)
 		return;
 	char *last = value ? mem_strdup(value) : NULL;
 	if (k->last && !last)
-		log_warn("%s: its keep-alive pauses until the next command: not known which value "
-		         "the device has",
+		log_warn("%s: keep-alive paused until the next command: the device's value is not "
+		         "known",
 		         k->source);
 	free(k->last);
 	k->last = last;
@@ -324,7 +324,7 @@ void keep_stop(struct gateway *g)
 		struct kept *k = &g->keep->kept[i];
 		const enum safe_act act = there(g, k) ? safe_stop(&k->safe, g->now) : SAFE_REST;
 		if (act == SAFE_BEGINS)
-			safe_begins(g, k, "the gateway ends");
+			safe_begins(g, k, "the gateway stops");
 		else if (act == SAFE_WRITE)
 			write_safe(g, k);
 	}

@@ -162,7 +162,7 @@ __attribute__((format(printf, 2, 0))) static void put(enum log_level level, cons
 	}
 	if (state.dropped) {
 		char note[64];
-		snprintf(note, sizeof note, "%u messages left out", state.dropped);
+		snprintf(note, sizeof note, "%u messages suppressed", state.dropped);
 		state.dropped = 0;
 		emit(LEVEL_WARN, note);
 	}

@@ -46,7 +46,7 @@ static void feed_watchdog(struct gateway *g)
 	if (plant_alive(g->plant, g->now, &which))
 		systemd_watchdog();
 	else
-		log_error("bus %s: its thread is stuck; the watchdog is not fed", which);
+		log_error("bus %s: its thread is stuck; the watchdog is no longer served", which);
 	gateway_wake(g, TIMER_WATCHDOG, g->now + systemd_watchdog_period());
 }
 
@@ -183,7 +183,7 @@ static void stop(struct gateway *g)
 	plant_close(g);
 	turn_until(g, begun + DRAIN_LIMIT, buses_end);
 	if (g->plant->ending)
-		log_warn("%zu buses did not end in time", g->plant->ending);
+		log_warn("%zu buses did not stop in time", g->plant->ending);
 	events_take_all(g); /* what came in meanwhile is answered, too */
 	commands_finish(g);
 	reload_end(g);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define POLLED "is polled anyway: it needs no subscription"
+#define POLLED "is polled anyway: no subscription needed"
 
 static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 {

@@ -19,15 +19,12 @@ void options_help(void)
 	     "\n"
 	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
 	     "      --profiles DIR   where device profiles are; may be given up to three times\n"
-	     "                       (default " CONFIG_DIR "/profiles, then " PROFILE_DIR ")\n"
-	     "      --check          check the configuration and say what is wrong; run nothing\n"
-	     "      --keys           print every key of the configuration\n"
-	     "  -l, --level LEVEL    log error, warn, info (default) or debug\n"
-	     "  -V, --version        print the version\n"
-	     "  -h, --help           print this\n"
-	     "\n"
-	     "Exit status: 0 good, 64 wrong usage, 78 wrong configuration.\n"
-	     "See xnetd(8) and devices.yaml(5).");
+	     "                       (default " CONFIG_DIR "/profiles, then " PROFILE_DIR
+	     ")\n      --check          check the configuration, report every error, and exit\n    "
+	     "  --keys           print every key of the configuration\n  -l, --level LEVEL    log "
+	     "error, warn, info (default) or debug\n  -V, --version        print the version\n  "
+	     "-h, --help           print this\n\nExit status: 0 good, 64 wrong usage, 78 wrong "
+	     "configuration.\nSee xnetd(8) and devices.yaml(5).");
 }
 
 static bool take(struct options *o, int c, size_t *nprofiles)

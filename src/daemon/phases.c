@@ -87,7 +87,7 @@ void phases_unreached(struct gateway *g)
 		}
 		s->unreached = true;
 		device_error_text(s, text, sizeof text);
-		log_warn("device %s: not reached since the start (unit id %u on bus %s): %s%s%s",
+		log_warn("device %s: unreachable since the start (unit id %u on bus %s): %s%s%s",
 		         d->name, d->id, g->plant->bus[d->bus].conf->name, text,
 		         s->instead.kind ? "" : "; ",
 		         s->instead.kind ? "" : causes(g->plant->bus[d->bus].conf));

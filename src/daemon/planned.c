@@ -109,11 +109,12 @@ static void warn(const struct line_plan *l)
 	char text[256];
 	load_print(l->change, l->nchange, text, sizeof text);
 	if (l->nchange)
-		log_warn("bus %s: the map needs %.0f %% of the line's time; to come to %.0f %%, "
-		         "read %s",
+		log_warn("bus %s: the configuration needs %.0f %% of the line's time; to get to "
+		         "%.0f %%, read %s",
 		         l->name, l->load, l->reached, text);
 	else
-		log_warn("bus %s: the map needs %.0f %% of the line's time", l->name, l->load);
+		log_warn("bus %s: the configuration needs %.0f %% of the line's time", l->name,
+		         l->load);
 }
 
 struct planned *planned_tell(struct gateway *g, struct planned *p)

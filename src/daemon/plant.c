@@ -237,7 +237,8 @@ void plant_ended(struct gateway *g, uint32_t tag)
 		return;
 	if (p->tag_bus[tag] >= 0 && !g->stopping) {
 		/* never a silent half: the service manager starts us again */
-		log_error("bus %s: its thread ended by itself", p->bus[p->tag_bus[tag]].conf->name);
+		log_error("bus %s: its thread ended unexpectedly",
+		          p->bus[p->tag_bus[tag]].conf->name);
 		abort();
 	}
 	p->ending--;

@@ -31,7 +31,7 @@ void pulses_submit(struct gateway *g, const struct command_action *a)
 	const int fd = open(
 		path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	if (fd < 0)
-		log_warn("pulse of %s/%s: cannot be journalled at %s: %s", d->name,
+		log_warn("pulse of %s/%s: cannot be recorded in %s: %s", d->name,
 		         d->set->point[a->point].name, path, strerror(errno));
 	else
 		close(fd);
@@ -46,9 +46,9 @@ void pulses_stuck(struct gateway *g, const struct command_outcome *o)
 {
 	char source[2 * NAME_MAX_LEN + 2], text[COMMAND_REASON_MAX + 80];
 	source_text(source, g->model->device[o->device].name, o->param);
-	snprintf(text, sizeof text, "its pulse cannot be ended, and may still be on: %s",
+	snprintf(text, sizeof text, "its pulse could not be ended and may still be on: %s",
 	         o->reason);
-	log_error("%s: %s; tried again every few seconds", source, text);
+	log_error("%s: %s; retrying every few seconds", source, text);
 	gateway_alert(g, ALERT_FAULT, ALERT_PULSE_ON, source, text);
 }
 
@@ -81,13 +81,12 @@ static void set_apart(struct gateway *g, uint32_t device, uint32_t point)
 		return;
 	char source[2 * NAME_MAX_LEN + 2];
 	source_text(source, d->name, p->name);
-	log_warn("pulse of %s was cut by the last end of the gateway or by a reload: switched off "
-	         "as "
-	         "soon as the device answers",
+	log_warn("pulse of %s was interrupted by the previous shutdown or a reload; switching it "
+	         "off as soon as the device responds",
 	         source);
 	gateway_alert(g, ALERT_FAULT, ALERT_PULSE_ON, source,
-	              "its pulse was cut by the last end of the gateway or by a reload; it is "
-	              "switched off as soon as the device answers");
+	              "its pulse was interrupted by the previous shutdown or a reload; it will be "
+	              "switched off as soon as the device responds");
 }
 
 /* What a pulse of this or an earlier configuration may have switched on. */
@@ -108,8 +107,8 @@ static bool of_a_point(const struct gateway *g, const char *file)
 /* Those still there, when all that are configured were set apart, are of points that are not. */
 static void tell_unknown(struct gateway *g, const char *file)
 {
-	static const char text[] = "its pulse was cut by the last end of the gateway or by a "
-				   "reload, and it is not configured any more: it may still be on";
+	static const char text[] = "its pulse was interrupted by the previous shutdown or a "
+				   "reload, and it is no longer configured: it may still be on";
 	char source[2 * NAME_MAX_LEN + 2];
 	const char *dot = strrchr(file, '.');
 	if (!dot)

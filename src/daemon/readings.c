@@ -136,8 +136,8 @@ void reading_tell_again(struct gateway *g, uint32_t point)
 static void forget_learnt(struct gateway *g, uint32_t point)
 {
 	const struct device *d = plant_device(g->plant, point);
-	log_info("device %s: another %s than before: what was learnt of it is forgotten", d->name,
-	         plant_point(g->plant, point)->name);
+	log_info("device %s: %s changed, so it may have been replaced: learned state discarded",
+	         d->name, plant_point(g->plant, point)->name);
 	bus_forget(g->plant->bus[d->bus].bus, d->id);
 }
 

@@ -111,7 +111,7 @@ void reload_begin(struct gateway *g, struct north_request *request, bool command
 		r->again = true;
 		return;
 	}
-	log_info("reading %s anew", r->paths.file);
+	log_info("reloading %s", r->paths.file);
 	r->nfirst = r->nrequest;
 	systemd_reloading();
 	diag_init(&r->diag);
@@ -120,7 +120,7 @@ void reload_begin(struct gateway *g, struct north_request *request, bool command
 	if (r->reading)
 		return;
 	diag_free(&r->diag);
-	log_error("reload: no thread to read the configuration with");
+	log_error("reload: cannot start a thread to read the configuration");
 	answer_all(g, "no thread");
 }
 
@@ -151,7 +151,7 @@ static void reject(struct gateway *g)
 			diag_print(&r->diag.message[i], text, sizeof text);
 			break;
 		}
-	log_error("reload refused, %zu errors: the running configuration stays in force",
+	log_error("reload refused, %zu errors: the running configuration stays active",
 	          r->diag.errors);
 	health_reloaded(g, text);
 	gateway_alert(g, ALERT_WARNING, ALERT_CONFIG_REJECTED, r->paths.file, text);
@@ -175,7 +175,7 @@ static void take_over(struct gateway *g)
 	struct reload *r = g->reload;
 	struct model *old = g->model, *next = r->model;
 	commands_model_ends(g);
-	gets_end(g, "the configuration was read anew meanwhile");
+	gets_end(g, "the configuration was reloaded meanwhile");
 	change_plant(g, next);
 	broker_adopt(g, old);
 	health_model(g, old);

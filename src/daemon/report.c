@@ -137,8 +137,8 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 /* How the device says, again and again, that it does not give these registers. */
 static const char *aside_text(const struct report *r, char *buf, size_t size)
 {
-	const char *does = r->outcome == OUT_REFUSED   ? "refuses to be read"
-	                   : r->outcome == OUT_GARBLED ? "answers corrupted"
+	const char *does = r->outcome == OUT_REFUSED   ? "rejects reads"
+	                   : r->outcome == OUT_GARBLED ? "sends corrupted responses"
 	                                               : "does not answer";
 	if (r->exception)
 		snprintf(buf, size, "%s (exception %u)", does, r->exception);
@@ -181,7 +181,8 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 		}
 		rd->refused = true;
 		g->plant->device[rd->device].touched = true; /* expressions wait for it no longer */
-		log_warn("device %s: %s at %s (point %s): set aside",
+		log_warn("device %s: %s at %s (point %s): skipped; retried after 5 s, then less "
+		         "often",
 		         plant_device(g->plant, point)->name, aside_text(r, why, sizeof why),
 		         device_place_text(&r->span), plant_point(g->plant, point)->name);
 	}

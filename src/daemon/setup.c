@@ -122,7 +122,7 @@ static void try_again(struct gateway *g, uint32_t device, const struct command_o
 		wait_until(g, p, g->now + (AGAIN_FIRST << (p->tries - 1)));
 		return;
 	}
-	log_warn("device %s: setup of %s = %s is given up until it comes online again: %s",
+	log_warn("device %s: setup of %s = %s failed; retrying when it is online again: %s",
 	         device_of(g, device)->name, o->param, o->sent_text, o->reason ? o->reason : "");
 	go_on(g, device);
 }

@@ -73,7 +73,7 @@ static void value_text(const json_t *value, struct json_member *m)
 		break;
 	case JSON_NULL:
 		m->text = mem_strdup("null");
-		m->fault = "null is no value";
+		m->fault = "null is not a value";
 		break;
 	default:
 		m->text = mem_strdup("");

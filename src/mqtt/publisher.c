@@ -142,8 +142,8 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	const bool rival = was_up && retry_rival(&c->retry, f);
 	if (rival && f != RETRY_TAKEN)
 		snprintf(text, sizeof text,
-		         "%.70s; again and again: does another client use the client id %.60s?",
-		         why, c->client_id);
+		         "%.70s, repeatedly: does another client use the client id %.60s?", why,
+		         c->client_id);
 	note_error(c, text, was_up, rival);
 }
 
@@ -296,7 +296,7 @@ static void guard(struct mqtt_client *c, us_t now)
 	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
 	if ((c->state == CLIENT_UP && silent) ||
 	    ((c->state == CLIENT_UP || c->state == CLIENT_CONNECTING) && now - since >= STUCK))
-		went_down(c, RETRY_NETWORK, "the broker does not answer", now);
+		went_down(c, RETRY_NETWORK, "the broker does not respond", now);
 }
 
 /* When the next question is due; asks it if it is now. */

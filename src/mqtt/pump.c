@@ -45,7 +45,7 @@ static bool too_large(struct mqtt_client *c, const struct outgoing *m, size_t si
 	c->refusals++;
 	pthread_mutex_unlock(&c->lock);
 	snprintf(text, sizeof text,
-	         "not published: a packet of %zu bytes, and the broker takes %u at most", size,
+	         "not published: a packet of %zu bytes, and the broker accepts at most %u", size,
 	         (unsigned)most);
 	report(c, m->topic, text);
 	return true;

@@ -31,14 +31,14 @@ static bool load_identity(SSL_CTX *ctx, const struct mqtt_conf *c, char *buf, si
 	if (!c->cert || !c->key)
 		return true;
 	if (SSL_CTX_use_certificate_chain_file(ctx, c->cert) != 1)
-		snprintf(buf, size, "TLS: %s is no certificate (PEM)", c->cert);
+		snprintf(buf, size, "TLS: %s is not a certificate (PEM)", c->cert);
 	else if (SSL_CTX_use_PrivateKey_file(ctx, c->key, SSL_FILETYPE_PEM) == 1)
 		return true;
 	else if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
 		snprintf(buf, size, "TLS: the key %s does not belong to the certificate %s", c->key,
 		         c->cert);
 	else
-		snprintf(buf, size, "TLS: %s is no key (PEM, without a passphrase)", c->key);
+		snprintf(buf, size, "TLS: %s is not a key (PEM, without a passphrase)", c->key);
 	return false;
 }
 
@@ -159,7 +159,7 @@ static bool explain_alert(const struct mqtt_conf *c, int reason, char *buf, size
 		{SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it is not signed by a CA that the broker knows"},
 		{SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "it has expired"},
 		{SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "it is revoked"},
-		{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it is spoilt, or not for this broker"},
+		{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it is corrupted, or not for this broker"},
 		{SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, "it is of an unsupported kind"},
 		{SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "no reason given"},
 		{SSL_R_TLSV1_ALERT_ACCESS_DENIED, "access denied"},
@@ -193,7 +193,7 @@ static void explain_failure(const struct mqtt_conf *c, SSL *ssl, char *buf, size
 	else if (result != X509_V_OK)
 		explain_certificate(c, SSL_get_app_data(ssl), result, buf, size);
 	else if (!explain_alert(c, ERR_GET_REASON(error), buf, size))
-		snprintf(buf, size, "TLS: %s", text ? text : "the broker breaks the handshake off");
+		snprintf(buf, size, "TLS: %s", text ? text : "the broker aborts the handshake");
 }
 
 /* -- a connection ------------------------------------------------------------------------------ */

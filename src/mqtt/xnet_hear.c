@@ -68,7 +68,7 @@ static bool topic_is_tame(const char *topic)
 
 static void refuse_retained(struct heard *h, const char *param)
 {
-	static const char what[] = "retained messages are not carried out; clear it";
+	static const char what[] = "retained messages are refused; clear it";
 	if (topic_is_tame(h->e->topic))
 		refuse(h, param,
 		       arena_printf(h->memory, "%s: mosquitto_pub -r -n -t '%s'", what,

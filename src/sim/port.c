@@ -198,7 +198,8 @@ static bool control_read(struct sim *s, struct control *c)
 	while ((end = strchr(c->line, '\n'))) {
 		*end = '\0';
 		if (c->line[0] && !command(s, c, c->line)) {
-			fprintf(stderr, "xnetctl: a reply is not taken: connection closed\n");
+			fprintf(stderr,
+			        "xnetctl: a client does not read its replies: connection closed\n");
 			return false;
 		}
 		c->n -= (size_t)(end + 1 - c->line);
@@ -275,7 +276,7 @@ static int control_listen(struct sim *s, const char *path)
 			return fd;
 	}
 	fprintf(stderr, "xnetctl: %s: %s\n", path,
-	        errno == EEXIST ? "exists and is no socket" : strerror(errno));
+	        errno == EEXIST ? "exists and is not a socket" : strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;

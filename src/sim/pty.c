@@ -37,10 +37,10 @@ static const char *what_is_there(const char *link)
 	if (lstat(link, &st) != 0)
 		return NULL;
 	if (!S_ISLNK(st.st_mode))
-		return "exists and is no symbolic link";
+		return "exists and is not a symbolic link";
 	if (readlink(link, target, sizeof(pts) - 1) != sizeof(pts) - 1 ||
 	    memcmp(target, pts, sizeof(pts) - 1) != 0)
-		return "exists and is no link to a pseudo-terminal";
+		return "exists and is not a link to a pseudo-terminal";
 	return NULL;
 }
 

@@ -90,7 +90,7 @@ def refused(client, asker, since, version):
     naks = client.wait_count("xnet/sts/dev/Nak", 5, since=since)
     assert sorted(json.loads(m.text)["param"] for m in naks) == ["A", "B", "C", "Kept", "Relay"]
     for m in naks:
-        assert "too late: it may have been on its way for" in m.text
+        assert "too late: it may have been delayed for" in m.text
     if version == "5":
         assert json.loads(asker.wait_for("answer").text)["ok"] is False
 
@@ -151,7 +151,7 @@ def test_a_silent_broker_is_given_up_in_time(line, broker, client, make_client, 
     link.open.clear()
     since = client.mark()
     send(client, make_client(broker, version=5))
-    g.process.wait_line("connection lost: the broker does not answer")
+    g.process.wait_line("connection lost: the broker does not respond")
     assert time.monotonic() - began < 3 + 2  # what the broker waits, and a slow machine
     link.open.set()
     client.wait_for("xnet/sts/plant/status", "online", since=since)

@@ -371,7 +371,7 @@ def test_what_comes_while_the_gateway_leaves_is_answered(plant, device, requeste
 
 
 @pytest.mark.parametrize("plan, answer", [
-    ([3.0], {"reason": "the gateway ended before its answer came; not known whether it was carried out"}),
+    ([3.0], {"reason": "the gateway stopped before the response arrived; not known whether it was carried out"}),
     (["other"], {"reason": "not taken: device reports 46"}),
     (["mute"], {"value": "45"}),
     (["done"], {"value": "45"}),
@@ -441,7 +441,7 @@ def test_a_safe_value_is_lifted_by_what_the_device_took(plant, device, broker, c
     g.process.wait_line("command dev/Pump = 5: verified")
     mark = client.mark()
     broker.start()
-    client.wait_for("xnet/sts/plant/Alerts", lambda m: "safe value 5 in force: the broker is away" in m.text, since=mark)
+    client.wait_for("xnet/sts/plant/Alerts", lambda m: "safe value 5 in force: the broker is unreachable" in m.text, since=mark)
     wait_until(lambda: "broker: connected" in g.text().split("in force", 1)[1], what="the gateway's connection")
     device.plan = [what]
     mark = client.mark()

@@ -248,7 +248,7 @@ def test_every_command_has_exactly_one_outcome(line, broker, client, gateway, ma
             ends = [log[device, p, t] for p, t in items.items() if t not in ("on", "toggle")]
             if not got:
                 # lost with the broker: on its way to the gateway, or the answer on its way back
-                assert phase == "restarts", f"{correlation} {items}: no answer"
+                assert phase == "restarts", f"{correlation} {items}: no response"
                 unheard += not any(ends)
                 assert all(len(e) <= 1 for e in ends) and len({len(e) for e in ends}) <= 1, (items, ends)
             else:

@@ -106,7 +106,7 @@ def test_nothing_is_written_before_the_identity_is_proven(board, client):
     mark = client.mark()
     client.publish("xnet/cmd/board/Level", "9")
     l.plug("board")
-    client.wait_for("xnet/sts/board/Nak", lambda m: "right device" in m.text, since=mark)
+    client.wait_for("xnet/sts/board/Nak", lambda m: "not identified yet" in m.text, since=mark)
     client.wait_for(STATE, "offline: identifies as 8", since=mark)
     assert not l.writes("board")
 
@@ -212,7 +212,7 @@ def test_alerts_are_told_when_they_are_known(device, client, gateway):
     l.unplug("d")
     mark = client.mark()
     l.gateway = gateway(l)
-    client.wait_for("xnet/$SYS/plant/device/d/state", "offline: no answer", since=mark)
+    client.wait_for("xnet/$SYS/plant/device/d/state", "offline: no response", since=mark)
     l.plug("d")
     client.wait_for("xnet/sts/d/status", "online", since=mark)
     client.wait_for("xnet/sts/d/A", since=mark)

@@ -124,7 +124,7 @@ def test_a_device_must_be_what_its_profile_is_for(board, client, identify, kind,
     assert not client.all("xnet/sts/board/Out1")
     mark = client.mark()
     client.publish("xnet/cmd/board/Out1", "9")
-    assert "another device" in client.wait_for("xnet/sts/board/Nak", since=mark).text
+    assert "a different device" in client.wait_for("xnet/sts/board/Nak", since=mark).text
     assert not l.writes()
     assert {m.text for m in client.all("xnet/sts/board/status")} <= {"offline"}
 

@@ -167,7 +167,7 @@ def test_a_device_that_is_another_stays_offline_until_it_is_right(line, broker, 
     assert not client.all("xnet/sts/boiler/Flow")
     mark = client.mark()
     l.unplug("boiler")
-    client.wait_for("xnet/$SYS/house/device/boiler/state", "offline: no answer", since=mark)
+    client.wait_for("xnet/$SYS/house/device/boiler/state", "offline: no response", since=mark)
     l.set("boiler", "Type", 17)
     l.plug("boiler")
     client.wait_for("xnet/sts/boiler/status", "online", since=mark)
@@ -323,7 +323,7 @@ def test_somebody_else_who_says_offline_is_answered(line, broker, client, gatewa
     mark = client.mark()
     client.publish("xnet/sts/house/status", "offline", retain=True)
     client.wait_for("xnet/sts/house/status", "online", since=mark)
-    client.wait_for("xnet/sts/house/Alerts", lambda m: "somebody else" in m.text, since=mark)
+    client.wait_for("xnet/sts/house/Alerts", lambda m: "another client" in m.text, since=mark)
 
 
 def test_a_flood_of_foreign_statuses_costs_little(line, broker, client, gateway):
@@ -344,7 +344,7 @@ def test_a_flood_of_foreign_statuses_costs_little(line, broker, client, gateway)
     for name in ("boiler", "house"):
         ours = [m for m in client.all(f"xnet/sts/{name}/status", mark) if m.text == "online"]
         assert len(ours) <= 1 + seconds / 10
-    assert g.text().count("somebody else publishes the status of boiler") == 1
+    assert g.text().count("another client publishes the status of boiler") == 1
 
 
 def test_a_map_that_is_too_much_for_its_line_is_told_with_what_helps(line, broker, client, gateway):
@@ -352,7 +352,7 @@ def test_a_map_that_is_too_much_for_its_line_is_told_with_what_helps(line, broke
     g = gateway(l)
     told = client.wait_for("xnet/$SYS/house/bus/rs485/load/planned", limit=40)
     assert float(told.text) > 80
-    assert "of the line's time; to come to" in g.text()
+    assert "of the line's time; to get to" in g.text()
 
 
 def test_topics_of_what_was_removed_while_stopped_are_cleared(line, broker, client, gateway, make_client):
@@ -431,7 +431,7 @@ def test_a_line_on_which_nobody_answers_says_so(line, broker, client, gateway):
     l = line(BOILER, broker)
     l.unplug("boiler")
     gateway(l)
-    client.wait_for("xnet/$SYS/house/bus/rs485/state", lambda m: "none of 1 devices answers" in m.text, limit=60)
+    client.wait_for("xnet/$SYS/house/bus/rs485/state", lambda m: "none of 1 devices responds" in m.text, limit=60)
     client.wait_for("xnet/sts/house/Alerts", lambda m: '"code":2' in m.text)
     mark = client.mark()
     l.plug("boiler")

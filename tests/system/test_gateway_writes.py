@@ -228,7 +228,7 @@ def test_a_register_is_not_written_more_often_than_it_may(boiler, client):
     command(client, "boiler/Rarest", "1")
     mark = client.mark()
     client.publish("xnet/cmd/boiler/Rarest", "2")
-    assert "again in" in nak(client, "boiler", mark)["reason"]
+    assert "next write possible in" in nak(client, "boiler", mark)["reason"]
 
 
 def test_commands_that_are_off_are_refused(boiler, client):
@@ -359,7 +359,7 @@ def test_a_pulse_cut_by_a_crash_is_ended_at_the_next_start(line, broker, client,
     mark = client.mark()
     g = gateway(l, env=env)
     client.wait_for("xnet/sts/masked/status", "online", since=mark)
-    g.process.wait_line("pulse of boiler/Door was cut")
+    g.process.wait_line("pulse of boiler/Door was interrupted")
     l.plug("boiler")
     l.wait_writes("boiler", 2, limit=60)
     wait_until(lambda: os.listdir(run) == [], what="an empty journal")
@@ -371,7 +371,7 @@ def test_a_pulse_of_a_point_that_is_gone_since_is_told_at_the_next_start(line, b
     run.mkdir()
     (run / "pulse.shed.Gate").touch()
     l = plant(line, broker, client, gateway, env={**os.environ, "RUNTIME_DIRECTORY": str(run)})
-    l.gateway.process.wait_line("shed/Gate: its pulse was cut")
+    l.gateway.process.wait_line("shed/Gate: its pulse was interrupted")
     client.wait_for("xnet/sts/plant/Alerts", lambda m: '"code":10' in m.text and "shed/Gate" in m.text)
     client.wait_for("xnet/sts/boiler/Door", "off")
     assert said(l, "boiler") == []
@@ -422,7 +422,7 @@ def test_a_pulse_on_a_silent_device_whose_point_vanishes_is_ended_when_it_is_bac
         f.write(text.replace("Door: ", "Gate: ").replace("coil: 6", "coil: 7"))
     mark = client.mark()
     l.gateway.reload()
-    client.wait_for("xnet/sts/plant/Alerts", lambda m: "boiler/Door" in m.text and "not configured" in m.text, since=mark)
+    client.wait_for("xnet/sts/plant/Alerts", lambda m: "boiler/Door" in m.text and "no longer configured" in m.text, since=mark)
     assert os.listdir(run) == ["pulse.boiler.Door"]
     with open(l.config, "w", encoding="utf-8") as f:
         f.write(text)

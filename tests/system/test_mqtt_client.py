@@ -386,8 +386,8 @@ CLIENT = {
     "foreign": (["--cert", "foreign.pem", "--key", "any.key"],
                 "foreign.pem: it is not signed by a CA that the broker knows"),
     "mismatch": (["--cert", "good.pem", "--key", "ca.key"], "ca.key does not belong to the certificate"),
-    "junk certificate": (["--cert", "junk.pem", "--key", "any.key"], "junk.pem is no certificate (PEM)"),
-    "junk key": (["--cert", "good.pem", "--key", "junk.pem"], "junk.pem is no key (PEM, without a passphrase)"),
+    "junk certificate": (["--cert", "junk.pem", "--key", "any.key"], "junk.pem is not a certificate (PEM)"),
+    "junk key": (["--cert", "good.pem", "--key", "junk.pem"], "junk.pem is not a key (PEM, without a passphrase)"),
     "right": (["--cert", "good.pem", "--key", "any.key"], "up 5"),
 }
 

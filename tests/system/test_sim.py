@@ -55,7 +55,7 @@ class Port:
         self.send(unit, *pdu)
         got = b""
         while not (len(got) > 4 and crc(got[:-2]) == got[-2:]):
-            assert select.select([self.fd], [], [], LIMIT)[0], f"no answer but {got.hex()}"
+            assert select.select([self.fd], [], [], LIMIT)[0], f"no response but {got.hex()}"
             got += os.read(self.fd, 300)
         self.took = time.monotonic() - start
         assert got[0] == unit
@@ -209,7 +209,7 @@ def test_what_is_no_link_is_left_alone(tmp_path):
     done = subprocess.run([os.path.join(TOP, "xnetctl"), "sim", "-c", config, "--profiles", PROFILES],
                           capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 1
-    assert "is no symbolic link" in done.stderr
+    assert "is not a symbolic link" in done.stderr
     assert target.read_text() == "keep me"
 
 
@@ -225,7 +225,7 @@ def sim_refused(tmp_path, *arguments):
 def test_a_link_to_anything_else_is_left_alone(tmp_path):
     link = tmp_path / "link"
     link.symlink_to("precious")  # it need not exist
-    assert "no link to a pseudo-terminal" in sim_refused(tmp_path, "--link", link)
+    assert "not a link to a pseudo-terminal" in sim_refused(tmp_path, "--link", link)
     assert os.readlink(link) == "precious"
 
 
@@ -237,8 +237,8 @@ def test_the_control_socket_replaces_nothing_but_a_dead_one(line, tmp_path):  # 
     served = socket.socket(socket.AF_UNIX)
     served.bind(str(live))
     served.listen(1)
-    for path, words in [(file, "is no socket"), (link, "is no socket"), (fifo, "is no socket"),
-                        (tmp_path, "is no socket"), (live, "in use")]:
+    for path, words in [(file, "is not a socket"), (link, "is no socket"), (fifo, "is no socket"),
+                        (tmp_path, "is not a socket"), (live, "in use")]:
         assert words in sim_refused(tmp_path, "--tcp", 0, "--control", path)
     assert file.read_text() == "precious" and link.is_symlink() and live.is_socket()
     one = line()
@@ -337,7 +337,7 @@ def test_it_says_what_is_wrong_on_the_command_line(tmp_path):
     config.write_text(HOUSE.format(port="/dev/ttyNONE", broker="mqtt://127.0.0.1:1"))
     for arguments, status, text in [
             (["--bus", "nothing"], 64, "has no bus 'nothing'"),
-            (["--tcp", "70000"], 64, "is no number from 0 to 65535"),
+            (["--tcp", "70000"], 64, "is not a number from 0 to 65535"),
             (["--strange"], 64, "Try 'xnetctl sim --help'"),
     ]:
         done = subprocess.run([os.path.join(TOP, "xnetctl"), "sim", "-c", config, "--profiles", PROFILES, *arguments],

@@ -458,7 +458,7 @@ static void a_port_that_goes_is_told_and_used_again_when_it_is_back(void **state
 		line_pty_unplug(&b->line);
 		assert_true(rig_await_port(&b->rig, false));
 		assert_true(strstr(b->rig.report.text, "is gone") ||
-		            strstr(b->rig.report.text, "is not there"));
+		            strstr(b->rig.report.text, "does not exist"));
 		const struct job j = rig_job(100u + (unsigned)round, UNIT, 100, 1);
 		assert_true(rig_job_submit(&b->rig, &j));
 		assert_true(rig_await_job(&b->rig, j.id));

@@ -90,7 +90,7 @@ static void a_lost_read_before_the_write_is_made_again(void **state)
 	g.ntold = 0;
 	fault(LOST_READ, 2, 0);
 	rig_command(&g, P_FLAG_A, "off");
-	expect(COMMAND_FAILED, "no answer; nothing was written", 1);
+	expect(COMMAND_FAILED, "no response; nothing was written", 1);
 }
 
 static void two_lost_requests_are_enough(void **state)
@@ -98,7 +98,7 @@ static void two_lost_requests_are_enough(void **state)
 	(void)state;
 	fault(LOST_REQUEST, 99, 0);
 	rig_command(&g, P_SETPOINT, "45.5");
-	expect(COMMAND_FAILED, "no answer, and not taken: device reports 0.0", 0);
+	expect(COMMAND_FAILED, "no response, and not taken: device reports 0.0", 0);
 	assert_int_equal(g.submits, 2);
 }
 
@@ -145,21 +145,21 @@ static void what_may_not_be_repeated_is_not(void **state)
 	(void)state;
 	fault(LOST_REQUEST, 1, 0);
 	rig_command(&g, P_ONCE, "5");
-	expect(COMMAND_FAILED, "no answer, and not taken: device reports 0", 0);
+	expect(COMMAND_FAILED, "no response, and not taken: device reports 0", 0);
 	assert_int_equal(g.submits, 1);
 	g.ntold = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_RELAY, "toggle");
-	expect(COMMAND_FAILED, "no answer; not repeated, since it may have been carried out", 1);
+	expect(COMMAND_FAILED, "no response; not retried, since it may have been carried out", 1);
 	assert_int_equal(g.submits, 2);
 	g.ntold = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_WRITEONLY, "5");
-	expect(COMMAND_FAILED, "no answer; not known whether it was carried out", 2);
+	expect(COMMAND_FAILED, "no response; not known whether it was carried out", 2);
 	g.ntold = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_ACTION, "on");
-	expect(COMMAND_FAILED, "no answer; not repeated, since it may have been carried out", 3);
+	expect(COMMAND_FAILED, "no response; not retried, since it may have been carried out", 3);
 }
 
 static void exceptions_are_told_by_name(void **state)
@@ -169,12 +169,12 @@ static void exceptions_are_told_by_name(void **state)
 		uint8_t code;
 		const char *reason;
 	} row[] = {
-		{1, "the device refuses it: illegal function (exception 1)"},
-		{2, "the device refuses it: illegal data address (exception 2)"},
-		{3, "the device refuses it: illegal data value (exception 3)"},
-		{4, "the device refuses it: device failure (exception 4)"},
-		{9, "the device refuses it: exception (exception 9)"},
-		{200, "the device refuses it: exception (exception 200)"},
+		{1, "refused by the device: illegal function (exception 1)"},
+		{2, "refused by the device: illegal data address (exception 2)"},
+		{3, "refused by the device: illegal data value (exception 3)"},
+		{4, "refused by the device: device failure (exception 4)"},
+		{9, "refused by the device: exception (exception 9)"},
+		{200, "refused by the device: exception (exception 200)"},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		g.ntold = 0;
@@ -194,7 +194,7 @@ static void a_busy_device_is_asked_again(void **state)
 	g.ntold = 0;
 	fault(EXCEPTION, 1000, 6);
 	rig_command(&g, P_SETPOINT, "45.5");
-	expect(COMMAND_REFUSED, "the device refuses it: device is busy (exception 6)", 1);
+	expect(COMMAND_REFUSED, "refused by the device: device is busy (exception 6)", 1);
 	assert_true(g.submits < 30);
 }
 
@@ -267,7 +267,7 @@ static void a_toggle_goes_behind_what_was_set_before(void **state)
 static const char *stranger(void *ctx, uint32_t device)
 {
 	(void)ctx;
-	return device == 0 ? "another device stands there" : NULL;
+	return device == 0 ? "a different device responds at this unit id" : NULL;
 }
 
 static void nothing_is_written_to_another_device(void **state)
@@ -277,7 +277,7 @@ static void nothing_is_written_to_another_device(void **state)
 	g.t = command_create(&rig_model, &(struct command_ops){.forbids = stranger});
 	rig_command(&g, P_SETPOINT, "45");
 	settle();
-	expect(COMMAND_REFUSED, "another device stands there", 0);
+	expect(COMMAND_REFUSED, "a different device responds at this unit id", 0);
 }
 
 static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
@@ -383,7 +383,7 @@ static void time_runs_out(void **state)
 	g.ntold = 0;
 	fault(STUCK, 1, 0);
 	rig_command(&g, P_MODE, "local");
-	expect(COMMAND_FAILED, "the line does not report", 0);
+	expect(COMMAND_FAILED, "the line's thread does not respond", 0);
 }
 
 /* Its time began before it was here: the link, or the gateway, stood still. */
@@ -393,12 +393,12 @@ static void what_may_have_been_under_way_for_too_long_is_not_written(void **stat
 	const struct command_item item = {P_MODE, "local"};
 	struct command_request q = {.item = &item, .n = 1, .since = g.now - 12 * US_S};
 	rig_submit(&g, &q);
-	expect(COMMAND_EXPIRED, "too late: it may have been on its way for 12 s", 0);
+	expect(COMMAND_EXPIRED, "too late: it may have been delayed for 12 s", 0);
 	g.ntold = 0;
 	q.since = g.now - 4 * US_S;
 	q.expiry = 3 * US_S;
 	rig_submit(&g, &q);
-	expect(COMMAND_EXPIRED, "too late: it may have been on its way for 4 s", 0);
+	expect(COMMAND_EXPIRED, "too late: it may have been delayed for 4 s", 0);
 	q.expiry = 0;
 	rig_submit(&g, &q);
 	assert_true(g.job[g.njob - 1].expires == g.now + 6 * US_S);
@@ -408,7 +408,7 @@ static void what_may_have_been_under_way_for_too_long_is_not_written(void **stat
 	const struct command_item toggle = {P_RELAY, "toggle"};
 	q = (struct command_request){.item = &toggle, .n = 1, .since = g.now - 10 * US_S};
 	rig_submit(&g, &q);
-	expect(COMMAND_EXPIRED, "too late: it may have been on its way for 10 s", 1);
+	expect(COMMAND_EXPIRED, "too late: it may have been delayed for 10 s", 1);
 }
 
 static void what_is_gone_is_told(void **state)
@@ -422,17 +422,17 @@ static void what_is_gone_is_told(void **state)
 	rig_step(&g);
 	command_offline(g.t, 0, g.now);
 	rig_take(&g);
-	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is offline",
+	expect(COMMAND_FAILED, "acknowledged, but could not be read back: the device is offline",
 	       1);
 	g.ntold = 0;
 	g.reads_fail = true;
 	rig_command(&g, P_MODE, "remote");
-	expect(COMMAND_FAILED, "acknowledged, but it could not be read back: the device is silent",
-	       2);
+	expect(COMMAND_FAILED,
+	       "acknowledged, but could not be read back: the device does not respond", 2);
 	g.ntold = 0;
 	g.offline = true;
 	rig_command(&g, P_MODE, "off"); /* one immediate try */
-	expect(COMMAND_FAILED, "no answer", 3);
+	expect(COMMAND_FAILED, "no response", 3);
 	g.ntold = 0;
 	rig_command(&g, P_MODE, "off");
 	command_bus_closed(g.t, 0, g.now);
@@ -547,7 +547,7 @@ static void permissions_are_looked_at(void **state)
 	d.commands = false;
 	command_adopt(g.t, &m, g.now);
 	rig_command(&g, P_MODE, "local");
-	expect(COMMAND_REFUSED, "commands to this device are off", 0);
+	expect(COMMAND_REFUSED, "commands to this device are disabled (commands: off)", 0);
 	const struct command_item item = {P_MODE, "local"};
 	struct command_request q = {
 		.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY, .only_if_different = true};

@@ -201,8 +201,8 @@ static const struct row rows[] = {
 	{&coil, "off", "off", NULL},
 	{&coil, "False", "off", NULL},
 	{&coil, "0", "off", NULL},
-	{&coil, "2", NULL, "neither on nor off"},
-	{&coil, "yes", NULL, "neither on nor off"},
+	{&coil, "2", NULL, "must be on or off"},
+	{&coil, "yes", NULL, "must be on or off"},
 	{&coil, "toggle", "None", NULL},
 	{&labelled, "running", "running", NULL},
 	{&labelled, "1", "running", NULL},
@@ -216,9 +216,9 @@ static const struct row rows[] = {
 	{&f32, "1e39", NULL, "does not fit the register"},
 	{&text, "pump 1", "pump 1", NULL},
 	{&text, "pump 12", NULL, "longer than 6 characters"},
-	{&text, "a\x1b[1m", NULL, "has control characters, or is not UTF-8"},
-	{&text, "a\nb", NULL, "has control characters, or is not UTF-8"},
-	{&text, "a\xC2\x9B", NULL, "has control characters, or is not UTF-8"},
+	{&text, "a\x1b[1m", NULL, "contains control characters or invalid UTF-8"},
+	{&text, "a\nb", NULL, "contains control characters or invalid UTF-8"},
+	{&text, "a\xC2\x9B", NULL, "contains control characters or invalid UTF-8"},
 	{&bytes, "0aFF", "0aff", NULL},
 	{&bytes, "0a", NULL, "not 4 hexadecimal digits"},
 	{&bytes, "0aff00", NULL, "longer than 2 bytes"},
@@ -227,13 +227,13 @@ static const struct row rows[] = {
 	{&clock_point, "noon", NULL,
          "not a time this clock can hold; write it as 2026-11-21T10:00:00"},
 	{&danger, "erase 1", "1", NULL},
-	{&danger, "1", NULL, "to be confirmed: write 'erase' before the value"},
-	{&danger, "erase", NULL, "to be confirmed: write 'erase' before the value"},
-	{&danger, "erase1", NULL, "to be confirmed: write 'erase' before the value"},
+	{&danger, "1", NULL, "confirmation required: write 'erase' before the value"},
+	{&danger, "erase", NULL, "confirmation required: write 'erase' before the value"},
+	{&danger, "erase1", NULL, "confirmation required: write 'erase' before the value"},
 	{&raw_action, "on", "None", NULL},
-	{&raw_action, "off", NULL, "an action: write 'on'"},
+	{&raw_action, "off", NULL, "an action: send 'on'"},
 	{&read_only, "1", NULL, "read-only"},
-	{&split, "1", NULL, "read-only: its two registers can not be written together"},
+	{&split, "1", NULL, "read-only: its two registers cannot be written together"},
 };
 
 static void every_payload_is_understood_or_refused_in_words(void **state)
@@ -304,7 +304,7 @@ static void a_scale_that_stands_in_the_device_must_be_known(void **state)
 	in.now = NULL;
 	in.text = "now";
 	assert_false(command_check(&clock_point, &in, &v, reason, sizeof reason));
-	assert_string_equal(reason, "the time is not known yet");
+	assert_string_equal(reason, "the gateway's time is not known yet");
 }
 
 static void what_the_configuration_says_needs_no_confirmation(void **state)
@@ -349,7 +349,7 @@ static void what_would_be_read_as_no_value_is_not_written(void **state)
 	struct command_value v;
 	char reason[COMMAND_REASON_MAX];
 	assert_false(command_check(&narrow, &in, &v, reason, sizeof reason));
-	assert_string_equal(reason, "out of the range that is valid");
+	assert_string_equal(reason, "outside the valid range");
 }
 
 int main(void)

@@ -53,7 +53,7 @@ static void a_pulse_that_cannot_be_read_back_in_time(void **state)
 	rig_command(&g, P_DOOR, "on");
 	rig_run(&g, g.now + 600 * US_MS);
 	assert_int_equal(g.told[0].end, COMMAND_FAILED);
-	assert_string_equal(g.reason[0], "acknowledged, but it could not be read back");
+	assert_string_equal(g.reason[0], "acknowledged, but could not be read back");
 	g.reads_fail = false;
 	settle();
 	assert_int_equal(g.coil[6], 0);
@@ -69,15 +69,15 @@ static void the_end_of_a_pulse_that_fails_is_told_and_tried_again(void **state)
 		bool reads_fail;
 		const char *why;
 	} row[] = {
-		{EXCEPTION, 1, false, "the device refuses it: illegal function (exception 1)"},
-		{EXCEPTION, 4, false, "the device refuses it: device failure (exception 4)"},
+		{EXCEPTION, 1, false, "refused by the device: illegal function (exception 1)"},
+		{EXCEPTION, 4, false, "refused by the device: device failure (exception 4)"},
 		{EXCEPTION, 5, false, "not taken: device reports on"},
-		{EXCEPTION, 6, false, "the device refuses it: device is busy (exception 6)"},
+		{EXCEPTION, 6, false, "refused by the device: device is busy (exception 6)"},
 		{EXCEPTION, 11, false,
-	         "the device refuses it: gateway target does not respond (exception 11)"},
+	         "refused by the device: gateway target does not respond (exception 11)"},
 		{OTHER_VALUE, 0, false, "not taken: device reports on"},
-		{LOST_REQUEST, 0, false, "no answer, and it is still on"},
-		{LOST_REQUEST, 0, true, "the device is silent"},
+		{LOST_REQUEST, 0, false, "no response, and it is still on"},
+		{LOST_REQUEST, 0, true, "the device does not respond"},
 		{LINE_DOWN, 0, false, "the line is down"},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -126,7 +126,7 @@ static void at_the_end_of_the_gateway_it_is_tried_more_often(void **state)
 	rig_take(&g);
 	assert_false(rig_last(&g)->pulse_over); /* the next life does it */
 	assert_string_equal(g.reason[g.ntold - 1],
-	                    "not known whether it was switched off: the gateway ended");
+	                    "not known whether it was switched off: the gateway stopped");
 }
 
 static bool another_there;
@@ -201,7 +201,7 @@ static void the_journal_forgets_a_pulse_that_never_began(void **state)
 	fault(EXCEPTION, 1, 4);
 	rig_command(&g, P_DOOR, "on");
 	settle();
-	expect(COMMAND_REFUSED, "the device refuses it: device failure (exception 4)", 0);
+	expect(COMMAND_REFUSED, "refused by the device: device failure (exception 4)", 0);
 	assert_true(rig_only(&g)->pulse_over);
 }
 
@@ -296,10 +296,9 @@ static void a_pulse_whose_point_goes_is_ended_first(void **state)
 	}
 	command_adopt(g.t, &m, g.now);
 	rig_take(&g);
-	assert_string_equal(
-		g.reason[g.ntold - 1],
-		"not known whether it was switched off: its point went with a reload of the "
-		"configuration");
+	assert_string_equal(g.reason[g.ntold - 1],
+	                    "not known whether it was switched off: its point was removed by a "
+	                    "reload of the configuration");
 	assert_false(rig_last(&g)->pulse_over);
 	command_adopt(g.t, &rig_model, g.now);
 }
@@ -347,22 +346,24 @@ static void the_end_tells_what_became_of_a_write(void **state)
 	} row[] = {
 		{"waits", P_MODE, GOOD, false, 0, false, COMMAND_FAILED, EFFECT_NONE,
 	         "shutting down"},
-		{"on the wire, no answer yet", P_MODE, STUCK, false, 1, true, COMMAND_FAILED,
+		{"on the wire, no response yet", P_MODE, STUCK, false, 1, true, COMMAND_FAILED,
 	         EFFECT_UNKNOWN,
-	         "the gateway ended before its answer came; not known whether it was carried out"},
+	         "the gateway stopped before the response arrived; not known whether it was "
+	         "carried out"},
 		{"acknowledged", P_MODE, GOOD, false, 1, false, COMMAND_VERIFIED, EFFECT_DONE, ""},
 		{"acknowledged, not taken", P_MODE, OTHER_VALUE, false, 1, false, COMMAND_DIFFERS,
 	         EFFECT_DONE, "not taken: device reports remote"},
 		{"acknowledged, not read back", P_MODE, GOOD, false, 1, true, COMMAND_FAILED,
-	         EFFECT_DONE, "acknowledged, but not read back before the gateway ended"},
+	         EFFECT_DONE, "acknowledged, but not read back before the gateway stopped"},
 		{"acknowledged, silent then", P_MODE, GOOD, true, 1, false, COMMAND_FAILED,
-	         EFFECT_DONE, "acknowledged, but it could not be read back: the device is silent"},
-		{"no answer", P_MODE, LOST_ANSWER, false, 1, false, COMMAND_VERIFIED, EFFECT_DONE,
+	         EFFECT_DONE,
+	         "acknowledged, but could not be read back: the device does not respond"},
+		{"no response", P_MODE, LOST_ANSWER, false, 1, false, COMMAND_VERIFIED, EFFECT_DONE,
 	         ""},
-		{"no answer, not done", P_MODE, LOST_REQUEST, false, 1, false, COMMAND_FAILED,
-	         EFFECT_NONE, "no answer, and not taken: device reports off"},
-		{"no answer, not read", P_MODE, LOST_ANSWER, false, 1, true, COMMAND_FAILED,
-	         EFFECT_UNKNOWN, "no answer; not known whether it was carried out"},
+		{"no response, not done", P_MODE, LOST_REQUEST, false, 1, false, COMMAND_FAILED,
+	         EFFECT_NONE, "no response, and not taken: device reports off"},
+		{"no response, not read", P_MODE, LOST_ANSWER, false, 1, true, COMMAND_FAILED,
+	         EFFECT_UNKNOWN, "no response; not known whether it was carried out"},
 		{"busy", P_MODE, EXCEPTION, false, 1, false, COMMAND_FAILED, EFFECT_NONE,
 	         "shutting down"},
 		{"cannot be read", P_WRITEONLY, GOOD, false, 1, false, COMMAND_ACKNOWLEDGED,

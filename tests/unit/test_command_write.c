@@ -29,7 +29,7 @@ static void eeprom_is_written_seldom_and_only_when_different(void **state)
 	struct command_request q = {.item = &item, .n = 1, .expiry = US_S};
 	g.now = g.write[1].at + 2 * US_S;
 	rig_submit(&g, &q);
-	expect(COMMAND_REFUSED, "written a moment ago; again in 3 s at the earliest", 2);
+	expect(COMMAND_REFUSED, "written a moment ago; next write possible in 3 s", 2);
 }
 
 static void the_wire_is_never_hit_twice_within_the_interval(void **state)
@@ -139,7 +139,7 @@ static void groups_are_written_whole_with_the_rest_as_read(void **state)
 	assert_int_equal(g.holding[123], 0x5678);
 	g.ntold = 0;
 	rig_command(&g, P_G0, "31");
-	expect(COMMAND_REFUSED, "against the rule Start < Stop", 1);
+	expect(COMMAND_REFUSED, "violates the rule Start < Stop", 1);
 	g.ntold = 0;
 	submit(2, (struct command_item[]){{P_G0, "31"}, {P_G1, "40"}});
 	settle();

@@ -16,8 +16,8 @@ static void each_wrong_answer_has_its_kind(void **state)
 		enum instead_kind kind;
 		const char *words;
 	} row[] = {
-		{SIM_LOST, INSTEAD_NOTHING, "no answer"},
-		{SIM_SILENT, INSTEAD_NOTHING, "no answer"},
+		{SIM_LOST, INSTEAD_NOTHING, "no response"},
+		{SIM_SILENT, INSTEAD_NOTHING, "no response"},
 		{SIM_OTHER_UNIT, INSTEAD_UNIT, "unit id 2 instead of 1: check id"},
 		{SIM_WRONG_LENGTH, INSTEAD_COUNT, "byte count 22 instead of 20"},
 		{SIM_SHORT, INSTEAD_SHORT, "check baud, format"},

@@ -83,7 +83,7 @@ static void a_flood_is_summed_up_and_drowns_no_warning(void **state_)
 		log_info("flood");
 	assert_int_equal(lines(written()), 100);
 	log_error("true trouble");
-	assert_non_null(strstr(written(), "<4>900 messages left out\n<3>true trouble\n"));
+	assert_non_null(strstr(written(), "<4>900 messages suppressed\n<3>true trouble\n"));
 }
 
 static void debug_by_message_ends_and_is_limited(void **state_)

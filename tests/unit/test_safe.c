@@ -192,7 +192,7 @@ static void each_absence_of_the_broker_counts_anew(void **state)
 	}
 	safe_broker(&s, false, NOW);
 	assert_int_equal(safe_tick(&s, false, true, NOW + AFTER), SAFE_BEGINS);
-	assert_string_equal(safe_why(&s), "the broker is away");
+	assert_string_equal(safe_why(&s), "the broker is unreachable");
 }
 
 static void a_command_that_came_counts_though_it_is_still_under_way(void **state)
@@ -203,7 +203,7 @@ static void a_command_that_came_counts_though_it_is_still_under_way(void **state
 	assert_int_equal(safe_tick(&s, true, true, NOW + AFTER), SAFE_REST);
 	assert_true(safe_due(&s, true) == NOW + 2 * AFTER - 1);
 	assert_int_equal(safe_tick(&s, true, false, NOW + 2 * AFTER), SAFE_BEGINS);
-	assert_string_equal(safe_why(&s), "no command came in time");
+	assert_string_equal(safe_why(&s), "no command arrived in time");
 }
 
 static void the_earlier_of_two_conditions_counts(void **state)

@@ -363,7 +363,7 @@ static void a_json_command_has_one_item_a_point(void **state)
 	assert_int_equal(e->item[1].point, 0);
 	assert_string_equal(e->item[1].text, "0");
 	assert_non_null(strstr(e->item[2].fault, "Relay1"));
-	assert_string_equal(e->item[3].fault, "null is no value");
+	assert_string_equal(e->item[3].fault, "null is not a value");
 }
 
 static void commands_that_cannot_be_understood_are_refused(void **state)

@@ -152,12 +152,12 @@ static bool parse_value(const struct point *p, const char *text, struct value *v
 	if (!parse_number(p, text, v, a)) {
 		if (p->nlabel)
 			return refuse_label(p, a);
-		return bit ? refuse(a, "neither on nor off") : false;
+		return bit ? refuse(a, "must be on or off") : false;
 	}
 	if (bit) {
 		const double number = value_number(v);
 		if (number != 0 && number != 1)
-			return p->nlabel ? refuse_label(p, a) : refuse(a, "neither on nor off");
+			return p->nlabel ? refuse_label(p, a) : refuse(a, "must be on or off");
 		*v = value_bool(number != 0);
 	}
 	/* a code; one without a label only where the profile gives a range */
@@ -209,7 +209,7 @@ static bool check_writable(const struct point *p, const struct answer *a)
 		return refuse(a, "read-only");
 	if (p->parts == 2 && (codec_words(&p->codec) != 2 ||
 	                      (p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])))
-		return refuse(a, "read-only: its two registers can not be written together");
+		return refuse(a, "read-only: its two registers cannot be written together");
 	return true;
 }
 
@@ -244,11 +244,11 @@ static bool check_text(const struct point *p, const char *text, const struct com
 {
 	if (p->codec.type == TYPE_DATETIME && strcasecmp(text, "now") == 0) {
 		if (!in->now)
-			return refuse(a, "the time is not known yet");
+			return refuse(a, "the gateway's time is not known yet");
 		text = in->now;
 	}
 	if (p->codec.type == TYPE_STRING && !text_plain(text, strlen(text)))
-		return refuse(a, "has control characters, or is not UTF-8");
+		return refuse(a, "contains control characters or invalid UTF-8");
 	*v = (struct value){.kind = VALUE_TEXT, .text = text};
 	return true;
 }
@@ -265,7 +265,7 @@ static bool check_encode(const struct point *p, const struct value *v,
 	out->n = (uint16_t)codec_words(&p->codec);
 	point_decode(p, out->word, in->exponent, in->factor, out->text, &out->v);
 	if (out->v.kind == VALUE_NONE)
-		return refuse(a, "out of the range that is valid");
+		return refuse(a, "outside the valid range");
 	out->on = out->v.kind == VALUE_BOOL && out->v.mant;
 	return true;
 }
@@ -281,7 +281,7 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 		return false;
 	const char *payload = confirmed(p->write, in);
 	if (!payload)
-		return refuse(&a, "to be confirmed: write '%s' before the value",
+		return refuse(&a, "confirmation required: write '%s' before the value",
 		              p->write->confirm);
 	if (!trim(payload, text, sizeof text))
 		return refuse(&a, "too long");
@@ -290,7 +290,7 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 	if (check_special(p, text, out))
 		return true;
 	if (p->write->raw)
-		return refuse(&a, "an action: write 'on'");
+		return refuse(&a, "an action: send 'on'");
 	if (!check_scale(p, in, &a))
 		return false;
 	if (is_text(p))

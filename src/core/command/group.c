@@ -118,9 +118,9 @@ bool group_rules_hold(const struct command_table *t, struct record *const *r, si
 		if (v.kind != VALUE_NONE && value_number(&v) != 0)
 			continue;
 		snprintf(reason, size,
-		         v.kind == VALUE_NONE ? "can not be checked yet, other values of its group "
+		         v.kind == VALUE_NONE ? "cannot be checked yet: other values of its group "
 		                                "have not been read: %s"
-		                              : "against the rule %s",
+		                              : "violates the rule %s",
 		         g->rule_text ? g->rule_text[i] : "of its group");
 		return false;
 	}

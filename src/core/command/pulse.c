@@ -67,7 +67,7 @@ void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
 			continue;
 		if (r->demands)
 			record_end(t, r, COMMAND_FAILED, NULL,
-			           "acknowledged, but it could not be read back", now);
+			           "acknowledged, but could not be read back", now);
 		else
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
 	}
@@ -84,7 +84,7 @@ void pulse_recall(struct command_table *t, struct record *off, us_t now)
 {
 	if (off->state == STATE_WAITING && off->job)
 		act_cancel(t, off);
-	pulse_again(t, off, "another device answers there", now);
+	pulse_again(t, off, "a different device responds at this unit id", now);
 }
 
 void command_strange(struct command_table *t, uint32_t device, us_t now)

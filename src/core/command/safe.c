@@ -24,7 +24,8 @@ static us_t watch_due(const struct safe *s)
 
 const char *safe_why(const struct safe *s)
 {
-	return command_due_at(s) < broker_due(s) ? "no command came in time" : "the broker is away";
+	return command_due_at(s) < broker_due(s) ? "no command arrived in time"
+	                                         : "the broker is unreachable";
 }
 
 void safe_begin(struct safe *s, const struct safe_rule *r, bool broker_up, us_t now)

@@ -8,7 +8,7 @@
 #define READ_AGAIN (500 * US_MS)
 #define READS_MAX 3
 #define BUSY_MAX 20
-#define NOT_KNOWN "no answer; not known whether it was carried out"
+#define NOT_KNOWN "no response; not known whether it was carried out"
 #define LATE "could not be sent in time"
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
@@ -18,7 +18,7 @@ static const char *const exception_name[] = {
 	[EXC_ADDRESS] = "illegal data address",
 	[EXC_VALUE] = "illegal data value",
 	[EXC_FAILURE] = "device failure",
-	[EXC_ACKNOWLEDGE] = "accepted, takes its time",
+	[EXC_ACKNOWLEDGE] = "accepted, still in progress",
 	[EXC_BUSY] = "device is busy",
 	[EXC_NEGATIVE_ACKNOWLEDGE] = "negative acknowledge",
 	[EXC_PARITY] = "memory parity error",
@@ -111,22 +111,22 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 	r->effect = EFFECT_UNKNOWN;
 	if (r->origin == COMMAND_PULSE_END) {
 		if (!readable(t, r)) {
-			pulse_again(t, r, "no answer", now);
+			pulse_again(t, r, "no response", now);
 			return;
 		}
 	} else if (record_once_only(t, r)) {
 		record_end(t, r, COMMAND_FAILED, NULL,
-		           "no answer; not repeated, since it may have been carried out", now);
+		           "no response; not retried, since it may have been carried out", now);
 		return;
 	} else if (record_newer(t, r)) {
 		record_end(t, r, COMMAND_SUPERSEDED, NULL,
-		           "no answer, and a newer command followed", now);
+		           "no response, and superseded by a newer command", now);
 		return;
 	} else if (!readable(t, r)) {
 		record_end(t, r, COMMAND_FAILED, NULL, NOT_KNOWN, now);
 		return;
 	} else if (!device_online(t, r)) {
-		record_end(t, r, COMMAND_FAILED, NULL, "no answer", now);
+		record_end(t, r, COMMAND_FAILED, NULL, "no response", now);
 		return;
 	}
 	record_verify(t, r, at + record_point(t, r)->write->settle, STATE_UNSURE);
@@ -145,7 +145,7 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		return;
 	}
 	if (exception == EXC_BUSY && old) {
-		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+		record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command", now);
 		return;
 	}
 	if ((exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY) && r->refusals++ < BUSY_MAX &&
@@ -153,7 +153,7 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		record_retry(r, now + BUSY_AGAIN); /* it says that it has not done it */
 		return;
 	}
-	snprintf(reason, sizeof reason, "the device refuses it: %s (exception %u)",
+	snprintf(reason, sizeof reason, "refused by the device: %s (exception %u)",
 	         exception_text(exception), exception);
 	if (r->origin == COMMAND_PULSE_END) {
 		pulse_again(t, r, reason, now);
@@ -173,9 +173,10 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		enum command_end end;
 		const char *reason;
 	} row[] = {
-		[OUT_TIMEOUT] = {COMMAND_FAILED, "no answer; nothing was written"},
-		[OUT_GARBLED] = {COMMAND_FAILED, "spoilt answers; nothing was written"},
-		[OUT_DROPPED] = {COMMAND_FAILED, "another client on the line; nothing was written"},
+		[OUT_TIMEOUT] = {COMMAND_FAILED, "no response; nothing was written"},
+		[OUT_GARBLED] = {COMMAND_FAILED, "corrupted responses; nothing was written"},
+		[OUT_DROPPED] = {COMMAND_FAILED,
+	                         "another client is on the line; nothing was written"},
 		[OUT_LINK] = {COMMAND_FAILED, "the line is down"},
 		[OUT_EXPIRED] = {COMMAND_EXPIRED, LATE},
 		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
@@ -299,7 +300,8 @@ void command_replaced(struct command_table *t, uint64_t id, us_t now)
 		else if (r->recalled)
 			record_end(t, r, COMMAND_EXPIRED, NULL, LATE, now);
 		else
-			record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+			record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command",
+			           now);
 	}
 }
 
@@ -360,9 +362,9 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 		r->tries++;
 		record_launch(t, r, now);
 	} else if (pulse_ends) {
-		pulse_again(t, r, "no answer, and it is still on", now);
+		pulse_again(t, r, "no response, and it is still on", now);
 	} else {
-		snprintf(reason, sizeof reason, "no answer, and not taken: device reports %.*s",
+		snprintf(reason, sizeof reason, "no response, and not taken: device reports %.*s",
 		         120, shown);
 		record_end(t, r, COMMAND_FAILED, shown, reason, now);
 	}
@@ -397,8 +399,8 @@ void record_unread(struct command_table *t, struct record *r, const char *why, u
 		return;
 	}
 	snprintf(reason, sizeof reason, "%s: %s",
-	         r->state == STATE_VERIFYING ? "acknowledged, but it could not be read back"
-	                                     : "no answer",
+	         r->state == STATE_VERIFYING ? "acknowledged, but could not be read back"
+	                                     : "no response",
 	         why);
 	record_end(t, r, COMMAND_FAILED, NULL, reason, now);
 }
@@ -419,7 +421,7 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
 		else
 			record_unread(t, r,
 			              o == OUT_REFUSED ? exception_text(exception)
-			                               : "the device is silent",
+			                               : "the device does not respond",
 			              now);
 	}
 }

@@ -67,12 +67,13 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 		draft_refuse(r, COMMAND_FAILED, SHUTTING_DOWN);
 	else if (q->retained && !(w && w->accept_retained))
 		draft_refuse(r, COMMAND_REFUSED,
-		             "retained commands are not carried out; "
-		             "clear it by publishing an empty retained message there");
+		             "retained commands are refused; clear it by publishing an empty "
+		             "retained message on its topic");
 	else if (!d->enabled)
 		draft_refuse(r, COMMAND_REFUSED, "the device is disabled");
 	else if (!d->commands && q->origin == COMMAND_FROM_BROKER)
-		draft_refuse(r, COMMAND_REFUSED, "commands to this device are off");
+		draft_refuse(r, COMMAND_REFUSED,
+		             "commands to this device are disabled (commands: off)");
 	else if (forbidden)
 		draft_refuse(r, COMMAND_REFUSED, forbidden);
 	else if (record_point(t, r)->absent)
@@ -93,7 +94,8 @@ static bool draft_counted(const struct command_table *t, struct record *r)
 	if (v.kind == VALUE_NONE || value_number(&v) >= p->repeat_n)
 		return true;
 	char reason[COMMAND_REASON_MAX];
-	snprintf(reason, sizeof reason, "not there: the device has only %.15g", value_number(&v));
+	snprintf(reason, sizeof reason, "does not exist: the device has only %.15g",
+	         value_number(&v));
 	draft_refuse(r, COMMAND_REFUSED, reason);
 	return false;
 }
@@ -137,7 +139,7 @@ static us_t earlier(us_t a, us_t b)
 static void draft_late(struct record *r, us_t age)
 {
 	char reason[COMMAND_REASON_MAX];
-	snprintf(reason, sizeof reason, "too late: it may have been on its way for %" PRId64 " s",
+	snprintf(reason, sizeof reason, "too late: it may have been delayed for %" PRId64 " s",
 	         (age + US_S - 1) / US_S);
 	draft_refuse(r, COMMAND_EXPIRED, reason);
 }
@@ -158,10 +160,9 @@ static void draft_time(struct command_table *t, const struct command_request *q,
 	else if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: its pulse is still running");
 	} else if (r->value.toggle && lane_undone(t, r->lane)) {
-		draft_refuse(r, COMMAND_BUSY, "busy: the write before it is not done");
+		draft_refuse(r, COMMAND_BUSY, "busy: the previous write is not finished");
 	} else if (earliest >= r->expires) {
-		snprintf(reason, sizeof reason,
-		         "written a moment ago; again in %d s at the earliest",
+		snprintf(reason, sizeof reason, "written a moment ago; next write possible in %d s",
 		         (int)((earliest - now + US_S - 1) / US_S));
 		draft_refuse(r, COMMAND_REFUSED, reason);
 	}
@@ -235,11 +236,11 @@ static void record_overtake(struct command_table *t, struct record *r, us_t now)
 		break;
 	case STATE_PARKED:
 	case STATE_RETRYING:
-		record_end(t, r, COMMAND_SUPERSEDED, NULL, "a newer command followed", now);
+		record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command", now);
 		break;
 	case STATE_UNSURE:
 		record_end(t, r, COMMAND_SUPERSEDED, NULL,
-		           "no answer, and a newer command followed", now);
+		           "no response, and superseded by a newer command", now);
 		break;
 	default: /* the bus knows whether it can still be replaced */
 		if (r->overtaken)

@@ -336,7 +336,7 @@ static bool record_leave(struct command_table *t, struct record *r, us_t now)
 	else
 		record_end(t, r, COMMAND_FAILED, NULL,
 		           r->state == STATE_UNSURE
-		                   ? "no answer; not known whether it was carried out"
+		                   ? "no response; not known whether it was carried out"
 		                   : COMMAND_CHANGED,
 		           now);
 	return false;
@@ -359,11 +359,11 @@ bool command_leave(struct command_table *t, const struct model *m, us_t now)
 static const char *gone_reason(const struct record *r)
 {
 	if (r->origin == COMMAND_PULSE_END)
-		return "not known whether it was switched off: its point went with a reload of the "
-		       "configuration";
+		return "not known whether it was switched off: its point was removed by a reload "
+		       "of the configuration";
 	if (r->leaves)
-		return "not known whether it was carried out: its point went with a reload of the "
-		       "configuration";
+		return "not known whether it was carried out: its point was removed by a reload of "
+		       "the configuration";
 	return COMMAND_CHANGED;
 }
 

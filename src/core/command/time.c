@@ -46,8 +46,8 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 	switch (r->state) {
 	case STATE_PARKED:
 		if (r->expires && now >= r->expires)
-			record_end(t, r, COMMAND_EXPIRED, NULL, "the write before it is not done",
-			           now);
+			record_end(t, r, COMMAND_EXPIRED, NULL,
+			           "the previous write is not finished", now);
 		break;
 	case STATE_RETRYING:
 		if (now < r->due)
@@ -59,7 +59,8 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 		break;
 	case STATE_WAITING:
 		if (r->expires && now >= r->expires + SILENT_BUS) {
-			record_end(t, r, COMMAND_FAILED, NULL, "the line does not report", now);
+			record_end(t, r, COMMAND_FAILED, NULL, "the line's thread does not respond",
+			           now);
 		} else if (r->expires && now >= r->expires && !r->recalled) {
 			r->recalled = true; /* the bus may be busy for long with another */
 			act_cancel(t, r);
@@ -143,15 +144,15 @@ void command_shutdown(struct command_table *t, us_t now)
 static const char *finish_reason(const struct record *r)
 {
 	if (r->origin == COMMAND_PULSE_END)
-		return "not known whether it was switched off: the gateway ended";
+		return "not known whether it was switched off: the gateway stopped";
 	switch (r->state) {
 	case STATE_WAITING:
-		return "the gateway ended before its answer came; not known whether it was carried "
-		       "out";
+		return "the gateway stopped before the response arrived; not known whether it was "
+		       "carried out";
 	case STATE_VERIFYING:
-		return "acknowledged, but not read back before the gateway ended";
+		return "acknowledged, but not read back before the gateway stopped";
 	case STATE_UNSURE:
-		return "no answer; not known whether it was carried out";
+		return "no response; not known whether it was carried out";
 	default:
 		return SHUTTING_DOWN;
 	}

@@ -17,57 +17,59 @@ char *instead_text(const struct instead *i, char *buf, size_t size)
 {
 	switch ((enum instead_kind)i->kind) {
 	case INSTEAD_ECHO:
-		snprintf(buf, size, "only the echo of the request came: check A/B, power, id");
+		snprintf(buf, size,
+		         "only the echo of the request was received: check A/B, power, id");
 		break;
 	case INSTEAD_NOISE:
-		snprintf(buf, size, "%u bytes came that are no Modbus: check baud, format, wiring",
+		snprintf(buf, size,
+		         "%u bytes received that are not Modbus: check baud, format, wiring",
 		         i->is);
 		break;
 	case INSTEAD_UNIT:
-		snprintf(buf, size, "answer of unit id %u instead of %u: check id", i->is,
+		snprintf(buf, size, "response from unit id %u instead of %u: check id", i->is,
 		         i->should);
 		break;
 	case INSTEAD_TRANSACTION:
-		snprintf(buf, size, "answer with transaction id %u instead of %u", i->is,
+		snprintf(buf, size, "response with transaction id %u instead of %u", i->is,
 		         i->should);
 		break;
 	case INSTEAD_FUNCTION:
-		snprintf(buf, size, "answer with function %u instead of %u", i->is, i->should);
+		snprintf(buf, size, "response with function %u instead of %u", i->is, i->should);
 		break;
 	case INSTEAD_CORRUPTED:
-		snprintf(buf, size, "answer corrupted (wrong CRC): check format, baud, wiring");
+		snprintf(buf, size, "response corrupted (wrong CRC): check format, baud, wiring");
 		break;
 	case INSTEAD_SHORT:
-		snprintf(buf, size, "answer cut, %u of %u bytes: check baud, format, wiring", i->is,
+		snprintf(buf, size,
+		         "response incomplete, %u of %u bytes: check baud, format, wiring", i->is,
 		         i->should);
 		break;
 	case INSTEAD_LENGTH:
-		snprintf(buf, size, "answer of wrong length: %u bytes of data, byte count says %u",
-		         i->is, i->should);
+		snprintf(buf, size,
+		         "response with wrong length: %u bytes of data, byte count says %u", i->is,
+		         i->should);
 		break;
 	case INSTEAD_COUNT:
-		snprintf(buf, size, "answer with byte count %u instead of %u", i->is, i->should);
+		snprintf(buf, size, "response with byte count %u instead of %u", i->is, i->should);
 		break;
 	case INSTEAD_VALUE:
 		snprintf(buf, size,
-		         "answer to a write repeats another address or value: "
-		         "see loose_echo");
+		         "response to a write has another address or value: see loose_echo");
 		break;
 	case INSTEAD_LATE:
-		snprintf(
-			buf, size,
-			i->after > i->timeout
-				? "answer too late, %d ms after the request: set timeout above that"
-				: "answer late, %d ms after the request",
-			ms(i->after));
+		snprintf(buf, size,
+		         i->after > i->timeout ? "response too late, %d ms after the request: set "
+		                                 "timeout above that"
+		                               : "response late, %d ms after the request",
+		         ms(i->after));
 		break;
 	case INSTEAD_PATH:
 		snprintf(buf, size,
-		         "exception %u: the gateway answers, the unit behind it does not", i->is);
+		         "exception %u: the gateway responds, the unit behind it does not", i->is);
 		break;
 	case INSTEAD_NOTHING:
 	case INSTEAD_KINDS:
-		snprintf(buf, size, "no answer");
+		snprintf(buf, size, "no response");
 		break;
 	}
 	return buf;
