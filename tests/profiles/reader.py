@@ -136,6 +136,8 @@ def written(name, folder):
     for key, value in (doc.get("points") or {}).items():
         places = [on_the_wire(place, doc.get("address_base", 0))
                   for place in (value if isinstance(value, list) else [value])]
+        if "order" in doc:
+            places = [{"order": doc["order"], **place} for place in places]
         if isinstance(value, dict) and key in out:
             # keys of the point are laid over every place it is inherited from
             places = [{**place, **places[0]} for place in out[key]]
