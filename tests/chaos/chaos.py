@@ -1,0 +1,274 @@
+#!/usr/bin/python3 -B
+"""Chaos: the real xnetd and mosquitto between seven lines of devices and eight clients, with faults drawn from SEED.
+
+    chaos.py [--seconds N] [--seed N] [--xnetd FILE] [--keep DIR] [--calm]
+    chaos.py --judge DIR/log.json
+
+Nothing is shared with the product but the wire and the topics. Prints the faults, what was counted, and each violation
+with seed, time and an excerpt; the whole logs are kept then. Exit status: 1 for violations.
+"""
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+
+from commands import Commander
+from device import POINTS, PULSE, Device
+from faults import Faults
+from judge import Judge, excerpt
+from line import Line
+from mqtt import Client
+from tcp import Server
+
+LINES = {"line1": (1, 2, 3), "line2": (4, 5)}
+TCP = {f"tcp{i}": (10 + i,) for i in range(1, 6)}
+SHOWN = 12  # violations with an excerpt
+
+
+LOCKS = []
+
+
+def free_port():
+    """Below the range that the kernel gives to outgoing connections: it must be free again after a restart."""
+    while True:
+        port = random.randrange(20000, 32000)
+        lock = socket.socket(socket.AF_UNIX)
+        try:
+            lock.bind(f"\0xnet-test-port-{port}")
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            lock.close()
+            continue
+        LOCKS.append(lock)
+        return port
+
+
+def profile():
+    lines = ["title: Chaos", "points:"]
+    for name, (area, a, n, period, kind) in POINTS.items():
+        keys = f"{area}: {a}, every: {period}s"
+        if area != "coil":
+            keys += ", type: u32" if n == 2 else ", type: u16"
+        if kind == "count":
+            keys += ", counter: true"
+        elif kind == "alert":
+            keys += ", alert: fault, code: 4, desc: Trouble"
+        elif kind == "set":
+            limit = "60000" if n == 1 else "4000000000"
+            last = 4 if name in ("Set0", "Big0") else 10
+            keys += f", write: {{min: 0, max: {limit}, command_timeout: {last}s}}"
+        elif kind == "pulse":
+            keys += f", write: {{pulse: {PULSE:.0f}s}}"
+        if name == "Bad":
+            keys += ", barrier: true, stale: 8s"
+        lines.append(f"  {name}: {{{keys}}}")
+    return "\n".join(lines) + "\n"
+
+
+class World:
+    def __init__(self, options):
+        self.options, self.started = options, time.monotonic()
+        self.random = random.Random(options.seed)
+        self.dir = options.keep or tempfile.mkdtemp(prefix="xnet-chaos.")
+        os.makedirs(self.dir, exist_ok=True)
+        self.log = {"seed": options.seed, "devices": {}, "truth": [], "traffic": [], "commands": [], "answers": [],
+                    "faults": [], "samples": [], "ends": [], "ready": 20.0, "end": 0.0}
+        self.devices, self.buses = {}, {}
+        self.port, self.broker, self.daemon, self.expected_end = free_port(), None, None, False
+
+    def now(self):
+        return time.monotonic() - self.started
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def fork(self, name):
+        """A random of its own, so that one part's timing does not change another part's draws."""
+        return random.Random(f"{self.options.seed} {name}")
+
+    async def make_buses(self):
+        for bus, units in {**LINES, **TCP}.items():
+            made = [Device(f"{bus}u{u}", u, bus, self.log["truth"], self.now) for u in units]
+            for d in made:
+                self.devices[d.name] = d
+                self.log["devices"][d.name] = {"unit": d.unit, "bus": bus}
+            if bus in LINES:
+                self.buses[bus] = Line(bus, self.path(bus), made, self.fork(bus), self.now)
+            else:
+                self.buses[bus] = Server(bus, free_port(), made[0], self.fork(bus), self.now)
+                await self.buses[bus].start()
+
+    def configure(self, extra=""):
+        with open(self.path("chaos.yaml"), "w", encoding="ascii") as f:
+            f.write(profile())
+        text = ["gateway: gw", f"mqtt: {{broker: 'mqtt://127.0.0.1:{self.port}', keepalive: 5s, sys_interval: 5s}}",
+                "buses:"]
+        for name, b in self.buses.items():
+            where = f"port: {b.link}, baud: 38400" if isinstance(b, Line) else f"tcp: '127.0.0.1:{b.port}'"
+            text.append(f"  {name}: {{{where}, timeout: 400ms}}")
+        text.append("devices:")
+        for d in self.devices.values():
+            text.append(f"  {d.name}: {{profile: chaos, bus: {d.bus}, id: {d.unit}}}")
+        with open(self.path("devices.yaml"), "w", encoding="ascii") as f:
+            f.write("\n".join(text) + "\n" + extra)
+
+    async def start_broker(self):
+        with open(self.path("mosquitto.conf"), "w", encoding="ascii") as f:
+            f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+                    f"persistence_location {self.dir}/\nmax_queued_messages 0\n")
+        if os.getuid() == 0:
+            shutil.chown(self.dir, "mosquitto")
+            os.chmod(self.dir, 0o755)
+        log = open(self.path("mosquitto.log"), "a", encoding="utf8")
+        self.broker = await asyncio.create_subprocess_exec(
+            shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", self.path("mosquitto.conf"), stdout=log,
+            stderr=log)
+
+    async def start_daemon(self):
+        log = open(self.path("xnetd.log"), "a", encoding="utf8")
+        log.write(f"--- start at {self.now():.3f}\n")
+        log.flush()
+        self.daemon = await asyncio.create_subprocess_exec(
+            self.options.xnetd, "-l", "info", "-c", self.path("devices.yaml"), "--profiles", self.dir,
+            stdout=log, stderr=log, env={**os.environ, "RUNTIME_DIRECTORY": self.dir})
+        asyncio.ensure_future(self.watch(self.daemon))
+
+    async def watch(self, process):
+        """A daemon that ends by itself is a violation."""
+        await process.wait()
+        if not self.expected_end:
+            self.log["ends"].append({"t": self.now(), "code": process.returncode, "want": "to run", "took": 0})
+
+    async def end_daemon(self, sig):
+        self.expected_end = True
+        begun = self.now()
+        self.daemon.send_signal(sig)
+        await self.daemon.wait()
+        self.log["ends"].append({"t": self.now(), "code": self.daemon.returncode, "took": self.now() - begun,
+                                 "want": 0 if sig == signal.SIGTERM else -sig})
+
+    def heard(self, topic, payload, retained, _):
+        if "/$SYS/" not in topic:
+            self.log["traffic"].append({"k": "pub", "t": self.now(), "topic": topic, "ret": retained,
+                                        "payload": payload.decode(errors="replace")})
+
+    async def lag(self):
+        """Where this program itself was late, nobody else is blamed for time."""
+        while True:
+            before = self.now()
+            await asyncio.sleep(0.05)
+            late = self.now() - before - 0.05
+            if late > 0.15:
+                self.log["faults"].append({"k": "fault", "t": before, "end": self.now(), "target": "all",
+                                           "what": f"this program was {late:.2f} s late"})
+
+    async def sample(self):
+        while True:
+            await asyncio.sleep(5)
+            try:
+                with open(f"/proc/{self.daemon.pid}/status", encoding="ascii") as f:
+                    status = dict(x.split(":", 1) for x in f)
+                if self.options.no_memory:
+                    status["VmRSS"] = "0 kB"
+                self.log["samples"].append({
+                    "t": self.now(), "pid": self.daemon.pid, "rss": int(status["VmRSS"].split()[0]),
+                    "threads": int(status["Threads"]), "fds": len(os.listdir(f"/proc/{self.daemon.pid}/fd"))})
+            except (OSError, KeyError):
+                pass
+
+    async def troubles(self):
+        r = self.fork("trouble")
+        while True:
+            await asyncio.sleep(r.uniform(3, 8))
+            d = r.choice(list(self.devices.values()))
+            d.set_trouble(1 - d.cells[("holding", 110)])
+
+    async def run(self):
+        await self.make_buses()
+        self.configure()
+        await self.start_broker()
+        await asyncio.sleep(0.5)
+        observer = Client(self.port, "observer", 4, ["xnet/#"], self.heard)
+        asyncio.ensure_future(observer.run())
+        await asyncio.sleep(0.5)
+        await self.start_daemon()
+        counter = [0]
+        for part in [self.lag(), self.sample(), self.troubles()]:
+            asyncio.ensure_future(part)
+        await asyncio.sleep(3)
+        for i in range(8):
+            c = Commander(i, self.port, self.fork(f"commander {i}"), self.log, self.now, self.devices, counter)
+            asyncio.ensure_future(c.run())
+        self.log["ready"] = 12.0
+        if not self.options.calm:
+            await Faults(self).run(self.options.seconds)
+        while self.now() < self.options.seconds:
+            await asyncio.sleep(0.2)
+        self.log["end"] = self.now()
+        self.log["faults"].append({"k": "fault", "t": self.now(), "end": None, "target": "daemon", "what": "the end"})
+        if self.daemon.returncode is None:
+            await self.end_daemon(signal.SIGTERM)
+        self.broker.terminate()
+        await self.broker.wait()
+
+
+def report(options, log, directory):
+    for f in log["faults"]:
+        if options.verbose or f["target"] == "all":
+            print(f"    {f['t']:9.3f} to {f['end'] or 0:9.3f} {f['target']}: {f['what']}")
+    judge = Judge(log)
+    found = judge.judge()
+    shown = set()
+    for v in found:
+        print(f"VIOLATION seed {log['seed']} at {v['t']:.3f}: {v['rule']}: {v['words']}")
+        if len(shown) < SHOWN and (v["rule"], v["dev"]) not in shown:
+            shown.add((v["rule"], v["dev"]))
+            print("\n".join(excerpt(log, v)))
+    print(f"seed {log['seed']}, {log['end']:.0f} s: {len(log['faults'])} faults, {judge.count['values']} values, "
+          f"{judge.count['commands']} commands ({judge.count['unsure']} in an outage), {judge.count['writes']} writes, "
+          f"{len(found)} violations")
+    if directory and (found or options.keep):
+        with open(os.path.join(directory, "log.json"), "w", encoding="utf8") as f:
+            json.dump(log, f)
+        print(f"logs: {directory}")
+    elif directory:
+        shutil.rmtree(directory)
+    return bool(found)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--seconds", type=float, default=300)
+    p.add_argument("--seed", type=int, default=int(time.time()))
+    p.add_argument("--xnetd", default="./xnetd")
+    p.add_argument("--keep")
+    p.add_argument("--judge", help="only judge the logs that an earlier run kept")
+    p.add_argument("--calm", action="store_true", help="no faults")
+    p.add_argument("--no-memory", action="store_true", help="do not judge memory (sanitizers)")
+    p.add_argument("--verbose", action="store_true", help="print each fault")
+    options = p.parse_args()
+    if options.judge:
+        with open(options.judge, encoding="utf8") as f:
+            return report(options, json.load(f), None)
+    print(f"SEED={options.seed} CHAOS_SECONDS={options.seconds:.0f}", flush=True)
+    world = World(options)
+    try:
+        asyncio.run(world.run())
+    finally:
+        for process in (world.daemon, world.broker):
+            if process and process.returncode is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+    return report(options, world.log, world.dir)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
