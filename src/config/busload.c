@@ -59,7 +59,7 @@ static void warn(const struct model *m, uint32_t bus, double load, const struct 
 	if (n)
 		diag_warn(d, b->where,
 		          "bus %s: its points need %.0f %% of the line's time; %.0f %% is "
-		          "recommended. It drops to %.0f %% with %s",
+		          "recommended. It comes to %.0f %% with %s",
 		          b->name, load, LOAD_LIMIT, reached, advice);
 	else
 		diag_warn(d, b->where,
