@@ -138,5 +138,5 @@ def test_another_device_in_its_place_is_noticed(board, client):
     l.set("board", "Serial", 2)
     l.plug("board")
     client.wait_for("xnet/sts/board/Serial", "2", since=mark)
-    l.gateway.process.wait_line("another Serial than before")
+    l.gateway.process.wait_line("Serial changed")
     wait_until(lambda: client.find("xnet/sts/board/status", "online", since=mark), what="the status")
