@@ -241,7 +241,7 @@ static bool id_read(struct load *l, const struct member *m, struct device *d)
 	else
 		id_of_range(l, m, v, &id);
 	if (id == 0 && l->buses.n && l->bus[d->bus].conf.kind != BUS_TCP)
-		diag_error(l->d, v->where, "id: 0 is for all devices at once; a device has 1 to %d",
+		diag_error(l->d, v->where, "id: 0 is the broadcast address; a device has 1 to %d",
 		           ID_MAX);
 	d->id = (uint8_t)(id < 0 ? 0 : id);
 	return id >= 0;

@@ -133,7 +133,7 @@ static void group_unused(const struct making *m, const struct node *key)
 	for (size_t i = 0; i < m->n; i++)
 		if (m->draft[i].w.group)
 			names[n++] = m->draft[i].w.group;
-	diag_error(m->l->d, key->where, "groups: no point says group: %s%s",
+	diag_error(m->l->d, key->where, "groups: no point has group: %s%s",
 	           text_echo(key->text, echo), scalar_hint(key->text, names, n, hint, sizeof hint));
 }
 

@@ -52,10 +52,10 @@ static void set_broker(struct load *l, const struct hit *h, void *object)
 	}
 	m->use_tls = strncmp(url, "mqtts://", 8) == 0;
 	if (!m->use_tls && strncmp(url, "mqtt://", 7) != 0) {
-		diag_error(l->d, w,
-		           "broker: \"%s\" is not mqtt://host or mqtts://host, with :port behind "
-		           "it if need be%s",
-		           url, broker_hint(l, url));
+		diag_error(
+			l->d, w,
+			"broker: \"%s\" is not mqtt://host or mqtts://host, with :port if needed%s",
+			url, broker_hint(l, url));
 		return;
 	}
 	const char *rest = url + (m->use_tls ? 8 : 7), *host;

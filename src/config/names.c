@@ -311,7 +311,7 @@ static const struct parameter *condition_read(struct load *l, const struct node 
 	}
 	for (size_t k = 0; k < c->n; k++)
 		if (parameter[i].choices && !choice_known(parameter[i].choices, c->value[k]))
-			diag_error(l->d, n->where, "if: \"%s\" is no choice of the parameter %s",
+			diag_error(l->d, n->where, "if: \"%s\" is not a choice of the parameter %s",
 			           c->value[k], c->name);
 	return &parameter[i];
 }

@@ -318,7 +318,7 @@ static void check_meaning(struct load *l, struct draft *d)
 		diag_error(l->d, at(d, "counter"), "counter: a bit does not count");
 	if (c->type != TYPE_DATETIME) {
 		static const char *const dates[] = {"layout", "zone", NULL};
-		refuse(l, d, dates, "a point that is no datetime");
+		refuse(l, d, dates, "a point that is not a datetime");
 	}
 }
 

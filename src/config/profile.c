@@ -266,7 +266,7 @@ static void set_choices(struct load *l, const struct hit *h, void *object)
 
 static void set_choices_old(struct load *l, const struct hit *h, void *object)
 {
-	diag_warn(l->d, h->name->where, "choices: this key is called one_of now; rename it");
+	diag_warn(l->d, h->name->where, "choices: is now called one_of; rename this key");
 	set_choices(l, h, object);
 }
 

@@ -268,8 +268,7 @@ bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t
 	if (strcmp(n->text, "0") == 0) {
 		v = 0;
 	} else if (number_parse(n->text, &v)) {
-		diag_error(d, n->where,
-		           "%s: %s has no unit; write us, ms, s, m, h or d behind it, like %sms",
+		diag_error(d, n->where, "%s: %s has no unit; add us, ms, s, m, h or d, like %sms",
 		           key, n->text, n->text);
 		return false;
 	} else if (!united_parse(n->text, time_units, sizeof time_units / sizeof *time_units, &v)) {

@@ -24,7 +24,7 @@ static void address_hint(struct load *l, const char *key, const struct node *n, 
 		return;
 	l->numbered = of->points[0];
 	diag_warn(l->d, n->where,
-	          "%s: if %s is a number as in documentation, the address is %" PRId64
+	          "%s: if %s is a register number from documentation, the address is %" PRId64
 	          "; if it is the address, write 0x%" PRIX64,
 	          key, n->text, v - first[table], v);
 }

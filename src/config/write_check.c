@@ -45,7 +45,7 @@ static void check_place(struct load *l, struct draft *d)
 		           d->w.raw ? "raw" : "address");
 	if (p->parts == 2 && p->addr[0] + 1 != p->addr[1] && p->addr[1] + 1 != p->addr[0])
 		diag_error(l->d, at(d, "write"),
-		           "write: two registers that are no neighbours cannot be written in one "
+		           "write: two registers that are not adjacent cannot be written in one "
 		           "request");
 }
 
