@@ -237,7 +237,7 @@ def test_the_control_socket_replaces_nothing_but_a_dead_one(line, tmp_path):  # 
     served = socket.socket(socket.AF_UNIX)
     served.bind(str(live))
     served.listen(1)
-    for path, words in [(file, "is not a socket"), (link, "is no socket"), (fifo, "is no socket"),
+    for path, words in [(file, "is not a socket"), (link, "is not a socket"), (fifo, "is not a socket"),
                         (tmp_path, "is not a socket"), (live, "in use")]:
         assert words in sim_refused(tmp_path, "--tcp", 0, "--control", path)
     assert file.read_text() == "precious" and link.is_symlink() and live.is_socket()

@@ -150,7 +150,7 @@ static void what_may_not_be_repeated_is_not(void **state)
 	g.ntold = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_RELAY, "toggle");
-	expect(COMMAND_FAILED, "no response; not retried, since it may have been carried out", 1);
+	expect(COMMAND_FAILED, "no response; not repeated, since it may have been carried out", 1);
 	assert_int_equal(g.submits, 2);
 	g.ntold = 0;
 	fault(LOST_ANSWER, 1, 0);
@@ -159,7 +159,7 @@ static void what_may_not_be_repeated_is_not(void **state)
 	g.ntold = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_ACTION, "on");
-	expect(COMMAND_FAILED, "no response; not retried, since it may have been carried out", 3);
+	expect(COMMAND_FAILED, "no response; not repeated, since it may have been carried out", 3);
 }
 
 static void exceptions_are_told_by_name(void **state)

@@ -116,7 +116,7 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 		}
 	} else if (record_once_only(t, r)) {
 		record_end(t, r, COMMAND_FAILED, NULL,
-		           "no response; not retried, since it may have been carried out", now);
+		           "no response; not repeated, since it may have been carried out", now);
 		return;
 	} else if (record_newer(t, r)) {
 		record_end(t, r, COMMAND_SUPERSEDED, NULL,
