@@ -119,7 +119,7 @@ class Plant:
         done = xnetctl("plan", "--points", *self.line.arguments)
         assert done.returncode == 0, done.stderr
         rows = [s.split()[:3] for s in done.stdout.splitlines()]
-        return {device: {row[1] for row in rows if row[0] == device and row[2] == "told"} for device in DEVICES}
+        return {device: {row[1] for row in rows if row[0] == device and row[2] == "published"} for device in DEVICES}
 
     def first(self, device, points):
         """What was told first of each of these points; waits until all of them were."""
