@@ -21,7 +21,7 @@
 
 #define CONTROLS 4
 #define LINE_MAX_LEN 512
-#define REPLY_MAX 8192
+#define REPLY_MAX 32768 /* the counts of 255 units */
 #define HUNG_UP_LOOK (10 * US_MS)
 #define PIECE                                                                                      \
 	(2 * US_MS) /* an answer's bytes are handed on in pieces, its first and last in time */

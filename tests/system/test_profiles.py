@@ -218,6 +218,9 @@ def test_a_group_goes_out_in_one_request_with_what_the_device_holds(line, broker
 def test_what_the_simulator_makes_up_could_be(ending, least, most, plant):
     for device in DEVICES:
         plant.first(device, plant.wanted[device])
-    told = {topic: text for topic, text in plant.told.items() if topic.endswith(ending)}
+    # the quotient of two made-up values may be anything
+    computed = {f"xnet/sts/{device}/BattStateOfCharge" for device, (name, _) in zip(DEVICES, CASES)
+                if name == "renogy-battery"}
+    told = {topic: text for topic, text in plant.told.items() if topic.endswith(ending) and topic not in computed}
     assert told
     assert {topic: text for topic, text in told.items() if not least <= float(text) <= most} == {}
