@@ -432,7 +432,7 @@ static void what_is_gone_is_told(void **state)
 	g.ntold = 0;
 	g.offline = true;
 	rig_command(&g, P_MODE, "off"); /* one immediate try */
-	expect(COMMAND_FAILED, "no response", 3);
+	expect(COMMAND_FAILED, "no response; not known whether it was carried out", 3);
 	g.ntold = 0;
 	rig_command(&g, P_MODE, "off");
 	command_bus_closed(g.t, 0, g.now);

@@ -122,11 +122,8 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 		record_end(t, r, COMMAND_SUPERSEDED, NULL,
 		           "no response, and superseded by a newer command", now);
 		return;
-	} else if (!readable(t, r)) {
+	} else if (!readable(t, r) || !device_online(t, r)) {
 		record_end(t, r, COMMAND_FAILED, NULL, NOT_KNOWN, now);
-		return;
-	} else if (!device_online(t, r)) {
-		record_end(t, r, COMMAND_FAILED, NULL, "no response", now);
 		return;
 	}
 	record_verify(t, r, at + record_point(t, r)->write->settle, STATE_UNSURE);
@@ -400,7 +397,7 @@ void record_unread(struct command_table *t, struct record *r, const char *why, u
 	}
 	snprintf(reason, sizeof reason, "%s: %s",
 	         r->state == STATE_VERIFYING ? "acknowledged, but could not be read back"
-	                                     : "no response",
+	                                     : NOT_KNOWN,
 	         why);
 	record_end(t, r, COMMAND_FAILED, NULL, reason, now);
 }
