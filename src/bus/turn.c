@@ -7,6 +7,9 @@
 #define STREAM_PATIENCE                                                                            \
 	(300 * US_MS) /* Linux repeats a lost TCP segment after 200 ms at the earliest */
 
+#define HELD_FRESH US_S /* so long after its time-out a read still says what the device holds */
+#define HELD_AGAIN 2
+
 /* -- one exchange --------------------------------------------------------------- */
 
 static bool transact_send(struct bus *b, us_t now)
@@ -317,19 +320,36 @@ static enum outcome job_merge(struct bus *b, const struct job *j, bool merged, u
 	                                                                          : OUT_OK;
 }
 
-static enum outcome job_run(struct bus *b, const struct job *j)
+/* The reads that the write depends on. OUT_OK: value is to be written. */
+static enum outcome job_prepare(struct bus *b, const struct job *j, bool by_mask, uint16_t *value)
 {
-	uint16_t value[CELLS_MAX];
-	memcpy(value, j->value, sizeof(value));
-	const bool by_mask = job_by_mask(j, &b->rule);
 	const bool merged = j->fc == FC_MASK_WRITE && !by_mask && !mask_is_full(j);
 	const bool readable = j->fc != 0 && j->span.unit != 0;
 	const bool compared = j->only_if_different && readable;
 	enum outcome o = OUT_OK;
+	memcpy(value, j->value, sizeof(j->value));
+	b->exchange.tx_end = clock_now(); /* nothing may be to be read */
 	if (compared && j->held.count)
 		o = job_compare(b, j);
 	if (o == OUT_OK && (merged || (compared && !j->held.count)))
 		o = job_merge(b, j, merged, value);
+	return o;
+}
+
+/* The answer lay there while the process or the machine stood still: meanwhile somebody else may
+ * have changed what the write would put back. */
+static bool job_outdated(const struct bus *b)
+{
+	return clock_now() - b->exchange.tx_end > b->turn.configured + HELD_FRESH;
+}
+
+static enum outcome job_run(struct bus *b, const struct job *j)
+{
+	uint16_t value[CELLS_MAX];
+	const bool by_mask = job_by_mask(j, &b->rule);
+	enum outcome o = job_prepare(b, j, by_mask, value);
+	for (unsigned i = 0; i < HELD_AGAIN && o == OUT_OK && job_outdated(b); i++)
+		o = job_prepare(b, j, by_mask, value);
 	if (o != OUT_OK)
 		return o;
 	if (!build_job(&b->request, j, by_mask, value)) {

@@ -174,3 +174,61 @@ def test_the_keep_alive_of_the_broker_counts(gateway, line):
             while time.monotonic() - began < 9 and s.recv(65536):
                 pass  # says a lot first; then asks, and is not answered
             assert time.monotonic() - began < 9
+
+
+class Held(threading.Thread):
+    """A Modbus TCP device with one register; `frozen` stops the gateway before its next read is answered, and another
+    client sets bit 8 before it goes on."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.word, self.written, self.frozen = 0, [], None
+        self.start()
+
+    def run(self):
+        while True:
+            threading.Thread(target=self.serve, args=(self.server.accept()[0],), daemon=True).start()
+
+    def goes_on_later(self, process):
+        time.sleep(2.5)
+        self.word |= 0x100
+        process.send_signal(signal.SIGCONT)
+
+    def serve(self, s):
+        while head := s.recv(7, socket.MSG_WAITALL):
+            pdu = s.recv(int.from_bytes(head[4:6], "big") - 1, socket.MSG_WAITALL)
+            if pdu[0] == 6:
+                self.word = int.from_bytes(pdu[3:5], "big")
+                self.written.append(self.word)
+                answer = pdu
+            elif pdu[0] == 3:
+                answer = bytes([3, 2]) + self.word.to_bytes(2, "big")
+                if self.frozen:
+                    self.frozen.send_signal(signal.SIGSTOP)
+                    threading.Thread(target=self.goes_on_later, args=(self.frozen,), daemon=True).start()
+                    self.frozen = None
+            else:
+                answer = bytes([pdu[0] | 0x80, 1])
+            s.sendall(head[:4] + (len(answer) + 1).to_bytes(2, "big") + head[6:] + answer)
+
+
+def test_what_was_read_before_a_stand_still_is_read_again(tmp_path, broker, client, gateway):
+    """One bit of a register whose device knows no masked write: what another client set meanwhile stays."""
+    device = Held()
+    config = tmp_path / "devices.yaml"
+    config.write_text(f"""\
+gateway: plant
+mqtt: {{broker: "{broker.url}", sys_interval: 1s}}
+buses: {{b: {{tcp: "127.0.0.1:{device.server.getsockname()[1]}", timeout: 500ms}}}}
+devices: {{d: {{bus: b, id: 1, every: 60s, points: {{A: {{holding: 0, bit: 0, write: true}}, B: {{holding: 0, bit: 1, write: true}}}}}}}}
+""")
+    g = gateway(arguments=["--config", config])
+    client.wait_for("xnet/sts/d/B", "off")
+    client.publish("xnet/cmd/d/A", "on")  # finds out that it knows no masked write
+    client.wait_for("xnet/sts/d/A", "on")
+    device.frozen = g.process
+    client.publish("xnet/cmd/d/B", "on")
+    client.wait_for("xnet/sts/d/B", "on")
+    assert device.frozen is None
+    assert device.written == [1, 0x103] and device.word == 0x103
