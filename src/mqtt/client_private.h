@@ -74,6 +74,8 @@ struct mqtt_client {
 	us_t retry_at, moved_at, explained_at;
 	uint64_t done_seen;
 	us_t pardon_at;        /* what was disliked is tried again; 0: nothing was */
+	us_t pardon_after;     /* so long after it was */
+	us_t pardoned;         /* the last time */
 	uint32_t reported[32]; /* topics, hashed, of which was said that they cannot be sent */
 	unsigned nreported;
 	char told[192]; /* reason told last */

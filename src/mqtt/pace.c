@@ -125,7 +125,7 @@ void pace_unasked(struct pace *p)
 
 bool pace_clear(const struct pace *p, us_t now)
 {
-	return p->number == p->proven || now >= pace_wait(p);
+	return (p->number == p->proven && p->answered) || now >= pace_wait(p);
 }
 
 bool pace_proven(const struct pace *p, uint32_t number, us_t now)

@@ -66,7 +66,8 @@ bool pace_worth(const struct pace *p);
 /* The question could not be sent. */
 void pace_unasked(struct pace *p);
 
-/* Was everything taken? Was what this number names? (Of a broker that does not say: true.) */
+/* Was everything taken, and did the connection prove that it lives? Was what this number names
+ * taken? (Of a broker that does not say: true.) */
 bool pace_clear(const struct pace *p, us_t now);
 bool pace_proven(const struct pace *p, uint32_t number, us_t now);
 

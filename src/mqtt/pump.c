@@ -5,6 +5,9 @@
 #include "mqtt/client_private.h"
 #include "mqtt/packet.h"
 
+/* What was disliked is tried again: soon, as a broker in trouble hangs up whatever comes; each time
+ * later, as it may be the message. */
+#define PARDON_FIRST (60 * US_S)
 #define PARDON_EVERY (3600 * US_S)
 
 bool client_abandoned(struct mqtt_client *c)
@@ -72,7 +75,9 @@ void pump_lost(struct mqtt_client *c, bool blame, us_t now)
 	for (size_t i = 0; i < n; i++) {
 		if (seen_before(id, i) || !outbox_blame(c->outbox, id[i], topic, sizeof topic))
 			continue;
-		c->pardon_at = now + PARDON_EVERY;
+		if (!c->pardon_after || now - c->pardoned > 2 * PARDON_EVERY)
+			c->pardon_after = PARDON_FIRST;
+		c->pardon_at = now + c->pardon_after;
 		report(c, topic, text);
 	}
 }
@@ -195,6 +200,8 @@ static void pardon(struct mqtt_client *c, us_t now)
 	if (!c->pardon_at || now < c->pardon_at || client_abandoned(c))
 		return;
 	c->pardon_at = 0;
+	c->pardoned = now;
+	c->pardon_after = 2 * c->pardon_after < PARDON_EVERY ? 2 * c->pardon_after : PARDON_EVERY;
 	outbox_pardon(c->outbox);
 }
 

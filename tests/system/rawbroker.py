@@ -69,10 +69,10 @@ class Seen:
 
 
 class RawBroker(threading.Thread):
-    def __init__(self, version=5, dislikes=None, holds=None, **limits):
-        """holds(): acknowledge nothing while it is true."""
+    def __init__(self, version=5, dislikes=None, holds=None, ends=0, **limits):
+        """holds(): acknowledge nothing while it is true. ends: so many connections end at the first packet after CONNECT."""
         super().__init__(daemon=True)
-        self.version, self.dislikes, self.holds = version, dislikes, holds
+        self.version, self.dislikes, self.holds, self.ends = version, dislikes, holds, ends
         self.limits = b"".join(bytes([key]) + struct.pack(FORMAT[key], limits[name])
                                for name, key in (("receive_maximum", RECEIVE_MAXIMUM), ("maximum_qos", MAXIMUM_QOS),
                                                  ("maximum_packet", MAXIMUM_PACKET)) if name in limits)
@@ -107,6 +107,8 @@ class RawBroker(threading.Thread):
         kind, flags = first[0] >> 4, first[0] & 15
         if kind == 1:
             return self.connect(body)
+        if len(self.connects) <= self.ends:
+            return False
         if kind == 3:
             return self.publish(body, flags, 1 + len(raw))
         if kind == 12:

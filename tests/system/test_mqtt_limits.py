@@ -124,6 +124,15 @@ def test_a_message_that_ends_connections_is_sent_twice_at_most(probe, version, b
     wait_until(lambda: {m.topic for m in list(raw.published)} >= others, what="all others")
 
 
+def test_a_broker_that_ends_every_connection_convicts_no_message(probe):
+    raw = RawBroker(ends=3)
+    p = probe(raw.port)
+    p.say("set s 4 1 x", "set v 3 0 x", "post n x")
+    wait_until(lambda: {m.topic for m in list(raw.published)} >= {"s", "v", "n"}, what="all")
+    assert len(raw.connects) == 4
+    assert p.figures()["dropped"] == "0"
+
+
 class SlowUplink(threading.Thread):
     """Passes so many bytes a second on to a port, and all that comes back."""
 

@@ -191,7 +191,6 @@ static void what_is_not_proven_is_known(void **state)
 	uint32_t id[PACE_MESSAGES];
 	us_t now = 1000 * US_S;
 	pace_begin(&p);
-	assert_true(pace_clear(&p, now));
 	pace_hand(&p, 1, 100, false, now);
 	const struct pace_mark two = pace_hand(&p, 2, 100, true, now);
 	pace_hand(&p, 0, 100, false, now);
@@ -209,6 +208,22 @@ static void what_is_not_proven_is_known(void **state)
 	pace_proof(&p, &two, false, now); /* late, out of order: nothing */
 	assert_false(pace_clear(&p, now));
 	assert_int_equal(pace_unproven(&p, now + 12 * US_S, id), 1);
+}
+
+/* What is suspected goes only where the broker has said a word: one that ends connections at once,
+ * whatever comes, convicts no message. */
+static void a_connection_without_a_word_is_not_clear(void **state)
+{
+	(void)state;
+	struct pace p;
+	us_t now = 1000 * US_S;
+	pace_begin(&p);
+	assert_false(pace_clear(&p, now));
+	const struct pace_mark q = pace_ask(&p, now);
+	assert_false(pace_clear(&p, now));
+	assert_true(pace_clear(&p, pace_wait(&p))); /* it never says one */
+	pace_proof(&p, &q, true, now);
+	assert_true(pace_clear(&p, now));
 }
 
 static void a_packet_is_as_long_as_it_is(void **state)
@@ -238,6 +253,7 @@ int main(void)
 		cmocka_unit_test(a_link_that_stands_still_takes_no_heap),
 		cmocka_unit_test(a_broker_that_answers_no_question_gets_everything),
 		cmocka_unit_test(what_is_not_proven_is_known),
+		cmocka_unit_test(a_connection_without_a_word_is_not_clear),
 		cmocka_unit_test(a_packet_is_as_long_as_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
