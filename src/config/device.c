@@ -390,7 +390,7 @@ void device_make(struct load *l, struct layers *layers, struct device *d)
 	}
 	d->set = layers->broken ? arena_alloc(l->arena, sizeof *d->set) : pointset_get(l, layers);
 	struct sunspec_chain chain;
-	if (d->set->sunspec && !p->sunspec_broken && sunspec_layout(d->set->sunspec, &chain))
+	if (p && d->set->sunspec && !p->sunspec_broken && sunspec_layout(d->set->sunspec, &chain))
 		sunspec_bind(d, &chain); /* for all who have no device: its daemon finds another */
 	if (layers->broken)
 		keys_known(l, layers);
