@@ -48,7 +48,8 @@ static uint64_t mix_peer(uint64_t h, const struct peer *p, us_t now)
 		const struct bar *b = &p->bar[i];
 		if (b->until <= now)
 			continue;
-		h = mix(h, b->sig.fc << 24 | b->sig.answer_len << 16 | b->normal);
+		h = mix(h,
+		        (uint64_t)b->sig.fc << 24 | (uint64_t)b->sig.answer_len << 16 | b->normal);
 		h = mix_time(h, b->until, now);
 	}
 	h = mix(h, p->full | p->unsure << 1 | p->doubt << 2 | p->deaf << 3 | p->doublings << 11);
