@@ -118,6 +118,7 @@ static void transact_instead(struct bus *b, bool failed)
 		instead_note(i, &(struct instead){.kind = INSTEAD_SHORT,
 		                                  .is = p->nrx,
 		                                  .should = (uint16_t)mbap_size(p->rx, p->nrx)});
+	i->tcp = b->conf.kind == BUS_TCP;
 	b->strange = p->strange;
 	b->late = p->late;
 	/* a late one may be why an earlier exchange failed */

@@ -72,12 +72,73 @@ static void an_echo_alone_is_no_answer(void **state)
 	rig_close(&r);
 }
 
+struct spoilt {
+	uint8_t pdu[8];
+	size_t len;
+};
+
+static size_t answers_spoilt(void *ctx, uint8_t unit, const uint8_t *pdu, size_t len,
+                             uint8_t *answer)
+{
+	const struct spoilt *s = ctx;
+	(void)unit, (void)pdu, (void)len;
+	memcpy(answer, s->pdu, s->len);
+	return s->len;
+}
+
+/* On Modbus TCP each of them came through our own connection and names our transaction. */
+static void a_spoilt_answer_is_told_by_its_length(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		struct spoilt s;
+		const char *words;
+	} row[] = {
+		{"an exception without its code", {{0x83}, 1}, "1 bytes instead"},
+		{"an exception and more", {{0x83, 2, 0}, 3}, "3 bytes instead"},
+		{"a byte too few: as long as a request",
+	         {{3, 4, 0, 1, 0}, 5},
+	         "3 bytes instead of 4"},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct rig r;
+		struct request q;
+		char text[128];
+		rig_open(&r, 0, 90 + i);
+		simline_destroy(r.sim);
+		r.sim = simline_create(&r.wire, i, answers_spoilt, (void *)&row[i].s);
+		r.line.ids = true;
+		peer_init(&r.peer[1], r.now);
+		assert_true(pdu_read(&q, 1, TABLE_HOLDING, 100, 2));
+		print_message("%s\n", row[i].name);
+		assert_int_equal(run(&r, &q, CONFIGURED), OUT_TIMEOUT);
+		assert_int_equal(r.x.instead.kind, INSTEAD_LENGTH);
+		r.x.instead.tcp = true;
+		instead_text(&r.x.instead, text, sizeof text);
+		assert_non_null(strstr(text, row[i].words));
+		assert_null(strstr(text, "baud"));
+		rig_close(&r);
+	}
+}
+
+/* A header that cannot be right says no size. */
+static void no_size_is_invented(void **state)
+{
+	(void)state;
+	const struct instead i = {.kind = INSTEAD_SHORT, .tcp = true, .is = 1};
+	char text[128];
+	assert_null(strstr(instead_text(&i, text, sizeof text), "of 0"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wrong_answer_has_its_kind),
 		cmocka_unit_test(a_late_answer_says_how_late),
 		cmocka_unit_test(an_echo_alone_is_no_answer),
+		cmocka_unit_test(a_spoilt_answer_is_told_by_its_length),
+		cmocka_unit_test(no_size_is_invented),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,9 @@ void exchange_receive(struct exchange *x, const uint8_t *bytes, size_t n, us_t n
 /* When bytes, or the time-out, or the silence behind what came, are next to be looked at. */
 us_t exchange_deadline(const struct exchange *x);
 
+/* Is it another client's request? Never where answers name their transaction (Modbus TCP). */
+bool exchange_foreign(const struct exchange *x, const struct frame *f);
+
 /* exchange_instead.c: what came instead of the answer. late: is it that to a request that was given
  * up? spoilt: an answer began, `got` bytes of `need` (0: not known) came. nothing: at the end. */
 bool exchange_late(struct exchange *x, const struct signature *s, us_t at);

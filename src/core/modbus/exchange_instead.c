@@ -1,5 +1,7 @@
 #include "core/modbus/exchange_inside.h"
 
+#define EXCEPTION_LEN 2u /* function and code */
+
 /* What came instead of the answer to x->send: for people, decides nothing. */
 
 static void note(struct exchange *x, enum instead_kind kind, size_t is, size_t should)
@@ -34,7 +36,7 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 	const struct request *q = x->send;
 	const uint8_t fc = f->pdu[0];
 
-	if (frame_is_request(f) || exchange_late(x, &s, now))
+	if (exchange_foreign(x, f) || exchange_late(x, &s, now))
 		return;
 	if (x->state != ST_RECEIVE)
 		return; /* of an older request, whoever was asked */
@@ -42,8 +44,10 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 		note(x, INSTEAD_UNIT, f->unit, q->unit);
 	else if ((fc & 0x7F) != q->pdu[0])
 		note(x, INSTEAD_FUNCTION, fc & 0x7F, q->pdu[0]);
-	else if (fc & 0x80)
+	else if ((fc & 0x80) && f->pdu_len == EXCEPTION_LEN)
 		return;
+	else if (fc & 0x80)
+		note(x, INSTEAD_LENGTH, f->pdu_len, EXCEPTION_LEN);
 	else if (pdu_is_write(fc))
 		note(x, INSTEAD_VALUE, 0, 0);
 	else if (counted(fc) && f->pdu_len >= 2 && f->pdu[1] + 2u != f->pdu_len)

@@ -47,11 +47,16 @@ static void line_stray(struct line *l, uint8_t unit, const struct signature *s, 
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
 }
 
+bool exchange_foreign(const struct exchange *x, const struct frame *f)
+{
+	return !x->line->ids && frame_is_request(f);
+}
+
 /* A frame that is not our answer: its twin or its answer may still come. */
 static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 {
 	const struct signature s = frame_signature(f);
-	const bool asked = frame_is_request(f);
+	const bool asked = exchange_foreign(x, f);
 	/* what somebody asked may be answered however late */
 	const us_t until = asked ? US_NEVER : now + 2 * x->configured;
 
@@ -354,7 +359,7 @@ static bool take_frame(struct exchange *x, const struct frame *f, us_t now)
 	}
 	note_stray(x, f, now);
 	/* Another client on this line: no answer is ours for sure, but let them pass. */
-	x->client = x->client || frame_is_request(f);
+	x->client = x->client || exchange_foreign(x, f);
 	shift(x, f->at + f->len, now);
 	return false;
 }

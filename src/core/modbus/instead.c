@@ -15,15 +15,15 @@ static int ms(us_t t)
 
 char *instead_text(const struct instead *i, char *buf, size_t size)
 {
+	const char *look = i->tcp ? "check the device or gateway" : "check baud, format, wiring";
+
 	switch ((enum instead_kind)i->kind) {
 	case INSTEAD_ECHO:
-		snprintf(buf, size,
-		         "only the echo of the request was received: check A/B, power, id");
+		snprintf(buf, size, "only the echo of the request was received: check %s",
+		         i->tcp ? "the address" : "A/B, power, id");
 		break;
 	case INSTEAD_NOISE:
-		snprintf(buf, size,
-		         "%u bytes received that are not Modbus: check baud, format, wiring",
-		         i->is);
+		snprintf(buf, size, "%u bytes received that are not Modbus: %s", i->is, look);
 		break;
 	case INSTEAD_UNIT:
 		snprintf(buf, size, "response from unit id %u instead of %u: check id", i->is,
@@ -40,14 +40,17 @@ char *instead_text(const struct instead *i, char *buf, size_t size)
 		snprintf(buf, size, "response corrupted (wrong CRC): check format, baud, wiring");
 		break;
 	case INSTEAD_SHORT:
-		snprintf(buf, size,
-		         "response incomplete, %u of %u bytes: check baud, format, wiring", i->is,
-		         i->should);
+		if (i->should)
+			snprintf(buf, size, "response incomplete, %u of %u bytes: %s", i->is,
+			         i->should, look);
+		else
+			snprintf(buf, size,
+			         "response incomplete, only its first %u bytes were received: %s",
+			         i->is, look);
 		break;
 	case INSTEAD_LENGTH:
-		snprintf(buf, size,
-		         "response with wrong length: %u bytes of data, byte count says %u", i->is,
-		         i->should);
+		snprintf(buf, size, "response with wrong length: %u bytes instead of %u: %s", i->is,
+		         i->should, look);
 		break;
 	case INSTEAD_COUNT:
 		snprintf(buf, size, "response with byte count %u instead of %u", i->is, i->should);

@@ -5,6 +5,7 @@
 #ifndef CORE_MODBUS_INSTEAD_H
 #define CORE_MODBUS_INSTEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,8 @@ enum instead_kind {
 	INSTEAD_TRANSACTION, /* is, should: transaction ids of Modbus TCP */
 	INSTEAD_FUNCTION,    /* is, should: function codes */
 	INSTEAD_CORRUPTED,   /* is: bytes, as many as should be; the checksum is wrong */
-	INSTEAD_SHORT,       /* is, should: bytes of the frame */
-	INSTEAD_LENGTH,      /* is: bytes of data; should: as its own byte count says */
+	INSTEAD_SHORT,       /* is, should: bytes of the frame; should is 0 where nobody knows */
+	INSTEAD_LENGTH,      /* is: bytes; should: as the function or its own byte count says */
 	INSTEAD_COUNT,       /* is, should: the byte count */
 	INSTEAD_VALUE,       /* the answer to a write repeats another address or value */
 	INSTEAD_LATE,        /* after: so long after its request; timeout: as configured */
@@ -30,6 +31,7 @@ enum instead_kind {
 
 struct instead {
 	uint8_t kind;
+	bool tcp; /* Modbus TCP: neither baud rate nor wires are to blame */
 	uint16_t is, should;
 	us_t after, timeout;
 };
