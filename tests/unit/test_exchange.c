@@ -775,10 +775,36 @@ static void pauses_inside_answers_are_allowed_for_once_seen(void **state)
 	}
 }
 
+/* Some converters pass the first byte on by itself. */
+static void a_pause_behind_the_first_byte_is_allowed_for_once_seen(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request q;
+	uint8_t adu[ADU_RTU_MAX];
+	const uint8_t pdu[] = {FC_READ_HOLDING, 4, 0, 1, 0, 2};
+	unsigned good = 0;
+	rig_open(&r, 9600, 47);
+	in_step(&r, 1);
+	assert_true(pdu_read(&q, 1, TABLE_HOLDING, 100, 2));
+	const size_t n = pdu_frame(1, pdu, sizeof pdu, adu);
+	for (int k = 0; k < 8; k++) {
+		simline_fault(r.sim, 1, SIM_LOST, 1, 0);
+		simline_inject(r.sim, adu, 1, r.now + 40 * US_MS);
+		simline_inject(r.sim, adu + 1, n - 1, r.now + 100 * US_MS);
+		good += run(&r, &q, CONFIGURED) == OUT_OK;
+		in_step(&r, 1);
+		r.now += 3 * CONFIGURED;
+	}
+	assert_true(good >= 3);
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pauses_inside_answers_are_allowed_for_once_seen),
+		cmocka_unit_test(a_pause_behind_the_first_byte_is_allowed_for_once_seen),
 		cmocka_unit_test(a_healthy_exchange_takes_two_wake_ups_and_its_wire_time),
 		cmocka_unit_test(the_first_answer_after_opening_is_taken_only_when_asked_twice),
 		cmocka_unit_test(a_barred_request_is_preceded_by_a_proof),

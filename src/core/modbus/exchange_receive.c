@@ -76,6 +76,15 @@ static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 	x->strayed = true;
 }
 
+/* Of what only the unit id came, the rest begins with the function; noise seldom does. */
+static bool rest_fits(const struct exchange *x)
+{
+	const struct request *q = x->send;
+
+	return x->n == x->line->missing &&
+	       (x->line->missing != q->answer_len + 2u || x->buf[0] == q->pdu[0]);
+}
+
 /* The rest of an answer that was taken for cut: this adapter, network or device makes longer
  * pauses. */
 static void learn_split(struct exchange *x)
@@ -83,7 +92,7 @@ static void learn_split(struct exchange *x)
 	struct line *l = x->line;
 	const us_t longer = 2 * exchange_split(l);
 
-	if (x->n && x->n == l->missing && longer > l->latency)
+	if (x->n && rest_fits(x) && longer > l->latency)
 		l->latency = longer < x->configured ? longer : x->configured;
 	l->missing = 0;
 }
@@ -93,8 +102,7 @@ static void look_for_rest(struct exchange *x)
 {
 	size_t at, need;
 
-	if (x->line->missing && x->n == x->line->missing &&
-	    !frame_begun(x->buf, x->n, x->send, &at, &need))
+	if (x->line->missing && rest_fits(x) && !frame_begun(x->buf, x->n, x->send, &at, &need))
 		learn_split(x);
 }
 
@@ -421,6 +429,15 @@ static void give_up_spoilt(struct exchange *x, us_t now)
 		spoilt(x, at, need, now);
 }
 
+/* The unit id of the awaited answer, and then a pause: too little to be sure, but its rest is known
+ * when it comes. */
+static size_t rest_of_head(const struct exchange *x)
+{
+	const struct request *q = x->send;
+
+	return x->n == 1 && q->answer_len && x->buf[0] == q->unit ? q->answer_len + 2u : 0;
+}
+
 /* The line has fallen silent, or the time is over. */
 static void quiet(struct exchange *x, us_t now)
 {
@@ -435,6 +452,7 @@ static void quiet(struct exchange *x, us_t now)
 			return;
 		}
 		learn_split(x);
+		x->line->missing = (uint16_t)rest_of_head(x);
 		x->noise = (uint16_t)(x->noise + x->n);
 		shift(x, x->n, now);
 	}
