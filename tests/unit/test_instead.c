@@ -60,6 +60,32 @@ static void a_late_answer_says_how_late(void **state)
 	}
 }
 
+/* A silent unit is not to blame for what the one before it says late. */
+static void anothers_late_answer_says_nothing_of_a_silent_unit(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct request one, two;
+	rig_open(&r, 9600, 75);
+	assert_true(pdu_read(&one, 1, TABLE_HOLDING, 100, 10));
+	assert_true(pdu_read(&two, 2, TABLE_HOLDING, 100, 10));
+	in_step(&r, 1);
+	in_step(&r, 2);
+	for (int k = 0; k < 3; k++) {
+		simline_fault(r.sim, 1, SIM_LATE, 1, 450 * US_MS);
+		simline_fault(r.sim, 2, SIM_LOST, 1, 0);
+		assert_int_equal(run(&r, &one, CONFIGURED), OUT_TIMEOUT);
+		assert_int_equal(run(&r, &two, CONFIGURED), OUT_TIMEOUT);
+		assert_int_not_equal(r.x.instead.kind, INSTEAD_LATE);
+		if (k > 0)
+			assert_int_equal(r.x.instead.kind, INSTEAD_NOTHING);
+		read_once(&r, 1, TABLE_HOLDING, 100, 12);
+		r.now += US_S;
+		read_once(&r, 2, TABLE_HOLDING, 100, 12);
+	}
+	rig_close(&r);
+}
+
 static void an_echo_alone_is_no_answer(void **state)
 {
 	(void)state;
@@ -136,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wrong_answer_has_its_kind),
 		cmocka_unit_test(a_late_answer_says_how_late),
+		cmocka_unit_test(anothers_late_answer_says_nothing_of_a_silent_unit),
 		cmocka_unit_test(an_echo_alone_is_no_answer),
 		cmocka_unit_test(a_spoilt_answer_is_told_by_its_length),
 		cmocka_unit_test(no_size_is_invented),

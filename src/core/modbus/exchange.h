@@ -105,7 +105,8 @@ struct line {
 	uint16_t missing; /* bytes of the last answer: if they follow, `latency` was too short */
 	bool timed; /* write() to wire timing can be trusted (a real UART): early bytes are foreign
 	             */
-	bool ids;   /* each answer names its request (Modbus TCP): none is an older request's */
+	uint8_t tardy[256 / 8]; /* bits: units of which an answer came late */
+	bool ids;      /* each answer names its request (Modbus TCP): none is an older request's */
 	uint8_t early; /* early answers with unique signatures, clears `timed` after three */
 	uint8_t stray_at;
 	uint16_t nonce; /* of the last proof by diagnostics */

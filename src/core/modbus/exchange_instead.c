@@ -17,6 +17,7 @@ bool exchange_late(struct exchange *x, const struct signature *s, us_t at)
 		const struct bar *b = &x->peer->bar[i];
 		if (b->until != US_NEVER || !b->at || !signature_same(&b->sig, s))
 			continue;
+		x->line->tardy[x->req->unit / 8] |= (uint8_t)(1 << x->req->unit % 8);
 		instead_note(&x->instead, &(struct instead){.kind = INSTEAD_LATE,
 		                                            .after = at - b->at,
 		                                            .timeout = x->configured});
@@ -36,10 +37,12 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 	const struct request *q = x->send;
 	const uint8_t fc = f->pdu[0];
 
-	if (exchange_foreign(x, f) || exchange_late(x, &s, now))
+	if (exchange_foreign(x, f) || (f->unit == q->unit && exchange_late(x, &s, now)))
 		return;
 	if (x->state != ST_RECEIVE)
 		return; /* of an older request, whoever was asked */
+	if (f->unit != q->unit && x->line->tardy[f->unit / 8] >> f->unit % 8 & 1)
+		return; /* that one is late again: says nothing of this unit */
 	if (f->unit != q->unit)
 		note(x, INSTEAD_UNIT, f->unit, q->unit);
 	else if ((fc & 0x7F) != q->pdu[0])
