@@ -98,19 +98,23 @@ static double share(uint32_t part, uint32_t whole)
 	return whole ? 100.0 * part / whole : 0;
 }
 
+/* was: a line that is noisy or full stays so until it is clearly better, else the two would take
+ * turns in the log. */
 static enum bus_word judge(const struct plant_bus *b, const struct bus_figures *f, bool silent,
-                           const struct bus_sample *then, const struct bus_sample *now)
+                           enum bus_word was, const struct bus_sample *then,
+                           const struct bus_sample *now)
 {
+	const double noisy = was == WORD_NOISY ? NOISY_PERCENT / 2 : NOISY_PERCENT;
+	const us_t full = (now->at - then->at) / 10 * (was == WORD_OVERLOADED ? 7 : 9);
 	const uint32_t requests = now->requests - then->requests;
 	if (!f->up)
 		return WORD_DOWN;
 	if (silent && b->ndevice)
 		return WORD_SILENT;
-	if (requests >= NOISY_MIN && share(now->garbled - then->garbled, requests) >= NOISY_PERCENT)
+	if (requests >= NOISY_MIN && share(now->garbled - then->garbled, requests) >= noisy)
 		return WORD_NOISY;
 	/* points are also missed while a device does not answer: only a full line is overloaded */
-	if (now->missed - then->missed >= OVERLOADED_MISSED &&
-	    now->busy - then->busy >= (now->at - then->at) / 10 * 9)
+	if (now->missed - then->missed >= OVERLOADED_MISSED && now->busy - then->busy >= full)
 		return WORD_OVERLOADED;
 	return WORD_UP;
 }
@@ -253,7 +257,7 @@ void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h)
 	push(h->brief, &h->nbrief, BUS_SHORT, &now, BRIEF_EVERY);
 	push(h->lengthy, &h->nlong, BUS_LONG, &now, LONG_EVERY);
 	const struct bus_sample *minute = &h->brief[0], *quarter = &h->lengthy[0];
-	const enum bus_word w = judge(b, &f, silent(g, b), minute, &now);
+	const enum bus_word w = judge(b, &f, silent(g, b), (enum bus_word)h->word, minute, &now);
 	char text[192];
 	words_of(b, &f, w, minute, &now, text, sizeof text);
 	if (w != h->word)
