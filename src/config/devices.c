@@ -133,6 +133,23 @@ static void member_check_outside(struct load *l, struct member *m)
 	}
 }
 
+/* Below "d:", not indented: its keys look like further devices. */
+static void member_wrong(struct load *l, const struct entry *e)
+{
+	bool key = false;
+	for (size_t i = 0; !key && i < keyset_device.n; i++)
+		key = strcmp(keyset_device.key[i].name, e->name) == 0;
+	if (key)
+		diag_error(l->d, e->key->where,
+		           "devices: %s is a key of a device: indent it below the device's name",
+		           e->name);
+	else
+		diag_error(l->d, e->node->where, "device: expects keys and values%s",
+		           e->node->kind == NODE_SCALAR && strchr(e->node->text, ':')
+		                   ? "; a blank is missing behind the colon"
+		                   : "");
+}
+
 /* In the order of the file; a named entry may stand before or behind the range it overrides. */
 static struct members members_collect(struct load *l)
 {
@@ -140,7 +157,7 @@ static struct members members_collect(struct load *l)
 	for (size_t i = 0; i < l->devices.n && m.n <= DEVICES_MAX; i++) {
 		const struct entry *e = &l->devices.entry[i];
 		if (e->node->kind != NODE_MAP) {
-			diag_error(l->d, e->node->where, "device: expects keys and values");
+			member_wrong(l, e);
 		} else if (strchr(e->name, '(')) {
 			members_range(l, &m, e);
 		} else {

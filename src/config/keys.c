@@ -96,6 +96,18 @@ static bool is_comma(const struct node *map, uint32_t i)
 	       map->pair[i - 1].value->kind == NODE_SCALAR;
 }
 
+/* {bus:b} is one key without a value. */
+static bool is_stuck(const struct keyset *set, const struct pair *p)
+{
+	const size_t n = strcspn(p->key->text, ":");
+	if (!node_is_null(p->value) || p->key->quoted || !p->key->text[n])
+		return false;
+	for (size_t i = 0; i < set->n; i++)
+		if (strlen(set->key[i].name) == n && memcmp(set->key[i].name, p->key->text, n) == 0)
+			return true;
+	return false;
+}
+
 static void unknown_key(struct load *l, const struct keyset *set, const struct node *map,
                         uint32_t i)
 {
@@ -106,6 +118,8 @@ static void unknown_key(struct load *l, const struct keyset *set, const struct n
 		           "%s: %s,%s: a decimal number has a point, %s.%s",
 		           map->pair[i - 1].key->text, map->pair[i - 1].value->text, key->text,
 		           map->pair[i - 1].value->text, key->text);
+	else if (is_stuck(set, &map->pair[i]))
+		diag_error(l->d, key->where, "%s: a blank is missing behind the colon", set->name);
 	else
 		diag_error(l->d, key->where, "%s: unknown key %s%s", set->name,
 		           text_echo(key->text, echo),
@@ -119,7 +133,10 @@ void keys_collect(struct load *l, const struct keyset *set, const struct node *m
 		return;
 	if (map->kind != NODE_MAP) {
 		if (!only)
-			diag_error(l->d, map->where, "%s: expects keys and values", set->name);
+			diag_error(l->d, map->where, "%s: expects keys and values%s", set->name,
+			           map->kind == NODE_SCALAR && strchr(map->text, ':')
+			                   ? "; a blank is missing behind the colon"
+			                   : "");
 		return;
 	}
 	for (size_t i = 0; i < set->n; i++)

@@ -211,14 +211,35 @@ const struct profile *profile_read(struct load *l, const char *path, const char 
 	return p;
 }
 
+/* The name without .yaml, or the only one that has the word in it, as in "sdm120". */
+static const char *profile_part(struct load *l, const char *name, const char *const *names,
+                                size_t n)
+{
+	const size_t len = strlen(name);
+	const char *found = NULL;
+	if (len > 5 && strcmp(name + len - 5, ".yaml") == 0)
+		name = arena_strndup(l->scratch, name, len - 5);
+	for (size_t i = 0; i < n; i++) {
+		if (strcasecmp(names[i], name) == 0)
+			return names[i];
+		if (*name && strcasestr(names[i], name)) {
+			if (found)
+				return NULL;
+			found = names[i];
+		}
+	}
+	return found;
+}
+
 /* Names of all profiles in the search path would need the directories read: only for the hint. */
 static void profile_unknown(struct load *l, const char *name, struct where where)
 {
 	char hint[96];
 	size_t n = 0;
 	const char **names = l->d->n > HINTED_MAX ? NULL : source_profiles(l, &n);
+	const char *part = profile_part(l, name, names, n);
 	diag_error(l->d, where, "profile: there is no profile \"%s\"%s", name,
-	           scalar_hint(name, names, n, hint, sizeof hint));
+	           scalar_hint(part ? part : name, names, n, hint, sizeof hint));
 }
 
 const struct profile *profile_find(struct load *l, const char *name, struct where where)

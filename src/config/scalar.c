@@ -1,5 +1,6 @@
 #include "config/scalar.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -268,8 +269,8 @@ bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t
 	if (strcmp(n->text, "0") == 0) {
 		v = 0;
 	} else if (number_parse(n->text, &v)) {
-		diag_error(d, n->where, "%s: %s has no unit; add us, ms, s, m, h or d, like %sms",
-		           key, n->text, n->text);
+		diag_error(d, n->where, "%s: %s has no unit; add us, ms, s, m, h or d, like %s%s",
+		           key, n->text, n->text, v < min / US_MS ? "s" : "ms");
 		return false;
 	} else if (!united_parse(n->text, time_units, sizeof time_units / sizeof *time_units, &v)) {
 		return wrong(d, key, n, "a duration like 500ms, 10s, 5m, 1h or 1d");
@@ -366,6 +367,24 @@ int scalar_choice(struct diag *d, const char *key, const struct node *n, const c
 	return -1;
 }
 
+/* A name or an address. One of digits and dots alone is an address, or mistyped. */
+static bool host_good(const char *host, size_t len, bool bracket)
+{
+	struct in_addr four;
+	char text[64];
+	if (bracket)
+		return true;
+	if (strcspn(host, ",;@?#\"'\\") < len)
+		return false;
+	if (strspn(host, "0123456789.") < len)
+		return true;
+	if (len >= sizeof text)
+		return false;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	return inet_pton(AF_INET, text, &four) == 1;
+}
+
 bool host_port_parse(const char *text, const char **host, size_t *len, int64_t *port,
                      bool *has_port)
 {
@@ -379,5 +398,5 @@ bool host_port_parse(const char *text, const char **host, size_t *len, int64_t *
 	*has_port = *end == ':';
 	if (*has_port && (!number_parse(end + 1, port) || *port < 1 || *port > 65535))
 		return false;
-	return *len > 0 && (*has_port || !*end);
+	return *len > 0 && (*has_port || !*end) && host_good(*host, *len, bracket);
 }
