@@ -11,6 +11,11 @@ static void note(struct exchange *x, enum instead_kind kind, size_t is, size_t s
 	                                            .should = (uint16_t)should});
 }
 
+bool exchange_foreign(const struct exchange *x, const struct frame *f)
+{
+	return !x->line->ids && frame_is_request(f);
+}
+
 bool exchange_late(struct exchange *x, const struct signature *s, us_t at)
 {
 	for (int i = 0; x->peer && i < PEER_BARS; i++) {

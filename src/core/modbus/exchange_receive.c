@@ -47,11 +47,6 @@ static void line_stray(struct line *l, uint8_t unit, const struct signature *s, 
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
 }
 
-bool exchange_foreign(const struct exchange *x, const struct frame *f)
-{
-	return !x->line->ids && frame_is_request(f);
-}
-
 /* A frame that is not our answer: its twin or its answer may still come. */
 static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 {
