@@ -538,6 +538,27 @@ static void what_was_written_to_a_point_that_goes_is_told_so(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
+/* What the device behind the old port took is not compared with what another one holds. */
+static void a_bus_with_another_port_is_another(void **state)
+{
+	(void)state;
+	const struct bus_conf other = {.name = "rs485", .kind = BUS_TCP, .host = "10.0.0.9"};
+	const struct model m = {.device = &rig_device,
+	                        .ndevice = 1,
+	                        .npoint = RIG_POINTS,
+	                        .bus = &other,
+	                        .nbus = 1};
+	rig_command(&g, P_MODE, "local");
+	const uint64_t id = g.job[0].id;
+	g.njob = 0; /* it is on the wire */
+	command_job(g.t, id, OUT_OK, 0, g.now, g.now, g.now);
+	assert_false(command_leave(g.t, &m, g.now));
+	rig_take(&g);
+	assert_int_equal(rig_only(&g)->end, COMMAND_ACKNOWLEDGED);
+	command_adopt(g.t, &m, g.now);
+	command_adopt(g.t, &rig_model, g.now);
+}
+
 static void permissions_are_looked_at(void **state)
 {
 	(void)state;
@@ -599,6 +620,7 @@ int main(void)
 		T(a_reload_keeps_what_still_exists),
 		T(what_waits_for_a_point_that_goes_is_not_written),
 		T(what_was_written_to_a_point_that_goes_is_told_so),
+		T(a_bus_with_another_port_is_another),
 		T(permissions_are_looked_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

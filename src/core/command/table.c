@@ -291,11 +291,23 @@ size_t command_alive(const struct command_table *t)
 
 /* -- reload ------------------------------------------------------------------------------------ */
 
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Behind another port or address is another device, whatever the bus is called. */
+static bool bus_stays(const struct bus_conf *a, const struct bus_conf *b)
+{
+	return same_text(a->name, b->name) && a->kind == b->kind && same_text(a->port, b->port) &&
+	       same_text(a->host, b->host) && a->tcp_port == b->tcp_port;
+}
+
 /* Is it still the same register of the same device on the same bus? */
 static bool point_stays(const struct model *a, const struct device *da, const struct point *pa,
                         const struct model *b, const struct device *db, const struct point *pb)
 {
-	if (a->nbus && b->nbus && strcmp(a->bus[da->bus].name, b->bus[db->bus].name) != 0)
+	if (a->nbus && b->nbus && !bus_stays(&a->bus[da->bus], &b->bus[db->bus]))
 		return false;
 	return da->id == db->id && db->enabled && pb->write && pa->table == pb->table &&
 	       pa->parts == pb->parts && pa->addr[0] == pb->addr[0] &&
