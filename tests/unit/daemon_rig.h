@@ -38,6 +38,8 @@ static struct {
 	char dir[32], file[48], profile[48];
 	struct gateway g;
 	char said[RIG_SAID];
+	const char *line, *mqtt; /* other settings of the bus, of the broker; NULL: the usual */
+	unsigned connects;       /* how often the MQTT client was made */
 } rig;
 
 /* -- in place of the clock, the bus and the MQTT client --------------------------------------- */
@@ -112,7 +114,8 @@ bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out)
 
 void bus_close(struct bus *b)
 {
-	(void)b;
+	const struct report r = {.kind = REPORT_ENDED, .bus = b->tag};
+	assert_true(queue_try_push(rig.g.reports, &r));
 }
 
 void bus_destroy(struct bus *b)
@@ -137,6 +140,7 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
                                 void (*push)(void *ctx, struct mqtt_event *e), void *ctx)
 {
 	(void)conf, (void)client_id, (void)o, (void)will_topic, (void)will_text, (void)push;
+	rig.connects++;
 	return ctx;
 }
 
@@ -167,10 +171,9 @@ static inline void rig_write(const char *text)
 {
 	FILE *f = fopen(rig.file, "w");
 	assert_non_null(f);
-	fprintf(f,
-	        "gateway: house\nmqtt: {broker: mqtt://h, client_id: c, sys_interval: 0}\n"
-	        "buses:\n  line: {port: /dev/none}\n%s",
-	        text);
+	fprintf(f, "gateway: house\nmqtt: {%s}\nbuses:\n  line: {%s}\n%s",
+	        rig.mqtt ? rig.mqtt : "broker: mqtt://h, client_id: c, sys_interval: 0",
+	        rig.line ? rig.line : "port: /dev/none", text);
 	fclose(f);
 }
 

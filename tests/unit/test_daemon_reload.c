@@ -76,6 +76,112 @@ static void a_mistake_changes_nothing(void **state)
 	assert_null(strstr(rig.said, "meter/"));
 }
 
+/* -- which keys need a new thread, a new connection ------------------------------------------- */
+
+#define SERIAL "port: /dev/none"
+#define TCP "tcp: h:502"
+#define HOST "broker: mqtt://h, client_id: c, sys_interval: 0"
+#define TLS "broker: mqtts://h, client_id: c, sys_interval: 0"
+
+/* A key that is forgotten where settings are compared would be without effect until a restart. */
+static const struct {
+	const char *key, *before, *after;
+	bool anew;
+} keys[] = {
+	{"bus.port", SERIAL, "port: /dev/other", true},
+	{"bus.tcp", TCP, "tcp: h:503", true},
+	{"bus.rtu_tcp", TCP, "rtu_tcp: h:502", true},
+	{"bus.baud", SERIAL, SERIAL ", baud: 19200", true},
+	{"bus.format", SERIAL, SERIAL ", format: 8E1", true},
+	{"bus.direction", SERIAL, SERIAL ", direction: rts", true},
+	{"bus.direction.rts", SERIAL ", direction: {kernel: {rts: high}}",
+         SERIAL ", direction: {kernel: {rts: low}}", true},
+	{"bus.direction.before", SERIAL ", direction: {kernel: {rts: high}}",
+         SERIAL ", direction: {kernel: {rts: high, before: 1ms}}", true},
+	{"bus.direction.after", SERIAL ", direction: {kernel: {rts: high}}",
+         SERIAL ", direction: {kernel: {rts: high, after: 1ms}}", true},
+	{"bus.silence", SERIAL, SERIAL ", silence: 9ms", true},
+	{"bus.timeout", SERIAL, SERIAL ", timeout: 900ms", true},
+	{"bus.retries", SERIAL, SERIAL ", retries: 3", true},
+	{"bus.echo", SERIAL, SERIAL ", echo: true", true},
+	{"bus.connect_delay", TCP, TCP ", connect_delay: 1s", true},
+	{"bus.close_idle", TCP, TCP ", close_idle: 10s", true},
+	{"mqtt.broker", HOST, "broker: mqtt://g, client_id: c, sys_interval: 0", true},
+	{"mqtt.version", HOST, HOST ", version: 5", true},
+	{"mqtt.client_id", HOST, "broker: mqtt://h, client_id: d, sys_interval: 0", true},
+	{"mqtt.prefix", HOST, HOST ", prefix: a/b", true},
+	{"mqtt.username", HOST, HOST ", username: me", true},
+	{"mqtt.password_file", HOST ", username: me",
+         HOST ", username: me, password_file: own.yaml", true},
+	{"mqtt.tls.verify", TLS, TLS ", tls: {verify: false}", true},
+	{"mqtt.keepalive", HOST, HOST ", keepalive: 9s", true},
+	{"mqtt.qos.status", HOST, HOST ", qos: {status: 2}", true},
+	{"mqtt.retain", HOST, HOST ", retain: false", true},
+	{"mqtt.expiry", HOST, HOST ", expiry: 1d", true},
+	{"mqtt.qos.value", HOST, HOST ", qos: {value: 1}", false},
+	{"mqtt.qos.command", HOST, HOST ", qos: {command: 2}", false},
+	{"mqtt.payload", HOST, HOST ", payload: value+unit", false},
+	{"mqtt.history_buffer", HOST, HOST ", history_buffer: 2MiB", false},
+	{"mqtt.sys_interval", HOST, "broker: mqtt://h, client_id: c, sys_interval: 1m", false},
+	/* they need files that are certificates */
+	{"mqtt.tls.ca", NULL, NULL, true},
+	{"mqtt.tls.cert", NULL, NULL, true},
+	{"mqtt.tls.key", NULL, NULL, true},
+};
+
+#define KEYS (sizeof keys / sizeof *keys)
+
+static void each_key_takes_effect_with_a_reload(void **state)
+{
+	(void)state;
+	begin("devices:\n" ONE(""), POINTS);
+	for (size_t i = 0; i < KEYS; i++) {
+		if (!keys[i].before)
+			continue;
+		const bool mqtt = strncmp(keys[i].key, "mqtt.", 5) == 0;
+		*(mqtt ? &rig.mqtt : &rig.line) = keys[i].before;
+		rig_reload("devices:\n" ONE(""));
+		const unsigned was = mqtt ? rig.connects : rig_bus()->tag;
+		const struct model *const old = rig.g.model;
+		*(mqtt ? &rig.mqtt : &rig.line) = keys[i].after;
+		rig_reload("devices:\n" ONE(""));
+		if (rig.g.model == old)
+			fail_msg("%s: %s", keys[i].key, rig_said());
+		if (((mqtt ? rig.connects : rig_bus()->tag) != was) != keys[i].anew)
+			fail_msg("%s: %s", keys[i].key,
+			         keys[i].anew ? "has no effect before a restart"
+			                      : "begins anew what could go on");
+		rig.mqtt = rig.line = NULL;
+		rig_said();
+	}
+}
+
+static bool has_row(const char *key, size_t len)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (strncmp(keys[i].key, key, len) == 0 &&
+		    (keys[i].key[len] == '\0' || keys[i].key[len] == '.'))
+			return true;
+	return false;
+}
+
+static void look_for_row(void *ctx, const char *line)
+{
+	(void)ctx;
+	const size_t len = strcspn(line, " ");
+	if ((strncmp(line, "bus.", 4) == 0 || strncmp(line, "mqtt.", 5) == 0) &&
+	    !has_row(line, len))
+		fail_msg("%.*s: say in the table above what a reload does when it changes, and see "
+		         "same_conf() and same_connection()",
+		         (int)len, line);
+}
+
+static void no_key_is_forgotten(void **state)
+{
+	(void)state;
+	config_print_keys(look_for_row, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -84,6 +190,8 @@ int main(void)
 		RIG_TEST(other_decimals_are_published_at_once),
 		RIG_TEST(other_limits_hold_from_the_next_read_on),
 		RIG_TEST(a_mistake_changes_nothing),
+		RIG_TEST(each_key_takes_effect_with_a_reload),
+		cmocka_unit_test(no_key_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
