@@ -99,9 +99,9 @@ static void leave(struct gateway *g, const struct model *old)
 	north_status(g->north, NORTH_GATEWAY, false);
 	health_stopped(g, old);
 	outbox_kick(g->outbox);
-	events_leave(true);
+	events_leave(g, true);
 	mqtt_destroy(g->mqtt, CHANGE_LIMIT);
-	events_leave(false);
+	events_leave(g, false);
 	g->mqtt = NULL;
 	g->connected = false;
 	events_rival_over(g, old->gateway);
@@ -147,9 +147,9 @@ void broker_destroy(struct gateway *g, us_t limit)
 		readings_tell_offline(g, i);
 	await_last(g, begun + limit / 2);
 	outbox_kick(g->outbox);
-	events_leave(true);
+	events_leave(g, true);
 	mqtt_destroy(g->mqtt, begun + limit - clock_now());
-	events_leave(false);
+	events_leave(g, false);
 	events_refuse_rest(g);
 	north_destroy(g->north);
 	outbox_destroy(g->outbox);

@@ -10,35 +10,59 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#define EVENTS_ROOM 1024
+#define EVENTS_BYTES (1024 * 1024) /* topics and payloads of what waits there */
 #define EVENTS_PER_TURN 256
 #define RIVAL_STANDS (600 * US_S) /* since the last sight of it */
 #define LOOK_AGAIN (2 * US_MS)
 #define SETTLE (2 * US_S)        /* what stands retained has come when so long none came */
 #define FOREIGN_QUIET (5 * US_S) /* our own change of the status may still be on its way back */
 
-/* Main waits for the client's threads to end; and what found no room then, told by main. */
-static atomic_bool leaving;
-static atomic_uint left_out;
+struct events {
+	struct queue *queue;
+	atomic_bool leaving;  /* main waits for the client's threads to end */
+	atomic_uint left_out; /* what found no room then; main says it */
+};
+
+void events_create(struct gateway *g)
+{
+	g->events = mem_alloc(1, sizeof *g->events);
+	g->events->queue = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
+	queue_weigh(g->events->queue, EVENTS_BYTES, mqtt_event_weight);
+}
+
+void events_destroy(struct gateway *g)
+{
+	queue_destroy(g->events->queue);
+	free(g->events);
+}
+
+int events_fd(const struct gateway *g)
+{
+	return queue_fd(g->events->queue);
+}
 
 /* While the queue is full the client does not read on, and the broker keeps what floods us. */
 void events_push(void *ctx, struct mqtt_event *e)
 {
-	while (!queue_try_push(ctx, e)) {
-		if (atomic_load(&leaving)) {
+	struct events *v = ctx;
+	while (!queue_try_push(v->queue, e)) {
+		if (atomic_load(&v->leaving)) {
 			mqtt_event_free(e);
-			atomic_fetch_add(&left_out, 1);
+			atomic_fetch_add(&v->left_out, 1);
 			return;
 		}
 		clock_sleep(clock_now() + LOOK_AGAIN);
 	}
 }
 
-void events_leave(bool begins)
+void events_leave(struct gateway *g, bool begins)
 {
-	atomic_store(&leaving, begins);
-	const unsigned lost = begins ? 0 : atomic_exchange(&left_out, 0);
+	atomic_store(&g->events->leaving, begins);
+	const unsigned lost = begins ? 0 : atomic_exchange(&g->events->left_out, 0);
 	if (lost)
 		log_error("broker: %u messages that arrived while disconnecting were discarded",
 		          lost);
@@ -235,7 +259,7 @@ static void message(struct gateway *g, struct mqtt_event *m)
 static void take(struct gateway *g, size_t most)
 {
 	struct mqtt_event m;
-	for (size_t n = 0; n < most && queue_pop(g->events, &m); n++) {
+	for (size_t n = 0; n < most && queue_pop(g->events->queue, &m); n++) {
 		if (m.kind == MQTT_REFUSED)
 			log_warn("broker: %s%s%s", m.topic ? m.topic : "", m.topic ? ": " : "",
 			         m.text);
@@ -252,13 +276,13 @@ void events_take(struct gateway *g)
 
 void events_take_all(struct gateway *g)
 {
-	take(g, queue_used(g->events));
+	take(g, queue_used(g->events->queue));
 }
 
 void events_refuse_rest(struct gateway *g)
 {
 	struct mqtt_event m;
-	while (queue_pop(g->events, &m)) {
+	while (queue_pop(g->events->queue, &m)) {
 		if (m.kind == MQTT_MESSAGE)
 			message(g, &m);
 		else

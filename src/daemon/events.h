@@ -7,11 +7,19 @@
 
 #include "daemon/plant.h"
 
-/* For mqtt_create; ctx is the events queue. Any thread but main; waits while the queue is full. */
+struct events;
+
+void events_create(struct gateway *g);
+void events_destroy(struct gateway *g);
+
+/* Readable when there are some. */
+int events_fd(const struct gateway *g);
+
+/* For mqtt_create; ctx is g->events. Any thread but main; waits while the queue is full. */
 void events_push(void *ctx, struct mqtt_event *e);
 
 /* Around mqtt_destroy(): while main waits for the client's threads they must not wait for main. */
-void events_leave(bool begins);
+void events_leave(struct gateway *g, bool begins);
 
 /* A bounded number per turn; and all that are there now. */
 void events_take(struct gateway *g);

@@ -56,7 +56,8 @@ struct gateway {
 	struct outbox *outbox;
 	struct north *north;
 	struct mqtt_client *mqtt;
-	struct queue *reports, *events;
+	struct queue *reports;
+	struct events *events;
 	struct alerts *alerts;  /* the gateway's own */
 	struct foreign foreign; /* who else publishes its status */
 	bool alerts_changed;

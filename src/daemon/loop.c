@@ -24,8 +24,6 @@
 #include <unistd.h>
 
 #define REPORTS_ROOM 256
-#define EVENTS_ROOM 1024
-#define EVENTS_BYTES (1024 * 1024) /* topics and payloads of what waits there */
 #define STATUS_EVERY US_S
 #define LAST_WRITES (800 * US_MS)  /* for safe values, ends of pulses, reading back */
 #define DRAIN_LIMIT (1200 * US_MS) /* for the buses to end, from the beginning of the stop */
@@ -135,7 +133,7 @@ static void sleep_until(struct gateway *g, us_t limit)
 	const bool later = gathers(g);
 	struct pollfd fds[] = {
 		{.fd = g->signals, .events = POLLIN},
-		{.fd = queue_fd(g->events), .events = POLLIN},
+		{.fd = events_fd(g), .events = POLLIN},
 		{.fd = reload_fd(g), .events = POLLIN},
 		{.fd = later ? -1 : queue_fd(g->reports), .events = POLLIN},
 	};
@@ -201,8 +199,7 @@ void loop_create(struct gateway *g)
 	for (size_t i = 0; i < TIMERS; i++)
 		g->due[i] = US_NEVER;
 	g->reports = queue_create(sizeof(struct report), REPORTS_ROOM);
-	g->events = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
-	queue_weigh(g->events, EVENTS_BYTES, mqtt_event_weight);
+	events_create(g);
 	g->alerts = alerts_create();
 	g->alerts_changed = true;
 	reload_create(g);
@@ -227,7 +224,7 @@ void loop_destroy(struct gateway *g)
 	health_destroy(g);
 	plant_destroy(g);
 	alerts_destroy(g->alerts);
-	queue_destroy(g->events);
+	events_destroy(g);
 	queue_destroy(g->reports);
 	model_destroy(g->model);
 	close(g->signals);

@@ -2,6 +2,7 @@
 
 #include "daemon/log.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,7 @@ void plant_release(struct plant *p)
 	free(p->device);
 	free(p->reading);
 	free(p->on_demand);
+	assert(p->nchange == 0); /* each device_go() is followed by phases_take() */
 	free(p->change);
 	free(p->tag_bus);
 	free(p->tag_thread);

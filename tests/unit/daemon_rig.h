@@ -19,6 +19,7 @@
 
 #include "bus/bus.h"
 #include "daemon/broker.h"
+#include "daemon/events.h"
 #include "daemon/loop.h"
 #include "daemon/plant.h"
 #include "daemon/reload.h"
@@ -256,7 +257,7 @@ static inline void rig_job(uint16_t addr, uint16_t word, enum outcome outcome)
 
 static inline void rig_event(struct mqtt_event e)
 {
-	assert_true(queue_try_push(rig.g.events, &e));
+	events_push(rig.g.events, &e);
 	rig_turn();
 }
 
