@@ -72,11 +72,6 @@ void log_set_level(enum log_level level)
 	state.debug_until = level > LEVEL_INFO && state.opened < level ? now.tv_sec + DEBUG_FOR : 0;
 }
 
-enum log_level log_get_level(void)
-{
-	return state.level;
-}
-
 bool log_parse_level(const char *word, enum log_level *out)
 {
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -85,14 +80,6 @@ bool log_parse_level(const char *word, enum log_level *out)
 			return true;
 		}
 	return false;
-}
-
-const char *log_level_name(enum log_level level)
-{
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (words[i].level == level)
-			return words[i].word;
-	return "?";
 }
 
 static bool writable(void)

@@ -24,11 +24,9 @@ void log_open(enum log_level level);
 /* A message asks for it. Debug ends by itself after 10 minutes, and is limited in its rate (50
  * lines a second), unless log_open() was given it. */
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 
-/* "error", "warn", "info", "debug" and back; false: no such level. */
+/* "error", "warn", "info", "debug"; false: no such level. */
 bool log_parse_level(const char *word, enum log_level *out);
-const char *log_level_name(enum log_level level);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -49,8 +49,6 @@ static void alerts_stand_by_code_and_only_changes_are_changes(void **state)
 		"{\"faults\":[{\"code\":4,\"desc\":\"Burner \\\"A\\\"\"},{\"code\":7,\"desc\":"
 		"\"Over-voltage\"}],\"warnings\":[{\"code\":3,\"desc\":\"Fan\"}]}");
 	assert_true(raise_one(a, ALERT_FAULT, 7, "Over-voltage on PV", NULL));
-	assert_int_equal(alerts_count(a, 0), 3);
-	assert_int_equal(alerts_count(a, ALERT_FAULT), 2);
 	assert_true(alerts_clear(a, ALERT_FAULT, 7, NULL));
 	assert_false(alerts_clear(a, ALERT_FAULT, 7, NULL));
 	assert_false(alerts_clear(a, ALERT_WARNING, 4, NULL));
@@ -93,7 +91,6 @@ static void the_gateways_alerts_name_source_and_since(void **state)
 		"\"since\":\"2026-11-21T10:00:00.000Z\"}],\"warnings\":[]}");
 	assert_true(alerts_clear_source(a, "rs485"));
 	assert_false(alerts_clear_source(a, "rs485"));
-	assert_int_equal(alerts_count(a, 0), 1);
 	alerts_destroy(a);
 }
 

@@ -433,12 +433,6 @@ static void what_is_gone_is_told(void **state)
 	g.offline = true;
 	rig_command(&g, P_MODE, "off"); /* one immediate try */
 	expect(COMMAND_FAILED, "no response; not known whether it was carried out", 3);
-	g.ntold = 0;
-	rig_command(&g, P_MODE, "off");
-	command_bus_closed(g.t, 0, g.now);
-	rig_take(&g);
-	g.njob = 0;
-	expect(COMMAND_FAILED, "the line was closed", 3);
 }
 
 static void what_still_lives_is_freed_with_the_table(void **state)

@@ -199,7 +199,6 @@ void command_strange(struct command_table *t, uint32_t device, us_t now);
 /* Its registers may be elsewhere when it is back: what is not on the wire yet is taken back, and
  * all of its commands fail. Ends of pulses wait until ops.stranger() says that it is back. */
 void command_moved(struct command_table *t, uint32_t device, us_t now);
-void command_bus_closed(struct command_table *t, uint32_t bus, us_t now);
 
 /* SIGTERM: nothing new is taken; pulses end now, tried again and again; what is on the wire is read
  * back, what waits fails. And at last, when the buses have ended: whatever is left ends with what

@@ -33,14 +33,6 @@ void command_moved(struct command_table *t, uint32_t device, us_t now)
 	}
 }
 
-void command_bus_closed(struct command_table *t, uint32_t bus, us_t now)
-{
-	for (size_t i = t->n; i-- > 0;)
-		if (record_device(t, t->record[i])->bus == bus)
-			record_end(t, t->record[i], COMMAND_FAILED, NULL,
-			           t->closing ? SHUTTING_DOWN : "the line was closed", now);
-}
-
 static void record_tick(struct command_table *t, struct record *r, us_t now)
 {
 	switch (r->state) {

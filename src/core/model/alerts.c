@@ -110,14 +110,6 @@ void alerts_destroy(struct alerts *a)
 	free(a);
 }
 
-size_t alerts_count(const struct alerts *a, uint8_t kind)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < a->n; i++)
-		n += kind == 0 || a->entry[i].kind == kind;
-	return n;
-}
-
 static void list(const struct alerts *a, struct json *out, const char *name, uint8_t kind)
 {
 	json_open(out, name, '[');

@@ -184,7 +184,6 @@ struct device {
 	us_t unlock_lasts;   /* good for further writes this long; 0: before each write */
 	const char *sources; /* of the profile, one a line */
 	uint8_t status;      /* enum profile_status, of the profile */
-	const struct pointset *tests_of; /* unused outside profile tests */
 };
 
 enum bus_kind { BUS_SERIAL, BUS_TCP, BUS_RTU_TCP };

@@ -404,8 +404,3 @@ void simunits_on_write(struct simunits *s, void (*line)(void *ctx, const char *j
 	s->line = line;
 	s->ctx = ctx;
 }
-
-size_t simunits_count(const struct simunits *s)
-{
-	return s->n;
-}

@@ -39,6 +39,4 @@ size_t simunits_answer(struct simunits *s, uint8_t unit, const uint8_t *pdu, siz
  * that broke the silence, as the line counted them. */
 void simunits_command(struct simunits *s, char *line, uint32_t early, char *reply, size_t size);
 
-size_t simunits_count(const struct simunits *s);
-
 #endif
