@@ -188,6 +188,9 @@ class Client:
             assert self.change.wait_for(lambda: self.subscribed >= want, LIMIT), f"no SUBACK for {filters}"
 
     def publish(self, topic, payload="", qos=1, retain=False, wait=True, **options):
+        if wait:  # a broker that has just come back may not have this client yet
+            with self.change:
+                self.change.wait_for(lambda: self.connected, LIMIT)
         info = self.paho.publish(topic, payload, qos, retain, **options)
         if wait:
             info.wait_for_publish(LIMIT)

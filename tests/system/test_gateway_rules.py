@@ -1,5 +1,5 @@
 """What a device's configuration asks for: expressions, alerts, snapshots, identity, on-demand points,
-set-up, keep-alive, safe values, pulses; and that all of it outlives a reload."""
+set-up, pulses; and that all of it outlives a reload."""
 import json
 import os
 import signal
@@ -202,54 +202,6 @@ def test_set_up_is_written_where_it_differs_each_time_the_device_comes(line, bro
     client.wait_for("xnet/sts/boiler/Level", "40", since=mark)
     # diagnostics (8) may prove the device in step again
     assert [w["words"] for w in l.writes()] == [[40]]
-
-
-def test_a_keep_alive_repeats_what_was_commanded_also_after_a_reload(line, broker, client, gateway):
-    text = BOILER.replace("write: {{min: 0, max: 100}}", "write: {{min: 0, max: 100, rewrite: 1s}}")
-    l = start(line, broker, gateway, text, Level=1)
-    client.wait_for("xnet/sts/boiler/Level", "1")
-    assert l.writes() == []
-    client.publish("xnet/cmd/boiler/Level", "55")
-    l.wait_writes("boiler", 3)
-    rewrite(l, ("every: 300ms", "every: 250ms"))
-    client.wait_for("xnet/$SYS/house/config/reloads", "1")
-    before = len(l.writes())
-    l.wait_writes("boiler", before + 2)
-    assert {tuple(w["words"]) for w in l.writes()} == {(55,)}
-
-
-SAFE = BOILER.replace("write: {{min: 0, max: 100}}",
-                      "write: {{min: 0, max: 100}}, safe: {{after: 2s, value: 5, when: [broker]}}")
-
-
-def test_a_safe_value_is_in_force_when_the_broker_goes_and_not_at_the_start(line, broker, client, gateway):
-    l = start(line, broker, gateway, SAFE, Level=50)
-    client.wait_for("xnet/sts/boiler/Level", "50")
-    mark = client.mark()
-    client.publish("xnet/cmd/boiler/Level", "60")
-    client.wait_for("xnet/sts/boiler/Level", "60", since=mark)
-    # gone and back on the line: what was commanded stays
-    l.unplug("boiler")
-    client.wait_for("xnet/sts/boiler/status", "offline", since=mark)
-    mark = client.mark()
-    l.plug("boiler")
-    client.wait_for("xnet/sts/boiler/status", "online", since=mark)
-    assert [w["words"] for w in l.writes()] == [[60]]
-    broker.stop()
-    wait_until(lambda: l.writes()[-1]["words"] == [5], what="the safe value on the wire")
-    mark = client.mark()
-    broker.start()
-    client.wait_for("xnet/sts/house/Alerts", lambda m: "safe value 5" in m.text, since=mark, limit=40)
-    client.wait_for("xnet/sts/boiler/Level", "5", since=mark, limit=40)
-
-
-def test_a_safe_value_is_written_when_the_gateway_ends(line, broker, client, gateway):
-    l = start(line, broker, gateway, SAFE, Level=50)
-    client.wait_for("xnet/sts/boiler/Level", "50")
-    client.publish("xnet/cmd/boiler/Level", "60")
-    client.wait_for("xnet/sts/boiler/Level", "60")
-    assert l.gateway.stop() == 0
-    assert l.writes()[-1]["words"] == [5]
 
 
 PULSE = BOILER.replace("bit: 4, alert: fault, code: 4, desc: Burner lock-out, write: true",

@@ -1,6 +1,8 @@
 /* What nobody sends: keep-alive, safe values, set-up. */
 #include "daemon_rig.h"
 
+#include "daemon/commands.h"
+
 #define DEVICE "devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"
 #define KEPT "points:\n  Level: {holding: 3, write: true, rewrite: 60s, verify: false}\n"
 #define SAFE                                                                                       \
@@ -36,6 +38,40 @@ static void a_keep_alive_repeats_what_was_commanded(void **state)
 	assert_int_equal(rig_bus()->njob, 0);
 	rig_unit(1, true);
 	rig_job(3, 20, OUT_OK);
+}
+
+static void a_reload_keeps_what_is_repeated_and_when(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, KEPT);
+	rig_read(3, 10);
+	command("20", 20);
+	rig_pass(30 * US_S);
+	rig_reload(DEVICE);
+	rig_pass(29 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	rig_pass(US_S);
+	rig_job(3, 20, OUT_OK);
+	/* without the rule nothing is repeated, with it again only what is commanded from then on
+	 */
+	rig_write_profile("points:\n  Level: {holding: 3, write: true, verify: false}\n");
+	rig_reload(DEVICE);
+	rig_pass(120 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	rig_write_profile(KEPT);
+	rig_reload(DEVICE);
+	rig_pass(120 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+}
+
+static void a_stop_leaves_the_safe_value(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, SAFE);
+	rig_read(3, 10);
+	command("20", 20);
+	commands_stop(&rig.g);
+	rig_job(3, 5, OUT_OK);
 }
 
 static void a_safe_value_is_written_when_the_broker_stays_away(void **state)
@@ -93,6 +129,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
+		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
+		RIG_TEST(a_stop_leaves_the_safe_value),
 		RIG_TEST(a_safe_value_is_written_when_the_broker_stays_away),
 		RIG_TEST(a_short_outage_of_the_broker_is_none),
 		RIG_TEST(set_up_is_written_each_time_the_device_comes),
