@@ -10,6 +10,12 @@ from conftest import LIMIT, TOP, wait_until
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 
 
+def as_from_a_terminal():
+    """A shell cannot catch what was ignored when it began (by nohup, or as a job in the background)."""
+    for number in signal.SIGINT, signal.SIGHUP:
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Demo:
     def __init__(self, directory, seconds):
         self.directory = directory
@@ -18,7 +24,7 @@ class Demo:
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen([os.path.join(SOURCE, "demo/house"), SOURCE], cwd=TOP, env=environment,
                                             stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
-                                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+                                            preexec_fn=as_from_a_terminal)
 
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
