@@ -417,7 +417,7 @@ out:
 	while (s.ncontrol)
 		if (s.control[--s.ncontrol].in != STDIN_FILENO)
 			close(s.control[s.ncontrol].in);
-	if (s.listener >= 0) {
+	if (c->control && s.listener >= 0) {
 		control_unlink(&s, c->control);
 		close(s.listener);
 	}

@@ -339,7 +339,7 @@ static bool bit_get(const struct codec *c, uint64_t raw)
 static uint64_t bit_put(const struct codec *c, bool on)
 {
 	if (bit_get(c, on) == on)
-		return on;
+		return on ? 1 : 0;
 	return on ? c->on : c->off;
 }
 
