@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * bus: one thread per serial line or TCP endpoint. It knows registers and times, never points,
  * values, topics or configuration. Jobs go in, reports come out.

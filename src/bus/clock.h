@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * clock: the one place where the bus threads ask for the time and wait for it.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bus/port.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * port: what a bus sends through: a serial port, Modbus TCP, or RTU over TCP, behind one face.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bus/queue.h"
 
 #include <pthread.h>

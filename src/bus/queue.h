@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * queue: a bounded queue of fixed-size items between threads, with an eventfd that a poll() loop
  * can wait on. The only meeting point of bus threads and the main thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bus/rtu.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * rtu: libmodbus' part of a serial line: opens and configures the port, and sends. Receiving is
  * ours (core/exchange.h), because libmodbus wakes once per character, keeps no silence and takes a

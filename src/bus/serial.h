@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * serial: opens a serial port for one bus alone and sets it up for RS-485, or says in a sentence
  * why it cannot. Owns two descriptors: the lock and libmodbus' port.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bus/tcp.h"
 
 #include <errno.h>

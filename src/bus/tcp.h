@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * tcp: one connection to one endpoint, with a time-out of its own and a peer's death seen in
  * seconds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bus/tty.h"
 
 #include <asm/termbits.h>

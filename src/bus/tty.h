@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * tty: what the system knows of a serial port, and the settings libmodbus has no call for.
  * Linux: tty_ioctl(4), Documentation/driver-api/serial/serial-rs485.rst.

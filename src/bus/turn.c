@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bus/worker.h"
 
 #include <string.h>

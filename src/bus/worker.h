@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * worker: the inside of a bus, shared by bus.c (what other threads call), worker.c (the thread's
  * loop, the port's coming and going) and turn.c (reads and jobs on the line).

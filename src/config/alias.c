@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Words of other gateways' configurations, and what they are called here. */
 #include <ctype.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * alias: words that mean something to other gateways, for who writes them here out of habit.
  */

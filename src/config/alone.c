@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* A profile loaded alone: one device for each of its variants, and its tests. */
 #include <string.h>
 

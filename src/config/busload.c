@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/busload.h"
 
 #include <stdio.h>

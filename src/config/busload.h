@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * busload: warns of lines that are asked for more than they can carry, and says which points to
  * read less often.

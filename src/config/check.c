@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What only the whole model can tell. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * config: devices.yaml and profiles to a model. All errors of all files in one run, each with its
  * file:line:column.

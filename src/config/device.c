@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Devices: ranges, overrides, and what the device forces on its bus. */
 #include <assert.h>
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The map of devices: meter(1..32) stands for 32, a named entry overrides one of them. */
 #include <ctype.h>
 #include <inttypes.h>

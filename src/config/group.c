@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Groups: points that are written together, in which order and by which rules. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * keys: the tables that say which keys a map of the configuration may have. One row is all there is
  * to know about a key: parsing, checking and the reference come from it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * load: what the files of this room share while one model is being loaded.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Which points there are: names of all layers, `repeat`, `if`. */
 #include <ctype.h>
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* One point: all keys it may have, read from its layers. What its raw words mean is in value.c. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What the keys of one point say together: does the type fit its registers, can it be written so?
  */
 #include <inttypes.h>

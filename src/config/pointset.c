@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/pointset.h"
 
 #include <stdio.h>

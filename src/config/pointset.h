@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pointset: the points of a device, from its layers. names.c says which there are, point.c reads
  * each, pointset.c binds them to each other.

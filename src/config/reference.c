@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The key reference, out of the tables. */
 #include <inttypes.h>
 #include <stdio.h>

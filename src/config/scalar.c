@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/scalar.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Which of its points a device has: only, omit, and what the others need. */
 #include <fnmatch.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The models of a SunSpec profile, and addresses that say where in which model. */
 #include <inttypes.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The tests of a profile: raw words and the values they must give. */
 #include "config/load.h"
 #include "config/scalar.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The keys of a point that say where its raw word is and what it means. */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* How a point is written. The keys may stand in its `write` map; most of them beside it as well. */
 #include <string.h>
 

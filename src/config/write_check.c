@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Can a point be written as its keys say? */
 #include <math.h>
 #include <stdio.h>

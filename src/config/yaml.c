@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/yaml.h"
 
 #include <stdlib.h>

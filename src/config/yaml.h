@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * yaml: YAML text to our own nodes, each with its place. They never change and live in an arena.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ctl/verb.h"
 
 #define DIRECTORIES (sizeof(((struct config_paths *)0)->profiles) / sizeof(char *) - 1)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ctl/lint.h"
 
 #include <ctype.h>

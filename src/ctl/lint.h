@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * lint: what a profile must have to be shipped, beyond being readable.
  */

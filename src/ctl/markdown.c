@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ctl/markdown.h"
 
 #include <inttypes.h>

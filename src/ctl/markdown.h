@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * markdown: profiles as a page for people, doc/devices.md.
  */

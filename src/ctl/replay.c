@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ctl/replay.h"
 
 #include <string.h>

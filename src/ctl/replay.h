@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * replay: a profile's own tests: raw words through the decoder, compared with the texts that must
  * stand on the topics.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * verb: what xnetctl can do, one file a verb, one row in main.c; and what verbs share: where the
  * configuration is, how it is loaded, the exit codes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ctl/wordlist.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * wordlist: the lists beside the profiles, units.txt and names.txt: one entry a line, '#' begins a
  * comment.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/broker.h"
 
 #include "core/command/command.h"

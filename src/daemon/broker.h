@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * broker: the connection as main sees it: made at start, made anew when its settings change, ended
  * in order. And what is told on it first and last: the statuses.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/carry.h"
 
 #include "daemon/device.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * carry: what outlives a reload: the buses whose settings did not change, and the readings of
  * points that keep their name and place.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/commands.h"
 
 #include "core/base/json.h"

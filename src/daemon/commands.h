@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * commands: from what the broker delivers to a write on a bus and its one outcome. What a write may
  * do is decided by core/command; here it is connected to events, buses and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/confirm.h"
 
 #include "core/value/expr.h"

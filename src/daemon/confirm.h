@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * confirm: the second read that a counter needs before its first value, a fall or a jump of it is
  * believed: is it one, and who asks for it where the polls would bring it late or never?

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/derive.h"
 
 #include "core/value/expr.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * derive: values that are made of others: expressions, and numbers whose scale stands in another
  * point.

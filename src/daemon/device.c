@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/device.h"
 
 #include "daemon/log.h"

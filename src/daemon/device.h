@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * device: when a device counts as online.
  */

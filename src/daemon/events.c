@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/events.h"
 
 #include "core/command/command.h"

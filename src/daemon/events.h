@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * events: what the MQTT client saw: connected, gone, a message. Pushed by the client's threads,
  * taken by main.

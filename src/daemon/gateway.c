@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/gateway.h"
 
 #include "bus/clock.h"

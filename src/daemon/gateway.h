@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * gateway: what all files of this room share: the one struct they work on, its timers and its
  * Alerts. All of them run on the main thread, so there is no lock in the room.

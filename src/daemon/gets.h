@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * gets: xnet/get on its way: who asked for which points, until all of them were read or could not
  * be.

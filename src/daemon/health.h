@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * health: the gateway's own state: the $SYS tree, states of buses in words, the status line.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/health_bus.h"
 
 #include "daemon/health.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * health_bus: the state of a bus in words, its rates and counters, and the Alerts that follow.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/health_device.h"
 
 #include "core/base/json.h"

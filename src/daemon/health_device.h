@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * health_device: state, counters and description of each device in the $SYS tree.
  */

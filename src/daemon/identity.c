@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/identity.h"
 
 #include <stdio.h>

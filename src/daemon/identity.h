@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * identity: the default client id, the same at each start on this machine.
  */

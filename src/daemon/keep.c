@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/keep.h"
 
 #include "core/command/safe.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * keep: writes that nobody sends: keep-alive (`rewrite`), clocks (`sync`) and safe values (`safe`;
  * when they are in force is decided by core/command/safe.h).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * log: lines on standard error, for the journal or a person. Only changes of state are worth a
  * line.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/loop.h"
 
 #include "bus/bus.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * loop: the main thread. Everything that is neither wire nor broker happens here: one loop waits
  * for signals, reports of the buses, events of the MQTT client and the few times something is due.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/ondemand.h"
 
 #include "daemon/gets.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * ondemand: xnet/get, xnet/sub, xnet/unsub: reading because somebody asks.
  */

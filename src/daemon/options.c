@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/options.h"
 
 #include <getopt.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/own.h"
 
 #include "core/base/json.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * own: the table of all commands, and what the gateway itself writes: setup, keep-alive, clock,
  * safe value. What is put into it here is carried out by commands_act().

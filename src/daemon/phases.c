@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/phases.h"
 
 #include "daemon/commands.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * phases: what the coming and going of a device brings about: its status, its values, its commands,
  * its models, its line in the health tree. The one place that knows all who must learn of it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/planned.h"
 
 #include "core/schedule/advise.h"

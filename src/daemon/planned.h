@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * planned: how much of each serial line's time the map needs, worked out beside the main thread
  * (it is the real scheduler in virtual time, and may take a second).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * plant: what runs for one model: its buses, the state of each device, the reading of each point.
  * Owns the bus threads. Indexes are the model's: bus, device, and point counted over all devices.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/process.h"
 
 #include <stdbool.h>

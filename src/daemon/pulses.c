@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/pulses.h"
 
 #include "daemon/log.h"

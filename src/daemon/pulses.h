@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pulses: what is switched on and must be switched off again, journalled below the runtime
  * directory before it is written, so that an end is not forgotten with a crash.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/readings.h"
 
 #include "core/command/command.h"

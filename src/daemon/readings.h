@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * readings: from raw words to what stands on a topic: decode, scale, counter guard, valid range,
  * filter, tell. And what depends on it: expressions, alerts, snapshots.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * reload: a new configuration while everything runs. It is read by a short-lived thread; a bad one
  * leaves the running one in force and everyone is told.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * report: what the buses say, turned into readings, states of devices and ports, and ends of
  * writes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/response.h"
 
 #include <stdio.h>

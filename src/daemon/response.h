@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * response: how fast a device answers: counts by time, from which percentiles are read.
  */

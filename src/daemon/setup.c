@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/setup.h"
 
 #include "daemon/keep.h"

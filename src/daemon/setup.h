@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * setup: what a profile or configuration wants to stand in a device: read and, where it differs,
  * written each time the device comes online, one step after the other.

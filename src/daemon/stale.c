@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/stale.h"
 
 #include "daemon/confirm.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * stale: a point of an online device that could not be read for too long becomes None.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/sunspec.h"
 
 #include "core/modbus/pdu.h"

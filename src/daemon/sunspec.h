@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * sunspec: SunSpec devices while they run. Where their models stand is found each time they come,
  * before anything else of them is read, and forgotten when they go.

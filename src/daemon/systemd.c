@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/systemd.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * systemd: what the service manager is told (sd_notify(3)). Without one, all of it does nothing.
  */

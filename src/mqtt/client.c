@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/client.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * client: the MQTT connection. Owns the publisher thread, the only caller of the MQTT library;
  * takes dirty slots from the outbox, keeps the window of unacknowledged messages, reconnects by

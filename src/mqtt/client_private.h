@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * client_private: what client.c (the interface, and what the library's threads tell) and
  * publisher.c (the thread that calls the library) share. Nobody else includes this.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/flights.h"
 
 _Static_assert(FLIGHTS < UINT8_MAX, "numbers of flights are bytes");

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * flights: the messages that the MQTT library has and has not answered for yet. Each comes back to
  * the sink's done() exactly once. Taken by the publisher, landed on the library's threads.

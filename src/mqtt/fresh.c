@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/fresh.h"
 
 #define EVERY_MIN (200 * US_MS)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * fresh: how old may a message from the broker be, and is the broker still there? Pure: the time
  * (µs, of a clock that also counts while the machine sleeps) is a parameter.

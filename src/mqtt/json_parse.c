@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/json_parse.h"
 
 #include <jansson.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * json_parse: JSON that comes from outside, strictly: whole text, no key twice, valid UTF-8. The
  * only file that knows the JSON library.

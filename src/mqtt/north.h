@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * north: what the gateway tells and hears, whatever the convention on the broker. Main calls these
  * functions and no other; each northbound is one file and one row in north.c.

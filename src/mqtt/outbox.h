@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * outbox: what is to be published, between main and the publisher thread.
  *

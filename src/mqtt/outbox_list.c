@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The lists of what is dirty, and the order in which it goes. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * outbox_priv: what outbox.c (slots, posts, hand-over) and outbox_list.c (the order in which they
  * go) share. All with the lock held. Nobody else includes this.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pace: how much may be handed over to the library and not yet taken by the broker? What lies in
  * the library, in the socket, in a modem is out of the outbox's reach: newer values cannot replace

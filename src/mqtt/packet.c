@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/packet.h"
 
 #include <string.h>

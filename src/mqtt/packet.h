@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * packet: how long a PUBLISH is on the wire ("MQTT Version 5.0", section 3.3).
  */

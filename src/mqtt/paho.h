@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * paho: one handle of the MQTT library, for one protocol version. The only file that knows the
  * library. Everything here is called by the publisher thread alone; the sink's functions are called

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/posts.h"
 
 #include <stdlib.h>

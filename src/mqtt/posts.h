@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * posts: messages that must all go out (Nak, answers, history), each in one piece of memory, with a
  * number that stays while it lives. The outbox's own: no lock; the outbox keeps their order.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/client_private.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What the publisher hands over from the outbox to the library, and what comes of it. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/reach.h"
 
 #include <errno.h>

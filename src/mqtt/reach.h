@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * reach: why a TCP connection to host:port fails, or a file cannot be used, in words. The MQTT
  * library only says that it does.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/reason.h"
 
 #include <stdio.h>

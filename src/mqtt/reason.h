@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * reason: the broker's and OpenSSL's reasons in words that say what to do.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/retry.h"
 
 #define SOON (500 * US_MS) /* for the first minutes: a broker that restarts is found at once */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * retry: when, and with which protocol version, the next connection is tried. Pure: the time (µs)
  * is a parameter.

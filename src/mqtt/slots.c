@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/slots.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * slots: the table of retained topics and their last texts, found by topic. The outbox's own: no
  * lock. Small, because there may be tens of thousands: 32 bytes and the two texts in one piece.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/tls.h"
 
 #include <openssl/err.h>

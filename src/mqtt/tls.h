@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * tls: why a TLS connection to a broker fails, in words. The MQTT library says at most that it
  * does.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "mqtt/xnet.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * xnet: the MQTT contract as functions: every topic and payload of the xnet convention is made and
  * understood here (telling) and in xnet_hear.c, and nowhere else. The first northbound; main

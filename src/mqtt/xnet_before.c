@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What an earlier life told, as it stands retained when we subscribe. */
 #include "mqtt/xnet.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * port: the outside of the simulated line: a pseudo-terminal or a TCP socket where the gateway
  * comes in, a control socket or standard input for commands, one poll() loop. What answers is

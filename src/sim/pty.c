@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/pty.h"
 
 #include <errno.h>

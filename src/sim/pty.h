@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pty: the pseudo-terminal of a simulated line, behind a symbolic link of a given name.
  */

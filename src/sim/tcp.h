@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * tcp: the simulated line as a Modbus TCP server: many connections, many units behind it.
  */

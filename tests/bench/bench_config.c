@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What it costs to load a big map: 60 profiles, 250 devices of 40 points each. Printed, never
  * judged; the goal is 150 ms and 30 MB. */
 #include <dirent.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * The whole daemon beside the yardsticks: the real xnetd, a real mosquitto, devices on Modbus TCP
  * or on a line of true wire time, each a process of its own but for the line. Ratios are taken

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What a point's value costs from words to text. Printed, never judged. */
 #include <stdio.h>
 #include <time.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * One line beside the yardsticks: a bus on a pseudo-terminal with a simulated line of true wire
  * time behind it. Limits are computed by wiretime. The simulator ignores and counts requests that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * bench_mqtt: CPU time per published message, ours against a bare loop over the MQTT library that
  * sends the same messages, paced, in one run against one broker. Prints the ratio; the goal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Turns a second of the scheduler on one core: schedule_next() and schedule_done(), no line. */
 #include <stdio.h>
 #include <stdlib.h>

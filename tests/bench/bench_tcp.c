@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * Modbus TCP beside the yardsticks: one device as fast as possible, 100 endpoints every 100 ms, 500
  * endpoints. The devices are another process, so that CPU and memory are the gateway's alone.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * plant_rig: what the benches of the whole daemon need: a broker, devices on Modbus TCP, the
  * daemon, a bare publisher, each a process of its own, so that CPU and memory can be told apart;

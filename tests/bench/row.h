@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * row: one yardstick: what was measured beside its limit. Printed, and gathered in the file
  * that BENCH_TABLE names, for the short table at the end of "make bench".

@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -B
+# SPDX-License-Identifier: MIT
 """Chaos: the real xnetd and mosquitto between seven lines of devices and eight clients, with faults drawn from SEED.
 
     chaos.py [--seconds N] [--seed N] [--xnetd FILE] [--keep DIR] [--calm]

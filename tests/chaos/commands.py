@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The eight clients that send commands: right and wrong ones, bursts, retained, several in one, with expiry."""
 import asyncio
 import json

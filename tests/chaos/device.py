@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Modbus device of its own and its truth: which value each register held when, who read it, who wrote it.
 
 Points that change carry in one 32-bit value the unit, the point and the quarter of a second, so that each

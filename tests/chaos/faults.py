@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What goes wrong and when: drawn from the seed alone, each with start and end in the log."""
 import asyncio
 import os

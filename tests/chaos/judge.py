@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Judges a run from three logs alone: the devices' truth, the broker's traffic, the faults.
 
 A violation is (time, rule, words, filter of the excerpt). Where a fault excuses a delay, it excuses it until RECOVERY

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A serial line on a pseudo-terminal with wire time and faults; its own RTU framing."""
 import asyncio
 import os

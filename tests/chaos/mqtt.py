@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A small MQTT client, 3.1.1 and 5, QoS 0 and 1, for the asyncio loop."""
 import asyncio
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Modbus TCP server with faults; its own framing."""
 import asyncio
 import socket

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Any words under any codec: decoding does no harm, and what was decoded can be written back. */
 #include <stdint.h>
 #include <stdlib.h>

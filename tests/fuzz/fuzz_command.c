@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Any payload to any kind of point: refused in words, or a value that is read back as told. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Any bytes at any times: the exchange ends, keeps the silence, and takes only a right frame for
  * its answer. A byte below 128 is the length of a piece to come, one above a time to pass. */
 #include <stdint.h>

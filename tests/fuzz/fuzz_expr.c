@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Any text as an expression: compiles or says why, and runs without harm. */
 #include <stdint.h>
 #include <stdlib.h>

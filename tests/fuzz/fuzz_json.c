@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* JSON from anybody, and any text as JSON: what we write, we can read, and it is the same. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* A topic, a filter and a payload from anybody: classified without a fault, and what is taken is
  * ours. */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Any text as a number: what is read, printed and read again is the same number. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Messages from anybody to a gateway with many devices and points: what one of them costs has a
  * bound, however its list is made. */
 #include <stdint.h>

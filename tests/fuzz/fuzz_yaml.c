@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Any bytes as devices.yaml and as a profile: loads or says why, in bounded time and memory. */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * replay: runs a fuzz target over all files of its corpus, tests/fuzz/corpus/<target>/, so that
  * what the fuzzer once found stays found. Usage: fuzz_<target> [FOLDER]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Facts about registers that other public sources state, and whether the profiles agree with them.
 
 facts.csv has one fact a line: profile, point, table, address (as on the wire, from 0; a model and an offset for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reads the points of a profile: the subset of YAML that profiles are written in, and nothing of the gateway's own
 code, so that a comparison with other sources does not depend on it."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No profile contradicts what other public sources say of its registers (facts.csv, read by compare.py)."""
 import os
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures of the system tests: a real mosquitto on a free loopback port, and a client that collects.
 
 Nothing here sleeps to synchronise: wait_for() waits for the message itself, with a limit. Each test

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The gateway for system tests: xnetd with a devices.yaml, ended by its pid.
 
     def test_something(line, broker, client, gateway):

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * mqtt_probe: the MQTT client and its outbox on a terminal, for the tests. One command a line:
  *   set TOPIC CLASS QOS TEXT   many N QOS PREFIX   again N QOS PREFIX   post TOPIC TEXT

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A broker that speaks raw MQTT to one client at a time: it states limits, and hangs up on what it dislikes.
 
     b = RawBroker(maximum_packet=300, dislikes=lambda m: m.topic == "x")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The simulated line for system tests: xnetctl sim with a devices.yaml of the test's own.
 
     def test_something(line, broker, start):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """xnetd --check and a line that is asked for more than it can carry."""
 import os
 import re

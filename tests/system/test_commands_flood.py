@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """More commands than a line, or the gateway itself, can take at once: none is lost, the newest value wins."""
 import json
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What stood still, the link, the gateway, the broker's side: a command that lay there meanwhile is not carried out."""
 import json
 import select

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The life of a command with a device of the test's own: each request is seen, so it is exact how often was written.
 
 A device on Modbus TCP, because there a test can say of each single write what becomes of it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Thousands of random commands from eight clients, with faults on the line and a broker that restarts.
 
 Each command has a number of its own as its value, so that the answer, the audit line in the log and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The demo: every step shows, and whatever ends it, nothing is left running."""
 import os
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pages say what the code does: those made from the profiles, the health topics, the manual pages."""
 import glob
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Commands from a broker to the wire, proved by the log of what was written there."""
 import json
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """xnetd --check, and reloading while it runs."""
 import os
 import subprocess

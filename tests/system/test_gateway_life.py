@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The life of the daemon: what a reload, a restart, a stranger behind an id and another broker leave on
 the wire and on the broker."""
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Points that depend on others, and devices that say what they are."""
 import math
 

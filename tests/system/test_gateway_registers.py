@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is made of registers whose every read is scripted: a Modbus TCP device in this process."""
 import json
 import socketserver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a reload must not lose: every value is told under its new name, unit and text, also one that is
 read only once or rarely."""
 import json

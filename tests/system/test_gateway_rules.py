@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a device's configuration asks for: expressions, alerts, snapshots, identity, on-demand points,
 set-up, pulses; and that all of it outlives a reload."""
 import json

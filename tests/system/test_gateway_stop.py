@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The end of the gateway, whatever is under way: nothing is used after its end, everything is answered."""
 import os
 import signal

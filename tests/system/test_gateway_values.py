@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From a simulated line to the topics: values, statuses, faults of devices, of the port, of the broker."""
 import os
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every kind of write, from the topic to the wire: what was written, how often, and what was told."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that mean harm, at a gateway with little memory: it goes on polling, answers, and says nothing it should not."""
 import json
 import re

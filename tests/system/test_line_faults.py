@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The whole gateway on a spoilt line: whatever happens to answers, no wrong value stands on a topic."""
 import pytest
 

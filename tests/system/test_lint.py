@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """xnetctl test looks profiles over: what it refuses, what it warns about, what it lets pass."""
 import os
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The MQTT client against a real broker: connecting, falling back, the Last Will, nothing lost."""
 import os
 import re

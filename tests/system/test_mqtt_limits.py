@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a broker and strangers may cost the gateway: sizes, limits, messages that a broker hangs up on, a slow uplink."""
 import json
 import resource

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Other people's Modbus software: pymodbus and libmodbus as devices, mbpoll as the reader after a write.
 
 Each is a program of its own, over Modbus TCP, RTU over TCP and RTU on a pair of pseudo-terminals.

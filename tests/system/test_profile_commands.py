@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Commands of profiles whose devices want other words than the value: what stands on the wire."""
 import pytest
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every profile: its own tests, and the whole way from a simulated device to the topics."""
 import glob
 import os

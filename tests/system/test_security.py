@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The settings for the broker that doc/security.md recommends, as they stand in etc/: everybody can do what he should
 and nothing else."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The simulated line itself, spoken to without the gateway: what goes over the wire and when."""
 import os
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SunSpec devices: models are found where the device has them, and nothing is believed of a place where they are
 no more."""
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Modbus TCP over a cable that is pulled: no FIN, no RST, nothing comes any more.
 
 Needs root and iproute2: two hosts, each a network namespace of its own, with a cable between them. The

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The verbs of xnetctl that need no line: what they print and how they end."""
 import os
 import subprocess

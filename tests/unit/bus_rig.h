@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * bus_rig: a bus and the main thread's side of its queues, for the tests of the bus. Every test has
  * a limit of 20 s for each thing it waits for; nothing is asserted about how fast it comes.

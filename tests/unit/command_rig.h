@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * command_rig: a command table on a simulated line in virtual time. The device's registers, the
  * faults of the line, and a log of every write on the wire and every outcome told.

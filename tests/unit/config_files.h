@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* config_files: a map of tests/configs loaded, and what was said about it. */
 #ifndef TESTS_UNIT_CONFIG_FILES_H
 #define TESTS_UNIT_CONFIG_FILES_H

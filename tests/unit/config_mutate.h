@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * config_mutate: a configuration written again with some of its nodes changed. The tree is the
  * loader's own; the changes are made while it is written, in YAML's flow style.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * config_seeds: all good configurations and profiles of the tests and the shipped profiles, each as
  * a tree that can be written again with changes and loaded.

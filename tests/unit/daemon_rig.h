@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * daemon_rig: the whole daemon in virtual time, but for its threads. The buses are stubs that note
  * what is asked of them, the reports are the test's own; the broker takes what the outbox gives.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * exchange_rig: the exchange on the simulated line, in virtual time. Every register's value is a
  * hash of unit, table, address and the number of the request that read it, so that a wrong or an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * explore_world: scheduler, exchange, line and two devices in virtual time, as plain as can be, for
  * test_explore.c. What befalls each request is chosen; all else follows from that.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * line_pty: the simulated line (core/simline.h) behind a pseudo-terminal, fed by a thread in real
  * time, for the tests and benches of the bus. The gateway opens `path`, a symbolic link, so that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * model_text: a model as a text that differs when anything about it does. What a codec or an
  * expression is, is said by what it makes of some words, so a key that changes nothing anybody

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rng: numbers that repeat, from a seed of the test's. */
 #ifndef TESTS_UNIT_RNG_H
 #define TESTS_UNIT_RNG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * schedule_line: a line with devices in virtual time, for the tests of the scheduler. It plays the
  * bus's part: asks schedule_next(), lets the turn take its wire time, tells schedule_done(); and

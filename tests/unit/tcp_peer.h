@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * tcp_peer: a scripted TCP server for the tests of the bus: a thread that takes one connection
  * after the other and answers by a script. Listens on a free port of the loopback.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What a gateway that serves one request at a time is allowed: see core/modbus/backlog.h. */
 #include <setjmp.h>
 #include <stdarg.h>

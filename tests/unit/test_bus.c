@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The bus thread on a pseudo-terminal with a simulated line behind it, in real time. */
 #include <setjmp.h>
 #include <stdarg.h>

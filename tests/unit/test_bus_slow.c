@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* A slow unit behind a gateway that breaks its connections: whose answers are these? */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "command_rig.h"
 
 static void a_write_is_acknowledged_settles_and_is_read_back(void **state)

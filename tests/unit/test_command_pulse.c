@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "command_rig.h"
 
 static void a_pulse_ends_by_itself(void **state)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "command_rig.h"
 
 /* Several points in one command, the given ones of the rig's device. */

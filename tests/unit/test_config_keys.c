@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * Each key of the tables beside each set of keys in the good configurations: it changes the model,
  * or there is a message. One of its sample values may be what holds without it.

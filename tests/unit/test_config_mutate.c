@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * Configurations with mistakes made by machine. In the first half each node of each good one is
  * retyped, renamed or added to: there must be a message, or the model must be another one. In the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Every YAML sample in the documents, as a reader would copy it. */
 #include <glob.h>
 #include <setjmp.h>

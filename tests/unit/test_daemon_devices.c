@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Devices and their values: phases, staleness, what is derived, what is published and when. */
 #include "daemon_rig.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* A new configuration: what goes on, what is published anew, what is gone. */
 #include "daemon_rig.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What nobody sends: keep-alive, safe values, set-up. */
 #include "daemon_rig.h"
 

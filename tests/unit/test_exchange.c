@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The exchange, on the simulated line in virtual time: see exchange_rig.h. */
 #include <setjmp.h>
 #include <stdarg.h>

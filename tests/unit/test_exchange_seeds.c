@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * The exchange under every fault, over many seeds: EXCHANGE_SEEDS=20000 runs more of them. And its
  * figures on a healthy and on a spoilt line.

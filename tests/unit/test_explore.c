@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * The scheduler and the exchange, explored: every order of up to three faults on the first requests
  * of a life, breadth first, states met before left out (by a hash over what both machines know, on

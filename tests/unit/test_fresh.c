@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The age of messages in virtual time: a broker with its window, a link and a process that stand
  * still whenever they like. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What came instead of an answer is told apart, on the simulated line. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * The scheduler, the exchange and the line together, in virtual time: what a user gets. The bus
  * thread's part is played by turn_once(); values are those of exchange_rig.h, so that wrong ones

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* When and with which version the next connection is tried, in virtual time. */
 #include <setjmp.h>
 #include <stdarg.h>

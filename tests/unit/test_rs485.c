@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Direction, speed of answers and exclusiveness of a port whose driver is played here: this
  * program's ioctl() stands before the C library's, also for libmodbus. The port itself is a
  * pseudo-terminal. */

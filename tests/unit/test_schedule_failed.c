@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /*
  * A register that gets no good answer while its device lives: by silence, "busy", an exception that
  * is not about addresses, or a gateway's.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Modbus TCP and RTU over TCP against a scripted server, in real time. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Facts of hardware that is not here, from a tree like the system's. */
 #include <setjmp.h>
 #include <stdarg.h>

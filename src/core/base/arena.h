@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * arena: memory of one lifetime. A model lives in one and is freed at once. Out of memory ends the
  * program (systemd starts it again): no function here returns NULL.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * diag: messages about the configuration, each with its place. Collected, sorted, told all at once.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/base/json.h"
 
 #include <inttypes.h>

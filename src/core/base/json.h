@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * json: writes JSON text into a growing buffer. It cannot write anything that is not JSON: strings
  * are escaped, invalid UTF-8 is replaced, NaN is null, numbers that a reader would round stand as

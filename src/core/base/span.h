@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * span: where registers are. The words every room shares: time, tables, spans.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * text: text that is not ours (from files, devices, payloads, topics), made fit for a terminal, the
  * journal, a message and a topic. Everything that is shown or published and came from outside goes

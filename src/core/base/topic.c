@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/base/topic.h"
 
 #include <string.h>

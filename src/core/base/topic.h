@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * topic: MQTT topic names and filters ("MQTT Version 5.0", section 4.7). Pure text.
  */

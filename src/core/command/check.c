@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/command/command.h"
 
 #include "core/base/text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * command: the life of a write, from payload to its one outcome. Pure: time is a parameter; what is
  * to be done (submit a job, read back, tell an outcome) is taken from the table as actions.

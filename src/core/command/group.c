@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* Points that are written together: the block they form, their order, the rules between them. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* From checked values to jobs for the bus: functions, masks, neighbours in one request. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The end of a pulse: made by the table itself, and tried until it is done. */
 #include <stdio.h>
 

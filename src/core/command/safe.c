@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/command/safe.h"
 
 bool safe_in_force(const struct safe *s)

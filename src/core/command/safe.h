@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * safe: when the safe value of one point is in force, and when it is to be written. Pure: time is a
  * parameter; what is written, and to what, is the caller's business.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What happens to a command: every event of its life. */
 #include <stdio.h>
 #include <string.h>

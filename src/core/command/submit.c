@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* A request arrives: permissions, checks, what it overtakes. */
 #include <inttypes.h>
 #include <stdio.h>

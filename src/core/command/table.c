@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The records of live commands, the lanes of their points, and the actions to be taken. */
 #include <stdio.h>
 #include <stdlib.h>

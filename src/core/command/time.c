@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* What time, a lost device, a closed line or the end of the daemon do to commands. */
 #include "core/command/private.h"
 

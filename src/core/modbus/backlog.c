@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/modbus/backlog.h"
 
 #define GUESS (6 * US_S)

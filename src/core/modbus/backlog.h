@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * backlog: a gateway to a serial line serves one request at a time. While it waits for a unit that
  * does not answer, the request to the next unit lies in its queue: that one is late for no fault of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/modbus/exchange.h"
 
 #include <string.h>

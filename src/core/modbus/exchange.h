@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * exchange: one request and its answer on a serial line (RTU, RTU over TCP), as a pure machine.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * exchange_inside: what the two halves of the exchange share: exchange.c (when and what to send)
  * and exchange_receive.c (what the bytes mean). For nobody else.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/modbus/exchange_inside.h"
 
 #define EXCEPTION_LEN 2u /* function and code */

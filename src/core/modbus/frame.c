@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/modbus/frame.h"
 
 #include <string.h>

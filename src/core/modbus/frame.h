@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * frame: finds RTU frames in bytes from a line, and tells what they are. The CRC decides; lengths
  * come from the function ("MODBUS over Serial Line V1.02", 2.5.1).

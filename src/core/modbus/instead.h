@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * instead: what came instead of the answer. "No answer" is said only when nothing came; all else
  * leads to a setting or a cable. The words are the same in the journal, $SYS and Nak.

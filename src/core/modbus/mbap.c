@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/modbus/mbap.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * mbap: the frame of Modbus TCP around a PDU: transaction, protocol, length, unit.
  * Specification: "MODBUS Messaging on TCP/IP Implementation Guide V1.0b", 3.1.3.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/modbus/pdu.h"
 
 #include <string.h>

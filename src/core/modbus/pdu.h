@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * pdu: requests and answers as bytes. Builds requests, says how long the right answer is, checks an
  * answer against its request. The same code serves the gateway (client) and the simulated devices.

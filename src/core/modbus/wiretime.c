@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/modbus/wiretime.h"
 
 #include "core/modbus/pdu.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * wiretime: how long things take on this line. The one place that knows; planner, scheduler, load
  * figures, the simulator and `xnetctl plan` all ask here.

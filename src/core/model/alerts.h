@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * alerts: the set of active faults and warnings of one device, or of the gateway, and its JSON.
  * An alert is known by kind, code and source.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/model/foreign.h"
 
 static us_t later(us_t a, us_t b)

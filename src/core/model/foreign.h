@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * foreign: when to publish again what somebody else has overwritten. At once, but then seldom: two
  * gateways of one name would answer each other without end, and one small message of a stranger

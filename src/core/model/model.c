@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/model/model.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * model: the configuration as a value. Loaded whole into one arena, checked whole, never changed.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/model/sunspec.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * sunspec: where the models of a SunSpec device are. They stand in a chain behind the mark "SunS":
  * the model's id, its length, so many registers, and so on until the id 0xFFFF ("SunSpec Device

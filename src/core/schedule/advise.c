@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/schedule/advise.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * advise: what to say when a line is asked for more than it can carry: which periods to lengthen.
  */

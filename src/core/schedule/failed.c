@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/schedule/private.h"
 
 #define STRIKES 2 /* failures of a block while the unit answers others: it is the block */

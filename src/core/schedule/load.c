@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/schedule/private.h"
 
 #include <stdlib.h>

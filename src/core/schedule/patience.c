@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/schedule/private.h"
 
 /* A unit's time-out follows its recent turnarounds. Some registers take much longer than their

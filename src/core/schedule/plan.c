@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/schedule/plan.h"
 
 #include <stdlib.h>

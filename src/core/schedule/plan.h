@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * plan: which reads cover what is due, at least wire time. Exact optimum by dynamic programming.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * private: what the files of the scheduler share. Nobody else includes it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * schedule: what one bus does next, or until when it sleeps. Owns the wants, the units and the jobs
  * of one bus. Pure: time is a parameter, no I/O; heap only in create, adopt and growth of tables.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/sim/chain.h"
 
 #include <stdlib.h>

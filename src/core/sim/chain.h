@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * chain: which SunSpec models a simulated device has, where, and in which order.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/sim/device.h"
 
 #include <stdio.h>

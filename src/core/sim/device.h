@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * device: a device as its profile says, made of registers. Only what the profile names exists;
  * values move (simvalues), writes stick, and what real devices refuse is refused: a function the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/sim/image.h"
 
 #include "core/sim/chain.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * image: the registers of a simulated device: only what its profile's points occupy, and the
  * holes between them that a real device answers with 0.

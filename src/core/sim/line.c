@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/sim/line.h"
 
 #include <stdlib.h>

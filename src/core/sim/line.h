@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * line: a serial line with devices on it, simulated with true wire time, and everything that can
  * go wrong there. Pure: time is a parameter (µs, must not run backwards). Used by tests and

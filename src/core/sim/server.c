@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/sim/server.h"
 
 #include <string.h>

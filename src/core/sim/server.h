@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * server: the device's side of a request. Takes a request PDU and gives the answer PDU, from a
  * register image behind two callbacks. Used by the simulator, by the simulated line of the tests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/sim/units.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * units: the devices behind one simulated line, their faults, and the commands that steer them.
  * Pure: requests, commands and the time come in, answers and lines of text go out.

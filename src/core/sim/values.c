@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/sim/values.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * values: what a simulated device's points would say, in engineering units. A value is a
  * function of the seed and the time; only energy is summed up. Points of one subject (PvArray,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/value/codec.h"
 
 #include <math.h>

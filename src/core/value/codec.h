@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * codec: register words to values and back, for every type a profile can name.
  *

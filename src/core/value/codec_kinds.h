@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * codec_kinds: the types behind codec.c's table, by kind. Only codec*.c include it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /* The one part of the core that asks libc: the time zone's rules are its business (localtime_r). */
 #include <stdio.h>
 #include <string.h>

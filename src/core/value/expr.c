@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/value/expr.h"
 
 #include <math.h>

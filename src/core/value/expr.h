@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * expr: arithmetic over points of one device: + - * / % comparison ?: && || ! min max abs round
  * floor. Compiled once to a small program, no loops. A missing input makes the result missing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/value/filter.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * filter: is a value worth telling? Change, deadband, heartbeat, minimum interval. And the guard of
  * counters: the first value, a fall or a jump is believed only when a second read says the same.

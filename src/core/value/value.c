@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "core/value/value.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * value: what a register holds, as a number, a bit or a text. Numbers are exact: sign, 64-bit
  * mantissa and decimal places; only floating point registers, expressions and what does not fit
