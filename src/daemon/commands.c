@@ -207,8 +207,8 @@ static bool refuse_faulty(struct gateway *g, const struct north_event *e)
 static void give(struct gateway *g, const struct north_event *e)
 {
 	struct command_item *item = mem_alloc(e->nitem, sizeof *item);
-	char now[JSON_TIME_SIZE];
-	json_time_text(gateway_wall(), now);
+	char now[JW_TIME_SIZE];
+	jw_time_text(gateway_wall(), now);
 	for (size_t i = 0; i < e->nitem; i++)
 		item[i] = (struct command_item){.point = e->item[i].point, .text = e->item[i].text};
 	const struct command_request r = {

@@ -73,8 +73,8 @@ void health_sys(struct gateway *g, const char *path, const char *fmt, ...)
 
 void health_sys_time(struct gateway *g, const char *path, int64_t unix_ms)
 {
-	char text[JSON_TIME_SIZE];
-	json_time_text(unix_ms, text);
+	char text[JW_TIME_SIZE];
+	jw_time_text(unix_ms, text);
 	north_sys(g->north, path, text);
 }
 

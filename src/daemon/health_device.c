@@ -24,8 +24,8 @@ static void put(struct gateway *g, const char *device, const char *topic, const 
 static void put_time(struct gateway *g, const char *device, const char *topic, us_t monotonic)
 {
 	/* whole seconds: converting twice must not look like a change */
-	char text[JSON_TIME_SIZE];
-	json_time_text((gateway_wall_of(monotonic) + 500) / 1000 * 1000, text);
+	char text[JW_TIME_SIZE];
+	jw_time_text((gateway_wall_of(monotonic) + 500) / 1000 * 1000, text);
 	put(g, device, topic, text);
 }
 
@@ -169,79 +169,79 @@ static const char *type_of(const struct point *p)
 
 static void info_write(struct json *j, const struct write_rule *w)
 {
-	json_bool(j, "writable", w != NULL);
+	jw_bool(j, "writable", w != NULL);
 	if (!w)
 		return;
 	if (w->has_min)
-		json_real(j, "min", w->min);
+		jw_real(j, "min", w->min);
 	if (w->has_max)
-		json_real(j, "max", w->max);
+		jw_real(j, "max", w->max);
 	if (w->has_step)
-		json_real(j, "step", w->step);
+		jw_real(j, "step", w->step);
 	if (w->confirm)
-		json_string(j, "confirm", w->confirm);
+		jw_string(j, "confirm", w->confirm);
 }
 
 static void optional(struct json *j, const char *name, const char *text)
 {
 	if (text)
-		json_string(j, name, text);
+		jw_string(j, name, text);
 }
 
 static void info_point(struct json *j, const struct point *p)
 {
-	json_open(j, NULL, '{');
-	json_string(j, "name", p->name);
-	json_string(j, "type", type_of(p));
+	jw_open(j, NULL, '{');
+	jw_string(j, "name", p->name);
+	jw_string(j, "type", type_of(p));
 	optional(j, "unit", p->unit);
 	optional(j, "description", p->description);
 	optional(j, "class", p->class_);
 	info_write(j, p->write);
 	if (p->nlabel) {
-		json_open(j, "labels", '[');
+		jw_open(j, "labels", '[');
 		for (uint16_t i = 0; i < p->nlabel; i++)
-			json_string(j, NULL, p->label[i].text);
-		json_close(j, ']');
+			jw_string(j, NULL, p->label[i].text);
+		jw_close(j, ']');
 	}
-	json_close(j, '}');
+	jw_close(j, '}');
 }
 
 /* What a later life finds no retained message of. */
 static void info_unretained(struct json *j, const struct mqtt_conf *c, const struct device *d)
 {
-	json_open(j, "unretained", '[');
+	jw_open(j, "unretained", '[');
 	for (int64_t i = -1; i < (int64_t)d->set->n; i++) {
 		const struct point *p = i < 0 ? NULL : &d->set->point[i];
 		if (p ? p->retain || p->hidden : c->retain)
 			continue;
-		json_open(j, NULL, '{');
-		json_string(j, "name", p ? p->name : "status");
-		json_close(j, '}');
+		jw_open(j, NULL, '{');
+		jw_string(j, "name", p ? p->name : "status");
+		jw_close(j, '}');
 	}
-	json_close(j, ']');
+	jw_close(j, ']');
 }
 
 void health_device_info(struct gateway *g, uint32_t device)
 {
 	const struct device *d = &g->model->device[device];
 	struct json j = {0};
-	json_open(&j, NULL, '{');
+	jw_open(&j, NULL, '{');
 	optional(&j, "title", d->title);
 	optional(&j, "vendor", d->vendor);
 	optional(&j, "model", d->model);
 	optional(&j, "profile", d->profile);
-	json_string(&j, "bus", g->model->bus[d->bus].name);
-	json_int(&j, "id", d->id);
-	json_open(&j, "points", '[');
+	jw_string(&j, "bus", g->model->bus[d->bus].name);
+	jw_int(&j, "id", d->id);
+	jw_open(&j, "points", '[');
 	for (uint32_t i = 0; i < d->set->n; i++)
 		if (!d->set->point[i].hidden && !d->set->point[i].absent &&
 		    d->set->point[i].filter.mode != PUBLISH_NEVER)
 			info_point(&j, &d->set->point[i]);
-	json_close(&j, ']');
+	jw_close(&j, ']');
 	info_unretained(&j, &g->model->mqtt, d);
-	json_close(&j, '}');
+	jw_close(&j, '}');
 	char path[160];
 	snprintf(path, sizeof path, "device/%s/info", d->name);
 	north_sys_passing(g->north, path, j.text);
-	json_free(&j);
+	jw_free(&j);
 }

@@ -54,8 +54,8 @@ void own_destroy(struct gateway *g)
 void own_write(struct gateway *g, uint32_t device, uint32_t point, const char *text,
                bool only_if_different)
 {
-	char now[JSON_TIME_SIZE];
-	json_time_text(gateway_wall(), now);
+	char now[JW_TIME_SIZE];
+	jw_time_text(gateway_wall(), now);
 	const struct command_item item = {.point = point, .text = text};
 	const struct command_request r = {
 		.device = device,

@@ -62,7 +62,7 @@ void north_destroy(struct north *n)
 		return;
 	EACH(n, destroy);
 	free(n->filter);
-	json_free(&n->json);
+	jw_free(&n->json);
 	free(n);
 }
 
@@ -151,7 +151,7 @@ void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
 
 void north_alerts(struct north *n, int32_t device, const struct alerts *a)
 {
-	json_reset(&n->json);
+	jw_reset(&n->json);
 	alerts_json(a, &n->json);
 	EACH(n, alerts, device, n->json.text);
 }
@@ -178,7 +178,7 @@ void north_echo(struct json *j, const char *name, const char *text, size_t most)
 	const size_t n = text ? strlen(text) : 0;
 	size_t at = 0;
 	if (n <= most) {
-		json_put_string(j, name, text ? text : "", n);
+		jw_text(j, name, text ? text : "", n);
 		return;
 	}
 	for (size_t len; at < most; at += len) {
@@ -190,7 +190,7 @@ void north_echo(struct json *j, const char *name, const char *text, size_t most)
 	}
 	memcpy(cut, text, at);
 	memcpy(cut + at, more, sizeof more);
-	json_string(j, name, cut);
+	jw_string(j, name, cut);
 }
 
 /* -- hearing ----------------------------------------------------------------------------------- */
@@ -257,7 +257,7 @@ static struct north_request *request_make(const struct mqtt_event *e, size_t exp
 
 static void request_free(struct north_request *r)
 {
-	json_free(&r->answer);
+	jw_free(&r->answer);
 	free(r->after.slot);
 	free(r->correlation);
 	free(r->topic);
@@ -300,11 +300,11 @@ void north_event_free(struct north_event *e)
 
 static void answer_part(struct north_request *r, const struct north_outcome *o)
 {
-	json_bool(&r->answer, "ok", !o->reason);
+	jw_bool(&r->answer, "ok", !o->reason);
 	north_echo(&r->answer, "param", o->param, NORTH_ECHO_PARAM);
 	north_echo(&r->answer, "value", o->value, NORTH_ECHO_VALUE);
 	if (o->reason)
-		json_string(&r->answer, "reason", o->reason);
+		jw_string(&r->answer, "reason", o->reason);
 }
 
 /* {"ok":…,"param":…} for one; {"results":[{…},…],"ok":…} for several. */
@@ -312,24 +312,24 @@ static void request_told(struct north *n, struct north_request *r, const struct 
 {
 	const bool several = r->expected > 1;
 	if (r->told++ == 0) {
-		json_open(&r->answer, NULL, '{');
+		jw_open(&r->answer, NULL, '{');
 		if (several)
-			json_open(&r->answer, "results", '[');
+			jw_open(&r->answer, "results", '[');
 	}
 	if (several)
-		json_open(&r->answer, NULL, '{');
+		jw_open(&r->answer, NULL, '{');
 	answer_part(r, o);
 	if (several)
-		json_close(&r->answer, '}');
+		jw_close(&r->answer, '}');
 	r->failed |= o->reason != NULL;
 	EACH(n, values_of, o, &r->after);
 	if (r->told < r->expected)
 		return;
 	if (several) {
-		json_close(&r->answer, ']');
-		json_bool(&r->answer, "ok", !r->failed);
+		jw_close(&r->answer, ']');
+		jw_bool(&r->answer, "ok", !r->failed);
 	}
-	json_close(&r->answer, '}');
+	jw_close(&r->answer, '}');
 	outbox_post(n->outbox, &(struct post){
 				       .topic = r->topic,
 				       .payload = r->answer.text,

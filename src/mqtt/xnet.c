@@ -319,7 +319,7 @@ static const char *with_unit(const struct xnet *x, uint32_t device, uint32_t poi
 	if (!x->model->mqtt.payload_unit)
 		return text;
 	const struct point *p = point_of(x, device, point);
-	if (!p->unit || !p->unit[0] || !json_is_number(text))
+	if (!p->unit || !p->unit[0] || !jw_is_number(text))
 		return text;
 	snprintf(buf, size, "%s %s", text, p->unit);
 	return buf;
@@ -360,11 +360,11 @@ static void member(struct json *j, const struct point *p, const char *name, cons
 	const bool words = p->source == SOURCE_REGISTER &&
 	                   (p->nlabel || t == TYPE_STRING || t == TYPE_BYTES || t == TYPE_DATETIME);
 	if (!text)
-		json_null(j, name);
+		jw_null(j, name);
 	else if (words && strcmp(text, "None") != 0)
-		json_string(j, name, text);
+		jw_string(j, name, text);
 	else
-		json_value(j, name, text);
+		jw_value(j, name, text);
 }
 
 static void history(void *self, uint32_t device, uint32_t point, const char *text, int64_t unix_ms)
@@ -373,14 +373,14 @@ static void history(void *self, uint32_t device, uint32_t point, const char *tex
 	const struct point *p = point_of(x, device, point);
 	char topic[XNET_TOPIC_MAX];
 	struct json j = {0};
-	json_open(&j, NULL, '{');
-	json_time(&j, "ts", unix_ms);
+	jw_open(&j, NULL, '{');
+	jw_time(&j, "ts", unix_ms);
 	member(&j, p, "v", text);
-	json_close(&j, '}');
+	jw_close(&j, '}');
 	xnet_topic(x, "hist", x->model->device[device].name, p->name, topic);
 	outbox_post(x->outbox,
 	            &(struct post){.topic = topic, .payload = j.text, .qos = 1, .history = true});
-	json_free(&j);
+	jw_free(&j);
 }
 
 static void snapshot(void *self, uint32_t device, int64_t unix_ms,
@@ -389,15 +389,15 @@ static void snapshot(void *self, uint32_t device, int64_t unix_ms,
 	struct xnet *x = self;
 	const struct device *d = &x->model->device[device];
 	struct json j = {0};
-	json_open(&j, NULL, '{');
-	json_time(&j, "ts", unix_ms);
+	jw_open(&j, NULL, '{');
+	jw_time(&j, "ts", unix_ms);
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		if (is_told(&d->set->point[i]))
 			member(&j, &d->set->point[i], d->set->point[i].name, text(ctx, i));
 	}
-	json_close(&j, '}');
+	jw_close(&j, '}');
 	outbox_set(x->outbox, x->device[device].snapshot, j.text, true);
-	json_free(&j);
+	jw_free(&j);
 }
 
 static void alerts(void *self, int32_t device, const char *json)
@@ -484,13 +484,13 @@ static void outcome(void *self, const struct north_outcome *o)
 	const char *name = o->device < 0 ? x->gateway : x->model->device[o->device].name;
 	char topic[XNET_TOPIC_MAX];
 	struct json j = {0};
-	json_open(&j, NULL, '{');
+	jw_open(&j, NULL, '{');
 	north_echo(&j, "param", o->param, NORTH_ECHO_PARAM);
 	north_echo(&j, "value", o->value, NORTH_ECHO_VALUE);
-	json_string(&j, "reason", o->reason);
+	jw_string(&j, "reason", o->reason);
 	if (o->device < 0)
-		json_string(&j, "device", name);
-	json_close(&j, '}');
+		jw_string(&j, "device", name);
+	jw_close(&j, '}');
 	xnet_topic(x, "sts", name, "Nak", topic);
 	values_of(self, o, &after);
 	outbox_post(x->outbox, &(struct post){.topic = topic,
@@ -499,7 +499,7 @@ static void outcome(void *self, const struct north_outcome *o)
 	                                      .after = after.slot,
 	                                      .nafter = after.n});
 	free(after.slot);
-	json_free(&j);
+	jw_free(&j);
 }
 
 /* What any gateway of this prefix publishes, and what commands one: an answer is no command. */

@@ -15,18 +15,18 @@ static void write_and_read(const char *text, size_t len)
 	struct json j = {0};
 	struct json_members m;
 	char error[128];
-	json_open(&j, NULL, '{');
-	json_put_string(&j, "text", text, len);
-	json_value(&j, "value", text);
-	json_open(&j, "list", '[');
-	json_int(&j, NULL, (int64_t)len);
-	json_close(&j, ']');
-	json_close(&j, '}');
+	jw_open(&j, NULL, '{');
+	jw_text(&j, "text", text, len);
+	jw_value(&j, "value", text);
+	jw_open(&j, "list", '[');
+	jw_int(&j, NULL, (int64_t)len);
+	jw_close(&j, ']');
+	jw_close(&j, '}');
 	if (!topic_utf8(j.text, j.len) || strlen(j.text) != j.len)
 		abort();
 	/* a NUL is written as an escape, which readers need not take; a number may be out of their
 	 * range */
-	if (memchr(text, '\0', len) || json_is_number(text))
+	if (memchr(text, '\0', len) || jw_is_number(text))
 		goto out;
 	if (!json_parse_object(j.text, j.len, &m, error, sizeof error) || m.n != 3)
 		abort();
@@ -34,7 +34,7 @@ static void write_and_read(const char *text, size_t len)
 		abort();
 	json_members_free(&m);
 out:
-	json_free(&j);
+	jw_free(&j);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

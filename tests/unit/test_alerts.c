@@ -13,7 +13,7 @@
 static const char *text(const struct alerts *a)
 {
 	static struct json j;
-	json_reset(&j);
+	jw_reset(&j);
 	alerts_json(a, &j);
 	return j.text;
 }

@@ -15,46 +15,46 @@ static void texts_are_escaped_and_broken_utf8_is_replaced(void **state)
 {
 	(void)state;
 	struct json j = {0};
-	json_string(&j, NULL, "a\"b\\c\n\t\x01\x7F é");
+	jw_string(&j, NULL, "a\"b\\c\n\t\x01\x7F é");
 	assert_string_equal(j.text, "\"a\\\"b\\\\c\\n\\t\\u0001\\u007f é\"");
-	json_reset(&j);
-	json_string(&j, NULL, "x\xFFy\xC3");
+	jw_reset(&j);
+	jw_string(&j, NULL, "x\xFFy\xC3");
 	assert_string_equal(j.text, "\"x\xEF\xBF\xBDy\xEF\xBF\xBD\"");
-	json_reset(&j);
-	json_string(&j, NULL,
-	            "\xC2\x9B"
-	            "31m \xE2\x80\xA8\xE2\x80\xAE \xEF\xBF\xBE \xC2\xA0");
+	jw_reset(&j);
+	jw_string(&j, NULL,
+	          "\xC2\x9B"
+	          "31m \xE2\x80\xA8\xE2\x80\xAE \xEF\xBF\xBE \xC2\xA0");
 	assert_string_equal(j.text, "\"\\u009b31m \\u2028\\u202e \\ufffe \xC2\xA0\"");
-	json_reset(&j);
-	json_string(&j, NULL, NULL);
+	jw_reset(&j);
+	jw_string(&j, NULL, NULL);
 	assert_string_equal(j.text, "null");
-	json_free(&j);
+	jw_free(&j);
 }
 
 static void members_and_elements_are_parted_by_commas(void **state)
 {
 	(void)state;
 	struct json j = {0};
-	json_open(&j, NULL, '{');
-	json_open(&j, "empty", '[');
-	json_close(&j, ']');
-	json_open(&j, "list", '[');
-	json_int(&j, NULL, 1);
-	json_bool(&j, NULL, true);
-	json_null(&j, NULL);
-	json_close(&j, ']');
-	json_int(&j, "n", -5);
-	json_close(&j, '}');
+	jw_open(&j, NULL, '{');
+	jw_open(&j, "empty", '[');
+	jw_close(&j, ']');
+	jw_open(&j, "list", '[');
+	jw_int(&j, NULL, 1);
+	jw_bool(&j, NULL, true);
+	jw_null(&j, NULL);
+	jw_close(&j, ']');
+	jw_int(&j, "n", -5);
+	jw_close(&j, '}');
 	assert_string_equal(j.text, "{\"empty\":[],\"list\":[1,true,null],\"n\":-5}");
 	assert_int_equal(j.len, strlen(j.text));
-	json_free(&j);
+	jw_free(&j);
 }
 
 static const char *real(double r)
 {
 	static struct json j;
-	json_reset(&j);
-	json_real(&j, NULL, r);
+	jw_reset(&j);
+	jw_real(&j, NULL, r);
 	return j.text;
 }
 
@@ -76,8 +76,8 @@ static void reals_are_the_shortest_that_read_back_equal(void **state)
 static const char *value(const char *text)
 {
 	static struct json j;
-	json_reset(&j);
-	json_value(&j, NULL, text);
+	jw_reset(&j);
+	jw_value(&j, NULL, text);
 	return j.text;
 }
 
@@ -108,8 +108,8 @@ static void value_texts_become_numbers_where_a_reader_keeps_them_exact(void **st
 static const char *integer(int64_t i)
 {
 	static struct json j;
-	json_reset(&j);
-	json_int(&j, NULL, i);
+	jw_reset(&j);
+	jw_int(&j, NULL, i);
 	return j.text;
 }
 
@@ -124,22 +124,22 @@ static void integers_above_2_to_53_stand_as_text(void **state)
 static void times_are_utc_with_milliseconds(void **state)
 {
 	(void)state;
-	char t[JSON_TIME_SIZE];
-	json_time_text(0, t);
+	char t[JW_TIME_SIZE];
+	jw_time_text(0, t);
 	assert_string_equal(t, "1970-01-01T00:00:00.000Z");
-	json_time_text(1795255200123, t);
+	jw_time_text(1795255200123, t);
 	assert_string_equal(t, "2026-11-21T10:00:00.123Z");
-	json_time_text(951782400000, t);
+	jw_time_text(951782400000, t);
 	assert_string_equal(t, "2000-02-29T00:00:00.000Z");
-	json_time_text(4107542399999, t);
+	jw_time_text(4107542399999, t);
 	assert_string_equal(t, "2100-02-28T23:59:59.999Z");
-	json_time_text(4107542400000, t);
+	jw_time_text(4107542400000, t);
 	assert_string_equal(t, "2100-03-01T00:00:00.000Z");
-	json_time_text(-1, t);
+	jw_time_text(-1, t);
 	assert_string_equal(t, "1969-12-31T23:59:59.999Z");
-	json_time_text(INT64_MAX, t);
+	jw_time_text(INT64_MAX, t);
 	assert_string_equal(t, "0000-01-01T00:00:00.000Z");
-	json_time_text(INT64_MIN, t);
+	jw_time_text(INT64_MIN, t);
 	assert_string_equal(t, "0000-01-01T00:00:00.000Z");
 }
 
@@ -261,14 +261,14 @@ static void what_we_write_we_can_read(void **state)
 	for (int i = 1; i < 256; i++)
 		all[i - 1] = (char)i;
 	all[255] = '\0';
-	json_open(&j, NULL, '{');
-	json_string(&j, all, all);
-	json_close(&j, '}');
+	jw_open(&j, NULL, '{');
+	jw_string(&j, all, all);
+	jw_close(&j, '}');
 	assert_true(json_parse_object(j.text, j.len, &m, error, sizeof error));
 	assert_int_equal(m.n, 1);
 	assert_memory_equal(m.member[0].text, all, 127);
 	json_members_free(&m);
-	json_free(&j);
+	jw_free(&j);
 }
 
 int main(void)

@@ -12,7 +12,7 @@
 
 #define EXACT 9007199254740992 /* 2^53: what a double holds exactly, and so most JSON readers */
 
-void json_reset(struct json *j)
+void jw_reset(struct json *j)
 {
 	j->len = 0;
 	j->comma = false;
@@ -20,7 +20,7 @@ void json_reset(struct json *j)
 		j->text[0] = '\0';
 }
 
-void json_free(struct json *j)
+void jw_free(struct json *j)
 {
 	free(j->text);
 	*j = (struct json){0};
@@ -84,26 +84,26 @@ static void begin(struct json *j, const char *name)
 	}
 }
 
-void json_open(struct json *j, const char *name, char bracket)
+void jw_open(struct json *j, const char *name, char bracket)
 {
 	begin(j, name);
 	put(j, &bracket, 1);
 	j->comma = false;
 }
 
-void json_close(struct json *j, char bracket)
+void jw_close(struct json *j, char bracket)
 {
 	put(j, &bracket, 1);
 	j->comma = true;
 }
 
-void json_put_string(struct json *j, const char *name, const char *text, size_t n)
+void jw_text(struct json *j, const char *name, const char *text, size_t n)
 {
 	begin(j, name);
 	put_string(j, text, n);
 }
 
-void json_int(struct json *j, const char *name, int64_t i)
+void jw_int(struct json *j, const char *name, int64_t i)
 {
 	char text[32];
 	const bool exact = i >= -EXACT && i <= EXACT;
@@ -124,7 +124,7 @@ static void real_text(double r, char *buf, size_t size)
 	}
 }
 
-void json_put_real(struct json *j, const char *name, double r)
+void jw_real(struct json *j, const char *name, double r)
 {
 	char text[48] = "null";
 	if (isfinite(r))
@@ -133,16 +133,24 @@ void json_put_real(struct json *j, const char *name, double r)
 	put_text(j, text);
 }
 
-void json_bool(struct json *j, const char *name, bool b)
+void jw_bool(struct json *j, const char *name, bool b)
 {
 	begin(j, name);
 	put_text(j, b ? "true" : "false");
 }
 
-void json_put_null(struct json *j, const char *name)
+void jw_null(struct json *j, const char *name)
 {
 	begin(j, name);
 	put_text(j, "null");
+}
+
+void jw_string(struct json *j, const char *name, const char *text)
+{
+	if (text)
+		jw_text(j, name, text, strlen(text));
+	else
+		jw_null(j, name);
 }
 
 /* -- texts that are numbers -------------------------------------------------------------------- */
@@ -155,7 +163,7 @@ static const char *digits(const char *s)
 }
 
 /* RFC 8259, section 6. */
-bool json_is_number(const char *text)
+bool jw_is_number(const char *text)
 {
 	const char *s = text + (*text == '-');
 	const char *end = digits(s);
@@ -183,15 +191,15 @@ static bool is_exact(const char *text)
 	return fabs(strtod(text, NULL)) < (double)EXACT || strcmp(s, "9007199254740992") == 0;
 }
 
-void json_value(struct json *j, const char *name, const char *text)
+void jw_value(struct json *j, const char *name, const char *text)
 {
 	if (strcmp(text, "None") == 0) {
-		json_put_null(j, name);
-	} else if (json_is_number(text) && is_exact(text)) {
+		jw_null(j, name);
+	} else if (jw_is_number(text) && is_exact(text)) {
 		begin(j, name);
 		put_text(j, text);
 	} else {
-		json_string(j, name, text);
+		jw_string(j, name, text);
 	}
 }
 
@@ -211,7 +219,7 @@ static void civil(int64_t days, int64_t *year, unsigned *month, unsigned *day)
 	*year = (int64_t)yoe + era * 400 + (*month <= 2);
 }
 
-void json_time_text(int64_t unix_ms, char buf[JSON_TIME_SIZE])
+void jw_time_text(int64_t unix_ms, char buf[JW_TIME_SIZE])
 {
 	const int64_t day_ms = 86400000;
 	int64_t days = unix_ms / day_ms, ms = unix_ms % day_ms, year;
@@ -222,17 +230,17 @@ void json_time_text(int64_t unix_ms, char buf[JSON_TIME_SIZE])
 	}
 	civil(days, &year, &month, &day);
 	if (year < 0 || year > 9999) { /* no clock is so wrong, and no reader takes it */
-		snprintf(buf, JSON_TIME_SIZE, "0000-01-01T00:00:00.000Z");
+		snprintf(buf, JW_TIME_SIZE, "0000-01-01T00:00:00.000Z");
 		return;
 	}
-	snprintf(buf, JSON_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)year % 10000,
+	snprintf(buf, JW_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)year % 10000,
 	         month % 100, day % 100, (unsigned)(ms / 3600000) % 100,
 	         (unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
 }
 
-void json_time(struct json *j, const char *name, int64_t unix_ms)
+void jw_time(struct json *j, const char *name, int64_t unix_ms)
 {
-	char text[JSON_TIME_SIZE];
-	json_time_text(unix_ms, text);
-	json_string(j, name, text);
+	char text[JW_TIME_SIZE];
+	jw_time_text(unix_ms, text);
+	jw_string(j, name, text);
 }

@@ -113,27 +113,27 @@ void alerts_destroy(struct alerts *a)
 
 static void list(const struct alerts *a, struct json *out, const char *name, uint8_t kind)
 {
-	json_open(out, name, '[');
+	jw_open(out, name, '[');
 	for (size_t i = 0; i < a->n; i++) {
 		const struct entry *e = &a->entry[i];
 		if (e->kind != kind)
 			continue;
-		json_open(out, NULL, '{');
-		json_int(out, "code", e->code);
-		json_string(out, "desc", e->desc);
+		jw_open(out, NULL, '{');
+		jw_int(out, "code", e->code);
+		jw_string(out, "desc", e->desc);
 		if (e->source && e->since) {
-			json_string(out, "source", e->source);
-			json_time(out, "since", e->since);
+			jw_string(out, "source", e->source);
+			jw_time(out, "since", e->since);
 		}
-		json_close(out, '}');
+		jw_close(out, '}');
 	}
-	json_close(out, ']');
+	jw_close(out, ']');
 }
 
 void alerts_json(const struct alerts *a, struct json *out)
 {
-	json_open(out, NULL, '{');
+	jw_open(out, NULL, '{');
 	list(a, out, "faults", ALERT_FAULT);
 	list(a, out, "warnings", ALERT_WARNING);
-	json_close(out, '}');
+	jw_close(out, '}');
 }
