@@ -98,6 +98,12 @@ void keys_read(struct load *l, const struct keyset *set, const struct node *map,
  * finger? Then nothing need be said of its absence. */
 bool keys_meant(const struct keyset *set, const struct node *map, const char *key);
 
+/* All tables, NULL-terminated, in the order a reader meets them. */
+extern const struct keyset *const keysets[];
+
+/* How the key's value is written, in words: "duration, 1s to 1h, or off". */
+void key_form(const struct key *k, char *buf, size_t size);
+
 /* Name of the table near this one that has such a key; NULL: none has. */
 const char *keyset_with(const struct keyset *set, const char *key);
 

@@ -11,13 +11,32 @@
 #define LINE 512
 
 /* In the order a reader meets them. */
-static const struct keyset *const sets[] = {
-	&keyset_root,    &keyset_mqtt,      &keyset_tls,      &keyset_qos,
-	&keyset_bus,     &keyset_direction, &keyset_defaults, &keyset_rates,
-	&keyset_device,  &keyset_unlock,    &keyset_point,    &keyset_valid,
-	&keyset_counter, &keyset_repeat,    &keyset_write,    &keyset_safe,
-	&keyset_profile, &keyset_line,      &keyset_identify, &keyset_parameter,
-	&keyset_group,   &keyset_test,      &keyset_sunspec,  &keyset_sunspec_model,
+const struct keyset *const keysets[] = {
+	&keyset_root,
+	&keyset_mqtt,
+	&keyset_tls,
+	&keyset_qos,
+	&keyset_bus,
+	&keyset_direction,
+	&keyset_defaults,
+	&keyset_rates,
+	&keyset_device,
+	&keyset_unlock,
+	&keyset_point,
+	&keyset_valid,
+	&keyset_counter,
+	&keyset_repeat,
+	&keyset_write,
+	&keyset_safe,
+	&keyset_profile,
+	&keyset_line,
+	&keyset_identify,
+	&keyset_parameter,
+	&keyset_group,
+	&keyset_test,
+	&keyset_sunspec,
+	&keyset_sunspec_model,
+	NULL,
 };
 
 /* Where a key of this table might have been meant for. */
@@ -65,7 +84,7 @@ static void number_form(const struct key *k, char *buf, size_t size)
 	}
 }
 
-static void key_form(const struct key *k, char *buf, size_t size)
+void key_form(const struct key *k, char *buf, size_t size)
 {
 	size_t len = 0;
 	buf[0] = '\0';
@@ -101,16 +120,16 @@ static void key_form(const struct key *k, char *buf, size_t size)
 
 void config_print_keys(void (*line)(void *ctx, const char *text), void *ctx)
 {
-	for (size_t s = 0; s < sizeof sets / sizeof *sets; s++) {
-		for (size_t i = 0; i < sets[s]->n; i++) {
-			const struct key *k = &sets[s]->key[i];
+	for (size_t s = 0; keysets[s]; s++) {
+		for (size_t i = 0; i < keysets[s]->n; i++) {
+			const struct key *k = &keysets[s]->key[i];
 			char form[LINE / 2], text[LINE];
 			if (k->flags & KEY_HIDDEN)
 				continue;
 			key_form(k, form, sizeof form);
-			const bool top = sets[s] == &keyset_root;
+			const bool top = keysets[s] == &keyset_root;
 			snprintf(text, sizeof text, "%s%s%s (%s)%s%s%s: %s",
-			         top ? "" : sets[s]->name, top ? "" : ".", k->name, form,
+			         top ? "" : keysets[s]->name, top ? "" : ".", k->name, form,
 			         k->preset ? " [" : "", k->preset ? k->preset : "",
 			         k->preset ? "]" : "", k->doc);
 			line(ctx, text);

@@ -10,11 +10,15 @@ static const struct {
 	const char *name, *does;
 	int (*run)(int argc, char **argv);
 } verb[] = {
+	{"acl", "print an access list for the broker", verb_acl},
+	{"bridge", "print a bridge to another broker", verb_bridge},
 	{"check", "check the configuration and report every error", verb_check},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
 	{"plan", "show what is read how often, and the load of each line", verb_plan},
+	{"points", "list the points of the configured devices", verb_points},
 	{"ports", "list serial ports with their stable names", verb_ports},
 	{"profiles", "list the device profiles, or show one", verb_profiles},
+	{"schema", "print the JSON schema of devices.yaml, for editors", verb_schema},
 	{"sim", "simulate a line with the configured devices", verb_sim},
 	{"test", "run the tests inside profiles", verb_test},
 };

@@ -16,11 +16,15 @@
 #define EXIT_CONFIG 78
 
 /* argv[0] is the verb. Returns the exit status. */
+int verb_acl(int argc, char **argv);
+int verb_bridge(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_keys(int argc, char **argv);
 int verb_plan(int argc, char **argv);
+int verb_points(int argc, char **argv);
 int verb_ports(int argc, char **argv);
 int verb_profiles(int argc, char **argv);
+int verb_schema(int argc, char **argv);
 int verb_sim(int argc, char **argv);
 int verb_test(int argc, char **argv);
 
