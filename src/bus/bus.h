@@ -16,9 +16,9 @@ struct bus;
 enum report_kind {
 	REPORT_READ,   /* span and words, read at `at` */
 	REPORT_FAILED, /* a read failed: span, outcome, exception */
-	REPORT_JOB, /* job `id` ended: outcome, exception; `sent` tells when it went on the wire (0:
-	             * never); of a raw job the answer's PDU: answer_len bytes */
-	REPORT_UNIT,  /* span.unit came (online) or went */
+	REPORT_JOB,  /* job `id` ended: outcome, exception; `sent` says when it went on the wire (0:
+	              * never); of a raw job the answer's PDU: answer_len bytes */
+	REPORT_UNIT, /* span.unit came (online) or went */
 	REPORT_ASIDE, /* span is not given by the device again and again: set aside; outcome,
 	                 exception */
 	REPORT_PORT,  /* the port came (online) or went; text says why; with online: what to know of

@@ -93,7 +93,8 @@ static enum port_sent serial_port_send(struct port *p, const struct request *r)
 	return n <= 0 ? PORT_UNSENT : PORT_PARTLY;
 }
 
-/* A tty without bytes reads as 0 bytes, and so does one that was hung up: poll() tells them apart.
+/* A tty without bytes reads as 0 bytes, and so does one that was hung up: poll() distinguishes
+ * them.
  */
 static int stream_read(struct port *p, uint8_t *buf, size_t room, us_t until)
 {

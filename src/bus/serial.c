@@ -111,7 +111,7 @@ static bool serial_kernel(struct serial *s, bool on, const struct bus_conf *conf
 	return false;
 }
 
-/* Who lets go of the line after a request: the driver, else libmodbus by RTS, which is told. */
+/* Who lets go of the line after a request: the driver, else libmodbus by RTS, which is set up. */
 static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
 {
 	switch (conf->direction) {
@@ -145,7 +145,7 @@ static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *w
 		serial_kernel(s, false, conf);
 		return true;
 	default:
-		/* auto: the adapter switches, or the device tree has told the kernel how. */
+		/* auto: the adapter switches, or the device tree has said how. */
 		return true;
 	}
 }

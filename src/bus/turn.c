@@ -202,7 +202,7 @@ static void turn_rest(struct bus *b)
 		b->turn.peer->ready_at = rested;
 }
 
-/* A spoilt answer is asked for again at once; a missing one is the scheduler's affair. */
+/* A corrupted answer is asked for again at once; a missing one is the scheduler's affair. */
 static enum outcome read_cells(struct bus *b, const struct span *s, us_t timeout, uint16_t *words)
 {
 	if (!pdu_read(&b->request, s->unit, read_table(&b->rule, s->table), s->addr, s->count)) {
@@ -405,23 +405,23 @@ static void turn_done(struct bus *b, enum outcome o, us_t begun, us_t now, struc
 	pthread_mutex_unlock(&b->lock);
 }
 
-static void tell_unit(struct bus *b, uint8_t unit, bool online)
+static void report_unit(struct bus *b, uint8_t unit, bool online)
 {
 	b->report = (struct report){.online = online, .span.unit = unit};
-	worker_tell(b, REPORT_UNIT);
+	worker_report(b, REPORT_UNIT);
 }
 
-static void tell_effects(struct bus *b, const struct effects *e, uint8_t unit)
+static void report_effects(struct bus *b, const struct effects *e, uint8_t unit)
 {
 	if (e->offline)
-		tell_unit(b, unit, false);
+		report_unit(b, unit, false);
 	if (e->aside) {
 		b->report = (struct report){
 			.span = e->aside_span,
 			.outcome = (uint8_t)e->aside_for,
 			.exception = e->aside_exception,
 		};
-		worker_tell(b, REPORT_ASIDE);
+		worker_report(b, REPORT_ASIDE);
 	}
 }
 
@@ -453,7 +453,7 @@ enum outcome turn_run(struct bus *b, bool linked)
 	if (b->turnaround > 0)
 		worker_proven(b);
 	if (e.online)
-		tell_unit(b, r.span.unit, true);
+		report_unit(b, r.span.unit, true);
 	if (raw && o == OUT_OK && b->exchange.answer)
 		take_answer(b, &r);
 	r.outcome = (uint8_t)o;
@@ -463,7 +463,7 @@ enum outcome turn_run(struct bus *b, bool linked)
 	r.turnaround = b->turnaround;
 	r.instead = b->instead;
 	b->report = r;
-	worker_tell(b, j ? REPORT_JOB : o == OUT_OK ? REPORT_READ : REPORT_FAILED);
-	tell_effects(b, &e, r.span.unit);
+	worker_report(b, j ? REPORT_JOB : o == OUT_OK ? REPORT_READ : REPORT_FAILED);
+	report_effects(b, &e, r.span.unit);
 	return o;
 }

@@ -10,14 +10,14 @@
 #define JOB_RETRY (100 * US_MS) /* a command tries a port that is down, but not more often */
 #define STRIKES 3               /* connections without an answer: the endpoint is down */
 #define REST_MAX (5 * US_S)     /* the watchdog sees a sleeping bus step at least this often */
-#define REST_SERIAL US_S        /* an unplugged adapter is told within this */
+#define REST_SERIAL US_S        /* an unplugged adapter is reported within this */
 #define STEP_SLACK (10 * US_S)
 #define FRESH US_MS          /* a link that was good so lately is not asked for again */
 #define SPAN_MOST 8          /* answers a connection is good for, if a peer counts them */
 #define SPAN_TIME (2 * US_S) /* an end that comes so soon behind an answer is the answer's */
 #define CHOICE ((us_t)300)   /* so long before the silence ends it is chosen what goes next */
 
-void worker_tell(struct bus *b, enum report_kind kind)
+void worker_report(struct bus *b, enum report_kind kind)
 {
 	b->report.kind = kind;
 	b->report.bus = b->tag;
@@ -87,28 +87,28 @@ static bool take_any(struct bus *b, uint64_t *id)
 	return any;
 }
 
-static void tell_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum outcome o)
+static void report_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), enum outcome o)
 {
 	uint64_t id;
 	while (take(b, &id)) {
 		b->report = (struct report){.id = id, .outcome = (uint8_t)o};
-		worker_tell(b, REPORT_JOB);
+		worker_report(b, REPORT_JOB);
 	}
 }
 
 static void worker_tidy(struct bus *b)
 {
 	worker_adopt(b);
-	tell_jobs(b, take_expired, OUT_EXPIRED);
+	report_jobs(b, take_expired, OUT_EXPIRED);
 }
 
 /* -- the port comes and goes ------------------------------------------------------ */
 
-static void tell_port(struct bus *b, const char *text)
+static void report_port(struct bus *b, const char *text)
 {
-	b->report = (struct report){.online = b->told};
+	b->report = (struct report){.online = b->reported};
 	snprintf(b->report.text, sizeof(b->report.text), "%s", text);
-	worker_tell(b, REPORT_PORT);
+	worker_report(b, REPORT_PORT);
 }
 
 /* Told once, and again when the reason changes. Waiting commands do not wait for its return. */
@@ -116,31 +116,31 @@ static void worker_down(struct bus *b)
 {
 	port_close(&b->port);
 	pthread_mutex_lock(&b->lock);
-	const bool news = b->told || strcmp(b->shown.trouble, b->port.why) != 0;
-	b->up = b->told = false;
+	const bool news = b->reported || strcmp(b->shown.trouble, b->port.why) != 0;
+	b->up = b->reported = false;
 	b->shown.up = false;
 	snprintf(b->shown.trouble, sizeof(b->shown.trouble), "%s", b->port.why);
 	schedule_port_lost(b->schedule, clock_now());
 	b->job_came = false;
 	pthread_mutex_unlock(&b->lock);
 	if (news)
-		tell_port(b, b->port.why);
-	tell_jobs(b, take_any, OUT_LINK);
+		report_port(b, b->port.why);
+	report_jobs(b, take_any, OUT_LINK);
 }
 
 void worker_proven(struct bus *b)
 {
-	if (b->told)
+	if (b->reported)
 		return;
 	pthread_mutex_lock(&b->lock);
-	b->told = true;
+	b->reported = true;
 	b->shown.up = true;
 	b->shown.trouble[0] = 0;
 	pthread_mutex_unlock(&b->lock);
-	tell_port(b, b->port.why);
+	report_port(b, b->port.why);
 }
 
-/* An endpoint that takes connections and drops them is not told to be up each time. */
+/* An endpoint that takes connections and drops them is not reported up each time. */
 static void worker_up(struct bus *b, us_t now)
 {
 	line_reopened(&b->line, now);
@@ -273,8 +273,8 @@ static void worker_sleep(struct bus *b)
 }
 
 /* How many turns in a row may go without an answer before the connection is made anew. A late
- * answer is no reason to: on Modbus TCP its id tells it apart, and the exchange does so anyway. 0:
- * no limit. */
+ * answer is no reason to: on Modbus TCP its id distinguishes it, and the exchange does so anyway.
+ * 0: no limit. */
 static const unsigned silence_limit[] = {[BUS_SERIAL] = 0, [BUS_TCP] = 3, [BUS_RTU_TCP] = 3};
 
 static void worker_judge(struct bus *b, enum outcome o)
@@ -291,7 +291,7 @@ static void worker_judge(struct bus *b, enum outcome o)
 		return;
 	}
 	const unsigned limit = silence_limit[b->conf.kind];
-	/* behind a piece of an answer no other can be told apart */
+	/* behind a piece of an answer no other can be distinguished */
 	const bool piece = b->conf.kind == BUS_TCP && b->port.nrx;
 	if (limit && (++b->silent >= limit || piece))
 		port_close(&b->port);
@@ -345,9 +345,9 @@ static void worker_end(struct bus *b)
 	b->ended = true;
 	pthread_mutex_unlock(&b->lock);
 	worker_tidy(b);
-	tell_jobs(b, take_any, OUT_CLOSED);
+	report_jobs(b, take_any, OUT_CLOSED);
 	b->report = (struct report){0};
-	worker_tell(b, REPORT_ENDED);
+	worker_report(b, REPORT_ENDED);
 }
 
 void *worker_main(void *arg)
@@ -364,7 +364,7 @@ void *worker_main(void *arg)
 		if (clock_now() < open_at)
 			worker_rest(b, open_at);
 		/* A peer may close what is not used. One that broke it may be gone: that is to be
-		 * told. */
+		 * reported. */
 		else if ((b->up && !b->port.broken) || worker_connect(b))
 			worker_turn(b);
 		else

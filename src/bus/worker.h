@@ -50,7 +50,7 @@ struct bus {
 	us_t not_after;   /* of the write that is about to go out; 0: none, or any time */
 	bool opened;      /* once at least */
 	bool up;          /* in use; a closed port may be opened by the next turn */
-	bool told;        /* `up`, as reported: an endpoint that only accepts is not told */
+	bool reported;    /* `up`, as reported: an endpoint that only accepts is not reported */
 	unsigned fails;   /* connections in a row that brought no answer */
 	unsigned silent;  /* turns in a row without an answer */
 	us_t open_at;     /* not opened again before */
@@ -68,10 +68,10 @@ struct bus {
 
 void adoption_destroy(struct adoption *a);
 
-/* worker.c: the thread. worker_tell sends b->report with its header filled in. */
+/* worker.c: the thread. worker_report sends b->report with its header filled in. */
 void *worker_main(void *bus);
-void worker_tell(struct bus *b, enum report_kind kind);
-/* Something answered: the port is told to be up, if it is not yet. Uses b->report. */
+void worker_report(struct bus *b, enum report_kind kind);
+/* Something answered: the port is reported up, if it is not yet. Uses b->report. */
 void worker_proven(struct bus *b);
 
 /* Before something is sent: is the connection still good for it, as far as can be known? */
@@ -81,8 +81,8 @@ bool worker_relink(struct bus *b);
 /* The peer has ended the connection. */
 void worker_link_ended(struct bus *b);
 
-/* turn.c: carries out b->turn (linked: the port is open), tells the scheduler, reports. OUT_LINK:
- * the port is gone. */
+/* turn.c: carries out b->turn (linked: the port is open), hands it to the scheduler, reports.
+ * OUT_LINK: the port is gone. */
 enum outcome turn_run(struct bus *b, bool linked);
 
 #endif

@@ -102,7 +102,7 @@ static void variants_make(struct load *l, const struct profile *p, const struct 
 		                                    .description = from[i].description,
 		                                    .choice = choice};
 		for (uint32_t k = 0; list && k < list->n && l->m->ndevice < VARIANTS_MAX; k++)
-			if (list->item[k]->kind == NODE_SCALAR) /* else told already */
+			if (list->item[k]->kind == NODE_SCALAR) /* else reported already */
 				choice[out[i].nchoice++] =
 					choice_make(l, p, device, &from[i], list->item[k]);
 	}

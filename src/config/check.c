@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What only the whole model can tell. */
+/* What only the whole model can show. */
 #include <string.h>
 
 #include "config/load.h"
@@ -141,7 +141,7 @@ static void check_widths(struct load *l, const struct device *d)
 	}
 }
 
-/* A value that vanishes at the broker must be told again well before. False: told. */
+/* A value that vanishes at the broker must be published again well before. False: reported. */
 static bool check_expiry(struct load *l, const struct device *d)
 {
 	const us_t expiry = l->m->mqtt.expiry;
@@ -187,7 +187,7 @@ static uint8_t write_code(const struct device *d, const struct point *p)
 	return codec_words(&p->codec) > 1 ? 16 : 6;
 }
 
-/* Where the answer says nothing, only reading back tells what was written. */
+/* Where the answer says nothing, only reading back shows what was written. */
 static void check_echo(struct load *l, const struct device *d)
 {
 	for (uint32_t i = 0; d->rule.loose_echo && i < d->set->n; i++) {
@@ -228,7 +228,7 @@ static void check_together(struct load *l, const struct device *d, const struct 
 		if (!p->together || strcmp(p->together, first->together) != 0)
 			continue;
 		if (p < first)
-			return; /* told with the first of them */
+			return; /* reported with the first of them */
 		if (p->table != first->table) {
 			diag_error(l->d, p->where,
 			           "together: \"%s\" and \"%s\" are not in the same table", p->name,

@@ -17,7 +17,7 @@ struct member {
 	const struct entry *own;   /* the named entry, or NULL */
 	const struct entry *range; /* the range it is a member of, or NULL */
 	uint32_t index, of;        /* in the range */
-	bool misnamed;             /* told: what it lacks need not be, what it says is checked */
+	bool misnamed; /* reported: what it lacks need not be, what it says is checked */
 };
 
 struct members {
@@ -25,8 +25,7 @@ struct members {
 	size_t n, room;
 };
 
-/* -- names --------------------------------------------------------------------------------------
- */
+/* -- names ------------------------------------------------------------------------------------- */
 
 struct name_range {
 	const char *open, *close; /* the brackets */
@@ -72,7 +71,7 @@ static struct member *member_add(struct load *l, struct members *m, const char *
 	return &m->member[m->n++];
 }
 
-/* False: the name may not be, or is in another range; told. */
+/* False: the name may not be, or is in another range; reported. */
 static bool member_of_range(struct load *l, struct members *m, const struct entry *e,
                             const struct name_range *r, int64_t i)
 {
@@ -244,7 +243,7 @@ static void id_of_range(struct load *l, const struct member *m, const struct nod
 		           last == first ? "" : "s", m->of);
 }
 
-/* False: that is told, and which id is meant nobody knows. */
+/* False: that is reported, and which id is meant nobody knows. */
 static bool id_read(struct load *l, const struct member *m, struct device *d)
 {
 	const struct node *own = m->own ? node_get(m->own->node, "id") : NULL;

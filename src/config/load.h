@@ -26,7 +26,7 @@ struct parameter {
 struct profile {
 	struct profile *next;
 	const char *name;
-	const struct node *root;    /* NULL: not found or not readable, told already */
+	const struct node *root;    /* NULL: not found or not readable, reported already */
 	const struct profile *base; /* `extends` */
 	struct where where;
 	const char *title, *vendor, *models, *sources;
@@ -74,7 +74,7 @@ struct load {
 	const struct node *gateway, *mqtt;
 	struct bus_draft *bus;
 	uint64_t *stated; /* per device: rows of keyset_device that it gives; NULL: none */
-	const struct node *numbered; /* points of whose addresses a doubt was told */
+	const struct node *numbered; /* points of whose addresses a doubt was reported */
 	bool *no_id;                 /* per device: which one is meant is not known; NULL: none */
 	struct profile *profile;     /* all parsed ones */
 	struct cached *cached;       /* point sets, see pointset.c */
@@ -84,8 +84,8 @@ struct load {
 const char *load_text(struct load *l, const char *text);
 
 /* -- source.c: files -- */
-/* The whole file as one map; NULL after an error, or if it is empty (told at `from`, which may have
- * no place). The name is copied. */
+/* The whole file as one map; NULL after an error, or if it is empty (reported at `from`, which may
+ * have no place). The name is copied. */
 const struct node *source_read(struct load *l, const char *path, struct where from);
 /* `name` as seen from the file that names it; scratch memory. */
 const char *source_path(struct load *l, const char *from, const char *name);
@@ -117,7 +117,7 @@ bool baud_check(struct load *l, const char *key, const struct node *n, uint32_t 
 
 /* -- profile.c -- */
 extern const struct keyset keyset_profile, keyset_line, keyset_parameter;
-/* By name from the search path. NULL: unknown (told at `where`) or broken (told there). */
+/* By name from the search path. NULL: unknown (reported at `where`) or broken (reported there). */
 const struct profile *profile_find(struct load *l, const char *name, struct where where);
 const struct profile *profile_read(struct load *l, const char *path, const char *name);
 /* The values of its parameters, of its bases', and as the device sets them. Scratch memory. */
@@ -224,7 +224,7 @@ extern const struct keyset keyset_sunspec, keyset_sunspec_model;
 void sunspec_load(struct load *l, struct profile *p, const struct node *n);
 /* Is this address one in a model of the profile, like inverter+14? p: or NULL. */
 bool sunspec_named(const struct profile *p, const struct node *n);
-/* Which model, from 1, and where in it. False: told. */
+/* Which model, from 1, and where in it. False: reported. */
 bool sunspec_offset(struct load *l, const struct profile *p, const struct node *n, int64_t shift,
                     uint16_t *part, uint16_t *offset);
 /* For the finished points of one set; NULL: the profile has no models. */
@@ -266,7 +266,7 @@ void test_read(struct load *l, const struct profile *p, const struct pointset *s
 void profile_device(struct load *l, const struct profile *p, struct profile_test **tests,
                     size_t *ntest);
 
-/* -- check.c: what only the whole can tell -- */
+/* -- check.c: what only the whole can show -- */
 void check_model(struct load *l);
 
 #endif

@@ -282,7 +282,7 @@ static bool condition_parse(struct load *l, const char *s, struct condition *c)
 	return false;
 }
 
-/* Parsed and its words checked; NULL: told. */
+/* Parsed and its words checked; NULL: reported. */
 static const struct parameter *condition_read(struct load *l, const struct node *n,
                                               const struct parameter *parameter, size_t nparameter,
                                               struct condition *c)

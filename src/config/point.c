@@ -143,7 +143,7 @@ static const struct key point_keys[] = {
          .doc = "Never merge this point with its neighbours into one read."},
 	{"stale", KEY_DURATION, KEY_OFF, P(stale), .min = 1 * US_S, .max = YEAR,
          .preset = "3 periods, at least 60s", .doc = "Publish None if not read for this long."},
-	/* telling */
+	/* publishing */
 	{"publish", KEY_CHOICE, KEY_INHERIT, P(filter.mode), .choice = publish_words,
          .preset = "change",
          .doc = "When to publish a value that was read; always: in the point's own period, however "

@@ -31,7 +31,7 @@ static bool is_float(uint8_t type)
 	return type == TYPE_F16 || type == TYPE_F32 || type == TYPE_F64;
 }
 
-/* Keys that mean nothing on such a point; the first one there is told. */
+/* Keys that mean nothing on such a point; the first one there is reported. */
 static void refuse(struct load *l, const struct draft *d, const char *const *keys, const char *on)
 {
 	for (; *keys; keys++)
@@ -55,7 +55,7 @@ static void refuse_beside(struct load *l, const struct draft *d, const char *con
 	}
 }
 
-/* Is there one under a wrong name, or no keys at all where some must be? Then that was told. */
+/* Is there one under a wrong name, or no keys at all where some must be? Then that was reported. */
 static bool source_meant(const struct recipe *r)
 {
 	static const char *const keys[] = {"coil", "discrete", "input", "holding", "expr"};
@@ -341,7 +341,7 @@ static void check_vain(struct load *l, const struct draft *d)
 	static const char *const again[] = {"heartbeat", NULL};
 	static const char *const values[] = {"scale", "offset",  "decimals", "na",
 	                                     "valid", "counter", "deadband", NULL};
-	static const char *const told[] = {"history", "heartbeat", "min_interval", NULL};
+	static const char *const of_publishing[] = {"history", "heartbeat", "min_interval", NULL};
 	for (size_t i = 0; d->p.codec.type == TYPE_BOOL && i < COUNT(makers); i++)
 		refuse_beside(l, d, number, makers[i], "a bit");
 	if (d->p.source == SOURCE_EXPR)
@@ -349,7 +349,7 @@ static void check_vain(struct load *l, const struct draft *d)
 	else if (d->p.period == PERIOD_ONCE)
 		refuse_beside(l, d, again, "rate", "a point that is read once");
 	if (d->p.filter.mode == PUBLISH_NEVER)
-		refuse_beside(l, d, told, "publish", "a point that is never published");
+		refuse_beside(l, d, of_publishing, "publish", "a point that is never published");
 	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");
 	const uint8_t o = d->p.codec.order;
 	if (order && order->layer < LAYERS_MAX && d->p.source == SOURCE_REGISTER &&

@@ -72,8 +72,7 @@ void defaults_check(struct load *l)
 		keys_read(l, &keyset_rates, rates, rates->where, &ratings);
 }
 
-/* -- a set being made ----------------------------------------------------------------------------
- */
+/* -- a set being made -------------------------------------------------------------------------- */
 
 static int draft_find(const struct making *m, const char *name, size_t len)
 {
@@ -146,8 +145,7 @@ bool making_absent(const struct making *m, const char *name, size_t len)
 	return false;
 }
 
-/* -- points that need others ---------------------------------------------------------------------
- */
+/* -- points that need others ------------------------------------------------------------------- */
 
 int32_t making_reference(const struct making *m, const char *key, const struct reference *r)
 {
@@ -303,16 +301,16 @@ static const struct write_rule *write_finish(const struct making *m, const struc
 	return w;
 }
 
-/* What is told with each read, or kept as history, is told as often as the point itself asks to be
- * read: neighbours may be read more often. An expression: as its fastest input. */
-static us_t told_each(const struct point *point, uint32_t n, uint32_t i, unsigned depth)
+/* What is published with each read, or kept as history, is published as often as the point itself
+ * asks to be read: neighbours may be read more often. An expression: as its fastest input. */
+static us_t published_each(const struct point *point, uint32_t n, uint32_t i, unsigned depth)
 {
 	const struct point *p = &point[i];
 	us_t least = PERIOD_ONCE;
 	if (p->source == SOURCE_REGISTER)
 		return p->period;
 	for (uint32_t k = 0; p->expr && depth < NESTED_MAX && k < n; k++) {
-		const us_t one = expr_uses(p->expr, (int)k) ? told_each(point, n, k, depth + 1)
+		const us_t one = expr_uses(p->expr, (int)k) ? published_each(point, n, k, depth + 1)
 		                                            : PERIOD_ONCE;
 		least = one < least ? one : least;
 	}
@@ -323,7 +321,7 @@ static void points_pace(struct point *point, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		const bool each = point[i].filter.mode == PUBLISH_ALWAYS || point[i].history;
-		const us_t period = each ? told_each(point, n, i, 0) : PERIOD_ONCE;
+		const us_t period = each ? published_each(point, n, i, 0) : PERIOD_ONCE;
 		point[i].filter.period = period < PERIOD_ONCE ? period : 0;
 	}
 }
@@ -357,7 +355,7 @@ struct cached {
 	const struct node *node[2][COUNT(cached_keys)];
 	const struct pointset *set;
 	struct recipes all; /* also those left out */
-	bool faulty;        /* there were mistakes: each place of them is told */
+	bool faulty;        /* there were mistakes: each place of them is reported */
 	bool *broken;       /* by point */
 };
 

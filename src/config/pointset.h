@@ -36,7 +36,7 @@ struct making {
 	const struct layers *layers;
 	struct recipes recipes;
 	struct draft *draft;
-	bool *wanted, *kept; /* told; or at least needed by one that is */
+	bool *wanted, *kept; /* published; or at least needed by one that is */
 	const char **absent; /* names left out by `if` */
 	size_t nabsent;
 	int32_t *index; /* of the draft in the finished set; -1: left out */
@@ -47,9 +47,9 @@ struct making {
 const char *making_hint(const struct making *m, const char *name, char *buf, size_t size);
 /* Is the other one, by its index, needed to compute it? */
 bool draft_needs(const struct draft *d, int32_t other);
-/* The draft a key names; -1: none (no name, or unknown and told). */
+/* The draft a key names; -1: none (no name, or unknown and reported). */
 int32_t making_reference(const struct making *m, const char *key, const struct reference *r);
-/* NULL after an error, told at the text's place. */
+/* NULL after an error, reported at the text's place. */
 const struct expr *making_expr(const struct making *m, struct arena *a, const char *key,
                                const struct reference *text, expr_lookup lookup, void *ctx);
 /* Left out by `if`? */

@@ -169,7 +169,7 @@ bool sunspec_offset(struct load *l, const struct profile *p, const struct node *
 	int64_t v = 0;
 	const struct sunspec_part *of = part_find(l, s, n, len);
 	if (!of || !of->nid || !of->length)
-		return false; /* unknown, or with a mistake of its own: told */
+		return false; /* unknown, or with a mistake of its own: reported */
 	if (*rest && (*rest++ != '+' || !number_parse(rest + strspn(rest, " "), &v) || v < 0)) {
 		diag_error(l->d, n->where, "\"%s\" is not a place in a model, like %s+14", n->text,
 		           of->name);

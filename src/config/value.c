@@ -126,7 +126,7 @@ static int label_compare(const void *a, const void *b)
 	return (x->code > y->code) - (x->code < y->code);
 }
 
-/* A label may stand once, and be no other code's number: a command could not tell them apart. */
+/* A label may stand once, and be no other code's number: a command could not distinguish them. */
 static void labels_check(struct load *l, const struct hit *h, const struct label *label, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -260,7 +260,7 @@ void set_valid(struct load *l, const struct hit *h, void *object)
 	p->valid_max = m.max;
 }
 
-/* "50/h": told per hour. */
+/* "50/h": published per hour. */
 static void set_max_rise(struct load *l, const struct hit *h, void *object)
 {
 	static const struct {

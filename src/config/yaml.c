@@ -366,7 +366,7 @@ static const struct node *build_scalar(struct builder *b, const yaml_event_t *e)
 	return n;
 }
 
-/* NULL: a fault that ends reading, told already. Depth is bounded, so is the recursion. */
+/* NULL: a fault that ends reading, reported already. Depth is bounded, so is the recursion. */
 static const struct node *build(struct builder *b, yaml_event_t *e, unsigned depth)
 {
 	switch (e->type) {

@@ -40,7 +40,7 @@ int verb_check(int argc, char **argv)
 	struct diag d;
 	diag_init(&d);
 	busload_warn(m, &d);
-	files_tell(&d);
+	files_report(&d);
 	diag_free(&d);
 	char why[320];
 	if (m->mqtt.use_tls && !tls_files(&m->mqtt, why, sizeof why)) {

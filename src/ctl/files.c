@@ -41,7 +41,7 @@ bool files_option(struct config_paths *p, int c)
 	}
 }
 
-void files_tell(struct diag *d)
+void files_report(struct diag *d)
 {
 	char text[1024];
 
@@ -58,7 +58,7 @@ struct model *files_load(const struct config_paths *p)
 
 	diag_init(&d);
 	struct model *m = config_load(p, &d);
-	files_tell(&d);
+	files_report(&d);
 	diag_free(&d);
 	return m;
 }

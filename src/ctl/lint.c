@@ -16,7 +16,7 @@ static void lint_unit(const struct point *p, const struct lint_lists *lists, str
 }
 
 /* A name of the vocabulary, or one that says why it is another. Alerts have their desc, helpers
- * without a topic are nobody's business, and a repetition is told once. */
+ * without a topic are nobody's business, and a repetition is reported once. */
 static void lint_vocabulary(const struct point *p, const struct wordlist *names, struct diag *diag)
 {
 	char *pattern = wordlist_pattern(p->name);
@@ -92,7 +92,7 @@ static void lint_point(const struct device *d, const struct point *p, struct dia
 		           d->rule.max_read);
 }
 
-/* Topics that differ only by case, and alerts nobody can tell apart. */
+/* Topics that differ only by case, and alerts nobody can distinguish. */
 static void lint_pair(const struct point *a, const struct point *b, struct diag *diag)
 {
 	if (strcasecmp(a->name, b->name) == 0)

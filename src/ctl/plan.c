@@ -154,10 +154,10 @@ static void list_points(const struct model *m)
 		const struct device *d = &m->device[i];
 		for (uint32_t k = 0; k < d->set->n; k++) {
 			const struct point *p = &d->set->point[k];
-			const bool told =
+			const bool published =
 				p->filter.mode != PUBLISH_NEVER && !(p->write && p->write->only);
 			printf("%-16s %-36s %-9s", d->name, p->name,
-			       told ? "published" : "internal");
+			       published ? "published" : "internal");
 			print_period(p->period);
 			putchar('\n');
 		}

@@ -25,7 +25,7 @@ static struct model *load(const char *path)
 	diag_init(&d);
 	struct model *m = config_load_profile(path, &d, &tests, &ntest);
 	if (!m)
-		files_tell(&d);
+		files_report(&d);
 	diag_free(&d);
 	return m;
 }

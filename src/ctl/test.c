@@ -49,7 +49,7 @@ static bool try_profile(const char *path, struct diag *d, struct replay_result *
 		r->passed++;
 	else
 		r->failed++;
-	files_tell(d); /* its places live in the model */
+	files_report(d); /* its places live in the model */
 	model_destroy(m);
 	return true;
 }
@@ -66,7 +66,7 @@ int verb_test(int argc, char **argv)
 
 		diag_init(&d);
 		if (!try_profile(argv[i], &d, &r)) {
-			files_tell(&d);
+			files_report(&d);
 			unreadable = true;
 			r.failed++;
 		}

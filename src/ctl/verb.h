@@ -40,12 +40,12 @@ int verb_test(int argc, char **argv);
 /* The defaults: the installed places. */
 void files_init(struct config_paths *p);
 
-/* Take option `c` with its optarg. False: not one of ours, or too many directories (told). */
+/* Take option `c` with its optarg. False: not one of ours, or too many directories (reported). */
 bool files_option(struct config_paths *p, int c);
 
 /* Load; every message goes to standard error. NULL on error. */
 struct model *files_load(const struct config_paths *p);
-void files_tell(struct diag *d); /* sorts and prints to standard error */
+void files_report(struct diag *d); /* sorts and prints to standard error */
 
 /* "Try …": for wrong usage; returns EXIT_USAGE. */
 int usage(const char *verb);

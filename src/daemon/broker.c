@@ -14,7 +14,7 @@
 #define CHANGE_LIMIT (500 * US_MS)
 #define LOOK_AGAIN (2 * US_MS)
 
-static void tell_statuses(struct gateway *g, bool alive)
+static void publish_statuses(struct gateway *g, bool alive)
 {
 	for (size_t i = 0; i < g->model->ndevice; i++)
 		north_status(g->north, (int32_t)i,
@@ -66,8 +66,8 @@ void broker_create(struct gateway *g)
 	g->outbox = outbox_create(history_room(g));
 	g->north = north_create(g->outbox);
 	north_adopt(g->north, g->model);
-	tell_statuses(g, true);
-	readings_tell_current(g);
+	publish_statuses(g, true);
+	readings_publish_current(g);
 	connect_broker(g);
 	subscribe(g);
 }
@@ -115,7 +115,7 @@ void broker_adopt(struct gateway *g, const struct model *old)
 		leave(g, old);
 	outbox_resize(g->outbox, history_room(g));
 	north_adopt(g->north, g->model);
-	tell_statuses(g, true);
+	publish_statuses(g, true);
 	g->alerts_changed = true;
 	if (!same)
 		connect_broker(g);
@@ -142,10 +142,10 @@ static void await_last(struct gateway *g, us_t until)
 void broker_destroy(struct gateway *g, us_t limit)
 {
 	const us_t begun = clock_now();
-	tell_statuses(g, false);
+	publish_statuses(g, false);
 	health_stopped(g, g->model);
 	for (uint32_t i = 0; i < g->model->ndevice; i++)
-		readings_tell_offline(g, i);
+		readings_publish_offline(g, i);
 	await_last(g, begun + limit / 2);
 	outbox_kick(g->outbox);
 	events_leave(g, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * broker: the connection as main sees it: made at start, made anew when its settings change, ended
- * in order. And what is told on it first and last: the statuses.
+ * in order. And what is published on it first and last: the statuses.
  */
 #ifndef DAEMON_BROKER_H
 #define DAEMON_BROKER_H

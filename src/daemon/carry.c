@@ -37,9 +37,9 @@ static void carry_one_bus(struct plant_bus *from, struct plant_bus *to)
 	to->bus = from->bus;
 	to->tag = from->tag;
 	to->up = from->up;
-	to->told_down = from->told_down;
+	to->reported_down = from->reported_down;
 	to->since = from->since;
-	to->heard = from->heard;
+	to->answered = from->answered;
 	to->silent_since = from->silent_since;
 	to->trouble = from->trouble;
 	from->trouble = NULL;

@@ -73,14 +73,15 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 	                           place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
 }
 
-/* What the command was read back as stands on the topic now: told even if unchanged. Where the last
- * reading says something else (a no-op by an older read), the device is read once more instead. */
+/* What the command was read back as stands on the topic now: published even if unchanged. Where the
+ * last reading says something else (a no-op by an older read), the device is read once more
+ * instead. */
 static void show(struct gateway *g, const struct command_outcome *o)
 {
 	const struct device *d = &g->model->device[o->device];
 	const uint32_t point = d->point0 + o->point;
 	char text[VALUE_PRINT_MAX];
-	if (o->acknowledged_only) { /* polls tell the rest, where there are any */
+	if (o->acknowledged_only) { /* polls publish the rest, where there are any */
 		north_passing(g->north, o->device, o->point, o->value);
 		return;
 	}
@@ -89,15 +90,15 @@ static void show(struct gateway *g, const struct command_outcome *o)
 		return;
 	reading_text(g->plant, point, text, sizeof text);
 	if (strcmp(text, o->value) == 0) {
-		reading_tell_again(g, point);
+		reading_publish_again(g, point);
 		return;
 	}
 	const struct span s = model_span(d, &d->set->point[o->point]);
-	g->plant->reading[point].tell_next = true;
+	g->plant->reading[point].publish_next = true;
 	bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
 }
 
-static void tell(struct gateway *g, const struct command_outcome *o)
+static void report(struct gateway *g, const struct command_outcome *o)
 {
 	const bool known = o->device != UINT32_MAX;
 	if (o->origin == COMMAND_FROM_BROKER)
@@ -157,11 +158,11 @@ void commands_act(struct gateway *g)
 		case COMMAND_DEMAND:
 			bus_demand(g->plant->bus[a.bus].bus, &a.span, a.due);
 			break;
-		case COMMAND_TELL:
-			tell(g, &a.told);
+		case COMMAND_REPORT:
+			report(g, &a.outcome);
 			break;
 		case COMMAND_STUCK:
-			pulses_stuck(g, &a.told);
+			pulses_stuck(g, &a.outcome);
 			break;
 		}
 	}
@@ -314,7 +315,7 @@ void commands_model_ends(struct gateway *g)
 void commands_model_begins(struct gateway *g)
 {
 	command_adopt(g->table, g->model, g->now);
-	commands_act(g); /* what ended with its point is told, and out of the journal */
+	commands_act(g); /* what ended with its point is reported, and out of the journal */
 	keep_model_begins(g);
 	setup_model_begins(g);
 	pulses_model_begins(g);

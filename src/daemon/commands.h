@@ -26,7 +26,7 @@ void commands_destroy(struct gateway *g);
 /* A write that the broker delivered. */
 void commands_event(struct gateway *g, const struct north_event *e);
 
-/* Refuse what cannot be done at all: counted, told, logged. */
+/* Refuse what cannot be done at all: counted, reported, logged. */
 void commands_refuse(struct gateway *g, const struct north_event *e);
 
 /* A bus reports the end of a job. */

@@ -83,7 +83,7 @@ void confirm_ask(struct gateway *g, uint32_t point)
 {
 	const struct reading *r = &g->plant->reading[point];
 	const bool wanted =
-		plant_point(g->plant, point)->poll == POLL_ALWAYS || r->asked || r->tell_next;
+		plant_point(g->plant, point)->poll == POLL_ALWAYS || r->asked || r->publish_next;
 	if (!wanted || !confirm_awaited(g->plant, point) ||
 	    g->plant->device[r->device].phase != PHASE_ONLINE)
 		return;

@@ -142,7 +142,7 @@ void device_strange(struct gateway *g, uint32_t device, const char *text)
 		return;
 	free(s->identifies);
 	s->identifies = mem_strdup(text);
-	s->phase = PHASE_IDENTIFYING; /* another stranger is told anew */
+	s->phase = PHASE_IDENTIFYING; /* another mismatch is reported anew */
 	device_go(g, device, PHASE_STRANGER, text);
 }
 

@@ -66,7 +66,7 @@ struct gateway {
 	bool stopping;
 	us_t rival_until;    /* the Alert about another client of our client id; 0: none */
 	bool status_changed; /* the line for systemctl status */
-	us_t status_told;
+	us_t status_published;
 	us_t now;                       /* clock_now() of this turn */
 	us_t reported, reported_before; /* the last turns that took a report */
 	us_t due[TIMERS];
@@ -76,7 +76,7 @@ struct gateway {
 /* Be called for this timer at `when` at the latest. */
 void gateway_wake(struct gateway *g, enum timer t, us_t when);
 
-/* One of the gateway's Alerts begins or ends; told at the end of the turn. */
+/* One of the gateway's Alerts begins or ends; published at the end of the turn. */
 void gateway_alert(struct gateway *g, uint8_t kind, enum gateway_alert code, const char *source,
                    const char *desc);
 void gateway_alert_end(struct gateway *g, uint8_t kind, enum gateway_alert code,

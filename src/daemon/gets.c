@@ -85,7 +85,7 @@ static const char *demand(struct gateway *g, const struct awaited *a, us_t due)
 	struct plant *p = g->plant;
 	const struct device *d = plant_device(p, a->point);
 	const struct span s = span_of(p, a);
-	p->reading[a->point].tell_next = true;
+	p->reading[a->point].publish_next = true;
 	return bus_demand(p->bus[d->bus].bus, &s, due) ? NULL : "busy";
 }
 
@@ -97,7 +97,7 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 	const struct point *pt = plant_point(p, point);
 	const char *fault = NULL;
 	if (pt->source == SOURCE_EXPR) {
-		p->reading[point].tell_next = true;
+		p->reading[point].publish_next = true;
 		for (uint32_t i = 0; i < d->set->n && depth < NESTED_MAX && !fault; i++)
 			if (expr_uses(pt->expr, (int)i))
 				fault = ask(g, t, d->point0 + i, depth + 1);

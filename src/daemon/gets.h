@@ -20,7 +20,8 @@ void gets_begin(struct gateway *g, const struct north_item *i, struct north_requ
 void gets_read(struct gateway *g, uint32_t bus, const struct report *r);
 void gets_read_failed(struct gateway *g, uint32_t bus, const struct report *r);
 
-/* The turn's end, when all readings are told: answers those that are complete, or wait too long. */
+/* The turn's end, when all readings are published: answers those that are complete, or wait too
+ * long. */
 void gets_turn(struct gateway *g);
 
 /* Answers all that wait with this reason. */

@@ -37,12 +37,12 @@ struct health {
 	uint64_t reloads;
 	char *rejected; /* why the last reload was refused; NULL: it was not */
 	us_t devices_due;
-	uint32_t info_next; /* the device whose info is told next */
+	uint32_t info_next; /* the device whose info is published next */
 	bool connected;
 	struct moment connected_since;
 	struct bus_health *bus; /* per bus of the model */
 	struct device_health *device;
-	struct planned *planned; /* being worked out; NULL: told */
+	struct planned *planned; /* being worked out; NULL: published */
 };
 
 void health_create(struct gateway *g)
@@ -78,7 +78,7 @@ void health_sys_time(struct gateway *g, const char *path, int64_t unix_ms)
 	north_sys(g->north, path, text);
 }
 
-static void tell_moment(struct gateway *g, const char *path, struct moment *m)
+static void publish_moment(struct gateway *g, const char *path, struct moment *m)
 {
 	const int64_t wall = gateway_wall_of(m->at);
 	if (llabs(wall - m->wall) > CLOCK_SET)
@@ -91,12 +91,12 @@ bool health_on(const struct gateway *g)
 	return g->model->mqtt.sys_interval > 0;
 }
 
-static void tell_config(struct gateway *g)
+static void publish_config(struct gateway *g)
 {
 	struct health *h = g->health;
 	if (!health_on(g))
 		return;
-	tell_moment(g, "config/loaded", &h->loaded);
+	publish_moment(g, "config/loaded", &h->loaded);
 	health_sys(g, "config/hash", "%s", g->model->hash);
 	health_sys(g, "config/reloads", "%" PRIu64, h->reloads);
 	health_sys(g, "config/rejected", "%s", h->rejected ? h->rejected : "no");
@@ -109,7 +109,7 @@ void health_reloaded(struct gateway *g, const char *rejected)
 	h->rejected = rejected ? mem_strdup(rejected) : NULL;
 	h->reloads += !rejected;
 	g->status_changed = true;
-	tell_config(g);
+	publish_config(g);
 }
 
 void health_model(struct gateway *g, const struct model *old)
@@ -133,8 +133,8 @@ void health_model(struct gateway *g, const struct model *old)
 	if (!health_on(g))
 		return;
 	health_sys(g, "version", "%s", PACKAGE_VERSION);
-	tell_moment(g, "started", &h->started);
-	tell_config(g);
+	publish_moment(g, "started", &h->started);
+	publish_config(g);
 	for (size_t i = 0; i < m->nbus; i++)
 		health_bus_model(g, (uint32_t)i);
 	health_connected(g);
@@ -158,7 +158,7 @@ void health_infos(struct gateway *g)
 	malloc_trim(0); /* a start, a reload or a reconnection is over: the largest use there is */
 }
 
-static void tell_mqtt(struct gateway *g)
+static void publish_mqtt(struct gateway *g)
 {
 	struct health *h = g->health;
 	struct mqtt_figures f;
@@ -168,7 +168,7 @@ static void tell_mqtt(struct gateway *g)
 	h->connected = f.connected;
 	health_sys(g, "mqtt/broker", "%s", f.broker);
 	if (f.connected)
-		tell_moment(g, "mqtt/connected", &h->connected_since);
+		publish_moment(g, "mqtt/connected", &h->connected_since);
 	health_sys(g, "mqtt/protocol", "%s",
 	           f.protocol == 5   ? "5"
 	           : f.protocol == 4 ? "3.1.1"
@@ -181,7 +181,7 @@ static void tell_mqtt(struct gateway *g)
 	health_sys(g, "mqtt/dropped", "%" PRIu64, f.dropped);
 }
 
-static void tell_commands(struct gateway *g)
+static void publish_commands(struct gateway *g)
 {
 	static const struct {
 		const char *path;
@@ -207,13 +207,13 @@ static void tell_commands(struct gateway *g)
 	health_sys(g, "commands/last", "%s", f.last[0] ? f.last : "none");
 }
 
-static void tell_process(struct gateway *g)
+static void publish_process(struct gateway *g)
 {
 	struct process p;
 	process_look(&p);
 	health_sys(g, "uptime", "%" PRId64, (g->now - g->health->started.at) / US_S);
-	tell_moment(g, "started", &g->health->started);
-	tell_moment(g, "config/loaded", &g->health->loaded);
+	publish_moment(g, "started", &g->health->started);
+	publish_moment(g, "config/loaded", &g->health->loaded);
 	health_sys_time(g, "time", gateway_wall());
 	health_sys(g, "process/rss", "%" PRIu64, p.rss);
 	health_sys(g, "process/cpu", "%.2f", p.cpu);
@@ -223,25 +223,25 @@ static void tell_process(struct gateway *g)
 		health_sys(g, "host/throttled", "%s", p.throttled);
 }
 
-void health_tell(struct gateway *g)
+void health_publish(struct gateway *g)
 {
 	struct health *h = g->health;
 	const us_t every = health_on(g) ? g->model->mqtt.sys_interval : EVERY_DEFAULT;
 	for (size_t i = 0; i < g->model->nbus; i++)
-		health_bus_tell(g, (uint32_t)i, &h->bus[i]);
+		health_bus_publish(g, (uint32_t)i, &h->bus[i]);
 	for (size_t i = 0; i < g->model->ndevice; i++)
 		health_device_state(g, (uint32_t)i);
 	const bool devices = g->now >= h->devices_due;
 	for (size_t i = 0; devices && i < g->model->ndevice; i++)
-		health_device_tell(g, (uint32_t)i, &h->device[i]);
+		health_device_publish(g, (uint32_t)i, &h->device[i]);
 	if (devices)
 		h->devices_due =
 			g->now + (h->devices_due && DEVICES_EVERY > every ? DEVICES_EVERY : every);
-	h->planned = planned_tell(g, h->planned);
+	h->planned = planned_publish(g, h->planned);
 	if (health_on(g)) {
-		tell_process(g);
-		tell_mqtt(g);
-		tell_commands(g);
+		publish_process(g);
+		publish_mqtt(g);
+		publish_commands(g);
 	}
 	gateway_wake(g, TIMER_HEALTH, g->now + every);
 }

@@ -16,12 +16,13 @@ void health_destroy(struct gateway *g);
  * cleared; NULL: none. */
 void health_model(struct gateway *g, const struct model *old);
 
-/* The broker is there: what it cannot have kept is told again; the devices' infos one at a time. */
+/* The broker is there: what it cannot have kept is published again; the devices' infos one at a
+ * time. */
 void health_connected(struct gateway *g);
 void health_infos(struct gateway *g);
 
 /* Everything that moves; asks for the next round. */
-void health_tell(struct gateway *g);
+void health_publish(struct gateway *g);
 
 /* A reload happened: refused with this reason (NULL: taken). */
 void health_reloaded(struct gateway *g, const char *rejected);

@@ -123,7 +123,7 @@ static enum bus_word judge(const struct plant_bus *b, const struct bus_figures *
 /* No device answers, though they were asked for a while. */
 static bool silent(const struct gateway *g, const struct plant_bus *b)
 {
-	if (g->now - (b->heard > b->since ? b->heard : b->since) < SILENT_AFTER)
+	if (g->now - (b->answered > b->since ? b->answered : b->since) < SILENT_AFTER)
 		return false;
 	for (int u = 0; u < 256; u++)
 		for (int32_t d = b->unit_first[u]; d >= 0; d = g->plant->device[d].next_on_unit)
@@ -145,7 +145,7 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
                      size_t size)
 {
 	char since[8], instead[128];
-	const us_t from = b->heard > b->since ? b->heard : b->since;
+	const us_t from = b->answered > b->since ? b->answered : b->since;
 	switch (w) {
 	case WORD_UP:
 		snprintf(buf, size, "up");
@@ -202,7 +202,7 @@ static void word_changed(struct gateway *g, const char *bus, enum bus_word was, 
 		log_warn("bus %s: %s", bus, text);
 }
 
-static void tell_counters(struct gateway *g, const char *name, const struct bus_figures *f)
+static void publish_counters(struct gateway *g, const char *name, const struct bus_figures *f)
 {
 	const struct {
 		const char *topic;
@@ -228,8 +228,8 @@ static void tell_counters(struct gateway *g, const char *name, const struct bus_
 
 /* A start reads everything at once: that, and a second or two, say nothing about the line's load.
  */
-static void tell_load(struct gateway *g, const struct plant_bus *b, struct bus_health *h,
-                      const struct bus_sample *now)
+static void publish_load(struct gateway *g, const struct plant_bus *b, struct bus_health *h,
+                         const struct bus_sample *now)
 {
 	const struct bus_sample *minute = &h->brief[0];
 	if (!h->calm.at && b->up && now->at - b->since >= CALM_AFTER)
@@ -241,7 +241,7 @@ static void tell_load(struct gateway *g, const struct plant_bus *b, struct bus_h
 		                    (double)(now->at - from->at));
 }
 
-void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h)
+void health_bus_publish(struct gateway *g, uint32_t bus, struct bus_health *h)
 {
 	const struct plant_bus *b = &g->plant->bus[bus];
 	struct bus_figures f;
@@ -267,10 +267,10 @@ void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h)
 	if (!health_on(g))
 		return;
 	put(g, b->conf->name, "state", text);
-	tell_counters(g, b->conf->name, &f);
+	publish_counters(g, b->conf->name, &f);
 	put_percent(g, b->conf->name, "errors/1min",
 	            share(now.bad - minute->bad, now.requests - minute->requests));
 	put_percent(g, b->conf->name, "errors/15min",
 	            share(now.bad - quarter->bad, now.requests - quarter->requests));
-	tell_load(g, b, h, &now);
+	publish_load(g, b, h, &now);
 }

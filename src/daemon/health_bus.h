@@ -22,13 +22,13 @@ struct bus_health {
 	struct bus_sample brief[BUS_SHORT], lengthy[BUS_LONG];
 	struct bus_sample calm; /* when all was read that a start reads at once; at 0: not yet */
 	uint8_t nbrief, nlong;  /* filled, the oldest first */
-	uint8_t word;           /* enum bus_word, as last told */
+	uint8_t word;           /* enum bus_word, as last published */
 };
 
 /* After a reload: figures of buses that go on; topics of those that are gone are cleared. */
 void health_bus_carry(struct gateway *g, const struct model *old, const struct bus_health *from,
                       struct bus_health *to);
 void health_bus_model(struct gateway *g, uint32_t bus);
-void health_bus_tell(struct gateway *g, uint32_t bus, struct bus_health *h);
+void health_bus_publish(struct gateway *g, uint32_t bus, struct bus_health *h);
 
 #endif

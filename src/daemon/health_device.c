@@ -62,7 +62,7 @@ static void sample(struct device_health *h, const struct unit_figures *f)
 	h->answered[h->n++] = f->responses + f->exceptions;
 }
 
-static void tell_figures(struct gateway *g, uint32_t device, struct device_health *h)
+static void publish_figures(struct gateway *g, uint32_t device, struct device_health *h)
 {
 	const struct device *d = &g->model->device[device];
 	struct unit_figures f;
@@ -126,7 +126,7 @@ void health_device_state(struct gateway *g, uint32_t device)
 	    device_error_text(&g->plant->device[device], text, sizeof text));
 }
 
-void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h)
+void health_device_publish(struct gateway *g, uint32_t device, struct device_health *h)
 {
 	const struct device *d = &g->model->device[device];
 	const struct device_state *s = &g->plant->device[device];
@@ -147,7 +147,7 @@ void health_device_tell(struct gateway *g, uint32_t device, struct device_health
 	snprintf(text, sizeof text, "%" PRIu32, count_refused(g->plant, d));
 	put(g, d->name, "unsupported", text);
 	if (d->enabled)
-		tell_figures(g, device, h);
+		publish_figures(g, device, h);
 }
 
 static const char *const types[] = {

@@ -20,6 +20,6 @@ void health_device_carry(struct gateway *g, const struct model *old,
 void health_device_info(struct gateway *g, uint32_t device);
 /* Its state, since when, and its last error: when they change, and with the states of the buses. */
 void health_device_state(struct gateway *g, uint32_t device);
-void health_device_tell(struct gateway *g, uint32_t device, struct device_health *h);
+void health_device_publish(struct gateway *g, uint32_t device, struct device_health *h);
 
 #endif

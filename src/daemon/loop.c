@@ -49,21 +49,21 @@ static void feed_watchdog(struct gateway *g)
 	gateway_wake(g, TIMER_WATCHDOG, g->now + systemd_watchdog_period());
 }
 
-static void tell_status(struct gateway *g)
+static void publish_status(struct gateway *g)
 {
 	char line[160];
 	health_status_line(g, line, sizeof line);
 	systemd_status(line);
 	g->status_changed = false;
-	g->status_told = g->now;
+	g->status_published = g->now;
 }
 
 static const struct {
 	enum timer timer;
 	void (*job)(struct gateway *g);
 } timers[] = {
-	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_tell},
-	{TIMER_STATUS, tell_status},     {TIMER_WATCHDOG, feed_watchdog},
+	{TIMER_STALE, stale_sweep},      {TIMER_HEALTH, health_publish},
+	{TIMER_STATUS, publish_status},  {TIMER_WATCHDOG, feed_watchdog},
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_tick},
 	{TIMER_REACH, phases_unreached}, {TIMER_SUNSPEC, sunspec_tick},
 	{TIMER_INFO, health_infos},      {TIMER_SETTLE, events_settle},
@@ -107,7 +107,7 @@ void loop_turn(struct gateway *g)
 		north_alerts(g->north, NORTH_GATEWAY, g->alerts);
 	}
 	if (g->status_changed)
-		gateway_wake(g, TIMER_STATUS, g->status_told + STATUS_EVERY);
+		gateway_wake(g, TIMER_STATUS, g->status_published + STATUS_EVERY);
 	outbox_kick(g->outbox);
 }
 

@@ -19,8 +19,8 @@ static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 		reading_none(g, point, QUALITY_STALE);
 		return;
 	}
-	reading_forget(&p->reading[point]); /* what a get brought was told in passing */
-	p->reading[point].filter.told = 0;
+	reading_forget(&p->reading[point]); /* what a get brought was published in passing */
+	p->reading[point].filter.published = 0;
 }
 
 /* Once for all items of a message: each asks for a look at all points of the bus. */

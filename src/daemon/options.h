@@ -20,7 +20,7 @@ struct options {
 	enum log_level level;
 };
 
-/* Wrong usage is told on standard error and gives TASK_USAGE. Strings belong to argv. */
+/* wrong usage is reported on standard error and gives TASK_USAGE. Strings belong to argv. */
 void options_parse(struct options *o, int argc, char **argv);
 void options_help(void);
 

@@ -9,7 +9,7 @@
 #include "core/command/command.h"
 #include "daemon/plant.h"
 
-/* g->table, which all files may ask and tell by the functions of core/command. */
+/* g->table, which all files may use by the functions of core/command. */
 void own_create(struct gateway *g);
 void own_destroy(struct gateway *g);
 

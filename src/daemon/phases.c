@@ -14,7 +14,7 @@ static void came(struct gateway *g, uint32_t device)
 {
 	gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name);
 	north_status(g->north, (int32_t)device, true);
-	readings_tell_device(g, device);
+	readings_publish_device(g, device);
 	commands_device_online(g, device);
 	gateway_wake(g, TIMER_STALE, g->now + US_S);
 }
@@ -23,7 +23,7 @@ static void went(struct gateway *g, uint32_t device)
 {
 	north_status(g->north, (int32_t)device, false);
 	readings_forget_device(g->plant, device);
-	readings_tell_offline(g, device);
+	readings_publish_offline(g, device);
 	commands_device_offline(g, device);
 }
 

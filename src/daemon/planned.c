@@ -118,7 +118,7 @@ static void warn(const struct line_plan *l)
 		         l->load);
 }
 
-struct planned *planned_tell(struct gateway *g, struct planned *p)
+struct planned *planned_publish(struct gateway *g, struct planned *p)
 {
 	if (!p || !atomic_load(&p->done))
 		return p;

@@ -13,9 +13,9 @@ struct planned;
 /* For g->model; takes copies of all it needs. */
 struct planned *planned_begin(const struct gateway *g);
 
-/* Ready? Then tells bus/<bus>/load/planned, logs what is above 80 % with what would help, frees,
- * and gives NULL; else gives p back. */
-struct planned *planned_tell(struct gateway *g, struct planned *p);
+/* Ready? Then publishes bus/<bus>/load/planned, logs what is above 80 % with what would help,
+ * frees, and gives NULL; else gives p back. */
+struct planned *planned_publish(struct gateway *g, struct planned *p);
 
 /* Its model is gone. NULL is fine. */
 void planned_drop(struct planned *p);

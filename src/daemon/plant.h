@@ -40,15 +40,15 @@ struct reading {
 	};
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
-	uint16_t asked;     /* requests for an on-demand point */
-	uint8_t quality;    /* enum quality */
-	bool known : 1;     /* the raw words are valid */
-	bool refused : 1;   /* the device refuses its registers again and again */
-	bool apart : 1;     /* it refuses them in one request: read in two */
-	bool tell_next : 1; /* somebody asked: the next read is told even if unchanged */
-	bool undecoded : 1; /* its scale stands in another point: decoded at the turn's end */
-	uint8_t parts : 3;  /* of one read in two requests: enum part_seen; in word[2], word[3] */
-	bool rounded : 1;   /* read in this round of the device's fastest rate */
+	uint16_t asked;        /* requests for an on-demand point */
+	uint8_t quality;       /* enum quality */
+	bool known : 1;        /* the raw words are valid */
+	bool refused : 1;      /* the device refuses its registers again and again */
+	bool apart : 1;        /* it refuses them in one request: read in two */
+	bool publish_next : 1; /* somebody asked: the next read is published even if unchanged */
+	bool undecoded : 1;    /* its scale stands in another point: decoded at the turn's end */
+	uint8_t parts : 3; /* of one read in two requests: enum part_seen; in word[2], word[3] */
+	bool rounded : 1;  /* read in this round of the device's fastest rate */
 };
 
 enum device_phase {
@@ -74,7 +74,7 @@ struct device_state {
 	us_t round;                /* the fastest period of its points */
 	us_t newest;               /* newest read, for the snapshot's time */
 	struct alerts *alerts;     /* NULL: none of its points is one */
-	char *identifies;          /* as what, if it is a stranger; malloc'ed */
+	char *identifies;          /* as what, if it is a mismatch; malloc'ed */
 	us_t identify_at;          /* asked again what it is, not before */
 	uint8_t error, exception;  /* the last failed read: enum outcome; OUT_OK: none yet */
 	us_t error_at;
@@ -109,10 +109,10 @@ struct plant_bus {
 		*bus; /* owned, and valid until plant_destroy(), also when its thread has ended */
 	uint32_t tag;
 	bool up; /* the port is open */
-	bool told_down;
-	bool rewant; /* its on-demand points have changed: plant_rewant is still to come */
-	us_t since;  /* up or down */
-	us_t heard;  /* last answer of any device */
+	bool reported_down;
+	bool rewant;   /* its on-demand points have changed: plant_rewant is still to come */
+	us_t since;    /* up or down */
+	us_t answered; /* last answer of any device */
 	struct instead instead; /* the last thing that came instead of an answer … */
 	us_t instead_at;        /* … and when; 0: never */
 	us_t silent_since;      /* none of its devices answers; 0: some do */
@@ -135,7 +135,7 @@ struct plant {
 	int32_t *tag_bus;        /* bus index by tag; -1: gone with a reload */
 	struct bus **tag_thread; /* by tag; owned where tag_bus is -1; NULL: destroyed */
 	uint32_t ntag;
-	size_t ending; /* buses told to end that have not ended */
+	size_t ending; /* buses asked to end that have not ended */
 };
 
 /* All of a model except its threads. It borrows the model. */

@@ -106,7 +106,7 @@ static bool of_a_point(const struct gateway *g, const char *file)
 }
 
 /* Those still there, when all that are configured were set apart, are of points that are not. */
-static void tell_unknown(struct gateway *g, const char *file)
+static void report_unknown(struct gateway *g, const char *file)
 {
 	static const char text[] = "its pulse was interrupted by the previous shutdown or a "
 				   "reload, and it is no longer configured: it may still be on";
@@ -128,7 +128,7 @@ static void find_unknown(struct gateway *g)
 		return;
 	for (const struct dirent *e; (e = readdir(dir));)
 		if (strncmp(e->d_name, "pulse.", 6) == 0 && !of_a_point(g, e->d_name + 6))
-			tell_unknown(g, e->d_name + 6);
+			report_unknown(g, e->d_name + 6);
 	closedir(dir);
 }
 

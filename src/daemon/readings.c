@@ -92,12 +92,12 @@ void reading_reset(struct plant *p, uint32_t point)
 	r->quality = QUALITY_NEVER;
 	r->at = 0;
 	r->refused = r->rounded = false;
-	r->filter.told = 0;
+	r->filter.published = 0;
 	if (r->counter)
 		*r->counter = (struct counter){0};
 }
 
-static void tell(struct gateway *g, uint32_t point, bool again)
+static void publish(struct gateway *g, uint32_t point, bool again)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
@@ -106,19 +106,19 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 	    pt->filter.mode == PUBLISH_NEVER || pt->hidden)
 		return;
 	char text[VALUE_PRINT_MAX];
-	again |= r->tell_next;
+	again |= r->publish_next;
 	const bool lasting = pt->poll != POLL_ON_DEMAND || r->asked;
 	if (!lasting && !again)
 		return; /* a read for others passed over it */
 	reading_text(p, point, text, sizeof text);
-	r->tell_next = false;
+	r->publish_next = false;
 	const bool changed = north_differs(g->north, r->device, local(p, point), text);
 	if (!again && !filter_pass(&r->filter, &pt->filter, &r->value, changed, g->now)) {
 		/* what was held back is looked at again with the next read, though that be equal */
 		r->known &= !changed;
 		return;
 	}
-	filter_told(&r->filter, &pt->filter, &r->value, g->now);
+	filter_published(&r->filter, &pt->filter, &r->value, g->now);
 	if (lasting)
 		north_value(g->north, r->device, local(p, point), text, true);
 	else /* nobody would renew it */
@@ -127,9 +127,9 @@ static void tell(struct gateway *g, uint32_t point, bool again)
 		north_history(g->north, r->device, local(p, point), text, gateway_wall_of(r->at));
 }
 
-void reading_tell_again(struct gateway *g, uint32_t point)
+void reading_publish_again(struct gateway *g, uint32_t point)
 {
-	tell(g, point, true);
+	publish(g, point, true);
 }
 
 /* What the device says about itself (serial number, firmware) is not what it said before: what was
@@ -164,7 +164,7 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 	r->quality = v.kind == VALUE_NONE ? QUALITY_NONE : QUALITY_GOOD;
 	if (store(r, &v) || pt->alert != ALERT_NONE)
 		reading_alert(p, point);
-	tell(g, point, false);
+	publish(g, point, false);
 }
 
 /* Nothing new in the registers: only what a clock demands. */
@@ -172,9 +172,9 @@ static void renew(struct gateway *g, uint32_t point, struct reading *r, const st
                   us_t at)
 {
 	r->at = at;
-	if (r->tell_next || pt->filter.mode == PUBLISH_ALWAYS ||
-	    (pt->filter.heartbeat && g->now - r->filter.told >= pt->filter.heartbeat))
-		tell(g, point, false);
+	if (r->publish_next || pt->filter.mode == PUBLISH_ALWAYS ||
+	    (pt->filter.heartbeat && g->now - r->filter.published >= pt->filter.heartbeat))
+		publish(g, point, false);
 }
 
 static void note_read(struct device_state *s, struct reading *r, const struct point *pt, us_t at)
@@ -283,7 +283,7 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	reading_forget(r);
 	store(r, &none);
 	r->quality = (uint8_t)q;
-	r->filter.told = 0; /* the next value is news, however near to the last */
+	r->filter.published = 0; /* the next value is news, however near to the last */
 	s->touched = true;
 	reading_alert(p, point);
 	north_none(g->north, r->device, local(p, point));
@@ -351,7 +351,7 @@ static bool alerts_known(const struct plant *p, uint32_t device)
 	return true;
 }
 
-static void tell_alerts(struct gateway *g, uint32_t device)
+static void publish_alerts(struct gateway *g, uint32_t device)
 {
 	struct device_state *s = &g->plant->device[device];
 	s->alerts_known = s->alerts_known || alerts_known(g->plant, device);
@@ -373,11 +373,11 @@ void readings_turn(struct gateway *g)
 			snapshot(g, i);
 		s->touched = false;
 		if (s->alerts_changed)
-			tell_alerts(g, i);
+			publish_alerts(g, i);
 	}
 }
 
-void readings_tell_device(struct gateway *g, uint32_t device)
+void readings_publish_device(struct gateway *g, uint32_t device)
 {
 	struct plant *p = g->plant;
 	const struct device *d = &p->model->device[device];
@@ -385,7 +385,7 @@ void readings_tell_device(struct gateway *g, uint32_t device)
 		const struct reading *r = &p->reading[d->point0 + i];
 		const bool passed_over = d->set->point[i].poll == POLL_ON_DEMAND && !r->asked;
 		if (r->known && !r->undecoded && !passed_over)
-			tell(g, d->point0 + i, true);
+			publish(g, d->point0 + i, true);
 	}
 }
 
@@ -396,7 +396,7 @@ void readings_forget_device(struct plant *p, uint32_t device)
 		reading_forget(&p->reading[d->point0 + i]);
 }
 
-static bool told_when_offline(const struct device *d, uint32_t point)
+static bool published_when_offline(const struct device *d, uint32_t point)
 {
 	for (size_t i = 0; i < d->noffline; i++)
 		if (d->offline[i].point == point)
@@ -411,7 +411,7 @@ static bool last_word(const struct plant *p, uint32_t device)
 	       p->model->device[device].identify_point < 0;
 }
 
-static void tell_current(struct gateway *g, uint32_t device, uint32_t point)
+static void publish_current(struct gateway *g, uint32_t device, uint32_t point)
 {
 	const struct plant *p = g->plant;
 	const struct device *d = &p->model->device[device];
@@ -431,24 +431,25 @@ static void tell_current(struct gateway *g, uint32_t device, uint32_t point)
 	reading_text(p, d->point0 + point, text, sizeof text);
 	if (!north_differs(g->north, device, point, text))
 		return;
-	filter_told(&r->filter, &pt->filter, &r->value, g->now);
+	filter_published(&r->filter, &pt->filter, &r->value, g->now);
 	north_value(g->north, device, point, text, false);
 }
 
-void readings_tell_current(struct gateway *g)
+void readings_publish_current(struct gateway *g)
 {
 	for (uint32_t i = 0; i < g->plant->model->ndevice; i++) {
 		const struct device *d = &g->plant->model->device[i];
 		const bool online = g->plant->device[i].phase == PHASE_ONLINE;
 		for (uint32_t k = 0; k < d->set->n; k++)
-			if (online || !told_when_offline(d, k))
-				tell_current(g, i, k);
+			if (online || !published_when_offline(d, k))
+				publish_current(g, i, k);
 		if (!online)
-			readings_tell_offline(g, i);
+			readings_publish_offline(g, i);
 	}
 }
 
-/* As it would be told had it been read: a profile writes 0, the point's decimals make it 0.00. */
+/* As it would be published had it been read: a profile writes 0, the point's decimals make it 0.00.
+ */
 static void print_configured(const struct point *pt, const char *text, char *buf, size_t size)
 {
 	struct value v;
@@ -459,7 +460,7 @@ static void print_configured(const struct point *pt, const char *text, char *buf
 		snprintf(buf, size, "%s", text);
 }
 
-void readings_tell_offline(struct gateway *g, uint32_t device)
+void readings_publish_offline(struct gateway *g, uint32_t device)
 {
 	struct plant *p = g->plant;
 	const struct device *d = &p->model->device[device];
@@ -470,6 +471,6 @@ void readings_tell_offline(struct gateway *g, uint32_t device)
 		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text,
 		                 sizeof text);
 		north_value(g->north, device, d->offline[i].point, text, false);
-		p->reading[d->point0 + d->offline[i].point].filter.told = 0;
+		p->reading[d->point0 + d->offline[i].point].filter.published = 0;
 	}
 }

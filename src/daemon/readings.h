@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * readings: from raw words to what stands on a topic: decode, scale, counter guard, valid range,
- * filter, tell. And what depends on it: expressions, alerts, snapshots.
+ * filter, publish. And what depends on it: expressions, alerts, snapshots.
  */
 #ifndef DAEMON_READINGS_H
 #define DAEMON_READINGS_H
@@ -12,7 +12,7 @@
 void reading_take(struct gateway *g, uint32_t point, const struct span *block,
                   const uint16_t *words, us_t at);
 
-/* A good read's value: believed, or not, and told. v's text lives only now. */
+/* A good read's value: believed, or not, and published. v's text lives only now. */
 void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at);
 
 /* As if it had never been read; an alert it raised ends. */
@@ -21,33 +21,33 @@ void reading_reset(struct plant *p, uint32_t point);
 /* Its words as read; n: plant_raw_words(). */
 uint16_t *reading_raw(struct reading *r, unsigned n);
 
-/* The point has no value any more: told as None. q: why. */
+/* The point has no value any more: published as None. q: why. */
 void reading_none(struct gateway *g, uint32_t point, enum quality q);
 
-/* Forget the raw words, so that the next read is decoded and compared with what was told. */
+/* Forget the raw words, so that the next read is decoded and compared with what was published. */
 void reading_forget(struct reading *r);
 
 /* The text that stands, or should stand, on the topic. */
 void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size);
 
 /* Tell the point's value now even if unchanged (read-back, xnet/get). */
-void reading_tell_again(struct gateway *g, uint32_t point);
+void reading_publish_again(struct gateway *g, uint32_t point);
 
 /* Raise or clear what the point's value says, if it is an alert. */
 void reading_alert(struct plant *p, uint32_t point);
 
-/* A device has come online: tell all that is known of it. */
-void readings_tell_device(struct gateway *g, uint32_t device);
+/* A device has come online: publish all that is known of it. */
+void readings_publish_device(struct gateway *g, uint32_t device);
 
 /* It is gone: what it says when it is back is looked at anew. */
 void readings_forget_device(struct plant *p, uint32_t device);
 
 /* The configured values of a device that went offline. */
-void readings_tell_offline(struct gateway *g, uint32_t device);
+void readings_publish_offline(struct gateway *g, uint32_t device);
 
 /* After the start and after a reload: what each topic should say, where it does not. What nobody
  * has asked for has no value; of a device that is offline, what is configured for that. */
-void readings_tell_current(struct gateway *g);
+void readings_publish_current(struct gateway *g);
 
 /* The turn's end: expressions, alerts and snapshots of the devices that were read. */
 void readings_turn(struct gateway *g);

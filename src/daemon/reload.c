@@ -181,7 +181,7 @@ static void take_over(struct gateway *g)
 	broker_adopt(g, old);
 	health_model(g, old);
 	commands_model_begins(g);
-	readings_tell_current(g);
+	readings_publish_current(g);
 	model_destroy(old);
 	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,
 	         next->npoint);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * reload: a new configuration while everything runs. It is read by a short-lived thread; a bad one
- * leaves the running one in force and everyone is told.
+ * leaves the running one in force and that is reported.
  */
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H

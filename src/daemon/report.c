@@ -41,7 +41,7 @@ static bool inside(const struct place *p, const struct span *s, bool *over)
 	return !*over && p->key + p->len <= key + s->count;
 }
 
-/* One that is older than a command's write is not told at all. */
+/* One that is older than a command's write is not published at all. */
 static void take_point(struct gateway *g, uint32_t point, const struct report *r, bool live)
 {
 	if (live && command_holds(g->table, point, r->at))
@@ -71,7 +71,7 @@ static void take_late(struct gateway *g, uint32_t device, const struct report *r
 
 static void take_read(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
-	b->heard = r->at;
+	b->answered = r->at;
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		g->plant->device[d].seen = r->at;
@@ -101,7 +101,7 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 static void take_failed(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	if (r->outcome == OUT_REFUSED)
-		b->heard = r->at;
+		b->answered = r->at;
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		struct device_state *s = &g->plant->device[d];
@@ -221,13 +221,13 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 		log_info("bus %s: up%s%s", b->conf->name, r->text[0] ? ": " : "", r->text);
 		gateway_alert_end(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name);
 		b->up = true;
-		b->told_down = false;
+		b->reported_down = false;
 		return;
 	}
 	b->up = false;
-	if (!b->told_down) {
+	if (!b->reported_down) {
 		log_warn("bus %s: down: %s", b->conf->name, text);
-		b->told_down = true;
+		b->reported_down = true;
 	}
 	gateway_alert(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name, text);
 	for (int u = 0; u < 256; u++)

@@ -91,7 +91,7 @@ static void forget_readings(struct gateway *g, uint32_t device)
 	}
 }
 
-static void tell_bound(const struct gateway *g, uint32_t device)
+static void log_bound(const struct gateway *g, uint32_t device)
 {
 	const struct device *d = &g->plant->model->device[device];
 	const struct sunspec_chain *c = &d->set->sunspec->walk.chain;
@@ -119,7 +119,7 @@ static void found(struct gateway *g, uint32_t device)
 	plant_round(p, device);
 	plant_index(p, d->bus);
 	plant_rewant(g, d->bus);
-	tell_bound(g, device);
+	log_bound(g, device);
 	if (health_on(g))
 		health_device_info(g, device);
 }
@@ -183,7 +183,7 @@ bool sunspec_read(struct gateway *g, struct plant_bus *b, const struct report *r
 	return good;
 }
 
-/* A model, or only so long a read of it? Its head alone will tell. */
+/* A model, or only so long a read of it? Its head alone will show. */
 static void ask_heads(struct gateway *g, uint32_t device, const struct report *r)
 {
 	const struct device *d = &g->plant->model->device[device];

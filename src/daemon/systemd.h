@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * systemd: what the service manager is told (sd_notify(3)). Without one, all of it does nothing.
+ * systemd: what the service manager gets to know (sd_notify(3)). Without one, all of it does
+ * nothing.
  */
 #ifndef DAEMON_SYSTEMD_H
 #define DAEMON_SYSTEMD_H

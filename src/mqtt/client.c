@@ -33,7 +33,8 @@ size_t mqtt_event_weight(const void *event)
 	       (e->response_topic ? strlen(e->response_topic) : 0) + e->correlation_len;
 }
 
-/* -- what the library tells, on its threads: note it, wake the publisher -------------------------
+/* -- what the library reports, on its threads: note it, wake the publisher
+ * -------------------------
  */
 
 void client_wake(struct mqtt_client *c)
@@ -106,8 +107,8 @@ static void on_answer(void *ctx)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
-                 const char *text)
+static void report(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
+                   const char *text)
 {
 	struct mqtt_event e = {.kind = (uint8_t)kind, .protocol = c->protocol};
 	snprintf(e.text, sizeof e.text, "%s", text);
@@ -127,7 +128,7 @@ static void on_not_subscribed(void *ctx, const char *filter, const char *why)
 	c->denied = mem_grow(c->denied, c->ndenied + 1, sizeof *c->denied);
 	c->denied[c->ndenied++] = mem_strdup(filter);
 	snprintf(text, sizeof text, "subscription refused: %s", why);
-	tell(ctx, MQTT_REFUSED, filter, text);
+	report(ctx, MQTT_REFUSED, filter, text);
 }
 
 static void on_disconnected(void *ctx)
@@ -153,22 +154,22 @@ void client_sink(struct mqtt_client *c, struct paho_sink *sink)
 	};
 }
 
-void client_tell_down(struct mqtt_client *c, const char *why, bool rival)
+void client_report_down(struct mqtt_client *c, const char *why, bool rival)
 {
 	struct mqtt_event e = {.kind = MQTT_DOWN, .protocol = c->protocol, .rival = rival};
 	snprintf(e.text, sizeof e.text, "%s", why);
 	deliver(c, &e);
 }
 
-void client_tell_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
-                       const char *text)
+void client_report_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
+                         const char *text)
 {
-	tell(c, kind, topic, text);
+	report(c, kind, topic, text);
 }
 
-void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text)
+void client_report(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text)
 {
-	tell(c, kind, NULL, text);
+	report(c, kind, NULL, text);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */

@@ -19,10 +19,11 @@
 
 enum mqtt_event_kind {
 	MQTT_UP,
-	MQTT_DOWN, /* the connection is lost, or could not be made: told when the reason changes */
+	MQTT_DOWN, /* the connection is lost, or could not be made: reported when the reason changes
+	            */
 	MQTT_MESSAGE,
-	MQTT_REFUSED, /* the broker refuses a subscription or a publication (topic; text: why); told
-	                 once a topic */
+	MQTT_REFUSED, /* the broker refuses a subscription or a publication (topic; text: why);
+	                 reported once a topic */
 };
 
 struct mqtt_event {

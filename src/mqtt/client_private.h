@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_private: what client.c (the interface, and what the library's threads tell) and
+ * client_private: what client.c (the interface, and what the library's threads report) and
  * publisher.c (the thread that calls the library) share. Nobody else includes this.
  */
 #ifndef MQTT_CLIENT_PRIVATE_H
@@ -32,7 +32,7 @@ struct mqtt_client {
 	pthread_t thread;
 
 	pthread_mutex_t push_lock; /* of `gone` */
-	bool gone;                 /* main destroyed us: tell nobody */
+	bool gone;                 /* main destroyed us: report to nobody */
 
 	bool woken, ending, ended; /* under `lock`, as all down to `left_open` */
 	uint8_t protocol, wish_qos;
@@ -58,12 +58,12 @@ struct mqtt_client {
 	char why[192], last_error[192];
 	bool left_open;
 
-	char **denied; /* filters whose refusal was told; the library's receiving thread only */
+	char **denied; /* filters whose refusal was reported; the library's receiving thread only */
 	size_t ndenied;
 
 	/* the publisher's own */
 	struct retry retry;
-	bool reachable, tls_trouble, tls_port, refusal_told;
+	bool reachable, tls_trouble, tls_port, refusal_reported;
 	uint8_t have_qos;
 	unsigned closes; /* attempts that the broker closed before any succeeded */
 	unsigned seed;
@@ -79,17 +79,17 @@ struct mqtt_client {
 	us_t pardoned;         /* the last time */
 	uint32_t reported[32]; /* topics, hashed, of which was said that they cannot be sent */
 	unsigned nreported;
-	char told[192]; /* reason told last */
+	char reason[192]; /* the last one reported */
 	char explained[192];
 };
 
 us_t client_now(void);                       /* CLOCK_BOOTTIME, µs */
 struct timespec client_deadline(us_t until); /* of CLOCK_MONOTONIC, for condition variables */
 void client_sink(struct mqtt_client *c, struct paho_sink *sink);
-void client_tell_down(struct mqtt_client *c, const char *why, bool rival);
-void client_tell(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
-void client_tell_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
-                       const char *text);
+void client_report_down(struct mqtt_client *c, const char *why, bool rival);
+void client_report(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
+void client_report_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
+                         const char *text);
 void client_wake(struct mqtt_client *c);      /* with the lock held */
 bool client_abandoned(struct mqtt_client *c); /* main gave up waiting: the outbox may be gone */
 void *publisher_run(void *ctx);

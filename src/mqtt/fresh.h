@@ -30,7 +30,7 @@ struct fresh {
 	bool second;
 	us_t strict;  /* until then nothing may come between a question and its answer */
 	bool waiting; /* for an answer */
-	bool busy;    /* a message is being taken: nothing behind it can be heard */
+	bool busy;    /* a message is being taken: nothing behind it can be received */
 };
 
 /* Connected; the CONNECT went out at `asked` at the earliest. keepalive: as the broker wants it.

@@ -41,7 +41,7 @@ void json_members_free(struct json_members *m)
 	*m = (struct json_members){0};
 }
 
-/* As the sender wrote it, as nearly as can be told: the fewest digits that read back equal. */
+/* As the sender wrote it, as nearly as is known: the fewest digits that read back equal. */
 static char *real_text(double r)
 {
 	char text[48];

@@ -32,7 +32,7 @@ struct north_request {
 	char *topic;
 	void *correlation;
 	size_t correlation_len;
-	size_t expected, told;
+	size_t expected, reported;
 	bool failed;
 	struct north_slots after; /* values that its outcomes are about */
 	struct json answer;
@@ -101,7 +101,7 @@ size_t north_filters(struct north *n, const char *const **filters)
 	return total;
 }
 
-/* -- telling ----------------------------------------------------------------------------------- */
+/* -- publishing -------------------------------------------------------------------------------- */
 
 void north_status(struct north *n, int32_t device, bool online)
 {
@@ -308,10 +308,11 @@ static void answer_part(struct north_request *r, const struct north_outcome *o)
 }
 
 /* {"ok":…,"param":…} for one; {"results":[{…},…],"ok":…} for several. */
-static void request_told(struct north *n, struct north_request *r, const struct north_outcome *o)
+static void request_reported(struct north *n, struct north_request *r,
+                             const struct north_outcome *o)
 {
 	const bool several = r->expected > 1;
-	if (r->told++ == 0) {
+	if (r->reported++ == 0) {
 		jw_open(&r->answer, NULL, '{');
 		if (several)
 			jw_open(&r->answer, "results", '[');
@@ -323,7 +324,7 @@ static void request_told(struct north *n, struct north_request *r, const struct 
 		jw_close(&r->answer, '}');
 	r->failed |= o->reason != NULL;
 	EACH(n, values_of, o, &r->after);
-	if (r->told < r->expected)
+	if (r->reported < r->expected)
 		return;
 	if (several) {
 		jw_close(&r->answer, ']');
@@ -347,7 +348,7 @@ void north_outcome(struct north *n, const struct north_outcome *o)
 	if (o->reason && !o->quiet)
 		EACH(n, outcome, o);
 	if (o->request)
-		request_told(n, o->request, o);
+		request_reported(n, o->request, o);
 }
 
 /* -- an earlier life --------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * north: what the gateway tells and hears, whatever the convention on the broker. Main calls these
- * functions and no other; each northbound is one file and one row in north.c.
+ * north: what the gateway publishes and receives, whatever the convention on the broker. Main calls
+ * these functions and no other; each northbound is one file and one row in north.c.
  *
  * Main thread only. Nothing here sends: it fills the outbox, so call outbox_kick() once per turn.
  * `device` is an index into model->device, `point` one into that device's set->point.
@@ -17,7 +17,7 @@
 #define NORTH_GATEWAY (-1)   /* in place of a device */
 #define NORTH_ALL UINT32_MAX /* in place of a point: all of the device */
 
-/* -- what is told ------------------------------------------------------------------------------ */
+/* -- what is published ------------------------------------------------------------------------- */
 
 struct north;
 
@@ -26,7 +26,7 @@ void north_destroy(struct north *n); /* NULL is fine; the outbox keeps its slots
 
 /* The first model or a new one; it must live until the next adopt has returned. Topics of devices
  * and points that are gone are cleared, those that stay keep their text. Values and statuses of new
- * ones are not told before main tells them. */
+ * ones are not published before main publishes them. */
 void north_adopt(struct north *n, const struct model *m);
 
 /* For mqtt_create and mqtt_subscribe. Valid until the next adopt. */
@@ -39,20 +39,21 @@ size_t north_filters(struct north *n, const char *const **filters);
 void north_status(struct north *n, int32_t device, bool online);
 
 /* text as point_print gave it, without unit (the northbound adds what it wants). Told if it differs
- * from what was told last, or if `again` (heartbeat, read-back). */
+ * from what was published last, or if `again` (heartbeat, read-back). */
 void north_value(struct north *n, uint32_t device, uint32_t point, const char *text, bool again);
 
-/* Would north_value tell it: does it differ from the last told text? For filter_pass's `changed`.
+/* Would north_value publish it: does it differ from the last published text? For filter_pass's
+ * `changed`.
  */
 bool north_differs(struct north *n, uint32_t device, uint32_t point, const char *text);
 
 /* The point's topic becomes None (stale, offline device's unreadable point, unsubscribed). */
 void north_none(struct north *n, uint32_t device, uint32_t point);
 
-/* The point does not exist any more: its topic is cleared, if it was ever told. */
+/* The point does not exist any more: its topic is cleared, if it was ever published. */
 void north_gone(struct north *n, uint32_t device, uint32_t point);
 
-/* A value told once and not retained: the acknowledged value of a write-only point. */
+/* A value published once and not retained: the acknowledged value of a write-only point. */
 void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text);
 
 /* One entry of history, in order, kept through an outage as far as history_buffer goes. */
@@ -60,7 +61,7 @@ void north_history(struct north *n, uint32_t device, uint32_t point, const char 
                    int64_t unix_ms);
 
 /* All points of a device in one JSON object. text(ctx, point) gives each as point_print did, NULL:
- * never read (told as null). ts: of the newest read in it. */
+ * never read (published as null). ts: of the newest read in it. */
 void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
                     const char *(*text)(void *ctx, uint32_t point), void *ctx);
 
@@ -75,10 +76,11 @@ void north_again(struct north *n, int32_t device, bool all);
  * it. */
 void north_sys(struct north *n, const char *path, const char *text);
 
-/* The same for a long text, which is not kept: tell it after each connect, and when it changed. */
+/* The same for a long text, which is not kept: publish it after each connect, and when it changed.
+ */
 void north_sys_passing(struct north *n, const char *path, const char *text);
 
-/* -- what is heard ----------------------------------------------------------------------------- */
+/* -- what is received -------------------------------------------------------------------------- */
 
 /* An MQTT 5 request that waits for its one answer; counts the outcomes still to come. */
 struct north_request;
@@ -146,7 +148,7 @@ void north_event_free(struct north_event *e);
  * one. */
 void north_outcome(struct north *n, const struct north_outcome *o);
 
-/* What stands retained when we subscribe tells of an earlier life: topics of devices that are gone
+/* What is retained when we subscribe is of an earlier life: topics of devices that are gone
  * are cleared, but not those of a device that another gateway has now, which may be said later. So
  * main says when a connection begins, and asks north_settle some 2 s after each event that left it
  * unsettled. */

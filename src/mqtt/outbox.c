@@ -89,7 +89,7 @@ void outbox_set(struct outbox *o, slot_t id, const char *text, bool again)
 	pthread_mutex_lock(&o->lock);
 	struct slot *s = slot_at(o, id);
 	const bool differs = slot_differs(s, text);
-	s->fresh = ++o->clock; /* also when not told: it was read, it is fresh */
+	s->fresh = ++o->clock; /* also when not published: it was read, it is fresh */
 	if (differs || again) {
 		if (differs)
 			slots_text(&o->slots, s, text);
@@ -229,8 +229,7 @@ bool outbox_post(struct outbox *o, const struct post *p)
 	return whole;
 }
 
-/* -- hand-over to the publisher ------------------------------------------------------------------
- */
+/* -- hand-over to the publisher ---------------------------------------------------------------- */
 
 /* Item pointers are ids, so that a stale one can do no harm. */
 static void *item_of(uint32_t id)

@@ -18,8 +18,8 @@
 struct outbox;
 typedef uint32_t slot_t; /* 0: none */
 
-/* In the order of telling after a connect. The gateway comes after its devices: who sees it online
- * must not find a device's status of before the outage. */
+/* In the order of publishing after a connect. The gateway comes after its devices: who sees it
+ * online must not find a device's status of before the outage. */
 enum slot_class {
 	SLOT_STATUS,
 	SLOT_GATEWAY,
@@ -37,12 +37,12 @@ void outbox_destroy(struct outbox *o);
 void outbox_resize(struct outbox *o, size_t fifo_bytes);
 
 /* Find or make the slot of a topic. One that is not retained any more is emptied first; one that is
- * now is told again. */
+ * now is published again. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos,
                    bool retain);
 
 /* A retained message of an earlier life stands on the topic of this slot, which is not retained: an
- * empty one clears it, and the slot's text is told again. */
+ * empty one clears it, and the slot's text is published again. */
 void outbox_wipe(struct outbox *o, slot_t s);
 
 /* The slot of a topic if there is one, else 0; a slot's topic ("" if it has none). Copies. */
@@ -52,7 +52,7 @@ void outbox_topic(struct outbox *o, slot_t s, char *buf, size_t size);
 /* Tell its last text again, if it has one. */
 void outbox_again(struct outbox *o, slot_t s);
 
-/* New text: dirty. The same text again is told again only if `again`. */
+/* New text: dirty. The same text again is published again only if `again`. */
 void outbox_set(struct outbox *o, slot_t s, const char *text, bool again);
 
 /* The topic no longer exists: an empty retained message, then the slot is free. */
@@ -94,8 +94,7 @@ struct outbox_figures {
 
 void outbox_figures(struct outbox *o, struct outbox_figures *out);
 
-/* -- the publisher's side (client only) ----------------------------------------------------------
- */
+/* -- the publisher's side (client only) -------------------------------------------------------- */
 
 /* A message on its way. Texts are valid until the next outbox_take; every message taken gets
  * exactly one outbox_sent or outbox_failed. */

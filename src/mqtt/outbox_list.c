@@ -198,8 +198,8 @@ void outbox_all_dirty(struct outbox *o)
 {
 	uint32_t posts[LANES];
 	pthread_mutex_lock(&o->lock);
-	struct telling *t = mem_alloc(o->slots.used, sizeof *t);
-	const size_t n = slots_telling(&o->slots, o->clock, t);
+	struct pending *t = mem_alloc(o->slots.used, sizeof *t);
+	const size_t n = slots_pending(&o->slots, o->clock, t);
 	for (int l = 0; l < LANES; l++)
 		posts[l] = keep_posts(o, l);
 	append_all(o, posts[LANE_BULK]); /* what happened meanwhile before what is so now */

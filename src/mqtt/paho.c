@@ -32,17 +32,17 @@ struct paho {
 	struct subscription *subscription;
 	struct flights flights;
 	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
-	bool settled;         /* down was told for this connect */
+	bool settled;         /* down was reported for this connect */
 	char tls_error[128];
 };
 
-static void tell_down(struct paho *p, enum retry_failure f, const char *why)
+static void report_down(struct paho *p, enum retry_failure f, const char *why)
 {
 	pthread_mutex_lock(&p->lock);
-	const bool told = p->settled;
+	const bool reported = p->settled;
 	p->settled = true;
 	pthread_mutex_unlock(&p->lock);
-	if (!told)
+	if (!reported)
 		p->sink.down(p->sink.ctx, f, why);
 }
 
@@ -119,16 +119,16 @@ static void connect_failed(struct paho *p, int code)
 	char why[192] = "";
 	if (code > 0) {
 		reason_connect(p->protocol, code, why, sizeof why);
-		tell_down(p, refusal(p, code), why);
+		report_down(p, refusal(p, code), why);
 		return;
 	}
-	/* the library's words do not tell a refused port from a name not found or a closed
+	/* the library's words do not distinguish a refused port from a name not found or a closed
 	 * connection */
 	pthread_mutex_lock(&p->lock);
 	if (p->tls_error[0])
 		snprintf(why, sizeof why, "TLS: %s", p->tls_error);
 	pthread_mutex_unlock(&p->lock);
-	tell_down(p, RETRY_UNCLEAR, why);
+	report_down(p, RETRY_UNCLEAR, why);
 }
 
 static void on_connect_failure(void *ctx, MQTTAsync_failureData *r)
@@ -149,7 +149,7 @@ static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *r)
 static void on_lost(void *ctx, char *cause)
 {
 	struct paho *p = ctx;
-	tell_down(p, RETRY_NETWORK, cause ? cause : "the connection was lost");
+	report_down(p, RETRY_NETWORK, cause ? cause : "the connection was lost");
 }
 
 /* 1.3.12 then does not see the socket close. */
@@ -159,11 +159,11 @@ static void on_disconnected(void *ctx, MQTTProperties *props, enum MQTTReasonCod
 	char why[128];
 	(void)props;
 	reason_disconnect((int)code, why, sizeof why);
-	tell_down(p,
-	          code == MQTTREASONCODE_SESSION_TAKEN_OVER ? RETRY_TAKEN
-	          : reason_blames((int)code)                ? RETRY_ENDED
-	                                                    : RETRY_PARTED,
-	          why);
+	report_down(p,
+	            code == MQTTREASONCODE_SESSION_TAKEN_OVER ? RETRY_TAKEN
+	            : reason_blames((int)code)                ? RETRY_ENDED
+	                                                      : RETRY_PARTED,
+	            why);
 }
 
 static int on_tls_error(const char *text, size_t len, void *ctx)

@@ -17,11 +17,11 @@
 #define PAHO_FLIGHTS_V5 20
 
 struct paho_terms {               /* what the broker said when it accepted */
-	uint16_t receive_maximum; /* 0: not told */
-	uint32_t maximum_packet;  /* bytes; 0: not told */
+	uint16_t receive_maximum; /* 0: not said */
+	uint32_t maximum_packet;  /* bytes; 0: not said */
 	uint8_t maximum_qos;
 	bool retain;
-	us_t keepalive; /* as the broker wants it; 0: not told */
+	us_t keepalive; /* as the broker wants it; 0: not said */
 };
 
 /* What became of a message of the outbox, or of a question (item NULL). */

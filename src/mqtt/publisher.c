@@ -75,10 +75,10 @@ static void note_error(struct mqtt_client *c, const char *why, bool was_up, bool
 	pthread_mutex_lock(&c->lock);
 	snprintf(c->last_error, sizeof c->last_error, "%s", why);
 	pthread_mutex_unlock(&c->lock);
-	if (!was_up && strcmp(c->told, why) == 0)
+	if (!was_up && strcmp(c->reason, why) == 0)
 		return;
-	snprintf(c->told, sizeof c->told, "%s", why);
-	client_tell_down(c, why, rival);
+	snprintf(c->reason, sizeof c->reason, "%s", why);
+	client_report_down(c, why, rival);
 }
 
 /* Asked at most every 10 s, because asking costs time; or when the library says something else. */
@@ -236,29 +236,29 @@ static void ask(struct mqtt_client *c, us_t now)
 static void came_up(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);
-	const unsigned told = c->terms.receive_maximum;
-	c->window = c->protocol == 5 ? told ? told : PAHO_FLIGHTS_V5 : PAHO_FLIGHTS;
+	const unsigned granted = c->terms.receive_maximum;
+	c->window = c->protocol == 5 ? granted ? granted : PAHO_FLIGHTS_V5 : PAHO_FLIGHTS;
 	if (c->window > PAHO_FLIGHTS)
 		c->window = PAHO_FLIGHTS;
 	c->state = CLIENT_UP;
 	c->connects++;
 	pthread_mutex_unlock(&c->lock);
 	retry_up(&c->retry, now);
-	c->told[0] = '\0';
-	c->refusal_told = false;
+	c->reason[0] = '\0';
+	c->refusal_reported = false;
 	c->moved_at = now;
 	outbox_all_dirty(c->outbox);
 	pump_begin(c, now);
 	ask(c, now); /* before subscribing: what stands retained comes behind the answer */
 	for (size_t i = 0; i < c->nhave; i++)
 		paho_subscribe(c->paho, c->have[i], c->have_qos);
-	client_tell(c, MQTT_UP, "");
+	client_report(c, MQTT_UP, "");
 }
 
 /* -- the end ----------------------------------------------------------------------------------- */
 
 /* DISCONNECT suppresses the Last Will and takes 3 s while anything is unacknowledged; so only when
- * all is told. Else the connection stays open, and the process's end lets the Last Will speak.
+ * nothing waits. Else the connection stays open, and the process's end lets the Last Will speak.
  * True: ended. */
 static bool end(struct mqtt_client *c, const struct news *n, us_t now)
 {
@@ -336,11 +336,11 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 		ended(c, n->failure, n->why, now);
 	else if (n->up && c->state == CLIENT_CONNECTING)
 		came_up(c, now);
-	if (n->refused && !c->refusal_told) {
+	if (n->refused && !c->refusal_reported) {
 		char text[128];
 		snprintf(text, sizeof text, "the broker refuses publications: %s", n->refused);
-		client_tell(c, MQTT_REFUSED, text);
-		c->refusal_told = true;
+		client_report(c, MQTT_REFUSED, text);
+		c->refusal_reported = true;
 	}
 	if (c->state == CLIENT_IDLE && now >= c->retry_at && !n->ending)
 		begin(c, now);

@@ -34,7 +34,7 @@ static void report(struct mqtt_client *c, const char *topic, const char *text)
 	if (c->nreported == sizeof c->reported / sizeof *c->reported)
 		return;
 	c->reported[c->nreported++] = hash;
-	client_tell_topic(c, MQTT_REFUSED, topic, text);
+	client_report_topic(c, MQTT_REFUSED, topic, text);
 }
 
 /* True: it was, and is not sent. */

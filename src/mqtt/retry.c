@@ -36,13 +36,13 @@ static bool other_version(struct retry *r, enum retry_failure f, bool was_up)
 	if (r->version)
 		return false;
 	if (f == RETRY_VERSION) {
-		r->told = r->protocol == 5;
+		r->only_this = r->protocol == 5;
 		r->protocol = r->protocol == 5 ? 4 : 5;
-	} else if (f == RETRY_CLOSED && !was_up && !r->told) {
+	} else if (f == RETRY_CLOSED && !was_up && !r->only_this) {
 		r->closed = r->protocol == 5 ? r->closed + 1 : 0;
 		r->protocol = r->closed >= closes_until_4(r) ? 4 : 5;
 	} else if (f != RETRY_REFUSED && f != RETRY_WILL_QOS && f != RETRY_WILL_RETAIN &&
-	           !r->told) {
+	           !r->only_this) {
 		r->closed = 0;
 		r->protocol = 5;
 	}

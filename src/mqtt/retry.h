@@ -29,7 +29,7 @@ struct retry {
 	uint8_t protocol;  /* of the next attempt: 4 or 5 */
 	bool plain_will;   /* the Last Will goes at QoS 0: the broker offers no more */
 	bool passing_will; /* … and is not retained: the broker retains nothing */
-	bool told;         /* the broker said that it speaks only this one */
+	bool only_this;    /* the broker said that it speaks only this one */
 	bool has[2];       /* 3.1.1, 5 has worked with it */
 	unsigned closed;   /* attempts with 5 in a row that the broker closed without an answer */
 	unsigned short_lives; /* connections in a row that ended soon after they were made */

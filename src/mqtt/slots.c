@@ -143,9 +143,9 @@ void slots_destroy(struct slots *t)
 	free(t->hash);
 }
 
-static int telling_order(const void *a, const void *b)
+static int pending_order(const void *a, const void *b)
 {
-	const struct telling *x = a, *y = b;
+	const struct pending *x = a, *y = b;
 	if (x->class_ != y->class_)
 		return x->class_ < y->class_ ? -1 : 1;
 	if (x->class_ == SLOT_VALUE && x->age != y->age)
@@ -153,14 +153,14 @@ static int telling_order(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-size_t slots_telling(const struct slots *s, uint32_t clock, struct telling *t)
+size_t slots_pending(const struct slots *s, uint32_t clock, struct pending *t)
 {
 	size_t n = 0;
 	for (uint32_t id = 1; id <= s->n; id++) {
 		const struct slot *one = slots_at(s, id);
 		if (one->text && !one->barred && (one->set || one->listed || one->gone))
-			t[n++] = (struct telling){id, clock - one->fresh, one->class_};
+			t[n++] = (struct pending){id, clock - one->fresh, one->class_};
 	}
-	qsort(t, n, sizeof *t, telling_order);
+	qsort(t, n, sizeof *t, pending_order);
 	return n;
 }

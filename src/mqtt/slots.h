@@ -22,7 +22,7 @@ struct slot {
 	uint16_t topic_len;
 	uint16_t class_ : 3, qos : 2, retain : 1;
 	uint16_t listed : 1, flying : 1;  /* in the list of the dirty; on its way */
-	uint16_t set : 1, gone : 1;       /* has a text to tell; to be freed when told */
+	uint16_t set : 1, gone : 1;       /* has a text to publish; to be freed when published */
 	uint16_t wipe : 1, wiping : 1;    /* an empty retained message goes first; is on its way */
 	uint16_t suspect : 1, barred : 1; /* see outbox_blame(); not sent any more */
 	char *text;                       /* topic NUL text NUL; NULL: free slot */
@@ -43,13 +43,13 @@ void slots_text(struct slots *t, struct slot *s, const char *text);
 const char *slots_text_of(const struct slot *s);
 void slots_destroy(struct slots *t);
 
-/* What is to be told after a connect, in the order of telling: by class, in a class as they were
- * made, values the last set first. t: room for all slots; clock: sets so far. How many. */
-struct telling {
+/* What is to be published after a connect, in the order of publishing: by class, in a class as they
+ * were made, values the last set first. t: room for all slots; clock: sets so far. How many. */
+struct pending {
 	uint32_t id, age;
 	uint8_t class_;
 };
 
-size_t slots_telling(const struct slots *s, uint32_t clock, struct telling *t);
+size_t slots_pending(const struct slots *s, uint32_t clock, struct pending *t);
 
 #endif

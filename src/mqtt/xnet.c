@@ -39,7 +39,7 @@ static slot_t slot_for(struct xnet *x, const char *name, const char *leaf, enum 
 
 /* -- adopting a model -------------------------------------------------------------------------- */
 
-static bool is_told(const struct point *p)
+static bool is_published(const struct point *p)
 {
 	return !p->hidden && !p->absent && p->filter.mode != PUBLISH_NEVER &&
 	       !(p->write && p->write->only);
@@ -64,7 +64,7 @@ static void make_device(struct xnet *x, const struct device *d, struct xnet_devi
 		s->snapshot = slot_for(x, d->name, NULL, SLOT_VALUE, c->qos_value, false);
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
-		if (is_told(p))
+		if (is_published(p))
 			x->value[d->point0 + i] =
 				slot_for(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
 	}
@@ -109,7 +109,7 @@ static void make_filters(struct xnet *x)
 	add_filter(x, "sub", "+", NULL); /* the device level may hold shell wildcards */
 	add_filter(x, "unsub", "+", NULL);
 	add_filter(x, "$SYS", m->gateway, "bus/+/port");
-	/* what we told in an earlier life; and which devices are other gateways' */
+	/* what we published in an earlier life; and which devices are other gateways' */
 	add_filter(x, "$SYS", "+", "device/+/info");
 }
 
@@ -273,7 +273,7 @@ static const char *will(void *self)
 	return ((struct xnet *)self)->will;
 }
 
-/* -- telling ----------------------------------------------------------------------------------- */
+/* -- publishing -------------------------------------------------------------------------------- */
 
 static void status(void *self, int32_t device, bool online)
 {
@@ -293,7 +293,7 @@ static slot_t value_slot(struct xnet *x, uint32_t device, uint32_t point)
 	const struct device *d = &x->model->device[device];
 	const struct point *p = &d->set->point[point];
 	slot_t *s = &x->value[d->point0 + point];
-	if (!*s && is_told(p))
+	if (!*s && is_published(p))
 		*s = slot_for(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
 	return *s;
 }
@@ -392,7 +392,7 @@ static void snapshot(void *self, uint32_t device, int64_t unix_ms,
 	jw_open(&j, NULL, '{');
 	jw_time(&j, "ts", unix_ms);
 	for (uint32_t i = 0; i < d->set->n; i++) {
-		if (is_told(&d->set->point[i]))
+		if (is_published(&d->set->point[i]))
 			member(&j, &d->set->point[i], d->set->point[i].name, text(ctx, i));
 	}
 	jw_close(&j, '}');

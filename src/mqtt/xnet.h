@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xnet: the MQTT contract as functions: every topic and payload of the xnet convention is made and
- * understood here (telling) and in xnet_hear.c, and nowhere else. The first northbound; main
- * reaches it through north.h, which has the whole list of what can be told and heard.
+ * understood here (publishing) and in xnet_receive.c, and nowhere else. The first northbound; main
+ * reaches it through north.h, which has the whole list of what can be published and received.
  */
 #ifndef MQTT_XNET_H
 #define MQTT_XNET_H
@@ -24,8 +24,8 @@ struct xnet {
 	struct arena *arena; /* of the texts below */
 	const struct model *model;
 	const char *prefix, *gateway, *will;
-	slot_t *value;   /* by global point; 0: not told */
-	uint8_t *before; /* by global point: it was told in an earlier life */
+	slot_t *value;   /* by global point; 0: not published */
+	uint8_t *before; /* by global point: it was published in an earlier life */
 	struct xnet_device *device;
 	slot_t gateway_status, gateway_alerts;
 	bool gateway_wiped; /* what an earlier life may have left on these */
@@ -43,18 +43,18 @@ void xnet_topic(const struct xnet *x, const char *class_, const char *name, cons
 /* <prefix>/$SYS/<gateway>/<path> */
 void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_MAX]);
 
-/* Empty the retained message of a topic of ours that nobody tells any more. */
+/* Empty the retained message of a topic of ours that nobody publishes any more. */
 void xnet_clear(struct xnet *x, const char *topic);
 
 bool xnet_bus_exists(const struct model *m, const char *name, size_t len);
 
-/* A point that commands and subscribers may name; -1: none. xnet_hear.c. */
+/* A point that commands and subscribers may name; -1: none. xnet_receive.c. */
 int xnet_point(const struct device *d, const char *name);
 
 /* xnet_before.c: topics below $SYS as they stand retained when we subscribe. Of our own tree: what
- * is told no more, or retained no more, is cleared. Of another gateway's: it has that device now.
- * All of it may be forged: it has bounds, and never makes us clear what another gateway says it
- * has. */
+ * is published no more, or retained no more, is cleared. Of another gateway's: it has that device
+ * now. All of it may be forged: it has bounds, and never makes us clear what another gateway says
+ * it has. */
 struct topic_levels;
 struct xnet_past *xnet_past_create(void);
 void xnet_past_destroy(struct xnet_past *p);
@@ -67,7 +67,7 @@ void xnet_connected(void *self);
 bool xnet_unsettled(const void *self);
 bool xnet_settle(void *self);
 
-/* See north_event; xnet_hear.c. True: the topic is one of this contract. */
+/* See north_event; xnet_receive.c. True: the topic is one of this contract. */
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out);
 
 #endif

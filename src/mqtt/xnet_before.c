@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What an earlier life told, as it stands retained when we subscribe. */
+/* What an earlier life published, as it is retained when we subscribe. */
 #include "mqtt/xnet.h"
 
 #include <assert.h>
@@ -75,9 +75,9 @@ static bool is_name(const char *s)
 	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-/* A point we told of in an earlier life, and that we still have: what stands retained on its topic
- * is cleared if nothing of ours is retained there now. */
-static void was_told(struct xnet *x, uint32_t device, const char *name, bool retained)
+/* A point we published in an earlier life, and that we still have: what stands retained on its
+ * topic is cleared if nothing of ours is retained there now. */
+static void was_published(struct xnet *x, uint32_t device, const char *name, bool retained)
 {
 	const struct device *d = &x->model->device[device];
 	const int point = xnet_point(d, name);
@@ -125,7 +125,7 @@ static void points_before(struct xnet *x, uint32_t device, const struct json_mem
 		if (known >= 0)
 			x->before[d->point0 + (uint32_t)known] = 1;
 		if (is_name(point))
-			was_told(x, device, point, !names_hold(passing, point));
+			was_published(x, device, point, !names_hold(passing, point));
 	}
 	if (!names_hold(passing, "status"))
 		statuses_were_retained(x, device);

@@ -49,7 +49,7 @@ struct sim {
 	struct stat socket; /* the control socket as we made it */
 	struct control control[CONTROLS];
 	size_t ncontrol;
-	bool end, tell_writes;
+	bool end, report_writes;
 };
 
 static us_t monotonic(void)
@@ -162,8 +162,8 @@ static void log_write(void *ctx, const char *json)
 {
 	struct sim *s = ctx;
 
-	if (s->tell_writes)
-		s->tell_writes =
+	if (s->report_writes)
+		s->report_writes =
 			put(STDOUT_FILENO, json, strlen(json)) && put(STDOUT_FILENO, "\n", 1);
 	if (s->conf->write_log) {
 		fprintf(s->conf->write_log, "%s\n", json);
@@ -177,7 +177,7 @@ static bool command(struct sim *s, struct control *c, char *line)
 	char reply[REPLY_MAX] = "ok";
 
 	if (strcmp(line, "log") == 0)
-		s->tell_writes = true;
+		s->report_writes = true;
 	else
 		simunits_command(s->units, line, s->line ? simline_count(s->line).early : 0, reply,
 		                 sizeof(reply) - 1);

@@ -27,7 +27,7 @@ struct sim_conf {
 };
 
 /* Runs until SIGINT, SIGTERM or the end of standard input. Prints "ready: NAME" when the line can
- * be opened. Returns an exit status; what is wrong is told on standard error. */
+ * be opened. Returns an exit status; what is wrong is reported on standard error. */
 int sim_run(const struct sim_conf *c);
 
 #endif

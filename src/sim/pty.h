@@ -13,7 +13,7 @@ struct sim_pty {
 	const char *link;
 };
 
-/* False: told on standard error. A stale link of that name is replaced, anything else is left
+/* False: reported on standard error. A stale link of that name is replaced, anything else is left
  * alone. */
 bool sim_pty_open(struct sim_pty *p, const char *link);
 void sim_pty_close(struct sim_pty *p); /* the link goes too, if it is still ours */

@@ -15,13 +15,13 @@
 
 struct sim_tcp;
 
-/* A listening socket on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. -1: told on
- * standard error. */
+/* A listening socket on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. -1: reported
+ * on standard error. */
 int sim_tcp_listen(int *port);
 int sim_tcp_accept(int listener); /* without delay, not blocking; -1: nobody there */
 
-/* Listens on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. NULL: told on standard
- * error. */
+/* Listens on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. NULL: reported on
+ * standard error. */
 struct sim_tcp *sim_tcp_open(int *port);
 void sim_tcp_close(struct sim_tcp *t); /* NULL is fine */
 

@@ -183,8 +183,7 @@ static double median(double *of)
 	return of[ROUNDS / 2];
 }
 
-/* -- one device as fast as possible -------------------------------------------------------------
- */
+/* -- one device as fast as possible ------------------------------------------------------------ */
 
 static void bench_fast(void)
 {
@@ -208,8 +207,7 @@ static void bench_fast(void)
 	bench_least("daemon: one TCP device, reads/s of 100 registers", least, 20000);
 }
 
-/* -- 100 devices, 100 points each, every 100 ms, all changing -----------------------------------
- */
+/* -- 100 devices, 100 points each, every 100 ms, all changing ---------------------------------- */
 
 static unsigned reads_of_all(unsigned *least)
 {
@@ -230,11 +228,11 @@ struct many {
 };
 
 /* Heard of each device's first point: a hundredth of all. */
-static double messages_heard(struct rig_ear *ear, us_t from)
+static double messages_received(struct rig_ear *ear, us_t from)
 {
 	char topic[128], text[64];
 	double n = 0;
-	while (rig_ear_hear(ear, topic, text, 0))
+	while (rig_ear_receive(ear, topic, text, 0))
 		n++;
 	return n * POINTS / ((double)(clock_now() - from) / 1e6);
 }
@@ -243,7 +241,7 @@ static double messages_heard(struct rig_ear *ear, us_t from)
 static void many_window(struct many *m, int i, pid_t bare, struct rig_ear *ear)
 {
 	unsigned least;
-	messages_heard(ear, 0);
+	messages_received(ear, 0);
 	for (unsigned k = 1; k <= DEVICES; k++)
 		atomic_store(&b.devices->reads[k], 0);
 	atomic_store(&b.devices->bare, 0);
@@ -256,7 +254,7 @@ static void many_window(struct many *m, int i, pid_t bare, struct rig_ear *ear)
 	m->reads = reads_of_all(&least) / seconds;
 	m->least = least / seconds;
 	m->sent[0] = (double)atomic_load(&b.devices->bare) / seconds;
-	m->sent[1] = messages_heard(ear, from);
+	m->sent[1] = messages_received(ear, from);
 	m->ours[i] = m->ours[i] * 1e6 / seconds / m->sent[1];
 	m->bare[i] = m->bare[i] * 1e6 / seconds / m->sent[0];
 	m->ratio[i] = m->ours[i] / m->bare[i];
@@ -294,8 +292,7 @@ static void bench_many(int qos)
 	bench_most("daemon: 100 x 100 points, private MB", use.shared_not / 1024, 4);
 }
 
-/* -- memory per point ----------------------------------------------------------------------------
- */
+/* -- memory per point -------------------------------------------------------------------------- */
 
 static double private_with(unsigned points)
 {
@@ -317,8 +314,7 @@ static void bench_memory(void)
 	           (all - few) * 1024 / (DEVICES * (POINTS - 1)), 330);
 }
 
-/* -- a line
- * ---------------------------------------------------------------------------------------- */
+/* -- a line ------------------------------------------------------------------------------------ */
 
 static void map_line(const struct line_pty *line, unsigned devices, unsigned points,
                      const char *every)
@@ -367,8 +363,7 @@ static void bench_idle(void)
 	bench_most("daemon: idle, private MB", now.shared_not / 1024, 3);
 }
 
-/* -- from exec to the values
- * ------------------------------------------------------------------------ */
+/* -- from exec to the values ------------------------------------------------------------------- */
 
 #define START_UNITS 4
 #define START_POINTS 20
@@ -393,13 +388,13 @@ static struct start start_once(void)
 	line_pty_begin(&line, 9600, 5 * US_MS);
 	map_line(&line, START_UNITS, START_POINTS, "1s");
 	rig_ear_open(ear, b.broker_port, "xnet/sts/#");
-	while (rig_ear_hear(ear, topic, text, clock_now() + 100 * US_MS))
+	while (rig_ear_receive(ear, topic, text, clock_now() + 100 * US_MS))
 		; /* what is left of the last time */
 	const us_t exec = clock_now();
 	daemon_start();
 	for (unsigned left = START_UNITS * START_POINTS; left;) {
 		unsigned d, p;
-		if (!rig_ear_hear(ear, topic, text, exec + RIG_PATIENCE))
+		if (!rig_ear_receive(ear, topic, text, exec + RIG_PATIENCE))
 			fail("the values do not come");
 		if (!is_value(topic) || sscanf(topic, "xnet/sts/d%u/V%u", &d, &p) != 2 ||
 		    d > START_UNITS || p > START_POINTS || seen[d][p])
@@ -438,8 +433,7 @@ static void bench_start(void)
 	           2 * START_UNITS * one + 30);
 }
 
-/* -- the broker goes and comes back
- * ------------------------------------------------------------------ */
+/* -- the broker goes and comes back ------------------------------------------------------------ */
 
 static void bench_broker(void)
 {
@@ -461,7 +455,7 @@ static void bench_broker(void)
 	rig_ear_open(ear, b.broker_port, "xnet/sts/#");
 	for (unsigned left = POINTS; left;) {
 		unsigned p;
-		if (!rig_ear_hear(ear, topic, text, back + RIG_PATIENCE))
+		if (!rig_ear_receive(ear, topic, text, back + RIG_PATIENCE))
 			fail("the values do not come back");
 		if (sscanf(topic, "xnet/sts/d1/V%u", &p) != 1 || p > POINTS || seen[p])
 			continue;

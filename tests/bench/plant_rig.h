@@ -308,7 +308,7 @@ static inline size_t rig_ear_packet(const struct rig_ear *e, size_t *body)
 }
 
 /* The next publication: topic and text are cut to their room. False: nothing until then. */
-static inline bool rig_ear_hear(struct rig_ear *e, char topic[128], char text[64], us_t until)
+static inline bool rig_ear_receive(struct rig_ear *e, char topic[128], char text[64], us_t until)
 {
 	for (;;) {
 		size_t body, len = rig_ear_packet(e, &body);

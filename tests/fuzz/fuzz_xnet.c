@@ -112,7 +112,7 @@ static void hear(struct north *n, char *topic, char *payload, size_t len, uint8_
 	north_event_free(&e);
 }
 
-static void all_told(struct outbox *o)
+static void all_published(struct outbox *o)
 {
 	struct outgoing out;
 	for (unsigned k = 0; outbox_take(o, &out); k++) {
@@ -143,11 +143,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			used = part_put(p.at[2], p.len[2], i, payload, used, sizeof payload);
 		used = part_put(p.at[3], p.len[3], 0, payload, used, sizeof payload);
 		hear(n, topic, payload, used, data[0]);
-		all_told(o);
+		all_published(o);
 	}
 	while (!north_settle(n))
 		;
-	all_told(o);
+	all_published(o);
 	north_destroy(n);
 	outbox_destroy(o);
 	return 0;

@@ -58,7 +58,7 @@ def leaves_of_a_table(code, name):
 def published():
     """Every leaf below $SYS that a line of the code can publish."""
     code = sources("src/daemon/*.c")
-    plain = set(re.findall(r'\b(?:health_sys|health_sys_time|tell_moment|north_sys)\([^,()]+(?:->north)?, *"([^"]+)"', code))
+    plain = set(re.findall(r'\b(?:health_sys|health_sys_time|publish_moment|north_sys)\([^,()]+(?:->north)?, *"([^"]+)"', code))
     plain |= set(re.findall(r'{"(commands/[a-z]+)", {', code))
     bus = leaves_of_a_table(text_of("src/daemon/health_bus.c"), "topics")
     device = leaves_of_a_table(text_of("src/daemon/health_device.c"), "topics")

@@ -101,10 +101,10 @@ struct rig {
 	size_t ndemand;
 	struct wire_write *write;
 	size_t nwrite;
-	struct command_outcome *told;
+	struct command_outcome *reported;
 	char (*reason)[COMMAND_REASON_MAX];
 	char (*value)[VALUE_TEXT_MAX];
-	size_t ntold;
+	size_t nreported;
 	unsigned submits, cancels, stuck, pulses[3];
 	char stuck_reason[COMMAND_REASON_MAX];
 };
@@ -287,7 +287,7 @@ static inline void rig_start(struct rig *g)
 	g->now = 1000 * US_S;
 	g->exchange = 20 * US_MS;
 	g->write = mem_alloc(RIG_LOG, sizeof *g->write);
-	g->told = mem_alloc(RIG_LOG, sizeof *g->told);
+	g->reported = mem_alloc(RIG_LOG, sizeof *g->reported);
 	g->reason = mem_alloc(RIG_LOG, sizeof *g->reason);
 	g->value = mem_alloc(RIG_LOG, sizeof *g->value);
 	g->holding[120] = 10;
@@ -300,7 +300,7 @@ static inline void rig_stop(struct rig *g)
 {
 	command_destroy(g->t);
 	free(g->write);
-	free(g->told);
+	free(g->reported);
 	free(g->reason);
 	free(g->value);
 }
@@ -342,13 +342,13 @@ static inline void job_cancel(struct rig *g, uint64_t id)
 
 static inline void outcome_note(struct rig *g, const struct command_action *a)
 {
-	if (g->ntold == RIG_LOG)
+	if (g->nreported == RIG_LOG)
 		abort();
-	g->told[g->ntold] = a->told;
-	snprintf(g->reason[g->ntold], sizeof *g->reason, "%s",
-	         a->told.reason ? a->told.reason : "");
-	snprintf(g->value[g->ntold], sizeof *g->value, "%.250s", a->told.value);
-	g->ntold++;
+	g->reported[g->nreported] = a->outcome;
+	snprintf(g->reason[g->nreported], sizeof *g->reason, "%s",
+	         a->outcome.reason ? a->outcome.reason : "");
+	snprintf(g->value[g->nreported], sizeof *g->value, "%.250s", a->outcome.value);
+	g->nreported++;
 }
 
 static inline void rig_take(struct rig *g)
@@ -359,11 +359,11 @@ static inline void rig_take(struct rig *g)
 			job_take(g, &a.job, a.device);
 		} else if (a.act == COMMAND_CANCEL) {
 			job_cancel(g, a.id);
-		} else if (a.act == COMMAND_TELL) {
+		} else if (a.act == COMMAND_REPORT) {
 			outcome_note(g, &a);
 		} else if (a.act == COMMAND_STUCK) {
 			g->stuck++;
-			snprintf(g->stuck_reason, sizeof g->stuck_reason, "%s", a.told.reason);
+			snprintf(g->stuck_reason, sizeof g->stuck_reason, "%s", a.outcome.reason);
 		} else if (g->ndemand < 256) {
 			g->demand[g->ndemand].span = a.span;
 			g->demand[g->ndemand++].due = a.due;
@@ -559,12 +559,12 @@ static inline void rig_run(struct rig *g, us_t until)
 
 static inline const struct command_outcome *rig_only(struct rig *g)
 {
-	return g->ntold == 1 ? &g->told[0] : NULL;
+	return g->nreported == 1 ? &g->reported[0] : NULL;
 }
 
 static inline const struct command_outcome *rig_last(struct rig *g)
 {
-	return g->ntold ? &g->told[g->ntold - 1] : NULL;
+	return g->nreported ? &g->reported[g->nreported - 1] : NULL;
 }
 
 /* -- what every test does ----------------------------------------------------------------- */
@@ -597,11 +597,11 @@ static inline void settle(void)
 static inline void expect(enum command_end end, const char *reason, size_t writes)
 {
 	settle();
-	if (g.ntold != 1 || g.told[0].end != end || strcmp(g.reason[0], reason) != 0 ||
+	if (g.nreported != 1 || g.reported[0].end != end || strcmp(g.reason[0], reason) != 0 ||
 	    g.nwrite != writes)
-		fail_msg("%zu outcomes, the last %s: %s; %zu writes", g.ntold,
-		         g.ntold ? command_end_name(rig_last(&g)->end) : "-",
-		         g.ntold ? g.reason[g.ntold - 1] : "", g.nwrite);
+		fail_msg("%zu outcomes, the last %s: %s; %zu writes", g.nreported,
+		         g.nreported ? command_end_name(rig_last(&g)->end) : "-",
+		         g.nreported ? g.reason[g.nreported - 1] : "", g.nwrite);
 	assert_true(command_end_good(end) == (*reason == '\0'));
 }
 

@@ -108,7 +108,7 @@ static inline void tcp_peer_break(int fd)
 }
 
 /* Waits for at least one byte. False: the other end is gone, or the test is over. */
-static inline ssize_t tcp_peer_hear(struct tcp_peer *p, int fd, uint8_t *buf, size_t room)
+static inline ssize_t tcp_peer_receive(struct tcp_peer *p, int fd, uint8_t *buf, size_t room)
 {
 	while (!atomic_load(&p->stop)) {
 		struct pollfd f = {.fd = fd, .events = POLLIN};
@@ -212,7 +212,7 @@ static inline void tcp_peer_serve(struct tcp_peer *p, int fd)
 	uint8_t buf[MBAP_MAX];
 	size_t n = 0;
 	for (;;) {
-		const ssize_t got = tcp_peer_hear(p, fd, buf + n, sizeof(buf) - n);
+		const ssize_t got = tcp_peer_receive(p, fd, buf + n, sizeof(buf) - n);
 		if (got <= 0)
 			return;
 		n += (size_t)got;

@@ -12,7 +12,7 @@ static void a_write_is_acknowledged_settles_and_is_read_back(void **state)
 	assert_int_equal(g.write[0].fc, FC_WRITE_REGISTER);
 	assert_int_equal(g.write[0].value, 455);
 	const us_t acknowledged = g.now;
-	assert_int_equal(g.ntold, 0);
+	assert_int_equal(g.nreported, 0);
 	assert_true(command_holds(g.t, P_SETPOINT,
 	                          acknowledged + 100 * US_MS - 1)); /* before it has settled */
 	assert_false(command_holds(g.t, P_SETPOINT, acknowledged + 100 * US_MS));
@@ -59,7 +59,7 @@ static void checks_come_before_the_wire(void **state)
 	expect(COMMAND_REFUSED, "above the maximum 75", 0);
 	assert_true(rig_only(&g)->sent == 0);
 	assert_int_equal(rig_only(&g)->span.count, 0);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_READONLY, "1");
 	expect(COMMAND_REFUSED, "read-only", 0);
 }
@@ -88,7 +88,7 @@ static void a_lost_read_before_the_write_is_made_again(void **state)
 	fault(LOST_READ, 1, 0);
 	rig_command(&g, P_FLAG_A, "on");
 	expect(COMMAND_VERIFIED, "", 1);
-	g.ntold = 0;
+	g.nreported = 0;
 	fault(LOST_READ, 2, 0);
 	rig_command(&g, P_FLAG_A, "off");
 	expect(COMMAND_FAILED, "no response; nothing was written", 1);
@@ -130,7 +130,7 @@ static void what_became_of_the_device_is_told_whatever_the_end(void **state)
 		{P_SETPOINT, "99", GOOD, 0, false, COMMAND_REFUSED, EFFECT_NONE},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		g.ntold = 0;
+		g.nreported = 0;
 		g.reads_fail = row[i].unread;
 		fault(row[i].fault, 99, row[i].exception);
 		rig_command(&g, row[i].point, row[i].text);
@@ -148,16 +148,16 @@ static void what_may_not_be_repeated_is_not(void **state)
 	rig_command(&g, P_ONCE, "5");
 	expect(COMMAND_FAILED, "no response, and not taken: device reports 0", 0);
 	assert_int_equal(g.submits, 1);
-	g.ntold = 0;
+	g.nreported = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_RELAY, "toggle");
 	expect(COMMAND_FAILED, "no response; not repeated, since it may have been carried out", 1);
 	assert_int_equal(g.submits, 2);
-	g.ntold = 0;
+	g.nreported = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_WRITEONLY, "5");
 	expect(COMMAND_FAILED, "no response; not known whether it was carried out", 2);
-	g.ntold = 0;
+	g.nreported = 0;
 	fault(LOST_ANSWER, 1, 0);
 	rig_command(&g, P_ACTION, "on");
 	expect(COMMAND_FAILED, "no response; not repeated, since it may have been carried out", 3);
@@ -178,7 +178,7 @@ static void exceptions_are_told_by_name(void **state)
 		{200, "refused by the device: exception (exception 200)"},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		g.ntold = 0;
+		g.nreported = 0;
 		fault(EXCEPTION, 1, row[i].code);
 		rig_command(&g, P_SETPOINT, "45.5");
 		expect(COMMAND_REFUSED, row[i].reason, 0);
@@ -192,7 +192,7 @@ static void a_busy_device_is_asked_again(void **state)
 	rig_command(&g, P_RELAY, "toggle"); /* it says that it has not done it: also for a toggle */
 	expect(COMMAND_ACKNOWLEDGED, "", 1);
 	assert_string_equal(g.value[0], "on");
-	g.ntold = 0;
+	g.nreported = 0;
 	fault(EXCEPTION, 1000, 6);
 	rig_command(&g, P_SETPOINT, "45.5");
 	expect(COMMAND_REFUSED, "refused by the device: device is busy (exception 6)", 1);
@@ -220,13 +220,13 @@ static void the_last_value_wins(void **state)
 			rig_step(&g); /* the line is slow */
 	}
 	settle();
-	assert_int_equal(g.ntold, 50);
+	assert_int_equal(g.nreported, 50);
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
 	assert_int_equal(g.holding[40], 690);
 	assert_true(g.nwrite <= 6);
 	unsigned count[COMMAND_ENDS] = {0};
-	for (size_t i = 0; i < g.ntold; i++)
-		count[g.told[i].end]++;
+	for (size_t i = 0; i < g.nreported; i++)
+		count[g.reported[i].end]++;
 	assert_int_equal(count[COMMAND_SUPERSEDED] + count[COMMAND_ACKNOWLEDGED], 49);
 	assert_int_equal(count[COMMAND_SUPERSEDED], 50 - g.nwrite);
 }
@@ -239,7 +239,7 @@ static void toggles_are_never_superseded(void **state)
 	rig_command(&g, P_RELAY, "on");
 	rig_command(&g, P_RELAY, "off");
 	settle();
-	assert_int_equal(g.ntold, 7);
+	assert_int_equal(g.nreported, 7);
 	assert_int_equal(g.nwrite, 6); /* "on" was replaced by "off" */
 	assert_int_equal(g.write[4].value, 0x5500);
 	assert_int_equal(g.write[5].value, 0);
@@ -287,15 +287,15 @@ static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
 	const struct command_item item = {P_RELAY, "toggle"};
 	struct command_request q = {.item = &item, .n = 1, .retained = true};
 	rig_submit(&g, &q);
-	assert_int_equal(g.told[0].end, COMMAND_REFUSED);
+	assert_int_equal(g.reported[0].end, COMMAND_REFUSED);
 	q.retained = false;
 	rig_submit(&g, &q);
 	q.duplicate = true;
 	rig_submit(&g, &q);
 	settle();
 	assert_int_equal(g.nwrite, 1);
-	assert_int_equal(g.ntold, 3);
-	assert_int_equal(g.told[1].end, COMMAND_SUPERSEDED);
+	assert_int_equal(g.nreported, 3);
+	assert_int_equal(g.reported[1].end, COMMAND_SUPERSEDED);
 	g.now += 100 * US_S;
 	rig_submit(&g, &q); /* too late to be the same */
 	settle();
@@ -318,7 +318,7 @@ static void of_a_flood_only_the_newest_is_written(void **state)
 	};
 	for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
 		unsigned busy = 0, good = 0;
-		g.ntold = 0;
+		g.nreported = 0;
 		for (int i = 0; i < 500; i++) {
 			char text[2][16];
 			snprintf(text[0], sizeof text[0], "%d",
@@ -331,10 +331,10 @@ static void of_a_flood_only_the_newest_is_written(void **state)
 			g.now++;
 		}
 		settle();
-		assert_int_equal(g.ntold, 500 * row[k].n);
-		for (size_t i = 0; i < g.ntold; i++) {
-			busy += g.told[i].end == COMMAND_BUSY;
-			good += command_end_good(g.told[i].end);
+		assert_int_equal(g.nreported, 500 * row[k].n);
+		for (size_t i = 0; i < g.nreported; i++) {
+			busy += g.reported[i].end == COMMAND_BUSY;
+			good += command_end_good(g.reported[i].end);
 		}
 		if (busy || good != row[k].n)
 			fail_msg("%s: %u busy, %u done", row[k].name, busy, good);
@@ -361,12 +361,12 @@ static void a_flood_is_busy(void **state)
 	for (int i = 0; i < 100; i++)
 		rig_command(&g, P_RELAY, "toggle");
 	assert_int_equal(command_alive(g.t), COMMANDS_PER_DEVICE);
-	assert_int_equal(g.ntold, 100 - COMMANDS_PER_DEVICE);
-	assert_int_equal(g.told[0].end, COMMAND_BUSY);
+	assert_int_equal(g.nreported, 100 - COMMANDS_PER_DEVICE);
+	assert_int_equal(g.reported[0].end, COMMAND_BUSY);
 	settle();
 	assert_int_equal(g.nwrite, COMMANDS_PER_DEVICE);
 	g.no_bus = true;
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_MODE, "local");
 	expect(COMMAND_BUSY, "busy: too many commands are waiting on this line",
 	       COMMANDS_PER_DEVICE);
@@ -381,7 +381,7 @@ static void time_runs_out(void **state)
 	assert_true(g.job[0].expires == g.now + 2 * US_S);
 	g.now += 3 * US_S;
 	expect(COMMAND_EXPIRED, "could not be sent in time", 0);
-	g.ntold = 0;
+	g.nreported = 0;
 	fault(STUCK, 1, 0);
 	rig_command(&g, P_MODE, "local");
 	expect(COMMAND_FAILED, "the line's thread does not respond", 0);
@@ -395,7 +395,7 @@ static void what_may_have_been_under_way_for_too_long_is_not_written(void **stat
 	struct command_request q = {.item = &item, .n = 1, .since = g.now - 12 * US_S};
 	rig_submit(&g, &q);
 	expect(COMMAND_EXPIRED, "too late: it may have been delayed for 12 s", 0);
-	g.ntold = 0;
+	g.nreported = 0;
 	q.since = g.now - 4 * US_S;
 	q.expiry = 3 * US_S;
 	rig_submit(&g, &q);
@@ -405,7 +405,7 @@ static void what_may_have_been_under_way_for_too_long_is_not_written(void **stat
 	assert_true(g.job[g.njob - 1].expires == g.now + 6 * US_S);
 	settle();
 	assert_int_equal(g.nwrite, 1);
-	g.ntold = 0;
+	g.nreported = 0;
 	const struct command_item toggle = {P_RELAY, "toggle"};
 	q = (struct command_request){.item = &toggle, .n = 1, .since = g.now - 10 * US_S};
 	rig_submit(&g, &q);
@@ -418,19 +418,19 @@ static void what_is_gone_is_told(void **state)
 	fault(LINE_DOWN, 1, 0);
 	rig_command(&g, P_MODE, "local");
 	expect(COMMAND_FAILED, "the line is down", 0);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_MODE, "local");
 	rig_step(&g);
 	command_offline(g.t, 0, g.now);
 	rig_take(&g);
 	expect(COMMAND_FAILED, "acknowledged, but could not be read back: the device is offline",
 	       1);
-	g.ntold = 0;
+	g.nreported = 0;
 	g.reads_fail = true;
 	rig_command(&g, P_MODE, "remote");
 	expect(COMMAND_FAILED,
 	       "acknowledged, but could not be read back: the device does not respond", 2);
-	g.ntold = 0;
+	g.nreported = 0;
 	g.offline = true;
 	rig_command(&g, P_MODE, "off"); /* one immediate try */
 	expect(COMMAND_FAILED, "no response; not known whether it was carried out", 3);
@@ -474,9 +474,9 @@ static void a_reload_keeps_what_still_exists(void **state)
 	rig_command(&g, P_ONCE, "1");
 	command_adopt(g.t, &m, g.now);
 	rig_take(&g);
-	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.nreported, 2);
 	assert_string_equal(g.reason[0], "changed by a reload of the configuration");
-	assert_true(g.told[0].device == UINT32_MAX);
+	assert_true(g.reported[0].device == UINT32_MAX);
 	assert_true(command_holds(g.t, d[1].point0 + 1, g.now));
 	assert_false(command_holds(g.t, P_SETPOINT, g.now));
 	settle();
@@ -504,14 +504,14 @@ static void what_waits_for_a_point_that_goes_is_not_written(void **state)
 	assert_int_equal(g.njob, 1); /* neighbours: one job */
 	assert_true(command_leave(g.t, &m, g.now));
 	rig_take(&g);
-	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_int_equal(g.reported[0].end, COMMAND_FAILED);
 	assert_string_equal(g.reason[0], "changed by a reload of the configuration");
 	assert_false(command_leave(g.t, &m, g.now));
 	command_adopt(g.t, &m, g.now);
 	settle();
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED); /* the other one goes on */
 	assert_int_equal(g.nwrite, 1);
-	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.nreported, 2);
 	command_adopt(g.t, &rig_model, g.now);
 }
 
@@ -576,7 +576,7 @@ static void permissions_are_looked_at(void **state)
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
 	assert_int_equal(g.nwrite, 1);
 	d.enabled = false;
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_submit(&g, &q);
 	expect(COMMAND_REFUSED, "the device is disabled", 1);
 	command_adopt(g.t, &rig_model, g.now);

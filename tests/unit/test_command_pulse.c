@@ -15,13 +15,13 @@ static void a_pulse_ends_by_itself(void **state)
 	assert_int_equal(g.nwrite, 2);
 	assert_int_equal(g.coil[6], 0);
 	assert_true(g.write[1].at >= on + 500 * US_MS && g.write[1].at <= on + 540 * US_MS);
-	assert_int_equal(g.ntold, 3);
-	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
-	assert_true(g.told[1].pulse);
-	assert_false(g.told[0].pulse_over || g.told[1].pulse_over);
-	assert_true(g.told[2].pulse_over);
-	assert_int_equal(g.told[2].origin, COMMAND_PULSE_END);
-	assert_int_equal(g.told[2].end, COMMAND_VERIFIED);
+	assert_int_equal(g.nreported, 3);
+	assert_int_equal(g.reported[1].end, COMMAND_VERIFIED);
+	assert_true(g.reported[1].pulse);
+	assert_false(g.reported[0].pulse_over || g.reported[1].pulse_over);
+	assert_true(g.reported[2].pulse_over);
+	assert_int_equal(g.reported[2].origin, COMMAND_PULSE_END);
+	assert_int_equal(g.reported[2].end, COMMAND_VERIFIED);
 	assert_int_equal(g.pulses[1], 1);
 	assert_int_equal(g.pulses[2], 1);
 }
@@ -32,10 +32,10 @@ static void a_pulse_that_is_not_taken_is_told(void **state)
 	fault(OTHER_VALUE, 1, 0);
 	rig_command(&g, P_DOOR, "on");
 	settle();
-	assert_int_equal(g.told[0].end, COMMAND_DIFFERS);
+	assert_int_equal(g.reported[0].end, COMMAND_DIFFERS);
 	assert_string_equal(g.reason[0], "not taken: device reports off");
-	assert_int_equal(g.told[1].origin, COMMAND_PULSE_END); /* and is ended all the same */
-	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.reported[1].origin, COMMAND_PULSE_END); /* and is ended all the same */
+	assert_int_equal(g.nreported, 2);
 	assert_true(rig_last(&g)->pulse_over);
 }
 
@@ -46,14 +46,14 @@ static void a_pulse_that_cannot_be_read_back_in_time(void **state)
 	g.exchange = 600 * US_MS;
 	rig_command(&g, P_DOOR, "on");
 	settle();
-	assert_int_equal(g.told[0].end, COMMAND_ACKNOWLEDGED);
-	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.reported[0].end, COMMAND_ACKNOWLEDGED);
+	assert_int_equal(g.nreported, 2);
 	g.exchange = 20 * US_MS;
-	g.ntold = 0;
+	g.nreported = 0;
 	g.reads_fail = true;
 	rig_command(&g, P_DOOR, "on");
 	rig_run(&g, g.now + 600 * US_MS);
-	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_int_equal(g.reported[0].end, COMMAND_FAILED);
 	assert_string_equal(g.reason[0], "acknowledged, but could not be read back");
 	g.reads_fail = false;
 	settle();
@@ -92,7 +92,7 @@ static void the_end_of_a_pulse_that_fails_is_told_and_tried_again(void **state)
 		const unsigned before = g.submits;
 		rig_run(&g, g.now + 600 * US_S);
 		if (g.submits - before < 90 || g.submits - before > 150 || g.stuck != 1 ||
-		    g.ntold != 1 || strcmp(g.stuck_reason, row[i].why) != 0)
+		    g.nreported != 1 || strcmp(g.stuck_reason, row[i].why) != 0)
 			fail_msg("row %zu: %u tries, told %u times, %s", i, g.submits - before,
 			         g.stuck, g.stuck_reason);
 		g.faults = 0;
@@ -126,7 +126,7 @@ static void at_the_end_of_the_gateway_it_is_tried_more_often(void **state)
 	command_finish(g.t, g.now);
 	rig_take(&g);
 	assert_false(rig_last(&g)->pulse_over); /* the next life does it */
-	assert_string_equal(g.reason[g.ntold - 1],
+	assert_string_equal(g.reason[g.nreported - 1],
 	                    "not known whether it was switched off: the gateway stopped");
 }
 
@@ -173,25 +173,25 @@ static void a_device_that_moves_takes_no_pulse_with_it(void **state)
 	rig_take(&g);
 	settle();
 	assert_int_equal(g.coil[6], 0);
-	g.ntold = g.nwrite = 0;
+	g.nreported = g.nwrite = 0;
 	rig_command(&g, P_DOOR, "on");
 	const struct job on = g.job[0];
 	g.njob = 0; /* on the wire */
 	command_moved(g.t, 0, g.now);
 	rig_take(&g);
-	assert_int_equal(g.ntold, 0);
+	assert_int_equal(g.nreported, 0);
 	g.coil[6] = 1;
 	command_job(g.t, on.id, OUT_OK, 0, g.now, g.now, g.now);
 	rig_take(&g);
 	settle();
 	assert_int_equal(g.coil[6], 0);
-	assert_int_equal(g.told[0].end, COMMAND_FAILED);
-	assert_int_equal(g.told[0].effect, EFFECT_DONE);
+	assert_int_equal(g.reported[0].end, COMMAND_FAILED);
+	assert_int_equal(g.reported[0].effect, EFFECT_DONE);
 	rig_command(&g, P_MODE, "local");
 	command_moved(g.t, 0, g.now);
 	rig_take(&g);
 	settle();
-	assert_string_equal(g.reason[g.ntold - 1],
+	assert_string_equal(g.reason[g.nreported - 1],
 	                    "the device is gone, or another one stands there");
 	assert_int_equal(rig_last(&g)->effect, EFFECT_NONE);
 }
@@ -226,7 +226,7 @@ static void a_pulse_ends_also_when_its_begin_was_not_answered(void **state)
 	rig_command(&g, P_DOOR, "on");
 	settle();
 	assert_int_equal(g.coil[6], 0);
-	assert_int_equal(g.told[0].end, COMMAND_FAILED);
+	assert_int_equal(g.reported[0].end, COMMAND_FAILED);
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
 }
 
@@ -248,7 +248,7 @@ static void the_end_of_a_pulse_is_not_given_up(void **state)
 	g.reads_fail = false;
 	settle();
 	assert_int_equal(g.coil[6], 0);
-	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.nreported, 2);
 }
 
 static void a_pulse_ends_also_when_its_line_is_opened_anew(void **state)
@@ -297,7 +297,7 @@ static void a_pulse_whose_point_goes_is_ended_first(void **state)
 	}
 	command_adopt(g.t, &m, g.now);
 	rig_take(&g);
-	assert_string_equal(g.reason[g.ntold - 1],
+	assert_string_equal(g.reason[g.nreported - 1],
 	                    "not known whether it was switched off: its point was removed by a "
 	                    "reload of the configuration");
 	assert_false(rig_last(&g)->pulse_over);
@@ -317,16 +317,16 @@ static void shutting_down_ends_pulses_at_once_and_answers_all(void **state)
 	command_shutdown(g.t, g.now);
 	rig_take(&g);
 	rig_command(&g, P_MODE, "off");
-	assert_string_equal(g.reason[g.ntold - 1], "shutting down");
+	assert_string_equal(g.reason[g.nreported - 1], "shutting down");
 	rig_run(&g, g.now + 400 * US_MS); /* the wire finishes what it has, and is read back */
 	assert_int_equal(command_alive(g.t), 0);
 	assert_int_equal(g.coil[6], 0);
 	assert_int_equal(g.write[g.nwrite - 1].addr, 6);
 	assert_true(g.write[g.nwrite - 1].at < now + 100 * US_MS);
-	assert_int_equal(g.ntold, 5);
-	for (size_t i = 0; i < g.ntold; i++)
-		if (g.told[i].point == P_SETPOINT)
-			assert_int_equal(g.told[i].end, COMMAND_VERIFIED);
+	assert_int_equal(g.nreported, 5);
+	for (size_t i = 0; i < g.nreported; i++)
+		if (g.reported[i].point == P_SETPOINT)
+			assert_int_equal(g.reported[i].end, COMMAND_VERIFIED);
 }
 
 /* What was on the wire when the gateway ends ends as it did, or it is not known; what was not is
@@ -385,10 +385,12 @@ static void the_end_tells_what_became_of_a_write(void **state)
 			rig_run(&g, g.now + 5 * US_S);
 		command_finish(g.t, g.now);
 		rig_take(&g);
-		if (g.ntold != 1 || g.told[0].end != row[i].end ||
-		    g.told[0].effect != row[i].effect || strcmp(g.reason[0], row[i].reason) != 0)
-			fail_msg("%s: %zu outcomes, %s, effect %u: %s", row[i].name, g.ntold,
-			         command_end_name(g.told[0].end), g.told[0].effect, g.reason[0]);
+		if (g.nreported != 1 || g.reported[0].end != row[i].end ||
+		    g.reported[0].effect != row[i].effect ||
+		    strcmp(g.reason[0], row[i].reason) != 0)
+			fail_msg("%s: %zu outcomes, %s, effect %u: %s", row[i].name, g.nreported,
+			         command_end_name(g.reported[0].end), g.reported[0].effect,
+			         g.reason[0]);
 	}
 }
 
@@ -417,7 +419,7 @@ static void at_the_very_end_nothing_is_left_unanswered(void **state)
 	command_finish(g.t, g.now);
 	rig_take(&g);
 	assert_int_equal(command_alive(g.t), 0);
-	assert_int_equal(g.ntold, 4);
+	assert_int_equal(g.nreported, 4);
 	assert_true(command_due(g.t) == US_NEVER);
 	assert_string_equal(command_end_name(rig_last(&g)->end), "failed");
 }

@@ -77,9 +77,9 @@ static void random_event(void)
 static void ten_thousand_commands_have_ten_thousand_outcomes(void **state)
 {
 	(void)state;
-	static unsigned told[10000];
+	static unsigned reported[10000];
 	unsigned commanded[CHOICES] = {0}, items = 0;
-	memset(told, 0, sizeof told);
+	memset(reported, 0, sizeof reported);
 	while (items < 10000) {
 		struct command_item item[3];
 		struct command_request q = {.item = item,
@@ -92,7 +92,8 @@ static void ten_thousand_commands_have_ten_thousand_outcomes(void **state)
 			commanded[k]++;
 			item[i] = (struct command_item){choice[k].point, choice[k].text};
 		}
-		q.request = (char *)told + items * sizeof *told; /* where its items are counted */
+		q.request = (char *)reported +
+		            items * sizeof *reported; /* where its items are counted */
 		rig_submit(&g, &q);
 		items += q.n;
 		for (unsigned i = pick(4); i > 0; i--)
@@ -105,12 +106,12 @@ static void ten_thousand_commands_have_ten_thousand_outcomes(void **state)
 	g.faults = 0;
 	g.reads_fail = g.no_bus = g.offline = false;
 	settle();
-	for (size_t i = 0; i < g.ntold; i++)
-		if (g.told[i].origin == COMMAND_FROM_BROKER)
-			((unsigned *)g.told[i].request)[g.told[i].item]++;
+	for (size_t i = 0; i < g.nreported; i++)
+		if (g.reported[i].origin == COMMAND_FROM_BROKER)
+			((unsigned *)g.reported[i].request)[g.reported[i].item]++;
 	for (unsigned i = 0; i < items; i++)
-		if (told[i] != 1)
-			fail_msg("command %u has %u outcomes (seed %llu)", i, told[i],
+		if (reported[i] != 1)
+			fail_msg("command %u has %u outcomes (seed %llu)", i, reported[i],
 			         (unsigned long long)seed);
 	check_wire(commanded);
 	assert_int_equal(g.coil[6], 0); /* no door stays open */

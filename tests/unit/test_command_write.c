@@ -14,7 +14,7 @@ static void eeprom_is_written_seldom_and_only_when_different(void **state)
 	g.holding[70] = 5;
 	rig_command(&g, P_EEPROM, "5");
 	expect(COMMAND_VERIFIED, "", 0);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_EEPROM, "6");
 	rig_step(&g);
 	rig_command(&g, P_EEPROM, "7");
@@ -23,9 +23,9 @@ static void eeprom_is_written_seldom_and_only_when_different(void **state)
 	assert_int_equal(g.nwrite, 2);
 	assert_true(g.write[1].at - g.write[0].at >= 5 * US_S);
 	assert_int_equal(g.holding[70], 8);
-	assert_int_equal(g.ntold, 3);
-	assert_int_equal(g.told[1].end, COMMAND_SUPERSEDED);
-	g.ntold = 0;
+	assert_int_equal(g.nreported, 3);
+	assert_int_equal(g.reported[1].end, COMMAND_SUPERSEDED);
+	g.nreported = 0;
 	const struct command_item item = {P_EEPROM, "9"};
 	struct command_request q = {.item = &item, .n = 1, .expiry = US_S};
 	g.now = g.write[1].at + 2 * US_S;
@@ -43,7 +43,7 @@ static void the_wire_is_never_hit_twice_within_the_interval(void **state)
 	assert_int_equal(g.nwrite, 2);
 	assert_true(g.write[1].at - g.write[0].at >= 5 * US_S);
 	assert_int_equal(g.holding[70], 8);
-	assert_int_equal(g.ntold, 3);
+	assert_int_equal(g.nreported, 3);
 }
 
 static void bits_of_a_word_leave_their_neighbours(void **state)
@@ -55,9 +55,9 @@ static void bits_of_a_word_leave_their_neighbours(void **state)
 	assert_int_equal(g.nwrite, 1);
 	assert_int_equal(g.write[0].fc, FC_MASK_WRITE);
 	assert_int_equal(g.holding[80], 0xFF0D);
-	assert_int_equal(g.ntold, 2);
-	assert_int_equal(g.told[0].end, COMMAND_VERIFIED);
-	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
+	assert_int_equal(g.nreported, 2);
+	assert_int_equal(g.reported[0].end, COMMAND_VERIFIED);
+	assert_int_equal(g.reported[1].end, COMMAND_VERIFIED);
 }
 
 static void neighbours_go_in_one_request(void **state)
@@ -71,14 +71,14 @@ static void neighbours_go_in_one_request(void **state)
 	struct command_request q = {.item = item, .n = 5, .request = &q};
 	rig_submit(&g, &q);
 	settle();
-	assert_int_equal(g.ntold, 5);
+	assert_int_equal(g.nreported, 5);
 	bool seen[5] = {false};
-	for (size_t i = 0; i < g.ntold; i++) {
-		assert_int_equal(g.told[i].end, COMMAND_VERIFIED);
-		assert_int_equal(g.told[i].point, item[g.told[i].item].point);
-		assert_ptr_equal(g.told[i].request, &q);
-		assert_false(seen[g.told[i].item]);
-		seen[g.told[i].item] = true;
+	for (size_t i = 0; i < g.nreported; i++) {
+		assert_int_equal(g.reported[i].end, COMMAND_VERIFIED);
+		assert_int_equal(g.reported[i].point, item[g.reported[i].item].point);
+		assert_ptr_equal(g.reported[i].request, &q);
+		assert_false(seen[g.reported[i].item]);
+		seen[g.reported[i].item] = true;
 	}
 	assert_int_equal(g.nwrite, 3);
 	assert_int_equal(g.write[0].fc, FC_WRITE_COILS);
@@ -96,9 +96,9 @@ static void several_refused_at_once_are_written_one_by_one(void **state)
 	settle();
 	assert_int_equal(g.nwrite, 2);
 	assert_int_equal(g.write[0].fc, FC_WRITE_COIL);
-	assert_int_equal(g.ntold, 2);
-	assert_int_equal(g.told[0].end, COMMAND_VERIFIED);
-	assert_int_equal(g.told[1].end, COMMAND_VERIFIED);
+	assert_int_equal(g.nreported, 2);
+	assert_int_equal(g.reported[0].end, COMMAND_VERIFIED);
+	assert_int_equal(g.reported[1].end, COMMAND_VERIFIED);
 }
 
 static void one_bad_value_stops_them_all(void **state)
@@ -107,7 +107,7 @@ static void one_bad_value_stops_them_all(void **state)
 	submit(2, (struct command_item[]){{P_SETPOINT, "45"}, {P_MODE, "manual"}});
 	settle();
 	assert_int_equal(g.nwrite, 0);
-	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.nreported, 2);
 	assert_string_equal(g.reason[0], "nothing was written, because Mode was refused");
 	assert_string_equal(g.reason[1], "no such label; one of: off, local, remote");
 }
@@ -121,8 +121,8 @@ static void a_newer_set_takes_the_place_of_an_older_single(void **state)
 	assert_int_equal(g.cancels, 1);
 	assert_int_equal(g.nwrite, 1);
 	assert_int_equal(g.holding[40], 500);
-	assert_int_equal(g.ntold, 3);
-	assert_int_equal(g.told[0].end, COMMAND_SUPERSEDED);
+	assert_int_equal(g.nreported, 3);
+	assert_int_equal(g.reported[0].end, COMMAND_SUPERSEDED);
 }
 
 static void groups_are_written_whole_with_the_rest_as_read(void **state)
@@ -138,10 +138,10 @@ static void groups_are_written_whole_with_the_rest_as_read(void **state)
 	assert_int_equal(g.holding[120], 10);
 	assert_int_equal(g.holding[121], 30);
 	assert_int_equal(g.holding[123], 0x5678);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_G0, "31");
 	expect(COMMAND_REFUSED, "violates the rule Start < Stop", 1);
-	g.ntold = 0;
+	g.nreported = 0;
 	submit(2, (struct command_item[]){{P_G0, "31"}, {P_G1, "40"}});
 	settle();
 	assert_int_equal(g.nwrite, 2);
@@ -157,7 +157,7 @@ static void a_member_that_fits_no_block_is_written_alone(void **state)
 	assert_int_equal(g.nwrite, 2);
 	assert_int_equal(g.holding[121], 40);
 	assert_int_equal(g.holding[251] << 16 | g.holding[250], 70000);
-	assert_int_equal(g.ntold, 2);
+	assert_int_equal(g.nreported, 2);
 }
 
 static void a_function_that_a_point_asks_for_is_used(void **state)
@@ -200,23 +200,23 @@ static void the_profiles_words_and_addresses_are_used(void **state)
 	rig_command(&g, P_ONOFF, "on");
 	expect(COMMAND_VERIFIED, "", 1);
 	assert_int_equal(g.write[0].value, 0x100);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_ONOFF, "toggle");
 	expect(COMMAND_ACKNOWLEDGED, "", 2);
 	assert_int_equal(g.write[1].value, 0x300);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_AFTER, "9");
 	expect(COMMAND_VERIFIED, "", 3);
 	assert_int_equal(g.write[2].addr, 301);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_NAME, "pump 1");
 	expect(COMMAND_VERIFIED, "", 4);
 	assert_int_equal(g.write[3].fc, FC_WRITE_REGISTERS);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_ACTION, "on");
 	expect(COMMAND_ACKNOWLEDGED, "", 5);
 	assert_int_equal(g.write[4].fc, 0);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_TURNED, "65538");
 	expect(COMMAND_VERIFIED, "", 6);
 	assert_int_equal(g.holding[230], 2);
@@ -239,7 +239,7 @@ static void what_can_not_be_read_back_is_told_once(void **state)
 	rig_command(&g, P_WRITEONLY, "5");
 	expect(COMMAND_ACKNOWLEDGED, "", 1);
 	assert_true(rig_only(&g)->acknowledged_only);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_NOVERIFY, " 5e0 ");
 	expect(COMMAND_ACKNOWLEDGED, "", 2);
 	assert_true(rig_only(&g)->acknowledged_only);
@@ -254,7 +254,7 @@ static void a_clock_may_go_on_while_it_is_read_back(void **state)
 	assert_int_equal(g.write[0].count, 6);
 	g.holding[205] += 5;
 	expect(COMMAND_VERIFIED, "", 1);
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_command(&g, P_CLOCK, "now");
 	rig_step(&g);
 	g.holding[203]++;
@@ -280,7 +280,7 @@ static void a_password_goes_first(void **state)
 	assert_int_equal(g.write[0].value, 1234);
 	assert_int_equal(g.write[1].addr, 41);
 	assert_int_equal(g.write[2].addr, 41);
-	assert_int_equal(g.told[0].origin, COMMAND_FROM_GATEWAY);
+	assert_int_equal(g.reported[0].origin, COMMAND_FROM_GATEWAY);
 	command_adopt(g.t, &rig_model, g.now);
 }
 
@@ -311,7 +311,7 @@ static void want(uint32_t point, const char *text)
 	const struct command_item item = {point, text};
 	struct command_request q = {
 		.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY, .only_if_different = true};
-	g.ntold = 0;
+	g.nreported = 0;
 	rig_submit(&g, &q);
 	settle();
 	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
@@ -398,12 +398,12 @@ static void no_form_of_a_write_is_believed(void **state)
 			fault(row[i].ignored ? IGNORED : OTHER_VALUE, 1, 0);
 			rig_submit(&g, &q);
 			settle();
-			if (g.told[0].end != row[i].end || g.write[0].fc != row[i].fc ||
-			    g.told[0].effect != EFFECT_DONE)
+			if (g.reported[0].end != row[i].end || g.write[0].fc != row[i].fc ||
+			    g.reported[0].effect != EFFECT_DONE)
 				fail_msg("%s: %s, function %u, effect %u", row[i].name,
-				         command_end_name(g.told[0].end), g.write[0].fc,
-				         g.told[0].effect);
-			assert_true(g.told[0].acknowledged_only ==
+				         command_end_name(g.reported[0].end), g.write[0].fc,
+				         g.reported[0].effect);
+			assert_true(g.reported[0].acknowledged_only ==
 			            (row[i].end == COMMAND_ACKNOWLEDGED && row[i].fc != 0));
 		}
 	}
@@ -414,7 +414,7 @@ static void no_form_of_a_write_is_believed(void **state)
 	settle();
 	assert_int_equal(g.write[0].fc, FC_WRITE_COILS);
 	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(g.told[i].end, COMMAND_DIFFERS);
+		assert_int_equal(g.reported[i].end, COMMAND_DIFFERS);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)

@@ -62,7 +62,7 @@ static uint64_t mix_unit(uint64_t h, const struct schedule *s, const struct unit
 {
 	h = mix_peer(h, &u->peer, now);
 	h = mix(h, u->state | u->fails << 2 | u->pass << 10 | u->suspect << 11 |
-	                   u->told_offline << 12 | u->searching << 13 | u->no_longer << 14);
+	                   u->reported_offline << 12 | u->searching << 13 | u->no_longer << 14);
 	h = mix_time(h, us_max(u->wait_until, now), now);
 	h = mix(h, u->most[0] | (int64_t)u->good[0] << 16 | (int64_t)u->nlearnt << 32);
 	for (size_t i = u->first; i < u->first + u->n; i++) {

@@ -15,7 +15,7 @@ static bool tell(struct filter *f, const struct filter_rule *r, double number, b
 	const struct value v = isnan(number) ? value_none() : value_real(number);
 	if (!filter_pass(f, r, &v, changed, now))
 		return false;
-	filter_told(f, r, &v, now);
+	filter_published(f, r, &v, now);
 	return true;
 }
 
@@ -84,7 +84,7 @@ static void what_neighbours_bring_does_not_make_it_more(void **state)
 	f = (struct filter){0};
 	const struct value v = value_real(1);
 	assert_true(tell(&f, &r, 1, true, US_S));
-	filter_told(&f, &r, &v, 4 * US_S);
+	filter_published(&f, &r, &v, 4 * US_S);
 	assert_false(tell(&f, &r, 1, true, 8 * US_S));
 	assert_true(tell(&f, &r, 1, true, 11 * US_S));
 	assert_true(tell(&f, &r, 1, true, 95 * US_S));

@@ -223,7 +223,7 @@ static void broker_turn(struct world *w)
 	}
 }
 
-static void gateway_hears(struct world *w, us_t sent)
+static void gateway_receives(struct world *w, us_t sent)
 {
 	const us_t since = hear(&w->f, w->qos, w->now);
 	w->heard++;
@@ -245,7 +245,7 @@ static void gateway_reads(struct world *w)
 		} else {
 			if (w->qos)
 				say(w, &w->up, w->qos == 2 ? COMPLETE : ACK, 0);
-			gateway_hears(w, m.sent);
+			gateway_receives(w, m.sent);
 		}
 	}
 }

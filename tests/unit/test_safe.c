@@ -94,7 +94,7 @@ static struct safe safe_in(enum safe_state state)
 		.rule = {.after = state == SAFE_NONE ? 0 : AFTER, .on_broker = true},
 		.state = (uint8_t)state,
 		.alone = NOW - 10 * US_S,
-		.heard = NOW - 10 * US_S,
+		.commanded = NOW - 10 * US_S,
 		.since = NOW - US_S,
 		.write_at = state == SAFE_DUE ? NOW : 0,
 	};

@@ -376,10 +376,10 @@ static struct point told[] = {
 static void scales_counts_and_names_fit_together(void **state)
 {
 	static const char *const word[] = {"SDM630"};
-	const struct pointset told_set = {.point = told, .n = sizeof(told) / sizeof(told[0])};
+	const struct pointset published_set = {.point = told, .n = sizeof(told) / sizeof(told[0])};
 	struct device d = {.name = "d",
 	                   .id = 1,
-	                   .set = &told_set,
+	                   .set = &published_set,
 	                   .identify_point = 5,
 	                   .nidentify = 1,
 	                   .identify_word = word,

@@ -13,8 +13,7 @@
 #include "mqtt/north.h"
 #include "mqtt/xnet.h"
 
-/* -- a small model: relay1 (Relay1, Relay2, Reboot write-only, Secret hidden) and scc1, scc2 ------
- */
+/* -- a small model: relay1 (Relay1, Relay2, Reboot write-only, Secret hidden) and scc1, scc2 --- */
 
 static const struct write_rule plain_write, kept_write = {.accept_retained = true},
 					    only_write = {.only = true};
@@ -113,7 +112,7 @@ static const char *settled(struct setup *s)
 	return told(s);
 }
 
-static struct north_event *hear_message(struct setup *s, struct mqtt_event m, const char *topic)
+static struct north_event *on_message(struct setup *s, struct mqtt_event m, const char *topic)
 {
 	static char topic_copy[2048];
 	north_event_free(&s->event);
@@ -129,14 +128,13 @@ static struct north_event *hear_message(struct setup *s, struct mqtt_event m, co
 static struct north_event *hear(struct setup *s, const char *topic, const char *payload)
 {
 	snprintf(s->payload, sizeof s->payload, "%s", payload);
-	return hear_message(s, (struct mqtt_event){.len = strlen(payload)}, topic);
+	return on_message(s, (struct mqtt_event){.len = strlen(payload)}, topic);
 }
 
-static struct north_event *hear_retained(struct setup *s, const char *topic, const char *payload)
+static struct north_event *on_retained(struct setup *s, const char *topic, const char *payload)
 {
 	snprintf(s->payload, sizeof s->payload, "%s", payload);
-	return hear_message(s, (struct mqtt_event){.len = strlen(payload), .retained = true},
-	                    topic);
+	return on_message(s, (struct mqtt_event){.len = strlen(payload), .retained = true}, topic);
 }
 
 static void assert_refused(const struct north_event *e, int32_t device, const char *param,
@@ -378,38 +376,36 @@ static void commands_that_cannot_be_understood_are_refused(void **state)
 	assert_refused(hear(s, "site7/xnet/cmd/relay1/Relay1", "\xFF"), 0, "Relay1", "UTF-8");
 	memset(s->payload, 'x', XNET_PAYLOAD_MAX + 1);
 	s->payload[XNET_PAYLOAD_MAX + 1] = '\0';
-	assert_refused(hear_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX + 1},
-	                            "site7/xnet/cmd/relay1/Relay1"),
+	assert_refused(on_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX + 1},
+	                          "site7/xnet/cmd/relay1/Relay1"),
 	               0, "Relay1", "longer than 4096");
 	assert_string_equal(s->event.refused.value, "");
 	s->payload[XNET_PAYLOAD_MAX] = '\0';
-	assert_int_equal(hear_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX},
-	                              "site7/xnet/cmd/relay1/Relay1")
+	assert_int_equal(on_message(s, (struct mqtt_event){.len = XNET_PAYLOAD_MAX},
+	                            "site7/xnet/cmd/relay1/Relay1")
 	                         ->kind,
 	                 NORTH_COMMAND);
 	memcpy(s->payload, "on\0off", 7);
-	assert_refused(
-		hear_message(s, (struct mqtt_event){.len = 6}, "site7/xnet/cmd/relay1/Relay1"), 0,
-		"Relay1", "UTF-8");
+	assert_refused(on_message(s, (struct mqtt_event){.len = 6}, "site7/xnet/cmd/relay1/Relay1"),
+	               0, "Relay1", "UTF-8");
 }
 
 static void retained_commands_are_refused_unless_accepted(void **state)
 {
 	struct setup *s = *state;
-	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1/Relay1", "on"), 0, "Relay1",
+	assert_refused(on_retained(s, "site7/xnet/cmd/relay1/Relay1", "on"), 0, "Relay1",
 	               "mosquitto_pub -r -n -t 'site7/xnet/cmd/relay1/Relay1'");
-	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1/Relay2", "on")->kind,
-	                 NORTH_COMMAND);
+	assert_int_equal(on_retained(s, "site7/xnet/cmd/relay1/Relay2", "on")->kind, NORTH_COMMAND);
 	assert_true(s->event.retained);
-	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay2\":1}"), 0,
+	assert_refused(on_retained(s, "site7/xnet/cmd/relay1", "{\"Relay1\":1,\"Relay2\":1}"), 0,
 	               "", "retained");
-	assert_int_equal(hear_retained(s, "site7/xnet/cmd/relay1", "{\"Relay2\":1}")->kind,
+	assert_int_equal(on_retained(s, "site7/xnet/cmd/relay1", "{\"Relay2\":1}")->kind,
 	                 NORTH_COMMAND);
-	assert_refused(hear_retained(s, "site7/xnet/cmd/relay1/Unknown", "on"), 0, "Unknown",
+	assert_refused(on_retained(s, "site7/xnet/cmd/relay1/Unknown", "on"), 0, "Unknown",
 	               "retained");
-	assert_refused(hear_retained(s, "site7/xnet/get/relay1", "x"), 0, "", "retained");
-	assert_refused(hear_retained(s, "site7/xnet/sub/scc1", "[\"Mode\"]"), 1, "", "retained");
-	assert_refused(hear_retained(s, "site7/xnet/cmd/pi-barn/reload", "x"), NORTH_GATEWAY,
+	assert_refused(on_retained(s, "site7/xnet/get/relay1", "x"), 0, "", "retained");
+	assert_refused(on_retained(s, "site7/xnet/sub/scc1", "[\"Mode\"]"), 1, "", "retained");
+	assert_refused(on_retained(s, "site7/xnet/cmd/pi-barn/reload", "x"), NORTH_GATEWAY,
 	               "reload", "retained");
 }
 
@@ -543,12 +539,12 @@ static struct north_event *ask(struct setup *s, const char *topic, const char *p
                                char *answer_to)
 {
 	snprintf(s->payload, sizeof s->payload, "%s", payload);
-	return hear_message(s,
-	                    (struct mqtt_event){.len = strlen(payload),
-	                                        .response_topic = answer_to,
-	                                        .correlation = answer_to,
-	                                        .correlation_len = 3},
-	                    topic);
+	return on_message(s,
+	                  (struct mqtt_event){.len = strlen(payload),
+	                                      .response_topic = answer_to,
+	                                      .correlation = answer_to,
+	                                      .correlation_len = 3},
+	                  topic);
 }
 
 static void a_request_gets_one_answer_with_its_correlation(void **state)
@@ -753,7 +749,7 @@ static void a_retained_request_gets_no_answer(void **state)
 		char full[64];
 		snprintf(full, sizeof full, "site7/xnet/cmd/%s", topic[i]);
 		snprintf(s->payload, sizeof s->payload, "on");
-		const struct north_event *e = hear_message(s, m, full);
+		const struct north_event *e = on_message(s, m, full);
 		assert_int_equal(e->kind, i == 3 ? NORTH_COMMAND : NORTH_REFUSED);
 		assert_null(e->request);
 	}
@@ -785,8 +781,7 @@ static void a_nak_repeats_only_the_beginning(void **state)
 	}
 }
 
-/* -- our own topics ------------------------------------------------------------------------------
- */
+/* -- our own topics ---------------------------------------------------------------------------- */
 
 static void a_foreign_status_is_told_right_again(void **state)
 {
@@ -796,7 +791,7 @@ static void a_foreign_status_is_told_right_again(void **state)
 	north_value(s->n, 1, 0, "13.28", false);
 	told(s);
 	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "online")->kind, NORTH_NONE);
-	assert_int_equal(hear_retained(s, "site7/xnet/sts/pi-barn/status", "offline")->kind,
+	assert_int_equal(on_retained(s, "site7/xnet/sts/pi-barn/status", "offline")->kind,
 	                 NORTH_NONE);
 	assert_string_equal(told(s), "");
 	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "offline")->kind, NORTH_FOREIGN);
@@ -818,28 +813,28 @@ static void a_foreign_status_is_told_right_again(void **state)
 static void what_an_earlier_life_told_is_cleared(void **state)
 {
 	struct setup *s = *state;
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/scc1/info",
-	              "{\"points\":[{\"name\":\"BattVolts\"},{\"name\":\"OldPoint\"},{\"name\":\".."
-	              "/x\"}]}");
+	on_retained(s, "site7/xnet/$SYS/pi-barn/device/scc1/info",
+	            "{\"points\":[{\"name\":\"BattVolts\"},{\"name\":\"OldPoint\"},{\"name\":\".."
+	            "/x\"}]}");
 	assert_string_equal(told(s), "site7/xnet/sts/scc1/OldPoint* ");
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info",
-	              "{\"points\":[{\"name\":\"Volts\"}]}");
+	on_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info",
+	            "{\"points\":[{\"name\":\"Volts\"}]}");
 	assert_string_equal(told(s), ""); /* is it perhaps another gateway's now? */
 	const char *cleared = settled(s);
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/Volts* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/status* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/gone1/info* "));
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/bus/gone2/port", "/dev/ttyUSB0");
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/bus/rs485/port", "/dev/ttyUSB0");
+	on_retained(s, "site7/xnet/$SYS/pi-barn/bus/gone2/port", "/dev/ttyUSB0");
+	on_retained(s, "site7/xnet/$SYS/pi-barn/bus/rs485/port", "/dev/ttyUSB0");
 	cleared = told(s);
 	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/bus/gone2/port* \n"));
 	assert_null(strstr(cleared, "/rs485/"));
 	/* only what stood retained; only of our own tree; only what is ours to read */
 	hear(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{\"points\":[{\"name\":\"Volts\"}]}");
-	hear_retained(s, "site7/xnet/$SYS/other/device/gone1/info",
-	              "{\"points\":[{\"name\":\"Volts\"}]}");
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{}");
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/a+b/info", "{\"points\":[]}");
+	on_retained(s, "site7/xnet/$SYS/other/device/gone1/info",
+	            "{\"points\":[{\"name\":\"Volts\"}]}");
+	on_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{}");
+	on_retained(s, "site7/xnet/$SYS/pi-barn/device/a+b/info", "{\"points\":[]}");
 	assert_string_equal(settled(s), "");
 }
 
@@ -852,10 +847,10 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	for (unsigned first = 0; first < 2; first++) {
 		north_connected(s->n);
 		if (first)
-			hear_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
-		hear_retained(s, "site7/xnet/$SYS/pi-barn/device/boiler/info", points);
+			on_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
+		on_retained(s, "site7/xnet/$SYS/pi-barn/device/boiler/info", points);
 		if (!first)
-			hear_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
+			on_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
 		const char *cleared = settled(s);
 		assert_null(strstr(cleared, "/sts/"));
 		assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/boiler/info* "));
@@ -882,7 +877,7 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	/* or did not say so again after a connect */
 	hear(s, "site7/xnet/$SYS/other/device/gone1/info", points);
 	north_connected(s->n);
-	hear_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", points);
+	on_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", points);
 	assert_non_null(strstr(settled(s), "site7/xnet/sts/gone1/T* "));
 }
 
@@ -902,17 +897,17 @@ static void no_shell_line_is_made_of_a_foreign_topic(void **state)
 	};
 	struct setup *s = *state;
 	char name[400];
-	const struct north_event *e = hear_retained(s, "site7/xnet/cmd/scc1/Mode", "1");
+	const struct north_event *e = on_retained(s, "site7/xnet/cmd/scc1/Mode", "1");
 	assert_refused(e, 1, "Mode", "mosquitto_pub -r -n -t 'site7/xnet/cmd/scc1/Mode'");
 	for (size_t i = 0; i < sizeof topic / sizeof *topic; i++) {
 		snprintf(name, sizeof name, "site7/xnet/cmd/scc1/%s", topic[i]);
-		e = hear_retained(s, name, "1");
+		e = on_retained(s, name, "1");
 		assert_refused(e, 1, topic[i], "clear it with an empty retained message");
 		assert_null(strstr(e->refused.reason, "mosquitto_pub"));
 	}
 	memset(name + strlen("site7/xnet/cmd/scc1/"), 'a', 300); /* would be cut before its quote */
 	name[320] = '\0';
-	assert_null(strstr(hear_retained(s, name, "1")->refused.reason, "mosquitto_pub"));
+	assert_null(strstr(on_retained(s, name, "1")->refused.reason, "mosquitto_pub"));
 }
 
 /* However much stands there: a connection clears so much and no more. */
@@ -930,9 +925,9 @@ static void forged_infos_clear_a_bounded_number_of_topics(void **state)
 	north_connected(s->n);
 	for (unsigned i = 0; i < 50; i++) {
 		snprintf(topic, sizeof topic, "site7/xnet/$SYS/pi-barn/device/forged%u/info", i);
-		hear_retained(s, topic, many);
+		on_retained(s, topic, many);
 		snprintf(topic, sizeof topic, "site7/xnet/$SYS/pi-barn/bus/forged%u/port", i);
-		hear_retained(s, topic, "x");
+		on_retained(s, topic, "x");
 	}
 	for (unsigned i = 0; i < 10000; i++) {
 		snprintf(topic, sizeof topic, "site7/xnet/$SYS/other/device/forged%u/info",

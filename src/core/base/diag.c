@@ -127,7 +127,7 @@ static int message_compare(const void *pa, const void *pb)
 }
 
 /* Equal messages at one place need not be neighbours: look at all of that place. */
-static bool message_told(const struct diag *d, size_t n, const struct diag_message *m)
+static bool message_reported(const struct diag *d, size_t n, const struct diag_message *m)
 {
 	while (n-- > 0 && where_compare(&d->message[n].where, &m->where) == 0)
 		if (d->message[n].level == m->level && strcmp(d->message[n].text, m->text) == 0)
@@ -152,7 +152,7 @@ void diag_sort(struct diag *d)
 	size_t n = 0;
 	d->errors = 0;
 	for (size_t i = 0; i < d->n; i++) {
-		if (message_told(d, n, &d->message[i])) {
+		if (message_reported(d, n, &d->message[i])) {
 			free(d->message[i].text);
 			continue;
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diag: messages about the configuration, each with its place. Collected, sorted, told all at once.
+ * diag: messages about the configuration, each with its place. Collected, sorted, reported all at
+ * once.
  */
 #ifndef CORE_BASE_DIAG_H
 #define CORE_BASE_DIAG_H
@@ -9,7 +10,7 @@
 #include <stddef.h>
 
 #define WHERE_TOLD                                                                                 \
-	0xFFFFFFFFU /* a line: what stands there was told to be wrong, say no more of it */
+	0xFFFFFFFFU /* a line: what stands there was reported to be wrong, say no more of it */
 
 struct where {
 	const char *file;      /* NULL: no place */

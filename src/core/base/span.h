@@ -47,7 +47,7 @@ enum outcome {
 	OUT_OK,
 	OUT_REFUSED, /* exception answer; its code stands beside it */
 	OUT_TIMEOUT, /* nothing that answers came in time; the request is "outstanding" */
-	OUT_GARBLED, /* an answer began and was spoilt (CRC, cut, too long) */
+	OUT_GARBLED, /* an answer began and was corrupted (CRC, cut, too long) */
 	OUT_DROPPED, /* a foreign request was seen on the line: two masters */
 	OUT_LINK,    /* the port or connection is gone */
 	OUT_EXPIRED, /* a job: not on the wire in time, never sent */

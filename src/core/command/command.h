@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * command: the life of a write, from payload to its one outcome. Pure: time is a parameter; what is
- * to be done (submit a job, read back, tell an outcome) is taken from the table as actions.
+ * to be done (submit a job, read back, report an outcome) is taken from the table as actions.
  *
  *   received → checked → waiting → acknowledged → verified | differs | refused | failed |
  * superseded …
@@ -9,7 +9,7 @@
  * Every command gets exactly one outcome. Last value wins, toggles and pulses excepted. A write
  * whose answer did not come is never blindly repeated: the device is read first.
  *
- * The caller: submits, tells what the bus reported (job, read, unit, closed), then takes all
+ * The caller: submits, passes on what the bus reported (job, read, unit, closed), then takes all
  * actions: while (command_take(t, &a)) … and calls command_tick() at command_due().
  */
 #ifndef CORE_COMMAND_COMMAND_H
@@ -18,7 +18,7 @@
 #include "core/model/model.h"
 
 #define COMMAND_REASON_MAX 192
-#define COMMANDS_PER_DEVICE 32 /* alive at once; one more is told `busy` */
+#define COMMANDS_PER_DEVICE 32 /* alive at once; one more is refused `busy` */
 #define COMMAND_TIMEOUT (10 * US_S)
 
 /* -- checking one value ------------------------------------------------------------ */
@@ -68,7 +68,7 @@ const char *command_end_name(enum command_end e);
 /* A command ended well: no Nak. */
 bool command_end_good(enum command_end e);
 
-/* What became of the device, whatever the sender is told. */
+/* What became of the device, whatever the sender gets as the reason. */
 enum command_effect {
 	EFFECT_NONE,    /* surely nothing was written */
 	EFFECT_UNKNOWN, /* it was on the wire; no answer says whether it was carried out */
@@ -77,7 +77,8 @@ enum command_effect {
 
 enum command_origin {
 	COMMAND_FROM_BROKER,
-	COMMAND_FROM_GATEWAY, /* setup, safe, rewrite, sync: told like others, but nobody asked */
+	COMMAND_FROM_GATEWAY, /* setup, safe, rewrite, sync: reported like others, but nobody asked
+	                       */
 	COMMAND_PULSE_END,    /* the `off` of a pulse; made by the table itself */
 };
 
@@ -105,9 +106,9 @@ enum command_act {
 	COMMAND_SUBMIT, /* give job to bus; command_busy() if it does not take it */
 	COMMAND_CANCEL, /* take job `id` back from bus; command_replaced() if it still waited */
 	COMMAND_DEMAND, /* read span on bus at `due` */
-	COMMAND_TELL,   /* an outcome */
-	COMMAND_STUCK,  /* the end of a pulse failed, and will be tried until it is done: told once
-	                 * (device, point, param, reason) */
+	COMMAND_REPORT, /* an outcome */
+	COMMAND_STUCK,  /* the end of a pulse failed, and will be tried until it is done: reported
+	                 * once (device, point, param, reason) */
 };
 
 struct command_action {
@@ -117,8 +118,8 @@ struct command_action {
 	uint64_t id;      /* CANCEL */
 	struct span span; /* DEMAND */
 	us_t due;
-	struct command_outcome told; /* TELL; its texts live until the next call of any kind */
-	char text[VALUE_PRINT_MAX];  /* behind told.value */
+	struct command_outcome outcome; /* REPORT; its texts live until the next call of any kind */
+	char text[VALUE_PRINT_MAX];     /* behind outcome.value */
 	char reason[COMMAND_REASON_MAX];
 	/* SUBMIT: this write begins a pulse (journal it before it is given to the bus), or ends one
 	 */

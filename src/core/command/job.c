@@ -187,7 +187,7 @@ static bool writes_elsewhere(const struct point *p, const struct command_value *
 	       (p->codec.type == TYPE_BOOL && raw_word(p->write, v) >= 0);
 }
 
-/* The value as it is read tells whether the device has it already. */
+/* The value as it is read shows whether the device has it already. */
 static void job_compare(const struct device *d, const struct point *p,
                         const struct command_value *v, struct job *j)
 {

@@ -30,7 +30,7 @@ struct record {
 	bool leaves;      /* its job was taken back: the point goes with a reload */
 	bool overtaken;   /* a newer one may replace it on the bus */
 	bool ends_later;  /* the `off` of this pulse has a record of its own */
-	bool stuck;       /* an `off` that failed, which was told */
+	bool stuck;       /* an `off` that failed, which was reported */
 	bool moved;       /* the device went, its registers may be elsewhere when it is back */
 	uint8_t verdict;  /* of a draft that is refused: enum command_end */
 	uint32_t device, point; /* UINT32_MAX: gone with a reload */
@@ -60,7 +60,7 @@ struct lane {
 	uint32_t alive;
 	us_t last_sent; /* 0: never */
 	uint64_t hash;  /* of the last payload, to know it when it is delivered again */
-	us_t heard;
+	us_t commanded; /* the last command was accepted then; 0: none */
 };
 
 struct device_state {
@@ -70,7 +70,7 @@ struct device_state {
 
 struct act_node {
 	struct command_action a;
-	char *param; /* owned; behind told.param and told.sent_text */
+	char *param; /* owned; behind outcome.param and outcome.sent_text */
 	bool has_value, has_reason;
 };
 

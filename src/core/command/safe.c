@@ -14,7 +14,7 @@ static us_t broker_due(const struct safe *s)
 
 static us_t command_due_at(const struct safe *s)
 {
-	return s->rule.on_no_command ? s->heard + s->rule.after : US_NEVER;
+	return s->rule.on_no_command ? s->commanded + s->rule.after : US_NEVER;
 }
 
 static us_t watch_due(const struct safe *s)
@@ -36,7 +36,7 @@ void safe_begin(struct safe *s, const struct safe_rule *r, bool broker_up, us_t 
 		.state = r->after ? SAFE_WATCH : SAFE_NONE,
 		.broker_up = broker_up,
 		.alone = now,
-		.heard = now,
+		.commanded = now,
 	};
 }
 
@@ -69,7 +69,7 @@ void safe_broker(struct safe *s, bool up, us_t now)
 
 void safe_accepted(struct safe *s, us_t now)
 {
-	s->heard = now;
+	s->commanded = now;
 }
 
 bool safe_ended(struct safe *s, us_t received, enum command_effect effect, us_t now)

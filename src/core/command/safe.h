@@ -50,10 +50,10 @@ struct safe {
 	struct safe_rule rule;
 	uint8_t state; /* enum safe_state */
 	bool broker_up;
-	us_t alone;    /* the broker is away since then */
-	us_t heard;    /* the last command was accepted then */
-	us_t since;    /* in force since then */
-	us_t write_at; /* DUE */
+	us_t alone;     /* the broker is away since then */
+	us_t commanded; /* the last command was accepted then */
+	us_t since;     /* in force since then */
+	us_t write_at;  /* DUE */
 };
 
 enum safe_act {

@@ -85,7 +85,7 @@ static void record_verify(struct command_table *t, struct record *r, us_t after,
 	act_demand(t, r, after);
 }
 
-/* Nothing is read back: the value is told in the form it would have been read. */
+/* Nothing is read back: the value is published in the form it would have been read. */
 static void record_acknowledge(struct command_table *t, struct record *r, us_t now)
 {
 	char shown[VALUE_PRINT_MAX];

@@ -193,10 +193,11 @@ static bool draft_known(const struct command_table *t, const struct record *r, u
 	if (!lane)
 		return false;
 	const struct lane *l = &t->lane[lane - 1];
-	return l->heard && now - l->heard <= DUPLICATE_WITHIN && l->hash == text_hash(r->text);
+	return l->commanded && now - l->commanded <= DUPLICATE_WITHIN &&
+	       l->hash == text_hash(r->text);
 }
 
-/* One fault refuses them all: each is told why, or which other it was. */
+/* One fault refuses them all: each gets the reason, or which other it was. */
 static bool drafts_refused(struct command_table *t, struct record **r, size_t n, us_t now)
 {
 	char reason[COMMAND_REASON_MAX], param[NAME_MAX_LEN + 1] = "";
@@ -300,7 +301,7 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 	for (size_t i = 0; i < n; i++) {
 		const bool wait = lane_overtake(t, r[i], now);
 		t->lane[r[i]->lane].hash = text_hash(r[i]->text);
-		t->lane[r[i]->lane].heard = now ? now : 1;
+		t->lane[r[i]->lane].commanded = now ? now : 1;
 		record_insert(t, r[i], now);
 		if (wait)
 			r[i]->state = STATE_PARKED;

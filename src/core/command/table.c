@@ -63,12 +63,12 @@ bool command_take(struct command_table *t, struct command_action *out)
 	t->act_first = (t->act_first + 1) % t->act_room;
 	t->nact--;
 	*out = n->a;
-	if (n->a.act == COMMAND_TELL || n->a.act == COMMAND_STUCK) {
+	if (n->a.act == COMMAND_REPORT || n->a.act == COMMAND_STUCK) {
 		t->given = n->param;
-		out->told.param = n->param;
-		out->told.sent_text = n->param + strlen(n->param) + 1;
-		out->told.value = n->has_value ? out->text : out->told.sent_text;
-		out->told.reason = n->has_reason ? out->reason : NULL;
+		out->outcome.param = n->param;
+		out->outcome.sent_text = n->param + strlen(n->param) + 1;
+		out->outcome.value = n->has_value ? out->text : out->outcome.sent_text;
+		out->outcome.reason = n->has_reason ? out->reason : NULL;
 	}
 	free(n);
 	return true;
@@ -94,7 +94,7 @@ void act_cancel(struct command_table *t, const struct record *r)
 void act_stuck(struct command_table *t, const struct record *r, const char *why)
 {
 	struct act_node *n = act_new(t, COMMAND_STUCK);
-	n->a.told = (struct command_outcome){
+	n->a.outcome = (struct command_outcome){
 		.origin = r->origin, .device = r->device, .point = r->point, .effect = r->effect};
 	n->has_reason = true;
 	snprintf(n->a.reason, sizeof n->a.reason, "%s", why);
@@ -194,8 +194,8 @@ static void record_remove(struct command_table *t, const struct record *r)
 		(*(r->overtaken ? &t->device[r->device].overtaken : &t->device[r->device].alive))--;
 }
 
-/* Can what was written never be read back? Then the acknowledged value is told once. */
-static bool told_once(const struct command_table *t, const struct record *r)
+/* Can what was written never be read back? Then the acknowledged value is published once. */
+static bool reported_once(const struct command_table *t, const struct record *r)
 {
 	if (r->device == GONE)
 		return false;
@@ -215,9 +215,9 @@ static bool pulse_over(const struct command_table *t, const struct record *r, en
 void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
                 const char *reason, us_t now)
 {
-	struct act_node *n = act_new(t, COMMAND_TELL);
+	struct act_node *n = act_new(t, COMMAND_REPORT);
 	const bool gone = r->device == GONE;
-	n->a.told = (struct command_outcome){
+	n->a.outcome = (struct command_outcome){
 		.end = end,
 		.origin = r->origin,
 		.effect = end == COMMAND_VERIFIED ? EFFECT_DONE : r->effect,
@@ -229,7 +229,7 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 		.received = r->received ? r->received : now,
 		.ended = now,
 		.sent = r->sent,
-		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && told_once(t, r),
+		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && reported_once(t, r),
 		.pulse = r->origin == COMMAND_PULSE_END ||
 	                 (!gone && r->sent && r->value.on && record_point(t, r)->write &&
 	                  record_point(t, r)->write->pulse),

@@ -210,14 +210,15 @@ void exchange_sent(struct exchange *x, us_t before, us_t now)
 	x->tx_end = before + took;
 	x->tx_late = now + took;
 	x->end = x->tx_late + x->timeout + wire_chars(w, answer);
-	/* Not every port tells of the first byte when it comes: some gather a burst, some the whole
+	/* Not every port reports the first byte when it comes: some gather a burst, some the whole
 	 * answer. */
 	const bool whole = !x->line->burst || x->line->burst > answer;
 	x->begin = x->tx_late + x->timeout + wire_chars(w, whole ? answer : x->line->burst);
 	x->n = x->stale = x->noise = 0;
 	x->first = x->wake = 0;
 	x->echoed = x->client = false;
-	/* What came before this was sent can no longer be taken for its answer, if all is told. */
+	/* What came before this was sent can no longer be taken for its answer, if every byte is
+	 * reported. */
 	if (x->peer && !x->peer->full && !x->proven)
 		x->strayed = false;
 	if (!exchange_proving(x))

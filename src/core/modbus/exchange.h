@@ -3,8 +3,8 @@
  * exchange: one request and its answer on a serial line (RTU, RTU over TCP), as a pure machine.
  *
  * It decides when the line may be used, what bytes are the answer, and what every other byte means.
- * It does no I/O and reads no clock: the driver asks exchange_next() what to do, does it, and tells
- * the machine. So every fault at every moment runs in virtual time in the tests.
+ * It does no I/O and reads no clock: the driver asks exchange_next() what to do, does it, and
+ * reports back. So every fault at every moment runs in virtual time in the tests.
  *
  * The rule that makes wrong values impossible: to a unit with unanswered requests goes only a
  * request whose answer cannot be mistaken for any of theirs (struct peer holds the barred
@@ -128,7 +128,7 @@ enum exchange_act {
 	EX_POLL,  /* wait for bytes until `until`, then exchange_input() (n = 0 when none came) */
 	EX_DONE,  /* see exchange.outcome */
 	EX_PROVE, /* write x->proof, a request of the machine's own; then as for EX_SEND. A driver
-	           * that has no need to tell them apart writes x->send for both */
+	           * that has no need to distinguish them writes x->send for both */
 };
 
 struct exchange {
@@ -152,9 +152,9 @@ struct exchange {
 	uint8_t disbelieved; /* refusals of the proof that may have been for older ones */
 	bool strict;  /* proven, or answers dropped: nothing stray may come before the last */
 	bool strayed; /* something stray of this unit came */
-	bool client;  /* another client's request was heard since */
+	bool client;  /* another client's request was seen since */
 	bool doubted; /* an exception came that may not be believed */
-	bool echoed;  /* our own request was heard */
+	bool echoed;  /* our own request was seen */
 	struct signature sig; /* of what is sent */
 	uint64_t functions;   /* bit n: the unit knows function n; 0: not known. The same */
 	us_t queued;    /* so much of `timeout` is for what lies before it in a gateway's queue. The

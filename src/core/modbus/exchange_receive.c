@@ -141,7 +141,7 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 		p->deaf++;
 	if (x->doubted)
 		p->doubt = true;
-	/* An answer that began and was spoilt is an answer, unless it was an older request's. */
+	/* An answer that began and was corrupted is an answer, unless it was an older request's. */
 	if (o != OUT_GARBLED || x->strict || x->noise >= NOISE_DOUBT ||
 	    !peer_trusts(p, &s, true, now))
 		peer_unanswered(p, &s, now, x->configured);
@@ -178,7 +178,7 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 	}
 	x->line->count.exceptions++;
 	if (x->disbelieved && !x->proven)
-		p->deaf++; /* that was dear: a proof may be heard the next time */
+		p->deaf++; /* that was dear: a proof may be received the next time */
 	exchange_done(x, OUT_REFUSED);
 }
 
@@ -241,7 +241,7 @@ static bool gateway_exception(uint8_t e)
 	                                                            (specification, section 7) */
 }
 
-/* Did the answer come behind our own words? One alone without them may have been spoilt. */
+/* Did the answer come behind our own words? One alone without them may have been corrupted. */
 static void echo_judged(const struct exchange *x)
 {
 	struct line *l = x->line;
@@ -327,7 +327,7 @@ static void early_answer(struct exchange *x, us_t now)
 	}
 }
 
-/* Our own request, heard again. Requests that answers repeat (5, 6, 22, 8) need to know the line.
+/* Our own request, received back. Requests that answers repeat (5, 6, 22, 8) need to know the line.
  */
 static bool is_echo(struct exchange *x, const struct frame *f)
 {
@@ -483,7 +483,7 @@ void exchange_append(struct exchange *x, const uint8_t *bytes, size_t n, us_t no
 		x->first = now;
 		x->first_n = (uint16_t)n;
 	}
-	if (n > room) { /* a line that babbles: nothing in it can be told apart any more */
+	if (n > room) { /* a line that babbles: nothing in it can be distinguished any more */
 		x->noise = (uint16_t)(x->noise + x->n);
 		x->n = x->stale = 0;
 		x->strayed = true;

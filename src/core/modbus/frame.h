@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame: finds RTU frames in bytes from a line, and tells what they are. The CRC decides; lengths
+ * frame: finds RTU frames in bytes from a line, and says what they are. The CRC decides; lengths
  * come from the function ("MODBUS over Serial Line V1.02", 2.5.1).
  */
 #ifndef CORE_MODBUS_FRAME_H
@@ -34,7 +34,7 @@ bool frame_is(const struct frame *f, const struct request *r);
 struct signature frame_signature(const struct frame *f);
 
 /* Has an answer to `own` begun at one of the first bytes? *at: where; *need: its whole length, as
- * far as can be told now (0: only silence tells). */
+ * far as is known now (0: only silence shows it). */
 bool frame_begun(const uint8_t *bytes, size_t n, const struct request *own, size_t *at,
                  size_t *need);
 

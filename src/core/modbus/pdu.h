@@ -53,7 +53,8 @@ struct request {
 };
 
 /* What an answer could be mistaken for: two requests with equal signatures to one unit can not be
- * told apart by their answers. Reads: function and answer length. Writes: function, address, value.
+ * distinguished by their answers. Reads: function and answer length. Writes: function, address,
+ * value.
  */
 struct signature {
 	uint8_t fc;
@@ -94,7 +95,7 @@ void pdu_cells(const struct request *r, const uint8_t *pdu, size_t len, uint16_t
 size_t pdu_request_size(const uint8_t *pdu, size_t len);
 size_t pdu_answer_size(const uint8_t *pdu, size_t len);
 
-/* The right answer's exact length for this request PDU, 0 when only silence tells. */
+/* The right answer's exact length for this request PDU, 0 when only silence shows it. */
 uint16_t pdu_answer_len(const uint8_t *pdu, size_t len);
 
 bool pdu_is_write(uint8_t fc); /* changes the device: never tried twice on its own */

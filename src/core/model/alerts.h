@@ -17,7 +17,7 @@ struct alert {
 	int32_t code;
 	const char *desc;   /* copied */
 	const char *source; /* bus, device, file or point; copied; may be NULL */
-	int64_t since;      /* wall clock, ms since 1970; 0: neither it nor the source is told */
+	int64_t since; /* wall clock, ms since 1970; 0: neither it nor the source is published */
 };
 
 struct alerts;

@@ -15,7 +15,7 @@ bool foreign_seen(struct foreign *f, us_t now, bool sure)
 {
 	const bool first = sure && !f->seen;
 	const us_t soonest = sure ? now : now + FOREIGN_AGAIN;
-	const us_t when = f->told ? later(soonest, f->told + FOREIGN_AGAIN) : soonest;
+	const us_t when = f->published ? later(soonest, f->published + FOREIGN_AGAIN) : soonest;
 	f->due = f->due ? sooner(f->due, when) : when;
 	if (sure) {
 		f->seen = now;
@@ -28,7 +28,7 @@ enum foreign_part foreign_take(struct foreign *f, us_t now)
 {
 	if (!f->due || now < f->due)
 		return FOREIGN_NOTHING;
-	f->told = now;
+	f->published = now;
 	f->due = f->owed && now < f->values ? f->values : 0;
 	if (!f->owed || f->due)
 		return FOREIGN_STATUS;

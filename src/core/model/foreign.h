@@ -16,12 +16,12 @@
 #define FOREIGN_STANDS (600 * US_S)  /* it is over: none was seen for so long */
 
 struct foreign {
-	us_t seen;   /* the last one; 0: none, or it is over */
-	us_t due;    /* something is to be published then; 0: nothing */
-	us_t told;   /* the status was published last; 0: never */
-	us_t values; /* these not before */
-	us_t gap;    /* until then, doubled while it goes on */
-	bool owed;   /* the values, too */
+	us_t seen;      /* the last one; 0: none, or it is over */
+	us_t due;       /* something is to be published then; 0: nothing */
+	us_t published; /* the status was published last; 0: never */
+	us_t values;    /* these not before */
+	us_t gap;       /* until then, doubled while it goes on */
+	bool owed;      /* the values, too */
 };
 
 enum foreign_part { FOREIGN_NOTHING, FOREIGN_STATUS, FOREIGN_ALL };

@@ -67,14 +67,15 @@ struct point {
 	/* of a SunSpec model: addr is where the device has it, see core/sunspec.h */
 	uint16_t part;      /* 1 + index of its model in the set's sunspec; 0: none */
 	uint16_t offset[2]; /* from the model's id */
-	bool absent;        /* this device does not have it: not read, not told, no commands */
+	bool absent;        /* this device does not have it: not read, not published, no commands */
 	struct codec codec;
 	const struct expr *expr;
 	int32_t exponent_from; /* point of the same device; -1: none */
 	int32_t factor_from;
 	int32_t count_from; /* point that says how many of a repetition there are; -1: none */
-	uint16_t repeat_n;  /* its place in the repetition, from 1; told as None above the count */
-	bool hidden;        /* omitted, but others need it: no topic, no commands, not in info */
+	uint16_t repeat_n; /* its place in the repetition, from 1; published as None above the count
+	                    */
+	bool hidden;       /* omitted, but others need it: no topic, no commands, not in info */
 	const struct label *label;
 	uint16_t nlabel;
 	bool has_valid;
@@ -87,7 +88,7 @@ struct point {
 	const char *together; /* NULL: none */
 	us_t period;          /* resolved; PERIOD_FASTEST, PERIOD_ONCE */
 	us_t stale;           /* resolved */
-	/* telling */
+	/* publishing */
 	struct filter_rule filter;
 	bool retain, history;
 	uint8_t qos;
@@ -171,7 +172,7 @@ struct device {
 	uint8_t write_function; /* 0: 6 for one register, 16 for more; 6, 16 */
 	const struct setup_step *setup;
 	size_t nsetup;
-	const struct setup_step *offline; /* values to tell when it goes offline */
+	const struct setup_step *offline; /* values to publish when it goes offline */
 	size_t noffline;
 	int32_t identify_point;    /* point that must have this text; -1: none */
 	const char *identify_text; /* the first of identify_word */

@@ -21,7 +21,7 @@ struct point;
 
 /* A model as it was found. */
 struct sunspec_found {
-	uint16_t id, at, length; /* at: of the id; length: as told, without the head */
+	uint16_t id, at, length; /* at: of the id; length: as the device says, without the head */
 };
 
 struct sunspec_chain {

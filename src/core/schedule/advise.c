@@ -9,7 +9,7 @@
 
 #define CLASSES_MAX 16 /* periods of one line that are looked at, the shortest first */
 #define FACTOR_MAX 64
-#define WORTH 0.5 /* per cent less, or the change is not worth telling */
+#define WORTH 0.5 /* per cent less, or the change is not worth reporting */
 
 struct advice {
 	const struct wire *wire;

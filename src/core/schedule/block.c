@@ -125,8 +125,7 @@ bool span_barred(const struct unit *u, const struct span *span, us_t now)
 	return peer_barred(&u->peer, &sig, now);
 }
 
-/* -- another answer length, when the block's own could be mistaken -------------------------------
- */
+/* -- another answer length, when the block's own could be mistaken ----------------------------- */
 
 /* Another due block of the unit. */
 static bool vary_other(struct schedule *s, struct unit *u, us_t now, struct span *out)
@@ -180,7 +179,7 @@ static bool vary_fewer(const struct schedule *s, const struct set *set, const st
 	return found;
 }
 
-/* Does the unit have these cells, as far as its wants tell? */
+/* Does the unit have these cells, as far as its wants show? */
 static bool cells_known(const struct schedule *s, const struct unit *u, uint8_t table,
                         uint32_t addr, uint32_t end)
 {

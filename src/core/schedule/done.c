@@ -92,7 +92,7 @@ static void units_look_again(struct schedule *s, const struct unit *back)
 static void unit_answered(struct schedule *s, struct unit *u, us_t now, struct effects *e)
 {
 	u->fails = 0;
-	u->pass = u->suspect = u->told_offline = false;
+	u->pass = u->suspect = u->reported_offline = false;
 	u->wait_until = 0;
 	if (u->state == UNIT_UP)
 		return;
@@ -175,9 +175,9 @@ static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t
 		if (u->state == UNIT_NEW && silent)
 			unit_down(s, u, now, took);
 	}
-	if (!silent || !unit_gone(u, now) || u->told_offline)
+	if (!silent || !unit_gone(u, now) || u->reported_offline)
 		return;
-	u->told_offline = true;
+	u->reported_offline = true;
 	e->offline = true;
 	if (u->state != UNIT_DOWN)
 		unit_down(s, u, now, took);

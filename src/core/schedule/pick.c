@@ -191,7 +191,7 @@ static us_t probe_at(const struct schedule *s, const struct unit *u, us_t now)
  * configuration allows. */
 static bool last_chance(const struct unit *u)
 {
-	return !u->told_offline && u->fails + 1 >= OFFLINE_REQUESTS;
+	return !u->reported_offline && u->fails + 1 >= OFFLINE_REQUESTS;
 }
 
 static void turn_for(struct turn *out, enum turn_kind kind, struct unit *u)

@@ -83,7 +83,7 @@ struct unit {
 	uint8_t jobs; /* waiting */
 	bool pass;    /* another unit goes first, once */
 	bool suspect; /* everyone else who is due goes first */
-	bool told_offline;
+	bool reported_offline;
 	bool free_probe;
 	bool searching;    /* a culprit: wants or holes are suspected */
 	bool no_longer;    /* it does not like reads of cells nobody wants */

@@ -183,7 +183,7 @@ void schedule_port_lost(struct schedule *s, us_t now)
 	s->ndemand = 0;
 	for (size_t i = 0; i < s->nunit; i++) {
 		s->unit[i]->state = UNIT_NEW;
-		s->unit[i]->told_offline = false;
+		s->unit[i]->reported_offline = false;
 		s->unit[i]->count.online = false;
 	}
 }

@@ -33,7 +33,8 @@ uint16_t *simimage_cell(const struct simimage *m, uint8_t table, uint16_t addr);
  * codec_decode(). */
 void simimage_get(const struct simimage *m, uint32_t index, char *text, struct value *out);
 
-/* Put a value into the registers of point `index`, in the units it is told in. False: does not fit.
+/* Put a value into the registers of point `index`, in the units it is published in. False: does not
+ * fit.
  */
 bool simimage_put(struct simimage *m, uint32_t index, const struct value *v);
 

@@ -16,7 +16,7 @@
 
 enum sim_fault {
 	SIM_NONE,
-	SIM_LOST,      /* the request is spoilt on its way: not executed, no answer */
+	SIM_LOST,      /* the request is corrupted on its way: not executed, no answer */
 	SIM_SILENT,    /* executed, but no answer ever comes */
 	SIM_LATE,      /* the answer comes `delay` after the request, later ones queue behind it */
 	SIM_OVERTAKEN, /* the same, but later answers do not wait (random: a quarter of the delay)

@@ -69,8 +69,8 @@ static void print_data(const uint8_t *pdu, size_t len, char *out, size_t size)
 	out[at] = '\0';
 }
 
-static void tell_write(const struct simunits *s, const struct unit *u, uint8_t id,
-                       const uint8_t *pdu, size_t len, unsigned exception, us_t now)
+static void report_write(const struct simunits *s, const struct unit *u, uint8_t id,
+                         const uint8_t *pdu, size_t len, unsigned exception, us_t now)
 {
 	char data[1024], json[1400];
 
@@ -134,7 +134,7 @@ static size_t ask(struct simunits *s, struct unit *u, uint8_t id, const uint8_t 
 	u->wanted_refused += refused && simdevice_wanted(u->sim, pdu, len);
 	if (!is_read(pdu[0])) {
 		u->writes++;
-		tell_write(s, u, id, pdu, len, refused ? answer[1] : 0, now);
+		report_write(s, u, id, pdu, len, refused ? answer[1] : 0, now);
 	}
 	return n;
 }

@@ -71,7 +71,7 @@ struct codec {
 	uint8_t nna;
 	bool words;       /* of a bit that is its whole register: what on and off are; else 1, 0 */
 	uint16_t on, off; /* other words are on if they are not 0, off where 0 is on */
-	int8_t decimals;  /* told digits; the loader has resolved the default */
+	int8_t decimals;  /* published digits; the loader has resolved the default */
 	struct decimal scale; /* mant 0 means 1 */
 	struct decimal offset;
 	const uint64_t

@@ -65,7 +65,7 @@ void string_to_text(const struct codec *c, const uint16_t *words, char *text, st
 	memmove(text, text + blanks, used - blanks + 1);
 	for (used -= blanks; used && text[used - 1] == ' '; used--)
 		text[used - 1] = '\0';
-	if (used) /* nothing in it: the device has no text to tell */
+	if (used) /* nothing in it: the device has no text */
 		*out = (struct value){.kind = VALUE_TEXT, .text = text};
 }
 

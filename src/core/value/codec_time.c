@@ -244,7 +244,7 @@ void time_to_text(const struct codec *c, const uint16_t *words, char *text, stru
 		offset = l->utc ? 0 : zone_offset(t.epoch);
 		civil_from_seconds(t.epoch + offset, t.field);
 	} else {
-		/* a clock without years or seconds is told with what it has */
+		/* a clock without years or seconds is published with what it has */
 		if (has_date(l) &&
 		    (t.field[FIELD_YEAR] == NOT_GIVEN || t.field[FIELD_MONTH] == NOT_GIVEN))
 			return;

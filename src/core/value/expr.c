@@ -329,7 +329,7 @@ struct expr *expr_compile(struct arena *a, const char *text, expr_lookup lookup,
 
 struct cell {
 	double number;
-	bool truth; /* it came from a comparison: told as a bit */
+	bool truth; /* it came from a comparison: published as a bit */
 };
 
 static struct cell operate(uint8_t op, struct cell a, struct cell b)

@@ -21,7 +21,7 @@ static bool outside_deadband(const struct filter *f, const struct filter_rule *r
 /* Reads come a little before their time, too. */
 static bool grid_reached(const struct filter *f, const struct filter_rule *r, us_t now)
 {
-	return !f->told || now >= f->due - r->period / EARLY || f->due - now > 2 * r->period;
+	return !f->published || now >= f->due - r->period / EARLY || f->due - now > 2 * r->period;
 }
 
 bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
@@ -29,27 +29,28 @@ bool filter_pass(struct filter *f, const struct filter_rule *r, const struct val
 {
 	if (r->mode == PUBLISH_NEVER)
 		return false;
-	if (!f->told)
+	if (!f->published)
 		return true;
 	if (r->period && !grid_reached(f, r, now))
 		return false;
-	if (r->min_interval && now - f->told < r->min_interval)
+	if (r->min_interval && now - f->published < r->min_interval)
 		return false;
 	if (r->mode == PUBLISH_ALWAYS)
 		return true;
 	if (changed && outside_deadband(f, r, value_number(v)))
 		return true;
-	return r->heartbeat && now - f->told >= r->heartbeat;
+	return r->heartbeat && now - f->published >= r->heartbeat;
 }
 
-void filter_told(struct filter *f, const struct filter_rule *r, const struct value *v, us_t now)
+void filter_published(struct filter *f, const struct filter_rule *r, const struct value *v,
+                      us_t now)
 {
 	const bool another = f->due - now > 2 * r->period; /* after a reload */
-	if (!f->told || now >= f->due + r->period || another)
+	if (!f->published || now >= f->due + r->period || another)
 		f->due = now + r->period;
 	else if (r->period && grid_reached(f, r, now))
 		f->due += r->period;
-	f->told = now ? now : 1; /* 0 means never */
+	f->published = now ? now : 1; /* 0 means never */
 	f->last = value_number(v);
 }
 

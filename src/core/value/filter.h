@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter: is a value worth telling? Change, deadband, heartbeat, minimum interval. And the guard of
- * counters: the first value, a fall or a jump is believed only when a second read says the same.
+ * filter: is a value worth publishing? Change, deadband, heartbeat, minimum interval. And the guard
+ * of counters: the first value, a fall or a jump is believed only when a second read says the same.
  */
 #ifndef CORE_VALUE_FILTER_H
 #define CORE_VALUE_FILTER_H
@@ -13,24 +13,27 @@ enum publish_mode { PUBLISH_CHANGE, PUBLISH_ALWAYS, PUBLISH_NEVER };
 
 struct filter_rule {
 	uint8_t mode; /* enum publish_mode */
-	bool percent; /* deadband is per cent of the last told value */
+	bool percent; /* deadband is per cent of the last published value */
 	float deadband;
-	us_t heartbeat; /* a value read again unchanged is told again after this; 0: never */
+	us_t heartbeat; /* a value read again unchanged is published again after this; 0: never */
 	us_t min_interval;
-	us_t period; /* told in this grid, though neighbours bring more reads; 0: as it is read */
+	us_t period; /* published in this grid, though neighbours bring more reads; 0: as it is read
+	              */
 };
 
 struct filter {
-	us_t told;   /* when; 0: never told */
-	us_t due;    /* with a period: the next point of its grid */
-	double last; /* last told number */
+	us_t published; /* when; 0: never published */
+	us_t due;       /* with a period: the next point of its grid */
+	double last;    /* last published number */
 };
 
-/* A good read of v just came (its text differs from the last told one: `changed`). True: tell it.
+/* A good read of v just came (its text differs from the last published one: `changed`). True:
+ * publish it.
  */
 bool filter_pass(struct filter *f, const struct filter_rule *r, const struct value *v, bool changed,
                  us_t now);
-void filter_told(struct filter *f, const struct filter_rule *r, const struct value *v, us_t now);
+void filter_published(struct filter *f, const struct filter_rule *r, const struct value *v,
+                      us_t now);
 
 struct counter_rule {
 	double max_rise; /* per hour; 0: any rise is believed */

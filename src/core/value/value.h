@@ -15,7 +15,7 @@
 #define VALUE_PRINT_MAX 360 /* the longest number: 309 digits, and 40 behind the point */
 
 enum value_kind {
-	VALUE_NONE, /* "not available": told as `None` */
+	VALUE_NONE, /* "not available": published as `None` */
 	VALUE_BOOL,
 	VALUE_DECIMAL, /* (neg ? -1 : 1) × mant / 10^places */
 	VALUE_REAL,

@@ -10,7 +10,7 @@
 #include "mqtt/json_parse.h"
 
 /* One message on its way to becoming an event. */
-struct heard {
+struct incoming {
 	struct xnet *x;
 	const struct mqtt_event *e;
 	struct north_event *out;
@@ -25,7 +25,7 @@ struct heard {
 #define PATTERN_MAX 256 /* bytes of a device level with wildcards */
 #define HINTS_MAX 8     /* "did you mean" costs a look at each name there is */
 
-static void refuse(struct heard *h, const char *param, const char *reason)
+static void refuse(struct incoming *h, const char *param, const char *reason)
 {
 	struct north_event *out = h->out;
 	snprintf(out->reason, sizeof out->reason, "%s", reason);
@@ -39,13 +39,13 @@ static void refuse(struct heard *h, const char *param, const char *reason)
 	};
 }
 
-static const char *level_from(struct heard *h, unsigned i)
+static const char *level_from(struct incoming *h, unsigned i)
 {
 	return i < h->t.n ? arena_strdup(h->memory, h->t.at[i]) : "";
 }
 
 /* What no command may be, whatever it says. True: refused. */
-static bool refuse_payload(struct heard *h, const char *param)
+static bool refuse_payload(struct incoming *h, const char *param)
 {
 	const struct mqtt_event *e = h->e;
 	if (e->len > XNET_PAYLOAD_MAX)
@@ -67,7 +67,7 @@ static bool topic_is_tame(const char *topic)
 	               n;
 }
 
-static void refuse_retained(struct heard *h, const char *param)
+static void refuse_retained(struct incoming *h, const char *param)
 {
 	static const char what[] = "retained messages are refused; clear it";
 	if (topic_is_tame(h->e->topic))
@@ -83,7 +83,7 @@ static void refuse_retained(struct heard *h, const char *param)
 /* -- items ------------------------------------------------------------------------------------- */
 
 /* The arena frees nothing: so the room doubles, else n items would take n * n. */
-static struct north_item *add_items(struct heard *h, size_t n)
+static struct north_item *add_items(struct incoming *h, size_t n)
 {
 	struct north_event *out = h->out;
 	if (out->nitem + n > h->room) {
@@ -108,7 +108,7 @@ int xnet_point(const struct device *d, const char *name)
 	return p >= 0 && can_be_named(&d->set->point[p]) ? p : -1;
 }
 
-static const char *no_such_point(struct heard *h, const struct device *d, const char *name)
+static const char *no_such_point(struct incoming *h, const struct device *d, const char *name)
 {
 	if (h->hints++ >= HINTS_MAX)
 		return "no such point";
@@ -124,8 +124,8 @@ static const char *no_such_point(struct heard *h, const struct device *d, const 
 	               : "no such point";
 }
 
-static void set_item(struct heard *h, struct north_item *item, uint32_t device, const char *param,
-                     const char *text)
+static void set_item(struct incoming *h, struct north_item *item, uint32_t device,
+                     const char *param, const char *text)
 {
 	const struct device *d = &h->x->model->device[device];
 	const int p = xnet_point(d, param);
@@ -137,7 +137,7 @@ static void set_item(struct heard *h, struct north_item *item, uint32_t device, 
 		item->fault = no_such_point(h, d, param);
 }
 
-static bool retained_accepted(const struct heard *h)
+static bool retained_accepted(const struct incoming *h)
 {
 	for (size_t i = 0; i < h->out->nitem; i++) {
 		const struct north_item *item = &h->out->item[i];
@@ -152,7 +152,7 @@ static bool retained_accepted(const struct heard *h)
 
 /* -- cmd --------------------------------------------------------------------------------------- */
 
-static void command_object(struct heard *h, uint32_t device)
+static void command_object(struct incoming *h, uint32_t device)
 {
 	struct json_members m;
 	char error[256];
@@ -175,7 +175,7 @@ static void command_object(struct heard *h, uint32_t device)
 	h->out->kind = NORTH_COMMAND;
 }
 
-static void command(struct heard *h, uint32_t device)
+static void command(struct incoming *h, uint32_t device)
 {
 	const char *param = level_from(h, 2);
 	if (h->e->len == 0 || refuse_payload(h, param))
@@ -190,7 +190,7 @@ static void command(struct heard *h, uint32_t device)
 		refuse_retained(h, param);
 }
 
-static void gateway_verb(struct heard *h)
+static void gateway_verb(struct incoming *h)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	const char *verb = level_from(h, 2);
@@ -214,12 +214,12 @@ static void gateway_verb(struct heard *h)
 	}
 }
 
-static int device_of(const struct heard *h)
+static int device_of(const struct incoming *h)
 {
 	return h->t.n > 1 ? model_find_device(h->x->model, h->t.at[1], h->t.len[1]) : -1;
 }
 
-static void hear_cmd(struct heard *h)
+static void on_cmd(struct incoming *h)
 {
 	if (topic_is(&h->t, 1, h->x->gateway)) {
 		gateway_verb(h);
@@ -234,7 +234,7 @@ static void hear_cmd(struct heard *h)
 
 /* -- get, sub, unsub --------------------------------------------------------------------------- */
 
-static void hear_get(struct heard *h)
+static void on_get(struct incoming *h)
 {
 	const int device = device_of(h);
 	const char *param = level_from(h, 2);
@@ -267,8 +267,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The points of a device that a sorted list names, in the list's first order. where: scratch. */
-static void subscribe_points(struct heard *h, uint32_t device, const struct asked *sorted, size_t n,
-                             int32_t *where)
+static void subscribe_points(struct incoming *h, uint32_t device, const struct asked *sorted,
+                             size_t n, int32_t *where)
 {
 	const struct pointset *set = h->x->model->device[device].set;
 	for (size_t i = 0; i < n; i++)
@@ -290,14 +290,14 @@ static void subscribe_points(struct heard *h, uint32_t device, const struct aske
 }
 
 /* What it has not is a fault only of a device that is named itself. */
-static void subscribe_named(struct heard *h, uint32_t device, const struct json_members *m)
+static void subscribe_named(struct incoming *h, uint32_t device, const struct json_members *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		set_item(h, add_items(h, 1), device, arena_strdup(h->memory, m->member[i].name),
 		         NULL);
 }
 
-static bool first_match(struct heard *h, const char *pattern)
+static bool first_match(struct incoming *h, const char *pattern)
 {
 	const struct model *m = h->x->model;
 	h->out->device = model_find_device(m, pattern, strlen(pattern));
@@ -308,7 +308,7 @@ static bool first_match(struct heard *h, const char *pattern)
 	return h->out->device >= 0;
 }
 
-static void subscribe_all(struct heard *h, const char *pattern, const struct json_members *m)
+static void subscribe_all(struct incoming *h, const char *pattern, const struct json_members *m)
 {
 	const struct model *model = h->x->model;
 	const int named = model_find_device(model, pattern, strlen(pattern));
@@ -333,7 +333,7 @@ static void subscribe_all(struct heard *h, const char *pattern, const struct jso
 	free(where);
 }
 
-static void hear_subscription(struct heard *h, enum north_kind kind)
+static void on_subscription(struct incoming *h, enum north_kind kind)
 {
 	struct json_members m;
 	char error[256];
@@ -364,21 +364,21 @@ static void hear_subscription(struct heard *h, enum north_kind kind)
 	json_members_free(&m);
 }
 
-static void hear_sub(struct heard *h)
+static void on_sub(struct incoming *h)
 {
-	hear_subscription(h, NORTH_SUB);
+	on_subscription(h, NORTH_SUB);
 }
 
-static void hear_unsub(struct heard *h)
+static void on_unsub(struct incoming *h)
 {
-	hear_subscription(h, NORTH_UNSUB);
+	on_subscription(h, NORTH_UNSUB);
 }
 
-/* -- our own topics, told by others ------------------------------------------------------------ */
+/* -- our own topics, published by others ------------------------------------------------------- */
 
-/* What stood retained when we subscribed is of an earlier life, and told right after a connect
+/* What stood retained when we subscribed is of an earlier life, and published right after a connect
  * anyway. */
-static void hear_status(struct heard *h)
+static void on_status(struct incoming *h)
 {
 	struct xnet *x = h->x;
 	const bool gateway = topic_is(&h->t, 1, x->gateway);
@@ -396,7 +396,7 @@ static void hear_status(struct heard *h)
 	h->out->text = h->e->payload;
 }
 
-static void hear_sys(struct heard *h)
+static void on_sys(struct incoming *h)
 {
 	const struct mqtt_event *e = h->e;
 	if (h->t.n != 5)
@@ -409,22 +409,22 @@ static void hear_sys(struct heard *h)
 
 static const struct {
 	const char *class_;
-	void (*hear)(struct heard *h);
+	void (*take)(struct incoming *h);
 } class_row[] = {
-	{"cmd", hear_cmd},     {"get", hear_get},    {"sub", hear_sub},
-	{"unsub", hear_unsub}, {"sts", hear_status}, {"$SYS", hear_sys},
+	{"cmd", on_cmd},     {"get", on_get},    {"sub", on_sub},
+	{"unsub", on_unsub}, {"sts", on_status}, {"$SYS", on_sys},
 };
 
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out)
 {
-	struct heard h = {.x = x, .e = e, .out = out};
+	struct incoming h = {.x = x, .e = e, .out = out};
 	if (!topic_utf8(e->topic, strlen(e->topic)) || !topic_split(e->topic, x->prefix, &h.t))
 		return false;
 	for (size_t i = 0; i < sizeof class_row / sizeof *class_row; i++) {
 		if (!topic_is(&h.t, 0, class_row[i].class_))
 			continue;
 		out->memory = h.memory = arena_create();
-		class_row[i].hear(&h);
+		class_row[i].take(&h);
 		return true;
 	}
 	return false;
