@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/bundle.h"
 #include "config/load.h"
 #include "config/pointset.h"
 
@@ -34,11 +35,18 @@ static struct model *load_end(struct load *l, size_t errors_before)
 	return l->m;
 }
 
-struct model *config_load(const struct config_paths *paths, struct diag *d)
+struct model *config_load_bundle(const struct config_paths *paths, struct diag *d,
+                                 struct bundle *bundle)
 {
 	struct load l;
 	const size_t errors = d->errors;
+	struct config_paths of_bundle;
+	if (bundle && bundle_stored(bundle)) {
+		bundle_paths(bundle, &of_bundle);
+		paths = &of_bundle;
+	}
 	load_begin(&l, paths, d);
+	l.bundle = bundle;
 	l.m->file = arena_strdup(l.arena, paths->file);
 	source_load(&l, paths->file);
 	gateway_load(&l);
@@ -49,6 +57,11 @@ struct model *config_load(const struct config_paths *paths, struct diag *d)
 	buses_finish(&l);
 	check_model(&l);
 	return load_end(&l, errors);
+}
+
+struct model *config_load(const struct config_paths *paths, struct diag *d)
+{
+	return config_load_bundle(paths, d, NULL);
 }
 
 struct model *config_load_profile(const char *path, struct diag *d, struct profile_test **tests,

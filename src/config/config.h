@@ -17,6 +17,12 @@ struct config_paths {
  * owns the model: model_destroy(). Reads files; may be called from a short-lived thread. */
 struct model *config_load(const struct config_paths *paths, struct diag *d);
 
+/* The same; the text of all files is noted in an empty bundle (see bundle.h), or comes from one
+ * that was stored: then the files, and paths, are not looked at. */
+struct bundle;
+struct model *config_load_bundle(const struct config_paths *paths, struct diag *d,
+                                 struct bundle *bundle);
+
 /* One profile alone, as the single device `profile` on a bus of its own, with its tests. NULL on
  * error. */
 struct model *config_load_profile(const char *path, struct diag *d, struct profile_test **tests,

@@ -63,6 +63,7 @@ struct load {
 	struct arena *arena, *scratch;
 	struct diag *d;
 	const struct config_paths *paths;
+	struct bundle *bundle; /* what the files are noted in, or read from; NULL: neither */
 	struct model *m;
 	uint64_t hash;
 	int64_t n;         /* number of the repetition being read, or NO_NUMBER */
@@ -87,6 +88,8 @@ const char *load_text(struct load *l, const char *text);
 /* The whole file as one map; NULL after an error, or if it is empty (reported at `from`, which may
  * have no place). The name is copied. */
 const struct node *source_read(struct load *l, const char *path, struct where from);
+/* Is there such a file? */
+bool source_exists(const struct load *l, const char *path);
 /* `name` as seen from the file that names it; scratch memory. */
 const char *source_path(struct load *l, const char *from, const char *name);
 /* Read devices.yaml and what it includes into l's sections. */

@@ -257,7 +257,7 @@ const struct profile *profile_find(struct load *l, const char *name, struct wher
 	     i < COUNT(l->paths->profiles) && l->paths->profiles[i] && !strchr(name, '/'); i++) {
 		const char *path =
 			arena_printf(l->scratch, "%s/%s.yaml", l->paths->profiles[i], name);
-		if (access(path, F_OK) != 0)
+		if (!source_exists(l, path))
 			continue;
 		const struct profile *p = profile_read(l, path, name);
 		return p->root ? p : NULL;

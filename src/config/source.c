@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "config/bundle.h"
 #include "config/load.h"
 #include "config/scalar.h"
 
@@ -76,13 +79,36 @@ static char *file_read(struct load *l, const char *path, struct where from, size
 	return text;
 }
 
+/* Are the files not to be looked at, but what was stored of them? */
+static bool stored(const struct load *l)
+{
+	return l->bundle && bundle_stored(l->bundle);
+}
+
+static const char *stored_read(struct load *l, const char *path, struct where from, size_t *len)
+{
+	const char *text = bundle_find(l->bundle, path, len);
+	if (!text)
+		source_error(l, path, from, "is not part of the stored configuration");
+	return text;
+}
+
+bool source_exists(const struct load *l, const char *path)
+{
+	size_t len;
+	return stored(l) ? bundle_find(l->bundle, path, &len) != NULL : access(path, F_OK) == 0;
+}
+
 const struct node *source_read(struct load *l, const char *path, struct where from)
 {
 	size_t len = 0;
-	const char *text = file_read(l, path, from, &len);
+	const char *text =
+		stored(l) ? stored_read(l, path, from, &len) : file_read(l, path, from, &len);
 	const struct node *root = NULL;
 	if (!text)
 		return NULL;
+	if (l->bundle && !stored(l))
+		bundle_add(l->bundle, path, text, len);
 	for (size_t i = 0; i < len; i++)
 		l->hash = (l->hash ^ (uint8_t)text[i]) * 1099511628211U;
 	const char *name = arena_strdup(l->arena, path);
@@ -178,6 +204,14 @@ static void set_entries(struct load *l, const struct hit *h, void *object)
 
 static void source_one(struct load *l, const char *path, struct where from);
 
+static void include_stored(struct load *l, const char *pattern, const struct node *n)
+{
+	const char *name;
+	for (size_t i = 0; (name = bundle_name(l->bundle, i)); i++)
+		if (fnmatch(pattern, name, FNM_PATHNAME | FNM_PERIOD) == 0)
+			source_one(l, name, n->where);
+}
+
 static void include_glob(struct load *l, const struct node *n)
 {
 	const char *name = scalar_text(l->d, "include", n);
@@ -186,6 +220,10 @@ static void include_glob(struct load *l, const struct node *n)
 	const char *path = source_path(l, n->where.file, name);
 	if (!strpbrk(name, "*?[")) {
 		source_one(l, path, n->where);
+		return;
+	}
+	if (stored(l)) {
+		include_stored(l, path, n);
 		return;
 	}
 	glob_t found = {0};
@@ -235,7 +273,7 @@ const struct keyset keyset_root = {
 /* Each file once: a circle of includes ends here, too. */
 static void source_one(struct load *l, const char *path, struct where from)
 {
-	char *real = realpath(path, NULL);
+	char *real = stored(l) ? NULL : realpath(path, NULL);
 	const char *name = arena_strdup(l->scratch, real ? real : path);
 	free(real);
 	for (size_t i = 0; i < l->nseen; i++) {

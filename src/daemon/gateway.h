@@ -41,6 +41,7 @@ enum gateway_alert {
 	ALERT_SAFE_VALUE = 8,      /* warning; source: device/point */
 	ALERT_CLIENT_ID = 9,       /* warning; source: gateway */
 	ALERT_PULSE_ON = 10,       /* fault; source: device/point */
+	ALERT_LAST_GOOD = 11,      /* warning; source: file */
 };
 
 struct gateway {

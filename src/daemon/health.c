@@ -36,6 +36,8 @@ struct health {
 	struct moment started, loaded;
 	uint64_t reloads;
 	char *rejected; /* why the last reload was refused; NULL: it was not */
+	struct lastgood kept;
+	bool last_good; /* it runs in place of the file */
 	us_t devices_due;
 	uint32_t info_next; /* the device whose info is published next */
 	bool connected;
@@ -100,6 +102,28 @@ static void publish_config(struct gateway *g)
 	health_sys(g, "config/hash", "%s", g->model->hash);
 	health_sys(g, "config/reloads", "%" PRIu64, h->reloads);
 	health_sys(g, "config/rejected", "%s", h->rejected ? h->rejected : "no");
+	char saved[JW_TIME_SIZE] = "none";
+	if (h->kept.saved)
+		jw_time_text(h->kept.saved, saved);
+	health_sys(g, "config/last_good", "%s%s%s", saved,
+	           h->kept.why[0] ? ": the newest cannot be kept: " : "", h->kept.why);
+	health_sys(g, "config/source", "%s%s",
+	           h->last_good ? "last good configuration of " : "file",
+	           h->last_good ? saved : "");
+}
+
+void health_last_good(struct gateway *g, const struct lastgood *kept, const char *refused)
+{
+	struct health *h = g->health;
+	if (kept->why[0] && strcmp(kept->why, h->kept.why) != 0)
+		log_warn("this configuration cannot be kept as the last good one: %s", kept->why);
+	h->kept = *kept;
+	h->last_good = refused != NULL;
+	if (refused) {
+		free(h->rejected);
+		h->rejected = mem_strdup(refused);
+	}
+	publish_config(g);
 }
 
 void health_reloaded(struct gateway *g, const char *rejected)
@@ -275,5 +299,7 @@ void health_status_line(struct gateway *g, char *buf, size_t size)
 	}
 	snprintf(buf, size, "%zu/%zu buses up, %zu/%zu devices online, broker %s%s", up, m->nbus,
 	         online, devices, g->connected ? "connected" : "not connected",
-	         g->health->rejected ? ", last reload refused" : "");
+	         g->health->last_good  ? ", last good configuration: the file has errors"
+	         : g->health->rejected ? ", last reload refused"
+	                               : "");
 }

@@ -5,6 +5,7 @@
 #ifndef DAEMON_HEALTH_H
 #define DAEMON_HEALTH_H
 
+#include "daemon/lastgood.h"
 #include "daemon/plant.h"
 
 struct health;
@@ -26,6 +27,10 @@ void health_publish(struct gateway *g);
 
 /* A reload happened: refused with this reason (NULL: taken). */
 void health_reloaded(struct gateway *g, const char *rejected);
+
+/* What is kept as the last good configuration, and whether it had to be used, since the file was
+ * refused with this reason (NULL: the file is in use). */
+void health_last_good(struct gateway *g, const struct lastgood *kept, const char *refused);
 
 /* We go, or leave this broker: what stands there of m's buses and devices must not look alive. */
 void health_stopped(struct gateway *g, const struct model *m);

@@ -2,6 +2,7 @@
 #include "daemon/loop.h"
 
 #include "bus/bus.h"
+#include "core/base/json.h"
 #include "daemon/broker.h"
 #include "daemon/commands.h"
 #include "daemon/events.h"
@@ -19,6 +20,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -231,10 +233,26 @@ void loop_destroy(struct gateway *g)
 	close(g->signals);
 }
 
-int loop_run(struct model *m, const struct config_paths *paths)
+void loop_started(struct gateway *g, const struct loop_start *start)
+{
+	char saved[JW_TIME_SIZE], text[LASTGOOD_TEXT];
+	health_last_good(g, &start->kept, start->refused);
+	if (!start->refused)
+		return;
+	jw_time_text(start->kept.saved, saved);
+	snprintf(text, sizeof text, "the last good configuration, of %s, is in use: %.200s", saved,
+	         start->refused);
+	log_error("%s has errors: the last good configuration, of %s, is in use until a reload "
+	          "succeeds",
+	          g->paths.file, saved);
+	gateway_alert(g, ALERT_WARNING, ALERT_LAST_GOOD, g->paths.file, text);
+}
+
+int loop_run(struct model *m, const struct config_paths *paths, const struct loop_start *start)
 {
 	struct gateway g = {.paths = *paths, .model = m, .now = clock_now()};
 	loop_create(&g);
+	loop_started(&g, start);
 	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice,
 	         m->npoint);
 	char line[160];

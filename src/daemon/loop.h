@@ -6,19 +6,26 @@
 #ifndef DAEMON_LOOP_H
 #define DAEMON_LOOP_H
 
-#include "config/config.h"
+#include "daemon/lastgood.h"
 
 #include <signal.h>
 
 /* The signals main reads; to be blocked before any thread starts. */
 void loop_signals(sigset_t *set);
 
+/* How the model was come by. */
+struct loop_start {
+	struct lastgood kept;
+	const char *refused; /* why it is the last good one, not the file's; NULL: the file's */
+};
+
 /* Runs until SIGTERM or SIGINT. Owns the model. Gives the exit code. */
-int loop_run(struct model *m, const struct config_paths *paths);
+int loop_run(struct model *m, const struct config_paths *paths, const struct loop_start *start);
 
 /* Of that, for tests, whose time is their own. g: its model, paths and now are set. */
 struct gateway;
 void loop_create(struct gateway *g);
+void loop_started(struct gateway *g, const struct loop_start *start);
 void loop_destroy(struct gateway *g); /* when all buses have ended */
 
 /* Everything that came in, then what follows from it, then one wake-up of the publisher. */

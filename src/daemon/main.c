@@ -46,6 +46,47 @@ static struct model *load(const struct options *o)
 	return m;
 }
 
+static void first_error(const struct diag *d, char *buf, size_t size)
+{
+	snprintf(buf, size, "the configuration has errors");
+	for (size_t i = 0; i < d->n; i++)
+		if (d->message[i].level == DIAG_ERROR) {
+			diag_print(&d->message[i], buf, size);
+			return;
+		}
+}
+
+/* The file's model, which is kept; or, when it has errors, the one kept last. NULL: neither. */
+static struct model *load_or_last_good(const struct options *o, struct loop_start *start)
+{
+	static char refused[1024];
+	struct bundle *b = bundle_create(&o->paths);
+	struct diag d;
+	diag_init(&d);
+	struct model *m = config_load_bundle(&o->paths, &d, b);
+	diag_sort(&d);
+	print_diag(&d);
+	if (m)
+		lastgood_keep(b, &start->kept);
+	bundle_destroy(b);
+	first_error(&d, refused, sizeof refused);
+	diag_free(&d);
+	if (m || o->strict)
+		return m;
+	diag_init(&d);
+	m = lastgood_load(o->paths.file, &d, &start->kept);
+	if (m)
+		start->refused = refused;
+	else
+		log_warn("no last good configuration to start with: %s", start->kept.why);
+	if (!m) {
+		diag_sort(&d);
+		print_diag(&d);
+	}
+	diag_free(&d);
+	return m;
+}
+
 static int check(const struct options *o)
 {
 	struct model *m = load(o);
@@ -92,10 +133,11 @@ static int run(const struct options *o)
 {
 	log_open(o->level);
 	tame_process();
-	struct model *m = load(o);
+	struct loop_start start = {0};
+	struct model *m = load_or_last_good(o, &start);
 	if (!m)
 		return EXIT_CONFIG;
-	return loop_run(m, &o->paths);
+	return loop_run(m, &o->paths, &start);
 }
 
 int main(int argc, char **argv)

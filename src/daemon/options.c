@@ -7,10 +7,15 @@
 #define PROFILES_MAX (sizeof((struct config_paths *)0)->profiles / sizeof(char *) - 1)
 
 static const struct option table[] = {
-	{"check", no_argument, NULL, 'C'},          {"config", required_argument, NULL, 'c'},
-	{"profiles", required_argument, NULL, 'p'}, {"level", required_argument, NULL, 'l'},
-	{"keys", no_argument, NULL, 'k'},           {"version", no_argument, NULL, 'V'},
-	{"help", no_argument, NULL, 'h'},           {0},
+	{"check", no_argument, NULL, 'C'},
+	{"config", required_argument, NULL, 'c'},
+	{"profiles", required_argument, NULL, 'p'},
+	{"level", required_argument, NULL, 'l'},
+	{"keys", no_argument, NULL, 'k'},
+	{"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, 'h'},
+	{"strict", no_argument, NULL, 's'},
+	{0},
 };
 
 void options_help(void)
@@ -20,12 +25,16 @@ void options_help(void)
 	     "\n"
 	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
 	     "      --profiles DIR   where device profiles are; may be given up to three times\n"
-	     "                       (default " CONFIG_DIR "/profiles, then " PROFILE_DIR
-	     ")\n      --check          check the configuration, report every error, and exit\n    "
-	     "  --keys           print every key of the configuration\n  -l, --level LEVEL    log "
-	     "error, warn, info (default) or debug\n  -V, --version        print the version\n  "
-	     "-h, --help           print this\n\nExit status: 0 good, 64 wrong usage, 78 wrong "
-	     "configuration.\nSee xnetd(8) and devices.yaml(5).");
+	     "                       (default " CONFIG_DIR "/profiles, then " PROFILE_DIR ")");
+	puts("      --strict         with errors do not start with the last good configuration\n"
+	     "      --check          check the configuration, report every error, and exit\n"
+	     "      --keys           print every key of the configuration\n"
+	     "  -l, --level LEVEL    log error, warn, info (default) or debug\n"
+	     "  -V, --version        print the version\n"
+	     "  -h, --help           print this\n"
+	     "\n"
+	     "Exit status: 0 good, 64 wrong usage, 78 wrong configuration.\n"
+	     "See xnetd(8) and devices.yaml(5).");
 }
 
 static bool take(struct options *o, int c, size_t *nprofiles)
@@ -42,6 +51,9 @@ static bool take(struct options *o, int c, size_t *nprofiles)
 		return true;
 	case 'h':
 		o->task = TASK_HELP;
+		return true;
+	case 's':
+		o->strict = true;
 		return true;
 	case 'c':
 		o->paths.file = optarg;

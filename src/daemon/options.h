@@ -18,6 +18,7 @@ struct options {
 	enum task task;
 	struct config_paths paths;
 	enum log_level level;
+	bool strict; /* no start with the last good configuration */
 };
 
 /* wrong usage is reported on standard error and gives TASK_USAGE. Strings belong to argv. */

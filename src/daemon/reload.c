@@ -6,6 +6,7 @@
 #include "daemon/commands.h"
 #include "daemon/gets.h"
 #include "daemon/health.h"
+#include "daemon/lastgood.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
 #include "daemon/sunspec.h"
@@ -32,6 +33,7 @@ struct reload {
 	/* written by the thread, read by main after it has ended */
 	struct model *model;
 	struct diag diag;
+	struct lastgood kept;
 	/* commands that wait for their answer; NULL: one without a request */
 	struct north_request *request[REQUESTS_MAX];
 	size_t nrequest;
@@ -41,8 +43,12 @@ struct reload {
 static void *read_config(void *arg)
 {
 	struct reload *r = arg;
-	r->model = config_load(&r->paths, &r->diag);
+	struct bundle *b = bundle_create(&r->paths);
+	r->model = config_load_bundle(&r->paths, &r->diag, b);
 	diag_sort(&r->diag);
+	if (r->model) /* here, where waiting for the disk holds up nobody */
+		lastgood_keep(b, &r->kept);
+	bundle_destroy(b);
 	eventfd_write(r->done, 1);
 	return NULL;
 }
@@ -186,7 +192,9 @@ static void take_over(struct gateway *g)
 	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,
 	         next->npoint);
 	health_reloaded(g, NULL);
+	health_last_good(g, &r->kept, NULL);
 	gateway_alert_end(g, ALERT_WARNING, ALERT_CONFIG_REJECTED, r->paths.file);
+	gateway_alert_end(g, ALERT_WARNING, ALERT_LAST_GOOD, r->paths.file);
 	answer_all(g, NULL);
 }
 

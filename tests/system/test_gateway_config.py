@@ -101,3 +101,33 @@ def test_a_reload_with_a_mistake_changes_nothing_and_is_told(line, broker, clien
         f.write(text)
     g.reload()
     client.wait_for("xnet/$SYS/house/config/rejected", "no", since=mark)
+
+
+def test_a_start_with_a_mistake_uses_the_last_good_configuration(line, broker, client, gateway, tmp_path):
+    l = line(HOUSE, broker)
+    text = open(l.config).read()
+    broken = text.replace("baud: 9600", "bauds: 9600")
+    env = {**os.environ, "STATE_DIRECTORY": str(tmp_path)}
+
+    def start(config, *more):
+        with open(l.config, "w") as f:
+            f.write(config)
+        return gateway(arguments=[*l.arguments, *more], env=env)
+
+    assert start(broken).process.wait(LIMIT) == 78  # never a good one
+    g = start(text)
+    client.wait_for("xnet/sts/meter1/status", "online")
+    assert g.stop() == 0
+    g = start(broken, "--strict")
+    assert g.process.wait(LIMIT) == 78
+    mark = client.mark()
+    g = start(broken)
+    client.wait_for("xnet/sts/meter1/status", "online", since=mark)
+    client.wait_for("xnet/sts/house/Alerts", lambda m: '"code":11' in m.text, since=mark)
+    client.wait_for("xnet/$SYS/house/config/source", lambda m: m.text.startswith("last good configuration of 2"), since=mark)
+    client.wait_for("xnet/$SYS/house/config/rejected", lambda m: "devices.yaml:4:" in m.text, since=mark)
+    with open(l.config, "w") as f:
+        f.write(text)
+    g.reload()
+    client.wait_for("xnet/$SYS/house/config/source", "file", since=mark)
+    assert g.stop() == 0
