@@ -22,15 +22,17 @@ static void publish_statuses(struct gateway *g, bool alive)
 	north_status(g->north, NORTH_GATEWAY, alive);
 }
 
-static void connect_broker(struct gateway *g)
+static void connect_link(struct gateway *g, unsigned link)
 {
 	char id[IDENTITY_MAX];
-	const struct mqtt_conf *c = &g->model->mqtt;
+	struct north_link l;
+	const struct mqtt_conf *c = north_connection(link, g->model);
+	north_link(g->north, link, &l);
 	if (!c->client_id)
 		identity_client_id(g->model->gateway, id, sizeof id);
-	g->mqtt = mqtt_create(c, c->client_id ? c->client_id : id, g->outbox,
-	                      north_will_topic(g->north), north_will_text(g->north), events_push,
-	                      g->events);
+	g->link[link].mqtt =
+		mqtt_create(c, c->client_id ? c->client_id : id, l.outbox, l.will_topic,
+	                    l.will_text, events_push, events_source(g, link));
 }
 
 static us_t shortest_command(const struct model *m)
@@ -47,29 +49,37 @@ static us_t shortest_command(const struct model *m)
 	return shortest;
 }
 
-static void subscribe(struct gateway *g)
+static size_t room_of(const struct mqtt_conf *c)
 {
-	const char *const *filters;
-	const size_t n = north_filters(g->north, &filters);
-	mqtt_shortest(g->mqtt, shortest_command(g->model));
-	mqtt_subscribe(g->mqtt, filters, n, g->model->mqtt.qos_command);
+	return c->history_buffer > FIFO_MAX ? c->history_buffer : FIFO_MAX;
 }
 
-static size_t history_room(const struct gateway *g)
+/* What the model has is connected, if it is not yet, and subscribed as it says. */
+static void connect_links(struct gateway *g)
 {
-	const size_t room = g->model->mqtt.history_buffer;
-	return room > FIFO_MAX ? room : FIFO_MAX;
+	for (unsigned i = 0; i < NORTH_LINKS; i++) {
+		const struct mqtt_conf *c = north_connection(i, g->model);
+		struct north_link l;
+		if (!c)
+			continue;
+		if (!g->link[i].mqtt)
+			connect_link(g, i);
+		north_link(g->north, i, &l);
+		outbox_resize(l.outbox, room_of(c));
+		mqtt_shortest(g->link[i].mqtt, shortest_command(g->model));
+		mqtt_subscribe(g->link[i].mqtt, l.filter, l.nfilter, c->qos_command);
+	}
 }
 
 void broker_create(struct gateway *g)
 {
-	g->outbox = outbox_create(history_room(g));
+	g->outbox = outbox_create(room_of(&g->model->mqtt));
 	g->north = north_create(g->outbox);
+	north_clock(g->north, g->now, gateway_wall());
 	north_adopt(g->north, g->model);
 	publish_statuses(g, true);
 	readings_publish_current(g);
-	connect_broker(g);
-	subscribe(g);
+	connect_links(g);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -78,53 +88,76 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* Everything a connection is made with, and what its Last Will says. */
-static bool same_connection(const struct model *x, const struct model *y)
+static bool same_conf(const struct mqtt_conf *a, const struct mqtt_conf *b)
 {
-	const struct mqtt_conf *a = &x->mqtt, *b = &y->mqtt;
 	return same_text(a->host, b->host) && a->port == b->port && a->use_tls == b->use_tls &&
 	       a->version == b->version && same_text(a->client_id, b->client_id) &&
-	       same_text(a->prefix, b->prefix) && same_text(x->gateway, y->gateway) &&
-	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
-	       same_text(a->ca, b->ca) && same_text(a->cert, b->cert) &&
-	       same_text(a->key, b->key) && a->tls_verify == b->tls_verify &&
-	       a->keepalive == b->keepalive && a->retain == b->retain &&
-	       a->qos_status == b->qos_status && a->expiry == b->expiry;
+	       same_text(a->prefix, b->prefix) && same_text(a->username, b->username) &&
+	       same_text(a->password, b->password) && same_text(a->ca, b->ca) &&
+	       same_text(a->cert, b->cert) && same_text(a->key, b->key) &&
+	       a->tls_verify == b->tls_verify && a->keepalive == b->keepalive &&
+	       a->retain == b->retain && a->qos_status == b->qos_status && a->expiry == b->expiry;
+}
+
+static bool same_connection(unsigned link, const struct model *x, const struct model *y)
+{
+	const struct mqtt_conf *a = north_connection(link, x), *b = north_connection(link, y);
+	return a && b && same_conf(a, b) && same_text(x->gateway, y->gateway);
+}
+
+/* Ends a link whose settings have changed, or that the model has no more. */
+static void leave(struct gateway *g, unsigned link, us_t limit)
+{
+	struct link *l = &g->link[link];
+	events_leave(g, link, true);
+	mqtt_destroy(l->mqtt, limit);
+	events_leave(g, link, false);
+	*l = (struct link){0};
 }
 
 /* The old connection's last word is `offline`, under the old names. */
-static void leave(struct gateway *g, const struct model *old)
+static void leave_broker(struct gateway *g, const struct model *old)
 {
-	log_info("broker: settings changed, reconnecting");
 	for (size_t i = 0; i < old->ndevice; i++)
 		north_status(g->north, (int32_t)i, false);
 	north_status(g->north, NORTH_GATEWAY, false);
 	health_stopped(g, old);
 	outbox_kick(g->outbox);
-	events_leave(g, true);
-	mqtt_destroy(g->mqtt, CHANGE_LIMIT);
-	events_leave(g, false);
-	g->mqtt = NULL;
-	g->connected = false;
+	leave(g, 0, CHANGE_LIMIT);
 	events_rival_over(g, old->gateway);
+}
+
+static void leave_changed(struct gateway *g, const struct model *old)
+{
+	for (unsigned i = 0; i < NORTH_LINKS; i++) {
+		if (!g->link[i].mqtt || same_connection(i, old, g->model))
+			continue;
+		const bool ends = !north_connection(i, g->model);
+		log_info("%s: %s", i ? north_row[i]->name : "broker",
+		         ends ? "no longer configured, disconnecting"
+		              : "settings changed, reconnecting");
+		if (i == 0)
+			leave_broker(g, old);
+		else
+			leave(g, i, CHANGE_LIMIT);
+	}
 }
 
 void broker_adopt(struct gateway *g, const struct model *old)
 {
-	const bool same = same_connection(old, g->model);
-	if (!same)
-		leave(g, old);
-	outbox_resize(g->outbox, history_room(g));
+	leave_changed(g, old);
 	north_adopt(g->north, g->model);
 	publish_statuses(g, true);
 	g->alerts_changed = true;
-	if (!same)
-		connect_broker(g);
-	subscribe(g);
+	connect_links(g);
 }
 
 void broker_leaves(struct gateway *g)
 {
-	mqtt_subscribe(g->mqtt, NULL, 0, 0);
+	for (unsigned i = 0; i < NORTH_LINKS; i++) {
+		if (g->link[i].mqtt)
+			mqtt_subscribe(g->link[i].mqtt, NULL, 0, 0);
+	}
 }
 
 /* Until the broker has acknowledged what was published after the subscriptions were given up:
@@ -132,9 +165,10 @@ void broker_leaves(struct gateway *g)
 static void await_last(struct gateway *g, us_t until)
 {
 	struct mqtt_figures f;
-	outbox_kick(g->outbox);
-	for (mqtt_figures(g->mqtt, &f); f.connected && f.queued && clock_now() < until;
-	     mqtt_figures(g->mqtt, &f))
+	struct mqtt_client *c = g->link[0].mqtt;
+	north_kick(g->north);
+	for (mqtt_figures(c, &f); f.connected && f.queued && clock_now() < until;
+	     mqtt_figures(c, &f))
 		clock_sleep(clock_now() + LOOK_AGAIN);
 	events_refuse_rest(g);
 }
@@ -146,11 +180,14 @@ void broker_destroy(struct gateway *g, us_t limit)
 	health_stopped(g, g->model);
 	for (uint32_t i = 0; i < g->model->ndevice; i++)
 		readings_publish_offline(g, i);
+	north_turn(g->north);
 	await_last(g, begun + limit / 2);
-	outbox_kick(g->outbox);
-	events_leave(g, true);
-	mqtt_destroy(g->mqtt, begun + limit - clock_now());
-	events_leave(g, false);
+	north_kick(g->north);
+	for (unsigned i = 0; i < NORTH_LINKS; i++) {
+		const us_t left = begun + limit - clock_now();
+		if (g->link[i].mqtt)
+			leave(g, i, left > 0 ? left : 0);
+	}
 	events_refuse_rest(g);
 	north_destroy(g->north);
 	outbox_destroy(g->outbox);

@@ -82,7 +82,11 @@ static void show(struct gateway *g, const struct command_outcome *o)
 	const uint32_t point = d->point0 + o->point;
 	char text[VALUE_PRINT_MAX];
 	if (o->acknowledged_only) { /* polls publish the rest, where there are any */
-		north_passing(g->north, o->device, o->point, o->value);
+		const struct value v = {.kind = VALUE_TEXT, .text = o->value};
+		north_passing(g->north, &(struct north_value){.device = o->device,
+		                                              .point = o->point,
+		                                              .text = o->value,
+		                                              .value = &v});
 		return;
 	}
 	const bool known = command_end_good(o->end) || o->end == COMMAND_DIFFERS;

@@ -22,17 +22,33 @@
 #define SETTLE (2 * US_S)        /* what stands retained has come when so long none came */
 #define FOREIGN_QUIET (5 * US_S) /* our own change of the status may still be on its way back */
 
+struct source {
+	struct events *events;
+	uint8_t link;
+	atomic_bool leaving;  /* main waits for the client's threads to end */
+	atomic_uint left_out; /* what found no room; main says it */
+};
+
 struct events {
 	struct queue *queue;
-	atomic_bool leaving;  /* main waits for the client's threads to end */
-	atomic_uint left_out; /* what found no room then; main says it */
+	struct source source[NORTH_LINKS];
 };
 
 void events_create(struct gateway *g)
 {
-	g->events = mem_alloc(1, sizeof *g->events);
-	g->events->queue = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
-	queue_weigh(g->events->queue, EVENTS_BYTES, mqtt_event_weight);
+	struct events *v = mem_alloc(1, sizeof *v);
+	v->queue = queue_create(sizeof(struct mqtt_event), EVENTS_ROOM);
+	queue_weigh(v->queue, EVENTS_BYTES, mqtt_event_weight);
+	for (uint8_t i = 0; i < NORTH_LINKS; i++) {
+		v->source[i].events = v;
+		v->source[i].link = i;
+	}
+	g->events = v;
+}
+
+void *events_source(struct gateway *g, unsigned link)
+{
+	return &g->events->source[link];
 }
 
 void events_destroy(struct gateway *g)
@@ -49,24 +65,37 @@ int events_fd(const struct gateway *g)
 /* While the queue is full the client does not read on, and the broker keeps what floods us. */
 void events_push(void *ctx, struct mqtt_event *e)
 {
-	struct events *v = ctx;
-	while (!queue_try_push(v->queue, e)) {
-		if (atomic_load(&v->leaving)) {
+	struct source *s = ctx;
+	const bool waits = s->link == 0 || e->kind != MQTT_MESSAGE;
+	e->link = s->link;
+	while (!queue_try_push(s->events->queue, e)) {
+		if (!waits || atomic_load(&s->leaving)) {
 			mqtt_event_free(e);
-			atomic_fetch_add(&v->left_out, 1);
+			atomic_fetch_add(&s->left_out, 1);
 			return;
 		}
 		clock_sleep(clock_now() + LOOK_AGAIN);
 	}
 }
 
-void events_leave(struct gateway *g, bool begins)
+static const char *name_of(unsigned link)
 {
-	atomic_store(&g->events->leaving, begins);
-	const unsigned lost = begins ? 0 : atomic_exchange(&g->events->left_out, 0);
+	return link ? north_row[link]->name : "broker";
+}
+
+static void report_left_out(struct gateway *g, unsigned link, const char *when)
+{
+	const unsigned lost = atomic_exchange(&g->events->source[link].left_out, 0);
 	if (lost)
-		log_error("broker: %u messages that arrived while disconnecting were discarded",
-		          lost);
+		log_error("%s: %u messages that arrived %s were discarded", name_of(link), lost,
+		          when);
+}
+
+void events_leave(struct gateway *g, unsigned link, bool begins)
+{
+	atomic_store(&g->events->source[link].leaving, begins);
+	if (!begins)
+		report_left_out(g, link, "while disconnecting");
 }
 
 static const char *foreign_source(const struct gateway *g, int32_t device)
@@ -217,27 +246,45 @@ void events_foreign_tick(struct gateway *g)
 		foreign_tick(g, d);
 }
 
-static void connection(struct gateway *g, const struct mqtt_event *e)
+/* known: it goes on like that, and the Alert about it is there. */
+static void log_connection(const struct gateway *g, const struct mqtt_event *e, bool known)
+{
+	const char *name = name_of(e->link);
+	if (e->kind == MQTT_UP)
+		(known ? log_debug : log_info)("%s: connected, MQTT %s", name,
+		                               e->protocol == 5 ? "5" : "3.1.1");
+	else if (g->link[e->link].connected)
+		(known ? log_debug : log_warn)("%s: connection lost: %s", name, e->text);
+	else
+		log_warn("%s: not connected: %s", name, e->text);
+}
+
+/* The broker's: what waits for it, and is safe without it, depends on no other connection. */
+static void broker_connection(struct gateway *g, const struct mqtt_event *e)
 {
 	const bool up = e->kind == MQTT_UP;
-	const bool known = g->rival_until && (up || e->rival); /* it goes on like that */
+	const bool known = g->rival_until && (up || e->rival);
 	if (e->rival)
 		rival(g, e->text);
-	if (up)
-		(known ? log_debug : log_info)("broker: connected, MQTT %s",
-		                               e->protocol == 5 ? "5" : "3.1.1");
-	else if (g->connected)
-		(known ? log_debug : log_warn)("broker: connection lost: %s", e->text);
-	else
-		log_warn("broker: not connected: %s", e->text);
-	g->connected = up;
-	g->status_changed = true;
+	log_connection(g, e, known);
 	keep_broker(g, up);
-	gateway_wake(g, TIMER_HEALTH, g->now);
-	if (up) {
-		north_connected(g->north);
+	if (up)
 		health_connected(g);
-	}
+}
+
+static void connection(struct gateway *g, const struct mqtt_event *e)
+{
+	if (!g->link[e->link].mqtt)
+		return; /* of a client that a reload has ended */
+	if (e->link == 0)
+		broker_connection(g, e);
+	else
+		log_connection(g, e, false);
+	g->link[e->link].connected = e->kind == MQTT_UP;
+	g->status_changed = true;
+	gateway_wake(g, TIMER_HEALTH, g->now);
+	if (e->kind == MQTT_UP)
+		north_connected(g->north, e->link);
 }
 
 void events_settle(struct gateway *g)
@@ -262,8 +309,8 @@ static void take(struct gateway *g, size_t most)
 	struct mqtt_event m;
 	for (size_t n = 0; n < most && queue_pop(g->events->queue, &m); n++) {
 		if (m.kind == MQTT_REFUSED)
-			log_warn("broker: %s%s%s", m.topic ? m.topic : "", m.topic ? ": " : "",
-			         m.text);
+			log_warn("%s: %s%s%s", name_of(m.link), m.topic ? m.topic : "",
+			         m.topic ? ": " : "", m.text);
 		else if (m.kind != MQTT_MESSAGE)
 			connection(g, &m);
 		message(g, &m);
@@ -273,6 +320,8 @@ static void take(struct gateway *g, size_t most)
 void events_take(struct gateway *g)
 {
 	take(g, EVENTS_PER_TURN);
+	for (unsigned i = 1; i < NORTH_LINKS; i++)
+		report_left_out(g, i, "faster than they can be handled");
 }
 
 void events_take_all(struct gateway *g)

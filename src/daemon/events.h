@@ -16,11 +16,14 @@ void events_destroy(struct gateway *g);
 /* Readable when there are some. */
 int events_fd(const struct gateway *g);
 
-/* For mqtt_create; ctx is g->events. Any thread but main; waits while the queue is full. */
+/* For mqtt_create, ctx: events_source() of the link. Any thread but main. Waits while the queue is
+ * full; but a message of another link than the broker's is discarded then, and counted: the library
+ * reads for all connections on one thread. */
 void events_push(void *ctx, struct mqtt_event *e);
+void *events_source(struct gateway *g, unsigned link);
 
 /* Around mqtt_destroy(): while main waits for the client's threads they must not wait for main. */
-void events_leave(struct gateway *g, bool begins);
+void events_leave(struct gateway *g, unsigned link, bool begins);
 
 /* A bounded number per turn; and all that are there now. */
 void events_take(struct gateway *g);

@@ -26,6 +26,7 @@ enum timer {
 	TIMER_SETTLE,  /* what earlier lives left on the broker has been seen */
 	TIMER_REACH,   /* devices never reached are logged */
 	TIMER_FOREIGN, /* what somebody else has overwritten is put right */
+	TIMER_NORTH,   /* a northbound's deferred work; it runs at the end of each turn */
 	TIMERS,
 };
 
@@ -44,6 +45,12 @@ enum gateway_alert {
 	ALERT_LAST_GOOD = 11,      /* warning; source: file */
 };
 
+/* One connection to a broker, see struct north_link. */
+struct link {
+	struct mqtt_client *mqtt; /* NULL: the model has it not */
+	bool connected;
+};
+
 struct gateway {
 	struct config_paths paths;
 	struct model *model; /* of the plant: plant_run() sets both */
@@ -57,13 +64,12 @@ struct gateway {
 	struct reload *reload;
 	struct outbox *outbox;
 	struct north *north;
-	struct mqtt_client *mqtt;
+	struct link link[NORTH_LINKS]; /* [0]: the broker's */
 	struct queue *reports;
 	struct events *events;
 	struct alerts *alerts;  /* the gateway's own */
 	struct foreign foreign; /* who else publishes its status */
 	bool alerts_changed;
-	bool connected; /* to the broker */
 	bool stopping;
 	us_t rival_until;    /* the Alert about another client of our client id; 0: none */
 	bool status_changed; /* the line for systemctl status */

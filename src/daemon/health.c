@@ -174,7 +174,7 @@ void health_connected(struct gateway *g)
 void health_infos(struct gateway *g)
 {
 	struct health *h = g->health;
-	if (health_on(g) && g->connected && h->info_next < g->model->ndevice) {
+	if (health_on(g) && g->link[0].connected && h->info_next < g->model->ndevice) {
 		health_device_info(g, h->info_next++);
 		gateway_wake(g, TIMER_INFO, g->now + INFO_EVERY);
 		return;
@@ -186,7 +186,7 @@ static void publish_mqtt(struct gateway *g)
 {
 	struct health *h = g->health;
 	struct mqtt_figures f;
-	mqtt_figures(g->mqtt, &f);
+	mqtt_figures(g->link[0].mqtt, &f);
 	if (f.connected && !h->connected)
 		h->connected_since = (struct moment){.at = g->now};
 	h->connected = f.connected;
@@ -298,7 +298,7 @@ void health_status_line(struct gateway *g, char *buf, size_t size)
 		online += g->plant->device[i].phase == PHASE_ONLINE;
 	}
 	snprintf(buf, size, "%zu/%zu buses up, %zu/%zu devices online, broker %s%s", up, m->nbus,
-	         online, devices, g->connected ? "connected" : "not connected",
+	         online, devices, g->link[0].connected ? "connected" : "not connected",
 	         g->health->last_good  ? ", last good configuration: the file has errors"
 	         : g->health->rejected ? ", last reload refused"
 	                               : "");

@@ -98,6 +98,7 @@ static void take_signals(struct gateway *g)
 void loop_turn(struct gateway *g)
 {
 	g->now = clock_now();
+	north_clock(g->north, g->now, gateway_wall());
 	reports_take(g);
 	events_take(g);
 	reload_finish(g);
@@ -110,7 +111,8 @@ void loop_turn(struct gateway *g)
 	}
 	if (g->status_changed)
 		gateway_wake(g, TIMER_STATUS, g->status_published + STATUS_EVERY);
-	outbox_kick(g->outbox);
+	g->due[TIMER_NORTH] = north_turn(g->north);
+	north_kick(g->north);
 }
 
 static us_t next_due(const struct gateway *g)

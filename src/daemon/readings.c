@@ -97,6 +97,22 @@ void reading_reset(struct plant *p, uint32_t point)
 		*r->counter = (struct counter){0};
 }
 
+/* Its last reading as the northbounds want it; text: as reading_text() gives it. */
+static struct north_value north_of(const struct plant *p, uint32_t point, const char *text,
+                                   bool again)
+{
+	static const struct value none = {.kind = VALUE_NONE};
+	const struct reading *r = &p->reading[point];
+	return (struct north_value){
+		.device = r->device,
+		.point = local(p, point),
+		.text = text,
+		.value = r->quality == QUALITY_GOOD ? &r->value : &none,
+		.unix_ms = gateway_wall_of(r->at),
+		.again = again,
+	};
+}
+
 static void publish(struct gateway *g, uint32_t point, bool again)
 {
 	struct plant *p = g->plant;
@@ -119,12 +135,13 @@ static void publish(struct gateway *g, uint32_t point, bool again)
 		return;
 	}
 	filter_published(&r->filter, &pt->filter, &r->value, g->now);
+	const struct north_value v = north_of(p, point, text, true);
 	if (lasting)
-		north_value(g->north, r->device, local(p, point), text, true);
+		north_value(g->north, &v);
 	else /* nobody would renew it */
-		north_passing(g->north, r->device, local(p, point), text);
+		north_passing(g->north, &v);
 	if (pt->history)
-		north_history(g->north, r->device, local(p, point), text, gateway_wall_of(r->at));
+		north_history(g->north, v.device, v.point, text, v.unix_ms);
 }
 
 void reading_publish_again(struct gateway *g, uint32_t point)
@@ -432,7 +449,8 @@ static void publish_current(struct gateway *g, uint32_t device, uint32_t point)
 	if (!north_differs(g->north, device, point, text))
 		return;
 	filter_published(&r->filter, &pt->filter, &r->value, g->now);
-	north_value(g->north, device, point, text, false);
+	const struct north_value v = north_of(p, d->point0 + point, text, false);
+	north_value(g->north, &v);
 }
 
 void readings_publish_current(struct gateway *g)
@@ -450,14 +468,17 @@ void readings_publish_current(struct gateway *g)
 
 /* As it would be published had it been read: a profile writes 0, the point's decimals make it 0.00.
  */
-static void print_configured(const struct point *pt, const char *text, char *buf, size_t size)
+static struct value print_configured(const struct point *pt, const char *text, char *buf,
+                                     size_t size)
 {
 	struct value v;
 	const char *end;
-	if (value_parse_number(text, &end, &v) && *end == '\0')
+	if (value_parse_number(text, &end, &v) && *end == '\0') {
 		point_print(pt, &v, NULL, buf, size);
-	else
-		snprintf(buf, size, "%s", text);
+		return v;
+	}
+	snprintf(buf, size, "%s", text);
+	return (struct value){.kind = VALUE_TEXT, .text = buf};
 }
 
 void readings_publish_offline(struct gateway *g, uint32_t device)
@@ -465,12 +486,15 @@ void readings_publish_offline(struct gateway *g, uint32_t device)
 	struct plant *p = g->plant;
 	const struct device *d = &p->model->device[device];
 	for (size_t i = 0; i < d->noffline; i++) {
+		const uint32_t point = d->offline[i].point;
 		char text[VALUE_PRINT_MAX];
-		if (d->set->point[d->offline[i].point].absent)
+		if (d->set->point[point].absent)
 			continue;
-		print_configured(&d->set->point[d->offline[i].point], d->offline[i].value, text,
-		                 sizeof text);
-		north_value(g->north, device, d->offline[i].point, text, false);
-		p->reading[d->point0 + d->offline[i].point].filter.published = 0;
+		const struct value v = print_configured(&d->set->point[point], d->offline[i].value,
+		                                        text, sizeof text);
+		north_value(g->north,
+		            &(struct north_value){
+				    .device = device, .point = point, .text = text, .value = &v});
+		p->reading[d->point0 + point].filter.published = 0;
 	}
 }

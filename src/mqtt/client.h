@@ -28,6 +28,7 @@ enum mqtt_event_kind {
 
 struct mqtt_event {
 	uint8_t kind;
+	uint8_t link; /* which connection: the receiver's own number for it */
 	bool retained;
 	bool rival;           /* MQTT_DOWN: another client took the client id, or seems to */
 	bool dup;             /* MQTT_MESSAGE: the broker says it may have delivered it before */
@@ -66,7 +67,8 @@ struct mqtt_client;
  * push: called on the client's threads, must only queue the event and wake; it may wait for room,
  * but not once main is in mqtt_destroy(). It copies *e and takes over
  * what it points to.
- * will: topic and text of the Last Will (retained, QoS 1). filters: subscribed after each connect.
+ * will: topic and text of the Last Will (retained, QoS 1); NULL: none. Several clients may live at
+ * a time.
  */
 struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id,
                                 struct outbox *o, const char *will_topic, const char *will_text,

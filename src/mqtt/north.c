@@ -7,52 +7,64 @@
 
 #include "core/base/arena.h"
 #include "core/base/topic.h"
-#include "mqtt/xnet.h"
+#include "mqtt/request.h"
 
-#define ROWS 1
+#define OWN_FIFO (256u << 10) /* of an outbox of its own, before the daemon says how much */
 
-/* Of a request; mosquitto 2.0.11 ends the connection at 201 levels. */
-#define ANSWER_TOPIC_MAX 512
-#define ANSWER_LEVELS_MAX 32
-#define ANSWER_CORRELATION_MAX 1024
-
-/* One row a northbound. */
-static const struct north_ops *const row[ROWS] = {
-	&xnet_north,
+/* What there is of one row. */
+struct seat {
+	void *self;         /* NULL: switched off */
+	struct outbox *own; /* of its own connection; NULL: it shares link 0's */
 };
 
 struct north {
 	struct outbox *outbox;
-	void *self[ROWS];
-	const char **filter; /* of all rows */
+	struct north_clock clock;
+	struct seat seat[NORTH_LINKS];
+	const char **filter; /* of one link */
 	struct json json;    /* kept for its memory */
 };
 
-struct north_request {
-	char *topic;
-	void *correlation;
-	size_t correlation_len;
-	size_t expected, reported;
-	bool failed;
-	struct north_slots after; /* values that its outcomes are about */
-	struct json answer;
-};
-
-/* Calls one function of every row that has it. */
+/* Calls one function of every northbound that has it. */
 #define EACH(n, op, ...)                                                                           \
 	do {                                                                                       \
-		for (size_t i_ = 0; i_ < ROWS; i_++) {                                             \
-			if (row[i_]->op)                                                           \
-				row[i_]->op((n)->self[i_], ##__VA_ARGS__);                         \
+		for (unsigned i_ = 0; i_ < north_rows; i_++) {                                     \
+			if ((n)->seat[i_].self && north_row[i_]->op)                               \
+				north_row[i_]->op((n)->seat[i_].self, ##__VA_ARGS__);              \
 		}                                                                                  \
 	} while (0)
+
+/* -- who is there ------------------------------------------------------------------------------ */
+
+static unsigned link_of(unsigned row)
+{
+	return north_row[row]->connection ? row : 0;
+}
+
+static bool enabled(unsigned row, const struct model *m)
+{
+	return !north_row[row]->enabled || north_row[row]->enabled(m);
+}
+
+static void begin(struct north *n, unsigned row)
+{
+	struct seat *s = &n->seat[row];
+	if (north_row[row]->connection)
+		s->own = outbox_create(OWN_FIFO);
+	s->self = north_row[row]->create(s->own ? s->own : n->outbox, &n->clock);
+}
+
+static void end(struct seat *s, const struct north_ops *op)
+{
+	op->destroy(s->self);
+	outbox_destroy(s->own);
+	*s = (struct seat){0};
+}
 
 struct north *north_create(struct outbox *o)
 {
 	struct north *n = mem_alloc(1, sizeof *n);
 	n->outbox = o;
-	for (size_t i = 0; i < ROWS; i++)
-		n->self[i] = row[i]->create(o);
 	return n;
 }
 
@@ -60,7 +72,10 @@ void north_destroy(struct north *n)
 {
 	if (!n)
 		return;
-	EACH(n, destroy);
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (n->seat[i].self)
+			end(&n->seat[i], north_row[i]);
+	}
 	free(n->filter);
 	jw_free(&n->json);
 	free(n);
@@ -68,37 +83,77 @@ void north_destroy(struct north *n)
 
 void north_adopt(struct north *n, const struct model *m)
 {
+	for (unsigned i = 0; i < north_rows; i++) {
+		struct seat *s = &n->seat[i];
+		if (s->self && !enabled(i, m)) {
+			if (north_row[i]->retire)
+				north_row[i]->retire(s->self);
+			end(s, north_row[i]);
+		} else if (!s->self && enabled(i, m)) {
+			begin(n, i);
+		}
+	}
 	EACH(n, adopt, m);
 }
 
-const char *north_will_topic(struct north *n)
+void north_clock(struct north *n, us_t now, int64_t unix_ms)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (row[i]->will)
-			return row[i]->will(n->self[i]);
+	n->clock = (struct north_clock){now, unix_ms};
+}
+
+us_t north_turn(struct north *n)
+{
+	us_t next = US_NEVER;
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (!n->seat[i].self || !north_row[i]->turn)
+			continue;
+		const us_t due = north_row[i]->turn(n->seat[i].self);
+		next = due < next ? due : next;
 	}
-	return NULL;
+	return next;
 }
 
-const char *north_will_text(struct north *n)
+void north_kick(struct north *n)
 {
-	(void)n;
-	return "offline";
+	outbox_kick(n->outbox);
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (n->seat[i].own)
+			outbox_kick(n->seat[i].own);
+	}
 }
 
-size_t north_filters(struct north *n, const char *const **filters)
+/* -- connections ------------------------------------------------------------------------------- */
+
+const struct mqtt_conf *north_connection(unsigned link, const struct model *m)
 {
-	size_t total = 0;
-	for (size_t i = 0; i < ROWS; i++) {
+	if (link == 0)
+		return &m->mqtt;
+	if (link >= north_rows || link_of(link) != link || !enabled(link, m))
+		return NULL;
+	return north_row[link]->connection(m);
+}
+
+void north_link(struct north *n, unsigned link, struct north_link *out)
+{
+	*out = (struct north_link){
+		.name = link ? north_row[link]->name : "broker",
+		.outbox = link ? n->seat[link].own : n->outbox,
+	};
+	for (unsigned i = 0; i < north_rows; i++) {
+		const struct north_ops *op = north_row[i];
+		void *self = n->seat[i].self;
 		const char *const *part = NULL;
-		const size_t count = row[i]->filters ? row[i]->filters(n->self[i], &part) : 0;
-		n->filter = mem_grow(n->filter, total + count, sizeof *n->filter);
+		if (!self || link_of(i) != link)
+			continue;
+		if (op->will && !out->will_topic)
+			op->will(self, &out->will_topic, &out->will_text);
+		const size_t count = op->filters ? op->filters(self, &part) : 0;
+		n->filter = mem_grow(n->filter, out->nfilter + count, sizeof *n->filter);
 		for (size_t k = 0; k < count; k++)
-			n->filter[total + k] = part[k];
-		total += count;
+			n->filter[out->nfilter + k] = part[k];
+		out->nfilter += count;
 	}
-	*filters = n->filter;
-	return total;
+	out->filter = n->filter;
 }
 
 /* -- publishing -------------------------------------------------------------------------------- */
@@ -108,15 +163,25 @@ void north_status(struct north *n, int32_t device, bool online)
 	EACH(n, status, device, online);
 }
 
-void north_value(struct north *n, uint32_t device, uint32_t point, const char *text, bool again)
+static struct north_value timed(const struct north *n, const struct north_value *v)
 {
-	EACH(n, value, device, point, text, again);
+	struct north_value t = *v;
+	if (!t.unix_ms)
+		t.unix_ms = n->clock.unix_ms;
+	return t;
+}
+
+void north_value(struct north *n, const struct north_value *v)
+{
+	const struct north_value t = timed(n, v);
+	EACH(n, value, &t);
 }
 
 bool north_differs(struct north *n, uint32_t device, uint32_t point, const char *text)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (row[i]->differs && row[i]->differs(n->self[i], device, point, text))
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (n->seat[i].self && north_row[i]->differs &&
+		    north_row[i]->differs(n->seat[i].self, device, point, text))
 			return true;
 	}
 	return false;
@@ -124,7 +189,9 @@ bool north_differs(struct north *n, uint32_t device, uint32_t point, const char 
 
 void north_none(struct north *n, uint32_t device, uint32_t point)
 {
-	north_value(n, device, point, "None", false);
+	const struct value none = value_none();
+	const struct north_value v = {device, point, "None", &none, n->clock.unix_ms, false};
+	EACH(n, value, &v);
 }
 
 void north_gone(struct north *n, uint32_t device, uint32_t point)
@@ -132,9 +199,10 @@ void north_gone(struct north *n, uint32_t device, uint32_t point)
 	EACH(n, gone, device, point);
 }
 
-void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text)
+void north_passing(struct north *n, const struct north_value *v)
 {
-	EACH(n, passing, device, point, text);
+	const struct north_value t = timed(n, v);
+	EACH(n, passing, &t);
 }
 
 void north_history(struct north *n, uint32_t device, uint32_t point, const char *text,
@@ -153,7 +221,7 @@ void north_alerts(struct north *n, int32_t device, const struct alerts *a)
 {
 	jw_reset(&n->json);
 	alerts_json(a, &n->json);
-	EACH(n, alerts, device, n->json.text);
+	EACH(n, alerts, device, a, n->json.text);
 }
 
 void north_again(struct north *n, int32_t device, bool all)
@@ -193,36 +261,19 @@ void north_echo(struct json *j, const char *name, const char *text, size_t most)
 	jw_string(j, name, cut);
 }
 
-/* -- hearing ----------------------------------------------------------------------------------- */
-
-static unsigned levels_of(const char *topic)
-{
-	unsigned n = 1;
-	for (const char *s = topic; *s; s++)
-		n += *s == '/';
-	return n;
-}
+/* -- messages ---------------------------------------------------------------------------------- */
 
 /* A stranger names the topic and we write to it, with our rights: MQTT 5, 4.10, leaves it to us. A
  * broker may end the connection for a name that it let pass in the request. NULL: fine. */
 static const char *answer_fault(struct north *n, const struct mqtt_event *e)
 {
-	const char *topic = e->response_topic;
-	if (strlen(topic) > ANSWER_TOPIC_MAX)
-		return "response topic: longer than 512 bytes";
-	if (levels_of(topic) > ANSWER_LEVELS_MAX)
-		return "response topic: more than 32 levels";
-	if (!topic_valid(topic))
-		return "response topic: not a topic name";
-	if (topic[0] == '$')
-		return "response topic: begins with $";
-	if (e->correlation && e->correlation_len > ANSWER_CORRELATION_MAX)
-		return "correlation data: longer than 1024 bytes";
-	for (size_t i = 0; i < ROWS; i++) {
-		if (row[i]->owns && row[i]->owns(n->self[i], topic))
-			return "response topic: one of the gateway's own or a command";
+	const char *fault = request_fault(e);
+	for (unsigned i = 0; i < north_rows && !fault; i++) {
+		if (n->seat[i].self && north_row[i]->owns &&
+		    north_row[i]->owns(n->seat[i].self, e->response_topic))
+			fault = "response topic: one of the gateway's own or a command";
 	}
-	return NULL;
+	return fault;
 }
 
 /* Carried out without its answer, a request would have no outcome that its sender can see. */
@@ -242,26 +293,22 @@ static void refuse_unanswerable(const struct mqtt_event *e, struct north_event *
 	out->nitem = 0;
 }
 
-static struct north_request *request_make(const struct mqtt_event *e, size_t expected)
+static void make_request(struct north *n, unsigned row, const struct mqtt_event *e,
+                         struct north_event *out)
 {
-	struct north_request *r = mem_alloc(1, sizeof *r);
-	r->topic = mem_strdup(e->response_topic);
-	r->expected = expected;
-	if (e->correlation) {
-		r->correlation_len = e->correlation_len;
-		r->correlation = mem_alloc(e->correlation_len, 1);
-		memcpy(r->correlation, e->correlation, e->correlation_len);
+	const size_t expected = out->nitem ? out->nitem : 1;
+	if (out->reply) {
+		out->request = request_create(e, row, out->reply, expected);
+		return;
 	}
-	return r;
-}
-
-static void request_free(struct north_request *r)
-{
-	jw_free(&r->answer);
-	free(r->after.slot);
-	free(r->correlation);
-	free(r->topic);
-	free(r);
+	if (link_of(row) != 0 || !e->response_topic || e->retained || out->kind == NORTH_NONE ||
+	    out->kind == NORTH_FOREIGN)
+		return;
+	const char *fault = answer_fault(n, e);
+	if (fault)
+		refuse_unanswerable(e, out, fault);
+	else
+		out->request = request_create(e, REQUEST_MQTT5, NULL, expected);
 }
 
 void north_event(struct north *n, const struct mqtt_event *e, struct north_event *out)
@@ -273,17 +320,13 @@ void north_event(struct north *n, const struct mqtt_event *e, struct north_event
 	out->dup = e->dup;
 	out->expiry = e->expiry;
 	out->since = e->since;
-	for (size_t i = 0; i < ROWS; i++) {
-		if (row[i]->event && row[i]->event(n->self[i], e, out))
-			break;
-	}
-	if (e->response_topic && !e->retained && out->kind != NORTH_NONE &&
-	    out->kind != NORTH_FOREIGN) {
-		const char *fault = answer_fault(n, e);
-		if (fault)
-			refuse_unanswerable(e, out, fault);
-		else
-			out->request = request_make(e, out->nitem ? out->nitem : 1);
+	for (unsigned i = 0; i < north_rows; i++) {
+		const struct seat *s = &n->seat[i];
+		if (!s->self || link_of(i) != e->link || !north_row[i]->event ||
+		    !north_row[i]->event(s->self, e, out))
+			continue;
+		make_request(n, i, e, out);
+		break;
 	}
 	out->refused.request = out->request;
 	if (out->kind == NORTH_REFUSED)
@@ -298,70 +341,44 @@ void north_event_free(struct north_event *e)
 	e->nitem = 0;
 }
 
-static void answer_part(struct north_request *r, const struct north_outcome *o)
+static void answer(struct north *n, struct north_request *r)
 {
-	jw_bool(&r->answer, "ok", !o->reason);
-	north_echo(&r->answer, "param", o->param, NORTH_ECHO_PARAM);
-	north_echo(&r->answer, "value", o->value, NORTH_ECHO_VALUE);
-	if (o->reason)
-		jw_string(&r->answer, "reason", o->reason);
-}
-
-/* {"ok":…,"param":…} for one; {"results":[{…},…],"ok":…} for several. */
-static void request_reported(struct north *n, struct north_request *r,
-                             const struct north_outcome *o)
-{
-	const bool several = r->expected > 1;
-	if (r->reported++ == 0) {
-		jw_open(&r->answer, NULL, '{');
-		if (several)
-			jw_open(&r->answer, "results", '[');
-	}
-	if (several)
-		jw_open(&r->answer, NULL, '{');
-	answer_part(r, o);
-	if (several)
-		jw_close(&r->answer, '}');
-	r->failed |= o->reason != NULL;
-	EACH(n, values_of, o, &r->after);
-	if (r->reported < r->expected)
-		return;
-	if (several) {
-		jw_close(&r->answer, ']');
-		jw_bool(&r->answer, "ok", !r->failed);
-	}
-	jw_close(&r->answer, '}');
-	outbox_post(n->outbox, &(struct post){
-				       .topic = r->topic,
-				       .payload = r->answer.text,
-				       .qos = 1,
-				       .correlation = r->correlation,
-				       .correlation_len = r->correlation_len,
-				       .after = r->after.slot,
-				       .nafter = r->after.n,
-			       });
+	const unsigned row = request_row(r);
+	if (row == REQUEST_MQTT5)
+		request_post(r, n->outbox);
+	else
+		request_answer(r, north_row[row], n->seat[row].self);
 	request_free(r);
 }
 
 void north_outcome(struct north *n, const struct north_outcome *o)
 {
-	if (o->reason && !o->quiet)
-		EACH(n, outcome, o);
-	if (o->request)
-		request_reported(n, o->request, o);
+	const bool own = o->request && request_row(o->request) != REQUEST_MQTT5;
+	if (o->reason && !o->quiet && !own)
+		EACH(n, outcome, o); /* else who asked gets the reason with its answer */
+	if (!o->request)
+		return;
+	if (!own)
+		EACH(n, values_of, o, request_after(o->request));
+	if (request_add(o->request, o))
+		answer(n, o->request);
 }
 
 /* -- an earlier life --------------------------------------------------------------------------- */
 
-void north_connected(struct north *n)
+void north_connected(struct north *n, unsigned link)
 {
-	EACH(n, connected);
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (n->seat[i].self && link_of(i) == link && north_row[i]->connected)
+			north_row[i]->connected(n->seat[i].self);
+	}
 }
 
 bool north_unsettled(const struct north *n)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (row[i]->unsettled && row[i]->unsettled(n->self[i]))
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (n->seat[i].self && north_row[i]->unsettled &&
+		    north_row[i]->unsettled(n->seat[i].self))
 			return true;
 	}
 	return false;
@@ -370,7 +387,9 @@ bool north_unsettled(const struct north *n)
 bool north_settle(struct north *n)
 {
 	bool settled = true;
-	for (size_t i = 0; i < ROWS; i++)
-		settled &= !row[i]->settle || row[i]->settle(n->self[i]);
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (n->seat[i].self && north_row[i]->settle)
+			settled &= north_row[i]->settle(n->seat[i].self);
+	}
 	return settled;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * north: what the gateway publishes and receives, whatever the convention on the broker. Main calls
- * these functions and no other; each northbound is one file and one row in north.c.
+ * these functions and no other; each northbound is one file and one row in north_rows.c.
  *
- * Main thread only. Nothing here sends: it fills the outbox, so call outbox_kick() once per turn.
+ * Main thread only. Nothing here sends: it fills the outbox, so call north_kick() once per turn.
  * `device` is an index into model->device, `point` one into that device's set->point.
  */
 #ifndef MQTT_NORTH_H
@@ -11,40 +11,68 @@
 
 #include "core/model/alerts.h"
 #include "core/model/model.h"
+#include "core/value/value.h"
 #include "mqtt/client.h"
 #include "mqtt/outbox.h"
 
 #define NORTH_GATEWAY (-1)   /* in place of a device */
 #define NORTH_ALL UINT32_MAX /* in place of a point: all of the device */
+#define NORTH_LINKS 4        /* rows and connections at most; see struct north_link */
 
 /* -- what is published ------------------------------------------------------------------------- */
 
 struct north;
 
+/* o: of the broker's connection; a northbound with a connection of its own has its own outbox. */
 struct north *north_create(struct outbox *o);
 void north_destroy(struct north *n); /* NULL is fine; the outbox keeps its slots */
 
 /* The first model or a new one; it must live until the next adopt has returned. Topics of devices
  * and points that are gone are cleared, those that stay keep their text. Values and statuses of new
- * ones are not published before main publishes them. */
+ * ones are not published before main publishes them. Northbounds that the model has not begin or
+ * end; the client of an own connection that ends must have been destroyed before. */
 void north_adopt(struct north *n, const struct model *m);
 
-/* For mqtt_create and mqtt_subscribe. Valid until the next adopt. */
-const char *north_will_topic(struct north *n);
-const char *north_will_text(struct north *n);
-size_t north_filters(struct north *n, const char *const **filters);
+/* The time of this turn of main: monotonic, and the wall clock in ms since 1970. */
+void north_clock(struct north *n, us_t now, int64_t unix_ms);
 
-/* device NORTH_GATEWAY: the gateway's own. Tell all devices before the gateway: at start and at
- * stop. */
+/* At the end of each turn: deferred work. Gives when it wants to be called again. */
+us_t north_turn(struct north *n);
+
+/* outbox_kick() of all. */
+void north_kick(struct north *n);
+
+/* Link 0 is the connection to the broker of `mqtt:`, which the northbounds share; the others belong
+ * to one northbound each. */
+struct north_link {
+	const char *name; /* "broker", or the northbound's */
+	struct outbox *outbox;
+	const char *will_topic, *will_text; /* NULL: no Last Will */
+	const char *const *filter;          /* to subscribe */
+	size_t nfilter;
+};
+
+/* The settings that this model has for a link; NULL: it has not got it. */
+const struct mqtt_conf *north_connection(unsigned link, const struct model *m);
+
+/* Of a link that the adopted model has. Valid until the next adopt. */
+void north_link(struct north *n, unsigned link, struct north_link *out);
+
+/* device NORTH_GATEWAY: the gateway's own. All devices before the gateway: at start and at stop. */
 void north_status(struct north *n, int32_t device, bool online);
 
-/* text as point_print gave it, without unit (the northbound adds what it wants). Told if it differs
- * from what was published last, or if `again` (heartbeat, read-back). */
-void north_value(struct north *n, uint32_t device, uint32_t point, const char *text, bool again);
+struct north_value {
+	uint32_t device, point;
+	const char *text;          /* as point_print gave it: without unit */
+	const struct value *value; /* the same */
+	int64_t unix_ms;           /* when it was read; 0: now */
+	bool again;                /* even if it is what was published last: heartbeat, read-back */
+};
 
-/* Would north_value publish it: does it differ from the last published text? For filter_pass's
- * `changed`.
- */
+/* Published if it differs from what was published last, or if `again`. */
+void north_value(struct north *n, const struct north_value *v);
+
+/* Would north_value publish it: does it differ from the last text? For filter_pass's `changed`. */
 bool north_differs(struct north *n, uint32_t device, uint32_t point, const char *text);
 
 /* The point's topic becomes None (stale, offline device's unreadable point, unsubscribed). */
@@ -54,7 +82,7 @@ void north_none(struct north *n, uint32_t device, uint32_t point);
 void north_gone(struct north *n, uint32_t device, uint32_t point);
 
 /* A value published once and not retained: the acknowledged value of a write-only point. */
-void north_passing(struct north *n, uint32_t device, uint32_t point, const char *text);
+void north_passing(struct north *n, const struct north_value *v);
 
 /* One entry of history, in order, kept through an outage as far as history_buffer goes. */
 void north_history(struct north *n, uint32_t device, uint32_t point, const char *text,
@@ -129,30 +157,31 @@ struct north_event {
 	size_t nitem;
 	struct north_request *
 		request; /* give it on with each outcome: it expects nitem of them (at least one) */
+	void *reply;     /* the northbound's, see its `answer`; north_event takes it over */
 	struct north_outcome refused;
 	char reason[320]; /* behind refused.reason */
 	void *memory;     /* behind the items; north_event_free */
 };
 
-/* What does this message want? MQTT_UP and MQTT_DOWN give NORTH_NONE. The texts in *out live until
- * north_event_free, which must come before mqtt_event_free(e). The request lives until its last
- * outcome. Main answers NORTH_REFUSED with north_outcome(n, &out->refused), after counting it;
- * reload and log with one outcome each (param "reload" or "log", device NORTH_GATEWAY).
- * A request whose response topic we will not write to is NORTH_REFUSED; a retained one gets no
- * answer, only a Nak. */
+/* What does this message want? e->link says whose it is. MQTT_UP and MQTT_DOWN give NORTH_NONE. The
+ * texts in *out live until north_event_free, which must come before mqtt_event_free(e). The request
+ * lives until its last outcome. Main answers NORTH_REFUSED with north_outcome(n, &out->refused),
+ * after counting it; reload and log with one outcome each (param "reload" or "log", device
+ * NORTH_GATEWAY). A request whose response topic we will not write to is NORTH_REFUSED; a retained
+ * one gets no answer, only a Nak. */
 void north_event(struct north *n, const struct mqtt_event *e, struct north_event *out);
 void north_event_free(struct north_event *e);
 
-/* Tells a command's end: Nak if there is a reason, the MQTT 5 answer when it was the last outcome.
- * A value set before this in the same turn is published before it. Frees the request with the last
- * one. */
+/* Reports a command's end: Nak if there is a reason, the answer to a request when it was the last
+ * outcome. A value set before this in the same turn is published before it. Frees the request with
+ * the last one. */
 void north_outcome(struct north *n, const struct north_outcome *o);
 
-/* What is retained when we subscribe is of an earlier life: topics of devices that are gone
- * are cleared, but not those of a device that another gateway has now, which may be said later. So
- * main says when a connection begins, and asks north_settle some 2 s after each event that left it
- * unsettled. */
-void north_connected(struct north *n);
+/* A connection begins: before any of its messages is given to north_event.
+ * What stands retained when we subscribe is of an earlier life: topics of devices that are gone are
+ * cleared, but not those of a device that another gateway has now, which may be said later. So main
+ * asks north_settle some 2 s after each event that left it unsettled. */
+void north_connected(struct north *n, unsigned link);
 bool north_unsettled(const struct north *n);
 
 /* False: more of it has come since the last call; ask again in 2 s. */
@@ -174,30 +203,49 @@ struct north_slots {
 	size_t n;
 };
 
+struct north_clock {
+	us_t now;
+	int64_t unix_ms;
+};
+
 /* NULL in a row: this northbound does not care. self: what create gave. */
 struct north_ops {
 	const char *name;
-	void *(*create)(struct outbox *o);
+	/* NULL: always there. Else asked at each adopt, and the northbound created or retired. */
+	bool (*enabled)(const struct model *m);
+	/* The settings of a connection of its own; NULL: it shares the broker's. */
+	const struct mqtt_conf *(*connection)(const struct model *m);
+	/* o: of its connection. clock: of this turn, whatever is called; lives as long as self. */
+	void *(*create)(struct outbox *o, const struct north_clock *clock);
+	/* A reload switches it off: clear what is retained. Then destroy follows, with the model of
+	 * the last adopt still there. */
+	void (*retire)(void *self);
 	void (*destroy)(void *self);
 	void (*adopt)(void *self, const struct model *m);
-	const char *(*will)(void *self); /* topic; the first row that has one says it */
+	/* Topic and text; false: none. Of those that share a connection, the first row's. */
+	bool (*will)(void *self, const char **topic, const char **text);
 	size_t (*filters)(void *self, const char *const **filters);
+	void (*connected)(void *self); /* its connection came up */
+	us_t (*turn)(void *self);      /* see north_turn; called in every turn */
 	void (*status)(void *self, int32_t device, bool online);
-	void (*value)(void *self, uint32_t device, uint32_t point, const char *text, bool again);
+	void (*value)(void *self, const struct north_value *v);
 	void (*gone)(void *self, uint32_t device, uint32_t point);
-	void (*passing)(void *self, uint32_t device, uint32_t point, const char *text);
+	void (*passing)(void *self, const struct north_value *v);
 	void (*history)(void *self, uint32_t device, uint32_t point, const char *text,
 	                int64_t unix_ms);
 	void (*snapshot)(void *self, uint32_t device, int64_t unix_ms,
 	                 const char *(*text)(void *ctx, uint32_t point), void *ctx);
 	bool (*differs)(void *self, uint32_t device, uint32_t point, const char *text);
-	void (*alerts)(void *self, int32_t device, const char *json);
+	void (*alerts)(void *self, int32_t device, const struct alerts *a, const char *json);
 	void (*again)(void *self, int32_t device, bool all);
 	void (*sys)(void *self, const char *path, const char *text, bool passing);
-	bool (*event)(void *self, const struct mqtt_event *e,
-	              struct north_event *out); /* true: mine */
+	/* Only messages of its own connection. True: mine. A request that is no MQTT 5 one sets
+	 * out->reply (malloc'ed), which `answer` gets back. */
+	bool (*event)(void *self, const struct mqtt_event *e, struct north_event *out);
 	void (*outcome)(void *self, const struct north_outcome *o);
-	void (*connected)(void *self);
+	/* The last outcome of out->reply's request is here: json has them all. Frees reply; self
+	 * NULL: the northbound has ended meanwhile. */
+	void (*answer)(void *self, void *reply, const char *json);
 	bool (*unsettled)(const void *self);
 	bool (*settle)(void *self);
 	/* Adds the slots that must go before this outcome: of the values it is about. */
@@ -206,5 +254,9 @@ struct north_ops {
 	 */
 	bool (*owns)(void *self, const char *topic);
 };
+
+/* north_rows.c: all there are, the first of them on link 0; link n is row n's. */
+extern const struct north_ops *const north_row[];
+extern const unsigned north_rows;
 
 #endif

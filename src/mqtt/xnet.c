@@ -240,9 +240,10 @@ static void adopt(void *self, const struct model *m)
 	arena_destroy(old_arena);
 }
 
-static void *create(struct outbox *o)
+static void *create(struct outbox *o, const struct north_clock *clock)
 {
 	struct xnet *x = mem_alloc(1, sizeof *x);
+	(void)clock;
 	x->outbox = o;
 	x->past = xnet_past_create();
 	return x;
@@ -268,9 +269,11 @@ static size_t filters(void *self, const char *const **list)
 	return x->nfilter;
 }
 
-static const char *will(void *self)
+static bool will(void *self, const char **topic, const char **text)
 {
-	return ((struct xnet *)self)->will;
+	*topic = ((struct xnet *)self)->will;
+	*text = "offline";
+	return true;
 }
 
 /* -- publishing -------------------------------------------------------------------------------- */
@@ -325,12 +328,12 @@ static const char *with_unit(const struct xnet *x, uint32_t device, uint32_t poi
 	return buf;
 }
 
-static void value(void *self, uint32_t device, uint32_t point, const char *text, bool again)
+static void value(void *self, const struct north_value *v)
 {
 	struct xnet *x = self;
 	char buf[VALUE_PRINT_MAX + NAME_MAX_LEN];
-	outbox_set(x->outbox, value_slot(x, device, point),
-	           with_unit(x, device, point, text, buf, sizeof buf), again);
+	outbox_set(x->outbox, value_slot(x, v->device, v->point),
+	           with_unit(x, v->device, v->point, v->text, buf, sizeof buf), v->again);
 }
 
 static bool differs(void *self, uint32_t device, uint32_t point, const char *text)
@@ -341,16 +344,16 @@ static bool differs(void *self, uint32_t device, uint32_t point, const char *tex
 	                      with_unit(x, device, point, text, buf, sizeof buf));
 }
 
-static void passing(void *self, uint32_t device, uint32_t point, const char *text)
+static void passing(void *self, const struct north_value *v)
 {
 	struct xnet *x = self;
 	char topic[XNET_TOPIC_MAX], buf[VALUE_PRINT_MAX + NAME_MAX_LEN];
-	const struct point *p = point_of(x, device, point);
-	xnet_topic(x, "sts", x->model->device[device].name, p->name, topic);
-	outbox_post(x->outbox,
-	            &(struct post){.topic = topic,
-	                           .qos = p->qos,
-	                           .payload = with_unit(x, device, point, text, buf, sizeof buf)});
+	const struct point *p = point_of(x, v->device, v->point);
+	xnet_topic(x, "sts", x->model->device[v->device].name, p->name, topic);
+	outbox_post(x->outbox, &(struct post){.topic = topic,
+	                                      .qos = p->qos,
+	                                      .payload = with_unit(x, v->device, v->point, v->text,
+	                                                           buf, sizeof buf)});
 }
 
 /* Texts that look like numbers stay texts where the point's type says so. */
@@ -400,8 +403,9 @@ static void snapshot(void *self, uint32_t device, int64_t unix_ms,
 	jw_free(&j);
 }
 
-static void alerts(void *self, int32_t device, const char *json)
+static void alerts(void *self, int32_t device, const struct alerts *a, const char *json)
 {
+	(void)a;
 	struct xnet *x = self;
 	outbox_set(x->outbox, device < 0 ? x->gateway_alerts : x->device[device].alerts, json,
 	           false);

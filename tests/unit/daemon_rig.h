@@ -42,6 +42,11 @@ static struct {
 	char said[RIG_SAID];
 	const char *line, *mqtt; /* other settings of the bus, of the broker; NULL: the usual */
 	unsigned connects;       /* how often the MQTT client was made */
+	struct {                 /* that of a northbound with a connection of its own */
+		unsigned connects, ends;
+		struct outbox *outbox;
+		char host[32], client_id[64], will[64], filter[64];
+	} own;
 } rig;
 
 /* -- in place of the clock, the bus and the MQTT client --------------------------------------- */
@@ -137,18 +142,34 @@ size_t mqtt_event_weight(const void *event)
 	return 0;
 }
 
+/* A client is its source of events. */
+static inline bool rig_is_own(struct mqtt_client *c)
+{
+	return (void *)c != events_source(&rig.g, 0);
+}
+
 struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id,
                                 struct outbox *o, const char *will_topic, const char *will_text,
                                 void (*push)(void *ctx, struct mqtt_event *e), void *ctx)
 {
-	(void)conf, (void)client_id, (void)o, (void)will_topic, (void)will_text, (void)push;
-	rig.connects++;
+	(void)will_text, (void)push;
+	if (!rig_is_own(ctx)) {
+		rig.connects++;
+		return ctx;
+	}
+	rig.own.connects++;
+	rig.own.outbox = o;
+	snprintf(rig.own.host, sizeof rig.own.host, "%s", conf->host);
+	snprintf(rig.own.client_id, sizeof rig.own.client_id, "%s", client_id);
+	snprintf(rig.own.will, sizeof rig.own.will, "%s", will_topic ? will_topic : "none");
 	return ctx;
 }
 
 void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos)
 {
-	(void)c, (void)filters, (void)n, (void)qos;
+	(void)qos;
+	if (rig_is_own(c))
+		snprintf(rig.own.filter, sizeof rig.own.filter, "%s", n ? filters[0] : "");
 }
 
 void mqtt_shortest(struct mqtt_client *c, int64_t shortest)
@@ -159,12 +180,13 @@ void mqtt_shortest(struct mqtt_client *c, int64_t shortest)
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 {
 	(void)c;
-	*out = (struct mqtt_figures){.connected = rig.g.connected};
+	*out = (struct mqtt_figures){.connected = rig.g.link[0].connected};
 }
 
 void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 {
-	(void)c, (void)limit;
+	(void)limit;
+	rig.own.ends += c && rig_is_own(c);
 }
 
 /* -- the rig ----------------------------------------------------------------------------------- */
@@ -258,7 +280,7 @@ static inline void rig_job(uint16_t addr, uint16_t word, enum outcome outcome)
 
 static inline void rig_event(struct mqtt_event e)
 {
-	events_push(rig.g.events, &e);
+	events_push(events_source(&rig.g, e.link), &e);
 	rig_turn();
 }
 
@@ -277,20 +299,25 @@ static inline void rig_command(const char *topic, const char *payload)
 }
 
 /* What was published since the last call: "topic payload", a line each, without "xnet/sts/". */
-static inline const char *rig_said(void)
+static inline const char *rig_said_on(struct outbox *o)
 {
 	static const char sts[] = "xnet/sts/";
 	struct outgoing m;
 	size_t n = 0;
 	rig.said[0] = '\0';
-	while (outbox_take(rig.g.outbox, &m)) {
+	while (outbox_take(o, &m)) {
 		const bool ours = strncmp(m.topic, sts, sizeof sts - 1) == 0;
 		n += (size_t)snprintf(rig.said + n, sizeof rig.said - n, "%s%s %s", n ? "\n" : "",
 		                      m.topic + (ours ? sizeof sts - 1 : 0), m.payload);
 		assert_true(n < sizeof rig.said);
-		outbox_sent(rig.g.outbox, m.item);
+		outbox_sent(o, m.item);
 	}
 	return rig.said;
+}
+
+static inline const char *rig_said(void)
+{
+	return rig_said_on(rig.g.outbox);
 }
 
 /* The devices: section is the test's, and points: of the profile `own`, with what else it has. */

@@ -89,6 +89,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void value(struct setup *s, uint32_t device, uint32_t point, const char *text, bool again)
+{
+	const struct value v = {.kind = VALUE_TEXT, .text = text};
+	north_value(s->n, &(struct north_value){device, point, text, &v, 0, again});
+}
+
 /* Everything that would be sent, one a line: topic, a star if retained, payload. */
 static const char *told(struct setup *s)
 {
@@ -152,15 +158,17 @@ static void assert_refused(const struct north_event *e, int32_t device, const ch
 static void topics_and_payloads_are_those_of_the_contract(void **state)
 {
 	struct setup *s = *state;
-	assert_string_equal(north_will_topic(s->n), "site7/xnet/sts/pi-barn/status");
-	assert_string_equal(north_will_text(s->n), "offline");
+	struct north_link l;
+	north_link(s->n, 0, &l);
+	assert_string_equal(l.will_topic, "site7/xnet/sts/pi-barn/status");
+	assert_string_equal(l.will_text, "offline");
 	assert_string_equal(told(s), "");
 	north_status(s->n, 0, false);
 	north_status(s->n, NORTH_GATEWAY, true);
-	north_value(s->n, 1, 0, "13.28", false);
+	value(s, 1, 0, "13.28", false);
 	north_none(s->n, 1, 2);
 	north_sys(s->n, "bus/rs485/state", "up");
-	north_passing(s->n, 0, 2, "now");
+	north_passing(s->n, &(struct north_value){.device = 0, .point = 2, .text = "now"});
 	north_history(s->n, 1, 0, "13.28", 1795255200123);
 	assert_string_equal(
 		told(s),
@@ -177,17 +185,17 @@ static void a_value_is_told_when_it_differs_or_again(void **state)
 {
 	struct setup *s = *state;
 	assert_true(north_differs(s->n, 1, 0, "13.28"));
-	north_value(s->n, 1, 0, "13.28", false);
+	value(s, 1, 0, "13.28", false);
 	told(s);
 	assert_false(north_differs(s->n, 1, 0, "13.28"));
-	north_value(s->n, 1, 0, "13.28", false);
+	value(s, 1, 0, "13.28", false);
 	assert_string_equal(told(s), "");
-	north_value(s->n, 1, 0, "13.28", true);
+	value(s, 1, 0, "13.28", true);
 	assert_string_equal(told(s), "site7/xnet/sts/scc1/BattVolts* 13.28");
 	/* write-only, hidden and never published points have no topic */
-	north_value(s->n, 0, 2, "x", true);
-	north_value(s->n, 0, 3, "x", true);
-	north_value(s->n, 1, 4, "x", true);
+	value(s, 0, 2, "x", true);
+	value(s, 0, 3, "x", true);
+	value(s, 1, 4, "x", true);
 	assert_false(north_differs(s->n, 0, 2, "x"));
 	assert_string_equal(told(s), "");
 }
@@ -196,9 +204,9 @@ static void numbers_get_their_unit_where_it_is_wanted(void **state)
 {
 	struct setup *s = *state;
 	s->model.mqtt.payload_unit = true;
-	north_value(s->n, 1, 0, "13.28", false);
-	north_value(s->n, 1, 1, "Float", false);
-	north_value(s->n, 2, 0, "None", false);
+	value(s, 1, 0, "13.28", false);
+	value(s, 1, 1, "Float", false);
+	value(s, 2, 0, "None", false);
 	assert_string_equal(
 		told(s), "site7/xnet/sts/scc1/BattVolts* 13.28 V\nsite7/xnet/sts/scc1/Mode* Float\n"
 			 "site7/xnet/sts/scc2/BattVolts* None");
@@ -257,8 +265,8 @@ static void a_new_model_clears_what_is_gone_and_keeps_the_rest(void **state)
 	next.ndevice = 2;
 	next.npoint = 9;
 	next.nbus = 0;
-	north_value(s->n, 1, 0, "13.28", false);
-	north_value(s->n, 2, 0, "12", false);
+	value(s, 1, 0, "13.28", false);
+	value(s, 2, 0, "12", false);
 	north_sys(s->n, "device/scc2/state", "online");
 	north_sys(s->n, "device/scc1/state", "online");
 	north_sys(s->n, "bus/rs485/state", "up");
@@ -285,8 +293,10 @@ static void a_new_model_clears_what_is_gone_and_keeps_the_rest(void **state)
 static void filters_name_only_own_topics(void **state)
 {
 	struct setup *s = *state;
-	const char *const *filter;
-	const size_t n = north_filters(s->n, &filter);
+	struct north_link l;
+	north_link(s->n, 0, &l);
+	const char *const *filter = l.filter;
+	const size_t n = l.nfilter;
 	assert_int_equal(n, 3 * 3 + 6);
 	assert_string_equal(filter[0], "site7/xnet/cmd/relay1/#");
 	assert_string_equal(filter[1], "site7/xnet/get/relay1/#");
@@ -611,8 +621,8 @@ static void an_outcome_overtakes_a_heap_but_not_its_value(void **state)
 		outbox_set(s->o, outbox_slot(s->o, topic, SLOT_VALUE, 0, true), "1", false);
 	}
 	struct north_request *r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
-	north_value(s->n, 0, 0, "on", true);
-	north_value(s->n, 0, 1, "off", true);
+	value(s, 0, 0, "on", true);
+	value(s, 0, 1, "off", true);
 	north_outcome(s->n, &(struct north_outcome){
 				    .device = 0, .param = "Relay1", .value = "on", .request = r});
 	north_outcome(s->n, &(struct north_outcome){.device = 0,
@@ -620,8 +630,8 @@ static void an_outcome_overtakes_a_heap_but_not_its_value(void **state)
 	                                            .value = "on",
 	                                            .reason = "not taken"});
 	r = ask(s, "site7/xnet/get/scc1", "", to)->request;
-	north_value(s->n, 1, 0, "13.28", true);
-	north_value(s->n, 1, 2, "x", true);
+	value(s, 1, 0, "13.28", true);
+	value(s, 1, 2, "x", true);
 	north_outcome(s->n,
 	              &(struct north_outcome){.device = 1, .param = "", .value = "", .request = r});
 	static const char *const order[] = {"site7/xnet/sts/relay1/Relay1",
@@ -788,7 +798,7 @@ static void a_foreign_status_is_told_right_again(void **state)
 	struct setup *s = *state;
 	north_status(s->n, NORTH_GATEWAY, true);
 	north_status(s->n, 1, true);
-	north_value(s->n, 1, 0, "13.28", false);
+	value(s, 1, 0, "13.28", false);
 	told(s);
 	assert_int_equal(hear(s, "site7/xnet/sts/pi-barn/status", "online")->kind, NORTH_NONE);
 	assert_int_equal(on_retained(s, "site7/xnet/sts/pi-barn/status", "offline")->kind,
@@ -845,7 +855,7 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	static const char points[] = "{\"points\":[{\"name\":\"T\"}]}";
 	struct setup *s = *state;
 	for (unsigned first = 0; first < 2; first++) {
-		north_connected(s->n);
+		north_connected(s->n, 0);
 		if (first)
 			on_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
 		on_retained(s, "site7/xnet/$SYS/pi-barn/device/boiler/info", points);
@@ -860,7 +870,7 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	next.ndevice = 2;
 	next.npoint = 9;
 	north_status(s->n, 2, true);
-	north_value(s->n, 2, 0, "12.1", false);
+	value(s, 2, 0, "12.1", false);
 	north_sys(s->n, "device/scc2/state", "online");
 	told(s);
 	hear(s, "site7/xnet/$SYS/other/device/scc2/info", points);
@@ -876,7 +886,7 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	assert_non_null(strstr(told(s), "site7/xnet/sts/scc2/status* "));
 	/* or did not say so again after a connect */
 	hear(s, "site7/xnet/$SYS/other/device/gone1/info", points);
-	north_connected(s->n);
+	north_connected(s->n, 0);
 	on_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", points);
 	assert_non_null(strstr(settled(s), "site7/xnet/sts/gone1/T* "));
 }
@@ -922,7 +932,7 @@ static void forged_infos_clear_a_bounded_number_of_topics(void **state)
 	for (unsigned i = 1; i < 8000; i++)
 		end += sprintf(end, ",{\"name\":\"p%u\"}", i);
 	strcpy(end, "]}");
-	north_connected(s->n);
+	north_connected(s->n, 0);
 	for (unsigned i = 0; i < 50; i++) {
 		snprintf(topic, sizeof topic, "site7/xnet/$SYS/pi-barn/device/forged%u/info", i);
 		on_retained(s, topic, many);
