@@ -12,10 +12,10 @@
 /* Most of it is never touched: the deep end is for the C library's name look-up. */
 #define STACK (256 * 1024)
 
-static void describe(const struct bus_conf *c, struct bus_figures *f)
+static void describe(const struct bus_conf *c, const struct port_ops *ops, struct bus_figures *f)
 {
 	port_name(c, f->port, sizeof(f->port));
-	if (c->kind == BUS_TCP)
+	if (!ops->wire)
 		snprintf(f->line_text, sizeof(f->line_text), "tcp");
 	else
 		snprintf(f->line_text, sizeof(f->line_text), "%u %u%c%u", c->baud, c->data,
@@ -69,15 +69,15 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
 
 	const us_t now = clock_now();
 	struct wire wire;
-	wire_init(&wire, conf->kind == BUS_TCP ? 0 : conf->baud, conf->data, conf->parity,
-	          conf->stop, conf->silence);
+	port_init(&b->port, &b->conf, &b->closing);
+	wire_init(&wire, b->port.ops->wire ? conf->baud : 0, conf->data, conf->parity, conf->stop,
+	          conf->silence);
 	line_init(&b->line, &wire, now);
 	backlog_init(&b->backlog);
 	b->schedule = schedule_create(&wire, index, of, now);
 	b->shown.stepped = now;
 	b->shown.step_limit = US_NEVER;
-	describe(&b->conf, &b->shown);
-	port_init(&b->port, &b->conf, &b->closing);
+	describe(&b->conf, b->port.ops, &b->shown);
 	start_thread(b);
 	return b;
 }

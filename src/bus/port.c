@@ -17,16 +17,9 @@
 #define STREAM_LATENCY                                                                             \
 	(300 * US_MS) /* a network may tear a frame apart by this much: a lost segment is repeated \
 	               * after 200 ms at the earliest */
+#define STREAM_PATIENCE STREAM_LATENCY
+#define SILENCE_LIMIT 3
 #define SLICE (100 * US_MS) /* between two looks at *stop */
-
-struct port_ops {
-	bool (*open)(struct port *p);
-	void (*close)(struct port *p);
-	enum port_sent (*send)(struct port *p, const struct request *r);
-	int (*read)(struct port *p, uint8_t *buf, size_t room, us_t until);
-	const char *gone;                /* said behind the name when the link breaks */
-	bool (*settled)(struct port *p); /* NULL: whatever comes unasked is the exchange's affair */
-};
 
 char *port_name(const struct bus_conf *conf, char *buf, size_t size)
 {
@@ -108,7 +101,7 @@ static int stream_read(struct port *p, uint8_t *buf, size_t room, us_t until)
 			return (int)n;
 		if (ended || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return -1;
-		if (n == 0 && p->conf->kind != BUS_SERIAL)
+		if (n == 0 && p->ops->connects)
 			return -1;
 		if (!until)
 			return 0;
@@ -259,6 +252,8 @@ static const struct port_ops ops_of[] = {
 			.send = serial_port_send,
 			.read = stream_read,
 			.gone = "is gone",
+			.wire = true,
+			.rest_most = US_S,
 		},
 	[BUS_TCP] =
 		{
@@ -266,8 +261,13 @@ static const struct port_ops ops_of[] = {
 			.close = socket_close,
 			.send = mbap_send,
 			.read = mbap_read,
-			.gone = "closed the connection",
 			.settled = mbap_settled,
+			.gone = "closed the connection",
+			.connects = true,
+			.ids = true,
+			.way = {.patience = STREAM_PATIENCE, .zero_answers = true},
+			.rest_most = 5 * US_S,
+			.silence_limit = SILENCE_LIMIT,
 		},
 	[BUS_RTU_TCP] =
 		{
@@ -276,6 +276,12 @@ static const struct port_ops ops_of[] = {
 			.send = rtu_tcp_send,
 			.read = stream_read,
 			.gone = "closed the connection",
+			.connects = true,
+			.wire = true,
+			.way = {.patience = STREAM_PATIENCE},
+			.latency = STREAM_LATENCY,
+			.rest_most = 5 * US_S,
+			.silence_limit = SILENCE_LIMIT,
 		},
 };
 
@@ -311,13 +317,11 @@ void port_close(struct port *p)
 
 void port_describe(const struct port *p, struct line *l)
 {
-	const bool serial = p->conf->kind == BUS_SERIAL;
+	const struct port_ops *ops = p->ops;
+	const us_t latency = ops->latency > p->serial.latency ? ops->latency : p->serial.latency;
 	l->echo |= p->conf->echo;
-	l->timed = serial && p->serial.timed;
-	l->ids = p->conf->kind == BUS_TCP;
-	const us_t latency = serial                         ? p->serial.latency
-	                     : p->conf->kind == BUS_RTU_TCP ? STREAM_LATENCY
-	                                                    : 0;
+	l->timed = p->serial.timed;
+	l->ids = ops->ids;
 	if (l->latency < latency) /* longer pauses may have been learnt */
 		l->latency = latency;
 }

@@ -15,6 +15,7 @@
 #include "bus/serial.h"
 #include "core/modbus/exchange.h"
 #include "core/modbus/mbap.h"
+#include "core/schedule/turn.h"
 
 enum port_sent {
 	PORT_SENT,
@@ -22,7 +23,30 @@ enum port_sent {
 	PORT_PARTLY, /* the link is gone, something may have gone out */
 };
 
-struct port_ops;
+struct port;
+
+/* A kind of transport: what it does, and how it differs in what others do. */
+struct port_ops {
+	bool (*open)(struct port *p);
+	void (*close)(struct port *p);
+	enum port_sent (*send)(struct port *p, const struct request *r);
+	int (*read)(struct port *p, uint8_t *buf, size_t room, us_t until);
+	bool (*settled)(struct port *p); /* NULL: whatever comes unasked is the exchange's affair */
+	const char *gone;                /* said behind the name when the link breaks */
+	/* A connection, not a line of its own: it may end and be made anew without a loss, proves
+	 * nothing until something answers through it, and may lead to a gateway with a queue. */
+	bool connects;
+	bool ids;  /* each answer names its request */
+	bool wire; /* frames take the time of a serial line */
+	struct turn_way way;
+	us_t latency;   /* bytes of one frame may come apart by this much, at least */
+	us_t rest_most; /* the thread sleeps no longer: so soon an unplugged adapter is reported,
+	                 * and the watchdog sees it step */
+	/* How many turns in a row may go without an answer before the connection is made anew. A
+	 * late answer is no reason to: on Modbus TCP its id distinguishes it, and the exchange does
+	 * so anyway. 0: no limit. */
+	unsigned silence_limit;
+};
 
 #define PORT_ASKED 8
 

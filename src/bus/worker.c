@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SERIAL_RETRY (400 * US_MS)
+#define REOPEN (400 * US_MS) /* a serial port that is not there is tried again */
 #define BACKOFF_FIRST (100 * US_MS)
 #define BACKOFF_MAX (2 * US_S)
 #define JOB_RETRY (100 * US_MS) /* a command tries a port that is down, but not more often */
 #define STRIKES 3               /* connections without an answer: the endpoint is down */
-#define REST_MAX (5 * US_S)     /* the watchdog sees a sleeping bus step at least this often */
-#define REST_SERIAL US_S        /* an unplugged adapter is reported within this */
 #define STEP_SLACK (10 * US_S)
 #define FRESH US_MS          /* a link that was good so lately is not asked for again */
 #define SPAN_MOST 8          /* answers a connection is good for, if a peer counts them */
@@ -37,7 +35,7 @@ static void worker_step(struct bus *b, us_t limit)
 static void worker_rest(struct bus *b, us_t until)
 {
 	const us_t now = clock_now();
-	const us_t longest = b->conf.kind == BUS_SERIAL ? REST_SERIAL : REST_MAX;
+	const us_t longest = b->port.ops->rest_most;
 	const struct timespec t = clock_deadline(until < now + longest ? until : now + longest);
 	pthread_mutex_lock(&b->lock);
 	b->shown.stepped = now;
@@ -149,15 +147,15 @@ static void worker_up(struct bus *b, us_t now)
 	b->up = true;
 	schedule_port_back(b->schedule, now);
 	pthread_mutex_unlock(&b->lock);
-	if (b->conf.kind == BUS_SERIAL || b->fails <= STRIKES)
+	if (!b->port.ops->connects || b->fails <= STRIKES)
 		worker_proven(b);
 }
 
 /* When a connection may be tried again if this one brings nothing. */
 static us_t worker_backoff(const struct bus *b)
 {
-	if (b->conf.kind == BUS_SERIAL)
-		return SERIAL_RETRY;
+	if (!b->port.ops->connects)
+		return REOPEN;
 	const unsigned doublings = b->fails ? b->fails - 1 : 0;
 	return doublings >= 5 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
 }
@@ -186,9 +184,10 @@ static bool worker_connect(struct bus *b)
 /* A serial port that is gone is down. A connection that broke is tried again first. */
 static void worker_lost(struct bus *b)
 {
-	if (b->conf.kind == BUS_SERIAL)
-		b->open_at = clock_now() + SERIAL_RETRY;
-	if (b->conf.kind == BUS_SERIAL || b->fails >= STRIKES)
+	const bool connects = b->port.ops->connects;
+	if (!connects)
+		b->open_at = clock_now() + REOPEN;
+	if (!connects || b->fails >= STRIKES)
 		worker_down(b);
 	else
 		port_close(&b->port);
@@ -224,7 +223,7 @@ static bool link_spent(const struct bus *b)
 
 bool worker_linked(struct bus *b)
 {
-	if (b->conf.kind == BUS_SERIAL || !b->port.answers)
+	if (!b->port.ops->connects || !b->port.answers)
 		return true;
 	if (!port_alive(&b->port)) {
 		worker_link_ended(b);
@@ -237,7 +236,7 @@ bool worker_linked(struct bus *b)
 
 bool worker_relink(struct bus *b)
 {
-	if (b->conf.kind == BUS_SERIAL || !b->port.answers)
+	if (!b->port.ops->connects || !b->port.answers)
 		return false;
 	port_close(&b->port);
 	b->fails = 0; /* it answers */
@@ -261,7 +260,7 @@ static us_t worker_open_at(struct bus *b)
 /* Sleeps until there is something to do. A connection nobody uses is closed meanwhile. */
 static void worker_sleep(struct bus *b)
 {
-	const bool closes = b->conf.kind != BUS_SERIAL && b->conf.close_idle && b->port.fd >= 0;
+	const bool closes = b->port.ops->connects && b->conf.close_idle && b->port.fd >= 0;
 	const us_t idle_at = closes ? b->used_at + b->conf.close_idle : US_NEVER;
 	if (clock_now() >= idle_at) {
 		port_close(&b->port);
@@ -272,11 +271,6 @@ static void worker_sleep(struct bus *b)
 	}
 }
 
-/* How many turns in a row may go without an answer before the connection is made anew. A late
- * answer is no reason to: on Modbus TCP its id distinguishes it, and the exchange does so anyway.
- * 0: no limit. */
-static const unsigned silence_limit[] = {[BUS_SERIAL] = 0, [BUS_TCP] = 3, [BUS_RTU_TCP] = 3};
-
 static void worker_judge(struct bus *b, enum outcome o)
 {
 	b->used_at = clock_now();
@@ -284,15 +278,15 @@ static void worker_judge(struct bus *b, enum outcome o)
 		worker_lost(b);
 		return;
 	}
-	if (o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME || b->exchange.exception) {
+	if (o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME || b->run.exception) {
 		b->fails = 0;
 		b->silent = 0;
 		b->open_at = 0;
 		return;
 	}
-	const unsigned limit = silence_limit[b->conf.kind];
+	const unsigned limit = b->port.ops->silence_limit;
 	/* behind a piece of an answer no other can be distinguished */
-	const bool piece = b->conf.kind == BUS_TCP && b->port.nrx;
+	const bool piece = b->port.ops->ids && b->port.nrx;
 	if (limit && (++b->silent >= limit || piece))
 		port_close(&b->port);
 }

@@ -11,7 +11,7 @@
 
 #include "bus/bus.h"
 #include "bus/port.h"
-#include "core/modbus/backlog.h"
+#include "core/schedule/turn.h"
 
 /* New wants and rules on their way to the thread, with copies of the rules' windows. */
 struct adoption {
@@ -44,10 +44,8 @@ struct bus {
 	struct line line;
 	struct turn turn;
 	struct unit_rule rule; /* of the turn's unit; no windows */
-	struct request request;
-	struct exchange exchange;
+	struct turn_run run;   /* how it is carried out */
 	struct report report;
-	us_t not_after;   /* of the write that is about to go out; 0: none, or any time */
 	bool opened;      /* once at least */
 	bool up;          /* in use; a closed port may be opened by the next turn */
 	bool reported;    /* `up`, as reported: an endpoint that only accepts is not reported */
@@ -59,10 +57,8 @@ struct bus {
 	uint32_t span;    /* answers of the last connection that the peer ended right behind one */
 	struct backlog backlog; /* of the endpoint; not used on a serial line */
 	unsigned spans;         /* so many such in a row had as many */
-	us_t sent;              /* when the turn's last request went out; 0: it did not */
 	struct instead instead; /* of the turn's last exchange */
 	uint32_t late, strange; /* of the port, as looked at last */
-	us_t turnaround;        /* measured by the turn's last exchange; 0: none */
 	uint32_t retries;
 };
 

@@ -28,7 +28,7 @@ struct rig {
 	struct wire wire;
 	struct line line;
 	struct peer peer[UNITS + 1];
-	struct exchange x;
+	struct exchange x, *at; /* one of its own, and the one under way */
 	uint64_t seed;
 	us_t now;
 	us_t wake_latency;  /* the gateway's sleep ends up to so much later */
@@ -109,6 +109,7 @@ static inline void rig_open(struct rig *r, uint32_t baud, uint64_t seed)
 {
 	memset(r, 0, sizeof *r);
 	r->seed = seed;
+	r->at = &r->x;
 	r->now = 10 * US_S;
 	r->wake_latency = 100;
 	wire_init(&r->wire, baud, 8, 'N', 1, 0);
@@ -153,44 +154,42 @@ static inline void poll_until(struct rig *r, us_t until)
 		if (n) {
 			r->now += (us_t)rnd(r, (uint32_t)r->wake_latency + 1);
 			r->wakes++;
-			exchange_input(&r->x, &probe, 1, r->now);
+			exchange_input(r->at, &probe, 1, r->now);
 			return;
 		}
 	}
 	if (until > r->now)
 		r->now = until;
-	exchange_input(&r->x, NULL, 0, r->now);
+	exchange_input(r->at, NULL, 0, r->now);
 }
 
 static inline void read_now(struct rig *r)
 {
 	uint8_t buf[512];
 	const size_t n = simline_read(r->sim, r->now, buf, sizeof buf);
-	exchange_input(&r->x, buf, n, r->now);
+	exchange_input(r->at, buf, n, r->now);
 }
 
 static inline void send_now(struct rig *r)
 {
 	uint8_t adu[ADU_RTU_MAX];
-	const struct request *q = r->x.send;
+	const struct request *q = r->at->send;
 	const us_t before = r->now;
 	simline_write(r->sim, adu, pdu_frame(q->unit, q->pdu, q->len, adu), r->now);
 	r->now += (us_t)rnd(r, 20);
-	exchange_sent(&r->x, before, r->now);
+	exchange_sent(r->at, before, r->now);
 }
 
-/* One exchange, whatever it sends for it. */
-static inline enum outcome run_with(struct rig *r, struct peer *peer, const struct request *q,
-                                    us_t timeout, us_t configured)
+/* Carries out the exchange that has begun. */
+static inline enum outcome drive(struct rig *r, struct exchange *x)
 {
 	us_t until;
 	unsigned steps = 0;
 	r->begun_seq = r->seq;
-	exchange_begin(&r->x, &r->line, peer, q, timeout, configured);
-	r->x.functions = r->functions;
+	r->at = x;
 	for (;;) {
 		assert_true(++steps < 20000);
-		switch (exchange_next(&r->x, r->now, &until)) {
+		switch (exchange_next(x, r->now, &until)) {
 		case EX_SLEEP:
 			sleep_until(r, until);
 			break;
@@ -205,10 +204,19 @@ static inline enum outcome run_with(struct rig *r, struct peer *peer, const stru
 			poll_until(r, until);
 			break;
 		case EX_DONE:
-			r->outcome[r->x.outcome]++;
-			return r->x.outcome;
+			r->outcome[x->outcome]++;
+			return x->outcome;
 		}
 	}
+}
+
+/* One exchange, whatever it sends for it. */
+static inline enum outcome run_with(struct rig *r, struct peer *peer, const struct request *q,
+                                    us_t timeout, us_t configured)
+{
+	exchange_begin(&r->x, &r->line, peer, q, timeout, configured);
+	r->x.functions = r->functions;
+	return drive(r, &r->x);
 }
 
 static inline enum outcome run(struct rig *r, const struct request *q, us_t timeout)
@@ -226,7 +234,7 @@ static inline bool right(const struct rig *r, const struct request *q)
 	                      : q->pdu[0] == FC_READ_INPUT ? TABLE_INPUT
 	                      : q->pdu[0] == FC_READ_COILS ? TABLE_COIL
 	                                                   : TABLE_DISCRETE;
-	pdu_cells(q, r->x.answer, r->x.answer_len, words);
+	pdu_cells(q, r->at->answer, r->at->answer_len, words);
 	for (uint32_t seq = r->begun_seq + 1; seq <= r->seq; seq++) {
 		unsigned i = 0;
 		for (; i < count; i++) {

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "core/schedule/private.h"
+#include "core/schedule/turn.h"
 
 #define CONFIGURED (300 * US_MS)
 #define TURNAROUND (8 * US_MS)
@@ -22,6 +23,8 @@
 #define WANTS_MAX 16
 #define WAITING_MAX 16
 #define UNITS 2
+#define VALUE 4711
+#define MASK 0x00FFu
 #define WRITTEN 7 /* the address that commands write; no want reads it */
 
 enum fault {
@@ -57,6 +60,7 @@ struct scene {
 	size_t n;
 	us_t period;
 	bool ids;
+	bool merge;        /* the command sets bits: it reads, merges and writes */
 	unsigned requests; /* the bounds of progress */
 	us_t time;
 };
@@ -76,7 +80,7 @@ struct world {
 	struct wire wire;
 	struct line line;
 	struct schedule *schedule;
-	struct exchange x;
+	struct turn_run run;
 	unsigned requests;     /* sent */
 	unsigned asked[UNITS]; /* of them to each unit */
 	uint16_t tid;
@@ -84,7 +88,8 @@ struct world {
 	size_t nwaiting;
 	struct arrival held[WAITING_MAX];
 	size_t nheld;
-	uint32_t begun;              /* requests before the exchange at hand */
+	uint32_t begun;              /* requests before the exchange at hand … */
+	uint32_t turn_begun;         /* … and before the turn */
 	unsigned read_at[WANTS_MAX]; /* requests sent when it was last read, and when */
 	us_t read_when[WANTS_MAX];
 	unsigned writes, executed;
@@ -110,6 +115,16 @@ static inline bool device_has(const struct device *d, uint32_t addr, uint32_t en
 	return false;
 }
 
+/* A merged write changes the bits of the mask only: the others are as a read of this turn had them.
+ */
+static inline bool put_back_right(const struct world *w, uint16_t addr, uint16_t value)
+{
+	for (uint32_t r = w->turn_begun + 1; r <= w->requests; r++)
+		if (((cell(1, addr, r) ^ value) & ~MASK) == 0)
+			return (value & MASK) == (VALUE & MASK);
+	return false;
+}
+
 /* The answer's PDU; 0: none. */
 static inline size_t device_answer(struct world *w, const struct request *r, uint8_t *out)
 {
@@ -122,6 +137,8 @@ static inline size_t device_answer(struct world *w, const struct request *r, uin
 		out[1] = EXC_FUNCTION;
 		return d->mute ? 0 : 2;
 	}
+	if (fc == FC_WRITE_REGISTER && w->scene->merge && !put_back_right(w, addr, count))
+		w->wrong = "puts back what was not read in this turn";
 	if (fc == FC_WRITE_REGISTER || fc == FC_DIAGNOSTICS) {
 		w->executed += fc == FC_WRITE_REGISTER;
 		memcpy(out, r->pdu, 5);
@@ -193,7 +210,7 @@ static inline void send_request(struct world *w, const struct request *r)
 		              r->pdu[1] << 8 | r->pdu[2], r->pdu[3] << 8 | r->pdu[4], said[f]);
 	w->requests++;
 	w->asked[r->unit - 1]++;
-	exchange_sent(&w->x, w->now, w->now);
+	exchange_sent(&w->run.exchange, w->now, w->now);
 	if (f == F_LOST)
 		return;
 	if (f == F_REFUSED || f == F_BUSY) {
@@ -229,7 +246,7 @@ static inline void look(struct world *w)
 {
 	uint8_t buf[3 * ADU_RTU_MAX];
 	const size_t n = receive(w, buf);
-	exchange_input(&w->x, buf, n, w->now);
+	exchange_input(&w->run.exchange, buf, n, w->now);
 }
 
 static inline void wait_for_bytes(struct world *w, us_t until)
@@ -242,17 +259,18 @@ static inline void wait_for_bytes(struct world *w, us_t until)
 	}
 	if (n == 0)
 		w->now = us_max(w->now, until);
-	exchange_input(&w->x, buf, n, w->now);
+	exchange_input(&w->run.exchange, buf, n, w->now);
 }
 
-static inline enum outcome transact(struct world *w, const struct turn *t, const struct request *r)
+/* What the turn wants next. */
+static inline void transact(struct world *w)
 {
+	struct exchange *x = &w->run.exchange;
 	w->begun = w->requests;
-	exchange_begin(&w->x, &w->line, t->peer, r, t->timeout, t->configured);
 	for (unsigned steps = 0;; steps++) {
 		us_t until;
 		assert_true(steps < 5000);
-		switch (exchange_next(&w->x, w->now, &until)) {
+		switch (exchange_next(x, w->now, &until)) {
 		case EX_SLEEP:
 			w->now = us_max(w->now, until);
 			break;
@@ -261,13 +279,13 @@ static inline enum outcome transact(struct world *w, const struct turn *t, const
 			break;
 		case EX_SEND:
 		case EX_PROVE:
-			send_request(w, w->x.send);
+			send_request(w, x->send);
 			break;
 		case EX_POLL:
 			wait_for_bytes(w, until);
 			break;
 		case EX_DONE:
-			return w->x.outcome;
+			return;
 		}
 	}
 }
@@ -279,9 +297,7 @@ static inline bool value_right(const struct world *w, const struct span *s)
 {
 	for (uint32_t r = w->begun + 1; r <= w->requests; r++) {
 		unsigned i = 0;
-		while (i < s->count &&
-		       w->x.answer[2 + 2 * i] == cell(s->unit, (uint16_t)(s->addr + i), r) >> 8 &&
-		       w->x.answer[3 + 2 * i] == (uint8_t)cell(s->unit, (uint16_t)(s->addr + i), r))
+		while (i < s->count && w->run.word[i] == cell(s->unit, (uint16_t)(s->addr + i), r))
 			i++;
 		if (i == s->count)
 			return true;
@@ -289,15 +305,8 @@ static inline bool value_right(const struct world *w, const struct span *s)
 	return false;
 }
 
-static inline enum outcome turn_read(struct world *w, const struct turn *t)
+static inline void turn_was_read(struct world *w, const struct turn *t)
 {
-	struct request r;
-	assert_true(pdu_read(&r, t->span.unit, t->span.table, t->span.addr, t->span.count));
-	enum outcome o = transact(w, t, &r);
-	if (o == OUT_GARBLED)
-		o = transact(w, t, &r);
-	if (o != OUT_OK)
-		return o;
 	if (!value_right(w, &t->span))
 		w->wrong = "value";
 	for (size_t i = 0; i < w->scene->n; i++) {
@@ -309,24 +318,34 @@ static inline enum outcome turn_read(struct world *w, const struct turn *t)
 		w->read_at[i] = w->requests;
 		w->read_when[i] = w->now;
 	}
-	return o;
 }
 
-static inline enum outcome turn_write(struct world *w, const struct turn *t)
+static inline void turn_was_write(struct world *w, unsigned before)
 {
-	struct request r;
-	const unsigned before = w->executed;
-	pdu_write_register(&r, t->job->span.unit, t->job->span.addr, t->job->value[0]);
-	const enum outcome o = transact(w, t, &r);
 	const unsigned done = w->executed - before;
 	w->writes++;
 	if (w->executed > w->writes || done > 1)
 		w->wrong = "written twice";
-	if (o == OUT_OK && !done)
+	if (w->run.outcome == OUT_OK && !done)
 		w->wrong = "confirmed and not written";
-	if (!w->x.sent && done)
+	if (!w->run.sent && done)
 		w->wrong = "reported as not sent, but written";
-	return o;
+}
+
+static inline void turn_carried_out(struct world *w, struct turn *t)
+{
+	static const struct turn_way way[] = {{0}, {.zero_answers = true}};
+	const unsigned before = w->executed;
+	w->turn_begun = w->requests;
+	turn_begin(&w->run, t, t->rule, &way[w->scene->ids], &w->line, NULL);
+	while (turn_next(&w->run, w->now) == TURN_EXCHANGE) {
+		transact(w);
+		turn_exchanged(&w->run, true, w->now);
+	}
+	if (t->kind == TURN_JOB)
+		turn_was_write(w, before);
+	else if (w->run.outcome == OUT_OK)
+		turn_was_read(w, t);
 }
 
 static inline void turn_once(struct world *w)
@@ -339,10 +358,10 @@ static inline void turn_once(struct world *w)
 		return;
 	}
 	const us_t begun = w->now;
-	const enum outcome o = t.kind == TURN_JOB ? turn_write(w, &t) : turn_read(w, &t);
-	const bool answered = o == OUT_OK || o == OUT_REFUSED;
-	schedule_done(w->schedule, &t, o, w->x.exception, answered ? w->x.turnaround : 0,
-	              w->now - begun, w->now, &e);
+	turn_carried_out(w, &t);
+	const enum outcome o = w->run.outcome;
+	schedule_done(w->schedule, &t, o, w->run.exception, w->run.turnaround, w->now - begun,
+	              w->now, &e);
 	if (trace && trace--)
 		print_message("%9.3f s: outcome %d of unit %u at %u, %u%s\n",
 		              (double)(w->now % (1000 * US_S)) / 1e6, o, t.span.unit, t.span.addr,
@@ -357,9 +376,10 @@ static inline void submit(struct world *w)
 	uint64_t old;
 	const struct job j = {.id = 1,
 	                      .span = {1, TABLE_HOLDING, WRITTEN, 1},
-	                      .fc = FC_WRITE_REGISTER,
+	                      .fc = w->scene->merge ? FC_MASK_WRITE : FC_WRITE_REGISTER,
 	                      .expires = w->now + 5 * US_S,
-	                      .value = {4711}};
+	                      .value = {VALUE},
+	                      .mask = {MASK}};
 	schedule_submit(w->schedule, &j, w->now, &old);
 }
 

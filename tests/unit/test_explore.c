@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler and the exchange, explored: every order of up to three faults on the first requests
- * of a life, breadth first, states met before left out (by a hash over what both machines know, on
- * a grid of 10 ms). In each state three things must hold:
+ * The scheduler, the turn and the exchange, explored: every order of up to three faults on the
+ * first requests of a life, breadth first, states met before left out (by a hash over what both
+ * machines know, on a grid of 10 ms). In each state three things must hold:
  *
  * - no wrong value: what was read was said by the device in this very exchange;
- * - no double write: a command reaches the device once at most, and is reported as it was;
+ * - no double write: a command reaches the device once at most, and is reported as it was; one that
+ *   sets bits puts back what was read in its own turn;
  * - progress: from here on without faults each want that can be read is read again within a
  *   bounded number of requests and a bounded time. doc/line.md states the bounds.
  *
@@ -291,6 +292,26 @@ static void a_good_unit(void **state)
 	explore(&scene);
 }
 
+/* Its command reads a register, puts bits in and writes it back. */
+static void a_command_that_sets_bits(void **state)
+{
+	(void)state;
+	struct scene scene = {
+		.name = "bits are set",
+		.device = {{.functions = ALL_FUNCTIONS, .range = EVERYWHERE},
+	                   {.functions = ALL_FUNCTIONS, .range = EVERYWHERE}},
+		.want = {HOLDING(1, 100, 1), HOLDING(2, 0, 5)},
+		.n = 2,
+		.merge = true,
+		.requests = 15,
+		.time = 15 * US_S,
+	};
+	explore(&scene);
+	scene.name = "bits are set, each second";
+	scene.period = US_S;
+	explore(&scene);
+}
+
 /* What once was never read again: reads over holes are refused, and so is every other function. */
 static void a_unit_that_refuses_holes_and_other_functions(void **state)
 {
@@ -401,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_unit),
+		cmocka_unit_test(a_command_that_sets_bits),
 		cmocka_unit_test(a_unit_that_refuses_holes_and_other_functions),
 		cmocka_unit_test(a_unit_that_refuses_holes_and_is_mute_to_other_functions),
 		cmocka_unit_test(the_same_polled_each_second),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler, the exchange and the line together, in virtual time: what a user gets. The bus
- * thread's part is played by turn_once(); values are those of exchange_rig.h, so that wrong ones
- * are counted.
+ * The scheduler, the turn, the exchange and the line together, in virtual time: what a user gets.
+ * The bus thread's part is played by turn_once(); values are those of exchange_rig.h, so that wrong
+ * ones are counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "core/schedule/schedule.h"
+#include "core/schedule/turn.h"
 #include "exchange_rig.h"
 
 #define BLOCKS 3
@@ -21,6 +21,7 @@
 struct plant {
 	struct rig rig;
 	struct schedule *schedule;
+	struct turn_run run;
 	struct want want[UNITS * BLOCKS];
 	struct unit_rule rule[UNITS];
 	us_t last[UNITS + 1]; /* when a unit was last read */
@@ -63,44 +64,42 @@ static void plant_close(struct plant *p)
 	rig_close(&p->rig);
 }
 
-static enum outcome transact(struct plant *p, const struct turn *t, const struct request *q,
-                             us_t timeout)
-{
-	return run_with(&p->rig, t->peer, q, timeout, t->configured);
-}
-
-static enum outcome do_read(struct plant *p, const struct turn *t)
+static void was_read(struct plant *p, const struct turn *t)
 {
 	struct rig *r = &p->rig;
-	struct request q;
 	const uint8_t u = t->span.unit;
-	assert_true(pdu_read(&q, u, t->span.table, t->span.addr, t->span.count));
-	enum outcome o = transact(p, t, &q, t->timeout);
-	for (unsigned i = 0; i < t->rule->retries && o == OUT_GARBLED; i++)
-		o = transact(p, t, &q, t->timeout);
-	if (o != OUT_OK)
-		return o;
-	r->wrong += !right(r, &q);
+	r->wrong += !right(r, &p->run.request);
 	p->good[u]++;
 	if (p->last[u] && r->now - p->last[u] > p->worst[u])
 		p->worst[u] = r->now - p->last[u];
 	p->last[u] = r->now;
 	p->limit += wire_read(&r->wire, t->span.table, t->span.count, 2000 + 1000 * u);
-	return o;
 }
 
-static enum outcome do_job(struct plant *p, const struct turn *t)
+static void was_written(struct plant *p)
 {
 	struct rig *r = &p->rig;
-	struct request q;
-	r->written = t->job->value[0];
+	const bool ok = p->run.outcome == OUT_OK;
+	r->wrong += r->writes > 1 || (ok && r->writes != 1) || (!p->run.sent && r->writes);
+	p->jobs_ok += ok;
+	p->jobs_unsent += !p->run.sent;
+}
+
+static void carry_out(struct plant *p, struct turn *t)
+{
+	static const struct turn_way way = {0};
+	struct rig *r = &p->rig;
 	r->writes = 0;
-	assert_true(pdu_write_register(&q, t->job->span.unit, t->job->span.addr, t->job->value[0]));
-	const enum outcome o = transact(p, t, &q, t->configured);
-	r->wrong += r->writes > 1 || (o == OUT_OK && r->writes != 1) || (!r->x.sent && r->writes);
-	p->jobs_ok += o == OUT_OK;
-	p->jobs_unsent += !r->x.sent;
-	return o;
+	r->written = t->kind == TURN_JOB ? t->job->value[0] : 0;
+	turn_begin(&p->run, t, t->rule, &way, &r->line, NULL);
+	while (turn_next(&p->run, r->now) == TURN_EXCHANGE) {
+		drive(r, &p->run.exchange);
+		turn_exchanged(&p->run, true, r->now);
+	}
+	if (t->kind == TURN_JOB)
+		was_written(p);
+	else if (p->run.outcome == OUT_OK)
+		was_read(p, t);
 }
 
 static void turn_once(struct plant *p)
@@ -114,9 +113,8 @@ static void turn_once(struct plant *p)
 		return;
 	}
 	const us_t begun = r->now;
-	const enum outcome o = t.kind == TURN_JOB ? do_job(p, &t) : do_read(p, &t);
-	const bool answered = o == OUT_OK || o == OUT_REFUSED;
-	schedule_done(p->schedule, &t, o, r->x.exception, answered ? r->x.turnaround : 0,
+	carry_out(p, &t);
+	schedule_done(p->schedule, &t, p->run.outcome, p->run.exception, p->run.turnaround,
 	              r->now - begun, r->now, &e);
 }
 
