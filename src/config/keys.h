@@ -35,6 +35,7 @@ enum key_flag {
 	KEY_FORCE = 32,   /* a device's key that its profile and its bus may give, too */
 	KEY_PROFILE = 64, /* a device's key that its profile may give, too */
 	KEY_HIDDEN = 128, /* not in the reference: said elsewhere */
+	KEY_ALONE = 256,  /* a device's key on which its points do not depend */
 };
 
 struct key {

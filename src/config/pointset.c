@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config/pointset.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,16 +344,11 @@ static void points_finish(struct making *m, struct point *point)
 	}
 }
 
-static const char *const cached_keys[] = {"points",   "rates",      "every",        "only",
-                                          "omit",     "parameters", "address_base", "publish",
-                                          "deadband", "heartbeat",  "min_interval", "retain",
-                                          "qos",      "order",      "setup",        "unlock"};
-
 /* A set that was made, and of what. */
 struct cached {
 	struct cached *next;
 	const struct profile *profile;
-	const struct node *node[2][COUNT(cached_keys)];
+	const struct node **node; /* two of each deciding key */
 	const struct pointset *set;
 	struct recipes all; /* also those left out */
 	bool faulty;        /* there were mistakes: each place of them is reported */
@@ -391,25 +387,49 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 
 /* -- one set for all devices that are configured alike -- */
 
+/* A key that is not said to be the device's alone decides: a forgotten flag costs time, no more. */
+static size_t deciding_keys(const char *name[2 * KEYSET_MAX])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < keyset_device.n; i++)
+		if (!(keyset_device.key[i].flags & (KEY_FORCE | KEY_ALONE)))
+			name[n++] = keyset_device.key[i].name;
+	for (size_t i = 0; i < keyset_point.n; i++)
+		if (keyset_point.key[i].flags & KEY_INHERIT)
+			name[n++] = keyset_point.key[i].name;
+	return n;
+}
+
+/* What devices.yaml says of the points of this device: two nodes a key, for a range and one of it.
+ * How many. */
+static size_t deciding_nodes(struct load *l, const struct layers *layers, const struct node ***node)
+{
+	const char *name[2 * KEYSET_MAX];
+	const size_t n = deciding_keys(name);
+	assert(layers->own <= 2);
+	*node = arena_array(l->scratch, 2 * n, sizeof **node);
+	for (size_t k = 0; k < n; k++) {
+		/* an entry that says nothing about points is as if it were not there */
+		size_t at = 2 * k;
+		for (unsigned i = 0; i < layers->own; i++) {
+			(*node)[at] = node_get(layers->device[i], name[k]);
+			at += (*node)[at] != NULL;
+		}
+	}
+	return 2 * n;
+}
+
 const struct pointset *pointset_get(struct load *l, const struct layers *layers)
 {
 	struct cached *c = arena_alloc(l->scratch, sizeof *c);
 	c->profile = layers->profile;
-	for (size_t k = 0; k < COUNT(cached_keys); k++) {
-		/* an entry that says nothing about points is as if it were not there */
-		size_t n = 0;
-		for (unsigned i = 0; i < layers->own; i++) {
-			c->node[n][k] = node_get(layers->device[i], cached_keys[k]);
-			n += c->node[n][k] != NULL;
-		}
-	}
+	const size_t n = deciding_nodes(l, layers, &c->node);
 	for (const struct cached *old = l->cached; old; old = old->next) {
 		/* where a SunSpec device has its models is its own affair */
 		bool same = old->profile == c->profile && !old->set->sunspec;
-		for (size_t k = 0; same && k < 2 * COUNT(cached_keys); k++)
-			same = node_same(old->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)],
-			                 c->node[k / COUNT(cached_keys)][k % COUNT(cached_keys)]);
-		if (same && (!old->faulty || memcmp(old->node, c->node, sizeof c->node) == 0))
+		for (size_t k = 0; same && k < n; k++)
+			same = node_same(old->node[k], c->node[k]);
+		if (same && (!old->faulty || memcmp(old->node, c->node, n * sizeof *c->node) == 0))
 			return old->set;
 	}
 	const size_t errors = l->d->errors;

@@ -3,7 +3,9 @@
 
 #include "daemon/health.h"
 #include "daemon/log.h"
+#include "mqtt/leaves.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +20,6 @@
 #define NOISY_MIN 20         /* requests in the window, else a share says nothing */
 #define OVERLOADED_MISSED 10 /* grid points passed over in the window */
 
-/* Every topic below bus/<bus>/, for clearing what is gone. */
-static const char *const topics[] = {
-	"state",     "port",     "line",       "load/planned", "load/1min",    "requests",
-	"responses", "timeouts", "crc_errors", "garbled",      "late",         "exceptions",
-	"retries",   "missed",   "reopened",   "errors/1min",  "errors/15min",
-};
-
 static void path_of(char *buf, size_t size, const char *bus, const char *topic)
 {
 	snprintf(buf, size, "bus/%s/%s", bus, topic);
@@ -32,6 +27,7 @@ static void path_of(char *buf, size_t size, const char *bus, const char *topic)
 
 static void put(struct gateway *g, const char *bus, const char *topic, const char *text)
 {
+	assert(leaf_known(LEAF_BUS, topic)); /* else nothing would clear it */
 	char path[160];
 	path_of(path, sizeof path, bus, topic);
 	north_sys(g->north, path, text);
@@ -67,10 +63,8 @@ void health_bus_carry(struct gateway *g, const struct model *old, const struct b
 				gateway_alert_end(g, ALERT_FAULT, (enum gateway_alert)a, name);
 				gateway_alert_end(g, ALERT_WARNING, (enum gateway_alert)a, name);
 			}
-		for (size_t t = 0; j == g->model->nbus && t < sizeof topics / sizeof *topics; t++)
-			put(g, name, topics[t], NULL);
-		for (int k = INSTEAD_NOTHING + 1; j == g->model->nbus && k < INSTEAD_KINDS; k++)
-			put(g, name, instead_topic((enum instead_kind)k), NULL);
+		for (size_t t = 0; j == g->model->nbus && leaf_name(LEAF_BUS, t); t++)
+			put(g, name, leaf_name(LEAF_BUS, t), NULL);
 	}
 }
 

@@ -4,18 +4,16 @@
 #include "core/base/json.h"
 #include "daemon/device.h"
 #include "daemon/health.h"
+#include "mqtt/leaves.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const topics[] = {
-	"state",    "since",      "last_seen",  "last_error", "quality", "response",    "requests",
-	"timeouts", "crc_errors", "exceptions", "invalid",    "stale",   "unsupported", "info",
-};
-
 static void put(struct gateway *g, const char *device, const char *topic, const char *text)
 {
+	assert(leaf_known(LEAF_DEVICE, topic)); /* else nothing would clear it */
 	char path[160];
 	snprintf(path, sizeof path, "device/%s/%s", device, topic);
 	north_sys(g->north, path, text);
@@ -42,10 +40,8 @@ void health_device_carry(struct gateway *g, const struct model *old,
 		gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, name);
 		gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, name);
 		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, name);
-		for (size_t t = 0; t < sizeof topics / sizeof *topics; t++)
-			put(g, name, topics[t], NULL);
-		for (int k = INSTEAD_NOTHING + 1; k < INSTEAD_KINDS; k++)
-			put(g, name, instead_topic((enum instead_kind)k), NULL);
+		for (size_t t = 0; leaf_name(LEAF_DEVICE, t); t++)
+			put(g, name, leaf_name(LEAF_DEVICE, t), NULL);
 	}
 }
 

@@ -2,16 +2,16 @@
 /* What an earlier life published, as it is retained when we subscribe. */
 #include "mqtt/xnet.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/topic.h"
 #include "mqtt/json_parse.h"
+#include "mqtt/leaves.h"
 
 #define CLEARS_MAX 16384   /* topics a connection; what is left over waits for the next */
-#define DEVICE_TOPICS 16   /* of a device that is gone, beside its points */
+#define STATUSES 2         /* of a device, beside its values and its health: status, Alerts */
 #define ELSEWHERE_MAX 4096 /* devices of other gateways */
 
 /* A device that an earlier life had, and its points. */
@@ -152,7 +152,7 @@ static void info_before(struct xnet *x, const char *name, const struct mqtt_even
 		return;
 	json_parse_list_of(e->payload, e->len, "unretained", "name", &passing);
 	x->past->unsettled = x->past->moved = true;
-	if (may_clear(x->past, points.n + DEVICE_TOPICS)) {
+	if (may_clear(x->past, points.n + leaf_count(LEAF_DEVICE) + STATUSES)) {
 		if (device >= 0)
 			points_before(x, (uint32_t)device, &points, &passing);
 		else
@@ -164,17 +164,12 @@ static void info_before(struct xnet *x, const char *name, const struct mqtt_even
 
 static void bus_before(struct xnet *x, const char *name)
 {
-	static const char *const health[] = {
-		"state",     "port",     "line",       "load/planned", "load/1min",    "requests",
-		"responses", "timeouts", "crc_errors", "garbled",      "late",         "exceptions",
-		"retries",   "missed",   "reopened",   "errors/1min",  "errors/15min",
-	};
 	char topic[XNET_TOPIC_MAX], path[NAME_MAX_LEN + 32];
 	if (xnet_bus_exists(x->model, name, strlen(name)) ||
-	    !may_clear(x->past, sizeof health / sizeof *health))
+	    !may_clear(x->past, leaf_count(LEAF_BUS)))
 		return;
-	for (size_t i = 0; i < sizeof health / sizeof *health; i++) {
-		snprintf(path, sizeof path, "bus/%s/%s", name, health[i]);
+	for (size_t i = 0; leaf_name(LEAF_BUS, i); i++) {
+		snprintf(path, sizeof path, "bus/%s/%s", name, leaf_name(LEAF_BUS, i));
 		xnet_sys_topic(x, path, topic);
 		xnet_clear(x, topic);
 	}
@@ -264,15 +259,9 @@ bool xnet_elsewhere(const struct xnet *x, const char *device, size_t len)
 
 static void clear_device(struct xnet *x, const struct gone *g)
 {
-	static const char *const health[] = {
-		"state",    "since",       "last_seen",  "last_error", "quality",
-		"response", "timeouts",    "crc_errors", "exceptions", "invalid",
-		"stale",    "unsupported", "requests",   "info",
-	};
-	static_assert(sizeof health / sizeof *health + 2 == DEVICE_TOPICS, "");
 	char topic[XNET_TOPIC_MAX], path[NAME_MAX_LEN + 32];
-	for (size_t i = 0; i < sizeof health / sizeof *health; i++) {
-		snprintf(path, sizeof path, "device/%s/%s", g->name, health[i]);
+	for (size_t i = 0; leaf_name(LEAF_DEVICE, i); i++) {
+		snprintf(path, sizeof path, "device/%s/%s", g->name, leaf_name(LEAF_DEVICE, i));
 		xnet_sys_topic(x, path, topic);
 		xnet_clear(x, topic);
 	}

@@ -834,10 +834,12 @@ static void what_an_earlier_life_told_is_cleared(void **state)
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/Volts* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/sts/gone1/status* \n"));
 	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/device/gone1/info* "));
+	assert_non_null(strstr(cleared, "/device/gone1/instead/late* "));
 	on_retained(s, "site7/xnet/$SYS/pi-barn/bus/gone2/port", "/dev/ttyUSB0");
 	on_retained(s, "site7/xnet/$SYS/pi-barn/bus/rs485/port", "/dev/ttyUSB0");
 	cleared = told(s);
 	assert_non_null(strstr(cleared, "site7/xnet/$SYS/pi-barn/bus/gone2/port* \n"));
+	assert_non_null(strstr(cleared, "/bus/gone2/instead/other_unit* "));
 	assert_null(strstr(cleared, "/rs485/"));
 	/* only what stood retained; only of our own tree; only what is ours to read */
 	hear(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", "{\"points\":[{\"name\":\"Volts\"}]}");
