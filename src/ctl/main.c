@@ -13,6 +13,7 @@ static const struct {
 	{"acl", "print an access list for the broker", verb_acl},
 	{"bridge", "print a bridge to another broker", verb_bridge},
 	{"check", "check the configuration and report every error", verb_check},
+	{"convert", "convert the configuration of another gateway", verb_convert},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
 	{"plan", "show what is read how often, and the load of each line", verb_plan},
 	{"points", "list the points of the configured devices", verb_points},

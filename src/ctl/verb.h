@@ -19,6 +19,7 @@
 int verb_acl(int argc, char **argv);
 int verb_bridge(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_convert(int argc, char **argv);
 int verb_keys(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_points(int argc, char **argv);

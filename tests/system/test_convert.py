@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Configurations of other gateways, typed anew from what their documentation says, become ours: what they mean is kept,
+what cannot be said is named with its line."""
+import os
+import subprocess
+
+import pytest
+
+from conftest import TOP, free_port, wait_until
+from simfix import PROFILES
+from test_peers import PYMODBUS, PYTHON, installed, listens
+from test_xnetctl import xnetctl
+
+CORPUS = os.path.join(PROFILES, "../tests/fuzz/corpus/convert")
+
+
+def converted(name, *options):
+    """(exit status, what was left out, the points as a dictionary of texts, the whole text)."""
+    done = subprocess.run([os.path.join(TOP, "xnetctl"), "convert", *options, name], capture_output=True, text=True,
+                          cwd=CORPUS, timeout=20)
+    points, device = {}, None
+    for s in done.stdout.splitlines():
+        if s.startswith("  ") and s[2] != " " and s.endswith(":"):
+            device = s.strip()[:-1]
+        elif s.startswith("      "):
+            point, text = s.strip().split(": ", 1)
+            points[f"{device}.{point}"] = text
+    return done.returncode, done.stderr.splitlines(), points, done.stdout
+
+
+@pytest.mark.parametrize("name", ["ha.yaml", "mqm.yaml", "wb.json", "t.toml", "t.csv"])
+def test_what_is_made_is_a_good_configuration(name, tmp_path):
+    _, _, points, text = converted(name)
+    assert len(points) > 3
+    (tmp_path / "devices.yaml").write_text(text)
+    done = xnetctl("check", "-P", PROFILES, tmp_path / "devices.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_home_assistant():
+    status, left, points, text = converted("ha.yaml")
+    assert status == 1  # something was left out
+    assert "heating_hub: {tcp: 127.0.0.1:15020, timeout: 3s}" in text
+    assert points["device1.FlowTemperature"] == \
+        '{input: 100, type: s16, scale: 0.1, decimals: 1, unit: "°C", class: temperature, state_class: measurement, ' \
+        'every: 5s, description: Flow temperature}'
+    assert points["device1.Energy"].startswith("{holding: 110, type: u32, order: little, scale: 0.01, decimals: 2,")
+    assert points["device1.Door"].startswith("{discrete: 3")
+    assert points["device1.Pump"] == "{coil: 10, write: true}"
+    assert points["device2.Mode"] == "{holding: 11, type: bool, write: {on: 5, off: 6}}"
+    for line, word in ((33, "zero_suppress"), (39, "data_type custom"), (62, "verify"), (63, "climates")):
+        assert [s for s in left if s.startswith(f"ha.yaml:{line}:") and word in s], left
+    assert len(left) == 4
+
+
+def test_mqmgateway_counts_decimal_registers_from_one():
+    _, left, points, text = converted("mqm.yaml")
+    assert points["device1.Temp"] == "{input: 11, scale: 0.1, decimals: 1, every: 2s}"
+    assert points["device2.ETotal"].startswith("{holding: 16, type: u32, order: little")  # 0x10
+    assert points["device2.Relay"] == "{coil: 2, every: 1m, write: true}"
+    assert points["device2.EMode"].startswith('{holding: 19, values: {0: "off", 1: "auto mode"}')
+    assert points["device2.EFlag"].startswith("{holding: 20, bit: 3")
+    assert "secretword" not in text and "broker: mqtt://localhost:1883" in text
+    assert [s for s in left if "password_file" in s] and [s for s in left if "R0*2" in s] and len(left) == 3
+
+
+def test_wiren_board_template():
+    _, left, points, _ = converted("wb.json", "--id", "7")
+    assert points["sx.Temperature"] == '{input: 1, type: s16, scale: 0.1, unit: "°C", na: 0x7FFF}'
+    assert points["sx.Level"] == "{holding: 12, type: u16, bits: 4..5, write: {max: 3}}"
+    assert points["sx.Mode"] == '{holding: 9, type: u16, values: {0: Off, 1: "On: full", 2: Auto}, write: true}'
+    assert points["sx.Power"] == "{input: 30, type: f32, order: little, decimals: 1, unit: W}"
+    assert [s for s in left if "u24" in s] and len(left) == 2
+
+
+def test_telegraf_in_both_styles():
+    status, left, points, text = converted("t.toml")
+    assert (status, left) == (0, [])
+    assert "meter: {port: /dev/ttyUSB0, baud: 9600, format: 8N1, timeout: 1s}" in text
+    assert points["meter.Energy"] == "{holding: 5, type: u32, order: little, scale: 0.001}"
+    assert points["device3.A"] == "{input: 0, type: s16, order: big-swapped, scale: 0.1}"
+    assert points["device3.B"] == "{input: 1, type: f32, order: little-swapped}"
+    assert "device3.C" not in points  # omit
+
+
+def test_a_table_with_addresses_as_documents_have_them():
+    status, left, points, _ = converted("t.csv")
+    assert status == 1 and [s for s in left if s.startswith("t.csv:5:") and '"foo"' in s]
+    assert points["device1.VoltageL1"].startswith("{input: 0, type: f32")
+    assert points["device1.SetPoint"].startswith("{holding: 9, type: s16, scale: 0.1")
+    assert points["device1.Relay"] == "{coil: 0, write: true}"
+    assert points["device1.Pump"] == "{holding: 32, type: u16}"
+
+
+@pytest.mark.parametrize("name, text, said", [
+    ("a.yaml", "modbus: [", "a.yaml:"),
+    ("a.yaml", "x: 1\n", "no point found; read as homeassistant"),
+    ("a.toml", "[[inputs.modbus]]\nname = \n", "a.toml:2:"),
+    ("a.csv", "a,b\n1,2\n", "among them name and address"),
+    ("a.yaml", "modbus: [{type: udp, host: h, sensors: [{name: x, address: 1}]}]", "UDP is not supported"),
+])
+def test_what_is_no_such_file_is_refused(name, text, said, tmp_path):
+    (tmp_path / name).write_text(text)
+    done = subprocess.run([os.path.join(TOP, "xnetctl"), "convert", name], capture_output=True, text=True, cwd=tmp_path,
+                          timeout=20)
+    assert done.returncode == 78 and done.stdout == ""
+    assert said in done.stderr
+
+
+# Two public ways to say the same of the pymodbus server of test_peers.
+HASS = """
+modbus:
+  - name: plc
+    type: tcp
+    host: 127.0.0.1
+    port: {port}
+    sensors:
+      - {{name: Level, slave: 17, address: 3, input_type: input, data_type: uint16, scale: 0.1, precision: 1, scan_interval: 1}}
+      - {{name: Both, slave: 17, address: 4, data_type: uint32, swap: word, scan_interval: 1}}
+    switches:
+      - {{name: Pump, slave: 17, address: 2, write_type: coil, scan_interval: 1}}
+"""
+TELEGRAF = """
+[[inputs.modbus]]
+  name = "plc"
+  slave_id = 17
+  controller = "tcp://127.0.0.1:{port}"
+  interval = "1s"
+  input_registers = [ {{ name = "Level", byte_order = "AB", data_type = "UFIXED", scale=0.1, address = [3]}} ]
+  holding_registers = [ {{ name = "Both", byte_order = "CDAB", data_type = "UINT32", scale=1.0, address = [4, 5]}} ]
+  coils = [ {{ name = "Pump", address = [2] }} ]
+"""
+
+
+@pytest.mark.parametrize("text", [HASS, TELEGRAF], ids=["homeassistant", "telegraf"])
+def test_it_reads_another_ones_server(text, tmp_path, broker, client, start):
+    port = free_port()
+    if not installed(PYMODBUS):
+        pytest.skip("python3-pymodbus is not installed")
+    start(PYTHON, "-c", PYMODBUS, "tcp", port)
+    wait_until(lambda: listens(port), what="the server")
+    (tmp_path / "theirs").write_text(text.format(port=port))
+    done = xnetctl("convert", tmp_path / "theirs")
+    assert (done.returncode, done.stderr) == (0, "")
+    config = tmp_path / "devices.yaml"
+    config.write_text(f"gateway: gw\nmqtt: {{broker: '{broker.url}'}}\n" + done.stdout)
+    start("xnetd", "--config", config, "--profiles", PROFILES)
+    name = "device17" if text is HASS else "plc"
+    client.wait_for(f"xnet/sts/{name}/Level", "100.3")
+    client.wait_for(f"xnet/sts/{name}/Both", str(105 << 16 | 104))
+    client.wait_for(f"xnet/sts/{name}/Pump", "on")
