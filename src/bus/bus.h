@@ -55,6 +55,7 @@ struct bus_figures {
 	char port[160];     /* "/dev/ttyUSB0" */
 	char line_text[24]; /* "9600 8N1" or "tcp" */
 	char trouble[176];  /* why it is down; "" when up */
+	char note[176];     /* what to know of the port while it is up, or "" */
 };
 
 /* Starts the thread. conf is copied. Reports are pushed to `reports` (waiting while it is full).

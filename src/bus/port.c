@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -297,19 +299,84 @@ void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *s
 	};
 }
 
+/* -- ports of this process that are open ----------------------------------- */
+
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct port *open_ports;
+
+static bool same_port(const struct bus_conf *a, const struct bus_conf *b)
+{
+	struct stat x, y;
+	if ((a->kind == BUS_SERIAL) != (b->kind == BUS_SERIAL))
+		return false;
+	if (a->kind != BUS_SERIAL)
+		return a->tcp_port == b->tcp_port && strcmp(a->host, b->host) == 0;
+	return strcmp(a->port, b->port) == 0 ||
+	       (stat(a->port, &x) == 0 && stat(b->port, &y) == 0 && x.st_rdev == y.st_rdev);
+}
+
+/* Does a bus have it that was asked to end? */
+static bool port_ending(const struct port *p)
+{
+	bool ending = false;
+	pthread_mutex_lock(&open_lock);
+	for (const struct port *o = open_ports; o && !ending; o = o->next_open)
+		ending = o->stop && atomic_load(o->stop) && same_port(o->conf, p->conf);
+	pthread_mutex_unlock(&open_lock);
+	return ending;
+}
+
+/* Two names of one serial port. */
+static void port_own(struct port *p)
+{
+	pthread_mutex_lock(&open_lock);
+	for (const struct port *o = open_ports; o; o = o->next_open)
+		if (p->conf->kind == BUS_SERIAL && o != p && same_port(o->conf, p->conf))
+			snprintf(p->why, sizeof(p->why), "%s is in use by bus %s", p->conf->port,
+			         o->conf->name ? o->conf->name : "");
+	pthread_mutex_unlock(&open_lock);
+}
+
+static void port_enlist(struct port *p)
+{
+	pthread_mutex_lock(&open_lock);
+	p->next_open = open_ports;
+	open_ports = p;
+	pthread_mutex_unlock(&open_lock);
+}
+
+static void port_delist(struct port *p)
+{
+	pthread_mutex_lock(&open_lock);
+	struct port **at = &open_ports;
+	while (*at && *at != p)
+		at = &(*at)->next_open;
+	if (*at)
+		*at = p->next_open;
+	pthread_mutex_unlock(&open_lock);
+}
+
 bool port_open(struct port *p)
 {
 	port_close(p);
 	p->why[0] = 0;
 	p->broken = false;
 	p->answers = 0;
-	return p->ops->open(p);
+	p->waits = port_ending(p);
+	if (!p->waits && p->ops->open(p)) {
+		port_enlist(p);
+		return true;
+	}
+	port_own(p);
+	return false;
 }
 
 void port_close(struct port *p)
 {
-	if (p->fd >= 0)
+	if (p->fd >= 0) {
 		p->ops->close(p);
+		port_delist(p);
+	}
 	p->fd = -1;
 	p->nrx = 0;
 	memset(p->asked, 0, sizeof(p->asked));

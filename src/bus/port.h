@@ -76,6 +76,8 @@ struct port {
 	uint32_t answers; /* through this connection */
 	uint8_t rx[MBAP_MAX];
 	char why[176]; /* the last failure, a sentence */
+	bool waits;    /* not opened: a bus that ends has it still; try again soon */
+	struct port *next_open;
 };
 
 void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *stop);
@@ -83,7 +85,9 @@ void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *s
 /* "/dev/ttyUSB0", "192.168.1.50:502". Returns buf. */
 char *port_name(const struct bus_conf *conf, char *buf, size_t size);
 
-/* False: why says it. A connect and its name look-up block; a serial port never does. */
+/* False: why says it, or it waits: a reload gave the bus other settings, and the one before has
+ * not let go of the port (or of the only connection of a TCP server) yet. A connect and its name
+ * look-up block; a serial port never does. */
 bool port_open(struct port *p);
 void port_close(struct port *p);
 

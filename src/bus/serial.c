@@ -3,14 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus/holder.h"
+
+#define GROUP_OVERFLOW 65534 /* user_namespaces(7) */
 #define MINI_UART_BAUD_MAX 115200
 
 static const struct {
@@ -21,14 +27,51 @@ static const struct {
 	{ENXIO, "does not exist"},
 	{ENODEV, "does not exist"},
 	{EIO, "is gone"},
-	{EACCES, "permission denied: add the user that runs xnetd to group dialout"},
-	{EPERM, "permission denied: add the user that runs xnetd to group dialout"},
-	{EBUSY, "is in use by another program"},
-	{EWOULDBLOCK, "is in use by another program"},
+	{EPERM, "is not allowed by the service's unit: DeviceAllow= in xnetd(8)"},
 	{EISDIR, "is not a serial port"},
 	{ENOTTY, "is not a serial port"},
 	{EINVAL, "does not support these line settings"},
 };
+
+/* In a user namespace other groups than our own have no name, but one for all. */
+static bool group_known(gid_t gid, char *buf, size_t size)
+{
+	struct group g, *found = NULL;
+	char room[1024];
+	if (gid == GROUP_OVERFLOW || getgrgid_r(gid, &g, room, sizeof(room), &found) != 0 || !found)
+		return false;
+	snprintf(buf, size, "%s", g.gr_name);
+	return true;
+}
+
+static void not_permitted(const char *port, char *why, size_t size)
+{
+	struct stat st;
+	char group[32] = "dialout";
+	const bool there = stat(port, &st) == 0;
+	if (there && (st.st_mode & 0060) != 0060)
+		snprintf(why, size, "%s: permission denied: its mode is %04o, no group may use it",
+		         port, (unsigned)st.st_mode & 07777);
+	else if (there && !group_known(st.st_gid, group, sizeof(group)))
+		snprintf(why, size,
+		         "%s: permission denied: add the user that runs xnetd to its group (%s?)",
+		         port, group);
+	else
+		snprintf(why, size,
+		         "%s: permission denied: add the user that runs xnetd to group %s", port,
+		         group);
+}
+
+static void in_use(const char *port, char *why, size_t size)
+{
+	struct holder h;
+	if (holder_list("", port, getpid(), &h, 1) == 0)
+		snprintf(why, size, "%s is in use by another program: sudo xnetctl ports", port);
+	else if (!h.name[0])
+		snprintf(why, size, "%s is in use by process %d", port, (int)h.pid);
+	else
+		snprintf(why, size, "%s is in use by %s (process %d)", port, h.name, (int)h.pid);
+}
 
 static bool refuse(const char *port, int error, char *why, size_t size)
 {
@@ -37,7 +80,12 @@ static bool refuse(const char *port, int error, char *why, size_t size)
 			snprintf(why, size, "%s %s", port, open_error[i].sentence);
 			return false;
 		}
-	snprintf(why, size, "%s cannot be opened: %s", port, strerror(error));
+	if (error == EACCES)
+		not_permitted(port, why, size);
+	else if (error == EBUSY || error == EWOULDBLOCK)
+		in_use(port, why, size);
+	else
+		snprintf(why, size, "%s cannot be opened: %s", port, strerror(error));
 	return false;
 }
 
@@ -51,8 +99,16 @@ static bool serial_lock(struct serial *s, const struct bus_conf *conf, char *why
 	return true;
 }
 
+/* As systemd's units call it: "ttyS0", also of /dev/serial0. */
+static const char *terminal(const char *port, char real[PATH_MAX])
+{
+	const char *name = realpath(port, real) ? real : port, *slash = strrchr(name, '/');
+	return slash ? slash + 1 : name;
+}
+
 bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *why, size_t size)
 {
+	char real[PATH_MAX];
 	if (f->mini_uart && conf->parity != 'N')
 		snprintf(why, size,
 		         "%s is the Raspberry Pi's mini UART, which has no parity: use the PL011 "
@@ -67,9 +123,32 @@ bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *w
 		         "%s is the kernel's console: remove console= for it from the kernel "
 		         "command line",
 		         conf->port);
+	else if (f->login)
+		snprintf(why, size, "%s has a login: sudo systemctl disable --now serial-getty@%s",
+		         conf->port, terminal(conf->port, real));
 	else
 		return true;
 	return false;
+}
+
+bool serial_fit(const struct bus_conf *conf, char *why, size_t size)
+{
+	struct tty_facts facts;
+	struct stat st;
+	if (stat(conf->port, &st) < 0 || !S_ISCHR(st.st_mode))
+		return true;
+	tty_facts("", st.st_rdev, &facts);
+	return serial_able(conf, &facts, why, size);
+}
+
+bool serial_usable(const struct bus_conf *conf, char *why, size_t size)
+{
+	struct stat st;
+	if (stat(conf->port, &st) < 0 || (eaccess(conf->port, R_OK | W_OK) < 0 && errno != EROFS))
+		return refuse(conf->port, errno, why, size);
+	if (!S_ISCHR(st.st_mode))
+		return refuse(conf->port, ENOTTY, why, size);
+	return serial_fit(conf, why, size);
 }
 
 /* libmodbus turns a rate it does not know into 9600 and reports success. A driver may round. */
@@ -155,11 +234,10 @@ bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_
 	struct tty_facts facts;
 	struct stat st;
 	*s = (struct serial){.fd = -1, .lock = -1};
-	if (!serial_lock(s, conf, why, size) || fstat(s->lock, &st) < 0)
+	if (!serial_usable(conf, why, size) || !serial_lock(s, conf, why, size) ||
+	    fstat(s->lock, &st) < 0)
 		goto out;
 	tty_facts("", st.st_rdev, &facts);
-	if (!serial_able(conf, &facts, why, size))
-		goto out;
 	s->rtu = rtu_open(conf);
 	if (!s->rtu) {
 		refuse(conf->port, errno, why, size);

@@ -61,6 +61,26 @@ static bool tty_is_console(const char *root, dev_t dev)
 	return found;
 }
 
+/* systemd's control group of that service is there while it runs, for everyone to see. */
+static bool tty_has_login(const char *root, dev_t dev)
+{
+	static const char *const tree[] = {"", "/systemd", "/unified"};
+	char event[512], path[1024];
+	if (tty_attribute(root, dev, "uevent", event, sizeof(event)) <= 0)
+		return false;
+	const char *name = strstr(event, "DEVNAME=");
+	name = name ? name + strlen("DEVNAME=") : "";
+	for (size_t i = 0; *name && i < sizeof(tree) / sizeof(tree[0]); i++) {
+		snprintf(path, sizeof(path),
+		         "%s/sys/fs/cgroup%s/system.slice/system-serial\\x2dgetty.slice/"
+		         "serial-getty@%.*s.service",
+		         root, tree[i], (int)strcspn(name, "\n"), name);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 static us_t tty_latency(const char *root, dev_t dev)
 {
 	char text[64];
@@ -77,6 +97,7 @@ void tty_facts(const char *root, dev_t dev, struct tty_facts *out)
 	*out = (struct tty_facts){
 		.mini_uart = tty_is_mini_uart(root, dev),
 		.console = tty_is_console(root, dev),
+		.login = tty_has_login(root, dev),
 		.latency = tty_latency(root, dev),
 		.timed = true,
 	};

@@ -14,6 +14,7 @@
 struct tty_facts {
 	bool mini_uart; /* Raspberry Pi: no parity, clocked by the core */
 	bool console;   /* the kernel writes its messages here */
+	bool login;     /* a login (serial-getty) runs on it */
 	bool pseudo;    /* what is behind it may outlive who has it open */
 	bool timed;     /* write() starts a real UART: an answer cannot come earlier than the wire
 	                   allows */

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REOPEN (400 * US_MS) /* a serial port that is not there is tried again */
+#define REOPEN (400 * US_MS)   /* a serial port that is not there is tried again */
+#define OWN_RETRY (20 * US_MS) /* the bus before a reload lets go of it */
 #define BACKOFF_FIRST (100 * US_MS)
 #define BACKOFF_MAX (2 * US_S)
 #define JOB_RETRY (100 * US_MS) /* a command tries a port that is down, but not more often */
@@ -113,11 +114,16 @@ static void report_port(struct bus *b, const char *text)
 static void worker_down(struct bus *b)
 {
 	port_close(&b->port);
+	if (b->port.waits) { /* no trouble of the port */
+		b->open_at = clock_now() + OWN_RETRY;
+		return;
+	}
 	pthread_mutex_lock(&b->lock);
 	const bool news = b->reported || strcmp(b->shown.trouble, b->port.why) != 0;
 	b->up = b->reported = false;
 	b->shown.up = false;
 	snprintf(b->shown.trouble, sizeof(b->shown.trouble), "%s", b->port.why);
+	b->shown.note[0] = 0;
 	schedule_port_lost(b->schedule, clock_now());
 	b->job_came = false;
 	pthread_mutex_unlock(&b->lock);
@@ -134,6 +140,7 @@ void worker_proven(struct bus *b)
 	b->reported = true;
 	b->shown.up = true;
 	b->shown.trouble[0] = 0;
+	snprintf(b->shown.note, sizeof(b->shown.note), "%s", b->port.why);
 	pthread_mutex_unlock(&b->lock);
 	report_port(b, b->port.why);
 }
@@ -168,6 +175,7 @@ static bool worker_connect(struct bus *b)
 	const bool open = port_open(&b->port);
 	const us_t now = clock_now();
 	b->open_at = now + worker_backoff(b);
+	b->fails -= b->port.waits;
 	if (!open)
 		return false;
 	pthread_mutex_lock(&b->lock);

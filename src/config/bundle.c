@@ -9,7 +9,7 @@
 #define ENTRIES_MAX 2000 /* more than the loader reads */
 
 /* One entry: "kind length-of-name length-of-text\n", the name, "\n", the text, "\n". Kinds: c the
- * configuration's name, p a directory of profiles, f a file. */
+ * configuration's name, p a directory of profiles, f a file, r one that is only named. */
 struct bundle_entry {
 	char kind;
 	char *name;
@@ -91,7 +91,7 @@ static bool take_entry(struct bundle *b, const char **p)
 {
 	const char *end = b->bytes + b->len, kind = **p;
 	size_t len, n;
-	if (end - *p < 2 || !strchr("cpf", kind) || (*p)[1] != ' ')
+	if (end - *p < 2 || !strchr("cpfr", kind) || (*p)[1] != ' ')
 		return false;
 	*p += 2;
 	if (!take_number(p, end, ' ', &len) || !take_number(p, end, '\n', &n) ||
@@ -153,6 +153,19 @@ void bundle_paths(const struct bundle *b, struct config_paths *out)
 	for (size_t i = 0; i < b->n && n < sizeof out->profiles / sizeof *out->profiles - 1; i++)
 		if (b->entry[i].kind == 'p')
 			out->profiles[n++] = b->entry[i].name;
+}
+
+void bundle_refer(struct bundle *b, const char *name)
+{
+	put(b, 'r', name, "", 0);
+}
+
+const char *bundle_any(const struct bundle *b, size_t i)
+{
+	for (size_t k = 0; k < b->n; k++)
+		if ((b->entry[k].kind == 'f' || b->entry[k].kind == 'r') && i-- == 0)
+			return b->entry[k].name;
+	return NULL;
 }
 
 void bundle_add(struct bundle *b, const char *name, const char *text, size_t n)

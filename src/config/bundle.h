@@ -28,8 +28,13 @@ bool bundle_stored(const struct bundle *b);
 /* Where its files were looked for; the strings are the bundle's. */
 void bundle_paths(const struct bundle *b, struct config_paths *out);
 
-/* The loader's: note a file; find one (NULL: there is none; else its text, of n bytes); the i-th
- * name, in the order in which they were read (NULL: no more). */
+/* The i-th file, or one that a file names (a password, a key, a certificate), of which only the
+ * name is here. NULL: no more. */
+const char *bundle_any(const struct bundle *b, size_t i);
+
+/* The loader's: note a file that is named; a file; find one (NULL: there is none; else its text, of
+ * n bytes); the i-th name, in the order in which they were read (NULL: no more). */
+void bundle_refer(struct bundle *b, const char *name);
 void bundle_add(struct bundle *b, const char *name, const char *text, size_t n);
 const char *bundle_find(const struct bundle *b, const char *name, size_t *n);
 const char *bundle_name(const struct bundle *b, size_t i);

@@ -97,6 +97,8 @@ extern const struct keyset keyset_root;
 void source_load(struct load *l, const char *path);
 /* Names of all profiles in the search path, for "did you mean"; scratch memory. */
 const char **source_profiles(struct load *l, size_t *n);
+/* A file that is named, but not read here. */
+void source_refer(struct load *l, const char *path);
 /* First line of a secret file, in the model's arena; NULL after an error at `where`. */
 const char *source_secret(struct load *l, const char *path, struct where where);
 

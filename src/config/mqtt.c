@@ -117,6 +117,7 @@ static void set_file(struct load *l, const struct hit *h, void *object)
 		return;
 	struct stat st;
 	const char *path = source_path(l, h->value->where.file, name);
+	source_refer(l, path);
 	if (access(path, R_OK) != 0)
 		diag_error(l->d, h->value->where, "%s: %s cannot be read", h->key->name, path);
 	else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))

@@ -120,10 +120,17 @@ const struct node *source_read(struct load *l, const char *path, struct where fr
 	return root;
 }
 
+void source_refer(struct load *l, const char *path)
+{
+	if (l->bundle && !stored(l))
+		bundle_refer(l->bundle, path);
+}
+
 const char *source_secret(struct load *l, const char *path, struct where where)
 {
 	struct stat st = {0};
 	char line[SECRET_MAX];
+	source_refer(l, path);
 	FILE *f = file_open(path);
 	if (!f) {
 		diag_error(l->d, where, "password_file: %s: %s", path, strerror(errno));

@@ -5,7 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/holder.h"
+#include "bus/serial.h"
 #include "ctl/verb.h"
+
+#define HOLDERS 8 /* named at most */
 
 #define BY_ID "/dev/serial/by-id"
 
@@ -62,6 +66,44 @@ static void print_lasting(const char *port)
 		closedir(d);
 }
 
+/* A USB adapter collects bytes for so long; the gateway asks for 1 ms when it opens the port. */
+static void print_latency(const char *name)
+{
+	char path[PATH_MAX], ms[16] = "";
+
+	snprintf(path, sizeof(path), "/sys/class/tty/%s/device/latency_timer", name);
+	FILE *f = fopen(path, "re");
+	if (f && fgets(ms, sizeof(ms), f))
+		printf("  latency %.*s ms", (int)strcspn(ms, "\n"), ms);
+	if (f)
+		fclose(f);
+}
+
+/* Who has it, as far as this user may see. */
+static void print_holders(const char *port)
+{
+	struct holder h[HOLDERS];
+	const size_t n = holder_list("", port, 0, h, HOLDERS);
+
+	for (size_t i = 0; i < n && i < HOLDERS; i++)
+		printf("%s%s %d", i ? ", " : "  in use by ", h[i].name[0] ? h[i].name : "process",
+		       (int)h[i].pid);
+}
+
+/* A console, a login, a port that this user may not open. */
+static void print_objection(const char *port)
+{
+	const struct bus_conf plain = {
+		.kind = BUS_SERIAL, .port = port, .baud = 9600, .parity = 'N'};
+	const size_t skip = strlen(port);
+	char why[176];
+
+	if (serial_usable(&plain, why, sizeof(why)))
+		return;
+	const char *said = strncmp(why, port, skip) == 0 ? why + skip : why;
+	printf("  (%s)", said + strspn(said, ": "));
+}
+
 static void print_port(const char *name)
 {
 	char port[PATH_MAX];
@@ -70,8 +112,9 @@ static void print_port(const char *name)
 	printf("%s", port);
 	print_driver(name);
 	print_lasting(port);
-	if (access(port, R_OK | W_OK) != 0)
-		printf("  (permission denied: join group dialout)");
+	print_latency(name);
+	print_holders(port);
+	print_objection(port);
 	putchar('\n');
 }
 
@@ -81,8 +124,10 @@ int verb_ports(int argc, char **argv)
 	int found = 0;
 
 	if (argc > 1) {
-		puts("Usage: xnetctl ports\nList serial ports: name, driver, and the stable name "
-		     "to use in devices.yaml.");
+		puts("Usage: xnetctl ports\nList serial ports: name, driver, the stable name to "
+		     "use in "
+		     "devices.yaml, latency\ntimer, who has it (as root: everyone), and why it "
+		     "cannot be used.");
 		return strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
 	}
 	const int n = scandir("/sys/class/tty", &entry, NULL, alphasort);

@@ -142,7 +142,7 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 	const us_t from = b->answered > b->since ? b->answered : b->since;
 	switch (w) {
 	case WORD_UP:
-		snprintf(buf, size, "up");
+		snprintf(buf, size, "up%s%s", f->note[0] ? ": " : "", f->note);
 		break;
 	case WORD_DOWN:
 		snprintf(buf, size, "down: %s", f->trouble[0] ? f->trouble : "not open");

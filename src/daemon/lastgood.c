@@ -3,7 +3,6 @@
 
 #include "daemon/lastgood.h"
 
-#include "core/base/json.h"
 #include "daemon/gateway.h"
 
 #include <errno.h>

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
-#include "config/busload.h"
+#include "daemon/checkup.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
-#include "mqtt/tls.h"
 
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
+
+#define SERVICE_USER "xnetd"
 
 static void print_line(void *ctx, const char *text)
 {
@@ -35,11 +38,11 @@ static void print_diag(const struct diag *d)
 	}
 }
 
-static struct model *load(const struct options *o)
+static struct model *load(const struct options *o, struct bundle *b)
 {
 	struct diag d;
 	diag_init(&d);
-	struct model *m = config_load(&o->paths, &d);
+	struct model *m = config_load_bundle(&o->paths, &d, b);
 	diag_sort(&d);
 	print_diag(&d);
 	diag_free(&d);
@@ -89,17 +92,22 @@ static struct model *load_or_last_good(const struct options *o, struct loop_star
 
 static int check(const struct options *o)
 {
-	struct model *m = load(o);
-	if (!m)
-		return EXIT_CONFIG;
-	struct diag d;
-	diag_init(&d);
-	busload_warn(m, &d);
-	print_diag(&d);
-	diag_free(&d);
-	char why[320];
-	if (m->mqtt.use_tls && !tls_files(&m->mqtt, why, sizeof why)) {
-		fprintf(stderr, "%s: mqtt: %s\n", m->file, why);
+	struct bundle *b = bundle_create(&o->paths);
+	struct model *m = load(o, b);
+	bool good = m != NULL;
+	if (m) {
+		struct diag d;
+		diag_init(&d);
+		checkup(m, &d);
+		/* the service's own configuration, as seen by root, who may read everything */
+		if (geteuid() == 0 && strcmp(o->paths.file, CONFIG_DIR "/devices.yaml") == 0)
+			checkup_readable(SERVICE_USER, b, &d);
+		print_diag(&d);
+		good = d.errors == 0;
+		diag_free(&d);
+	}
+	bundle_destroy(b);
+	if (!good) {
 		model_destroy(m);
 		return EXIT_CONFIG;
 	}

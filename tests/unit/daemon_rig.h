@@ -47,6 +47,7 @@ static struct {
 		struct outbox *outbox;
 		char host[32], client_id[64], will[64], filter[64];
 	} own;
+	const char *note; /* what is to be known of the bus's port; NULL: nothing */
 } rig;
 
 /* -- in place of the clock, the bus and the MQTT client --------------------------------------- */
@@ -111,6 +112,7 @@ void bus_figures(struct bus *b, struct bus_figures *out)
 {
 	(void)b;
 	*out = (struct bus_figures){.stepped = rig.now, .step_limit = US_S, .up = true};
+	snprintf(out->note, sizeof out->note, "%s", rig.note ? rig.note : "");
 }
 
 bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out)

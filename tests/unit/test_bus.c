@@ -494,6 +494,36 @@ static void a_port_that_is_not_there_at_the_start_is_told_once(void **state)
 	assert_int_equal(other.of_kind[REPORT_PORT], 1);
 }
 
+/* A reload with another timeout, say: the thread before is still waiting for an answer. */
+static void a_port_that_the_bus_before_still_has_is_waited_for(void **state)
+{
+	struct bench *b = *state;
+	struct bus_conf conf = conf_of(&b->line);
+	struct rig next, third;
+	struct bus_figures f;
+	struct unit_rule rule = rig_rule(UNIT);
+	const struct want w = rig_want(UNIT, TABLE_HOLDING, 0, 4, 20 * US_MS);
+	rule.timeout = US_S;
+	line_pty_silence(&b->line, UNIT, true);
+	adopt(b, &w, 1, &rule);
+	do {
+		clock_sleep(clock_now() + US_MS);
+		bus_figures(b->rig.bus, &f);
+	} while (f.line.requests == 0);
+	bus_close(b->rig.bus);
+	rig_begin(&next, &conf);
+	assert_true(rig_await(&next, REPORT_PORT));
+	assert_true(next.report.online);
+	/* one that does not end is somebody else, and named */
+	conf.name = "other";
+	rig_begin(&third, &conf);
+	assert_true(rig_await_port(&third, false));
+	assert_non_null(strstr(third.report.text, "is in use by bus rs485"));
+	assert_true(rig_end(&third));
+	assert_true(rig_end(&next));
+	assert_int_equal(next.of_kind[REPORT_PORT], 1);
+}
+
 static void new_wants_are_taken_in_full_flight(void **state)
 {
 	struct bench *b = *state;
@@ -610,6 +640,7 @@ int main(void)
 		TEST(a_job_to_a_silent_unit_is_tried_once),
 		TEST(a_port_that_goes_is_told_and_used_again_when_it_is_back),
 		TEST(a_port_that_is_not_there_at_the_start_is_told_once),
+		TEST(a_port_that_the_bus_before_still_has_is_waited_for),
 		TEST(new_wants_are_taken_in_full_flight),
 		TEST(what_is_demanded_is_read_when_it_is_due),
 		TEST(the_figures_add_up),

@@ -76,12 +76,26 @@ static void a_device_that_is_another_stays_offline(void **state)
 	assert_string_equal(rig_said(), "meter/status offline");
 }
 
+/* A driver without RS-485, for one: direction is switched by RTS. */
+static void what_is_to_be_known_of_a_port_stands_in_the_state_of_its_bus(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE(""), POINTS);
+	rig.mqtt = "broker: mqtt://h, client_id: c, sys_interval: 10s";
+	rig.note = "direction is switched by RTS";
+	rig_reload(DEVICE(""));
+	rig_unit(1, true);
+	rig_pass(10 * US_S);
+	assert_non_null(strstr(rig_said(), "bus/line/state up: direction is switched by RTS\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(a_device_comes_and_goes_with_its_values),
 		RIG_TEST(what_is_not_read_any_more_has_no_value),
 		RIG_TEST(a_device_that_is_another_stays_offline),
+		RIG_TEST(what_is_to_be_known_of_a_port_stands_in_the_state_of_its_bus),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "daemon/checkup.h"
 #include "daemon/lastgood.h"
 
 #define MAIN                                                                                       \
@@ -258,6 +259,41 @@ static void one_of_another_file_or_without_devices_is_none(void **state)
 	assert_string_equal(found(hash), "it has no devices");
 }
 
+/* -- xnetd --check, which knows the files by the same list ------------------------------------- */
+
+static void what_the_services_user_cannot_read_is_reported(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	const struct config_paths p = paths();
+	struct diag d;
+	put("more/b.yaml.secret", "hunter22\n");
+	put("devices.yaml", "gateway: house\nmqtt: {broker: mqtt://h, username: u, password_file: "
+	                    "more/b.yaml.secret}\nbuses:\n  line: {port: /dev/none}\n"
+	                    "include: [one.yaml, more/a.yaml]\n");
+	chmod(dir, 0755);
+	chmod(at("more"), 0755);
+	for (size_t i = 0; i < 5; i++)
+		chmod(at(names[i]), 0644);
+	chmod(at("more/b.yaml.secret"), 0600);
+	diag_init(&d);
+	struct bundle *b = bundle_create(&p);
+	model_destroy(config_load_bundle(&p, &d, b));
+	checkup_readable("there-is-no-such-user", b, &d);
+	assert_int_equal(d.errors, 0);
+	checkup_readable("nobody", b, &d);
+	assert_int_equal(d.errors, 1);
+	assert_string_equal(d.message[d.n - 1].where.file, at("more/b.yaml.secret"));
+	assert_non_null(strstr(d.message[d.n - 1].text, "user nobody, cannot read this file"));
+	chmod(at("more"), 0700);
+	checkup_readable("nobody", b, &d);
+	assert_int_equal(d.errors, 3);
+	bundle_destroy(b);
+	diag_free(&d);
+	unlink(at("more/b.yaml.secret"));
+}
+
 /* -- what the daemon says of it ---------------------------------------------------------------- */
 
 #define ONE "devices:\n  meter: {bus: line, id: 1, every: 1s, profile: own}\n"
@@ -302,6 +338,7 @@ int main(void)
 		DISK_TEST(stored_bytes_of_any_length_are_taken_or_not),
 		DISK_TEST(a_full_disk_leaves_the_one_before),
 		DISK_TEST(one_of_another_file_or_without_devices_is_none),
+		DISK_TEST(what_the_services_user_cannot_read_is_reported),
 		RIG_TEST(its_use_is_an_alert_until_a_reload_succeeds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +11,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -97,6 +100,63 @@ static void a_port_locked_by_another_is_left_as_it_is(void **state)
 	assert_int_equal(tcgetattr(other, &after), 0);
 	assert_memory_equal(&before, &after, sizeof(before));
 	close(other);
+	close(master);
+}
+
+/* The program is named, in whatever way it has the port. */
+static void who_has_the_port_is_named(void **state)
+{
+	(void)state;
+	char name[64], words[64];
+	int ready[2], done[2];
+	const int master = master_open(name, sizeof(name));
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(done), 0);
+	const pid_t child = fork();
+	if (child == 0) {
+		const int fd = open(name, O_RDWR | O_NOCTTY);
+		char byte = 0;
+		close(done[1]);
+		prctl(PR_SET_NAME, "minicom");
+		_exit(flock(fd, LOCK_EX) < 0 || write(ready[1], "", 1) != 1 ||
+		      read(done[0], &byte, 1) != 0);
+	}
+	char byte;
+	close(done[0]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	snprintf(words, sizeof(words), "is in use by minicom (process %d)", (int)child);
+	refused(name, words);
+	close(done[1]);
+	close(ready[0]);
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(master);
+}
+
+/* Seen before it is opened: an open raises DTR and RTS. */
+static void what_the_user_may_not_open_is_said_with_the_group(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	char name[64], why[176] = "";
+	const int master = master_open(name, sizeof(name));
+	const struct group *dialout = getgrnam("dialout");
+	const struct bus_conf c = conf_of(name);
+	assert_int_equal(chown(name, 0, dialout ? dialout->gr_gid : 0), 0);
+	assert_int_equal(chmod(name, 0660), 0);
+	assert_int_equal(seteuid(65534), 0);
+	assert_false(serial_usable(&c, why, sizeof(why)));
+	assert_non_null(strstr(why, "add the user that runs xnetd to group"));
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(name, 0600), 0);
+	assert_int_equal(seteuid(65534), 0);
+	assert_false(serial_usable(&c, why, sizeof(why)));
+	assert_non_null(strstr(why, "its mode is 0600, no group may use it"));
+	assert_int_equal(seteuid(0), 0);
+	assert_true(serial_usable(&c, why, sizeof(why)));
 	close(master);
 }
 
@@ -347,6 +407,8 @@ int main(void)
 		cmocka_unit_test(a_missing_port_is_told),
 		cmocka_unit_test(what_is_no_serial_port_is_told),
 		cmocka_unit_test(a_port_locked_by_another_is_left_as_it_is),
+		cmocka_unit_test(who_has_the_port_is_named),
+		cmocka_unit_test(what_the_user_may_not_open_is_said_with_the_group),
 		cmocka_unit_test(a_port_is_held_alone_and_free_again_when_closed),
 		cmocka_unit_test(a_killed_user_does_not_leave_a_pseudo_terminal_closed),
 		cmocka_unit_test(a_rate_the_port_does_not_have_is_refused),

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "bus/holder.h"
 #include "bus/serial.h"
 
 static char dir[64];
@@ -58,6 +59,12 @@ static void hardware_is_known_by_what_the_system_says(void **state)
 	put("sys/dev/char/188:0/device/port_number", "0\n", 2);
 	put("sys/dev/char/188:1/device/port_number", "0\n", 2);
 	put("proc/consoles", consoles, sizeof(consoles) - 1);
+	static const char event[] = "MAJOR=204\nMINOR=66\nDEVNAME=ttyAMA2\n";
+	put("sys/dev/char/204:66/uevent", event, sizeof(event) - 1);
+	put("sys/dev/char/204:67/uevent", "DEVNAME=ttyAMA22\n", 17);
+	put("sys/fs/cgroup/system.slice/system-serial\\x2dgetty.slice/"
+	    "serial-getty@ttyAMA2.service/cgroup.procs",
+	    "7\n", 2);
 	const struct {
 		unsigned major, minor;
 		struct tty_facts want;
@@ -65,6 +72,8 @@ static void hardware_is_known_by_what_the_system_says(void **state)
 		{4, 64, {.mini_uart = true, .timed = true}},
 		{204, 64, {.console = true, .timed = true}},
 		{204, 65, {.timed = true}},
+		{204, 66, {.login = true, .timed = true}},
+		{204, 67, {.timed = true}},
 		{188, 0, {.timed = true, .latency = 17 * US_MS}},
 		{188, 1, {.timed = true, .latency = 20 * US_MS}},
 		{166, 0, {.timed = false}},
@@ -75,6 +84,7 @@ static void hardware_is_known_by_what_the_system_says(void **state)
 		tty_facts(dir, makedev(row[i].major, row[i].minor), &f);
 		assert_int_equal(f.mini_uart, row[i].want.mini_uart);
 		assert_int_equal(f.console, row[i].want.console);
+		assert_int_equal(f.login, row[i].want.login);
 		assert_int_equal(f.timed, row[i].want.timed);
 		assert_int_equal(f.pseudo, row[i].want.pseudo);
 		assert_int_equal(f.latency, row[i].want.latency);
@@ -97,6 +107,40 @@ static void what_the_hardware_cannot_do_is_refused_with_the_reason(void **state)
 	assert_false(serial_able(&c, &mini, why, sizeof(why)));
 	assert_false(serial_able(&c, &console, why, sizeof(why)));
 	assert_non_null(strstr(why, "/dev/ttyS0 is the kernel's console"));
+	const struct tty_facts login = {.login = true};
+	c.port = "/dev/ttyS77";
+	assert_false(serial_able(&c, &login, why, sizeof(why)));
+	assert_string_equal(why, "/dev/ttyS77 has a login: sudo systemctl disable --now "
+	                         "serial-getty@ttyS77");
+}
+
+static void who_has_a_port_is_found_by_its_lock(void **state)
+{
+	(void)state;
+	struct stat st;
+	struct holder h[2];
+	char locks[256];
+	assert_int_equal(stat("/dev/null", &st), 0);
+	const int n = snprintf(locks, sizeof(locks),
+	                       "1: POSIX  ADVISORY  WRITE 41 00:01:%llu 0 EOF\n"
+	                       "2: FLOCK  ADVISORY  WRITE 4242 %02x:%02x:%llu 0 EOF\n"
+	                       "2: -> FLOCK  ADVISORY  WRITE 43 %02x:%02x:%llu 0 EOF\n"
+	                       "3: FLOCK  ADVISORY  WRITE 0 %02x:%02x:%llu 0 EOF\n",
+	                       (unsigned long long)st.st_ino + 1, major(st.st_dev),
+	                       minor(st.st_dev), (unsigned long long)st.st_ino, major(st.st_dev),
+	                       minor(st.st_dev), (unsigned long long)st.st_ino, major(st.st_dev),
+	                       minor(st.st_dev), (unsigned long long)st.st_ino);
+	put("proc/locks", locks, (size_t)n);
+	put("proc/4242/comm", "evil\33[2J\n", 10);
+	put("run/lock/LCK..null", "      4242\n", 11);
+	assert_int_equal(holder_list(dir, "/dev/null", 0, h, 2), 2);
+	assert_int_equal(h[0].pid, 4242);
+	assert_string_equal(h[0].name, "evil [2J");
+	assert_int_equal(h[1].pid, 43);
+	assert_string_equal(h[1].name, "");
+	assert_int_equal(holder_list(dir, "/dev/null", 4242, h, 1), 1);
+	assert_int_equal(h[0].pid, 43);
+	assert_int_equal(holder_list(dir, "/dev/there-is-no-such-port", 0, h, 2), 0);
 }
 
 static int make_dir(void **state)
@@ -119,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hardware_is_known_by_what_the_system_says),
 		cmocka_unit_test(what_the_hardware_cannot_do_is_refused_with_the_reason),
+		cmocka_unit_test(who_has_a_port_is_found_by_its_lock),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
