@@ -45,6 +45,12 @@ static void windows_shift(struct load *l, const struct layers *layers, const str
 	const uint8_t base = h && h->layer < layers->ndevice ? layers->device_base[h->layer] : 0;
 	if (!base || !r->nwindow)
 		return;
+	if (base == BASE_MODICON) {
+		diag_error(l->d, h->value->where,
+		           "windows: not with address_base: modicon, which names a table; count "
+		           "from 0 or 1");
+		return;
+	}
 	struct window *window = arena_array(l->arena, r->nwindow, sizeof *window);
 	for (unsigned i = 0; i < r->nwindow; i++) {
 		if (r->window[i].first < base)
@@ -80,8 +86,9 @@ static const struct key device_keys[] = {
          .doc = "Polling period of points that set neither rate nor every."},
 	{"points", ELSEWHERE("map of points"),
          .doc = "Additional points, and changes to points of the profile."},
-	{"address_base", ELSEWHERE("0 or 1"), .preset = "0",
-         .doc = "Number of the first register as addresses count it."},
+	{"address_base", ELSEWHERE("0, 1 or modicon"), .preset = "0",
+         .doc = "Number of the first register as addresses count it; modicon: addresses are like "
+                "40001 or 4x0001."},
 	{"enabled", KEY_BOOL, KEY_ALONE, DEVICE(enabled), .preset = "true",
          .doc = "Poll this device; false: it is disabled."},
 	{"commands", KEY_BOOL, KEY_ALONE, DEVICE(commands), .preset = "on",

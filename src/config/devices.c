@@ -293,14 +293,14 @@ bool has_addresses(const struct node *map)
 static uint8_t base_of(struct load *l, const struct member *m)
 {
 	const struct node *v = member_get(m, "address_base");
-	int64_t base = 0;
+	uint8_t base = 0;
 	if (v && !member_get(m, "windows") && !(m->own && has_addresses(m->own->node)) &&
 	    !(m->range && has_addresses(m->range->node)))
 		diag_error(l->d, v->where,
 		           "address_base: the device has no addresses of its own here");
 	else if (v)
-		scalar_int(l->d, "address_base", v, 0, 1, &base);
-	return (uint8_t)base;
+		scalar_base(l->d, v, &base);
+	return base;
 }
 
 static void layer_device(struct layers *x, const struct node *keys, uint8_t base)

@@ -69,12 +69,11 @@ static void set_line(struct load *l, const struct hit *h, void *object)
 static void set_address_base(struct load *l, const struct hit *h, void *object)
 {
 	struct profile *p = object;
-	int64_t v;
 	if (!has_addresses(p->root) && !node_get(p->root, "windows") &&
 	    !node_get(p->root, "tests") && !node_get(p->root, "device"))
 		diag_error(l->d, h->value->where, "address_base: there are no addresses here");
-	else if (scalar_int(l->d, "address_base", h->value, 0, 1, &v))
-		p->address_base = (uint8_t)v;
+	else
+		scalar_base(l->d, h->value, &p->address_base);
 }
 
 static void set_extends(struct load *l, const struct hit *h, void *object)
@@ -118,8 +117,10 @@ static const struct key profile_keys[] = {
          .doc = "Points of the extended profile to leave out; wildcards are allowed."},
 	{"device", NODE(device, NODE_MAP, "map of a device's keys"),
          .doc = "Settings the device needs; may also be given at the top level."},
-	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0 or 1",
-         .preset = "0", .doc = "Number of the first register as this file counts addresses."},
+	{"address_base", .type = KEY_OTHER, .set = set_address_base, .form = "0, 1 or modicon",
+         .preset = "0",
+         .doc = "Number of the first register as this file counts addresses; modicon: they are "
+                "like 40001 or 4x0001."},
 	{"repeat", NODE(repeat, NODE_MAP, "{n: 1..8, stride: 1}"),
          .doc = "Default repeat for points with {n}."},
 	{"sunspec", .type = KEY_OTHER, .set = set_sunspec,

@@ -155,6 +155,73 @@ bool scalar_int(struct diag *d, const char *key, const struct node *n, int64_t m
 	return true;
 }
 
+/* "40001", "400001" or "4x0001": the digit and the rest, which counts from 1. */
+static bool modicon_parse(const char *text, char *digit, int64_t *number)
+{
+	const size_t len = strlen(text);
+	const bool x = len > 2 && (text[1] == 'x' || text[1] == 'X');
+	const char *rest = text + (x ? 2 : 1);
+
+	if (len < 5 || len > 7 || strspn(rest, "0123456789") != strlen(rest))
+		return false;
+	*digit = text[0];
+	*number = strtol(rest, NULL, 10);
+	return strchr("0134", text[0]) && *number >= 1 && *number <= 65536;
+}
+
+static bool modicon_address(struct diag *d, const char *key, const struct node *n, int table,
+                            int64_t *out)
+{
+	static const struct {
+		char digit;
+		const char *what;
+	} of[] = {[TABLE_COIL] = {'0', "a coil"},
+	          [TABLE_DISCRETE] = {'1', "a discrete input"},
+	          [TABLE_HOLDING] = {'4', "a holding register"},
+	          [TABLE_INPUT] = {'3', "an input register"}};
+	char digit;
+
+	/* 00001 is a number here, whatever YAML thinks of it */
+	const bool parsed = n->kind == NODE_SCALAR && modicon_parse(n->text, &digit, out);
+	if (!parsed && !number_ready(d, key, n, "a number"))
+		return false;
+	if (!parsed) {
+		diag_error(d, n->where,
+		           "%s: with address_base: modicon an address is like %c0001 or %cx0001",
+		           key, of[table < 0 ? TABLE_HOLDING : table].digit,
+		           of[table < 0 ? TABLE_HOLDING : table].digit);
+		return false;
+	}
+	--*out;
+	if (table < 0 ? digit == '0' || digit == '4' : digit == of[table].digit)
+		return true;
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if (of[i].digit == digit)
+			diag_error(d, n->where, "%s: %s is %s", key, n->text, of[i].what);
+	return false;
+}
+
+bool scalar_address(struct diag *d, const char *key, const struct node *n, uint8_t base, int table,
+                    int64_t *out)
+{
+	if (base == BASE_MODICON)
+		return modicon_address(d, key, n, table, out);
+	if (!scalar_int(d, key, n, base, 65535 + base, out))
+		return false;
+	*out -= base;
+	return true;
+}
+
+bool scalar_base(struct diag *d, const struct node *n, uint8_t *out)
+{
+	static const char *const words[] = {"0", "1", "modicon", NULL};
+	const int i = scalar_choice(d, "address_base", n, words);
+
+	if (i >= 0)
+		*out = (uint8_t)i;
+	return i >= 0;
+}
+
 bool scalar_raw(struct diag *d, const char *key, const struct node *n, uint64_t *out)
 {
 	if (!number_ready(d, key, n, "a raw number"))

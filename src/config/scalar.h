@@ -16,6 +16,14 @@
 bool scalar_bool(struct diag *d, const char *key, const struct node *n, bool *out);
 bool scalar_int(struct diag *d, const char *key, const struct node *n, int64_t min, int64_t max,
                 int64_t *out);
+/* An address as `address_base` counts: 0 and 1 are the first register's number; BASE_MODICON takes
+ * 40001, 400001 and 4x0001, whose first digit must be that of the table (-1: a coil or a holding
+ * register). *out counts from 0. */
+#define BASE_MODICON 2
+bool scalar_address(struct diag *d, const char *key, const struct node *n, uint8_t base, int table,
+                    int64_t *out);
+/* The words of address_base. */
+bool scalar_base(struct diag *d, const struct node *n, uint8_t *out);
 /* A bit pattern of up to 64 bits; a negative number is its two's complement. */
 bool scalar_raw(struct diag *d, const char *key, const struct node *n, uint64_t *out);
 bool scalar_decimal(struct diag *d, const char *key, const struct node *n, struct decimal *out);

@@ -21,6 +21,9 @@ static void block_read(struct testing *x, uint8_t table, const struct pair *pair
 		if (!sunspec_offset(x->l, x->profile, key, 0, &part, &offset))
 			return;
 		addr = x->set->sunspec->part[part - 1].is.at + offset;
+	} else if (x->profile->address_base == BASE_MODICON) {
+		if (!scalar_address(d, "test", key, BASE_MODICON, table, &addr))
+			return;
 	} else if (!number_parse(pair->key->text, &addr) || addr < x->profile->address_base ||
 	           addr > 65536) {
 		char echo[TEXT_ECHO_SIZE];
@@ -39,7 +42,7 @@ static void block_read(struct testing *x, uint8_t table, const struct pair *pair
 		word[i] = (uint16_t)raw;
 	}
 	x->t.block[x->t.nblock].table = table;
-	if (!sunspec_named(x->profile, key))
+	if (!sunspec_named(x->profile, key) && x->profile->address_base != BASE_MODICON)
 		addr -= x->profile->address_base;
 	x->t.block[x->t.nblock].addr = (uint16_t)addr;
 	x->t.block[x->t.nblock].n = (uint16_t)v->n;

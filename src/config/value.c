@@ -26,7 +26,7 @@ static void address_hint(struct load *l, const char *key, const struct node *n, 
 	l->numbered = of->points[0];
 	diag_warn(l->d, n->where,
 	          "%s: if %s is a register number from documentation, the address is %" PRId64
-	          "; if it is the address, write 0x%" PRIX64,
+	          " (or set address_base: modicon); if it is the address, write 0x%" PRIX64,
 	          key, n->text, v - first[table], v);
 }
 
@@ -52,13 +52,13 @@ static bool address_get(struct load *l, const struct hit *h, const struct node *
 		           h->key->name);
 		return false;
 	}
-	const int64_t base = r->of->address_base[h->layer];
+	const uint8_t base = r->of->address_base[h->layer];
 	int64_t v;
-	if (!scalar_int(l->d, h->key->name, n, base, 65535 + base, &v))
+	if (!scalar_address(l->d, h->key->name, n, base, p->table, &v))
 		return false;
 	if (h->layer < r->of->own_points && base == 0)
 		address_hint(l, h->key->name, n, v, p->table, r->of);
-	v += r->shift - base;
+	v += r->shift;
 	if (v < 0 || v > 65535) {
 		diag_error(l->d, n->where,
 		           "%s: the repetition leads to address %" PRId64 ", beyond 0 to 65535",

@@ -66,11 +66,11 @@ void set_functions(struct load *l, const struct hit *h, void *object)
 static void set_address(struct load *l, const struct hit *h, void *object)
 {
 	struct writing *x = object;
-	const int64_t base = x->recipe->of->address_base[h->layer];
 	int64_t v;
-	if (!scalar_int(l->d, "address", h->value, base, 65535 + base, &v))
+	if (!scalar_address(l->d, "address", h->value, x->recipe->of->address_base[h->layer], -1,
+	                    &v))
 		return;
-	v += x->recipe->shift - base;
+	v += x->recipe->shift;
 	if (v < 0 || v > 65535)
 		diag_error(l->d, h->value->where,
 		           "address: the repetition leads beyond 0 to 65535");

@@ -367,6 +367,22 @@ static void repetitions_count_addresses_and_names(void **state)
 	done(m);
 }
 
+static void addresses_as_documents_write_them(void **state)
+{
+	(void)state;
+	struct model *m = good("good/modicon.yaml");
+	const struct device *d = device(m, "d");
+	assert_int_equal(point(d, "Coil")->addr[0], 0);
+	assert_int_equal(point(d, "Input")->addr[0], 16);
+	assert_int_equal(point(d, "Volts")->addr[0], 2);
+	assert_int_equal(point(d, "Energy")->addr[0], 99);
+	assert_int_equal(point(d, "Energy")->addr[1], 98);
+	assert_int_equal(point(d, "Set")->addr[0], 199);
+	assert_int_equal(point(d, "Set")->write->address, 11);
+	assert_int_equal(point(d, "Far")->addr[0], 65535);
+	done(m);
+}
+
 static void included_files_are_one_map(void **state)
 {
 	(void)state;
@@ -604,6 +620,7 @@ int main(void)
 		cmocka_unit_test(the_most_specific_layer_wins),
 		cmocka_unit_test(parameters_decide_which_points_there_are),
 		cmocka_unit_test(repetitions_count_addresses_and_names),
+		cmocka_unit_test(addresses_as_documents_write_them),
 		cmocka_unit_test(included_files_are_one_map),
 		cmocka_unit_test(a_profile_loads_with_its_tests),
 		cmocka_unit_test(a_profile_may_leave_out_points_of_the_one_it_extends),

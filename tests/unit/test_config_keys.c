@@ -56,7 +56,7 @@ static const struct {
 	const char *key, *value[3];
 } samples[] = {
 	{"address", {"7", "9"}},
-	{"address_base", {"0", "1"}},
+	{"address_base", {"0", "1", "modicon"}},
 	{"base", {"40000", "[7, 9]"}},
 	{"baud", {"9600", "1200"}},
 	{"bit", {"1", "2"}},
