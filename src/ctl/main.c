@@ -14,14 +14,18 @@ static const struct {
 	{"bridge", "print a bridge to another broker", verb_bridge},
 	{"check", "check the configuration and report every error", verb_check},
 	{"convert", "convert the configuration of another gateway", verb_convert},
+	{"fleet", "one table of all gateways; ends with 1 if one needs somebody", verb_fleet},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
+	{"metrics", "health and values as OpenMetrics, for Prometheus", verb_metrics},
 	{"plan", "show what is read how often, and the load of each line", verb_plan},
 	{"points", "list the points of the configured devices", verb_points},
 	{"ports", "list serial ports with their stable names", verb_ports},
 	{"profiles", "list the device profiles, or show one", verb_profiles},
 	{"schema", "print the JSON schema of devices.yaml, for editors", verb_schema},
 	{"sim", "simulate a line with the configured devices", verb_sim},
+	{"status", "show how gateways, lines and devices are, over MQTT", verb_status},
 	{"test", "run the tests inside profiles", verb_test},
+	{"top", "watch gateways, lines and devices, over MQTT", verb_top},
 };
 
 #define VERBS (sizeof(verb) / sizeof(verb[0]))

@@ -27,6 +27,10 @@ int verb_ports(int argc, char **argv);
 int verb_profiles(int argc, char **argv);
 int verb_schema(int argc, char **argv);
 int verb_sim(int argc, char **argv);
+int verb_fleet(int argc, char **argv);
+int verb_metrics(int argc, char **argv);
+int verb_top(int argc, char **argv);
+int verb_status(int argc, char **argv);
 int verb_test(int argc, char **argv);
 
 /* The options every verb with a configuration has: -c, --config FILE; -P, --profiles DIR (up to

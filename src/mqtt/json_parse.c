@@ -145,3 +145,46 @@ bool json_parse_list_of(const char *text, size_t len, const char *list, const ch
 	json_decref(root);
 	return good;
 }
+
+json_t *json_doc(const char *text, size_t len)
+{
+	json_error_t e;
+	return json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+}
+
+void json_doc_free(json_t *root)
+{
+	json_decref(root);
+}
+
+const json_t *json_doc_get(const json_t *object, const char *name)
+{
+	return json_object_get(object, name);
+}
+
+const json_t *json_doc_at(const json_t *list, size_t i)
+{
+	return json_array_get(list, i);
+}
+
+size_t json_doc_size(const json_t *list)
+{
+	return json_array_size(list);
+}
+
+const char *json_doc_text(const json_t *value, size_t *len)
+{
+	*len = json_string_length(value);
+	return json_string_value(value);
+}
+
+bool json_doc_number(const json_t *value, double *out)
+{
+	*out = json_number_value(value);
+	return json_is_number(value);
+}
+
+bool json_doc_true(const json_t *value)
+{
+	return json_is_true(value);
+}

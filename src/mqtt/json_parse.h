@@ -35,4 +35,20 @@ bool json_parse_list_of(const char *text, size_t len, const char *list, const ch
 
 void json_members_free(struct json_members *m);
 
+/* -- a document of any shape ------------------------------------------------------------------- */
+
+struct json_t; /* the library's value; owned by the document */
+
+/* NULL: not JSON. json_doc_free frees all of it; NULL is fine. */
+struct json_t *json_doc(const char *text, size_t len);
+void json_doc_free(struct json_t *root);
+
+/* Each takes NULL and values of another kind: NULL, 0 or false then. */
+const struct json_t *json_doc_get(const struct json_t *object, const char *name);
+const struct json_t *json_doc_at(const struct json_t *list, size_t i);
+size_t json_doc_size(const struct json_t *list);
+const char *json_doc_text(const struct json_t *value, size_t *len);
+bool json_doc_number(const struct json_t *value, double *out);
+bool json_doc_true(const struct json_t *value);
+
 #endif

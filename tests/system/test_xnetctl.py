@@ -24,7 +24,9 @@ def house(tmp_path):
 def test_help_names_every_verb():
     done = xnetctl("--help")
     assert done.returncode == 0
-    for verb in ["acl", "bridge", "check", "convert", "keys", "plan", "points", "ports", "profiles", "schema", "sim", "test"]:
+    verbs = {"acl", "bridge", "check", "convert", "fleet", "keys", "metrics", "plan",
+             "points", "ports", "profiles", "schema", "sim", "status", "test", "top"}
+    for verb in verbs:
         assert f"\n  {verb} " in done.stdout
         done_verb = xnetctl(verb, "--help")
         assert done_verb.stdout.startswith(f"Usage: xnetctl {verb}")

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include "view/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+
+/* FNV-1a */
+static uint32_t hash(const char *name, size_t len)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)name[i]) * 16777619u;
+	return h;
+}
+
+static void put(struct names *h, const char *name, uint32_t value)
+{
+	size_t i = hash(name, strlen(name)) & (h->room - 1);
+
+	while (h->slot[i])
+		i = (i + 1) & (h->room - 1);
+	h->slot[i] = value;
+}
+
+long names_find(const struct names *h, names_at at, const void *array, const char *name, size_t len)
+{
+	if (!h->room)
+		return -1;
+	for (size_t i = hash(name, len) & (h->room - 1); h->slot[i]; i = (i + 1) & (h->room - 1)) {
+		const char *have = at(array, h->slot[i] - 1);
+		if (strncmp(have, name, len) == 0 && have[len] == '\0')
+			return (long)h->slot[i] - 1;
+	}
+	return -1;
+}
+
+void names_add(struct names *h, names_at at, const void *array)
+{
+	if ((h->n + 1) * 2 > h->room) {
+		free(h->slot);
+		h->room = h->room ? h->room * 2 : 16;
+		h->slot = mem_alloc(h->room, sizeof *h->slot);
+		for (size_t i = 0; i < h->n; i++)
+			put(h, at(array, i), (uint32_t)i + 1);
+	}
+	put(h, at(array, h->n), (uint32_t)h->n + 1);
+	h->n++;
+}
+
+void names_free(struct names *h)
+{
+	free(h->slot);
+	*h = (struct names){0};
+}

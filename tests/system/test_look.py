@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+"""xnetctl status, top, fleet and metrics: what they show of topics that the test itself publishes."""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import urllib.request
+
+import pytest
+
+from conftest import LIMIT, TOP, free_port, wait_until
+
+XNETCTL = os.path.join(TOP, "xnetctl")
+
+INFO = {"title": "Energy meter", "bus": "rs485", "id": 2, "points": [
+    {"name": "Volts", "type": "number", "unit": "V", "writable": False},
+    {"name": "Mode", "type": "enum", "writable": True, "labels": ["off", "Float"]}]}
+
+BARN = {
+    "sts/barn/status": "online",
+    "sts/barn/Alerts": '{"faults":[],"warnings":[]}',
+    "$SYS/barn/version": "0.2.0",
+    "$SYS/barn/uptime": "273600",
+    "$SYS/barn/time": "2026-11-21T10:00:10.000Z",
+    "$SYS/barn/mqtt/queued": "0",
+    "$SYS/barn/mqtt/protocol": "5",
+    "$SYS/barn/commands/received": "12",
+    "$SYS/barn/commands/verified": "11",
+    "$SYS/barn/commands/failed": "1",
+    "$SYS/barn/commands/last": "meter1/Mode Float verified",
+    "$SYS/barn/bus/rs485/state": "up",
+    "$SYS/barn/bus/rs485/line": "9600 8N1",
+    "$SYS/barn/bus/rs485/load/1min": "63.2",
+    "$SYS/barn/bus/rs485/errors/1min": "0.0",
+    "$SYS/barn/bus/rs485/requests": "4711",
+    "$SYS/barn/device/meter1/state": "online",
+    "$SYS/barn/device/meter1/last_seen": "2026-11-21T10:00:09.000Z",
+    "$SYS/barn/device/meter1/quality": "1.00",
+    "$SYS/barn/device/meter1/info": json.dumps(INFO),
+    "sts/meter1/status": "online",
+    "sts/meter1/Volts": "230.5",
+    "sts/meter1/Mode": "Float",
+}
+
+
+def publish(client, topics, prefix="xnet"):
+    sent = [client.publish(f"{prefix}/{topic}", text, retain=True, wait=False) for topic, text in topics.items()]
+    for info in sent:
+        info.wait_for_publish(LIMIT)
+
+
+@pytest.fixture
+def house(client):
+    publish(client, BARN)
+    return client
+
+
+def xnetctl(broker, *arguments, environment=None):
+    return subprocess.run([XNETCTL, *arguments, "--broker", broker.url], capture_output=True, timeout=LIMIT,
+                          env={**os.environ, "COLUMNS": "", "LC_ALL": "C.UTF-8", **(environment or {})})
+
+
+def test_status_shows_a_gateway_on_one_screen(broker, house):
+    done = xnetctl(broker, "status")
+    text = done.stdout.decode()
+    assert done.returncode == 0, text + done.stderr.decode()
+    assert re.search(r"^barn  online  up 3 d 4 h  xnetd 0\.2\.0  MQTT 5, 0 queued$", text, re.M)
+    assert re.search(r"^rs485 +9600 8N1 +63 % +0 % +up$", text, re.M)
+    assert re.search(r"^meter1 +online +\d+(\.\d)? s +1\.00$", text, re.M)
+    assert "commands  12 received, 11 verified, 1 failed; last: meter1/Mode Float verified" in text
+    assert "\033" not in text
+
+
+@pytest.mark.parametrize("topic, text, shown", [
+    ("sts/barn/status", "offline", "OFFLINE"),
+    ("sts/meter1/status", "offline", "OFFLINE"),
+    ("$SYS/barn/bus/rs485/state", "silent since 14:02: none of 3 devices responds", "none of 3 devices responds"),
+    ("sts/meter1/Alerts", '{"faults":[{"code":4,"desc":"Burner lock-out"}],"warnings":[]}', "Burner lock-out"),
+])
+def test_whatever_is_wrong_is_seen_and_is_the_exit_status(broker, house, topic, text, shown):
+    house.publish(f"xnet/{topic}", text, retain=True)
+    status, fleet = xnetctl(broker, "status"), xnetctl(broker, "fleet")
+    assert shown in status.stdout.decode()
+    assert (status.returncode, fleet.returncode) == (1, 1)
+
+
+def test_json_says_the_same(broker, house):
+    it = json.loads(xnetctl(broker, "status", "--json").stdout)
+    assert [g["name"] for g in it["gateways"]] == ["barn"]
+    assert it["gateways"][0]["buses"][0]["facts"]["load/1min"] == 63.2
+    meter = it["devices"][0]
+    assert (meter["name"], meter["gateway"], meter["current"], meter["id"]) == ("meter1", "barn", True, 2)
+    assert meter["points"][0] == {"name": "Volts", "text": "230.5", "unit": "V", "type": "number"}
+    it = json.loads(xnetctl(broker, "fleet", "--json").stdout)
+    assert it["gateways"][0]["wrong"] is False and it["conflicts"] == []
+
+
+def test_fleet_finds_two_gateways_with_one_device(broker, house):
+    publish(house, {"sts/shed/status": "online", "$SYS/shed/version": "0.1.0",
+                    "$SYS/shed/device/meter1/state": "online"})
+    done = xnetctl(broker, "fleet")
+    text = done.stdout.decode()
+    assert done.returncode == 1
+    assert re.search(r"^barn +online +0\.2\.0 +3 d 4 h +1/1", text, re.M), text
+    assert "device meter1 is published by both barn and shed" in text
+    assert json.loads(xnetctl(broker, "fleet", "--json").stdout)["conflicts"] == [
+        {"device": "meter1", "gateways": ["barn", "shed"]}]
+    publish(house, {"sts/shed/status": "offline"})
+    text = xnetctl(broker, "fleet").stdout.decode()
+    assert "published by both" not in text and re.search(r"^shed +OFFLINE", text, re.M)
+
+
+def test_it_fits_40_columns_and_a_terminal_without_utf8(broker, house):
+    publish(house, {"$SYS/barn/device/meter1/state": "offline: Gerät antwortet nicht; prüfe Netzteil und Kabel",
+                    "sts/meter1/status": "offline"})
+    for locale, mark in ("C", "~"), ("C.UTF-8", "…"):
+        for verb in "status", "top", "fleet":
+            text = xnetctl(broker, verb, environment={"COLUMNS": "40", "LC_ALL": locale}).stdout
+            if locale == "C":
+                assert text.isascii()
+            lines = text.decode().split("\n")
+            assert max(map(len, lines)) <= 40, lines
+            if verb != "fleet":
+                assert mark in text.decode()
+                assert any(re.match("meter1 +OFFLINE", s) for s in lines), lines
+
+
+def test_hostile_texts_do_not_reach_the_terminal(broker, house):
+    publish(house, {"sts/meter1/Alerts": '{"faults":[{"code":1,"desc":"\\u001b[2Jgone \\u202e"}]}',
+                    "$SYS/barn/bus/rs485/state": "\x1b]0;title\x07up",
+                    "$SYS/a\u202eb/version": "1", "sts/a\u202eb/status": "offline"})
+    for verb in "status", "top", "fleet", "metrics":
+        out = xnetctl(broker, verb).stdout
+        assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xe2\x80\xae", out), (verb, out)
+
+
+def test_nobody_there_and_no_broker_are_said_with_what_to_do(broker):
+    done = xnetctl(broker, "status", "--prefix", "site7/xnet")
+    assert done.returncode == 1 and b"No gateway has published below site7/xnet/" in done.stdout
+    broker.stop()
+    for verb in "status", "top", "fleet", "metrics":
+        done = xnetctl(broker, verb)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"Connection refused" in done.stderr
+
+
+def test_another_prefix_and_a_user_with_a_password(make_broker, make_client, tmp_path):
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "display", "secret"], check=True)
+    broker = make_broker(extra=["allow_anonymous false", f"password_file {passwords}"])
+    secret = tmp_path / "secret"
+    secret.write_text("secret\n")
+    c = make_client(broker, connect=False)
+    c.paho.username_pw_set("display", "secret")
+    publish(c.connect(), BARN, "site7/xnet")
+    done = xnetctl(broker, "status")
+    assert done.returncode == 1 and b"not authori" in done.stderr.lower(), done
+    done = xnetctl(broker, "status", "--user", "display", "--password-file", str(secret), "--prefix", "site7/xnet")
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("arguments, text", [
+    (["--broker", "http://x"], "is not mqtt://host"),
+    (["--broker", "mqtt://me:pw@host"], "not in the address"),
+    (["--broker", "mqtt://h", "--prefix", "a/#"], "--prefix"),
+    (["--broker", "mqtt://h", "--password-file", "x"], "needs --user"),
+    (["--user", "x"], "need --broker"),
+    (["--broker", "mqtt://h", "--cafile", "x"], "is not mqtts://"),
+    (["--strange"], "Try 'xnetctl fleet --help'"),
+    (["a"], "Try 'xnetctl fleet --help'"),
+])
+def test_wrong_options_end_with_64(arguments, text):
+    done = subprocess.run([XNETCTL, "fleet", *arguments], capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 64 and text in done.stderr
+    assert "pw" not in done.stderr
+
+
+def test_the_daemons_configuration_says_which_broker(broker, house, tmp_path):
+    config = tmp_path / "devices.yaml"
+    config.write_text(f"mqtt: {{broker: '{broker.url}'}}\nbuses: {{a: {{tcp: 127.0.0.1:1}}}}\ndevices: {{}}\n")
+    done = subprocess.run([XNETCTL, "fleet", "-c", config], capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0 and "barn" in done.stdout, done
+    done = subprocess.run([XNETCTL, "fleet", "-c", tmp_path / "none"], capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 78 and "--broker mqtt://HOST" in done.stderr
+
+
+# -- top on a terminal ------------------------------------------------------------------------------------------------
+
+class Screen:
+    def __init__(self, directory, columns, rows, command):
+        self.tmux = ["tmux", "-S", os.path.join(directory, "tmux"), "-f", "/dev/null"]
+        subprocess.run([*self.tmux, "new-session", "-d", "-x", str(columns), "-y", str(rows), command], check=True,
+                       env={**os.environ, "LC_ALL": "C.UTF-8"})
+
+    def text(self):
+        return subprocess.run([*self.tmux, "capture-pane", "-p"], capture_output=True, text=True).stdout
+
+    def keys(self, *keys):
+        subprocess.run([*self.tmux, "send-keys", *keys], check=True)
+
+    def end(self):
+        subprocess.run([*self.tmux, "kill-server"], capture_output=True)
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="no tmux")
+@pytest.mark.parametrize("columns, rows", [(80, 24), (40, 12)])
+def test_top_redraws_and_leaves_the_terminal_as_it_was(broker, house, tmp_path, columns, rows):
+    publish(house, {f"$SYS/barn/device/d{i}/state": "online" for i in range(30)})
+    s = Screen(tmp_path, columns, rows, f"sh -c 'echo before; {XNETCTL} top -b {broker.url}; stty -a | "
+               f"tr -s \" ;\" \"\\n\" | grep -xe icanon -e echo; cat'")
+    try:
+        wait_until(lambda: "barn  online" in s.text() and "before" not in s.text(), what="top")
+        house.publish("xnet/$SYS/barn/bus/rs485/state", "silent since 14:02", retain=True)
+        wait_until(lambda: "silent since 14:02"[:8] in s.text(), what="the change")
+        assert s.text().startswith("barn  online"), "the first line has not scrolled away"
+        house.publish("xnet/$SYS/barn/bus/rs485/requests", "4721", retain=True)
+        broker.stop()
+        wait_until(lambda: "THE BROKER IS AWAY" in s.text(), what="that the broker is away")
+        s.keys("q")
+        wait_until(lambda: s.text().split() == ["before", "icanon", "echo"], what="the terminal as it was")
+    finally:
+        s.end()
+
+
+# -- metrics ----------------------------------------------------------------------------------------------------------
+
+def check_openmetrics(text):
+    """The rules of OpenMetrics 1.0 that we could break; gives {sample: value}."""
+    assert text.endswith("# EOF\n")
+    families, samples, current, seen = {}, {}, None, set()
+    for line in text.split("\n")[:-2]:
+        if line.startswith("# "):
+            kind, name, rest = line[2:].split(" ", 2)
+            if kind == "HELP":
+                assert name not in families, f"{name} is not in one piece"
+                current = families[name] = {}
+            assert kind not in current and name == list(families)[-1]
+            current[kind] = rest
+            continue
+        m = re.fullmatch(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*)\})? (-?[0-9.e+-]+)', line)
+        assert m, line
+        family = list(families)[-1]
+        assert m[1] == family + ("_total" if families[family]["TYPE"] == "counter" else ""), line
+        assert line.rsplit(" ", 1)[0] not in seen, line
+        seen.add(line.rsplit(" ", 1)[0])
+        samples[line.rsplit(" ", 1)[0]] = float(m[3])
+    return samples
+
+
+def test_metrics_are_openmetrics(broker, house):
+    publish(house, {'sts/meter1/a"b\\c': "7", "sts/meter1/None": "None", "sts/meter1/Big": "1e999",
+                    "sts/meter1/On": "on"})
+    text = xnetctl(broker, "metrics").stdout.decode()
+    samples = check_openmetrics(text)
+    meter = 'gateway="barn",device="meter1"'
+    assert samples[f'xnet_point{{{meter},point="Volts",unit="V"}}'] == 230.5
+    assert samples[f'xnet_point{{{meter},point="On",unit=""}}'] == 1
+    assert samples[f'xnet_point{{{meter},point="a\\"b\\\\c",unit=""}}'] == 7
+    assert samples[f'xnet_point_state{{{meter},point="Mode",state="Float"}}'] == 1
+    assert samples['xnet_line_requests_total{gateway="barn",line="rs485"}'] == 4711
+    assert samples['xnet_line_load_ratio{gateway="barn",line="rs485"}'] == pytest.approx(0.632)
+    assert not any('point="None"' in s for s in samples)
+    try:
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+    except ImportError:
+        parse = None
+    if parse:
+        assert len(list(parse(text))) > 20
+    house.publish("xnet/sts/meter1/status", "offline", retain=True)
+    samples = check_openmetrics(xnetctl(broker, "metrics").stdout.decode())
+    assert samples[f"xnet_device_up{{{meter}}}"] == 0
+    assert not any(s.startswith("xnet_point") for s in samples), "an old value is no value"
+
+
+def get(port, accept="*/*", path="/metrics"):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=LIMIT) as r:
+        return r.headers["Content-Type"], r.read().decode()
+
+
+def test_metrics_are_served_to_prometheus_whatever_clients_do(broker, house, start):
+    port = free_port()
+    p = start("xnetctl", "metrics", "--broker", broker.url, "--listen", str(port))
+    p.wait_line("ready")
+    wait_until(lambda: "xnet_device_up" in get(port)[1], what="the topics")
+    kind, text = get(port, "application/openmetrics-text; version=1.0.0,text/plain;q=0.5")
+    assert kind.startswith("application/openmetrics-text; version=1.0.0")
+    check_openmetrics(text)
+    kind, text = get(port)
+    assert kind.startswith("text/plain; version=0.0.4") and "# TYPE xnet_line_requests_total counter" in text
+    promtool = shutil.which("promtool")
+    if promtool:
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    for junk in b"POST /metrics HTTP/1.1\r\n\r\n", b"\0\0\0\0", b"GET /" + b"x" * 20000, b"GET /x HTTP/1.0\r\n\r\n":
+        with socket.create_connection(("127.0.0.1", port), LIMIT) as s:
+            s.sendall(junk)
+            try:
+                assert b" 200 " not in s.recv(100)
+            except ConnectionResetError:
+                pass
+    idle = [socket.create_connection(("127.0.0.1", port), LIMIT) for _ in range(8)]
+    wait_until(lambda: tries(port), what="room after idle clients were dropped")
+    for s in idle:
+        s.close()
+    broker.stop()
+    wait_until(lambda: "\nxnet_broker_up 0\n" in get(port)[1], what="that the broker is away")
+    assert "xnet_point{" not in get(port)[1]
+    p.terminate()
+    assert p.wait(LIMIT) == 0
+
+
+def tries(port):
+    try:
+        return get(port)
+    except OSError:
+        return None
