@@ -48,6 +48,10 @@ static const struct alias aliases[] = {
 	{"device", "delay message_wait guard_interval", "pause", NULL},
 	{"device", "max_read_registers max_registers", "max_read", NULL},
 	{"device", "disabled", "enabled", "enabled: false"},
+	{"device", "availability availability_topic available online", "",
+         "made by the gateway: xnet/sts/<dev>/status follows the responses, also where one "
+         "register "
+         "is refused"},
 	{"device", "readonly read_only", "commands", "commands: off"},
 
 	{"point",

@@ -31,13 +31,19 @@ static bool is_float(uint8_t type)
 	return type == TYPE_F16 || type == TYPE_F32 || type == TYPE_F64;
 }
 
+static const char computed[] = "a point that is computed";
+
 /* Keys that mean nothing on such a point; the first one there is reported. */
 static void refuse(struct load *l, const struct draft *d, const char *const *keys, const char *on)
 {
 	for (; *keys; keys++)
 		if (has(d, *keys))
 			diag_error(l->d, keys_hit(&keyset_point, d->hits, *keys)->name->where,
-			           "%s: has no effect on %s; remove it", *keys, on);
+			           "%s: has no effect on %s%s", *keys, on,
+			           on == computed && strcmp(*keys, "every") == 0
+			                   ? ", which follows its inputs; min_interval limits how "
+			                     "often it is published"
+			                   : "; remove it");
 }
 
 /* The same, where one map says both, or the device's own says it of this point: what is inherited,
@@ -177,8 +183,11 @@ static void check_length(struct load *l, struct draft *d)
 		return;
 	}
 	if (has(d, "length") && c->length != words)
-		diag_error(l->d, at(d, "length"), "length: this type always has %u register%s",
-		           words, words == 1 ? "" : "s");
+		diag_error(
+			l->d, at(d, "length"),
+			"length: this type always has %u register%s; several of a kind are points "
+			"of their own, see repeat",
+			words, words == 1 ? "" : "s");
 }
 
 static void check_field(struct load *l, struct draft *d)
@@ -345,7 +354,7 @@ static void check_vain(struct load *l, const struct draft *d)
 	for (size_t i = 0; d->p.codec.type == TYPE_BOOL && i < COUNT(makers); i++)
 		refuse_beside(l, d, number, makers[i], "a bit");
 	if (d->p.source == SOURCE_EXPR)
-		refuse_beside(l, d, words, "expr", "a point that is computed");
+		refuse_beside(l, d, words, "expr", computed);
 	else if (d->p.period == PERIOD_ONCE)
 		refuse_beside(l, d, again, "rate", "a point that is read once");
 	if (d->p.filter.mode == PUBLISH_NEVER)
@@ -373,7 +382,7 @@ void point_check(struct load *l, struct draft *d, size_t errors)
 		"rate",   "every",         "barrier",     "together", "priority", NULL};
 	check_source(l, d);
 	if (d->p.source == SOURCE_EXPR) {
-		refuse(l, d, registers, "a point that is computed");
+		refuse(l, d, registers, computed);
 	} else {
 		if (table_is_bits(d->p.table))
 			check_bit_table(l, d);

@@ -92,7 +92,8 @@ void set_source(struct load *l, const struct hit *h, void *object)
 	}
 	if (v->n != 2) {
 		diag_error(l->d, v->where,
-		           "%s: expects one address, or two with the most significant first",
+		           "%s: expects one address, or two with the most significant first; "
+		           "several of a kind are points of their own, see repeat",
 		           h->key->name);
 		return;
 	}
