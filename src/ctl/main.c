@@ -13,6 +13,7 @@ static const struct {
 	{"acl", "print an access list for the broker", verb_acl},
 	{"bridge", "print a bridge to another broker", verb_bridge},
 	{"check", "check the configuration and report every error", verb_check},
+	{"completion-words", NULL, verb_complete},
 	{"convert", "convert the configuration of another gateway", verb_convert},
 	{"fleet", "one table of all gateways; ends with 1 if one needs somebody", verb_fleet},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
@@ -34,7 +35,8 @@ static void help(void)
 {
 	puts("Usage: xnetctl VERB [OPTION]...\nTools for the gateway xnetd.\n");
 	for (size_t i = 0; i < VERBS; i++)
-		printf("  %-10s %s\n", verb[i].name, verb[i].does);
+		if (verb[i].does) /* the others are for programs */
+			printf("  %-10s %s\n", verb[i].name, verb[i].does);
 	puts("\n'xnetctl VERB --help' explains one. 'xnetctl --version' prints the version. See "
 	     "xnetctl(1).");
 }
@@ -53,6 +55,22 @@ static int unknown(const char *word)
 	return EXIT_USAGE;
 }
 
+const char *verb_name(size_t i)
+{
+	for (size_t k = 0; k < VERBS; k++)
+		if (verb[k].does && i-- == 0)
+			return verb[k].name;
+	return NULL;
+}
+
+int (*verb_find(const char *name))(int argc, char **argv)
+{
+	for (size_t i = 0; i < VERBS; i++)
+		if (strcmp(verb[i].name, name) == 0)
+			return verb[i].run;
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -68,8 +86,6 @@ int main(int argc, char **argv)
 		puts("xnetctl " PACKAGE_VERSION);
 		return EXIT_SUCCESS;
 	}
-	for (size_t i = 0; i < VERBS; i++)
-		if (strcmp(argv[1], verb[i].name) == 0)
-			return verb[i].run(argc - 1, argv + 1);
-	return unknown(argv[1]);
+	int (*run)(int, char **) = verb_find(argv[1]);
+	return run ? run(argc - 1, argv + 1) : unknown(argv[1]);
 }

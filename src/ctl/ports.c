@@ -118,29 +118,43 @@ static void print_port(const char *name)
 	putchar('\n');
 }
 
-int verb_ports(int argc, char **argv)
+static int each_port(void (*job)(const char *name))
 {
 	struct dirent **entry;
 	int found = 0;
 
-	if (argc > 1) {
-		puts("Usage: xnetctl ports\nList serial ports: name, driver, the stable name to "
-		     "use in "
-		     "devices.yaml, latency\ntimer, who has it (as root: everyone), and why it "
-		     "cannot be used.");
-		return strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
-	}
 	const int n = scandir("/sys/class/tty", &entry, NULL, alphasort);
 	for (int i = 0; i < n; i++) {
 		if (is_serial(entry[i]->d_name)) {
-			print_port(entry[i]->d_name);
+			job(entry[i]->d_name);
 			found++;
 		}
 		free(entry[i]);
 	}
 	if (n >= 0)
 		free(entry);
-	if (!found)
+	return found;
+}
+
+static void print_name(const char *name)
+{
+	printf("/dev/%s\n", name);
+}
+
+void ports_print_names(void)
+{
+	each_port(print_name);
+}
+
+int verb_ports(int argc, char **argv)
+{
+	if (argc > 1) {
+		puts("Usage: xnetctl ports\nList serial ports: name, driver, the stable name to "
+		     "use in devices.yaml, latency\ntimer, who has it (as root: everyone), and "
+		     "why it cannot be used.");
+		return strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
+	}
+	if (!each_port(print_port))
 		puts("no serial port found");
 	return EXIT_SUCCESS;
 }

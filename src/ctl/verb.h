@@ -19,6 +19,7 @@
 int verb_acl(int argc, char **argv);
 int verb_bridge(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_complete(int argc, char **argv);
 int verb_convert(int argc, char **argv);
 int verb_keys(int argc, char **argv);
 int verb_plan(int argc, char **argv);
@@ -32,6 +33,13 @@ int verb_metrics(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_test(int argc, char **argv);
+
+/* The verbs by number (NULL: no more) and by name (NULL: none). */
+const char *verb_name(size_t i);
+int (*verb_find(const char *name))(int argc, char **argv);
+
+/* The paths of all serial ports, one a line. */
+void ports_print_names(void);
 
 /* The options every verb with a configuration has: -c, --config FILE; -P, --profiles DIR (up to
  * three). */

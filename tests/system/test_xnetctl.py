@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The verbs of xnetctl that need no line: what they print and how they end."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -94,3 +95,54 @@ def test_keys_can_be_searched():
 
 def test_ports_ends_well_also_without_any():
     assert xnetctl("ports").returncode == 0
+
+
+# -- completion ------------------------------------------------------------------------------------
+
+def words(*before):
+    done = xnetctl("completion-words", *before)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+def verbs():
+    return [w for w in words() if not w.startswith("-")]
+
+
+def test_each_verb_of_the_help_is_completed_with_each_option_of_its_help():
+    shown = re.findall(r"^  ([a-z-]+) ", xnetctl("--help").stdout, re.M)
+    assert verbs() == shown and len(shown) >= 12
+    for verb in verbs():
+        text = xnetctl(verb, "--help").stdout
+        options = set(re.findall(r"^ +(?:-\w, )?(--[a-z][a-z-]*)", text, re.M))
+        assert options <= set(words(verb)), verb
+
+
+def test_names_of_the_configuration_are_completed(tmp_path):
+    config = tmp_path / "devices.yaml"
+    config.write_text("gateway: g\nbuses:\n  rs485: {port: /dev/none}\ndevices:\n"
+                      "  relay1: {profile: waveshare-relay-8ch, bus: rs485, id: 1}\n")
+    given = ["-c", str(config), "--profiles", "=", PROFILES]
+    assert {"relay1", "relay1.Relay1", "relay1.Relay8"} <= set(words("points", *given))
+    assert words("sim", *given, "--bus") == ["rs485"]
+    assert "epever-tracer" in words("profiles", "-P", PROFILES)
+    assert words("plan", "--config") == ["<files>"] and words("plan", "-P") == ["<directories>"]
+    config.write_text("devices: [")
+    assert "--names" in words("points", *given)
+    assert words("nonsense") == [] and words("completion-words") == []
+
+
+@pytest.mark.parametrize("line, want", [
+    (["xnetctl", "pl"], ["plan"]),
+    (["xnetctl", "plan", "--po"], ["--points"]),
+    (["xnetctl", "profiles", "-P", PROFILES, "epever"], ["epever-tracer"]),
+    (["xnetd", "--che"], ["--check"]),
+    (["xnetd", "-l", "de"], ["debug"]),
+])
+def test_bash_completes(line, want):
+    script = os.path.join(os.path.dirname(__file__), "../../etc/xnetctl.bash-completion")
+    code = f"set -u; . {script}; COMP_WORDS=({' '.join(line)}); COMP_CWORD={len(line) - 1}; _{line[0]} {line[0]}; " \
+           'printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=LIMIT,
+                          env={**os.environ, "PATH": TOP + ":" + os.environ["PATH"]})
+    assert (done.stdout.split(), done.stderr) == (want, "")
