@@ -270,6 +270,7 @@ void check_model(struct load *l)
 			if (l->m->device[i].set->point[k].together)
 				check_together(l, &l->m->device[i], &l->m->device[i].set->point[k]);
 	}
+	model_contrary(l);
 	for (size_t i = 0; i < l->m->ndevice && check_expiry(l, &l->m->device[i]); i++)
 		;
 }

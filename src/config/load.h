@@ -211,6 +211,9 @@ void point_read(struct load *l, const struct recipe *r, const struct ratings *ra
 /* point_check.c: what its keys say together. errors: as many as there were before its keys were
  * read. */
 void point_check(struct load *l, struct draft *d, size_t errors);
+/* contrary.c: keys that contradict each other, of a point that has no errors; of the model. */
+void point_contrary(struct load *l, const struct draft *d);
+void model_contrary(struct load *l);
 void set_reference(struct load *l, const struct hit *h, void *object);
 void set_function(struct load *l, const struct hit *h, void *object);
 void set_functions(struct load *l, const struct hit *h, void *object);

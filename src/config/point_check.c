@@ -350,6 +350,7 @@ static void check_vain(struct load *l, const struct draft *d)
 	static const char *const again[] = {"heartbeat", NULL};
 	static const char *const values[] = {"scale", "offset",  "decimals", "na",
 	                                     "valid", "counter", "deadband", NULL};
+	static const char *const of_change[] = {"deadband", "heartbeat", NULL};
 	static const char *const of_publishing[] = {"history", "heartbeat", "min_interval", NULL};
 	for (size_t i = 0; d->p.codec.type == TYPE_BOOL && i < COUNT(makers); i++)
 		refuse_beside(l, d, number, makers[i], "a bit");
@@ -359,6 +360,8 @@ static void check_vain(struct load *l, const struct draft *d)
 		refuse_beside(l, d, again, "rate", "a point that is read once");
 	if (d->p.filter.mode == PUBLISH_NEVER)
 		refuse_beside(l, d, of_publishing, "publish", "a point that is never published");
+	else if (d->p.filter.mode == PUBLISH_ALWAYS)
+		refuse_beside(l, d, of_change, "publish", "a point that is published at each read");
 	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");
 	const uint8_t o = d->p.codec.order;
 	if (order && order->layer < LAYERS_MAX && d->p.source == SOURCE_REGISTER &&
@@ -398,4 +401,6 @@ void point_check(struct load *l, struct draft *d, size_t errors)
 	d->broken = l->d->errors > errors;
 	if (d->writable)
 		write_check(l, d);
+	if (l->d->errors == errors)
+		point_contrary(l, d);
 }
