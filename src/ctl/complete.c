@@ -228,7 +228,7 @@ static const struct help_option *awaited(const struct help *h, int n, char **wor
 	const char *last = n > 1 ? word[n - 1] : "";
 	if (strcmp(last, "=") == 0 && n > 2)
 		last = word[n - 2];
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; *last && i < h->n; i++)
 		if (h->option[i].value[0] &&
 		    (strcmp(h->option[i].name, last) == 0 || strcmp(h->option[i].brief, last) == 0))
 			return &h->option[i];
