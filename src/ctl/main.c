@@ -22,6 +22,7 @@ static const struct {
 	{"points", "list the points of the configured devices", verb_points},
 	{"ports", "list serial ports with their stable names", verb_ports},
 	{"profiles", "list the device profiles, or show one", verb_profiles},
+	{"scan", "find out which units respond on a line, and what they are", verb_scan},
 	{"schema", "print the JSON schema of devices.yaml, for editors", verb_schema},
 	{"sim", "simulate a line with the configured devices", verb_sim},
 	{"status", "show how gateways, lines and devices are, over MQTT", verb_status},

@@ -7,11 +7,10 @@
 
 #include "bus/holder.h"
 #include "bus/serial.h"
+#include "ctl/lasting.h"
 #include "ctl/verb.h"
 
 #define HOLDERS 8 /* named at most */
-
-#define BY_ID "/dev/serial/by-id"
 
 /* The kernel's placeholders for PC ports that are not there are of type 0 (unknown UART). */
 static bool is_placeholder(const char *name)
@@ -49,21 +48,6 @@ static void print_driver(const char *name)
 	driver[n > 0 ? n : 0] = '\0';
 	slash = strrchr(driver, '/');
 	printf("  %s", slash ? slash + 1 : driver);
-}
-
-/* The name that stays the same when adapters change places. */
-static void print_lasting(const char *port)
-{
-	char link[PATH_MAX], target[PATH_MAX];
-	DIR *d = opendir(BY_ID);
-
-	for (const struct dirent *e; d && (e = readdir(d));) {
-		snprintf(link, sizeof(link), BY_ID "/%.255s", e->d_name);
-		if (e->d_name[0] != '.' && realpath(link, target) && strcmp(target, port) == 0)
-			printf("  %s", link);
-	}
-	if (d)
-		closedir(d);
 }
 
 /* A USB adapter collects bytes for so long; the gateway asks for 1 ms when it opens the port. */
@@ -106,12 +90,13 @@ static void print_objection(const char *port)
 
 static void print_port(const char *name)
 {
-	char port[PATH_MAX];
+	char port[PATH_MAX], lasting[PATH_MAX];
 
 	snprintf(port, sizeof(port), "/dev/%s", name);
 	printf("%s", port);
 	print_driver(name);
-	print_lasting(port);
+	if (port_lasting(port, lasting, sizeof(lasting)))
+		printf("  %s", lasting);
 	print_latency(name);
 	print_holders(port);
 	print_objection(port);

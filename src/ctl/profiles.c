@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/markdown.h"
+#include "ctl/catalogue.h"
 #include "ctl/verb.h"
 
 static void help(void)
@@ -30,44 +29,6 @@ static struct model *load(const char *path)
 	return m;
 }
 
-static int is_profile(const struct dirent *e)
-{
-	const size_t n = strlen(e->d_name);
-
-	return n > 5 && e->d_name[0] != '.' && strcmp(e->d_name + n - 5, ".yaml") == 0;
-}
-
-struct profiles {
-	struct markdown_profile *profile;
-	size_t n;
-};
-
-/* False: one of them cannot be read. */
-static bool collect(const char *dir, struct profiles *all)
-{
-	struct dirent **entry;
-	bool good = true;
-	const int n = scandir(dir, &entry, is_profile, alphasort);
-
-	for (int i = 0; i < n; i++) {
-		char path[4096];
-		snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
-		struct model *m = load(path);
-		char *name = mem_strdup(entry[i]->d_name);
-		name[strlen(name) - strlen(".yaml")] = '\0';
-		all->profile = mem_grow(all->profile, all->n + 1, sizeof(*all->profile));
-		all->profile[all->n] = (struct markdown_profile){name, m};
-		all->n += m != NULL;
-		if (!m)
-			free(name);
-		good = good && m;
-		free(entry[i]);
-	}
-	if (n >= 0)
-		free(entry);
-	return good;
-}
-
 static void list(const struct markdown_profile *p)
 {
 	static const char *const status[] = {"", "tested", "captured", "documented",
@@ -79,20 +40,14 @@ static void list(const struct markdown_profile *p)
 
 static int show_all(const struct config_paths *paths, bool markdown)
 {
-	struct profiles all = {0};
-	bool good = true;
+	struct catalogue all;
+	const bool good = catalogue_load(&all, paths, false);
 
-	for (size_t i = 0; paths->profiles[i]; i++)
-		good = collect(paths->profiles[i], &all) && good;
 	if (markdown)
 		markdown_print(all.profile, all.n);
-	for (size_t i = 0; i < all.n; i++) {
-		if (!markdown)
-			list(&all.profile[i]);
-		free((char *)all.profile[i].name);
-		model_destroy((struct model *)all.profile[i].model);
-	}
-	free(all.profile);
+	for (size_t i = 0; i < all.n && !markdown; i++)
+		list(&all.profile[i]);
+	catalogue_free(&all);
 	return good ? EXIT_SUCCESS : EXIT_CONFIG;
 }
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/*
+ * ident: who responds at a unit id: by its own word (functions 43/14 and 17), and by the profiles
+ * that say how their device is recognised.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "ctl/image.h"
+#include "ctl/says.h"
+#include "ctl/scan.h"
+#include "ctl/stop.h"
+
+#define IDENT_TIMEOUT (300 * US_MS)
+#define SILENT_MOST 2
+
+/* The texts of the objects 0 to 2, with blanks between them. */
+static bool device_id_text(const uint8_t *pdu, size_t len, char *buf, size_t size)
+{
+	char raw[3 * 256] = "";
+	size_t at = 7, n = 0;
+
+	for (unsigned i = 0; len >= 7 && i < pdu[6] && at + 2 <= len; i++) {
+		const size_t l = pdu[at + 1];
+		if (at + 2 + l > len || n + l + 2 > sizeof(raw))
+			break;
+		if (pdu[at] <= 2 && l) {
+			if (n)
+				raw[n++] = ' ';
+			memcpy(raw + n, pdu + at + 2, l);
+			n += l;
+		}
+		at += 2 + l;
+	}
+	text_clean(raw, n, buf, size);
+	return n > 0;
+}
+
+static bool ask_device_id(struct scan *s, uint8_t unit, us_t timeout, char *buf, size_t size)
+{
+	struct request r;
+	struct reply reply;
+
+	pdu_device_id(&r, unit, 1, 0);
+	line_ask(s->line, &r, timeout, true, &reply);
+	return reply.outcome == OUT_OK && device_id_text(reply.pdu, reply.len, buf, size);
+}
+
+/* Function 17: a byte count, then whatever the maker likes; shown if a text is in it. */
+static bool ask_server_id(struct scan *s, uint8_t unit, us_t timeout, char *buf, size_t size)
+{
+	struct request r;
+	struct reply reply;
+	size_t begin = 0, n = 0;
+
+	pdu_raw(&r, unit, (const uint8_t[]){FC_REPORT_SERVER_ID}, 1, 0);
+	line_ask(s->line, &r, timeout, true, &reply);
+	for (size_t i = 2, at = 2; reply.outcome == OUT_OK && i < reply.len; i++) {
+		if (reply.pdu[i] < ' ' || reply.pdu[i] > '~')
+			at = i + 1;
+		else if (i + 1 - at > n) {
+			begin = at;
+			n = i + 1 - at;
+		}
+	}
+	if (n < 4)
+		return false;
+	text_clean((const char *)reply.pdu + begin, n, buf, size);
+	return true;
+}
+
+bool ident_matches(const struct device *d, const char *is)
+{
+	struct value a, b;
+	const char *x, *y;
+
+	for (size_t i = 0; i < d->nidentify; i++) {
+		const char *word = d->identify_word[i];
+		if (d->identify_kind == IDENTIFY_STARTS ? strncmp(is, word, strlen(word)) == 0
+		                                        : strcmp(is, word) == 0)
+			return true;
+		if (d->identify_kind != IDENTIFY_STARTS && value_parse_number(is, &x, &a) && !*x &&
+		    value_parse_number(word, &y, &b) && !*y && value_number(&a) == value_number(&b))
+			return true;
+	}
+	return false;
+}
+
+static bool profile_is(struct scan *s, const struct device *d, uint8_t unit, us_t timeout,
+                       unsigned *silent)
+{
+	const struct point *p = &d->set->point[d->identify_point];
+	uint16_t words[CELLS_MAX], gathered[CELLS_MAX];
+	char text[VALUE_TEXT_MAX], shown[VALUE_PRINT_MAX];
+	struct span span = model_span(d, p);
+	struct reply reply;
+	struct value v;
+
+	span.unit = unit;
+	const bool good = image_fetch(s->line, &span, &d->rule, timeout, true, words, &reply);
+	*silent = good || reply.outcome == OUT_REFUSED ? 0 : *silent + 1;
+	if (!good)
+		return false;
+	model_gather(p, &span, words, gathered);
+	point_decode(p, gathered, NULL, NULL, text, &v);
+	point_print(p, &v, NULL, shown, sizeof(shown));
+	return ident_matches(d, shown);
+}
+
+static void by_profile(struct scan *s, struct found *f, us_t timeout)
+{
+	unsigned silent = 0;
+
+	for (size_t i = 0; i < s->catalogue.n && silent < SILENT_MOST && !stop_asked(); i++) {
+		const struct device *d = &s->catalogue.profile[i].model->device[0];
+		if (d->identify_point < 0 || d->set->sunspec ||
+		    !profile_is(s, d, f->unit, timeout, &silent))
+			continue;
+		f->profile = s->catalogue.profile[i].name;
+		if (!f->says[0])
+			snprintf(f->says, sizeof(f->says), "%.60s (identify)",
+			         d->title ? d->title : f->profile);
+		return;
+	}
+}
+
+/* A word of the device that names one profile: its vendor and one of its models. */
+static void by_word(struct scan *s, struct found *f)
+{
+	for (size_t i = 0; i < s->catalogue.n && f->says[0]; i++) {
+		const struct device *d = &s->catalogue.profile[i].model->device[0];
+		char models[512];
+		if (!d->vendor || !d->model || !strcasestr(f->says, d->vendor))
+			continue;
+		snprintf(models, sizeof(models), "%s", d->model);
+		for (char *save, *m = strtok_r(models, ",", &save); m;
+		     m = strtok_r(NULL, ",", &save)) {
+			m += strspn(m, " ");
+			if (strlen(m) >= 3 && strcasestr(f->says, m))
+				f->profile = s->catalogue.profile[i].name;
+		}
+		if (f->profile)
+			return;
+	}
+}
+
+void ident_unit(struct scan *s, struct found *f)
+{
+	const us_t slow = f->first * 2 + IDENT_TIMEOUT;
+	const us_t timeout = s->options.timeout ? s->options.timeout : slow;
+	char text[80];
+
+	if (f->corrupted) {
+		snprintf(f->says, sizeof(f->says),
+		         "corrupted responses: two devices with this id?");
+		return;
+	}
+	if (ask_device_id(s, f->unit, timeout, text, sizeof(text)))
+		snprintf(f->says, sizeof(f->says), "%s (FC 43)", text);
+	else if (ask_server_id(s, f->unit, timeout, text, sizeof(text)))
+		snprintf(f->says, sizeof(f->says), "%s (FC 17)", text);
+	by_profile(s, f, timeout);
+	if (!f->profile)
+		by_word(s, f);
+	if (!f->says[0] && f->exception)
+		snprintf(f->says, sizeof(f->says), "exception %u: alive, unknown", f->exception);
+	else if (!f->says[0])
+		snprintf(f->says, sizeof(f->says), "responds, unknown");
+}

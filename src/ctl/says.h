@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * says: what the verbs on a line say of outcomes and exceptions: the same sentences everywhere.
+ */
+#ifndef CTL_SAYS_H
+#define CTL_SAYS_H
+
+#include "ctl/line.h"
+
+/* "illegal data address: these registers do not exist" */
+const char *says_exception(uint8_t code);
+
+/* Fills in out->why if it was no success: what came, and what to do next. */
+void says_reply(const struct wireline *l, const struct request *r, struct reply *out);
+
+/* "ok", "exception", "timeout", "corrupted", … for --json. */
+const char *says_outcome(uint8_t outcome);
+
+/* "holding", … by enum table. */
+extern const char *const says_table[4];
+
+/* A text of a device or a file, fit for a terminal, in a static buffer of a few. */
+const char *says_clean(const char *text);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scan: what the parts of the verb share: scan.c (options, order, report), sweep.c (asks ids),
+ * ident.c (who is it), scan_yaml.c (the configuration that comes of it).
+ */
+#ifndef CTL_SCAN_H
+#define CTL_SCAN_H
+
+#include "ctl/catalogue.h"
+#include "ctl/line.h"
+#include "ctl/screen.h"
+#include "ctl/target.h"
+
+#define SCAN_IDS 248
+#define SCAN_SETTINGS 16
+#define SCAN_FOUND (SCAN_IDS * 2)
+#define SCAN_BURSTS 16
+
+struct found {
+	uint8_t unit;
+	struct setting setting;
+	us_t first;        /* request to the first byte of the response */
+	uint8_t fc;        /* function it responded to */
+	uint8_t exception; /* it responded with; 0: with values */
+	bool corrupted;    /* only corrupted responses came */
+	char says[96];
+	const char *profile; /* of the catalogue, NULL: unknown */
+};
+
+/* Bytes that were no frame: somebody near here. */
+struct burst {
+	us_t at;
+	bool explained;
+};
+
+struct scan {
+	struct target target;
+	struct line_options options;
+	struct catalogue catalogue;
+	struct wireline *line;
+	struct setting setting[SCAN_SETTINGS];
+	size_t nsetting;
+	unsigned first, last; /* ids */
+	bool deep, force, json, add, yes;
+	us_t wait; /* for a response's first byte before the next id is asked */
+
+	struct setting now;
+	us_t asked[SCAN_IDS]; /* when last, at this setting; 0: not */
+	us_t first_asked[SCAN_IDS];
+	uint8_t corrupted[SCAN_IDS];
+	struct burst burst[SCAN_BURSTS];
+	size_t nburst, bursts; /* noted; all of them */
+	bool everybody;        /* Modbus TCP: this device responds to every unit id */
+	struct progress bar;
+	struct found found[SCAN_FOUND];
+	size_t nfound;
+};
+
+/* Nothing is sent. 0: quiet; 1: another client sends requests; -1: the line is gone. */
+int sweep_listen(struct scan *s, us_t how_long);
+
+/* All ids at the setting that is set; false: the line is gone. */
+bool sweep_setting(struct scan *s);
+
+/* Other questions to ids that are silent so far. */
+bool sweep_deep(struct scan *s, unsigned last);
+
+struct found *scan_find(struct scan *s, uint8_t unit, const struct setting *at);
+struct found *scan_add(struct scan *s, uint8_t unit);
+
+/* Asks a unit what it is, and compares it with the profiles that can be recognised. */
+void ident_unit(struct scan *s, struct found *f);
+
+/* Does what the identify point shows mean this device? */
+bool ident_matches(const struct device *d, const char *is);
+
+/* The YAML for what was found, to out. */
+void scan_yaml(const struct scan *s, FILE *out);
+
+/* Puts it into the configuration, after a question. Returns an exit status. */
+int scan_put(const struct scan *s);
+
+#endif

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+/*
+ * sweep: asks one id after the other and does not wait for what is slow: an RTU response names its
+ * unit however late it comes. Bytes that are no frame mean that two spoke at once: the ids asked
+ * shortly before are asked again with more patience.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/clock.h"
+#include "core/modbus/frame.h"
+#include "ctl/scan.h"
+#include "ctl/stop.h"
+
+#define SLOWEST (1100 * US_MS) /* a response that comes later is not looked for */
+#define TAIL (600 * US_MS)     /* after the last id */
+#define AGAIN_FIRST (300 * US_MS)
+#define AGAIN_SECOND US_S
+#define NEAR (120 * US_MS)
+#define NOISY 6 /* more bursts than this are a line's noise, no devices' */
+#define TCP_EVERYBODY 4
+
+struct found *scan_find(struct scan *s, uint8_t unit, const struct setting *at)
+{
+	for (size_t i = 0; i < s->nfound; i++)
+		if (s->found[i].unit == unit && (!at || setting_same(&s->found[i].setting, at)))
+			return &s->found[i];
+	return NULL;
+}
+
+/* What differs only in parity or stop bits may be one device, where the line does not mind. */
+static bool known(struct scan *s, uint8_t unit)
+{
+	for (size_t i = 0; i < s->nfound; i++)
+		if (s->found[i].unit == unit && s->found[i].setting.baud == s->now.baud &&
+		    !s->found[i].corrupted)
+			return true;
+	return false;
+}
+
+struct found *scan_add(struct scan *s, uint8_t unit)
+{
+	char text[32];
+	struct found *f = scan_find(s, unit, &s->now);
+
+	if (f)
+		return f;
+	if (s->nfound == SCAN_FOUND)
+		return &s->found[SCAN_FOUND - 1];
+	f = &s->found[s->nfound++];
+	*f = (struct found){.unit = unit, .setting = s->now};
+	if (!s->json) {
+		progress_clear(&s->bar);
+		fprintf(stderr, "found id %u at %s\n", unit,
+		        setting_text(&s->now, text, sizeof(text)));
+	}
+	return f;
+}
+
+/* A slow one is found: does it explain a burst? */
+static void explain(struct scan *s, const struct found *f)
+{
+	for (size_t i = 0; i < s->nburst; i++) {
+		const us_t off = s->burst[i].at - s->first_asked[f->unit] - f->first;
+		if (off > -NEAR && off < NEAR)
+			s->burst[i].explained = true;
+	}
+}
+
+static void take_late(struct scan *s)
+{
+	uint8_t unit[LINE_STRAYS];
+	const us_t now = clock_now();
+	const size_t n = line_late(s->line, unit, sizeof(unit));
+
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t u = unit[i];
+		if (u >= SCAN_IDS || !s->asked[u] || now - s->asked[u] > 4 * US_S || known(s, u))
+			continue;
+		struct found *f = scan_add(s, u);
+		f->first = now - s->asked[u];
+		f->fc = FC_READ_HOLDING;
+		explain(s, f);
+	}
+}
+
+static bool gateway_only(const struct reply *r)
+{
+	return r->outcome == OUT_REFUSED &&
+	       (r->exception == EXC_GATEWAY_PATH || r->exception == EXC_GATEWAY_TARGET);
+}
+
+static void take_reply(struct scan *s, const struct request *r, const struct reply *reply)
+{
+	if ((reply->outcome != OUT_OK && reply->outcome != OUT_REFUSED) || gateway_only(reply))
+		return;
+	struct found *f = scan_add(s, r->unit);
+	f->first = reply->turnaround;
+	f->fc = r->pdu[0];
+	f->exception = reply->outcome == OUT_REFUSED ? reply->exception : 0;
+	f->corrupted = false;
+	explain(s, f);
+}
+
+static void take_burst(struct scan *s)
+{
+	s->bursts++;
+	if (s->nburst < SCAN_BURSTS)
+		s->burst[s->nburst++].at = clock_now();
+}
+
+/* False: the line is gone. */
+static bool ask(struct scan *s, const struct request *r, us_t wait)
+{
+	struct reply reply;
+
+	s->asked[r->unit] = clock_now();
+	if (!s->first_asked[r->unit])
+		s->first_asked[r->unit] = s->asked[r->unit];
+	line_ask(s->line, r, wait, true, &reply);
+	take_reply(s, r, &reply);
+	if (reply.outcome == OUT_GARBLED) /* its head was right: it was this unit */
+		s->corrupted[r->unit]++;
+	else if (reply.noise && !known(s, r->unit))
+		take_burst(s);
+	take_late(s);
+	if (reply.outcome != OUT_LINK)
+		return true;
+	/* Many devices with Modbus TCP close the connection when asked for a unit they do not have;
+	 * the next request makes a new one. */
+	return s->line->conf.kind == BUS_TCP && line_set(s->line, &s->now);
+}
+
+static bool ask_fc3(struct scan *s, unsigned unit, us_t wait)
+{
+	struct request r;
+
+	pdu_read(&r, (uint8_t)unit, TABLE_HOLDING, 0, 1);
+	return ask(s, &r, wait);
+}
+
+static bool take_frame(void *ctx, const struct seen *seen)
+{
+	struct scan *s = ctx;
+	struct frame f;
+
+	if (seen->way == 'o' || !frame_find(seen->bytes, seen->n, 0, NULL, true, &f))
+		return true;
+	if (f.unit < SCAN_IDS && s->asked[f.unit] && !known(s, f.unit)) {
+		struct found *one = scan_add(s, f.unit);
+		one->first = seen->at - s->asked[f.unit];
+		one->fc = FC_READ_HOLDING;
+		explain(s, one);
+	}
+	return true;
+}
+
+/* Ids that were asked shortly before a burst which nothing explains yet. */
+static size_t suspects(const struct scan *s, uint8_t *unit)
+{
+	size_t n = 0;
+
+	for (unsigned u = s->first; u <= s->last; u++) {
+		bool near = s->corrupted[u];
+		for (size_t i = 0; i < s->nburst && !near; i++)
+			near = !s->burst[i].explained && s->first_asked[u] &&
+			       s->burst[i].at - s->first_asked[u] > 0 &&
+			       s->burst[i].at - s->first_asked[u] < SLOWEST;
+		if (near)
+			unit[n++] = (uint8_t)u;
+	}
+	return n;
+}
+
+static bool unexplained(const struct scan *s)
+{
+	for (size_t i = 0; i < s->nburst; i++)
+		if (!s->burst[i].explained)
+			return true;
+	return false;
+}
+
+static bool ask_again(struct scan *s, us_t wait)
+{
+	uint8_t unit[SCAN_IDS];
+	char note[32];
+	const size_t n = suspects(s, unit);
+
+	progress_begin(&s->bar, "again", (unsigned)n);
+	for (size_t i = 0; i < n && !stop_asked() && (unexplained(s) || s->corrupted[unit[i]]);
+	     i++) {
+		if (known(s, unit[i]))
+			continue;
+		if (!ask_fc3(s, unit[i], wait))
+			return false;
+		snprintf(note, sizeof(note), "%zu found", s->nfound);
+		progress_show(&s->bar, (unsigned)i + 1, note);
+	}
+	progress_clear(&s->bar);
+	return true;
+}
+
+/* Only corrupted responses, each time it is asked, and at once: two devices have this id. */
+static void take_corrupted(struct scan *s)
+{
+	for (unsigned u = s->first; u <= s->last; u++)
+		if (s->corrupted[u] >= 2 && !known(s, (uint8_t)u)) {
+			struct found *f = scan_add(s, (uint8_t)u);
+			f->corrupted = true;
+			f->fc = FC_READ_HOLDING;
+		}
+}
+
+/* A device with Modbus TCP may respond to whatever id: then it is one device. */
+static bool tcp_everybody(struct scan *s)
+{
+	static const uint8_t odd[] = {201, 137};
+
+	if (s->line->conf.kind != BUS_TCP || s->nfound != TCP_EVERYBODY)
+		return false;
+	const size_t before = s->nfound;
+	for (size_t i = 0; i < sizeof(odd); i++)
+		if (!ask_fc3(s, odd[i], s->wait))
+			return false;
+	s->everybody = s->nfound == before + sizeof(odd);
+	if (s->everybody)
+		s->nfound = before - TCP_EVERYBODY + 1;
+	return s->everybody;
+}
+
+bool sweep_setting(struct scan *s)
+{
+	char title[32], note[32] = "";
+
+	memset(s->asked, 0, sizeof(s->asked));
+	memset(s->first_asked, 0, sizeof(s->first_asked));
+	memset(s->corrupted, 0, sizeof(s->corrupted));
+	s->nburst = s->bursts = 0;
+	progress_begin(&s->bar, setting_text(&s->now, title, sizeof(title)),
+	               s->last - s->first + 1);
+	unsigned u = s->first;
+	for (; u <= s->last && !stop_asked(); u++) {
+		if (!known(s, (uint8_t)u) && !ask_fc3(s, u, s->wait))
+			return false;
+		if (tcp_everybody(s))
+			break;
+		snprintf(note, sizeof(note), "%zu found", s->nfound);
+		progress_show(&s->bar, u - s->first + 1, note);
+	}
+	if (!stop_asked() && s->line->conf.kind != BUS_TCP &&
+	    !line_listen(s->line, clock_now() + TAIL, take_frame, s))
+		return false;
+	progress_end(&s->bar, u - s->first, note);
+	if (s->bursts <= NOISY) {
+		if (!ask_again(s, AGAIN_FIRST))
+			return false;
+		if (unexplained(s) && s->bursts <= 2 && !ask_again(s, AGAIN_SECOND))
+			return false;
+	} else {
+		fprintf(stderr,
+		        "%zu times bytes that are not Modbus: noise, or devices with "
+		        "another baud rate or format\n",
+		        s->bursts);
+	}
+	take_corrupted(s);
+	return true;
+}
+
+bool sweep_deep(struct scan *s, unsigned last)
+{
+	struct request r[4];
+	char title[32];
+
+	progress_begin(&s->bar, setting_text(&s->now, title, sizeof(title)), last - s->first + 1);
+	for (unsigned u = s->first; u <= last && !stop_asked(); u++) {
+		const uint8_t unit = (uint8_t)u;
+		pdu_read(&r[0], unit, TABLE_INPUT, 0, 1);
+		pdu_raw(&r[1], unit, (const uint8_t[]){FC_DIAGNOSTICS, 0, 0, 0x5A, 0xA5}, 5, 5);
+		pdu_raw(&r[2], unit, (const uint8_t[]){FC_REPORT_SERVER_ID}, 1, 0);
+		pdu_device_id(&r[3], unit, 1, 0);
+		for (size_t i = 0; i < 4 && !known(s, unit) && !stop_asked(); i++)
+			if (!ask(s, &r[i], s->wait))
+				return false;
+		progress_show(&s->bar, u - s->first + 1, "other questions");
+	}
+	progress_clear(&s->bar);
+	return true;
+}
+
+/* -- before anything is sent ------------------------------------------------------- */
+
+struct listened {
+	unsigned frames, requests, other;
+	struct {
+		uint8_t unit, fc;
+		uint16_t addr, count;
+		unsigned n, responses;
+		us_t first, last;
+	} client[8];
+	size_t nclient;
+	bool ignore_ours; /* through the gateway: what it sends itself is no other client */
+};
+
+static void note_request(struct listened *h, const struct frame *f, us_t at)
+{
+	size_t i;
+	const uint16_t addr = (uint16_t)(f->pdu_len > 2 ? f->pdu[1] << 8 | f->pdu[2] : 0);
+	const uint16_t count = (uint16_t)(f->pdu_len > 4 ? f->pdu[3] << 8 | f->pdu[4] : 0);
+
+	h->requests++;
+	for (i = 0; i < h->nclient; i++)
+		if (h->client[i].unit == f->unit && h->client[i].fc == f->pdu[0] &&
+		    h->client[i].addr == addr)
+			break;
+	if (i == sizeof(h->client) / sizeof(h->client[0]))
+		return;
+	if (i == h->nclient) {
+		h->client[h->nclient++].first = at;
+		h->client[i].unit = f->unit;
+		h->client[i].fc = f->pdu[0];
+		h->client[i].addr = addr;
+		h->client[i].count = count;
+	}
+	h->client[i].n++;
+	h->client[i].last = at;
+}
+
+static bool take_heard(void *ctx, const struct seen *seen)
+{
+	struct listened *h = ctx;
+	struct frame f;
+
+	if (h->ignore_ours && seen->way == 'o')
+		return true;
+	if (!frame_find(seen->bytes, seen->n, 0, NULL, true, &f) || f.len != seen->n) {
+		h->other += seen->n > 0;
+		return true;
+	}
+	h->frames++;
+	if (frame_is_request(&f)) {
+		note_request(h, &f, seen->at);
+		return true;
+	}
+	for (size_t i = 0; i < h->nclient; i++)
+		if (h->client[i].unit == f.unit && h->client[i].fc == (f.pdu[0] & 0x7F))
+			h->client[i].responses++;
+	return true;
+}
+
+static void print_client(const struct listened *h, size_t i, const struct setting *at)
+{
+	static const char *const words[] = {[FC_READ_COILS] = "coil",
+	                                    [FC_READ_DISCRETE] = "discrete",
+	                                    [FC_READ_HOLDING] = "holding",
+	                                    [FC_READ_INPUT] = "input"};
+	const unsigned n = h->client[i].n;
+	const uint8_t fc = h->client[i].fc;
+	char text[32];
+
+	fprintf(stderr, "  asks unit %u ", h->client[i].unit);
+	if (fc <= FC_READ_INPUT)
+		fprintf(stderr, "%s %u (%u)", words[fc], h->client[i].addr, h->client[i].count);
+	else
+		fprintf(stderr, "function %u", fc);
+	if (n > 1)
+		fprintf(stderr, " every %.1f s",
+		        (double)(h->client[i].last - h->client[i].first) / (double)US_S / (n - 1));
+	fprintf(stderr, ", %s; unit %u %s\n", setting_text(at, text, sizeof(text)),
+	        h->client[i].unit, h->client[i].responses ? "responds" : "does not respond");
+}
+
+/* Bytes but no frames: at which of the usual settings are they frames? */
+static bool find_setting(struct scan *s, struct listened *h)
+{
+	for (size_t i = 1; i < s->nsetting && !h->frames && !stop_asked(); i++) {
+		if (!line_set(s->line, &s->setting[i]) ||
+		    !line_listen(s->line, clock_now() + US_S, take_heard, h))
+			return false;
+		if (h->frames)
+			s->now = s->setting[i];
+	}
+	return true;
+}
+
+static void report_clients(const struct scan *s, const struct listened *h)
+{
+	fprintf(stderr, "%u frames", h->frames);
+	if (h->other)
+		fprintf(stderr, ", %u times bytes that are no frame", h->other);
+	fprintf(stderr, ". ANOTHER CLIENT is on this line:\n");
+	for (size_t i = 0; i < h->nclient; i++)
+		print_client(h, i, &s->now);
+	fprintf(stderr,
+	        "Two clients corrupt each other's responses. Nothing was sent. To look on:\n"
+	        "  xnetctl monitor %s\n",
+	        s->target.name);
+}
+
+int sweep_listen(struct scan *s, us_t how_long)
+{
+	struct listened h = {.ignore_ours = s->line->via[0] != '\0'};
+
+	s->now = line_setting(&s->line->conf);
+	fprintf(stderr, "Listening %d s: ", (int)(how_long / US_S));
+	fflush(stderr);
+	if (!line_listen(s->line, clock_now() + how_long, take_heard, &h))
+		return -1;
+	if (!h.frames && !h.other) {
+		fprintf(stderr, "quiet, no other client on this line.\n");
+		return 0;
+	}
+	if (!h.frames && s->line->conf.kind == BUS_SERIAL && !find_setting(s, &h))
+		return -1;
+	if (h.frames || h.other > 1) {
+		report_clients(s, &h);
+		return 1;
+	}
+	fprintf(stderr, "some bytes that are no frame: noise on the idle line (no bias?)\n");
+	return 0;
+}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""xnetctl scan: what it finds on a line, what it sends there, and what it writes into a configuration."""
+import json
+import os
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from conftest import LIMIT, TOP, wait_until
+from linefix import Unit, Wire, wire  # noqa: F401
+from simfix import PROFILES
+
+READS = {3, 4, 8, 17, 43}
+OWN = ["--control", "off", "-P", PROFILES]
+
+
+def scan(*arguments, **options):
+    return subprocess.run([os.path.join(TOP, "xnetctl"), "scan", *OWN, *map(str, arguments)], capture_output=True,
+                          text=True, timeout=2 * LIMIT, **options)
+
+
+def test_what_responds_is_found_at_each_setting_and_nothing_is_written(wire):
+    line = wire({
+        1: Unit(9600, {(3, 0): 1}, device_id=["Acme", "Meter 3", "1.0"]),
+        2: Unit(9600, exception=1),
+        3: Unit(9600, {(3, 0): 3}, turnaround=0.4),
+        5: Unit(9600, {(4, 0): 5}, silent=(3,)),
+        7: Unit(9600, {(3, 0): 7}, twice=True),
+        11: Unit(19200, {(3, 0): 9}),
+    })
+    done = scan("--json", "--ids", "1-12", "--lines", "9600,19200-8E1", line.port, env={**os.environ, "LC_ALL": "C"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii() and done.stderr.isascii()
+    found = {f["id"]: f for f in json.loads(done.stdout)["found"]}
+    assert sorted(found) == [1, 2, 3, 5, 7, 11]
+    assert found[1]["says"] == "Acme Meter 3 1.0 (FC 43)"
+    assert found[2]["exception"] == 1
+    assert found[3]["first_ms"] >= 400  # it answered long after the next id was asked
+    assert found[5]["function"] == 4
+    assert found[7]["corrupted"]
+    assert found[11]["line"] == "19200 8E1"
+    assert {pdu[0] for _, pdu, _ in line.requests} <= READS
+
+
+def test_nothing_is_sent_while_another_client_is_on_the_line(wire):
+    line = wire({2: Unit(9600, {(3, 0): 1})})
+    stop = threading.Event()
+
+    def master():
+        while not stop.wait(0.3):
+            line.inject(Wire.frame(2, [3, 0, 0, 0, 20]))
+            stop.wait(0.05)
+            line.inject(Wire.frame(2, [3, 40] + 40 * [0]))
+
+    other = threading.Thread(target=master)
+    other.start()
+    try:
+        done = scan("--ids", "1-5", line.port)
+    finally:
+        stop.set()
+        other.join()
+    assert done.returncode == 1
+    assert "ANOTHER CLIENT" in done.stderr
+    assert "asks unit 2 holding 0 (20)" in done.stderr and "unit 2 responds" in done.stderr
+    assert f"xnetctl monitor {line.port}" in done.stderr
+    assert line.requests == []
+
+
+CONFIG = """\
+# the barn's gateway
+mqtt: {{broker: mqtt://localhost}}   # on this machine
+buses:
+    rs485: {{port: {port}, baud: 9600, format: 8N1}}  # behind the door
+
+devices:
+    # the old one
+    meter: {{profile: eastron-sdm120, bus: rs485, id: 9}}
+
+# the end
+"""
+
+
+def test_add_puts_lines_into_the_configuration_and_leaves_the_rest(wire, tmp_path):
+    model = struct_words("WBMR6C")
+    line = wire({4: Unit(9600, {(3, 0): 0, **{(3, 200 + i): w for i, w in enumerate(model)}})})
+    config = tmp_path / "devices.yaml"
+    config.write_text(CONFIG.format(port=line.port))
+    config.chmod(0o640)
+    before = config.read_text().split("\n")
+    # without a terminal nobody can say yes
+    done = scan("-c", config, "--ids", "3-5", "--baud", 9600, "--add", line.port, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and "is left as it was" in done.stderr
+    assert config.read_text().split("\n") == before
+    done = scan("-c", config, "--ids", "3-5", "--add", "--yes", "--baud", 9600, "rs485")
+    assert done.returncode == 0, done.stderr
+    after = config.read_text().split("\n")
+    added = "    mr6c: {profile: wb-mr6c, bus: rs485, id: 4}"
+    assert after == before[:8] + [added] + before[8:]
+    assert f"+{added}" in done.stderr
+    assert config.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path / "wire0") == ["line"] and not (tmp_path / "devices.yaml.new").exists()
+
+
+def struct_words(text):
+    """One character a register, as that device holds its model."""
+    return [ord(c) for c in text.ljust(20, "\0")]
+
+
+def test_what_was_found_is_kept_at_ctrl_c(wire):
+    line = wire({1: Unit(9600, {(3, 0): 1})})
+    p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "scan", *OWN, "--json", line.port], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, text=True)
+    wait_until(lambda: len(line.requests) > 5, what="requests")
+    p.send_signal(signal.SIGINT)
+    out, _ = p.communicate(timeout=LIMIT)
+    assert p.returncode == 0
+    assert [f["id"] for f in json.loads(out)["found"]] == [1]
+    assert json.loads(out)["complete"] is False
+
+
+@pytest.mark.parametrize("arguments, status, text", [
+    (["/dev/ttyNONE7"], 69, "/dev/ttyNONE7 does not exist: xnetctl ports lists the ports"),
+    (["/dev/null"], 69, "/dev/null is not a serial port"),
+    (["127.0.0.1:1"], 69, "cannot connect to 127.0.0.1:1: Connection refused"),
+    (["nowhere"], 64, "there is no device, bus or port 'nowhere'"),
+    ([], 64, "which line?"),
+    (["--ids", "5-2", "/dev/null"], 64, "--ids"),
+    (["--lines", "9600-9X1", "/dev/null"], 64, "--lines"),
+    (["--baud", "9600x", "/dev/null"], 64, "--baud"),
+])
+def test_what_cannot_be_done_is_said_with_the_next_step(arguments, status, text):
+    done = scan(*arguments)
+    assert (done.returncode, text in done.stderr) == (status, True), done.stderr
+
+
+def test_who_has_the_port_is_named(wire, start, tmp_path):
+    line = wire({})
+    holder = start("/usr/bin/python3", "-c", "import fcntl, os, sys\n"
+                   f"f = os.open({line.port!r}, os.O_RDWR | os.O_NOCTTY)\nfcntl.flock(f, fcntl.LOCK_EX)\n"
+                   "print('ready', flush=True)\nsys.stdin.read()", stdin=subprocess.PIPE)
+    holder.wait_line("ready")
+    done = scan(line.port)
+    assert done.returncode == 69
+    # the test itself has it open, too, but not locked
+    assert f"{line.port} is in use by python3 (process {holder.pid})" in done.stderr
+    assert line.requests == []
