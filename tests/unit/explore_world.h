@@ -53,8 +53,16 @@ struct device {
 	uint8_t code;           /* … said by this exception; 0: by silence */
 };
 
+/* What a predecessor asked unit 1, whose answer comes directly before the first one to us. */
+struct old {
+	uint8_t count; /* registers; 0: none, or … */
+	uint8_t code;  /* … refused by this exception */
+};
+
 struct scene {
 	const char *name;
+	struct old old[2];
+	unsigned depth; /* 0: as deep as the others */
 	struct device device[UNITS];
 	struct want want[WANTS_MAX];
 	size_t n;
@@ -93,6 +101,7 @@ struct world {
 	unsigned read_at[WANTS_MAX]; /* requests sent when it was last read, and when */
 	us_t read_when[WANTS_MAX];
 	unsigned writes, executed;
+	uint32_t refusals; /* exceptions given within the exchange at hand */
 	const char *wrong;
 };
 
@@ -220,6 +229,7 @@ static inline void send_request(struct world *w, const struct request *r)
 	} else {
 		n = device_answer(w, r, pdu);
 	}
+	w->refusals += n && pdu[0] & 0x80;
 	if (n == 0 || f == F_SILENT)
 		return;
 	a.n = (uint16_t)pdu_frame(r->unit, pdu, n, a.bytes);
@@ -267,6 +277,7 @@ static inline void transact(struct world *w)
 {
 	struct exchange *x = &w->run.exchange;
 	w->begun = w->requests;
+	w->refusals = 0;
 	for (unsigned steps = 0;; steps++) {
 		us_t until;
 		assert_true(steps < 5000);
@@ -342,6 +353,8 @@ static inline void turn_carried_out(struct world *w, struct turn *t)
 		transact(w);
 		turn_exchanged(&w->run, true, w->now);
 	}
+	if (w->run.outcome == OUT_REFUSED && !w->refusals)
+		w->wrong = "refused by nobody";
 	if (t->kind == TURN_JOB)
 		turn_was_write(w, before);
 	else if (w->run.outcome == OUT_OK)
@@ -383,6 +396,22 @@ static inline void submit(struct world *w)
 	schedule_submit(w->schedule, &j, w->now, &old);
 }
 
+static inline void leave_old(struct world *w)
+{
+	for (size_t i = 0; i < 2; i++) {
+		const struct old *o = &w->scene->old[i];
+		uint8_t pdu[PDU_MAX] = {FC_READ_HOLDING, (uint8_t)(2 * o->count)};
+		const size_t n = o->code ? 2 : 2u + 2u * o->count;
+		if (!o->count && !o->code)
+			continue;
+		if (o->code)
+			memcpy(pdu, (const uint8_t[]){FC_READ_HOLDING | 0x80, o->code}, 2);
+		struct arrival *a = &w->held[w->nheld++];
+		*a = (struct arrival){0};
+		a->n = (uint16_t)pdu_frame(1, pdu, n, a->bytes);
+	}
+}
+
 static inline void world_begin(struct world *w, const struct scene *scene, const uint8_t *fault,
                                unsigned depth)
 {
@@ -414,7 +443,9 @@ static inline void world_begin(struct world *w, const struct scene *scene, const
 	}
 	schedule_adopt(w->schedule, want, scene->n, rule, UNITS, w->now);
 	schedule_port_back(w->schedule, w->now);
-	submit(w);
+	leave_old(w);
+	if (!scene->old[0].count && !scene->old[0].code)
+		submit(w);
 }
 
 #endif

@@ -26,7 +26,7 @@ static void a_healthy_exchange_takes_two_wake_ups_and_its_wire_time(void **state
 	rig_close(&r);
 }
 
-static void the_first_answer_after_opening_is_taken_only_when_asked_twice(void **state)
+static void the_first_answer_after_opening_is_only_a_proof(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -44,6 +44,41 @@ static void the_first_answer_after_opening_is_taken_only_when_asked_twice(void *
 	assert_int_equal(r.line.count.requests, 4);
 	assert_int_equal(r.wrong, 0);
 	rig_close(&r);
+}
+
+/* At the start a unit costs one short request more, not its block twice. */
+static void the_proof_after_opening_is_a_short_one(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t table;
+		uint16_t addr, count;
+		unsigned requests;
+		enum outcome o;
+		us_t brief; /* the proof, by its function and cells */
+	} row[] = {
+		{TABLE_HOLDING, 100, 20, 2, OUT_OK, 1},
+		{TABLE_INPUT, 100, 2, 2, OUT_OK, 1},
+		{TABLE_COIL, 100, 100, 2, OUT_OK, 1},
+		{TABLE_HOLDING, 100, 1, 2, OUT_OK, 1}, /* twice the same */
+		{TABLE_COIL, 100, 8, 2, OUT_OK, 8},    /* one byte either way */
+		{TABLE_HOLDING, 9000, 20, 3, OUT_REFUSED, 0},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		struct rig r;
+		rig_open(&r, 9600, i);
+		const us_t start = r.now;
+		assert_int_equal(read_once(&r, 1, row[i].table, row[i].addr, row[i].count),
+		                 row[i].o);
+		const us_t least = wire_read(&r.wire, row[i].table, row[i].count, 3000) +
+		                   wire_read(&r.wire, row[i].table, (uint16_t)row[i].brief, 3000);
+		assert_int_equal(r.line.count.requests, row[i].requests);
+		assert_int_equal(r.wrong, 0);
+		if (row[i].brief)
+			assert_in_range(r.now - start, least - 2 * r.wire.silence,
+			                least + 2 * r.wire.silence);
+		rig_close(&r);
+	}
 }
 
 static void a_barred_request_is_preceded_by_a_proof(void **state)
@@ -93,7 +128,7 @@ static void a_refusal_is_believed_at_once_after_a_normal_start(void **state)
 	struct rig r;
 	rig_open(&r, 9600, 20);
 	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 100, 2), OUT_OK);
-	assert_true(peer_outstanding(&r.peer[1]));
+	assert_false(peer_outstanding(&r.peer[1])); /* what was left over came before it */
 	assert_int_equal(read_once(&r, 1, TABLE_HOLDING, 9000, 3), OUT_REFUSED);
 	assert_false(peer_outstanding(&r.peer[1]));
 	/* Refused at the start: one refusal may be left over. */
@@ -807,7 +842,8 @@ int main(void)
 		cmocka_unit_test(pauses_inside_answers_are_allowed_for_once_seen),
 		cmocka_unit_test(a_pause_behind_the_first_byte_is_allowed_for_once_seen),
 		cmocka_unit_test(a_healthy_exchange_takes_two_wake_ups_and_its_wire_time),
-		cmocka_unit_test(the_first_answer_after_opening_is_taken_only_when_asked_twice),
+		cmocka_unit_test(the_first_answer_after_opening_is_only_a_proof),
+		cmocka_unit_test(the_proof_after_opening_is_a_short_one),
 		cmocka_unit_test(a_barred_request_is_preceded_by_a_proof),
 		cmocka_unit_test(a_write_to_a_unit_not_in_step_is_proven_first_or_never_sent),
 		cmocka_unit_test(a_refusal_is_believed_at_once_after_a_normal_start),

@@ -221,8 +221,8 @@ static unsigned wish(const char *name, unsigned standard)
 static void explore(const struct scene *s)
 {
 	const unsigned most = wish("EXPLORE_FAULTS", 3);
-	const unsigned depth =
-		wish("EXPLORE_DEPTH", 7) < DEPTH_MAX ? wish("EXPLORE_DEPTH", 7) : DEPTH_MAX;
+	const unsigned wished = s->depth ? s->depth : wish("EXPLORE_DEPTH", 7);
+	const unsigned depth = wished < DEPTH_MAX ? wished : DEPTH_MAX;
 	struct path *now = mem_alloc(1, sizeof *now), *next = NULL;
 	size_t n = 1, paths = 0;
 	struct worst worst = {0};
@@ -310,6 +310,48 @@ static void a_command_that_sets_bits(void **state)
 	scene.name = "bits are set, each second";
 	scene.period = US_S;
 	explore(&scene);
+}
+
+/* A predecessor was killed, and its answer comes before the first one to us: of the length of our
+ * read, of the proof before it, of neither, a refusal, or two of them. */
+static void what_a_predecessor_left_behind(void **state)
+{
+	(void)state;
+	static const struct old left[][2] = {
+		{{5, 0}},
+		{{1, 0}},
+		{{2, 0}},
+		{{0, EXC_ADDRESS}},
+		{{5, 0}, {5, 0}},
+		{{5, 0}, {1, 0}},
+		{{0, EXC_BUSY}, {1, 0}},
+	};
+	struct scene scene = {
+		.name = "a predecessor's answer",
+		.device = {{.functions = ALL_FUNCTIONS, .range = EVERYWHERE},
+	                   {.functions = ALL_FUNCTIONS, .range = EVERYWHERE}},
+		.want = {HOLDING(1, 0, 5), HOLDING(1, 100, 5), HOLDING(2, 0, 5)},
+		.n = 3,
+		.requests = 15,
+		.time = 15 * US_S,
+		.depth = 4,
+	};
+	struct scene holes = {
+		.name = "a predecessor's answer, holes",
+		.device = {{.functions = 1u << FC_READ_HOLDING, .range = WITH_HOLES},
+	                   {.functions = ALL_FUNCTIONS, .range = EVERYWHERE}},
+		.want = {HOLDING(1, 0, 20), HOLDING(1, 24, 5), HOLDING(1, 36, 14)},
+		.n = 3,
+		.requests = 45,
+		.time = 15 * US_S,
+		.depth = 4,
+	};
+	for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
+		memcpy(scene.old, left[i], sizeof scene.old);
+		memcpy(holes.old, left[i], sizeof holes.old);
+		explore(&scene);
+		explore(&holes);
+	}
 }
 
 /* What once was never read again: reads over holes are refused, and so is every other function. */
@@ -423,6 +465,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_unit),
 		cmocka_unit_test(a_command_that_sets_bits),
+		cmocka_unit_test(what_a_predecessor_left_behind),
 		cmocka_unit_test(a_unit_that_refuses_holes_and_other_functions),
 		cmocka_unit_test(a_unit_that_refuses_holes_and_is_mute_to_other_functions),
 		cmocka_unit_test(the_same_polled_each_second),

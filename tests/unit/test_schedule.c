@@ -368,6 +368,27 @@ static void a_unit_left_out_by_a_reload_is_forgotten(void **state)
 	sim_end(&line);
 }
 
+/* Also of one that came after the port was opened, or comes back: what was asked of it before may
+ * still be answered. */
+static void a_new_unit_is_to_be_proven_in_step(void **state)
+{
+	(void)state;
+	struct turn t;
+	sim_begin(&line, 9600);
+	schedule_port_back(line.schedule, line.now);
+	sim_unit(&line, 1, 5 * US_MS);
+	sim_want(&line, 1, 10, 4, US_S);
+	sim_want(&line, 1, 14, 1, US_S);
+	sim_adopt(&line);
+	schedule_next(line.schedule, line.now, &t);
+	assert_int_equal(t.kind, TURN_READ);
+	assert_true(t.peer->unsure);
+	assert_int_equal(t.span.count, 5);
+	assert_int_equal(t.value_addr, 14); /* by its shortest value */
+	assert_int_equal(t.value_count, 1);
+	sim_end(&line);
+}
+
 static void nothing_to_do_sleeps_and_never_spins(void **state)
 {
 	(void)state;
@@ -461,6 +482,7 @@ int main(void)
 		cmocka_unit_test(once_is_read_at_each_coming_online),
 		cmocka_unit_test(a_reload_keeps_the_phase_and_reads_only_what_is_new),
 		cmocka_unit_test(a_unit_left_out_by_a_reload_is_forgotten),
+		cmocka_unit_test(a_new_unit_is_to_be_proven_in_step),
 		cmocka_unit_test(nothing_to_do_sleeps_and_never_spins),
 		cmocka_unit_test(of_two_that_come_due_together_the_faster_goes_first),
 		cmocka_unit_test(a_neighbour_that_is_due_soon_is_read_along),

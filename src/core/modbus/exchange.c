@@ -130,6 +130,41 @@ static void make_proof(struct exchange *x, us_t now)
 	        5);
 }
 
+static bool proof_of(struct exchange *x, uint16_t addr, uint16_t count, us_t now)
+{
+	static const uint8_t table[] = {[FC_READ_COILS] = TABLE_COIL,
+	                                [FC_READ_DISCRETE] = TABLE_DISCRETE,
+	                                [FC_READ_HOLDING] = TABLE_HOLDING,
+	                                [FC_READ_INPUT] = TABLE_INPUT};
+
+	if (!pdu_read(&x->proof, x->req->unit, table[x->req->pdu[0]], addr, count))
+		return false;
+	const struct signature s = pdu_signature(&x->proof);
+	return !signature_same(&s, &x->sig) && !count_alike(x->peer, &s, now);
+}
+
+/* At the start an answer may be due that nobody here asked for. Units answer in order, so behind
+ * the first answer to a shorter read nothing older can come; if that was the older one itself, what
+ * is left over is the answer to this proof, which has another length than that to the request.
+ * False: there is no shorter read. */
+static bool prove_briefly(struct exchange *x, us_t now)
+{
+	const uint8_t *pdu = x->req->pdu;
+	const uint16_t addr = (uint16_t)(pdu[1] << 8 | pdu[2]);
+	const uint16_t count = (uint16_t)(pdu[3] << 8 | pdu[4]);
+	const unsigned step = pdu[0] <= FC_READ_DISCRETE ? 8 : 1; /* bits come by the byte */
+	bool found = x->value_count && proof_of(x, x->value_addr, x->value_count, now);
+
+	for (unsigned n = 1; n < count && n <= PEER_BARS * step + 1 && !found; n += step)
+		found = proof_of(x, addr, (uint16_t)n, now);
+	if (!found)
+		return false;
+	x->send = &x->proof;
+	x->briefly = true;
+	x->proofs_over = 1;
+	return true;
+}
+
 /* The rule: to a unit with unanswered requests goes only what can not be mistaken. If the request
  * itself can be, prove the unit in step first: by another request or, for reads at the start and
  * where the unit answers no other function, by the same request once more than answers may be due.
@@ -148,7 +183,11 @@ static void decide(struct exchange *x, us_t now)
 		return;
 	x->strict = true;
 	x->strayed = false;
-	if (plain_read(x->req) && ((!barred && !p->doubt && !p->full) || p->deaf % 2))
+	const bool read = plain_read(x->req);
+	const bool start = !barred && !p->doubt && !p->full;
+	if (read && start && !(p->deaf % 2) && prove_briefly(x, now))
+		return;
+	if (read && (start || p->deaf % 2))
 		x->repeat = x->left = (uint8_t)(alike + (p->full || p->unsure));
 	else
 		make_proof(x, now);
@@ -232,9 +271,8 @@ static enum exchange_act wait_for_line(struct exchange *x, us_t now, us_t *until
 {
 	us_t t = x->line->last_end + x->line->wire.silence;
 
-	if (x->strict && !x->proven)
-		t += x->line->wire
-		             .silence; /* a second answer may follow one silence behind the first */
+	if (x->strict && (!x->proven || x->briefly)) /* a second one may follow a silence behind */
+		t += x->line->wire.silence;
 	if (x->n && t < x->line->last_end + exchange_split(x->line))
 		t = x->line->last_end + exchange_split(x->line); /* of stray bytes more may come */
 	if (x->peer && t < x->peer->ready_at)

@@ -150,6 +150,7 @@ struct exchange {
 	uint8_t proofs_over; /* as many of those may be left over */
 	uint8_t answers; /* right ones, to proofs and repeated requests too, a gateway's as well */
 	uint8_t disbelieved; /* refusals of the proof that may have been for older ones */
+	bool briefly;        /* the proof is a shorter read of the function of the request itself */
 	bool strict;  /* proven, or answers dropped: nothing stray may come before the last */
 	bool strayed; /* something stray of this unit came */
 	bool client;  /* another client's request was seen since */
@@ -157,6 +158,8 @@ struct exchange {
 	bool echoed;  /* our own request was seen */
 	struct signature sig; /* of what is sent */
 	uint64_t functions;   /* bit n: the unit knows function n; 0: not known. The same */
+	uint16_t value_addr, value_count; /* a value within a read, to prove the unit by (0: its
+	                                   * first cell). The same */
 	us_t queued;    /* so much of `timeout` is for what lies before it in a gateway's queue. The
 	                   same */
 	us_t pause;     /* the unit's rest after each of its answers. Set after exchange_begin() */

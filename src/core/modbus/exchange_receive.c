@@ -136,7 +136,7 @@ static void fail(struct exchange *x, enum outcome o, us_t now)
 		exchange_instead_nothing(x);
 	l->count.timeouts += o == OUT_TIMEOUT;
 	if (exchange_proving(x) && o == OUT_TIMEOUT)
-		p->deaf++;
+		p->deaf = (uint8_t)(p->deaf + !x->briefly);
 	else if (x->strict && !exchange_proving(x) && o == OUT_TIMEOUT && p->deaf % 2)
 		p->deaf++;
 	if (x->doubted)
@@ -160,7 +160,7 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 	/* After the same request n + 1 times n answers of its kind may be left over. */
 	peer_in_step(p, now, x->configured);
 	for (; x->left > 0; x->left--)
-		if (x->exception)
+		if (x->exception || x->briefly) /* a refusal was among them */
 			peer_unanswered(p, &x->sig, now, x->configured);
 		else
 			peer_left_over(p, &x->sig, now, x->configured);
@@ -241,6 +241,13 @@ static bool gateway_exception(uint8_t e)
 	                                                            (specification, section 7) */
 }
 
+/* Where the first answer to a brief proof was an older one, its own refusal is still to come: once
+ * more. Then what is left over is one to the same request. */
+static bool may_be_the_proofs(const struct exchange *x)
+{
+	return x->briefly && !exchange_proving(x) && !x->left && !x->line->ids;
+}
+
 /* Did the answer come behind our own words? One alone without them may have been corrupted. */
 static void echo_judged(const struct exchange *x)
 {
@@ -280,6 +287,8 @@ static bool answered(struct exchange *x, const struct frame *f, uint8_t exceptio
 		return disbelieve(x, f, now);
 	if (exception && may_repeat(x))
 		x->repeat = 0;
+	else if (exception && may_be_the_proofs(x))
+		x->repeat = x->left = 1;
 	if (x->client) {
 		fail(x, OUT_DROPPED, now);
 		return true;

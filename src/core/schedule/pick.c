@@ -211,6 +211,19 @@ static void turn_job(struct schedule *s, us_t now, struct turn *out)
 	out->job = s->current;
 }
 
+/* The shortest value in it: by that the unit is proven in step, if need be. */
+static void turn_value(const struct schedule *s, const struct unit *u, struct turn *out)
+{
+	for (size_t i = u->first; i < u->first + u->n && u->peer.unsure; i++) {
+		const struct want *w = &s->node[i].want;
+		if (!node_inside(&s->node[i], &out->span) ||
+		    (out->value_count && w->len >= out->value_count))
+			continue;
+		out->value_addr = w->addr;
+		out->value_count = w->len;
+	}
+}
+
 static void turn_read(struct schedule *s, struct node *n, us_t now, struct turn *out)
 {
 	struct unit *u = unit_find(s, n->want.unit);
@@ -225,6 +238,7 @@ static void turn_read(struct schedule *s, struct node *n, us_t now, struct turn 
 		out->second = !read_block(s, u, n, now, &out->span);
 	}
 	out->timeout = us_max(out->timeout, patience_of(s, u, &out->span));
+	turn_value(s, u, out);
 }
 
 static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn *out)

@@ -63,6 +63,7 @@ struct unit *unit_get(struct schedule *s, uint8_t id, us_t now)
 	};
 	u->probed = now;
 	peer_init(&u->peer, now);
+	peer_unsure(&u->peer, now, u->rule.timeout); /* the port may have been opened before */
 	s->unit = mem_grow(s->unit, s->nunit + 1, sizeof(struct unit *));
 	s->slot[id] = (uint16_t)s->nunit;
 	s->unit[s->nunit++] = u;

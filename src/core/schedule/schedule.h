@@ -90,7 +90,8 @@ struct turn {
 	us_t configured;       /* the unit's upper bound */
 	struct peer *peer;     /* for the exchange */
 	const struct unit_rule *rule;
-	bool second; /* see struct exchange */
+	bool second; /* see struct exchange; the same */
+	uint16_t value_addr, value_count;
 };
 
 /* What the bus must report after a turn. */

@@ -32,6 +32,10 @@ static void transact(struct turn_run *r, us_t timeout, us_t now)
 	exchange_begin(x, r->line, t->peer, &r->request, timeout + queued, t->configured);
 	x->queued = queued;
 	x->second = t->second;
+	if (t->kind != TURN_JOB) {
+		x->value_addr = t->value_addr;
+		x->value_count = t->value_count;
+	}
 	/* the line may not be free for a while, or the unit in doubt */
 	x->not_after = r->stage == STAGE_WRITE ? t->job->expires : 0;
 	x->pause = r->rule->pause;
