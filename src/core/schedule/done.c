@@ -244,13 +244,31 @@ static void unit_pause(struct unit *u, enum turn_kind kind, us_t now)
 		u->peer.ready_at = us_max(u->peer.ready_at, now + pause);
 }
 
+/* It says nothing of the unit: others chose what was asked, and how long it was waited for. */
+static void guest_done(struct schedule *s, struct unit *u, us_t took, us_t now)
+{
+	guests_done(s, took);
+	if (u)
+		unit_pause(u, pdu_is_write(s->current->raw[0]) ? TURN_JOB : TURN_READ, now);
+}
+
+static bool current_done(struct schedule *s, struct unit *u, us_t took, us_t now)
+{
+	const bool guest = s->current && s->current->guest;
+	if (guest)
+		guest_done(s, u, took, now);
+	free(s->current);
+	s->current = NULL;
+	return guest;
+}
+
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
                    us_t turnaround, us_t took, us_t now, struct effects *e)
 {
 	*e = (struct effects){0};
 	struct unit *u = unit_find(s, t->span.unit);
-	free(s->current);
-	s->current = NULL;
+	if (current_done(s, u, took, now))
+		return;
 	if (!u || s->lost || t->kind == TURN_SLEEP)
 		return;
 	if (o == OUT_REFUSED &&

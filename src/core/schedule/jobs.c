@@ -34,6 +34,8 @@ static struct job *job_with_key(const struct schedule *s, uint32_t key)
 
 enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now, uint64_t *old)
 {
+	if (j->guest)
+		return guests_submit(s, j);
 	struct job *waiting = job_with_key(s, j->key);
 	if (waiting && waiting->replaceable && j->replaceable && !job_expired(waiting, now)) {
 		*old = waiting->id;
@@ -54,14 +56,25 @@ enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now
 	return SUBMIT_ACCEPTED;
 }
 
+static uint64_t job_end(struct job *j)
+{
+	const uint64_t id = j->id;
+	free(j);
+	return id;
+}
+
 bool schedule_expired(struct schedule *s, us_t now, uint64_t *id)
 {
 	for (size_t i = 0; i < s->njob; i++) {
 		if (!job_expired(s->job[i], now))
 			continue;
-		struct job *j = job_remove(s, i);
-		*id = j->id;
-		free(j);
+		*id = job_end(job_remove(s, i));
+		return true;
+	}
+	for (size_t i = 0; i < s->guests.n; i++) {
+		if (!job_expired(s->guests.job[i], now))
+			continue;
+		*id = job_end(guests_remove(s, i));
 		return true;
 	}
 	return false;
@@ -72,9 +85,13 @@ bool schedule_cancel(struct schedule *s, uint64_t id, uint64_t *cancelled)
 	for (size_t i = 0; i < s->njob; i++) {
 		if (id && s->job[i]->id != id)
 			continue;
-		struct job *j = job_remove(s, i);
-		*cancelled = j->id;
-		free(j);
+		*cancelled = job_end(job_remove(s, i));
+		return true;
+	}
+	for (size_t i = 0; i < s->guests.n; i++) {
+		if (id && s->guests.job[i]->id != id)
+			continue;
+		*cancelled = job_end(guests_remove(s, i));
 		return true;
 	}
 	return false;

@@ -96,7 +96,7 @@ static void survey_demands(struct schedule *s, us_t now, struct survey *v)
 static struct survey survey_all(struct schedule *s, us_t now)
 {
 	struct survey v = {.oldest = US_NEVER, .wake = US_NEVER};
-	for (size_t i = 0; i < s->nunit; i++)
+	for (size_t i = 0; i < s->nunit && !s->lent; i++)
 		if (s->unit[i]->state != UNIT_DOWN)
 			survey_unit(s, s->unit[i], now, &v);
 	survey_demands(s, now, &v);
@@ -157,7 +157,7 @@ static us_t probe_cost(const struct schedule *s, const struct unit *u)
 static struct unit *silent_next(const struct schedule *s)
 {
 	struct unit *next = NULL;
-	for (size_t i = 0; i < s->nunit; i++) {
+	for (size_t i = 0; i < s->nunit && !s->lent; i++) {
 		struct unit *u = s->unit[i];
 		if (u->state != UNIT_DOWN || u->n == 0)
 			continue;
@@ -209,6 +209,10 @@ static void turn_job(struct schedule *s, us_t now, struct turn *out)
 	turn_for(out, TURN_JOB, unit_get(s, s->current->span.unit, now));
 	out->span = s->current->span;
 	out->job = s->current;
+	if (s->current->guest && s->current->timeout) {
+		out->timeout = s->current->timeout;
+		out->configured = us_max(out->configured, out->timeout);
+	}
 }
 
 /* The shortest value in it: by that the unit is proven in step, if need be. */
@@ -282,9 +286,22 @@ static bool take_demand(struct schedule *s, bool polls, bool demands)
 	return true;
 }
 
+/* What is due next, or ready, besides guests. */
+static us_t others_next(const struct schedule *s, const struct survey *v, us_t now)
+{
+	return us_min(v->wake, jobs_wake(s, now));
+}
+
+static bool take_guest(struct schedule *s, const struct survey *v, bool polls, us_t now)
+{
+	const us_t until = others_next(s, v, now);
+	s->current = until > now ? guests_take(s, polls, until, now) : NULL;
+	return s->current;
+}
+
 bool schedule_idle(struct schedule *s, us_t now, us_t until)
 {
-	if (s->lost || silent_next(s) || jobs_wake(s, now) < until)
+	if (s->lost || silent_next(s) || s->guests.n || jobs_wake(s, now) < until)
 		return false;
 	const struct survey v = survey_all(s, until);
 	return !choice_any(&v.ready) && !choice_any(&v.passing) && !choice_any(&v.suspect) &&
@@ -320,8 +337,13 @@ void schedule_next(struct schedule *s, us_t now, struct turn *out)
 		turn_probe(s, silent, now, out);
 		return;
 	}
+	if (take_guest(s, &v, polls, now)) {
+		turn_job(s, now, out);
+		return;
+	}
 	if (!polls) {
-		turn_sleep(s, us_min(v.wake, probe), now, out);
+		const us_t guest = guests_wake(s, others_next(s, &v, now), now);
+		turn_sleep(s, us_min(us_min(v.wake, probe), guest), now, out);
 		return;
 	}
 	if (s->debt > 0)

@@ -7,6 +7,7 @@
  * pick.c      who is next, or until when nobody is
  * block.c     which cells to read for it, so that the answer cannot be mistaken
  * jobs.c      the table of commands
+ * guests.c    requests that go when nobody else needs the line
  * done.c      what a turn's end means
  * patience.c  how long the answer to a read is waited for
  * refused.c   the search for what a device refuses
@@ -31,6 +32,7 @@
 #define SILENT_SHARE 20      /* silent units together cost at most 1/20 of the line */
 #define SILENT_SHARE_ALONE 2 /* if no unit answers: nobody is harmed by looking more often */
 #define NEVER_READ (INT64_MIN / 4)
+#define GUESTS_MAX 128
 
 enum rank { RANK_HIGH, RANK_NORMAL, RANK_LOW, RANK_FASTEST, RANKS };
 
@@ -96,6 +98,16 @@ struct unit {
 	struct unit_figures count;
 };
 
+/* Jobs of the control socket: a lowest class of their own. */
+struct guests {
+	struct job **job; /* waiting, in the order of submission */
+	size_t n, room;
+	us_t credit, credit_at; /* µs of line time they may use; below 0: they have used more */
+	us_t went_at;           /* when the last one went */
+	us_t since;             /* when the first that waits now could have gone; 0: none waits */
+	struct guest_figures count;
+};
+
 struct schedule {
 	struct wire wire;
 	us_t origin, pitch; /* of the grid; see struct node */
@@ -112,10 +124,12 @@ struct schedule {
 	struct job **job;   /* waiting, in the order of submission */
 	size_t njob, job_room;
 	struct job *current; /* given out by schedule_next() */
-	us_t turn_at;        /* when it was */
-	uint8_t turn_group;  /* what the block's wants have in common */
-	bool varied;         /* the turn reads other cells than the plan has */
-	uint8_t debt;        /* turns polls are owed by commands and demands */
+	struct guests guests;
+	bool lent;          /* wants and probes pause */
+	us_t turn_at;       /* when it was */
+	uint8_t turn_group; /* what the block's wants have in common */
+	bool varied;        /* the turn reads other cells than the plan has */
+	uint8_t debt;       /* turns polls are owed by commands and demands */
 	bool last_was_demand;
 	uint8_t demand_waits; /* commands that went before a demand that was due */
 	uint8_t skips;
@@ -193,6 +207,15 @@ struct job *jobs_take(struct schedule *s,
 us_t jobs_wake(const struct schedule *s,
                us_t now); /* when that may change; US_NEVER: not by time */
 unsigned job_exchanges(const struct schedule *s, const struct job *j);
+
+/* guests.c */
+enum submitted guests_submit(struct schedule *s, const struct job *j);
+struct job *guests_remove(struct schedule *s, size_t i); /* the caller owns it */
+/* The one that may go now; the caller owns it. polls: a read is due; until: when the next is. */
+struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now);
+us_t guests_wake(const struct schedule *s, us_t until, us_t now);
+void guests_done(struct schedule *s, us_t took);
+void guests_destroy(struct schedule *s);
 
 /* refused.c */
 void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,

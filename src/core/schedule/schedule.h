@@ -5,7 +5,7 @@
  *
  * Points are due on a fixed grid (k × period); the largest age/period among the due goes first;
  * commands go before polls and never starve them; silent units together cost at most 5 % of the
- * line. Blocks are planned by cost at the moment of reading (core/plan.h).
+ * line, guests at most 20 %. Blocks are planned by cost at the moment of reading (core/plan.h).
  */
 #ifndef CORE_SCHEDULE_SCHEDULE_H
 #define CORE_SCHEDULE_SCHEDULE_H
@@ -69,9 +69,11 @@ struct job {
 	us_t expires;                  /* not on the wire by then: OUT_EXPIRED */
 	uint16_t value[CELLS_MAX];     /* words, or packed bits; fc 5: the raw word (0xFF00 …) */
 	uint16_t mask[CELLS_MAX]; /* fc 22: bits to write; registers with mask 0 are kept as read */
-	uint8_t raw[32];          /* fc 0: PDU, with its length and the answer's */
+	uint8_t raw[PDU_MAX];     /* fc 0: PDU, with its length and the answer's */
 	uint8_t raw_len;
 	uint16_t raw_answer;
+	bool guest;   /* of the control socket, fc 0: goes when nobody else needs the line */
+	us_t timeout; /* of a guest: so long its answer is waited for; 0: as its unit has it */
 };
 
 /* Is it written by the device's own function 22, and not by reading, merging and writing? */
@@ -103,6 +105,12 @@ struct effects {
 	uint8_t aside_exception; /* by this exception, also of a gateway's; 0: by none */
 };
 
+/* What guests have used. */
+struct guest_figures {
+	uint32_t requests; /* carried out, however they ended */
+	us_t busy;         /* line time */
+};
+
 struct unit_figures {
 	uint32_t requests, responses, timeouts, crc_errors, exceptions;
 	uint32_t instead[INSTEAD_KINDS]; /* what came instead of answers */
@@ -124,8 +132,15 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
 /* What was read before is lost: what is not read again within seconds anyway is due now. */
 void schedule_refresh(struct schedule *s, us_t now);
 
-/* A job. SUBMIT_REPLACED: *old gets the id of the one that will never be sent. BUSY: table full. */
+/* A job. SUBMIT_REPLACED: *old gets the id of the one that will never be sent. BUSY: table full.
+ * Guests have a table of their own. */
 enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now, uint64_t *old);
+
+/* While a line is lent its wants and probes pause: commands and demands go on, and guests go at
+ * once.
+ */
+void schedule_lend(struct schedule *s, bool lent, us_t now);
+struct guest_figures schedule_guests(const struct schedule *s);
 
 /* Jobs that expired without being sent: returns false when there is none (more), else its id. */
 bool schedule_expired(struct schedule *s, us_t now, uint64_t *id);

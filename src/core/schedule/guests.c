@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include "core/schedule/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arena.h"
+
+#define GUEST_SHARE 5              /* at most 1/5 of the line's time */
+#define GUEST_CREDIT (200 * US_MS) /* that an idle line has saved up for them */
+#define GUEST_EVERY                                                                                \
+	(200 * US_MS) /* a full line waits for one so often; it may be in a turn then              \
+	               */
+
+enum submitted guests_submit(struct schedule *s, const struct job *j)
+{
+	struct guests *g = &s->guests;
+	if (g->n == GUESTS_MAX)
+		return SUBMIT_BUSY;
+	if (g->n == g->room) {
+		g->room = g->room ? 2 * g->room : 8;
+		g->job = mem_grow(g->job, g->room, sizeof(struct job *));
+	}
+	struct job *copy = mem_alloc(1, sizeof *copy);
+	*copy = *j;
+	g->job[g->n++] = copy;
+	return SUBMIT_ACCEPTED;
+}
+
+struct job *guests_remove(struct schedule *s, size_t i)
+{
+	struct guests *g = &s->guests;
+	struct job *j = g->job[i];
+	g->n--;
+	memmove(&g->job[i], &g->job[i + 1], (g->n - i) * sizeof(struct job *));
+	if (!g->n)
+		g->since = 0;
+	return j;
+}
+
+void guests_destroy(struct schedule *s)
+{
+	for (size_t i = 0; i < s->guests.n; i++)
+		free(s->guests.job[i]);
+	free(s->guests.job);
+}
+
+static us_t ready_at(const struct schedule *s, const struct job *j)
+{
+	const struct unit *u = unit_find(s, j->span.unit);
+	return u ? us_max(u->peer.ready_at, u->peer.mute_until) : 0;
+}
+
+/* How long it will take: who does not answer costs the whole timeout. */
+static us_t cost(const struct schedule *s, const struct job *j)
+{
+	const struct unit *u = unit_find(s, j->span.unit);
+	const us_t usual = u && u->state == UNIT_UP ? unit_turnaround(u) : 0;
+	const us_t most = j->timeout ? j->timeout : u ? u->rule.timeout : 500 * US_MS;
+	const unsigned answer = j->raw_answer ? j->raw_answer : usual ? PDU_MAX : 0;
+	return wire_exchange(&s->wire, j->raw_len, answer, usual ? us_min(usual, most) : most);
+}
+
+static us_t credit(const struct schedule *s, us_t now)
+{
+	const struct guests *g = &s->guests;
+	return us_min(GUEST_CREDIT, g->credit + (now - g->credit_at) / GUEST_SHARE);
+}
+
+/* On a full line it is waited for by force: since the last one, or since the first one waits. */
+static us_t forced_at(const struct guests *g)
+{
+	return us_max(g->went_at, g->since) + GUEST_EVERY;
+}
+
+static struct job *first_ready(struct schedule *s, us_t now, size_t *at)
+{
+	struct guests *g = &s->guests;
+	for (size_t i = 0; i < g->n; i++)
+		if (ready_at(s, g->job[i]) <= now &&
+		    (!g->job[i]->expires || g->job[i]->expires > now)) {
+			*at = i;
+			return g->job[i];
+		}
+	return NULL;
+}
+
+struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now)
+{
+	struct guests *g = &s->guests;
+	size_t at;
+	const struct job *j = g->n ? first_ready(s, now, &at) : NULL;
+	if (!j)
+		return NULL;
+	if (!g->since)
+		g->since = now;
+	if (!s->lent) {
+		const bool fits = !polls && until - now > cost(s, j);
+		g->credit = credit(s, now);
+		g->credit_at = now;
+		if (g->credit <= 0 || (!fits && now < forced_at(g)))
+			return NULL;
+	}
+	g->went_at = now;
+	return guests_remove(s, at);
+}
+
+us_t guests_wake(const struct schedule *s, us_t until, us_t now)
+{
+	const struct guests *g = &s->guests;
+	us_t wake = US_NEVER;
+	for (size_t i = 0; i < g->n; i++) {
+		const struct job *j = g->job[i];
+		us_t at = us_max(now, ready_at(s, j));
+		if (!s->lent) {
+			const us_t lack = -credit(s, now);
+			at = lack >= 0 ? us_max(at, now + (lack + 1) * GUEST_SHARE) : at;
+			if (until - at <= cost(s, j)) /* a read comes first; if not: by force */
+				at = us_max(at, g->since ? forced_at(g) : at);
+		}
+		wake = us_min(wake, at);
+		if (j->expires)
+			wake = us_min(wake, j->expires);
+	}
+	return wake;
+}
+
+void guests_done(struct schedule *s, us_t took)
+{
+	s->guests.count.requests++;
+	s->guests.count.busy += took;
+	if (!s->lent)
+		s->guests.credit -= took;
+}
+
+struct guest_figures schedule_guests(const struct schedule *s)
+{
+	return s->guests.count;
+}
+
+void schedule_lend(struct schedule *s, bool lent, us_t now)
+{
+	if (s->lent == lent)
+		return;
+	s->lent = lent;
+	s->debt = 0;
+	s->guests.credit_at = s->credit_at = now;
+	for (size_t i = 0; i < s->nunit && !lent; i++)
+		if (s->unit[i]->state != UNIT_DOWN)
+			unit_due_now(s, s->unit[i], now); /* what it passed over is no overload */
+}

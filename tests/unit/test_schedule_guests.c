@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+/* Guests on a line in virtual time: what the control socket asks for shows nowhere. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "schedule_line.h"
+
+static struct line_sim line;
+static us_t went, widest, guest_time;
+static uint64_t next_id;
+
+static struct job guest_of(uint8_t unit)
+{
+	return (struct job){
+		.id = ++next_id,
+		.guest = true,
+		.span = {.unit = unit},
+		.raw = {FC_READ_HOLDING, 0, 0, 0, 2},
+		.raw_len = 5,
+		.raw_answer = 6,
+		.expires = line.now + 10 * US_S,
+	};
+}
+
+static enum submitted submit(const struct job *j)
+{
+	uint64_t old;
+	return schedule_submit(line.schedule, j, line.now, &old);
+}
+
+static void noted(struct line_sim *l, const struct job *j)
+{
+	if (!j->guest)
+		return;
+	if (went && l->now - went > widest)
+		widest = l->now - went;
+	went = l->now;
+}
+
+/* As many guests as it takes; their own time is kept. */
+static void run_with_guests(us_t time, uint8_t unit)
+{
+	const us_t end = line.now + time;
+	went = widest = guest_time = 0;
+	line.on_job = noted;
+	for (uint64_t id;;) {
+		while (schedule_expired(line.schedule, line.now, &id))
+			;
+		const struct job j = guest_of(unit ? unit : (uint8_t)(100 + next_id % 100));
+		submit(&j);
+		const us_t start = line.now;
+		if (!sim_step(&line, end))
+			break;
+		if (line.turn.kind == TURN_JOB)
+			guest_time += line.now - start;
+	}
+}
+
+static void drop_guests(void)
+{
+	uint64_t id;
+	while (schedule_cancel(line.schedule, 0, &id))
+		;
+}
+
+/* 70 % of the line in reads of one period each. */
+static void seven_tenths(void)
+{
+	sim_begin(&line, 9600);
+	for (uint8_t unit = 1; unit <= 4; unit++) {
+		sim_unit(&line, unit, 5 * US_MS);
+		for (unsigned i = 0; i < 2; i++)
+			sim_want(&line, unit, (uint16_t)(i * 200), 10, 500 * US_MS);
+	}
+	sim_adopt(&line);
+	sim_run(&line, 10 * US_S);
+	sim_measure(&line);
+}
+
+static void guests_make_no_due_read_late(void **state)
+{
+	(void)state;
+	seven_tenths();
+	sim_count(&line, 60 * US_S);
+	assert_in_range(line.busy, 35 * US_S, 48 * US_S);
+	us_t before = 0;
+	for (size_t i = 0; i < line.n; i++)
+		before = line.reading[i].worst > before ? line.reading[i].worst : before;
+	sim_measure(&line);
+	run_with_guests(60 * US_S, 1);
+	const struct guest_figures f = schedule_guests(line.schedule);
+	assert_true(f.requests >= 4 * 60);
+	assert_true(widest <= 250 * US_MS);
+	for (size_t i = 0; i < line.n; i++) {
+		if (line.reading[i].worst > 550 * US_MS)
+			fail_msg("want %zu: gap %d ms, without guests %d ms", i,
+			         (int)(line.reading[i].worst / US_MS), (int)(before / US_MS));
+		assert_true(line.reading[i].reads >= 118);
+	}
+	drop_guests();
+	sim_end(&line);
+}
+
+static void a_full_line_has_a_place_for_one_every_250_ms(void **state)
+{
+	(void)state;
+	sim_busy(&line, 9600, 100 * US_MS);
+	sim_measure(&line);
+	run_with_guests(60 * US_S, 2);
+	assert_true(schedule_guests(line.schedule).requests >= 4 * 60);
+	assert_true(widest <= 250 * US_MS);
+	assert_true(guest_time <= 12 * US_S);
+	assert_int_equal(schedule_guests(line.schedule).busy, guest_time);
+	drop_guests();
+	sim_end(&line);
+}
+
+static void guests_have_a_fifth_of_the_line_at_most(void **state)
+{
+	(void)state;
+	/* nobody answers them: each costs its whole timeout, on an idle line and on a full one */
+	for (int full = 0; full < 2; full++) {
+		sim_busy(&line, 9600, full ? 100 * US_MS : 3600 * US_S);
+		for (int unit = 100; unit < 200; unit++)
+			line.device[unit].silent_until = US_NEVER;
+		run_with_guests(60 * US_S, 0);
+		assert_true(guest_time <= 12 * US_S + US_S);
+		assert_true(guest_time >= 9 * US_S);
+		drop_guests();
+		sim_end(&line);
+	}
+}
+
+static void what_a_guest_asks_in_vain_takes_no_unit_offline(void **state)
+{
+	(void)state;
+	sim_busy(&line, 9600, 100 * US_MS);
+	sim_run(&line, US_S);
+	const us_t offline = line.offline;
+	struct turn t;
+	for (int i = 0; i < 20; i++) {
+		struct job j = guest_of(1);
+		struct effects e;
+		j.timeout = 30 * US_MS;
+		assert_int_equal(submit(&j), SUBMIT_ACCEPTED);
+		for (;;) {
+			schedule_next(line.schedule, line.now, &t);
+			if (t.kind == TURN_JOB)
+				break;
+			if (t.kind == TURN_SLEEP)
+				line.now = t.until;
+			else
+				sim_turn(&line, &t);
+		}
+		assert_int_equal(t.timeout, 30 * US_MS);
+		line.now += 30 * US_MS;
+		schedule_done(line.schedule, &t, OUT_TIMEOUT, 0, 0, 30 * US_MS, line.now, &e);
+		assert_false(e.offline || e.online || e.aside);
+	}
+	struct unit_figures f;
+	assert_true(schedule_unit(line.schedule, 1, &f));
+	assert_true(f.online);
+	assert_int_equal(f.timeouts, 0);
+	assert_int_equal(line.offline, offline);
+	sim_end(&line);
+}
+
+static void a_command_goes_before_all_guests(void **state)
+{
+	(void)state;
+	sim_busy(&line, 9600, 3600 * US_S);
+	sim_run(&line, 5 * US_S);
+	for (int i = 0; i < 100; i++) {
+		const struct job j = guest_of(1);
+		submit(&j);
+	}
+	for (uint64_t id = 1000; id < 1100; id++) {
+		const struct job j = {.id = id,
+		                      .span = {2, TABLE_HOLDING, 7, 1},
+		                      .fc = FC_WRITE_REGISTER,
+		                      .value = {1}};
+		submit(&j);
+		sim_step(&line, US_NEVER);
+		assert_int_equal(line.job_id, id);
+		sim_run(&line, 20 * US_MS);
+	}
+	drop_guests();
+	sim_end(&line);
+}
+
+static void a_lent_line_polls_nothing_and_still_carries_commands(void **state)
+{
+	(void)state;
+	sim_busy(&line, 9600, 100 * US_MS);
+	sim_run(&line, US_S);
+	schedule_lend(line.schedule, true, line.now);
+	sim_measure(&line);
+	sim_run(&line, 5 * US_S);
+	assert_int_equal(line.requests, 0);
+	run_with_guests(5 * US_S, 1);
+	assert_true(guest_time > 4 * US_S); /* all of it is theirs */
+	drop_guests();
+	const struct job j = {
+		.id = 99, .span = {2, TABLE_HOLDING, 7, 1}, .fc = FC_WRITE_REGISTER, .value = {1}};
+	submit(&j);
+	sim_step(&line, US_NEVER);
+	assert_int_equal(line.job_id, 99);
+	assert_true(
+		schedule_demand(line.schedule, &(struct span){2, TABLE_HOLDING, 7, 1}, line.now));
+	sim_step(&line, US_NEVER);
+	assert_int_equal(line.turn.kind, TURN_READ);
+	assert_int_equal(line.reads, 1);
+	struct unit_figures before, after;
+	schedule_unit(line.schedule, 1, &before);
+	schedule_lend(line.schedule, false, line.now);
+	sim_run(&line, 30 * US_MS);
+	assert_true(line.reads > 1);
+	schedule_unit(line.schedule, 1, &after);
+	assert_int_equal(after.missed, before.missed); /* a lent line is not an overloaded one */
+	sim_end(&line);
+}
+
+static void guests_expire_and_are_taken_back(void **state)
+{
+	(void)state;
+	uint64_t id;
+	sim_busy(&line, 9600, 100 * US_MS);
+	struct job j = guest_of(1);
+	j.expires = line.now + 5;
+	submit(&j);
+	assert_false(schedule_expired(line.schedule, line.now, &id));
+	assert_true(schedule_expired(line.schedule, line.now + 5, &id));
+	assert_int_equal(id, j.id);
+	j = guest_of(1);
+	submit(&j);
+	assert_true(schedule_cancel(line.schedule, j.id, &id));
+	assert_false(schedule_cancel(line.schedule, 0, &id));
+	/* their table is not that of commands */
+	while (submit(&j) == SUBMIT_ACCEPTED)
+		;
+	j.guest = false;
+	assert_int_equal(submit(&j), SUBMIT_ACCEPTED);
+	sim_end(&line);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(guests_make_no_due_read_late),
+		cmocka_unit_test(a_full_line_has_a_place_for_one_every_250_ms),
+		cmocka_unit_test(guests_have_a_fifth_of_the_line_at_most),
+		cmocka_unit_test(what_a_guest_asks_in_vain_takes_no_unit_offline),
+		cmocka_unit_test(a_command_goes_before_all_guests),
+		cmocka_unit_test(a_lent_line_polls_nothing_and_still_carries_commands),
+		cmocka_unit_test(guests_expire_and_are_taken_back),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
