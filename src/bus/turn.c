@@ -96,6 +96,8 @@ static void transact_instead(struct bus *b, bool failed)
 	b->late = p->late;
 	/* a late one may be why an earlier exchange failed */
 	b->instead = failed || i->kind == INSTEAD_LATE ? *i : (struct instead){0};
+	if (b->guest)
+		return;
 	pthread_mutex_lock(&b->lock);
 	b->shown.instead[i->kind]++;
 	schedule_instead(b->schedule, b->turn.span.unit, (enum instead_kind)i->kind);
@@ -138,12 +140,15 @@ static void turn_done(struct bus *b, us_t begun, us_t now, struct effects *e)
 {
 	const struct turn_run *run = &b->run;
 	const enum outcome o = run->outcome;
+	if (b->guest)
+		b->line.count = b->before; /* says nothing of the configured devices */
 	const struct unit_figures more = turn_more(b, o);
 	pthread_mutex_lock(&b->lock);
 	schedule_gateway(b->schedule, b->backlog.hold);
 	schedule_done(b->schedule, &b->turn, o == OUT_SAME ? OUT_OK : o, run->exception,
 	              run->turnaround, now - begun, now, e);
-	schedule_count(b->schedule, run->span.unit, &more);
+	if (!b->guest)
+		schedule_count(b->schedule, run->span.unit, &more);
 	b->shown.line = b->line.count;
 	b->shown.line.late += b->port.late;
 	b->shown.retries = b->retries;
@@ -203,6 +208,8 @@ enum outcome turn_run(struct bus *b, bool linked)
 	struct turn_run *run = &b->run;
 	struct effects e = {0};
 	b->instead = (struct instead){0};
+	b->guest = job && b->turn.job->guest;
+	b->before = b->line.count;
 	turn_begin(run, &b->turn, &b->rule, &ops->way, &b->line,
 	           ops->connects ? &b->backlog : NULL);
 	while (linked && turn_next(run, clock_now()) == TURN_EXCHANGE) {

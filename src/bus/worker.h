@@ -55,10 +55,12 @@ struct bus {
 	us_t used_at;     /* when the line was used last */
 	us_t answered_at; /* when something answered last */
 	uint32_t span;    /* answers of the last connection that the peer ended right behind one */
-	struct backlog backlog; /* of the endpoint; not used on a serial line */
-	unsigned spans;         /* so many such in a row had as many */
-	struct instead instead; /* of the turn's last exchange */
-	uint32_t late, strange; /* of the port, as looked at last */
+	struct backlog backlog;      /* of the endpoint; not used on a serial line */
+	unsigned spans;              /* so many such in a row had as many */
+	struct instead instead;      /* of the turn's last exchange */
+	bool guest;                  /* the turn is a guest's, … */
+	struct line_counters before; /* … and what it changes here is undone */
+	uint32_t late, strange;      /* of the port, as looked at last */
 	uint32_t retries;
 };
 
