@@ -27,9 +27,10 @@ from judge import Judge, excerpt
 from line import Line
 from mqtt import Client
 from tcp import Server
+from uplink import Uplink
 
 LINES = {"line1": (1, 2, 3), "line2": (4, 5)}
-TCP = {f"tcp{i}": (10 + i,) for i in range(1, 6)}
+TCP = {**{f"tcp{i}": (10 + i,) for i in range(1, 5)}, "tcp5": (15, 16, 17)}  # the last is a converter to a line
 SHOWN = 12  # violations with an excerpt
 
 
@@ -84,6 +85,9 @@ class World:
                     "faults": [], "samples": [], "ends": [], "ready": 20.0, "end": 0.0}
         self.devices, self.buses = {}, {}
         self.port, self.broker, self.daemon, self.expected_end = free_port(), None, None, False
+        self.uplink, self.absent = Uplink(free_port(), self.port), None
+        for name in ("run", "state"):
+            os.makedirs(self.path(name), exist_ok=True)
 
     def now(self):
         return time.monotonic() - self.started
@@ -104,19 +108,21 @@ class World:
             if bus in LINES:
                 self.buses[bus] = Line(bus, self.path(bus), made, self.fork(bus), self.now)
             else:
-                self.buses[bus] = Server(bus, free_port(), made[0], self.fork(bus), self.now)
+                self.buses[bus] = Server(bus, free_port(), made, self.fork(bus), self.now)
                 await self.buses[bus].start()
 
     def configure(self, extra=""):
         with open(self.path("chaos.yaml"), "w", encoding="ascii") as f:
             f.write(profile())
-        text = ["gateway: gw", f"mqtt: {{broker: 'mqtt://127.0.0.1:{self.port}', keepalive: 5s, sys_interval: 5s}}",
+        text = ["gateway: gw", f"mqtt: {{broker: 'mqtt://127.0.0.1:{self.uplink.port}', keepalive: 5s, sys_interval: 5s}}",
                 "buses:"]
         for name, b in self.buses.items():
             where = f"port: {b.link}, baud: 38400" if isinstance(b, Line) else f"tcp: '127.0.0.1:{b.port}'"
             text.append(f"  {name}: {{{where}, timeout: 400ms}}")
         text.append("devices:")
         for d in self.devices.values():
+            if d.name == self.absent:
+                continue
             text.append(f"  {d.name}: {{profile: chaos, bus: {d.bus}, id: {d.unit}}}")
         with open(self.path("devices.yaml"), "w", encoding="ascii") as f:
             f.write("\n".join(text) + "\n" + extra)
@@ -139,7 +145,8 @@ class World:
         log.flush()
         self.daemon = await asyncio.create_subprocess_exec(
             self.options.xnetd, "-l", "info", "-c", self.path("devices.yaml"), "--profiles", self.dir,
-            stdout=log, stderr=log, env={**os.environ, "RUNTIME_DIRECTORY": self.dir})
+            stdout=log, stderr=log, env={**os.environ, "RUNTIME_DIRECTORY": self.path("run"),
+                                            "STATE_DIRECTORY": self.path("state")})
         asyncio.ensure_future(self.watch(self.daemon))
 
     async def watch(self, process):
@@ -196,6 +203,7 @@ class World:
         await self.make_buses()
         self.configure()
         await self.start_broker()
+        await self.uplink.start()
         await asyncio.sleep(0.5)
         observer = Client(self.port, "observer", 4, ["xnet/#"], self.heard)
         asyncio.ensure_future(observer.run())
@@ -253,6 +261,7 @@ def main():
     p.add_argument("--keep")
     p.add_argument("--judge", help="only judge the logs that an earlier run kept")
     p.add_argument("--calm", action="store_true", help="no faults")
+    p.add_argument("--only", help="of the faults that concern all, only these, like 'uplink frozen,killed'")
     p.add_argument("--no-memory", action="store_true", help="do not judge memory (sanitizers)")
     p.add_argument("--verbose", action="store_true", help="print each fault")
     options = p.parse_args()

@@ -7,8 +7,9 @@ import signal
 from line import Line
 from mqtt import packet, text
 
-BROKER = ("restart", "restart without store", "stopped", "kicked", "gone")
-DAEMON = ("reload same", "reload changed", "reload invalid", "terminated", "killed", "stopped")
+BROKER = ("restart", "restart without store", "stopped", "kicked", "gone", "uplink slow", "uplink frozen", "uplink cut")
+DAEMON = ("reload same", "reload changed", "reload invalid", "terminated", "killed", "stopped", "device removed",
+          "no directory")
 EXCEPTIONS = (1, 2, 3, 4, 5, 6, 0x0A, 0x0B, "silent")
 
 
@@ -72,12 +73,14 @@ class Faults:
             await asyncio.sleep(self.pace * r.uniform(8, 30))
             if w.now() >= until:
                 break
-            if r.random() < 0.45:
-                kind = r.choice(BROKER)
+            only = (w.options.only or "").split(",")
+            broker, daemon = ([k for k in kinds if not w.options.only or k in only] for kinds in (BROKER, DAEMON))
+            if broker and (r.random() < 0.45 or not daemon):
+                kind = r.choice(broker)
                 f = self.note("broker", kind)
                 await self.broker(kind, r)
             else:
-                kind = r.choice(DAEMON)
+                kind = r.choice(daemon)
                 f = self.note("daemon", kind)
                 await self.daemon(kind, r)
             f["end"] = w.now()
@@ -90,6 +93,13 @@ class Faults:
             w.broker.send_signal(signal.SIGCONT)
         elif kind == "kicked":
             await self.kick()
+        elif kind == "uplink cut":
+            w.uplink.cut()
+            await asyncio.sleep(0.3)
+        elif kind.startswith("uplink"):
+            w.uplink.mode = kind.split()[1]
+            await asyncio.sleep(r.uniform(3, 25))
+            w.uplink.mode = None
         else:
             w.broker.terminate()
             await w.broker.wait()
@@ -118,6 +128,15 @@ class Faults:
             w.configure(extra)
             w.daemon.send_signal(signal.SIGHUP)
             await asyncio.sleep(2)
+        elif kind == "device removed":
+            await self.remove(r.choice(list(w.devices)), r)
+        elif kind == "no directory":  # where pulses under way and the last good configuration are kept
+            names = [w.path("run"), w.path("state")]
+            for n in names:
+                os.rename(n, n + ".away")
+            await asyncio.sleep(r.uniform(3, 15))
+            for n in names:
+                os.rename(n + ".away", n)
         elif kind == "stopped":
             w.daemon.send_signal(signal.SIGSTOP)
             await asyncio.sleep(r.uniform(2, 25))
@@ -130,4 +149,12 @@ class Faults:
             w.expected_end = False
             await w.start_daemon()
 
-
+    async def remove(self, device, r):
+        """Gone from the configuration for a while, and back."""
+        w = self.world
+        f = self.note("gone:" + device, "removed from the configuration")
+        for w.absent in (device, None):
+            w.configure()
+            w.daemon.send_signal(signal.SIGHUP)
+            await asyncio.sleep(r.uniform(3, 10) if w.absent else 2)
+        f["end"] = w.now()

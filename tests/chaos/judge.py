@@ -58,6 +58,8 @@ class Judge:
             end = f["end"] if f["end"] is not None else 1e9
             if f["target"] in (bus, "broker", "daemon", "all"):
                 spans.append((f["t"], end + RECOVERY[kind]))
+            elif f["target"] == "gone:" + device:
+                spans.append((f["t"], end + RECOVERY["dev"]))
             elif f["target"] == "dev:" + device:
                 spans.append((f["t"], end + 60 if point == "Bad" else f["t"] + RECOVERY["dev"]))
                 spans.append((end, end + RECOVERY["dev"]))
@@ -233,7 +235,7 @@ class Judge:
             return self.outcome_plain(c, life)
         if not got:
             sure = c["acked"] and c["t"] + life < self.end
-            if sure and not self.disturbed(c["t"] - 6, c["t"] + life):
+            if sure and not self.disturbed(c["t"] - 6, c["t"] + life, device):
                 self.say(c["t"], "lost outcome", f"command {c['id']} {c['items']}: none within {life:.0f} s", device)
             self.count["unsure"] += 1
             return None
@@ -279,7 +281,7 @@ class Judge:
             if done and NOT_WRITTEN.search(reason):
                 self.say(m["t"], "untrue outcome", f"{device}/{point} {value}: Nak '{reason}', written at {done[0]:.3f}",
                          device)
-        if naks or not c["acked"] or c["t"] + life > self.end or self.disturbed(c["t"] - 6, c["t"] + life):
+        if naks or not c["acked"] or c["t"] + life > self.end or self.disturbed(c["t"] - 6, c["t"] + life, device):
             return
         followed = any(o["t"] > c["t"] - 0.05 and o["t"] < c["t"] + life and o is not c and
                        any(i[:2] == c["items"][0][:2] for i in o["items"]) for o in self.log["commands"])
@@ -289,8 +291,8 @@ class Judge:
         if done and not followed and not shown and not self.covered(self.excuses(device), c["t"], c["t"] + life):
             self.say(done[0], "lost outcome", f"plain command {device}/{point} {value}: written, not published", device)
 
-    def disturbed(self, a, b):
-        return any(f["target"] in ("broker", "daemon", "all") and f["t"] <= b and
+    def disturbed(self, a, b, device):
+        return any(f["target"] in ("broker", "daemon", "all", "gone:" + device) and f["t"] <= b and
                    (f["end"] is None or f["end"] + 3 >= a) for f in self.log["faults"])
 
     # What must happen

@@ -7,10 +7,13 @@ import struct
 
 class Server:
     FAULTS = ("close after each", "reset mid-answer", "half-open", "wrong transaction", "wrong unit", "wrong length",
-              "slow", "byte by byte", "two in one", "late", "refused", "lost answer", "lost request")
+              "slow", "byte by byte", "two in one", "late", "refused", "lost answer", "lost request", "dead unit")
+    WAIT = 1.0  # seconds that a converter waits for a unit that does not answer, and everybody with it
 
-    def __init__(self, name, port, device, random, now):
-        self.name, self.port, self.device, self.random, self.now = name, port, device, random, now
+    def __init__(self, name, port, devices, random, now):
+        self.name, self.port, self.random, self.now = name, port, random, now
+        self.devices = {d.unit: d for d in devices}
+        self.line, self.dead = asyncio.Lock(), None  # one request at a time where there are several units
         self.fault, self.chance = None, 0.5
         self.server, self.open, self.requests = None, set(), 0
 
@@ -27,6 +30,7 @@ class Server:
     async def begin(self, kind):
         self.fault = kind
         self.chance = self.random.choice((0.2, 0.5, 1.0))
+        self.dead = self.random.choice(sorted(self.devices))
         if kind == "refused":
             self.stop()
         return f"{kind}, chance {self.chance}"
@@ -49,24 +53,30 @@ class Server:
                 tid, _, length, unit = struct.unpack(">HHHB", head)
                 pdu = await reader.readexactly(length - 1)
                 self.requests += 1
-                if unit == self.device.unit:
-                    await self.request(writer, tid, pdu)
+                if unit in self.devices:
+                    async with self.line:
+                        await self.request(writer, tid, self.devices[unit], pdu)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
             self.open.discard(writer)
             writer.transport.abort()
 
-    async def request(self, w, tid, pdu):
+    async def request(self, w, tid, device, pdu):
         kind = self.fault if self.fault and self.random.random() < self.chance else None
         if self.fault == "half-open" or kind == "lost request":
-            self.device.note("lost", pdu=pdu.hex())
+            device.note("lost", pdu=pdu.hex())
             return
-        answer, entry = self.device.execute(pdu)
+        if self.fault == "dead unit" and device.unit == self.dead:
+            device.note("lost", pdu=pdu.hex())
+            await asyncio.sleep(self.WAIT)
+            w.write(struct.pack(">HHHB", tid, 0, 3, device.unit) + bytes([pdu[0] | 0x80, 0x0B]))
+            return
+        answer, entry = device.execute(pdu)
         entry["q"] = self.now()
         if answer is None or kind == "lost answer":
             return
-        unit, length = self.device.unit, len(answer) + 1
+        unit, length = device.unit, len(answer) + 1
         good = kind not in ("wrong transaction", "wrong unit", "wrong length", "reset mid-answer")
         if kind == "wrong transaction":
             tid = (tid + self.random.choice((1, -1, 7))) & 0xFFFF
