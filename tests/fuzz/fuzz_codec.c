@@ -30,7 +30,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[VALUE_TEXT_MAX], second[VALUE_TEXT_MAX];
 	struct layout layout = {0};
 	struct value v, again;
-	int64_t raw;
 	if (size < 24)
 		return 0;
 	struct codec c = {
@@ -52,7 +51,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!codec_sane(&c))
 		return 0;
 	memcpy(words, data + 20, size - 20 < sizeof words ? size - 20 : sizeof words);
-	codec_raw(&c, words, &raw);
 	codec_decode(&c, words, text, &v);
 	if (v.kind == VALUE_NONE)
 		return 0;

@@ -76,6 +76,19 @@ def test_every_health_topic_is_in_the_page_of_topics_and_no_other():
     assert set(documented) == published()
 
 
+def test_every_verb_is_in_the_manual_page():
+    table = text_of("src/ctl/main.c").split("} verb[] = {")[1].split("};")[0]
+    verbs = re.findall(r'{"([a-z-]+)",', table)
+    chapter = re.findall(r"^\.(?:It )?Cm ([a-z-]+)", text_of("man/xnetctl.1"), re.M)
+    assert len(verbs) >= 10 and set(verbs) <= set(chapter)
+
+
+def test_every_alert_of_the_gateway_is_in_the_manual_page():
+    codes = re.findall(r"ALERT_[A-Z_]+ = (\d+),", text_of("src/daemon/gateway.h"))
+    chapter = text_of("man/xnetd.8").split(".Ss Alerts\n")[1].split("\n.El")[0]
+    assert len(codes) >= 10 and re.findall(r"^\.It (\d+)$", chapter, re.M) == codes
+
+
 @pytest.mark.parametrize("page", ["xnetd.8", "xnetctl.1", "devices.yaml.5"])
 def test_a_manual_page_renders_without_a_warning(page):
     file = os.path.join(SOURCE, "man", page)

@@ -133,37 +133,11 @@ static void not_available_is_no_number(void **state)
 	uint16_t word = 5, mask = 0;
 	assert_int_equal(codec_encode(&c, &v, &word, &mask), CODEC_RANGE);
 	assert_int_equal(word, 5);
-	int64_t raw;
-	assert_true(codec_raw(&c, WORDS(0x8000), &raw));
-	assert_int_equal(raw, -32768);
 	c.type = TYPE_F32;
 	c.na = (const uint64_t[]){0xC479C000}; /* -999 */
 	c.nna = 1;
 	assert_string_equal(show(&c, WORDS(0xC479, 0xC000), 0), "None");
 	assert_string_equal(show(&c, WORDS(0x7FC0, 0), 0), "None");
-}
-
-static void the_raw_code_ignores_scale(void **state)
-{
-	(void)state;
-	int64_t raw;
-	struct codec c = scaled(TYPE_U16, 1, 2);
-	assert_true(codec_raw(&c, WORDS(3), &raw));
-	assert_int_equal(raw, 3);
-	c = plain(TYPE_F32);
-	assert_true(codec_raw(&c, WORDS(0x4000, 0), &raw));
-	assert_int_equal(raw, 2);
-	assert_false(codec_raw(&c, WORDS(0x4020, 0), &raw));
-	assert_false(codec_raw(&c, WORDS(0x7FC0, 0), &raw));
-	c = plain(TYPE_U64);
-	assert_false(codec_raw(&c, WORDS(0x8000, 0, 0, 0), &raw));
-	c.type = TYPE_S64;
-	assert_true(codec_raw(&c, WORDS(0x8000, 0, 0, 0), &raw));
-	assert_true(raw == INT64_MIN);
-	c = plain(TYPE_STRING);
-	assert_false(codec_raw(&c, WORDS(1), &raw));
-	c = plain(TYPE_BCD16);
-	assert_false(codec_raw(&c, WORDS(0xF), &raw));
 }
 
 static void texts_lose_padding_and_bad_bytes(void **state)
@@ -666,7 +640,6 @@ int main(void)
 		cmocka_unit_test(words_of_real_devices_decode),
 		cmocka_unit_test(decimal_digits_may_be_cut_short),
 		cmocka_unit_test(not_available_is_no_number),
-		cmocka_unit_test(the_raw_code_ignores_scale),
 		cmocka_unit_test(texts_lose_padding_and_bad_bytes),
 		cmocka_unit_test(control_characters_of_a_text_are_blanks),
 		cmocka_unit_test(bytes_are_hexadecimal),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/modbus/instead.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 void instead_note(struct instead *i, const struct instead *other)
@@ -14,68 +15,64 @@ static int ms(us_t t)
 	return (int)(t / US_MS);
 }
 
+/* Only one number of the response is not what it should be. */
+static const char *part_of(uint8_t kind)
+{
+	static const char *const parts[INSTEAD_KINDS] = {
+		[INSTEAD_TRANSACTION] = "transaction id",
+		[INSTEAD_FUNCTION] = "function",
+		[INSTEAD_COUNT] = "byte count",
+	};
+	return parts[kind];
+}
+
+static const char *fixed_text(uint8_t kind)
+{
+	static const char *const texts[INSTEAD_KINDS] = {
+		[INSTEAD_NOTHING] = "no response",
+		[INSTEAD_CORRUPTED] = "response corrupted (wrong CRC): check format, baud, wiring",
+		[INSTEAD_VALUE] =
+			"response to a write has another address or value: see loose_echo",
+	};
+	return texts[kind];
+}
+
 char *instead_text(const struct instead *i, char *buf, size_t size)
 {
 	const char *look = i->tcp ? "check the device or gateway" : "check baud, format, wiring";
-
-	switch ((enum instead_kind)i->kind) {
-	case INSTEAD_ECHO:
+	assert(i->kind < INSTEAD_KINDS);
+	if (fixed_text(i->kind))
+		snprintf(buf, size, "%s", fixed_text(i->kind));
+	else if (part_of(i->kind))
+		snprintf(buf, size, "response with %s %u instead of %u", part_of(i->kind), i->is,
+		         i->should);
+	else if (i->kind == INSTEAD_ECHO)
 		snprintf(buf, size, "only the echo of the request was received: check %s",
 		         i->tcp ? "the address" : "A/B, power, id");
-		break;
-	case INSTEAD_NOISE:
+	else if (i->kind == INSTEAD_NOISE)
 		snprintf(buf, size, "%u bytes received that are not Modbus: %s", i->is, look);
-		break;
-	case INSTEAD_UNIT:
+	else if (i->kind == INSTEAD_UNIT)
 		snprintf(buf, size, "response from unit id %u instead of %u: check id", i->is,
 		         i->should);
-		break;
-	case INSTEAD_TRANSACTION:
-		snprintf(buf, size, "response with transaction id %u instead of %u", i->is,
-		         i->should);
-		break;
-	case INSTEAD_FUNCTION:
-		snprintf(buf, size, "response with function %u instead of %u", i->is, i->should);
-		break;
-	case INSTEAD_CORRUPTED:
-		snprintf(buf, size, "response corrupted (wrong CRC): check format, baud, wiring");
-		break;
-	case INSTEAD_SHORT:
-		if (i->should)
-			snprintf(buf, size, "response incomplete, %u of %u bytes: %s", i->is,
-			         i->should, look);
-		else
-			snprintf(buf, size,
-			         "response incomplete, only its first %u bytes were received: %s",
-			         i->is, look);
-		break;
-	case INSTEAD_LENGTH:
+	else if (i->kind == INSTEAD_SHORT && i->should)
+		snprintf(buf, size, "response incomplete, %u of %u bytes: %s", i->is, i->should,
+		         look);
+	else if (i->kind == INSTEAD_SHORT)
+		snprintf(buf, size,
+		         "response incomplete, only its first %u bytes were received: %s", i->is,
+		         look);
+	else if (i->kind == INSTEAD_LENGTH)
 		snprintf(buf, size, "response with wrong length: %u bytes instead of %u: %s", i->is,
 		         i->should, look);
-		break;
-	case INSTEAD_COUNT:
-		snprintf(buf, size, "response with byte count %u instead of %u", i->is, i->should);
-		break;
-	case INSTEAD_VALUE:
-		snprintf(buf, size,
-		         "response to a write has another address or value: see loose_echo");
-		break;
-	case INSTEAD_LATE:
+	else if (i->kind == INSTEAD_LATE)
 		snprintf(buf, size,
 		         i->after > i->timeout ? "response too late, %d ms after the request: set "
 		                                 "timeout above that"
 		                               : "response late, %d ms after the request",
 		         ms(i->after));
-		break;
-	case INSTEAD_PATH:
+	else
 		snprintf(buf, size,
 		         "exception %u: the gateway responds, the unit behind it does not", i->is);
-		break;
-	case INSTEAD_NOTHING:
-	case INSTEAD_KINDS:
-		snprintf(buf, size, "no response");
-		break;
-	}
 	return buf;
 }
 

@@ -382,28 +382,6 @@ void codec_decode(const struct codec *c, const uint16_t *words, char *text, stru
 		decode_int(c, raw, p.width, out);
 }
 
-bool codec_raw(const struct codec *c, const uint16_t *words, int64_t *out)
-{
-	const struct row *t = &table[c->type];
-	if (t->shape == SHAPE_TEXT)
-		return false;
-	const struct place p = codec_place(c);
-	const uint64_t raw = pattern_get(c, words, p);
-	bool neg;
-	uint64_t mag;
-	if (t->shape == SHAPE_REAL) {
-		const double r = t->to_real(raw);
-		if (!(fabs(r) < 9223372036854775808.0) || r != trunc(r))
-			return false;
-		*out = (int64_t)r;
-		return true;
-	}
-	if (!int_get(c, raw, p.width, &neg, &mag) || mag > (uint64_t)INT64_MAX + neg)
-		return false;
-	*out = (int64_t)(neg ? 0 - mag : mag);
-	return true;
-}
-
 static enum codec_fault encode_real(const struct codec *c, const struct value *v, uint64_t *raw)
 {
 	const struct row *t = &table[c->type];

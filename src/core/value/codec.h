@@ -90,9 +90,6 @@ unsigned codec_words(const struct codec *c); /* registers it occupies */
  * bit becomes real. bytes: at most 63 registers. Word order does not apply to texts and bytes. */
 void codec_decode(const struct codec *c, const uint16_t *words, char *text, struct value *out);
 
-/* The raw integer behind a value (enum code, alert bits): before scale, offset and na. */
-bool codec_raw(const struct codec *c, const uint16_t *words, int64_t *out);
-
 enum codec_fault {
 	CODEC_OK,
 	CODEC_KIND,  /* a text where a number is needed, or the reverse */
