@@ -5,19 +5,25 @@
 #include <string.h>
 
 #include "bus/clock.h"
+#include "ctl/remote.h"
 #include "ctl/says.h"
 
-struct wireline *line_open(const struct bus_conf *conf, const char *name, const char *control,
-                           char *why, size_t size)
+struct wireline *line_open(const struct bus_conf *conf, const char *control, char *why, size_t size)
 {
 	struct wireline *l = NULL;
 
 	why[0] = '\0';
 	if (control)
-		l = remote_open(conf, name, control, why, size);
+		l = remote_open(conf, control, why, size);
 	if (l || why[0])
 		return l;
-	return own_open(conf, why, size);
+	l = own_open(conf, why, size);
+	const size_t n = strlen(why);
+	if (!l && control && remote_denied(control))
+		snprintf(why + n, size - n,
+		         "; to ask xnetd instead, use sudo or join group xnet (sudo adduser $USER "
+		         "xnet)");
+	return l;
 }
 
 void line_close(struct wireline *l)

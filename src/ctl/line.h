@@ -61,14 +61,15 @@ struct wireline_ops {
 struct wireline {
 	const struct wireline_ops *ops;
 	struct bus_conf conf; /* as it is set now; strings are the caller's */
-	char via[96];         /* "via xnetd, bus rs485"; "": the port is our own */
-	char why[256];        /* the last failure, a sentence */
+	bool over;     /* writes go out although a point of the configuration has the register */
+	char via[96];  /* "via xnetd, bus rs485"; "": the port is our own */
+	char why[256]; /* the last failure, a sentence */
 };
 
-/* Opens the line. control: path of the gateway's socket; NULL: not by way of the gateway. name:
- * the bus's in the gateway's configuration, or NULL. NULL: why says the reason and what to do. */
-struct wireline *line_open(const struct bus_conf *conf, const char *name, const char *control,
-                           char *why, size_t size);
+/* Opens the line. control: path of the gateway's socket; NULL: not by way of the gateway. NULL: why
+ * says the reason and what to do. */
+struct wireline *line_open(const struct bus_conf *conf, const char *control, char *why,
+                           size_t size);
 void line_close(struct wireline *l); /* NULL is fine */
 
 /* False: l->why. */
@@ -99,7 +100,7 @@ bool setting_same(const struct setting *a, const struct setting *b);
 /* own.c, remote.c. remote: NULL with why "" means that the gateway does not run, or not on this
  * line. */
 struct wireline *own_open(const struct bus_conf *conf, char *why, size_t size);
-struct wireline *remote_open(const struct bus_conf *conf, const char *name, const char *control,
-                             char *why, size_t size);
+struct wireline *remote_open(const struct bus_conf *conf, const char *control, char *why,
+                             size_t size);
 
 #endif

@@ -22,12 +22,14 @@ static const struct {
 	{"points", "list the points of the configured devices", verb_points},
 	{"ports", "list serial ports with their stable names", verb_ports},
 	{"profiles", "list the device profiles, or show one", verb_profiles},
+	{"read", "read points or registers of a device", verb_read},
 	{"scan", "find out which units respond on a line, and what they are", verb_scan},
 	{"schema", "print the JSON schema of devices.yaml, for editors", verb_schema},
 	{"sim", "simulate a line with the configured devices", verb_sim},
 	{"status", "show how gateways, lines and devices are, over MQTT", verb_status},
 	{"test", "run the tests inside profiles", verb_test},
 	{"top", "watch gateways, lines and devices, over MQTT", verb_top},
+	{"write", "write a point or registers of a device, and read it back", verb_write},
 };
 
 #define VERBS (sizeof(verb) / sizeof(verb[0]))

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remote: what else the running gateway does over its control socket.
+ * remote: what else the running gateway does over its control socket (doc/control.md).
  */
 #ifndef CTL_REMOTE_H
 #define CTL_REMOTE_H
 
 #include <stddef.h>
+
+#include "ctl/line.h"
+#include "ctl/perform.h"
 
 enum remote_result {
 	REMOTE_DONE,
@@ -14,5 +17,12 @@ enum remote_result {
 };
 
 enum remote_result remote_reload(const char *control, char *why, size_t size);
+
+/* Is the gateway there, but this user may not ask it? */
+bool remote_denied(const char *control);
+
+/* A command, as over MQTT. l is one of remote_open(). */
+void remote_set(struct wireline *l, const char *device, const char *point, const char *value,
+                struct performed *out);
 
 #endif

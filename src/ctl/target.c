@@ -306,8 +306,7 @@ void target_free(struct target *t)
 struct wireline *target_open(const struct target *t, const struct line_options *o, const char *verb)
 {
 	char why[256];
-	struct wireline *l =
-		line_open(&t->conf, t->known ? t->known->name : NULL, o->control, why, sizeof(why));
+	struct wireline *l = line_open(&t->conf, o->control, why, sizeof(why));
 
 	if (!l)
 		fprintf(stderr, "xnetctl %s: %s\n", verb, why);

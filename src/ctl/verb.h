@@ -26,6 +26,8 @@ int verb_plan(int argc, char **argv);
 int verb_points(int argc, char **argv);
 int verb_ports(int argc, char **argv);
 int verb_profiles(int argc, char **argv);
+int verb_read(int argc, char **argv);
+int verb_write(int argc, char **argv);
 int verb_scan(int argc, char **argv);
 int verb_schema(int argc, char **argv);
 int verb_sim(int argc, char **argv);

@@ -102,3 +102,32 @@ def test_a_manual_page_renders_without_a_warning(page):
     if shutil.which("mandoc"):
         lint = subprocess.run(["mandoc", "-Tlint", "-Wwarning", file], capture_output=True, text=True, timeout=LIMIT)
         assert lint.stdout == ""
+
+
+def verbs_of_the_manual():
+    """{verb: the text of its entries} of xnetctl(1)."""
+    text = text_of("man/xnetctl.1")
+    text = text[text.index(".Ss Verbs\n"):text.index(".Ss Simulating a line")]
+    entries = {}
+    for part in re.split(r"^\.It (?=Cm|Xo)", text, flags=re.M)[1:]:
+        verb = re.match(r"(?:Xo\n\.)?Cm (\S+)", part).group(1)
+        entries[verb] = entries.get(verb, "") + part.split("\n.Ss")[0].split("\n.Pp\nAll of them")[0]
+    return entries
+
+
+def test_the_manual_has_the_verbs_and_options_of_xnetctl():
+    def help_of(*arguments):
+        return subprocess.run([os.path.join(TOP, "xnetctl"), *arguments, "--help"], capture_output=True, text=True,
+                              timeout=LIMIT).stdout
+
+    manual = verbs_of_the_manual()
+    verbs = re.findall(r"^  ([a-z-]+) ", help_of(), re.M)
+    assert set(verbs) - {"completion-words"} == set(manual) - {"completion-words"}
+    page = text_of("man/xnetctl.1")
+    shared = set(re.findall(r"^\.It Fl \w , Fl -([a-z-]+)|^\.It Fl -([a-z-]+)", page, re.M))
+    shared = {a or b for a, b in shared}
+    for verb in verbs:
+        known = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", help_of(verb), re.M))
+        said = set(re.findall(r"Fl -([a-z-]+)", manual.get(verb, "")))
+        assert known <= said | shared, f"{verb}: not in the manual: {known - said - shared}"
+        assert said <= known | {"help"}, f"{verb}: in the manual, but not in its help: {said - known}"

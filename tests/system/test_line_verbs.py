@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""xnetctl read and write on a line of their own: what they print, what they send, how they end."""
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from conftest import LIMIT, TOP, wait_until
+from linefix import Unit, wire  # noqa: F401
+from simfix import HOUSE, PROFILES, line  # noqa: F401
+
+FAST = HOUSE.replace("baud: 9600", "baud: 115200")
+
+
+def xnetctl(verb, *arguments, **options):
+    return subprocess.run([os.path.join(TOP, "xnetctl"), verb, "--control", "off", "-P", PROFILES, *map(str, arguments)],
+                          capture_output=True, text=True, timeout=2 * LIMIT, stdin=subprocess.DEVNULL, **options)
+
+
+def test_a_point_a_device_and_registers_are_read(line):
+    plant = line(FAST)
+    plant.freeze()
+    plant.set("meter1", "Volts", 230.5)
+    plant.set("scc1", "BattVolts", 13.8)
+    config = ["-c", plant.config]
+    done = xnetctl("read", *config, "scc1.BattVolts")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["BattVolts", "13.80", "V"], "")
+    points = json.loads(xnetctl("read", *config, "--json", "meter1").stdout)["points"]
+    assert {"name": "Volts", "value": 230.5, "unit": "V"} in points and len(points) > 20
+    done = xnetctl("read", *config, plant.port, "--id", 2, "30001", 2)
+    assert done.returncode == 0
+    assert "30001 is input 0: documents count from 1, the wire from 0" in done.stderr
+    assert "input 0x0000 of unit 2, 2 registers, answered in" in done.stdout and "hex 4366" in done.stdout
+    done = xnetctl("read", *config, "rs485", "--id", 2, "input:0x0000", 4, "--as", "all")
+    likely = [s for s in done.stdout.split("\n") if "<- likely" in s]
+    assert len(likely) == 1 and likely[0].split()[:2] == ["f32", "230.5"]
+    assert "# a point for it:   Name: {input: 0x0000, type: f32}" in done.stdout
+    bits = json.loads(xnetctl("read", *config, "--json", "relay1", "coil:0", 8).stdout)
+    assert bits["values"] == 8 * [0] and bits["unit"] == 3
+
+
+@pytest.mark.parametrize("arguments, status, text", [
+    (["scc1.BatVolts"], 64, "did you mean 'scc1.BattVolts'?"),
+    (["rs485", "--id", 2, "0"], 64, "of which table? holding:0 or input:0"),
+    (["rs485", "holding:0"], 64, "which unit? --id N"),
+    (["rs485", "--id", 77], 64, "unit 77 is not configured"),
+    (["rs485", "--id", 2, "holding:65535", 2], 64, "expects how many"),
+    (["rs485", "--id", 2, "holding:70000"], 64, "expects an address from 0 to 65535"),
+    (["meter1", "holding:0", "--as", "float"], 64, "--as float: expects u16"),
+    (["rs485", "--id", 77, "holding:0", "--timeout", 100], 1, "no response from unit 77: check id, baud"),
+    (["meter1", "holding:0x4000"], 1, "exception 2, illegal data address: it does not have these registers"),
+])
+def test_what_cannot_be_read_is_said_with_the_next_step(line, arguments, status, text):
+    done = xnetctl("read", "-c", line(FAST).config, *arguments)
+    assert (done.returncode, text in done.stderr, done.stdout) == (status, True, ""), done.stderr
+
+
+def test_watch_prints_changes_and_at_the_end_what_was_lost(line):
+    plant = line(FAST)
+    plant.freeze()
+    plant.set("meter1", "Volts", 230)
+    p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "read", "--control", "off", "-P", PROFILES, "-c", plant.config,
+                          "--watch=0.1", "meter1.Volts"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert p.stdout.readline().split()[1:] == ["Volts", "230.0"]
+    plant.set("meter1", "Volts", 231)
+    assert p.stdout.readline().split()[1:4] == ["Volts", "231.0", "(230.0"]
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=LIMIT)
+    assert (p.returncode, out) == (0, "")  # nothing else changed
+    assert "0 timeouts" in err and "response times: least" in err
+
+
+def test_a_point_is_written_once_checked_and_read_back(line):
+    plant = line(FAST)
+    config = ["-c", plant.config]
+    done = xnetctl("write", *config, "relay1.Relay3", "on")
+    assert done.returncode == 0, done.stderr
+    assert "now   off" in done.stdout and "verified" in done.stdout
+    assert [(w["fc"], w["addr"]) for w in plant.writes()] == [(5, 2)]
+    for arguments, text in [
+        (["meter1.PulseWidth", "1000"], "refused: above the maximum 200"),
+        (["meter1.Volts", "230"], "refused: read-only"),
+        (["meter1.PulseWidth", "-5"], "refused: below the minimum 60"),
+        (["meter1.PulseWidth", "100"], "Nothing was written (--yes writes without asking)"),  # it wears out
+        (["rs485", "--id", 2, "holding:12", 16800, 0], "these registers belong to meter1.PulseWidth"),
+        (["rs485", "--id", 2, "input:0", 1], "only holding registers and coils can be written"),
+        (["rs485", "--id", 9, "-t", 100, "holding:5", 1], "Nothing was written"),
+    ]:
+        done = xnetctl("write", *config, *arguments)
+        assert done.returncode in (1, 64) and text in done.stderr, done.stderr
+    assert len(plant.writes()) == 1
+    done = xnetctl("write", *config, "--json", "--yes", "meter1.PulseWidth", "100")
+    assert json.loads(done.stdout) == {"outcome": "verified", "value": 100}
+    assert len(plant.writes("meter1")) == 1
+    done = xnetctl("write", *config, "--yes", "--over", "rs485", "--id", 2, "holding:12", 0x4302, 0)
+    assert done.returncode == 0 and "verified" in done.stdout
+    assert xnetctl("read", *config, "meter1.PulseWidth").stdout.split()[1] == "130"
+
+
+def test_a_write_whose_response_is_lost_is_not_written_again(line):
+    plant = line(FAST.replace("baud: 115200", "baud: 115200, timeout: 200ms"))
+    plant.fault("relay1", "mute", times=1)  # taken by the look before
+    done = xnetctl("write", "-c", plant.config, "rs485", "--id", 3, "coil:2", "on", "--over", "--yes", "-t", 200)
+    assert len(plant.writes("relay1")) == 1, done.stderr
+    plant.fault("relay1", "silent")
+    done = xnetctl("write", "-c", plant.config, "rs485", "--id", 3, "coil:3", "on", "--over", "--yes", "-t", 200)
+    assert done.returncode == 1 and "no response from unit 3" in done.stderr
+    assert len(plant.writes("relay1")) == 1
+
+
+def test_another_device_than_configured_is_not_written_to(wire, tmp_path):
+    other = wire({5: Unit(9600, {(1, 0): 0, **{(3, 200 + i): ord(c) for i, c in enumerate("OTHER ")}})})
+    config = tmp_path / "devices.yaml"
+    config.write_text("mqtt: {broker: mqtt://localhost}\nbuses:\n"
+                      f"  rs485: {{port: {other.port}, baud: 9600, format: 8N2}}\n"
+                      "devices:\n  mr: {profile: wb-mr6c, bus: rs485, id: 5}\n")
+    done = xnetctl("write", "-c", config, "-t", 200, "mr.Relay1", "on")
+    assert done.returncode == 1 and "identifies as OTHER, not as a wb-mr6c" in done.stderr, done.stderr
+    assert {pdu[0] for _, pdu, _ in other.requests} <= {1, 2, 3, 4, 8}
