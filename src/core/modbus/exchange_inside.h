@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exchange_inside: what the two halves of the exchange share: exchange.c (when and what to send)
- * and exchange_receive.c (what the bytes mean). For nobody else.
+ * exchange_inside: what the parts of the exchange share: exchange.c (when and what to send),
+ * exchange_receive.c (what the bytes mean) and exchange_answer.c (whether an answer is believed).
+ * For nobody else.
  */
 #ifndef CORE_MODBUS_EXCHANGE_INSIDE_H
 #define CORE_MODBUS_EXCHANGE_INSIDE_H
 
 #include "core/modbus/exchange.h"
 #include "core/modbus/frame.h"
+
+#define NOISE_DOUBT 8 /* so much noise may have been somebody's request */
 
 enum state { ST_WAIT, ST_DRAIN, ST_SEND, ST_RECEIVE, ST_REST, ST_REST_READ, ST_DONE };
 
@@ -16,6 +19,14 @@ us_t exchange_split(const struct line *l);
 
 /* Is it a proof that is under way, not the caller's request? */
 bool exchange_proving(const struct exchange *x);
+
+/* Throw away the first n bytes of the buffer. */
+void exchange_shift(struct exchange *x, size_t n, us_t now);
+
+/* exchange_answer.c: a right answer to what was sent. False: not to be believed, treat it as a
+ * stray. fail: none came, or none that is believed. */
+bool exchange_answered(struct exchange *x, const struct frame *f, uint8_t exception, us_t now);
+void exchange_fail(struct exchange *x, enum outcome o, us_t now);
 
 void exchange_append(struct exchange *x, const uint8_t *bytes, size_t n, us_t now);
 

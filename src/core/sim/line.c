@@ -5,20 +5,9 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/sim/spoil.h"
 
-#define FRAME_MAX (ADU_RTU_MAX + 32)
 #define UNITS 256
-
-/* Bytes that are to go on the wire at `at`. The gateway's own: a request that ends at `at`. */
-struct event {
-	struct event *next;
-	us_t at;
-	bool request;
-	bool client; /* another client's request: its unit answers */
-	bool lost;   /* a request nobody will understand */
-	size_t n;
-	uint8_t bytes[FRAME_MAX];
-};
 
 struct sim_unit {
 	us_t turnaround, delay;
@@ -174,80 +163,6 @@ static us_t free_from(const struct simline *l, us_t at)
 	return l->busy_until > at ? l->busy_until + l->wire.silence : at;
 }
 
-static void noise(struct simline *l, struct event *e, size_t at, size_t n)
-{
-	if (e->n + n > FRAME_MAX)
-		return;
-	memmove(e->bytes + at + n, e->bytes + at, e->n - at);
-	for (size_t i = 0; i < n; i++)
-		e->bytes[at + i] = (uint8_t)draw(l, 256);
-	e->n += n;
-}
-
-static void reframe(struct event *e, size_t pdu_len)
-{
-	uint8_t pdu[PDU_MAX];
-
-	memcpy(pdu, e->bytes + 1, pdu_len);
-	e->n = pdu_frame(e->bytes[0], pdu, pdu_len, e->bytes);
-}
-
-static void lengthen(struct event *e)
-{
-	if (e->bytes[1] > FC_READ_INPUT || e->n + 2 > ADU_RTU_MAX)
-		return;
-	e->bytes[2] = (uint8_t)(e->bytes[2] + 2);
-	e->bytes[e->n - 2] = e->bytes[e->n - 1] = 0;
-	reframe(e, e->n - 1);
-}
-
-static void make_exception(struct event *e, uint8_t code)
-{
-	e->bytes[1] |= 0x80;
-	e->bytes[2] = code;
-	reframe(e, 2);
-}
-
-/* Changes to the answer's bytes only. */
-static void spoil(struct simline *l, struct event *e, enum sim_fault fault)
-{
-	switch (fault) {
-	case SIM_OTHER_UNIT:
-		e->bytes[0] = (uint8_t)(e->bytes[0] % 247 + 1);
-		reframe(e, e->n - 3);
-		break;
-	case SIM_WRONG_LENGTH:
-		lengthen(e);
-		break;
-	case SIM_EXCEPTION:
-		make_exception(e, 6);
-		break;
-	case SIM_HELD_EXCEPTION:
-		make_exception(e, 2);
-		break;
-	case SIM_BAD_CRC:
-		e->bytes[draw(l, (uint32_t)e->n)] ^= (uint8_t)(1 << draw(l, 8));
-		break;
-	case SIM_CUT:
-		e->n = 1 + draw(l, (uint32_t)e->n - 1);
-		break;
-	case SIM_GLITCH:
-		noise(l, e, 0, 1 + draw(l, 4));
-		break;
-	case SIM_NOISE_INSIDE:
-		noise(l, e, 1 + draw(l, (uint32_t)e->n - 1), 1);
-		break;
-	case SIM_NOISE_AFTER:
-		noise(l, e, e->n, 1 + draw(l, 12));
-		break;
-	case SIM_SHORT:
-		e->n = 2 + draw(l, 2);
-		break;
-	default:
-		break;
-	}
-}
-
 static struct event *answer_to(struct simline *l, const uint8_t *adu, size_t n, us_t at)
 {
 	uint8_t pdu[PDU_MAX], frame[ADU_RTU_MAX];
@@ -267,7 +182,7 @@ static void other_client(struct simline *l, const struct event *request, us_t at
 		q->bytes[1] = FC_READ_HOLDING;
 	q->bytes[3] = (uint8_t)(q->bytes[3] + 1 + draw(l, 20));
 	q->client = true;
-	reframe(q, 5);
+	spoil_reframe(q, 5);
 	add_event(l, q);
 }
 
@@ -333,7 +248,7 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 {
 	struct sim_unit *u = &l->unit[q->bytes[0]];
 
-	spoil(l, e, fault);
+	spoil(&l->seed, e, fault);
 	if (fault == SIM_HELD || fault == SIM_HELD_EXCEPTION) {
 		hold(u, e);
 		return;
@@ -351,7 +266,7 @@ static void send_answer(struct simline *l, struct event *e, const struct event *
 	e->at = release_held(l, u, e->at);
 	if (fault == SIM_NOISE_BEFORE) {
 		struct event *n = event_of(e->bytes, 0, e->at);
-		noise(l, n, 0, 1 + draw(l, 12));
+		spoil_noise(&l->seed, n, 0, 1 + draw(l, 12));
 		add_event(l, n);
 		e->at += wire_chars(&l->wire, (unsigned)n->n) + draw(l, 20000);
 	}
