@@ -257,6 +257,38 @@ static void a_demand_of_a_bad_register_ends_and_harms_nobody(void **state)
 	}
 }
 
+static unsigned loss; /* per cent */
+
+static bool lost_at_random(struct line_sim *l)
+{
+	(void)l;
+	return below(100) < loss;
+}
+
+/* What fails again and again there fails by chance: it is no register's fault. */
+static void a_line_that_loses_answers_sets_nothing_aside(void **state)
+{
+	(void)state;
+	static const uint16_t steps[] = {1, 5, 300};
+	for (loss = 10; loss <= 50; loss += 20)
+		for (size_t i = 0; i < 3; i++) {
+			rng = loss + (unsigned)i;
+			sim_blocks(&line, 9600, 5 * US_MS, 12, steps[i], 1, US_S);
+			sim_unit(&line, 2, 5 * US_MS);
+			sim_want(&line, 2, 0, 10, US_S);
+			sim_adopt(&line);
+			line.lost = lost_at_random;
+			sim_count(&line, 60 * MINUTE);
+			us_t least = line.reading[0].reads;
+			for (size_t k = 0; k < line.n; k++)
+				least = line.reading[k].reads < least ? line.reading[k].reads
+				                                      : least;
+			assert_int_equal(line.aside, 0);
+			assert_true(least > 100);
+			sim_end(&line);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +302,7 @@ int main(void)
 		cmocka_unit_test(lost_frames_set_nothing_aside),
 		cmocka_unit_test(a_long_read_that_is_ignored_gets_shorter),
 		cmocka_unit_test(a_demand_of_a_bad_register_ends_and_harms_nobody),
+		cmocka_unit_test(a_line_that_loses_answers_sets_nothing_aside),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

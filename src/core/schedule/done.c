@@ -283,8 +283,10 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 		unit_answered(s, u, now, e);
 	switch (o) {
 	case OUT_OK:
-		if (t->kind != TURN_JOB)
-			span_read(s, u, &t->span, turnaround, now);
+		if (t->kind == TURN_JOB)
+			break;
+		loss_learn(s, u, &t->span, false);
+		span_read(s, u, &t->span, turnaround, now);
 		break;
 	case OUT_REFUSED:
 		read_refused(s, u, t, exception, now, e);
@@ -295,6 +297,8 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 			patience_failed(s, u, t);
 		if (turnaround > 0)
 			unit_proven(s, u, now, e);
+		if (t->kind == TURN_READ && u->state == UNIT_UP)
+			loss_learn(s, u, &t->span, true);
 		unit_failed(s, u, t, o == OUT_TIMEOUT, took, now, e);
 		break;
 	case OUT_DROPPED:

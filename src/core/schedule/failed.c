@@ -3,6 +3,39 @@
 
 #define STRIKES 2 /* failures of a block while the unit answers others: it is the block */
 #define ALONE 5   /* more of them, of one want alone, until it is set aside */
+/* By chance a want fails so often that it is set aside, or that a search for a culprit begins, once
+ * in 2 to so many. */
+#define CHANCE 14
+#define CHANCE_SEARCH 6
+#define LOSS_FIRST 8 /* as if so many had been read well before the first */
+#define LOSS_READS 64
+
+/* How much of what it gives is lost on the way? Only what was read well the last time counts: what
+ * a device does not give fails again and again. */
+void loss_learn(struct schedule *s, struct unit *u, const struct span *span, bool failed)
+{
+	const size_t n = members_of(s, u, span);
+	for (size_t i = 0; i < n; i++)
+		if (s->set[i]->strikes || s->set[i]->aside || s->set[i]->last == NEVER_READ)
+			return;
+	if (!n || s->varied)
+		return;
+	if (u->nloss < LOSS_READS)
+		u->nloss = u->nloss ? (uint8_t)(u->nloss + 1) : LOSS_FIRST;
+	u->loss = (uint16_t)(u->loss + ((failed ? LOSS_ALL : 0) - u->loss) / u->nloss);
+}
+
+/* So many failures in a row are no chance (of 2 to the -bits), on a line that loses so much. */
+static unsigned no_chance(const struct unit *u, unsigned least, unsigned bits)
+{
+	uint32_t p = LOSS_ALL;
+	unsigned n = 0;
+	while (n < least || (p > (uint32_t)LOSS_ALL >> bits && n < UINT8_MAX / 2)) {
+		p = p * u->loss / LOSS_ALL;
+		n++;
+	}
+	return n;
+}
 
 us_t silent_share(const struct schedule *s, const struct unit *but)
 {
@@ -71,6 +104,7 @@ void block_failed(struct schedule *s, struct unit *u, const struct span *span, u
                   struct effects *e)
 {
 	const size_t n = members_of(s, u, span);
+	const unsigned strikes = no_chance(u, STRIKES, CHANCE_SEARCH);
 	bool struck = n > 0 && !s->varied;
 	uint8_t most = 0;
 	demands_failed(s, u, span, STRIKES);
@@ -83,17 +117,17 @@ void block_failed(struct schedule *s, struct unit *u, const struct span *span, u
 		most = node->strikes > most ? node->strikes : most;
 		struck &= news;
 	}
-	if ((!struck || most < STRIKES) && !(n == 1 && s->set[0]->aside))
+	if ((!struck || most < strikes) && !(n == 1 && s->set[0]->aside))
 		return;
 	if (n > 1 && !members_suspected(s, n) && length_refused(u, span))
 		return;
 	u->searching = true;
 	if (n == 1) {
-		want_refused(s, u, s->set[0], ALONE, now, e);
+		want_refused(s, u, s->set[0], no_chance(u, ALONE, CHANCE), now, e);
 	} else {
 		block_split(s, u, n, span, now);
 		for (size_t i = 0; i < n; i++)
-			s->set[i]->strikes = STRIKES - 1;
+			s->set[i]->strikes = (uint8_t)(strikes - 1);
 	}
 	members_rest(s, u, n, took, now);
 }

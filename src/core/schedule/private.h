@@ -31,6 +31,7 @@
 #define OFFLINE_TIME (3 * US_S)
 #define SILENT_SHARE 20      /* silent units together cost at most 1/20 of the line */
 #define SILENT_SHARE_ALONE 2 /* if no unit answers: nobody is harmed by looking more often */
+#define LOSS_ALL 16384
 #define NEVER_READ (INT64_MIN / 4)
 #define GUESTS_MAX 128
 
@@ -81,6 +82,8 @@ struct unit {
 	us_t busy_wait, busy_sum;
 	uint8_t fails; /* requests in a row without a good answer */
 	us_t good_at;  /* last answer of a unit that is well */
+	uint16_t loss; /* of what was read well the last time so much fails now: of LOSS_ALL … */
+	uint8_t nloss; /* … as the mean of so many reads, the recent ones */
 	uint8_t next_group;
 	uint8_t jobs; /* waiting */
 	bool pass;    /* another unit goes first, once */
@@ -234,6 +237,7 @@ void refused_search_ends(struct schedule *s, struct unit *u);
 void learnt_disproved(struct unit *u, const struct span *span);
 
 /* failed.c */
+void loss_learn(struct schedule *s, struct unit *u, const struct span *span, bool failed);
 void block_failed(struct schedule *s, struct unit *u, const struct span *span, us_t took, us_t now,
                   struct effects *e);
 bool block_known_bad(struct schedule *s, const struct unit *u, const struct span *span);
