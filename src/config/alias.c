@@ -81,7 +81,9 @@ static const struct alias aliases[] = {
 	{"point", "mask bitmask bit_mask", "bits", "bit, or bits: first..last"},
 	{"point", "bit_offset bit_position", "bit", NULL},
 	{"point", "formula template expression calc value_template", "expr", NULL},
-	{"point", "name title friendly_name topic", "", "the key that this map stands under"},
+	{"point", "title friendly_name", "name", NULL},
+	{"point", "entity_category", "category", NULL},
+	{"point", "enabled_by_default", "announced", "announced: enabled"},
 	{"point", "min max min_value max_value", "write valid",
          "a key of write: {min, max} for commands, of valid: {min, max} for what is read"},
 	{"point", "step", "write", "a key of write"},
@@ -90,6 +92,7 @@ static const struct alias aliases[] = {
 	{"top level", "serial ports lines networks bus", "buses", NULL},
 	{"top level", "slaves units meters device", "devices", NULL},
 	{"top level", "name hostname", "gateway", NULL},
+	{"top level", "home_assistant hass discovery autodiscovery", "homeassistant", NULL},
 
 	{"type", "float float32 real single fp32 f4", "f32", NULL},
 	{"type", "double float64 lreal fp64", "f64", NULL},

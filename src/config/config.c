@@ -51,11 +51,13 @@ struct model *config_load_bundle(const struct config_paths *paths, struct diag *
 	source_load(&l, paths->file);
 	gateway_load(&l);
 	mqtt_load(&l);
+	homeassistant_load(&l);
 	defaults_check(&l);
 	buses_load(&l);
 	devices_load(&l);
 	buses_finish(&l);
 	check_model(&l);
+	homeassistant_check(&l);
 	return load_end(&l, errors);
 }
 
@@ -76,6 +78,7 @@ struct model *config_load_profile(const char *path, struct diag *d, struct profi
 	l.m->file = arena_strdup(l.arena, path);
 	l.m->gateway = "gateway";
 	mqtt_load(&l);
+	homeassistant_load(&l);
 	l.bus = arena_alloc(l.scratch, sizeof *l.bus);
 	const char *base = slash ? slash + 1 : path;
 	const size_t len = strlen(base),

@@ -72,7 +72,7 @@ struct load {
 	/* the sections of all files, by name */
 	struct entries buses, devices;
 	const struct node *defaults;
-	const struct node *gateway, *mqtt;
+	const struct node *gateway, *mqtt, *homeassistant;
 	struct bus_draft *bus;
 	uint64_t *stated; /* per device: rows of keyset_device that it gives; NULL: none */
 	const struct node *numbered; /* points of whose addresses a doubt was reported */
@@ -108,6 +108,12 @@ void mqtt_load(struct load *l);
 void gateway_load(struct load *l);
 /* 1 to 64 of A-Z a-z 0-9 _ -; else an error. what: "a device's name". */
 bool name_check(struct load *l, const char *what, const struct node *name);
+
+/* -- homeassistant.c -- */
+extern const struct keyset keyset_homeassistant;
+void homeassistant_load(struct load *l);
+/* For the finished model: what Home Assistant would refuse of its points. */
+void homeassistant_check(struct load *l);
 
 /* -- bus.c -- */
 extern const struct keyset keyset_bus, keyset_direction;

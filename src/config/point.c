@@ -65,6 +65,8 @@ static const char *const rate_words[] = {"fast", "normal", "slow", "once", NULL}
 static const char *const poll_words[] = {"always", "on-demand", NULL};
 static const char *const prio_words[] = {"high", "normal", "low", NULL};
 static const char *const publish_words[] = {"change", "always", "never", NULL};
+static const char *const category_words[] = {"auto", "none", "config", "diagnostic", NULL};
+static const char *const announced_words[] = {"auto", "enabled", "disabled", NULL};
 static const char *const alert_words[] = {"none", "fault", "warning", NULL};
 
 #define P(field) KEY_AT(struct draft, p.field)
@@ -169,9 +171,18 @@ static const struct key point_keys[] = {
 	{"desc", KEY_TEXT, P(alert_desc), .preset = "name of the point",
          .doc = "Description in the alert."},
 	{"description", KEY_TEXT, P(description), .doc = "Description of the point for people."},
-	{"class", KEY_TEXT, P(class_), .doc = "Device class for Home Assistant."},
-	{"state_class", KEY_TEXT, P(state_class), .doc = "State class for Home Assistant."},
-	{"icon", KEY_TEXT, P(icon), .doc = "Icon for Home Assistant."},
+	{"class", KEY_TEXT, P(class_), .preset = "by unit and name",
+         .doc = "Device class for Home Assistant; none: without one."},
+	{"state_class", KEY_TEXT, P(state_class), .preset = "by unit and name",
+         .doc = "State class for Home Assistant; none: without one."},
+	{"icon", KEY_TEXT, P(icon), .doc = "Icon for Home Assistant, like mdi:fan."},
+	{"name", KEY_TEXT, P(title), .preset = "the point's name in words",
+         .doc = "Name of the entity in Home Assistant."},
+	{"category", KEY_CHOICE, P(category), .choice = category_words, .preset = "auto",
+         .doc = "Where Home Assistant shows the point: none is among the controls and sensors."},
+	{"announced", KEY_CHOICE, P(announced), .choice = announced_words, .preset = "auto",
+         .doc = "Whether Home Assistant shows the point at once, or only after the user has "
+                "enabled it."},
 	/* writing: see the table in write.c */
 	{"write", .type = KEY_OTHER, .form = "true, false, only, or {min, max, step, ...}",
          .preset = "false",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ctl/verb.h"
+#include "mqtt/ha_document.h"
 
 static void help(void)
 {
@@ -27,6 +28,7 @@ static bool writable(const struct device *d)
 static void gateway(const struct model *m, const char *answers)
 {
 	const char *p = m->mqtt.prefix;
+	char node[HA_ID_SIZE];
 
 	printf("# The gateway: reads what is meant for it, and its own statuses back; writes its "
 	       "own topics and responses.\n");
@@ -44,6 +46,12 @@ static void gateway(const struct model *m, const char *answers)
 	       "topic read %s/$SYS/+/device/+/info\n",
 	       p);
 	printf("topic write %s/#\n", answers);
+	if (!m->homeassistant.on)
+		return;
+	ha_node(m, node);
+	printf("# what it announces to Home Assistant, and when that has started\n"
+	       "topic readwrite %s/device/%s/#\ntopic read %s/status\n",
+	       m->homeassistant.prefix, node, m->homeassistant.prefix);
 }
 
 static void others(const struct model *m, const char *answers)

@@ -16,6 +16,7 @@ static const struct {
 	{"completion-words", NULL, verb_complete},
 	{"convert", "convert the configuration of another gateway", verb_convert},
 	{"fleet", "one table of all gateways; ends with 1 if one needs somebody", verb_fleet},
+	{"homeassistant", "print what is announced to Home Assistant", verb_homeassistant},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
 	{"metrics", "health and values as OpenMetrics, for Prometheus", verb_metrics},
 	{"plan", "show what is read how often, and the load of each line", verb_plan},

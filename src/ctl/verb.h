@@ -21,6 +21,7 @@ int verb_bridge(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_complete(int argc, char **argv);
 int verb_convert(int argc, char **argv);
+int verb_homeassistant(int argc, char **argv);
 int verb_keys(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_points(int argc, char **argv);

@@ -188,3 +188,27 @@ bool json_doc_true(const json_t *value)
 {
 	return json_is_true(value);
 }
+
+bool json_parse_announced(const char *text, size_t len, struct json_announced *out)
+{
+	char error[64];
+	const char *name;
+	json_t *one;
+	*out = (struct json_announced){0};
+	json_t *root = load(text, len, error, sizeof error);
+	const char *origin = json_string_value(json_object_get(json_object_get(root, "o"), "name"));
+	const json_t *ids = json_object_get(json_object_get(root, "dev"), "ids");
+	const char *id = json_string_value(json_array_get(ids, 0));
+	json_t *entities = json_object_get(root, "cmps");
+	const bool good = origin && id && json_is_object(entities);
+	snprintf(out->origin, sizeof out->origin, "%s", good ? origin : "");
+	snprintf(out->id, sizeof out->id, "%s", good ? id : "");
+	if (good)
+		json_object_foreach(entities, name, one)
+		{
+			const char *platform = json_string_value(json_object_get(one, "p"));
+			add(&out->entities, name)->text = mem_strdup(platform ? platform : "");
+		}
+	json_decref(root);
+	return good;
+}

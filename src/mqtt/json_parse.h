@@ -33,6 +33,15 @@ bool json_parse_names(const char *text, size_t len, struct json_members *out, ch
 bool json_parse_list_of(const char *text, size_t len, const char *list, const char *key,
                         struct json_members *out);
 
+/* Of a document for Home Assistant as we make them: {"dev": {"ids": [id]}, "o": {"name": origin},
+ * "cmps": {name: {"p": text}}}. False: it is none; then there is nothing to free. */
+struct json_announced {
+	char origin[64], id[320];
+	struct json_members entities;
+};
+
+bool json_parse_announced(const char *text, size_t len, struct json_announced *out);
+
 void json_members_free(struct json_members *m);
 
 /* -- a document of any shape ------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ def house(tmp_path):
 def test_help_names_every_verb():
     done = xnetctl("--help")
     assert done.returncode == 0
-    verbs = {"acl", "bridge", "check", "convert", "fleet", "keys", "metrics", "plan",
+    verbs = {"acl", "bridge", "check", "convert", "fleet", "homeassistant", "keys", "metrics", "plan",
              "points", "ports", "profiles", "schema", "sim", "status", "test", "top"}
     for verb in verbs:
         assert f"\n  {verb} " in done.stdout

@@ -41,6 +41,7 @@ static struct {
 	struct gateway g;
 	char said[RIG_SAID];
 	const char *line, *mqtt; /* other settings of the bus, of the broker; NULL: the usual */
+	const char *top;         /* keys at the top level; NULL: none */
 	unsigned connects;       /* how often the MQTT client was made */
 	struct {                 /* that of a northbound with a connection of its own */
 		unsigned connects, ends;
@@ -197,7 +198,7 @@ static inline void rig_write(const char *text)
 {
 	FILE *f = fopen(rig.file, "w");
 	assert_non_null(f);
-	fprintf(f, "gateway: house\nmqtt: {%s}\nbuses:\n  line: {%s}\n%s",
+	fprintf(f, "gateway: house\n%smqtt: {%s}\nbuses:\n  line: {%s}\n%s", rig.top ? rig.top : "",
 	        rig.mqtt ? rig.mqtt : "broker: mqtt://h, client_id: c, sys_interval: 0",
 	        rig.line ? rig.line : "port: /dev/none", text);
 	fclose(f);

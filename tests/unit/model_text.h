@@ -104,6 +104,7 @@ static inline void text_point(FILE *f, const struct point *p)
 	        p->counter ? p->counter->max_rise : -1);
 	fprintf(f, " %s|%s|%s|%s|%s", TEXT(p->unit), TEXT(p->description), TEXT(p->class_),
 	        TEXT(p->state_class), TEXT(p->icon));
+	fprintf(f, " %s %d %d", TEXT(p->title), p->category, p->announced);
 	fprintf(f, " %d %d %d %d %s %" PRId64 " %" PRId64, p->rate, p->prio, p->poll, p->barrier,
 	        TEXT(p->together), p->period, p->stale);
 	fprintf(f, " %d %d %g %" PRId64 " %" PRId64, p->filter.mode, p->filter.percent,
@@ -224,6 +225,9 @@ static inline char *model_text(const struct model *m, const struct profile_test 
 		abort();
 	fprintf(f, "gateway %s\n", m->gateway);
 	text_mqtt(f, &m->mqtt);
+	const struct homeassistant_conf *ha = &m->homeassistant;
+	fprintf(f, "homeassistant %d %d %u %zu %s\n", ha->on, ha->names_as_written, ha->version,
+	        ha->max_bytes, ha->prefix);
 	for (size_t i = 0; i < m->nbus; i++)
 		text_bus(f, &m->bus[i]);
 	for (size_t i = 0; i < m->ndevice; i++)

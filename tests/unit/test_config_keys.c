@@ -23,6 +23,7 @@ static const struct child {
 	bool many; /* a map of names, or a list, of them */
 } children[] = {
 	{&keyset_root, "mqtt", &keyset_mqtt, false},
+	{&keyset_root, "homeassistant", &keyset_homeassistant, false},
 	{&keyset_root, "buses", &keyset_bus, true},
 	{&keyset_root, "defaults", &keyset_defaults, false},
 	{&keyset_root, "devices", &keyset_device, true},
@@ -90,6 +91,7 @@ static const struct {
 	{"gateway", {"zz8", "zz9"}},
 	{"groups", {"{zz9: {order: [zz9]}}", "{zz8: {}}"}},
 	{"holding", {"7", "{9: [1]}"}},
+	{"homeassistant", {"true", "{names: points}"}},
 	{"id", {"77", "99"}},
 	{"identify", {"ignore", "check"}},
 	{"if", {"a == b", "zz9 != b"}},
@@ -102,6 +104,7 @@ static const struct {
 	{"max", {"7", "9"}},
 	{"max_rise", {"3/h", "5/h"}},
 	{"min", {"3", "5"}},
+	{"min_version", {"2025.6", "2026.9"}},
 	{"models", {"zz9", "{zz9: {id: 1, length: 9}}"}},
 	{"mqtt", {"{prefix: zz9}", "{retain: false}"}},
 	{"n", {"1..2", "1..3"}},

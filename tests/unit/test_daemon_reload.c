@@ -84,6 +84,8 @@ static void a_mistake_changes_nothing(void **state)
 #define HOST "broker: mqtt://h, client_id: c, sys_interval: 0"
 #define TLS "broker: mqtts://h, client_id: c, sys_interval: 0"
 
+#define HASS(keys) "homeassistant: {" keys "}\n"
+
 /* A key that is forgotten where settings are compared would be without effect until a restart. */
 static const struct {
 	const char *key, *before, *after;
@@ -124,6 +126,11 @@ static const struct {
 	{"mqtt.payload", HOST, HOST ", payload: value+unit", false},
 	{"mqtt.history_buffer", HOST, HOST ", history_buffer: 2MiB", false},
 	{"mqtt.sys_interval", HOST, "broker: mqtt://h, client_id: c, sys_interval: 1m", false},
+	{"top.homeassistant", "", "homeassistant: true\n", false},
+	{"homeassistant.prefix", HASS("names: words"), HASS("prefix: other"), false},
+	{"homeassistant.min_version", HASS("names: words"), HASS("min_version: 2026.9"), false},
+	{"homeassistant.max_bytes", HASS("names: words"), HASS("max_bytes: 64kB"), false},
+	{"homeassistant.names", HASS("names: words"), HASS("names: points"), false},
 	/* they need files that are certificates */
 	{"mqtt.tls.ca", NULL, NULL, true},
 	{"mqtt.tls.cert", NULL, NULL, true},
@@ -132,6 +139,13 @@ static const struct {
 
 #define KEYS (sizeof keys / sizeof *keys)
 
+static const char **setting_of(const char *key)
+{
+	return strncmp(key, "mqtt.", 5) == 0  ? &rig.mqtt
+	       : strncmp(key, "bus.", 4) == 0 ? &rig.line
+	                                      : &rig.top;
+}
+
 static void each_key_takes_effect_with_a_reload(void **state)
 {
 	(void)state;
@@ -139,12 +153,12 @@ static void each_key_takes_effect_with_a_reload(void **state)
 	for (size_t i = 0; i < KEYS; i++) {
 		if (!keys[i].before)
 			continue;
-		const bool mqtt = strncmp(keys[i].key, "mqtt.", 5) == 0;
-		*(mqtt ? &rig.mqtt : &rig.line) = keys[i].before;
+		const bool mqtt = strncmp(keys[i].key, "bus.", 4) != 0;
+		*setting_of(keys[i].key) = keys[i].before;
 		rig_reload("devices:\n" ONE(""));
 		const unsigned was = mqtt ? rig.connects : rig_bus()->tag;
 		const struct model *const old = rig.g.model;
-		*(mqtt ? &rig.mqtt : &rig.line) = keys[i].after;
+		*setting_of(keys[i].key) = keys[i].after;
 		rig_reload("devices:\n" ONE(""));
 		if (rig.g.model == old)
 			fail_msg("%s: %s", keys[i].key, rig_said());
@@ -152,7 +166,8 @@ static void each_key_takes_effect_with_a_reload(void **state)
 			fail_msg("%s: %s", keys[i].key,
 			         keys[i].anew ? "has no effect before a restart"
 			                      : "begins anew what could go on");
-		rig.mqtt = rig.line = NULL;
+		rig.mqtt = rig.line = rig.top = NULL;
+		rig_reload("devices:\n" ONE(""));
 		rig_said();
 	}
 }
@@ -170,7 +185,8 @@ static void look_for_row(void *ctx, const char *line)
 {
 	(void)ctx;
 	const size_t len = strcspn(line, " ");
-	if ((strncmp(line, "bus.", 4) == 0 || strncmp(line, "mqtt.", 5) == 0) &&
+	if ((strncmp(line, "bus.", 4) == 0 || strncmp(line, "mqtt.", 5) == 0 ||
+	     strncmp(line, "homeassistant.", 14) == 0) &&
 	    !has_row(line, len))
 		fail_msg("%.*s: say in the table above what a reload does when it changes, and see "
 		         "same_conf() and same_connection()",

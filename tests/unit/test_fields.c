@@ -40,9 +40,9 @@ FIELDS_OF(mqtt_conf, x, x.where, x.host, x.port, x.use_tls, x.version, x.client_
 FIELDS_OF(point, x, x.name, x.where, x.source, x.table, x.parts, {0}, x.part, {0}, x.absent,
           x.codec, x.expr, x.exponent_from, x.factor_from, x.count_from, x.repeat_n, x.hidden,
           x.label, x.nlabel, x.has_valid, x.valid_min, x.valid_max, x.counter, x.unit,
-          x.description, x.class_, x.state_class, x.icon, x.rate, x.prio, x.poll, x.barrier,
-          x.together, x.period, x.stale, x.filter, x.retain, x.history, x.qos, x.alert,
-          x.alert_code, x.alert_desc, x.write)
+          x.description, x.class_, x.state_class, x.icon, x.title, x.category, x.announced, x.rate,
+          x.prio, x.poll, x.barrier, x.together, x.period, x.stale, x.filter, x.retain, x.history,
+          x.qos, x.alert, x.alert_code, x.alert_desc, x.write)
 
 FIELDS_OF(codec, x, x.type, x.order, x.length, x.byte, x.bit, x.bits, x.nna, x.words, x.on, x.off,
           x.decimals, x.scale, x.offset, x.na, x.layout)

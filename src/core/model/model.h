@@ -26,6 +26,8 @@ struct label {
 enum point_source { SOURCE_REGISTER, SOURCE_EXPR };
 enum rate { RATE_FAST, RATE_NORMAL, RATE_SLOW, RATE_ONCE, RATE_NONE /* `every` decides */ };
 enum poll_mode { POLL_ALWAYS, POLL_ON_DEMAND };
+enum point_category { CATEGORY_AUTO, CATEGORY_NONE, CATEGORY_CONFIG, CATEGORY_DIAGNOSTIC };
+enum point_announced { ANNOUNCED_AUTO, ANNOUNCED_ENABLED, ANNOUNCED_DISABLED };
 enum alert_kind { ALERT_NONE, ALERT_FAULT, ALERT_WARNING };
 
 /* How a point is written. NULL in struct point: read-only. */
@@ -82,6 +84,8 @@ struct point {
 	double valid_min, valid_max;
 	const struct counter_rule *counter;
 	const char *unit, *description, *class_, *state_class, *icon;
+	const char *title;           /* its name for people; NULL: made from its name */
+	uint8_t category, announced; /* enum point_category, enum point_announced */
 	/* reading */
 	uint8_t rate, prio, poll;
 	bool barrier;
@@ -231,6 +235,16 @@ struct mqtt_conf {
 	us_t sys_interval; /* 0: off */
 };
 
+/* Discovery by Home Assistant. */
+struct homeassistant_conf {
+	struct where where;
+	bool on;
+	bool names_as_written; /* entities are named as points are, not in words */
+	uint32_t version;      /* the oldest one that must understand, as in devclass.h */
+	size_t max_bytes;      /* of one document */
+	const char *prefix;
+};
+
 /* What a profile lets a device choose, and the points that come of it. */
 struct profile_choice {
 	const char *text;
@@ -249,6 +263,7 @@ struct model {
 	const char *gateway;
 	char hash[17]; /* of all files read, hex */
 	struct mqtt_conf mqtt;
+	struct homeassistant_conf homeassistant;
 	const struct bus_conf *bus;
 	size_t nbus;
 	const struct device *device;

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ha: announces all devices to Home Assistant, as `homeassistant` in the configuration says. A
+ * northbound beside xnet, on the same connection: it only publishes what ha_document makes, and
+ * what Home Assistant has to forget. Values and commands are those of xnet.
+ */
+#ifndef MQTT_HA_H
+#define MQTT_HA_H
+
+#include "mqtt/north.h"
+
+extern const struct north_ops ha_north;
+
+#endif
