@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -119,3 +120,29 @@ def test_another_device_than_configured_is_not_written_to(wire, tmp_path):
     done = xnetctl("write", "-c", config, "-t", 200, "mr.Relay1", "on")
     assert done.returncode == 1 and "identifies as OTHER, not as a wb-mr6c" in done.stderr, done.stderr
     assert {pdu[0] for _, pdu, _ in other.requests} <= {1, 2, 3, 4, 8}
+
+
+def floats(values):
+    out = {}
+    for addr, value in values.items():
+        high, low = struct.unpack(">HH", struct.pack(">f", value))
+        out[4, addr], out[4, addr + 1] = high, low
+    return out
+
+
+def test_probe_names_the_profile_whose_points_are_plausible(wire):
+    meter = {a: 0.0 for a in range(0, 0x60, 2)}
+    meter.update({0x0000: 230.4, 0x0006: 1.5, 0x000C: 340.2, 0x0012: 346.1, 0x001E: 0.98, 0x0046: 49.98, 0x0048: 1234.5})
+    meter.update({a: 0.0 for a in range(0x0100, 0x0110, 2)})
+    meter.update({0x0102: 1.4, 0x0108: 8.8, 0x0156: 1240.0, 0x0158: 20.0})
+    unit = wire({7: Unit(115200, floats(meter), turnaround=0.001)})
+    done = xnetctl("probe", "--json", "-b", 115200, unit.port, "--id", 7)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)["profiles"][0]
+    assert (first["profile"], first["fit"], first["identified"]) == ("eastron-sdm120", 8, False)
+    assert "Freq 49.98 Hz" in first["example"]
+    assert {pdu[0] for _, pdu, _ in unit.requests} <= {1, 2, 3, 4, 8, 17, 43}
+    done = xnetctl("probe", "-b", 115200, "-t", 100, unit.port, "--id", 8)
+    assert done.returncode == 1 and "no response from unit 8" in done.stderr and "xnetctl scan" in done.stderr
+    done = xnetctl("probe", "-b", 115200, unit.port, "--id", 7, "--profile", "eastron-sdm999")
+    assert done.returncode == 64 and "no profile 'eastron-sdm999'" in done.stderr
