@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What stood still, the link, the gateway, the broker's side: a command that lay there meanwhile is not carried out."""
 import json
+import os
 import select
 import signal
 import socket
@@ -177,6 +178,15 @@ def test_the_keep_alive_of_the_broker_counts(gateway, line):
             assert time.monotonic() - began < 9
 
 
+def stopped(pid):
+    """Every thread: until one has seen the signal the others go on."""
+    states = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii") as f:
+            states.append(f.read().rsplit(")", 1)[1].split()[0])
+    return all(x == "T" for x in states)
+
+
 class Held(threading.Thread):
     """A Modbus TCP device with one register; `frozen` stops the gateway before its next read is answered, and another
     client sets bit 8 before it goes on."""
@@ -207,6 +217,7 @@ class Held(threading.Thread):
                 answer = bytes([3, 2]) + self.word.to_bytes(2, "big")
                 if self.frozen:
                     self.frozen.send_signal(signal.SIGSTOP)
+                    wait_until(lambda: stopped(self.frozen.pid), what="the stop")  # all threads of it
                     threading.Thread(target=self.goes_on_later, args=(self.frozen,), daemon=True).start()
                     self.frozen = None
             else:
