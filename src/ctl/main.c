@@ -15,6 +15,7 @@ static const struct {
 	{"check", "check the configuration and report every error", verb_check},
 	{"completion-words", NULL, verb_complete},
 	{"convert", "convert the configuration of another gateway", verb_convert},
+	{"doctor", "say what is wrong with a line", verb_doctor},
 	{"fleet", "one table of all gateways; ends with 1 if one needs somebody", verb_fleet},
 	{"homeassistant", "print what is announced to Home Assistant", verb_homeassistant},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},

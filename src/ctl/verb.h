@@ -23,6 +23,7 @@ int verb_complete(int argc, char **argv);
 int verb_convert(int argc, char **argv);
 int verb_homeassistant(int argc, char **argv);
 int verb_keys(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_monitor(int argc, char **argv);
 int verb_plan(int argc, char **argv);
 int verb_points(int argc, char **argv);

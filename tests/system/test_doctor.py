@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""xnetctl doctor: the checks in their order, what they find, and the sentence at the end."""
+import json
+import os
+import subprocess
+import threading
+
+import pytest
+
+from conftest import LIMIT, TOP
+from linefix import Wire, wire  # noqa: F401
+from simfix import HOUSE, PROFILES, line  # noqa: F401
+
+FAST = HOUSE.replace("baud: 9600", "baud: 115200, timeout: 100ms")
+
+
+def doctor(*arguments):
+    return subprocess.run([os.path.join(TOP, "xnetctl"), "doctor", "--control", "off", "-P", PROFILES, "-n", "8",
+                           *map(str, arguments)], capture_output=True, text=True, timeout=2 * LIMIT)
+
+
+def test_a_line_that_is_well_is_said_to_be_and_the_bundle_has_no_secret(line, tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text("geheim\n")
+    plant = line(FAST.replace('broker: "{broker}"', f"broker: mqtt://b.example, username: mary, password_file: {secret}"))
+    bundle = tmp_path / "bundle.txt"
+    done = doctor("-c", plant.config, "--bundle", bundle, "rs485")
+    assert (done.returncode, done.stdout.split("\n")[-2]) == (0, "all is well."), done.stdout
+    order = [s.split(":")[0].split(None, 1) for s in done.stdout.split("\n")[1:-2]]
+    assert order == [["ok", "port"], ["ok", "noise"], ["ok", "unit 1 scc1"], ["ok", "unit 2 meter1"],
+                     ["ok", "unit 3 relay1"], ["ok", "echo"]]
+    text = bundle.read_text()
+    assert "device meter1: eastron-sdm120, bus rs485, id 2" in text and "unit 3 relay1: 8 of 8" in text
+    assert not any(word in text for word in ["geheim", "mary", "b.example"])
+    assert bundle.stat().st_mode & 0o077 == 0
+    assert plant.writes() == []
+
+
+def test_who_loses_and_how_decides_what_to_try(line):
+    plant = line(FAST)
+    plant.unplug("relay1")
+    plant.fault("meter1", "crc", times=3)
+    done = doctor("-c", plant.config, "--json", "rs485")
+    assert done.returncode == 1
+    checks = {c["check"]: c for c in json.loads(done.stdout)["checks"] if c["result"] != "note"}
+    assert checks["unit 1 scc1"]["result"] == "ok"
+    assert checks["unit 2 meter1"]["result"] == "fail" and "CRC" in checks["unit 2 meter1"]["says"]
+    assert checks["unit 3 relay1"]["says"].startswith("0 of 5; 5 no response")  # it is not waited for 50 times
+    assert json.loads(done.stdout)["try"] == "only unit 3 is silent: its id, its power, its stub."
+
+
+def test_nobody_and_another_client_are_told_apart(wire):
+    empty = wire({})
+    done = doctor("-t", 50, "--id", 5, empty.port)
+    assert done.returncode == 1 and "Try: it does not respond: id, power, A and B swapped" in done.stdout
+    sent = len(empty.requests)
+    stop = threading.Event()
+
+    def master():
+        while not stop.wait(0.2):
+            empty.inject(Wire.frame(2, [3, 0, 0, 0, 1]))
+
+    other = threading.Thread(target=master)
+    other.start()
+    try:
+        done = doctor("--id", 5, empty.port)
+    finally:
+        stop.set()
+        other.join()
+    assert done.returncode == 1 and "ANOTHER CLIENT asks here" in done.stdout
+    assert "Try: a second client is on this line" in done.stdout
+    assert len(empty.requests) == sent  # nothing more
+
+
+@pytest.mark.parametrize("arguments, status, text", [
+    (["-n", "0", "rs485"], 64, "--requests: expects a number from 1"),
+    (["/dev/ttyNONE7"], 69, "/dev/ttyNONE7 does not exist: xnetctl ports lists the ports"),
+    (["--bundle", "/nowhere/x", "/dev/null"], 1, "/nowhere/x: No such file or directory"),
+    ([], 64, "which line?"),
+])
+def test_what_cannot_be_done_is_said(arguments, status, text):
+    done = doctor(*arguments)
+    assert (done.returncode, text in done.stderr) == (status, True), done.stderr
