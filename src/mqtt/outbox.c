@@ -277,7 +277,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 {
 	struct post_item *i = post_at(o, id);
-	const size_t n = i->correlation_at + i->correlation_len;
+	const size_t n = i->correlation_at + i->correlation_len + i->response_len;
 	char *copy = memcpy(take_room(o, n), i->data, n);
 	*out = (struct outgoing){
 		.topic = copy,
@@ -287,6 +287,7 @@ static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 		.retain = i->retain,
 		.correlation = i->correlation ? copy + i->correlation_at : NULL,
 		.correlation_len = i->correlation_len,
+		.response_topic = i->response ? copy + i->response_at : NULL,
 		.once = i->qos == 0,
 		.suspect = i->suspect,
 		.item = item_of(id),

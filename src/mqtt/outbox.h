@@ -72,7 +72,8 @@ struct post {
 	                 other */
 	const void *correlation; /* MQTT 5; NULL: none */
 	size_t correlation_len;
-	const slot_t *after; /* what of these is dirty goes before it, whatever waits */
+	const char *response_topic; /* MQTT 5; NULL: none */
+	const slot_t *after;        /* what of these is dirty goes before it, whatever waits */
 	size_t nafter;
 };
 
@@ -108,6 +109,7 @@ struct outgoing {
 	bool suspect; /* outbox_blame */
 	const void *correlation;
 	size_t correlation_len;
+	const char *response_topic;
 	void *item; /* the outbox's own */
 };
 

@@ -16,8 +16,9 @@ size_t packet_size(const struct outgoing *m, uint8_t protocol, uint32_t expiry)
 {
 	size_t n = 2 + strlen(m->topic) + (m->qos ? 2 : 0) + m->len;
 	if (protocol == 5) {
-		const size_t properties =
-			(expiry ? 5 : 0) + (m->correlation ? 3 + m->correlation_len : 0);
+		const size_t properties = (expiry ? 5 : 0) +
+		                          (m->correlation ? 3 + m->correlation_len : 0) +
+		                          (m->response_topic ? 3 + strlen(m->response_topic) : 0);
 		n += varint(properties) + properties;
 	}
 	return 1 + varint(n) + n;

@@ -332,6 +332,9 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
 		if (m->correlation)
 			add_property_data(&out.properties, MQTTPROPERTY_CODE_CORRELATION_DATA,
 			                  m->correlation, m->correlation_len);
+		if (m->response_topic)
+			add_property_data(&out.properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC,
+			                  m->response_topic, strlen(m->response_topic));
 	} else {
 		r.onSuccess = on_sent;
 		r.onFailure = on_not_sent;

@@ -10,7 +10,8 @@ struct post_item *posts_make(const struct post *p)
 {
 	const size_t topic = strlen(p->topic), len = strlen(p->payload);
 	const size_t n = p->correlation ? p->correlation_len : 0;
-	const size_t size = sizeof(struct post_item) + topic + len + 2 + n;
+	const size_t answer = p->response_topic ? strlen(p->response_topic) + 1 : 0;
+	const size_t size = sizeof(struct post_item) + topic + len + 2 + n + answer;
 	struct post_item *i = mem_alloc(1, size);
 	i->size = size;
 	i->history = p->history;
@@ -21,6 +22,9 @@ struct post_item *posts_make(const struct post *p)
 	i->correlation = p->correlation != NULL;
 	i->correlation_at = topic + len + 2;
 	i->correlation_len = n;
+	i->response = answer != 0;
+	i->response_at = i->correlation_at + n;
+	i->response_len = answer;
 	if (p->nafter) {
 		i->after = mem_alloc(p->nafter, sizeof *i->after);
 		memcpy(i->after, p->after, p->nafter * sizeof *i->after);
@@ -31,6 +35,8 @@ struct post_item *posts_make(const struct post *p)
 	memcpy(i->data + i->payload_at, p->payload, len);
 	if (n)
 		memcpy(i->data + i->correlation_at, p->correlation, n);
+	if (answer)
+		memcpy(i->data + i->response_at, p->response_topic, answer);
 	return i;
 }
 

@@ -20,8 +20,9 @@ struct post_item {
 	size_t nafter;
 	size_t size; /* counted against the bound */
 	size_t payload_at, len, correlation_at, correlation_len;
-	bool correlation;
-	char data[]; /* topic NUL payload NUL correlation */
+	size_t response_at, response_len;
+	bool correlation, response;
+	char data[]; /* topic NUL payload NUL correlation response topic NUL */
 };
 
 struct posts {

@@ -101,7 +101,7 @@ bool view_take_info(struct view *v, struct view_device *d, struct view_claim *c,
 
 	/* what is said last counts; an `info` that goes takes only the claim with it */
 	facts_set(&c->facts, "info", 4, "yes", doc ? 3 : 0);
-	d->rev = ++v->rev;
+	d->rev = d->described_rev = ++v->rev;
 	if (!doc)
 		return true;
 	view_device_undescribe(d);

@@ -68,8 +68,9 @@ struct view_device {
 	struct names names; /* of its points */
 	struct view_alert *alert;
 	size_t nalert;
-	us_t seen;    /* when a value came live; 0: none did */
-	uint64_t rev; /* of anything but the values of its points */
+	us_t seen;              /* when a value came live; 0: none did */
+	uint64_t rev;           /* of anything but the values of its points */
+	uint64_t described_rev; /* of what info says of it and its points */
 };
 
 struct view_bus {

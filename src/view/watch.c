@@ -19,6 +19,9 @@
 #define QUIET (250 * US_MS)  /* no retained message for so long: all have come */
 #define EMPTY (1000 * US_MS) /* none at all: there are none */
 #define END_LIMIT (300 * US_MS)
+/* A broker ends a connection that said nothing for 1.5 times this: so a command that a link held up
+ * for longer, as long as command_timeout (10 s) or more, goes nowhere. */
+#define KEEPALIVE (5 * US_S)
 #define FIFO (64u << 10)
 #define SEND_LIMIT                                                                                 \
 	(2 * US_S) /* a command that is not with the broker by then does not go at all             \
@@ -178,7 +181,7 @@ struct watch *watch_create(const struct mqtt_conf *conf, struct view *v, const c
 	w->view = v;
 	w->conf = *conf;
 	w->conf.expiry = 0;
-	w->conf.keepalive = 20 * US_S;
+	w->conf.keepalive = KEEPALIVE;
 	w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->last = &w->first;
 	pthread_mutex_init(&w->lock, NULL);
@@ -304,12 +307,15 @@ bool watch_settle(struct watch *w, us_t limit)
 bool watch_send(struct watch *w, const char *topic, const char *payload, const char *response,
                 const char *correlation)
 {
-	(void)response;
-	(void)correlation;
-	if (!w->connected || !topic_valid(topic))
+	if (!w->connected || !topic_valid(topic) || (response && !topic_valid(response)))
 		return false;
 	w->sent_at = watch_now();
-	outbox_post(w->outbox, &(struct post){.topic = topic, .payload = payload});
+	outbox_post(w->outbox,
+	            &(struct post){.topic = topic,
+	                           .payload = payload,
+	                           .response_topic = response,
+	                           .correlation = correlation,
+	                           .correlation_len = correlation ? strlen(correlation) : 0});
 	outbox_kick(w->outbox);
 	return true;
 }

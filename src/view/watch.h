@@ -33,7 +33,8 @@ void watch_for(struct watch *w, us_t span);
 
 /* A command: QoS 0, not retained, so it comes once at most; what the broker has not taken within 2
  * s is discarded together with the connection, so that it does not come late. Call watch_turn at
- * least once a second. response: MQTT 5 response topic, or NULL. False: not connected: nothing is
+ * least once a second. response: MQTT 5 response topic, or NULL, and
+ * what comes back with the response. False: not connected: nothing is
  * sent. */
 bool watch_send(struct watch *w, const char *topic, const char *payload, const char *response,
                 const char *correlation);

@@ -46,6 +46,8 @@ BARN = {
 
 
 def publish(client, topics, prefix="xnet"):
+    with client.change:  # a broker that has just come back may not have this client yet
+        client.change.wait_for(lambda: client.connected, LIMIT)
     sent = [client.publish(f"{prefix}/{topic}", text, retain=True, wait=False) for topic, text in topics.items()]
     for info in sent:
         info.wait_for_publish(LIMIT)
