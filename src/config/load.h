@@ -102,6 +102,9 @@ void source_refer(struct load *l, const char *path);
 /* First line of a secret file, in the model's arena; NULL after an error at `where`. */
 const char *source_secret(struct load *l, const char *path, struct where where);
 
+/* -- broker.c -- */
+void set_broker(struct load *l, const struct hit *h, void *object);
+
 /* -- mqtt.c -- */
 extern const struct keyset keyset_mqtt, keyset_tls, keyset_qos;
 void mqtt_load(struct load *l);

@@ -11,67 +11,6 @@
 #include "config/scalar.h"
 
 #define MQTT_PORT 1883
-#define MQTTS_PORT 8883
-
-static const char *broker_hint(struct load *l, const char *url)
-{
-	static const struct {
-		const char *scheme, *hint;
-	} rows[] = {
-		{"tcp://", "; here tcp:// is mqtt://"},
-		{"mqtt+tcp://", "; here that is mqtt://"},
-		{"ssl://", "; here ssl:// is mqtts://"},
-		{"tls://", "; here tls:// is mqtts://"},
-		{"ws://", "; WebSockets are not supported, give the broker's listener for mqtt"},
-		{"wss://", "; WebSockets are not supported, give the broker's listener for mqtts"},
-		{"http", "; that is a web server's address"},
-	};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		if (strncasecmp(url, rows[i].scheme, strlen(rows[i].scheme)) == 0)
-			return rows[i].hint;
-	const char *host;
-	size_t len;
-	int64_t port;
-	bool has_port;
-	if (!host_port_parse(url, &host, &len, &port, &has_port))
-		return "";
-	return arena_printf(l->scratch, "; did you mean \"mqtt://%s\"?", url);
-}
-
-static void set_broker(struct load *l, const struct hit *h, void *object)
-{
-	struct mqtt_conf *m = object;
-	const char *url = scalar_text(l->d, "broker", h->value);
-	const struct where w = h->value->where;
-	if (!url)
-		return;
-	if (strchr(url, '@')) { /* not repeated in the message: it may hold a password */
-		diag_error(
-			l->d, w,
-			"broker: give the user by username and password_file, not in the address");
-		return;
-	}
-	m->use_tls = strncmp(url, "mqtts://", 8) == 0;
-	if (!m->use_tls && strncmp(url, "mqtt://", 7) != 0) {
-		diag_error(
-			l->d, w,
-			"broker: \"%s\" is not mqtt://host or mqtts://host, with :port if needed%s",
-			url, broker_hint(l, url));
-		return;
-	}
-	const char *rest = url + (m->use_tls ? 8 : 7), *host;
-	const size_t slash = strlen(rest) && rest[strlen(rest) - 1] == '/';
-	int64_t port = m->use_tls ? MQTTS_PORT : MQTT_PORT;
-	size_t len;
-	bool has_port;
-	rest = arena_strndup(l->scratch, rest, strlen(rest) - slash);
-	if (!host_port_parse(rest, &host, &len, &port, &has_port)) {
-		diag_error(l->d, w, "broker: \"%s\" is not host or host:port", rest);
-		return;
-	}
-	m->host = arena_strndup(l->arena, host, len);
-	m->port = (uint16_t)port;
-}
 
 static void set_version(struct load *l, const struct hit *h, void *object)
 {
@@ -190,9 +129,11 @@ static void set_qos(struct load *l, const struct hit *h, void *object)
 static const char *const payload_words[] = {"value", "value+unit", NULL};
 
 static const struct key mqtt_keys[] = {
-	{"broker", .type = KEY_OTHER, .set = set_broker,
-         .form = "mqtt://host:port or mqtts://host:port", .preset = "mqtt://localhost:1883",
-         .doc = "Address of the broker; mqtts is TLS, default port 8883."},
+	{"broker", .type = KEY_OTHER, .set = set_broker, .form = "address, or list of addresses",
+         .preset = "mqtt://localhost:1883",
+         .doc = "mqtt://host:port, mqtts:// (TLS), ws:// or wss://host:port/path (WebSockets); a "
+                "list is "
+                "tried in order, and the first is returned to."},
 	{"version", .type = KEY_OTHER, .set = set_version, .form = "auto, 5 or 3.1.1",
          .preset = "auto", .doc = "MQTT version; auto uses 5 if the broker supports it."},
 	{"client_id", KEY_TEXT, MQTT(client_id),
@@ -204,7 +145,8 @@ static const struct key mqtt_keys[] = {
 	{"password_file", .type = KEY_OTHER, .set = set_password_file, .form = "file",
          .preset = "systemd credential mqtt.password, if there is one",
          .doc = "File whose first line is the password, relative to this one."},
-	{"tls", .type = KEY_OTHER, .set = set_tls, .form = "map", .doc = "Certificates for mqtts."},
+	{"tls", .type = KEY_OTHER, .set = set_tls, .form = "map",
+         .doc = "Certificates for mqtts and wss."},
 	{"keepalive", KEY_DURATION, MQTT(keepalive), .min = 1 * US_S, .max = 3600 * US_S,
          .preset = "20s",
          .doc = "MQTT keep-alive; the broker publishes the Last Will after 1.5 times this without "
@@ -289,9 +231,9 @@ void mqtt_load(struct load *l)
 	if (m->version == 4 && m->expiry)
 		diag_error(l->d, node_find(l->mqtt, "expiry")->key->where,
 		           "expiry: needs MQTT 5, not version: 3.1.1");
-	if (!m->use_tls && node_get(l->mqtt, "tls"))
+	if (!mqtt_tls(m) && node_get(l->mqtt, "tls"))
 		diag_error(l->d, node_find(l->mqtt, "tls")->key->where,
-		           "tls: the broker is not mqtts://");
+		           "tls: no broker is mqtts:// or wss://");
 }
 
 static bool is_name(const char *s)

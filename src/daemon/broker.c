@@ -87,16 +87,29 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_brokers(const struct mqtt_conf *a, const struct mqtt_conf *b)
+{
+	bool same = same_text(a->host, b->host) && a->port == b->port && a->use_tls == b->use_tls &&
+	            a->use_ws == b->use_ws && same_text(a->path, b->path) &&
+	            a->nbroker == b->nbroker;
+	for (size_t i = 0; same && i < a->nbroker; i++)
+		same = same_text(a->broker[i].host, b->broker[i].host) &&
+		       a->broker[i].port == b->broker[i].port &&
+		       a->broker[i].tls == b->broker[i].tls && a->broker[i].ws == b->broker[i].ws &&
+		       same_text(a->broker[i].path, b->broker[i].path);
+	return same;
+}
+
 /* Everything a connection is made with, and what its Last Will says. */
 static bool same_conf(const struct mqtt_conf *a, const struct mqtt_conf *b)
 {
-	return same_text(a->host, b->host) && a->port == b->port && a->use_tls == b->use_tls &&
-	       a->version == b->version && same_text(a->client_id, b->client_id) &&
-	       same_text(a->prefix, b->prefix) && same_text(a->username, b->username) &&
-	       same_text(a->password, b->password) && same_text(a->ca, b->ca) &&
-	       same_text(a->cert, b->cert) && same_text(a->key, b->key) &&
-	       a->tls_verify == b->tls_verify && a->keepalive == b->keepalive &&
-	       a->retain == b->retain && a->qos_status == b->qos_status && a->expiry == b->expiry;
+	return same_brokers(a, b) && a->version == b->version &&
+	       same_text(a->client_id, b->client_id) && same_text(a->prefix, b->prefix) &&
+	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
+	       same_text(a->ca, b->ca) && same_text(a->cert, b->cert) &&
+	       same_text(a->key, b->key) && a->tls_verify == b->tls_verify &&
+	       a->keepalive == b->keepalive && a->retain == b->retain &&
+	       a->qos_status == b->qos_status && a->expiry == b->expiry;
 }
 
 static bool same_connection(unsigned link, const struct model *x, const struct model *y)

@@ -180,6 +180,14 @@ static void copy_conf(struct mqtt_client *c, const struct mqtt_conf *from)
 	struct mqtt_conf *to = &c->conf;
 	*to = *from;
 	to->host = arena_strdup(a, from->host);
+	to->path = arena_strdup(a, from->path);
+	struct mqtt_broker *b = arena_array(a, from->nbroker, sizeof *b);
+	for (size_t i = 0; i < from->nbroker; i++) {
+		b[i] = from->broker[i];
+		b[i].host = arena_strdup(a, b[i].host);
+		b[i].path = arena_strdup(a, b[i].path);
+	}
+	to->broker = b;
 	to->client_id = arena_strdup(a, from->client_id);
 	to->prefix = arena_strdup(a, from->prefix);
 	to->username = arena_strdup(a, from->username);
@@ -264,9 +272,11 @@ void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 	out->connected = c->state == CLIENT_UP;
 	out->protocol = c->state == CLIENT_UP ? c->protocol : 0;
 	snprintf(out->last_error, sizeof out->last_error, "%s", c->last_error);
+	static const char *const scheme[] = {"mqtt", "mqtts", "ws", "wss"};
+	snprintf(out->broker, sizeof out->broker, "%s://%s:%u",
+	         scheme[2 * c->conf.use_ws + c->conf.use_tls], c->conf.host,
+	         (unsigned)c->conf.port);
 	pthread_mutex_unlock(&c->lock);
-	snprintf(out->broker, sizeof out->broker, "%s://%s:%u", c->conf.use_tls ? "mqtts" : "mqtt",
-	         c->conf.host, (unsigned)c->conf.port);
 }
 
 /* The library may hold the publisher for seconds (a name look-up): then it is left behind. */

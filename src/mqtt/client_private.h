@@ -11,6 +11,7 @@
 #include "core/base/arena.h"
 #include "core/base/span.h"
 #include "mqtt/client.h"
+#include "mqtt/failover.h"
 #include "mqtt/fresh.h"
 #include "mqtt/pace.h"
 #include "mqtt/paho.h"
@@ -62,7 +63,11 @@ struct mqtt_client {
 	size_t ndenied;
 
 	/* the publisher's own */
-	struct retry retry;
+	struct retry retry;                     /* of the broker in use */
+	struct retry retries[MQTT_BROKERS_MAX]; /* of the others */
+	struct failover failover;
+	bool returns; /* PARTING, to the first broker */
+	size_t left;  /* … from this one */
 	bool reachable, tls_trouble, tls_port, refusal_reported;
 	uint8_t have_qos;
 	unsigned closes; /* attempts that the broker closed before any succeeded */

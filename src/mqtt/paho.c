@@ -526,10 +526,12 @@ static int create_handle(struct paho *p, const char *client_id)
 	MQTTAsync_createOptions v5 = MQTTAsync_createOptions_initializer5;
 	const struct mqtt_conf *c = p->conf;
 	MQTTAsync_init_options once = MQTTAsync_init_options_initializer;
-	char uri[320];
+	char uri[512];
 	const bool ipv6 = strchr(c->host, ':') && c->host[0] != '[';
-	snprintf(uri, sizeof uri, "%s://%s%s%s:%u", c->use_tls ? "ssl" : "tcp", ipv6 ? "[" : "",
-	         c->host, ipv6 ? "]" : "", (unsigned)c->port);
+	const char *const scheme[] = {"tcp", "ssl", "ws", "wss"};
+	snprintf(uri, sizeof uri, "%s://%s%s%s:%u%s", scheme[2 * c->use_ws + c->use_tls],
+	         ipv6 ? "[" : "", c->host, ipv6 ? "]" : "", (unsigned)c->port,
+	         c->use_ws ? c->path : "");
 	v3.MQTTVersion = MQTTVERSION_3_1_1;
 	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
 	once.do_openssl_init = 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mqtt/reach.h"
 #include "mqtt/tls.h"
@@ -14,6 +15,7 @@
 #define PARTING (300 * US_MS)
 #define CLOSES 4
 #define EXPLAIN_EVERY (10 * US_S)
+#define NEAR (100 * US_MS)
 
 /* What the other threads left for the publisher, taken at the start of a turn. */
 struct news {
@@ -129,6 +131,21 @@ static enum retry_failure explain(struct mqtt_client *c, char *text, size_t size
 	return c->reachable && !c->tls_trouble ? RETRY_CLOSED : RETRY_NETWORK;
 }
 
+/* The broker whose turn it is. Each has a memory of its own: of its version, of its refusals. */
+static void use_broker(struct mqtt_client *c, size_t before)
+{
+	const size_t at = c->failover.at;
+	if (c->conf.nbroker < 2 || at == before)
+		return;
+	c->retries[before] = c->retry;
+	c->retry = c->retries[at];
+	pthread_mutex_lock(&c->lock);
+	mqtt_use(&c->conf, at); /* main reads it for mqtt/broker */
+	pthread_mutex_unlock(&c->lock);
+	c->explained_at = c->closes = 0;
+	c->tls_port = false;
+}
+
 static void went_down(struct mqtt_client *c, enum retry_failure f, const char *why, us_t now)
 {
 	char text[192];
@@ -138,7 +155,10 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	snprintf(text, sizeof text, "%s", why);
 	if (f == RETRY_UNCLEAR)
 		f = explain(c, text, sizeof text, now);
-	const us_t delay = retry_down(&c->retry, f, was_up, now);
+	us_t delay = retry_down(&c->retry, f, was_up, now);
+	const size_t before = c->failover.at;
+	if (delay && failover_down(&c->failover, was_up))
+		delay = 0;
 	c->retry_at = delay ? client_now() + jitter(c, delay) : now;
 	const bool rival = was_up && retry_rival(&c->retry, f);
 	if (rival && f != RETRY_TAKEN)
@@ -146,6 +166,7 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 		         "%.70s, repeatedly: does another client use the client id %.60s?", why,
 		         c->client_id);
 	note_error(c, text, was_up, rival);
+	use_broker(c, before);
 }
 
 static void begin(struct mqtt_client *c, us_t now)
@@ -244,6 +265,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->connects++;
 	pthread_mutex_unlock(&c->lock);
 	retry_up(&c->retry, now);
+	failover_up(&c->failover, now);
 	c->reason[0] = '\0';
 	c->refusal_reported = false;
 	c->moved_at = now;
@@ -281,7 +303,70 @@ static bool end(struct mqtt_client *c, const struct news *n, us_t now)
 	return true;
 }
 
+/* -- back to the first broker ------------------------------------------------------------------ */
+
+/* The broker that is left must not keep us online: it gets what the Last Will says. */
+static void leave_for_first(struct mqtt_client *c, us_t now)
+{
+	const size_t before = c->failover.at;
+	const struct pace_mark none = {0};
+	const struct outgoing will = {.topic = c->will_topic,
+	                              .payload = c->will_text,
+	                              .len = c->will_text ? strlen(c->will_text) : 0,
+	                              .retain = c->conf.retain};
+	if (c->will_topic)
+		paho_send(c->paho, &will, 0, &none);
+	pthread_mutex_lock(&c->lock);
+	c->parted = false;
+	pthread_mutex_unlock(&c->lock);
+	paho_disconnect(c->paho, 100);
+	set_state(c, CLIENT_PARTING);
+	c->retry_at = now + PARTING;
+	c->returns = true;
+	c->left = before;
+}
+
+static void look_for_first(struct mqtt_client *c, us_t now)
+{
+	if (c->ending || !failover_look(&c->failover, now))
+		return;
+	const int fd = reach_connect(c->conf.broker[0].host, c->conf.broker[0].port);
+	if (fd < 0)
+		return;
+	close(fd);
+	leave_for_first(c, now);
+}
+
+/* It has what it had to get, or has had the time. */
+static void left_for_first(struct mqtt_client *c, us_t now)
+{
+	c->returns = false;
+	set_state(c, CLIENT_IDLE);
+	drop_handle(c);
+	pump_lost(c, false, now);
+	failover_return(&c->failover);
+	use_broker(c, c->left);
+	c->retry_at = now;
+	note_error(c, "returning to the first broker of the list", true, false);
+}
+
 /* -- the thread -------------------------------------------------------------------------------- */
+
+/* Some brokers do not answer a CONNECT of a version that they do not know: nothing but time tells
+ * that. Only where the port is near; over a slow link an answer takes its time. */
+static bool ignored(struct mqtt_client *c, us_t now)
+{
+	if (now - c->trying_since < retry_patience(&c->retry, c->conf.use_tls))
+		return false;
+	const us_t before = client_now();
+	const int fd = reach_connect(c->conf.host, c->conf.port);
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && client_now() - before < NEAR)
+		return true;
+	c->retry.patient = true; /* this attempt has the library's time */
+	return false;
+}
 
 /* Nothing is answered any more, though the library noticed nothing. */
 static void guard(struct mqtt_client *c, us_t now)
@@ -295,6 +380,10 @@ static void guard(struct mqtt_client *c, us_t now)
 		c->moved_at = now;
 	c->done_seen = done;
 	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
+	if (c->state == CLIENT_CONNECTING && ignored(c, now)) {
+		went_down(c, RETRY_IGNORED, "the broker does not answer to MQTT 5", now);
+		return;
+	}
 	if ((c->state == CLIENT_UP && silent) ||
 	    ((c->state == CLIENT_UP || c->state == CLIENT_CONNECTING) && now - since >= STUCK))
 		went_down(c, RETRY_NETWORK, "the broker does not respond", now);
@@ -332,6 +421,8 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 {
 	if (n->wish)
 		adopt_wish(c);
+	if (c->returns && (n->parted || n->ending || now >= c->retry_at))
+		left_for_first(c, now);
 	if (n->down && c->state != CLIENT_PARTING)
 		ended(c, n->failure, n->why, now);
 	else if (n->up && c->state == CLIENT_CONNECTING)
@@ -345,6 +436,8 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	if (c->state == CLIENT_IDLE && now >= c->retry_at && !n->ending)
 		begin(c, now);
 	guard(c, now);
+	if (c->state == CLIENT_UP)
+		look_for_first(c, now);
 	const us_t question = c->state == CLIENT_UP ? questions(c, now) : US_NEVER;
 	if (c->state == CLIENT_UP)
 		pump(c);
@@ -352,9 +445,10 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	case CLIENT_IDLE:
 		return c->retry_at;
 	case CLIENT_CONNECTING:
-		return c->trying_since + STUCK;
+		return c->trying_since + sooner(STUCK, retry_patience(&c->retry, c->conf.use_tls));
 	case CLIENT_UP:
-		return sooner(sooner(question, pump_due(c)), n->ending ? n->end_by : US_NEVER);
+		return sooner(sooner(question, pump_due(c)),
+		              n->ending ? n->end_by : c->failover.look_at);
 	default:
 		return c->retry_at;
 	}
@@ -414,6 +508,9 @@ void *publisher_run(void *ctx)
 	sigfillset(&all); /* the library's threads inherit it */
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	retry_begin(&c->retry, c->conf.version, client_now());
+	for (size_t i = 0; i < MQTT_BROKERS_MAX; i++)
+		c->retries[i] = c->retry;
+	failover_begin(&c->failover, c->conf.nbroker, c->conf.keepalive);
 	turn_until_ended(c);
 	pthread_mutex_lock(&c->lock);
 	c->ended = true;

@@ -8,6 +8,8 @@
 #define SHORT_LIFE (5 * US_S)
 #define LONG_LIFE (600 * US_S) /* whoever was there is gone */
 #define SHORT_LIVES 3
+#define IGNORES (1400 * US_MS)
+#define IGNORES_TLS (3 * US_S) /* the handshake of a small machine takes a second */
 
 void retry_begin(struct retry *r, uint8_t version, us_t now)
 {
@@ -35,7 +37,9 @@ static bool other_version(struct retry *r, enum retry_failure f, bool was_up)
 	const uint8_t before = r->protocol;
 	if (r->version)
 		return false;
-	if (f == RETRY_VERSION) {
+	if (f == RETRY_IGNORED) {
+		r->protocol = 4;
+	} else if (f == RETRY_VERSION) {
 		r->only_this = r->protocol == 5;
 		r->protocol = r->protocol == 5 ? 4 : 5;
 	} else if (f == RETRY_CLOSED && !was_up && !r->only_this) {
@@ -47,6 +51,13 @@ static bool other_version(struct retry *r, enum retry_failure f, bool was_up)
 		r->protocol = 5;
 	}
 	return !was_up && r->protocol != before && r->swaps++ % 2 == 0;
+}
+
+us_t retry_patience(const struct retry *r, bool tls)
+{
+	if (r->protocol != 5 || r->patient || r->version || r->only_this || r->has[1])
+		return US_NEVER;
+	return tls ? IGNORES_TLS : IGNORES;
 }
 
 /* Who shares a client id with another connects as often as the other waits: a life is short by what
@@ -78,13 +89,15 @@ static bool lower_will(struct retry *r, enum retry_failure f)
 
 us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now)
 {
+	r->patient = false;
 	if (was_up) {
 		r->down_since = now;
 		count_life(r, f, now);
 	}
 	if (lower_will(r, f) || other_version(r, f, was_up))
 		return 0;
-	const bool patient = f == RETRY_NETWORK || f == RETRY_VERSION || f == RETRY_CLOSED;
+	const bool patient =
+		f == RETRY_NETWORK || f == RETRY_IGNORED || f == RETRY_VERSION || f == RETRY_CLOSED;
 	const us_t latest = r->short_lives >= SHORT_LIVES ? RIVAL_LATE : LATE;
 	if (patient && r->short_lives < SHORT_LIVES && now - r->down_since < PATIENCE)
 		r->delay = SOON;

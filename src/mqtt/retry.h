@@ -14,6 +14,7 @@
 enum retry_failure {
 	RETRY_NETWORK, /* not reached, or the connection broke without a word */
 	RETRY_VERSION, /* the broker says that it does not speak it */
+	RETRY_IGNORED, /* the port answers, the broker does not, to MQTT 5 */
 	RETRY_REFUSED, /* by the broker, with a reason */
 	RETRY_ENDED,  /* the broker ended the connection with a reason: perhaps a message of ours */
 	RETRY_PARTED, /* … that has nothing to do with what we sent */
@@ -29,6 +30,7 @@ struct retry {
 	uint8_t protocol;  /* of the next attempt: 4 or 5 */
 	bool plain_will;   /* the Last Will goes at QoS 0: the broker offers no more */
 	bool passing_will; /* … and is not retained: the broker retains nothing */
+	bool patient;      /* this attempt is not cut short */
 	bool only_this;    /* the broker said that it speaks only this one */
 	bool has[2];       /* 3.1.1, 5 has worked with it */
 	unsigned closed;   /* attempts with 5 in a row that the broker closed without an answer */
@@ -36,6 +38,10 @@ struct retry {
 	unsigned swaps;       /* attempts with another version at once, in a row */
 	us_t up_since, down_since, delay;
 };
+
+/* So long a broker may take to answer a CONNECT of MQTT 5 before 3.1.1 is tried; US_NEVER: there is
+ * nothing else to try, or it has answered one before. */
+us_t retry_patience(const struct retry *r, bool tls);
 
 void retry_begin(struct retry *r, uint8_t version, us_t now);
 void retry_up(struct retry *r, us_t now);

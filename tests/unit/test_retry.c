@@ -196,6 +196,33 @@ static void a_rival_that_is_gone_is_forgotten(void **state)
 	assert_false(retry_rival(&r, RETRY_NETWORK));
 }
 
+/* It accepts the connection and says nothing to a CONNECT of 5. */
+static void a_broker_that_ignores_5_gets_3_1_1_at_once(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	assert_true(retry_patience(&r, false) <= 1500 * US_MS);
+	assert_true(retry_patience(&r, true) <= 3 * US_S);
+	assert_int_equal(retry_down(&r, RETRY_IGNORED, false, 0), 0);
+	assert_int_equal(r.protocol, 4);
+	assert_true(retry_patience(&r, false) == US_NEVER);
+	/* that was it not: the next round begins with 5 again, with a delay */
+	assert_true(retry_down(&r, RETRY_NETWORK, false, US_S) > 0);
+	assert_int_equal(r.protocol, 5);
+	/* a slow link: the attempt may take the library's time, this one only */
+	r.patient = true;
+	assert_true(retry_patience(&r, false) == US_NEVER);
+	retry_down(&r, RETRY_NETWORK, false, 2 * US_S);
+	assert_true(retry_patience(&r, false) < US_NEVER);
+	/* one that has answered to 5 is not given up */
+	retry_up(&r, 3 * US_S);
+	retry_down(&r, RETRY_NETWORK, true, 4 * US_S);
+	assert_true(retry_patience(&r, false) == US_NEVER);
+	retry_begin(&r, 5, 0);
+	assert_true(retry_patience(&r, false) == US_NEVER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +237,7 @@ int main(void)
 		cmocka_unit_test(two_of_one_client_id_wear_themselves_out),
 		cmocka_unit_test(a_reason_of_the_broker_is_no_sign_of_a_rival),
 		cmocka_unit_test(a_rival_that_is_gone_is_forgotten),
+		cmocka_unit_test(a_broker_that_ignores_5_gets_3_1_1_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -460,3 +460,21 @@ int point_print(const struct point *p, const struct value *v, const char *unit, 
 	const size_t at = (size_t)len < size ? (size_t)len : size;
 	return len + snprintf(buf + at, size - at, " %s", unit);
 }
+
+void mqtt_use(struct mqtt_conf *m, size_t i)
+{
+	const struct mqtt_broker *b = &m->broker[i];
+	m->host = b->host;
+	m->port = b->port;
+	m->use_tls = b->tls;
+	m->use_ws = b->ws;
+	m->path = b->path;
+}
+
+bool mqtt_tls(const struct mqtt_conf *m)
+{
+	bool tls = m->use_tls;
+	for (size_t i = 0; i < m->nbroker; i++)
+		tls |= m->broker[i].tls;
+	return tls;
+}

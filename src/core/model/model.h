@@ -215,11 +215,24 @@ struct bus_conf {
 	us_t connect_delay, close_idle; /* close_idle 0: never */
 };
 
-struct mqtt_conf {
-	struct where where;
+#define MQTT_BROKERS_MAX 8
+
+struct mqtt_broker {
 	const char *host;
 	uint16_t port;
-	bool use_tls;
+	bool tls, ws;
+	const char *path; /* of the WebSocket, as "/mqtt"; NULL: none */
+};
+
+struct mqtt_conf {
+	struct where where;
+	const struct mqtt_broker *broker; /* all of them, in the order in which they are tried */
+	size_t nbroker;                   /* 0: only the one below */
+	/* the one in use; mqtt_use() sets it */
+	const char *host;
+	uint16_t port;
+	bool use_tls, use_ws;
+	const char *path;
 	uint8_t version;       /* 0 auto, 4 (3.1.1), 5 */
 	const char *client_id; /* NULL: made from gateway name and MAC */
 	const char *prefix;
@@ -234,6 +247,11 @@ struct mqtt_conf {
 	size_t history_buffer;
 	us_t sys_interval; /* 0: off */
 };
+
+/* Use the i-th broker of the list. */
+void mqtt_use(struct mqtt_conf *m, size_t i);
+/* Is TLS used with any of them? */
+bool mqtt_tls(const struct mqtt_conf *m);
 
 /* Discovery by Home Assistant. */
 struct homeassistant_conf {

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Brokers of other kinds: behind a WebSocket, in a list, or without an answer to MQTT 5."""
+import base64
+import hashlib
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import LIMIT, free_port, wait_until
+from gwfix import gateway  # noqa: F401
+from rawbroker import RawBroker
+from simfix import PROFILES
+
+HOUSE = """
+gateway: house
+mqtt: {broker: %s, keepalive: 1s, sys_interval: 1s%s}
+buses:
+  none: {port: /dev/there-is-no-such-port}
+devices:
+  meter1: {profile: eastron-sdm120, bus: none, id: 1}
+"""
+
+
+@pytest.fixture
+def house(tmp_path, gateway):  # noqa: F811
+    def run(broker, more=""):
+        config = tmp_path / "devices.yaml"
+        config.write_text(HOUSE % (broker, more))
+        return gateway(arguments=["-c", str(config), "--profiles", PROFILES])
+    return run
+
+
+class WebSocket(threading.Thread):
+    """What a web server does in front of a broker: takes WebSockets (RFC 6455), hands on what is in their frames."""
+
+    def __init__(self, port, context=None):
+        super().__init__(daemon=True)
+        self.to, self.context, self.requests = port, context, []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        try:
+            if self.context:
+                client = self.context.wrap_socket(client, server_side=True)
+            stream = client.makefile("rb")
+            request = [stream.readline().decode().strip()]
+            while request[-1]:
+                request.append(stream.readline().decode().strip())
+            self.requests.append(request)
+            key = next(line.split(": ")[1] for line in request if line.lower().startswith("sec-websocket-key"))
+            accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
+            client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           b"Sec-WebSocket-Accept: " + accept + b"\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
+            broker = socket.create_connection(("127.0.0.1", self.to))
+            threading.Thread(target=self.back, args=(broker, client), daemon=True).start()
+            while True:
+                broker.sendall(self.frame(stream))
+        except (OSError, struct.error, StopIteration, ssl.SSLError):
+            pass
+        client.close()
+
+    @staticmethod
+    def frame(stream):
+        first, size = struct.unpack("BB", stream.read(2))
+        n = size & 0x7F
+        if n >= 126:
+            n = struct.unpack(">H" if n == 126 else ">Q", stream.read(2 if n == 126 else 8))[0]
+        mask = stream.read(4)
+        data = bytes(b ^ mask[i % 4] for i, b in enumerate(stream.read(n)))
+        return data if first & 15 in (0, 1, 2) else b""
+
+    @staticmethod
+    def back(broker, client):
+        try:
+            while data := broker.recv(65536):
+                n = len(data)
+                size = bytes([n]) if n < 126 else struct.pack(">BH", 126, n) if n < 65536 else struct.pack(">BQ", 127, n)
+                client.sendall(b"\x82" + size + data)
+        except OSError:
+            pass
+        client.close()
+
+
+def test_a_broker_behind_a_websocket(broker, client, house):
+    web = WebSocket(broker.port)
+    g = house(f"ws://127.0.0.1:{web.port}/some/path")
+    client.wait_for("xnet/sts/house/status", "online")
+    client.wait_for("xnet/$SYS/house/mqtt/broker", f"ws://127.0.0.1:{web.port}")
+    info = client.wait_for("xnet/$SYS/house/device/meter1/info")  # more than one small frame
+    assert len(info.text) > 2000 and info.text.endswith("}")
+    assert web.requests[0][0] == "GET /some/path HTTP/1.1"
+    assert "Sec-WebSocket-Protocol: mqtt" in web.requests[0]
+    client.publish("xnet/cmd/house/reload")
+    wait_until(lambda: "reload: 1 buses" in g.text(), LIMIT, "a command through it")
+    mark = client.mark()
+    assert g.stop() == 0
+    client.wait_for("xnet/sts/house/status", "offline", since=mark)
+
+
+def test_a_websocket_in_tls(broker, client, tmp_path, house):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "ca.pem"],
+                   cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    web = WebSocket(broker.port, context)
+    house(f"wss://localhost:{web.port}", f", tls: {{ca: {tmp_path}/ca.pem}}")
+    client.wait_for("xnet/sts/house/status", "online")
+    assert web.requests[0][0] == "GET /mqtt HTTP/1.1"
+
+
+def test_the_next_of_a_list_is_taken_and_the_first_returned_to(make_broker, make_client, house):
+    second, port = make_broker(), free_port()
+    at_second = make_client(second, "xnet/#")
+    house(f"[mqtt://127.0.0.1:{port}, mqtt://127.0.0.1:{second.port}]")
+    at_second.wait_for("xnet/sts/house/status", "online")
+    at_second.wait_for("xnet/sts/meter1/status", "offline")
+    at_second.wait_for("xnet/$SYS/house/mqtt/broker", second.url)
+    first = make_broker(start=False)
+    first.port = port
+    first.start()
+    mark = at_second.mark()
+    at_first = make_client(first, "xnet/#")
+    at_first.wait_for("xnet/sts/house/status", "online")
+    at_first.wait_for("xnet/sts/meter1/status", "offline")
+    at_second.wait_for("xnet/sts/house/status", "offline", since=mark)  # it must not look alive where it is no more
+    late = make_client(second, "xnet/sts/house/status")
+    assert late.wait_for("xnet/sts/house/status", "offline").retain
+    mark = at_second.mark()
+    first.stop()
+    at_second.wait_for("xnet/sts/house/status", "online", since=mark)
+
+
+def test_a_broker_that_does_not_answer_to_mqtt_5_gets_3_1_1_soon(house):
+    class Deaf(RawBroker):
+        ignored = 0
+
+        def connect(self, body):
+            if body.data[6] != 5:
+                return super().connect(body)
+            self.ignored += 1
+            self.at = time.monotonic()
+            return True
+
+    b = Deaf(version=4)
+    house(b.url)
+    wait_until(lambda: b.of("xnet/sts/house/status"), LIMIT, "a connection")
+    assert b.ignored == 1 and b.connects[0].level == 4
+    assert b.connects[0].at - b.at < 5  # 1.4 s on an idle machine; the library gives up after 6 s, and tries 5 again
