@@ -10,9 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define TURNAROUND (5 * US_MS) /* assumed of every device, as xnetctl plan does */
 #define CHANGES 4
+#define LEAST_PRIORITY 19 /* of this thread alone, as Linux has it */
 
 struct line_plan {
 	const char *name;
@@ -30,7 +34,8 @@ struct line_plan {
 struct planned {
 	atomic_int holders;
 	atomic_bool done;
-	struct arena *arena; /* names and windows */
+	atomic_bool unwanted; /* its model is gone */
+	struct arena *arena;  /* names and windows */
 	struct line_plan *line;
 	size_t nline;
 };
@@ -48,10 +53,17 @@ static void release(struct planned *p)
 	free(p);
 }
 
+/* A figure for people: every line and command goes first. */
+static void be_patient(void)
+{
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LEAST_PRIORITY);
+}
+
 static void *work(void *arg)
 {
 	struct planned *p = arg;
-	for (size_t i = 0; i < p->nline; i++) {
+	be_patient();
+	for (size_t i = 0; i < p->nline && !atomic_load(&p->unwanted); i++) {
 		struct line_plan *l = &p->line[i];
 		l->load = schedule_load(&l->wire, l->want, l->nwant, l->rule, l->nrule, TURNAROUND);
 		if (l->load > LOAD_LIMIT)
@@ -136,6 +148,8 @@ struct planned *planned_publish(struct gateway *g, struct planned *p)
 
 void planned_drop(struct planned *p)
 {
-	if (p)
-		release(p);
+	if (!p)
+		return;
+	atomic_store(&p->unwanted, true);
+	release(p);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * planned: how much of each serial line's time the map needs, worked out beside the main thread
- * (it is the real scheduler in virtual time, and may take a second).
+ * planned: how much of each serial line's time the map needs, worked out beside the main thread, in
+ * one of least priority: thousands of points can take a second.
  */
 #ifndef DAEMON_PLANNED_H
 #define DAEMON_PLANNED_H
@@ -17,7 +17,7 @@ struct planned *planned_begin(const struct gateway *g);
  * frees, and gives NULL; else gives p back. */
 struct planned *planned_publish(struct gateway *g, struct planned *p);
 
-/* Its model is gone. NULL is fine. */
+/* Its model is gone: the thread ends with the line it is at. NULL is fine. */
 void planned_drop(struct planned *p);
 
 #endif

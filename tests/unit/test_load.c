@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -133,6 +134,58 @@ static void planned_load_is_what_the_line_then_uses(void **state)
 	}
 }
 
+#define METERS 247
+#define VALUES 80
+
+static struct want meter_want[METERS * VALUES];
+static struct unit_rule meter_rule[METERS];
+
+/* Meters of 80 values in three rates; every `kinds`-th has them at the same addresses. */
+static size_t meters(unsigned n, unsigned kinds)
+{
+	static const us_t period[] = {2 * US_S, 10 * US_S, 5 * MINUTE};
+	size_t k = 0;
+	for (unsigned unit = 1; unit <= n; unit++) {
+		meter_rule[unit - 1] = (struct unit_rule){
+			.unit = (uint8_t)unit, .max_read = 125, .max_hole = UINT16_MAX};
+		for (unsigned i = 0; i < VALUES; i++)
+			meter_want[k++] = (struct want){
+				.unit = (uint8_t)unit,
+				.table = TABLE_INPUT,
+				.addr = (uint16_t)(4 * i + unit % kinds * i),
+				.len = 2,
+				.period = period[i % 3],
+			};
+	}
+	return k;
+}
+
+static void a_line_of_equal_meters_needs_as_much_as_all_of_them(void **state)
+{
+	(void)state;
+	struct wire w;
+	wire_init(&w, 9600, 8, 'N', 1, 0);
+	const double two = schedule_load(&w, meter_want, meters(2, 1), meter_rule, 2, TURN);
+	const double all =
+		schedule_load(&w, meter_want, meters(METERS, 1), meter_rule, METERS, TURN);
+	assert_true(two > 1 && near(all, METERS * two / 2, 0.001));
+}
+
+/* The scheduler in virtual time took a minute for it. */
+static void a_full_line_is_worked_out_at_once(void **state)
+{
+	(void)state;
+	struct load_change change[8];
+	struct wire w;
+	double reached;
+	wire_init(&w, 9600, 8, 'N', 1, 0);
+	const size_t n = meters(METERS, 40);
+	const clock_t begun = clock();
+	assert_true(load_advise(&w, meter_want, n, meter_rule, METERS, TURN, LOAD_LIMIT, change, 8,
+	                        &reached) > 0);
+	assert_true(clock() - begun < 10 * CLOCKS_PER_SEC);
+}
+
 /* -- what to change ---------------------------------------------- */
 
 static size_t advise(struct load_change *change, double *reached)
@@ -236,6 +289,8 @@ int main(void)
 		cmocka_unit_test(rare_reads_count_by_their_share),
 		cmocka_unit_test(on_tcp_the_turnaround_is_the_load),
 		cmocka_unit_test(planned_load_is_what_the_line_then_uses),
+		cmocka_unit_test(a_line_of_equal_meters_needs_as_much_as_all_of_them),
+		cmocka_unit_test(a_full_line_is_worked_out_at_once),
 		cmocka_unit_test(a_line_within_the_limit_needs_no_advice),
 		cmocka_unit_test(the_period_that_helps_is_doubled_until_it_fits),
 		cmocka_unit_test(of_two_ways_the_one_with_fewer_wants_is_told),

@@ -3,99 +3,36 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "core/base/arena.h"
+#include "core/schedule/load.h"
 
-#define CLASSES_MAX 16 /* periods of one line that are looked at, the shortest first */
 #define FACTOR_MAX 64
 #define WORTH 0.5 /* per cent less, or the change is not worth reporting */
 
-struct advice {
-	const struct wire *wire;
-	const struct want *wants;
-	size_t n;
-	const struct unit_rule *rules;
-	size_t nrules;
-	us_t turnaround;
-	struct want *slower; /* the wants with changed periods */
-	us_t period[CLASSES_MAX];
-	size_t members[CLASSES_MAX];
-	us_t factor[CLASSES_MAX];
-	size_t classes;
-};
-
-static bool advisable(us_t period)
-{
-	return period != PERIOD_FASTEST && period != PERIOD_ONCE;
-}
-
-static size_t class_of(const struct advice *a, us_t period)
-{
-	size_t k = 0;
-	while (k < a->classes && a->period[k] != period)
-		k++;
-	return k;
-}
-
-static us_t shortest_above(const struct advice *a, us_t period)
-{
-	us_t next = US_NEVER;
-	for (size_t i = 0; i < a->n; i++)
-		if (advisable(a->wants[i].period) && a->wants[i].period > period &&
-		    a->wants[i].period < next)
-			next = a->wants[i].period;
-	return next;
-}
-
-static void classes_find(struct advice *a)
-{
-	us_t period = 0;
-	while (a->classes < CLASSES_MAX && (period = shortest_above(a, period)) != US_NEVER) {
-		a->period[a->classes] = period;
-		a->factor[a->classes++] = 1;
-	}
-	for (size_t i = 0; i < a->n; i++) {
-		const size_t k = class_of(a, a->wants[i].period);
-		if (k < a->classes)
-			a->members[k]++;
-	}
-}
-
-static double load_now(struct advice *a)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		const size_t k = class_of(a, a->wants[i].period);
-		a->slower[i] = a->wants[i];
-		if (k < a->classes)
-			a->slower[i].period *= a->factor[k];
-	}
-	return schedule_load(a->wire, a->slower, a->n, a->rules, a->nrules, a->turnaround);
-}
-
 /* Double the period of one class: of those that reach the limit the one with the fewest wants, else
  * the one that helps most. False: none is worth it. */
-static bool step(struct advice *a, double limit, double *load)
+static bool step(struct line_load *l, us_t *factor, double limit, double *load)
 {
-	size_t best = a->classes;
+	const size_t classes = line_load_classes(l);
+	size_t best = classes;
 	double reached = *load;
-	for (size_t k = 0; k < a->classes; k++) {
-		if (a->factor[k] == FACTOR_MAX)
+	for (size_t k = 0; k < classes; k++) {
+		if (factor[k] == FACTOR_MAX)
 			continue;
-		a->factor[k] *= 2;
-		const double with = load_now(a);
-		a->factor[k] /= 2;
+		factor[k] *= 2;
+		const double with = line_load_percent(l, factor);
+		factor[k] /= 2;
 		const bool better = with > limit || reached > limit
 		                            ? with < reached - WORTH
-		                            : a->members[k] < a->members[best];
+		                            : line_load_members(l, k) < line_load_members(l, best);
 		if (!better)
 			continue;
 		best = k;
 		reached = with;
 	}
-	if (best == a->classes)
+	if (best == classes)
 		return false;
-	a->factor[best] *= 2;
+	factor[best] *= 2;
 	*load = reached;
 	return true;
 }
@@ -104,28 +41,22 @@ size_t load_advise(const struct wire *w, const struct want *wants, size_t n,
                    const struct unit_rule *r, size_t nr, us_t turnaround, double limit,
                    struct load_change *change, size_t room, double *load)
 {
-	struct advice a = {
-		.wire = w,
-		.wants = wants,
-		.n = n,
-		.rules = r,
-		.nrules = nr,
-		.turnaround = turnaround,
-		.slower = mem_alloc(n, sizeof(struct want)),
-	};
-	classes_find(&a);
-	*load = load_now(&a);
-	while (*load > limit && step(&a, limit, load))
+	us_t factor[LOAD_CLASSES];
+	for (size_t k = 0; k < LOAD_CLASSES; k++)
+		factor[k] = 1;
+	struct line_load *l = line_load_create(w, wants, n, r, nr, turnaround);
+	*load = line_load_percent(l, factor);
+	while (*load > limit && step(l, factor, limit, load))
 		;
-	free(a.slower);
 	size_t changes = 0;
-	for (size_t k = 0; k < a.classes && changes < room; k++)
-		if (a.factor[k] > 1)
+	for (size_t k = 0; k < line_load_classes(l) && changes < room; k++)
+		if (factor[k] > 1)
 			change[changes++] = (struct load_change){
-				.from = a.period[k],
-				.to = a.period[k] * a.factor[k],
-				.wants = a.members[k],
+				.from = line_load_period(l, k),
+				.to = line_load_period(l, k) * factor[k],
+				.wants = line_load_members(l, k),
 			};
+	line_load_destroy(l);
 	return changes;
 }
 

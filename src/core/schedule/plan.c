@@ -171,8 +171,16 @@ static bool step_better(const struct step *a, const struct step *b)
 	return a->cells < b->cells;
 }
 
+/* What a read of so many cells takes, for all there may be: asked for many times. */
+static void times_fill(const struct planner *p, us_t *time)
+{
+	for (uint32_t cells = 1; cells <= p->most; cells++)
+		time[cells] = wire_read(p->wire, p->table, cells, p->limits->turnaround);
+}
+
 /* All blocks that begin with want[r->first + i], as long as they may grow. */
-static void steps_extend(const struct planner *p, const struct run *r, struct step *step, size_t i)
+static void steps_extend(const struct planner *p, const struct run *r, const us_t *time,
+                         struct step *step, size_t i)
 {
 	const struct want *const *want = &p->want[r->first];
 	const size_t m = r->last - r->first + 1;
@@ -186,8 +194,7 @@ static void steps_extend(const struct planner *p, const struct run *r, struct st
 		if (end - addr > p->most)
 			return;
 		const struct step s = {
-			.time = step[i].time +
-		                wire_read(p->wire, p->table, end - addr, p->limits->turnaround),
+			.time = step[i].time + time[end - addr],
 			.blocks = step[i].blocks + 1,
 			.cells = step[i].cells + end - addr,
 			.from = (uint32_t)i,
@@ -225,8 +232,10 @@ static size_t run_cover(const struct planner *p, const struct run *r, struct spa
 	struct step *step = m < STEPS_ON_STACK ? local : mem_alloc(m + 1, sizeof *step);
 	for (size_t i = 0; i <= m; i++)
 		step[i] = (struct step){0};
+	us_t time[READ_BITS_MAX + 1];
+	times_fill(p, time);
 	for (size_t i = 0; i < m; i++)
-		steps_extend(p, r, step, i);
+		steps_extend(p, r, time, step, i);
 	const size_t n = holds ? 1 : step[m].blocks;
 	size_t at = n;
 	for (size_t end = m; end > 0; end = step[end].from) {

@@ -12,7 +12,6 @@
  * patience.c  how long the answer to a read is waited for
  * refused.c   the search for what a device refuses
  * failed.c    what gets no good answer while the device lives: to be searched in the same way
- * load.c      the same scheduler in virtual time
  */
 #ifndef CORE_SCHEDULE_PRIVATE_H
 #define CORE_SCHEDULE_PRIVATE_H

@@ -182,7 +182,7 @@ void schedule_forget(struct schedule *s, uint8_t unit, us_t now);
 void schedule_count(struct schedule *s, uint8_t unit, const struct unit_figures *more);
 bool schedule_unit(const struct schedule *s, uint8_t unit, struct unit_figures *out);
 
-/* Per cent of the wire's time the wants need: the real scheduler in virtual time. Wants with
+/* Per cent of the wire's time the wants need, also above 100; see load.h. Wants with
  * PERIOD_FASTEST are left out. turnaround: assumed for every unit, µs. */
 double schedule_load(const struct wire *w, const struct want *wants, size_t n,
                      const struct unit_rule *r, size_t nr, us_t turnaround);
