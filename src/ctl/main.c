@@ -28,6 +28,7 @@ static const struct {
 	{"profiles", "list the device profiles, or show one", verb_profiles},
 	{"read", "read points or registers of a device", verb_read},
 	{"scan", "find out which units respond on a line, and what they are", verb_scan},
+	{"recipe", "configurations of Node-RED, Grafana, openHAB and others", verb_recipe},
 	{"schema", "print the JSON schema of devices.yaml, for editors", verb_schema},
 	{"sim", "simulate a line with the configured devices", verb_sim},
 	{"status", "show how gateways, lines and devices are, over MQTT", verb_status},

@@ -33,6 +33,7 @@ int verb_profiles(int argc, char **argv);
 int verb_read(int argc, char **argv);
 int verb_write(int argc, char **argv);
 int verb_scan(int argc, char **argv);
+int verb_recipe(int argc, char **argv);
 int verb_schema(int argc, char **argv);
 int verb_sim(int argc, char **argv);
 int verb_fleet(int argc, char **argv);

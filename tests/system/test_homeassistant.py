@@ -223,6 +223,25 @@ def test_check_says_which_unit_would_fit(tmp_path):
     assert "homeassistant: needs numbers without their unit" in out.stderr and out.returncode != 0
 
 
+DEMO = """\
+gateway: demo
+mqtt: {broker: mqtt://127.0.0.1:1}
+buses:
+  house: {port: /dev/ttyUSB0, baud: 9600}
+devices:
+  scc1: {profile: epever-tracer, bus: house, id: 1}
+"""
+
+
+def test_the_picture_in_the_documentation_is_of_today(tmp_path):
+    out = subprocess.run([XNETCTL, "homeassistant", "-c", odd(tmp_path, DEMO), "-P", PROFILES], check=True,
+                         capture_output=True)
+    drawn = subprocess.run([sys.executable, os.path.join(SOURCE, "doc/draw-home-assistant.py"), "scc1"],
+                           input=out.stdout, check=True, capture_output=True)
+    with open(os.path.join(SOURCE, "doc/home-assistant.svg"), "rb") as f:
+        assert f.read() == drawn.stdout
+
+
 # -- with a broker ------------------------------------------------------------------------------------------------
 
 HOUSE = """\

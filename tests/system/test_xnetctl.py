@@ -26,7 +26,7 @@ def test_help_names_every_verb():
     done = xnetctl("--help")
     assert done.returncode == 0
     verbs = {"acl", "bridge", "check", "convert", "fleet", "homeassistant", "keys", "metrics", "plan",
-             "points", "ports", "profiles", "schema", "sim", "status", "test", "top"}
+             "points", "ports", "profiles", "recipe", "schema", "sim", "status", "test", "top"}
     for verb in verbs:
         assert f"\n  {verb} " in done.stdout
         done_verb = xnetctl(verb, "--help")
