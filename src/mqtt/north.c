@@ -19,6 +19,7 @@ struct seat {
 
 struct north {
 	struct outbox *outbox;
+	bool up; /* link 0 was connected once */
 	struct north_clock clock;
 	struct seat seat[NORTH_LINKS];
 	const char **filter; /* of one link */
@@ -83,6 +84,7 @@ void north_destroy(struct north *n)
 
 void north_adopt(struct north *n, const struct model *m)
 {
+	bool late[NORTH_LINKS] = {false}; /* came when its connection was up already */
 	for (unsigned i = 0; i < north_rows; i++) {
 		struct seat *s = &n->seat[i];
 		if (s->self && !enabled(i, m)) {
@@ -91,9 +93,14 @@ void north_adopt(struct north *n, const struct model *m)
 			end(s, north_row[i]);
 		} else if (!s->self && enabled(i, m)) {
 			begin(n, i);
+			late[i] = n->up && !n->seat[i].own && north_row[i]->connected;
 		}
 	}
 	EACH(n, adopt, m);
+	for (unsigned i = 0; i < north_rows; i++) {
+		if (late[i])
+			north_row[i]->connected(n->seat[i].self);
+	}
 }
 
 void north_clock(struct north *n, us_t now, int64_t unix_ms)
@@ -368,6 +375,7 @@ void north_outcome(struct north *n, const struct north_outcome *o)
 
 void north_connected(struct north *n, unsigned link)
 {
+	n->up |= link == 0;
 	for (unsigned i = 0; i < north_rows; i++) {
 		if (n->seat[i].self && link_of(i) == link && north_row[i]->connected)
 			north_row[i]->connected(n->seat[i].self);

@@ -44,7 +44,8 @@ def house(line, broker):
 
 
 def test_an_unknown_recipe_is_named(house):
-    done = subprocess.run([XNETCTL, "recipe", "-c", house.config, "nodered"], capture_output=True, text=True, check=False)
+    done = subprocess.run([XNETCTL, "recipe", "-c", house.config, "nodered"], capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 64 and "did you mean 'node-red'" in done.stderr
 
 

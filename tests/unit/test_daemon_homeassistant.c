@@ -191,6 +191,15 @@ static void switched_off_all_is_cleared(void **state)
 	assert_string_equal(announced(), "");
 }
 
+static void switched_on_by_a_reload_all_is_announced(void **state)
+{
+	(void)state;
+	settled(ONE, POINTS);
+	rig_reload(HA ONE);
+	rig_pass(3 * US_S);
+	assert_int_equal(lines(announced()), 2);
+}
+
 static void another_prefix_clears_the_old_one(void **state)
 {
 	(void)state;
@@ -321,6 +330,7 @@ int main(void)
 		RIG_TEST(another_kind_of_entity_is_forgotten_first),
 		RIG_TEST(a_renamed_device_is_cleared_and_the_other_announced),
 		RIG_TEST(switched_off_all_is_cleared),
+		RIG_TEST(switched_on_by_a_reload_all_is_announced),
 		RIG_TEST(another_prefix_clears_the_old_one),
 		RIG_TEST(what_an_earlier_life_announced_is_forgotten),
 		RIG_TEST(what_others_announced_is_left_alone),
