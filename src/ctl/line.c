@@ -7,6 +7,7 @@
 #include "bus/clock.h"
 #include "ctl/remote.h"
 #include "ctl/says.h"
+#include "ctl/talk.h"
 
 struct wireline *line_open(const struct bus_conf *conf, const char *control, char *why, size_t size)
 {
@@ -19,7 +20,7 @@ struct wireline *line_open(const struct bus_conf *conf, const char *control, cha
 		return l;
 	l = own_open(conf, why, size);
 	const size_t n = strlen(why);
-	if (!l && control && remote_denied(control))
+	if (!l && control && talk_denied(control))
 		snprintf(why + n, size - n,
 		         "; to ask xnetd instead, use sudo or join group xnet (sudo adduser $USER "
 		         "xnet)");

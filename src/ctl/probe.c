@@ -184,6 +184,29 @@ static size_t choose(const struct device *d, uint32_t chosen[SAMPLE])
 	return n;
 }
 
+/* Reads a point, and weighs what it would be. False: the unit does not give it. */
+static bool try_point(struct probe *p, const struct device *d, const struct point *pt,
+                      struct candidate *c)
+{
+	uint16_t words[CELLS_MAX], gathered[CELLS_MAX];
+	char text[VALUE_TEXT_MAX];
+	struct span s = model_span(d, pt);
+	struct value v;
+
+	s.unit = p->found.unit;
+	c->asked++;
+	if (!fetch(p, &s, &d->rule, words))
+		return false;
+	model_gather(pt, &s, words, gathered);
+	point_decode(pt, gathered, NULL, NULL, text, &v);
+	const double w = weigh(pt, &v);
+	c->score += w;
+	c->fit += w > 0;
+	if (w > 0.5)
+		take_example(c, pt, &v);
+	return true;
+}
+
 static void try_profile(struct probe *p, size_t which)
 {
 	const struct device *d = &p->scan.catalogue.profile[which].model->device[0];
@@ -196,26 +219,8 @@ static void try_profile(struct probe *p, size_t which)
 		return;
 	const size_t n = d->set->sunspec ? 0 : choose(d, chosen);
 	for (size_t i = 0; i < n && missing < 2 && p->timeouts < TIMEOUTS_MOST && !stop_asked();
-	     i++) {
-		const struct point *pt = &d->set->point[chosen[i]];
-		uint16_t words[CELLS_MAX], gathered[CELLS_MAX];
-		char text[VALUE_TEXT_MAX];
-		struct span s = model_span(d, pt);
-		struct value v;
-		s.unit = p->found.unit;
-		c.asked++;
-		if (!fetch(p, &s, &d->rule, words)) {
-			missing++;
-			continue;
-		}
-		model_gather(pt, &s, words, gathered);
-		point_decode(pt, gathered, NULL, NULL, text, &v);
-		const double w = weigh(pt, &v);
-		c.score += w;
-		c.fit += w > 0;
-		if (w > 0.5)
-			take_example(&c, pt, &v);
-	}
+	     i++)
+		missing += !try_point(p, d, &d->set->point[chosen[i]], &c);
 	if (!c.identified && (missing >= 2 || !c.asked || c.fit < FITS * c.asked || c.score < 1))
 		return;
 	p->candidate = mem_grow(p->candidate, p->n + 1, sizeof(*p->candidate));
@@ -430,8 +435,9 @@ int verb_probe(int argc, char **argv)
 	if (status)
 		goto out;
 	p->found.unit = (uint8_t)s->target.unit;
-	catalogue_load(&s->catalogue, &s->options.paths, true);
 	s->line = target_open(&s->target, &s->options, "probe");
+	if (s->line)
+		catalogue_load(&s->catalogue, &s->options.paths, true);
 	status = s->line ? run(p) : EXIT_LINE;
 	line_close(s->line);
 out:

@@ -297,8 +297,9 @@ static void print_point(const struct read *r, const struct point *p, enum image_
 	if (r->watch && state == IMAGE_VALUE)
 		rewatch_value(r->seen, p->name, text);
 	else if (state == IMAGE_VALUE)
-		printf("%-24s %s%s%s\n", p->name, text, p->unit && strcmp(text, "None") ? " " : "",
-		       p->unit && strcmp(text, "None") ? p->unit : "");
+		printf("%-24s %s%s%s\n", p->name, text,
+		       p->unit && strcmp(text, "None") != 0 ? " " : "",
+		       p->unit && strcmp(text, "None") != 0 ? p->unit : "");
 	else if (!r->watch)
 		printf("%-24s -  (%s)\n", p->name, why ? why->why : state_words[state]);
 }

@@ -18,9 +18,6 @@ enum remote_result {
 
 enum remote_result remote_reload(const char *control, char *why, size_t size);
 
-/* Is the gateway there, but this user may not ask it? */
-bool remote_denied(const char *control);
-
 /* A command, as over MQTT. l is one of remote_open(). */
 void remote_set(struct wireline *l, const char *device, const char *point, const char *value,
                 struct performed *out);

@@ -11,10 +11,10 @@
 #include "ctl/stop.h"
 
 #define LISTEN (2 * US_S)
-#define WAIT (30 * US_MS) /* silence after a request before the next id */
+#define WAIT (30 * US_MS) /* between a request and the next one, at least */
 #define TCP_WAIT US_S
 #define RESPONSE 7 /* characters of the shortest response with values */
-#define DEEP_LAST 10
+#define DEEP_LAST 6
 #define DEEP_SETTINGS 3
 #define HOLD 120 /* s */
 
@@ -163,8 +163,9 @@ static us_t wait_for(const struct scan *s)
 	if (s->line->conf.kind != BUS_SERIAL)
 		return TCP_WAIT;
 	wire_init(&w, s->now.baud, s->now.data, s->now.parity, s->now.stop, 0);
-	const us_t response = wire_chars(&w, RESPONSE); /* is waited for beside the timeout */
-	return response < WAIT / 2 ? WAIT - response : WAIT / 2;
+	/* beside the timeout a response's length is waited for, and the silence between frames */
+	const us_t beside = wire_chars(&w, RESPONSE) + w.silence;
+	return beside < WAIT / 2 ? WAIT - beside : WAIT / 2;
 }
 
 static bool sweep_all(struct scan *s)
@@ -237,7 +238,7 @@ static void print_table(const struct scan *s)
 			snprintf(first, sizeof(first), "%.0f ms", (double)f->first / 1e3);
 		else
 			snprintf(first, sizeof(first), "-");
-		printf("%4u  %-10s  %10s  %-29s  %s\n", f->unit,
+		printf("%4u  %-10s  %10s  %-29.44s  %s\n", f->unit,
 		       setting_text(&f->setting, line, sizeof(line)), first, f->says,
 		       f->profile ? f->profile : "-");
 		several = several || !setting_same(&f->setting, &s->found[0].setting);
@@ -247,6 +248,10 @@ static void print_table(const struct scan *s)
 	if (several)
 		printf("\nTwo settings on one line cannot work together: set all to %s.\n",
 		       setting_text(&s->found[0].setting, line, sizeof(line)));
+	if (!scan_news(s)) {
+		puts("\nAll of them are configured.");
+		return;
+	}
 	puts("\n# for devices.yaml:");
 	scan_yaml(s, stdout);
 }
@@ -355,10 +360,13 @@ int verb_scan(int argc, char **argv)
 		fprintf(stderr, "Only id %u (%s). For the whole line: xnetctl scan %s\n", s->first,
 		        s->target.device->name, s->target.name);
 	}
-	catalogue_load(&s->catalogue, &s->options.paths, true);
-	choose_settings(s);
 	s->line = target_open(&s->target, &s->options, "scan");
-	status = s->line ? run(s) : EXIT_LINE;
+	status = EXIT_LINE;
+	if (s->line) {
+		catalogue_load(&s->catalogue, &s->options.paths, true);
+		choose_settings(s);
+		status = run(s);
+	}
 	line_close(s->line);
 out:
 	catalogue_free(&s->catalogue);

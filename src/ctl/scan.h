@@ -74,6 +74,9 @@ void ident_unit(struct scan *s, struct found *f);
 /* Does what the identify point shows mean this device? */
 bool ident_matches(const struct device *d, const char *is);
 
+/* Is anything of it not configured yet? */
+bool scan_news(const struct scan *s);
+
 /* The YAML for what was found, to out. */
 void scan_yaml(const struct scan *s, FILE *out);
 

@@ -117,6 +117,15 @@ static bool fits(const struct scan *s, const struct found *f)
 	return !f->corrupted && setting_same(&f->setting, bus_setting(s)) && !configured(s, f);
 }
 
+bool scan_news(const struct scan *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->nfound; i++)
+		any = any || !configured(s, &s->found[i]);
+	return any;
+}
+
 void scan_yaml(const struct scan *s, FILE *out)
 {
 	char line[PATH_MAX + 64];
@@ -271,12 +280,9 @@ static bool put_all(const struct scan *s, struct text *t, size_t *devices)
 
 static void show_diff(const struct text *t, const char *path)
 {
-	size_t old = 0;
-
 	fprintf(stderr, "--- %s\n+++ %s\n", path, path);
 	for (size_t i = 0; i < t->n; i++) {
 		const bool near = (i + 1 < t->n && t->added[i + 1]) || (i && t->added[i - 1]);
-		old += !t->added[i];
 		if (t->added[i])
 			fprintf(stderr, "+%s\n", t->line[i]);
 		else if (near)

@@ -13,12 +13,13 @@
 #include "ctl/stop.h"
 
 #define SLOWEST (1100 * US_MS) /* a response that comes later is not looked for */
-#define TAIL (600 * US_MS)     /* after the last id */
+#define TAIL (500 * US_MS)     /* after the last id */
 #define AGAIN_FIRST (300 * US_MS)
 #define AGAIN_SECOND US_S
 #define NEAR (120 * US_MS)
 #define NOISY 6 /* more bursts than this are a line's noise, no devices' */
 #define TCP_EVERYBODY 4
+#define SETTLE (600 * US_MS)
 
 struct found *scan_find(struct scan *s, uint8_t unit, const struct setting *at)
 {
@@ -299,6 +300,7 @@ struct listened {
 	} client[8];
 	size_t nclient;
 	bool ignore_ours; /* through the gateway: what it sends itself is no other client */
+	us_t begun;
 };
 
 static void note_request(struct listened *h, const struct frame *f, us_t at)
@@ -330,7 +332,8 @@ static bool take_heard(void *ctx, const struct seen *seen)
 	struct listened *h = ctx;
 	struct frame f;
 
-	if (h->ignore_ours && seen->way == 'o')
+	/* through the gateway: nor is a response to its last request before the line was lent */
+	if (h->ignore_ours && (seen->way == 'o' || seen->n == 0 || seen->at - h->begun < SETTLE))
 		return true;
 	if (!frame_find(seen->bytes, seen->n, 0, NULL, true, &f) || f.len != seen->n) {
 		h->other += seen->n > 0;
@@ -398,7 +401,7 @@ static void report_clients(const struct scan *s, const struct listened *h)
 
 int sweep_listen(struct scan *s, us_t how_long)
 {
-	struct listened h = {.ignore_ours = s->line->via[0] != '\0'};
+	struct listened h = {.ignore_ours = s->line->via[0] != '\0', .begun = clock_now()};
 
 	s->now = line_setting(&s->line->conf);
 	fprintf(stderr, "Listening %d s: ", (int)(how_long / US_S));

@@ -264,13 +264,11 @@ static void take_nothing(struct traffic *t, const struct seen *s)
 	finish(t, &t->now);
 }
 
-void traffic_take(struct traffic *t, const struct seen *s)
+static void take_one(struct traffic *t, const struct seen *s)
 {
 	struct frame f;
 	uint8_t exception = 0;
 
-	if (!t->begun)
-		t->begun = s->at;
 	if (s->n == 0) {
 		take_nothing(t, s);
 		return;
@@ -287,4 +285,22 @@ void traffic_take(struct traffic *t, const struct seen *s)
 		take_odd(t, s, frame ? &f : NULL);
 	t->last_end = s->at;
 	t->busy += wire_chars(&t->wire, (unsigned)s->n);
+}
+
+/* An adapter may deliver several frames at once. */
+void traffic_take(struct traffic *t, const struct seen *s)
+{
+	struct seen one = *s;
+	struct frame f;
+
+	if (!t->begun)
+		t->begun = s->at;
+	while (frame_find(one.bytes, one.n, 0, NULL, false, &f) && f.len < one.n) {
+		const size_t rest = one.n - f.len;
+		one.n = f.len;
+		take_one(t, &one);
+		one.bytes += f.len;
+		one.n = rest;
+	}
+	take_one(t, &one);
 }

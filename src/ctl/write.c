@@ -252,9 +252,11 @@ static void print_range(const struct point *p)
 {
 	const struct write_rule *r = p->write;
 
-	if (r->has_min || r->has_max)
-		printf("      range %g to %g", r->has_min ? r->min : -1e99,
-		       r->has_max ? r->max : 1e99);
+	if (r->has_min && r->has_max)
+		printf("      range %g to %g", r->min, r->max);
+	else if (r->has_min || r->has_max)
+		printf("      at %s %g", r->has_min ? "least" : "most",
+		       r->has_min ? r->min : r->max);
 	if (r->has_step && r->step > 0)
 		printf("%s step %g", r->has_min || r->has_max ? "," : "     ", r->step);
 }
@@ -269,64 +271,89 @@ static const char *question(const struct point *p, const char *before, const cha
 	return NULL;
 }
 
-static int write_point(struct write *w)
+static void show(const struct write *w, const char *before, const char *then)
 {
 	const struct device *d = w->target.device;
 	const struct point *p = w->target.point;
-	const uint32_t n = (uint32_t)(p - d->set->point);
-	struct value *current = mem_alloc(d->set->n, sizeof(*current));
-	struct command_value v;
-	struct performed done;
-	char before[VALUE_PRINT_MAX] = "", then[VALUE_PRINT_MAX], reason[COMMAND_REASON_MAX];
-	char payload[VALUE_TEXT_MAX + 64];
 	const char *unit = p->unit ? p->unit : "";
+
+	if (w->json)
+		return;
+	printf("%s.%s  %s 0x%04X of unit %u%s\n  now   %s %s\n  then  %s %s", d->name, p->name,
+	       says_table[p->table], p->addr[0], d->id,
+	       p->write->persistent ? ", kept in EEPROM" : "", before[0] ? before : "-",
+	       before[0] ? unit : "", then, unit);
+	print_range(p);
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* The value as it will be read, or what is wrong with it. */
+static bool check(const struct write *w, const struct value *current, char *then, size_t size,
+                  char *reason, size_t room)
+{
+	const struct point *p = w->target.point;
+	const struct value *e = p->exponent_from >= 0 ? &current[p->exponent_from] : NULL;
+	const struct value *f = p->factor_from >= 0 ? &current[p->factor_from] : NULL;
+	const struct command_input in = {.text = w->value,
+	                                 .now = "2026-01-01T00:00:00", /* any: it is not sent */
+	                                 .exponent = e,
+	                                 .factor = f,
+	                                 .own = true};
+	struct command_value v;
+
+	if (!command_check(p, &in, &v, reason, room))
+		return false;
+	if (v.toggle || p->write->raw || p->codec.type == TYPE_DATETIME)
+		snprintf(then, size, "%s", w->value);
+	else
+		point_print(p, &v.v, NULL, then, size);
+	return true;
+}
+
+static void carry_out(struct write *w, const struct value *current, struct performed *done)
+{
+	const struct device *d = w->target.device;
+	const struct point *p = w->target.point;
+	const char *confirm = p->write->confirm; /* has just been given, or by --yes */
+	char payload[VALUE_TEXT_MAX + 64];
+
+	if (confirm && strncmp(w->value, confirm, strlen(confirm)) != 0)
+		snprintf(payload, sizeof(payload), "%s %s", confirm, w->value);
+	else
+		snprintf(payload, sizeof(payload), "%s", w->value);
+	if (w->line->via[0]) {
+		remote_set(w->line, d->name, p->name, payload, done);
+		return;
+	}
+	line_close(w->line); /* the bus thread opens it again */
+	w->line = NULL;
+	stop_catch();
+	perform(w->target.model, (uint32_t)(d - w->target.model->device),
+	        (uint32_t)(p - d->set->point), payload, current, done);
+}
+
+static int write_point(struct write *w)
+{
+	const struct point *p = w->target.point;
+	struct value *current = mem_alloc(w->target.device->set->n, sizeof(*current));
+	char before[VALUE_PRINT_MAX] = "", then[VALUE_PRINT_MAX], reason[COMMAND_REASON_MAX];
+	struct performed done;
 	int status = EXIT_FAILURE;
 
 	if (!look(w, before, sizeof(before), current))
 		goto out;
-	const struct value *e = p->exponent_from >= 0 ? &current[p->exponent_from] : NULL;
-	const struct value *f = p->factor_from >= 0 ? &current[p->factor_from] : NULL;
-	const struct command_input in = {.text = w->value,
-	                                 .now = "2026-01-01T00:00:00",
-	                                 .exponent = e,
-	                                 .factor = f,
-	                                 .own = true};
-	if (!command_check(p, &in, &v, reason, sizeof(reason))) {
+	if (!check(w, current, then, sizeof(then), reason, sizeof(reason))) {
 		status = report(w, false, "refused", "", reason, 0);
 		goto out;
 	}
-	point_print(p, &v.v, NULL, then, sizeof(then));
-	if (v.toggle || p->write->raw || p->codec.type == TYPE_DATETIME)
-		snprintf(then, sizeof(then), "%.300s", w->value);
-	if (!w->json) {
-		printf("%s.%s  %s 0x%04X of unit %u%s\n  now   %s %s\n  then  %s %s", d->name,
-		       p->name, says_table[p->table], p->addr[0], d->id,
-		       p->write->persistent ? ", kept in EEPROM" : "", before[0] ? before : "-",
-		       before[0] ? unit : "", then, unit);
-		print_range(p);
-		putchar('\n');
-		fflush(stdout);
-	}
+	show(w, before, then);
 	const char *ask = question(p, before, then);
 	if (ask && !w->yes && !screen_confirm(ask)) {
 		fputs("Nothing was written (--yes writes without asking).\n", stderr);
 		goto out;
 	}
-	/* a person has confirmed it just now, or does so by --yes */
-	if (p->write->confirm &&
-	    strncmp(w->value, p->write->confirm, strlen(p->write->confirm)) != 0)
-		snprintf(payload, sizeof(payload), "%s %s", p->write->confirm, w->value);
-	else
-		snprintf(payload, sizeof(payload), "%s", w->value);
-	if (w->line->via[0]) {
-		remote_set(w->line, d->name, p->name, payload, &done);
-	} else {
-		line_close(w->line);
-		w->line = NULL;
-		stop_catch();
-		perform(w->target.model, (uint32_t)(d - w->target.model->device), n, w->value,
-		        current, &done);
-	}
+	carry_out(w, current, &done);
 	status = report(w, command_end_good(done.end), command_end_name(done.end), done.value,
 	                done.reason, done.took);
 out:

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * talk: a conversation with the running gateway over its control socket: one JSON object a line,
+ * each request with an id (doc/control.md).
+ */
+#ifndef CTL_TALK_H
+#define CTL_TALK_H
+
+#include "core/base/jread.h"
+#include "core/base/json.h"
+#include "core/base/span.h"
+
+#define TALK_LINE_MAX 65536
+
+struct talk {
+	int fd;
+	int64_t id;
+	char why[256];                                     /* the last failure, a sentence */
+	bool listening;                                    /* Ctrl-C ends the waiting */
+	void (*monitor)(void *ctx, const struct jread *t); /* lines of a monitor; NULL: dropped */
+	void *ctx;
+	size_t n; /* in buf */
+	char buf[TALK_LINE_MAX + 1];
+};
+
+/* Connects, and takes the greeting. NULL with why "": the gateway does not run, or without socket.
+ */
+struct talk *talk_open(const char *control, char *why, size_t size);
+void talk_close(struct talk *k); /* NULL is fine */
+
+/* Is it there, but this user may not ask it? */
+bool talk_denied(const char *control);
+
+/* Begins a request in j, which is to be completed with its arguments. */
+void talk_begin(struct talk *k, struct json *j, const char *verb);
+
+/* Sends it, and gives the response to it; the caller frees tree either way. False: k->why. */
+bool talk_call(struct talk *k, struct json *j, struct jread *tree);
+
+/* A request that only succeeds or fails; frees j. */
+bool talk_simple(struct talk *k, struct json *j);
+
+/* Does the response say that it failed? Then k->why. */
+bool talk_failed(struct talk *k, const struct jread *t);
+
+/* Always false, with k->why "xnetd HOW". */
+bool talk_gone(struct talk *k, const char *how);
+
+/* The next whole line into tree; false: none by `until` (*open stays true), or the end. */
+bool talk_next(struct talk *k, us_t until, struct jread *tree, bool *open);
+
+/* Members of a line: a text or NULL, an integer, milliseconds as µs (0: not there). */
+const char *talk_text(const struct jread *t, const char *name);
+bool talk_int(const struct jread *t, const char *name, int64_t *out);
+us_t talk_ms(const struct jread *t, const char *name);
+
+/* Bytes written in hexadecimal digits; hex may be NULL. Returns how many. */
+size_t talk_hex(const char *hex, uint8_t *out, size_t room);
+
+#endif
