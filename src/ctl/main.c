@@ -79,6 +79,15 @@ int (*verb_find(const char *name))(int argc, char **argv)
 	return NULL;
 }
 
+/* A full disk behind standard output is no success. */
+static int printed(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	perror("xnetctl: standard output");
+	return status ? status : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -95,5 +104,5 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	int (*run)(int, char **) = verb_find(argv[1]);
-	return run ? run(argc - 1, argv + 1) : unknown(argv[1]);
+	return run ? printed(run(argc - 1, argv + 1)) : unknown(argv[1]);
 }

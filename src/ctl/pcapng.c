@@ -34,7 +34,7 @@ struct bytes {
 
 static void put(struct bytes *o, const void *data, size_t n)
 {
-	if (o->n + n > sizeof(o->b))
+	if (!n || o->n + n > sizeof(o->b))
 		return;
 	memcpy(o->b + o->n, data, n);
 	o->n += n;

@@ -41,7 +41,8 @@ static struct sums sum_up(const struct doctor *d)
 			s.dumb = p;
 		if (p->others && !s.stranger)
 			s.stranger = p;
-		if (p->exceptions && !p->good && !s.refuser)
+		if (p->name && p->exceptions && !p->good &&
+		    !s.refuser) /* it should know its registers */
 			s.refuser = p;
 		if (lost(p) && !silent && (!s.worst || lost(p) > lost(s.worst)))
 			s.worst = p;

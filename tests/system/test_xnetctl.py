@@ -146,3 +146,10 @@ def test_bash_completes(line, want):
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=LIMIT,
                           env={**os.environ, "PATH": TOP + ":" + os.environ["PATH"]})
     assert (done.stdout.split(), done.stderr) == (want, "")
+
+
+def test_a_full_disk_behind_standard_output_is_no_success():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([os.path.join(TOP, "xnetctl"), "keys"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=LIMIT)
+    assert done.returncode == 1 and "No space left on device" in done.stderr
