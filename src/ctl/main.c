@@ -34,6 +34,7 @@ static const struct {
 	{"status", "show how gateways, lines and devices are, over MQTT", verb_status},
 	{"test", "run the tests inside profiles", verb_test},
 	{"top", "watch gateways, lines and devices, over MQTT", verb_top},
+	{"web", "serve a web page of the gateways (package xnet-web)", verb_web},
 	{"write", "write a point or registers of a device, and read it back", verb_write},
 };
 

@@ -1,5 +1,5 @@
 # A fresh Debian root with the built package laid into it, for the tests beside this file. Sourced; the
-# caller says what it is (test=), where the package is ($1), and reads $root and $deb.
+# caller says what it is (test=), where the package is ($1), and reads $root, $deb and $web.
 # shellcheck shell=sh disable=SC2034
 
 passed=0 failed=0
@@ -20,6 +20,8 @@ skip() {
 	echo "skipped: $*"
 	exit 77
 }
+
+fails() { ! "$@"; }
 
 verdict() {
 	echo "$passed passed, $failed failed"
@@ -51,6 +53,8 @@ root_make() {
 	trap 'exit 1' INT TERM
 	echo "a fresh Debian root ($suite)"
 	fetch_root "$2"
-	cp "$deb" "$root/root/"
+	web=$(ls "$1"/xnet-web_*.deb)
+	cp "$deb" "$web" "$root/root/"
 	deb=/root/$(basename "$deb")
+	web=/root/$(basename "$web")
 }

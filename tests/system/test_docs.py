@@ -89,7 +89,7 @@ def test_every_alert_of_the_gateway_is_in_the_manual_page():
     assert len(codes) >= 10 and re.findall(r"^\.It (\d+)$", chapter, re.M) == codes
 
 
-@pytest.mark.parametrize("page", ["xnetd.8", "xnetctl.1", "devices.yaml.5"])
+@pytest.mark.parametrize("page", ["xnetd.8", "xnetctl.1", "xnet-web.8", "devices.yaml.5"])
 def test_a_manual_page_renders_without_a_warning(page):
     file = os.path.join(SOURCE, "man", page)
     if not shutil.which("man"):
@@ -128,6 +128,6 @@ def test_the_manual_has_the_verbs_and_options_of_xnetctl():
     shared = {a or b for a, b in shared}
     for verb in verbs:
         known = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", help_of(verb), re.M))
-        said = set(re.findall(r"Fl -([a-z-]+)", manual.get(verb, "")))
+        said = set(re.findall(r"Fl -([a-z-]+)", manual.get(verb, "") if verb != "web" else text_of("man/xnet-web.8")))
         assert known <= said | shared, f"{verb}: not in the manual: {known - said - shared}"
         assert said <= known | {"help"}, f"{verb}: in the manual, but not in its help: {said - known}"
