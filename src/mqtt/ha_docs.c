@@ -7,6 +7,8 @@
 #include "core/base/arena.h"
 #include "mqtt/ha_entity.h"
 
+#define EARLIER_MAX 16384 /* entities of an earlier life, which may be forged */
+
 static void wake(struct ha *h, us_t due)
 {
 	h->due = due < h->due ? due : h->due;
@@ -194,6 +196,23 @@ static void send_all(struct ha *h, size_t doc, unsigned parts)
 	d->force = false;
 }
 
+/* Has the broker taken what was sent last? A newer text would replace it, and with it what is to be
+ * forgotten. */
+static bool is_sent(struct ha *h, size_t doc)
+{
+	char topic[HA_TOPIC_SIZE], text[2];
+	for (unsigned part = 1; part <= h->doc[doc].parts; part++) {
+		ha_topic(h->model, ha_device_of(doc), part, topic);
+		const slot_t s = outbox_find(h->outbox, topic);
+		text[0] = '\0';
+		if (s)
+			outbox_text(h->outbox, s, text, sizeof text);
+		if (text[0])
+			return false;
+	}
+	return true;
+}
+
 /* Returns the bytes it made. */
 size_t ha_act(struct ha *h, size_t doc)
 {
@@ -202,6 +221,10 @@ size_t ha_act(struct ha *h, size_t doc)
 	d->due = US_NEVER;
 	if (device >= 0 && !model_bound(&h->model->device[device]))
 		return 0; /* which points it has is not known */
+	if (!is_sent(h, doc)) {
+		ha_due(h, d, h->clock->now + HA_APART, d->force);
+		return 0;
+	}
 	const uint32_t n = ha_entries(h->model, device);
 	uint16_t *told = mem_alloc(n, sizeof *told);
 	const unsigned parts = divide(h, doc, told);
@@ -310,7 +333,8 @@ void ha_docs_earlier(struct ha *h, size_t doc, const char *key, const char *plat
 	if (!platform)
 		return;
 	if (entry == UINT32_MAX) {
-		gone_add(d, key, platform, part);
+		if (d->ngone < EARLIER_MAX)
+			gone_add(d, key, platform, part);
 		return;
 	}
 	*near = entry + 1;

@@ -150,6 +150,21 @@ static void a_point_that_is_gone_takes_two_messages(void **state)
 	assert_non_null(strstr(said, "\"Watts\":{"));
 }
 
+/* While the broker is away a newer document must not replace what is to be forgotten. */
+static void what_is_gone_is_forgotten_after_an_outage_too(void **state)
+{
+	(void)state;
+	settled(HA ONE, POINTS);
+	rig_write_profile(FEWER);
+	rig_reload(HA ONE);
+	rig_pass(30 * US_S);
+	assert_non_null(strstr(announced(), "\"Relay\":{\"p\":\"switch\"}"));
+	rig_pass(3 * US_S);
+	announced();
+	assert_int_equal(lines(said), 1);
+	assert_null(strstr(said, "Relay"));
+}
+
 static void another_kind_of_entity_is_forgotten_first(void **state)
 {
 	(void)state;
@@ -327,6 +342,7 @@ int main(void)
 		RIG_TEST(two_births_in_a_row_are_one),
 		RIG_TEST(a_reload_that_changes_nothing_says_nothing),
 		RIG_TEST(a_point_that_is_gone_takes_two_messages),
+		RIG_TEST(what_is_gone_is_forgotten_after_an_outage_too),
 		RIG_TEST(another_kind_of_entity_is_forgotten_first),
 		RIG_TEST(a_renamed_device_is_cleared_and_the_other_announced),
 		RIG_TEST(switched_off_all_is_cleared),
