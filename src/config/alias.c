@@ -83,7 +83,6 @@ static const struct alias aliases[] = {
 	{"point", "formula template expression calc value_template", "expr", NULL},
 	{"point", "title friendly_name", "name", NULL},
 	{"point", "entity_category", "category", NULL},
-	{"point", "enabled_by_default", "announced", "announced: enabled"},
 	{"point", "min max min_value max_value", "write valid",
          "a key of write: {min, max} for commands, of valid: {min, max} for what is read"},
 	{"point", "step", "write", "a key of write"},

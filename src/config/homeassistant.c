@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* `homeassistant`: what is announced there, and which of the points it would refuse. */
+/* `homeassistant`: how discovery is published, and which of the points it would refuse. */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ static const struct key homeassistant_keys[] = {
          .preset = "2024.11",
          .doc = "Oldest version of Home Assistant; what came later is left out."},
 	{"max_bytes", KEY_SIZE, HA(max_bytes), .min = BYTES_LEAST, .max = 1 << 20,
-         .preset = "100kB", .doc = "A device with a larger document is announced in several."},
+         .preset = "100kB", .doc = "A device with a larger document gets several."},
 	{"names", KEY_CHOICE, HA(names_as_written), .choice = name_words, .preset = "words",
          .doc = "Entities are named Batt Volts, or as the point is: BattVolts."},
 };
@@ -99,8 +99,8 @@ static void check_unit(struct load *l, const struct point *p, const struct devcl
 		return;
 	if (c->kind != DEVCLASS_UNITS || !c->units[0].unit[0]) {
 		diag_warn(l->d, p->where,
-		          "point \"%s\": Home Assistant's class %s %s; it is announced without the "
-		          "class",
+		          "point \"%s\": Home Assistant's class %s %s; the entity has no "
+		          "class then",
 		          p->name, c->name,
 		          c->kind == DEVCLASS_ANY_UNIT ? "needs a currency as unit"
 		                                       : "has no unit");
@@ -110,8 +110,8 @@ static void check_unit(struct load *l, const struct point *p, const struct devcl
 		len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", len ? ", " : "",
 		                        u->unit);
 	diag_warn(l->d, p->where,
-	          "point \"%s\": unit %s%s%s does not fit Home Assistant's class %s, %s%s%s; it is "
-	          "announced without the class",
+	          "point \"%s\": unit %s%s%s does not fit Home Assistant's class %s, %s%s%s; the "
+	          "entity has no class then",
 	          p->name, p->unit ? "\"" : "", p->unit ? p->unit : "none", p->unit ? "\"" : "",
 	          c->name, near ? "did you mean \"" : "which has one of: ", near ? near : all,
 	          near ? "\"" : "");
@@ -133,10 +133,9 @@ static void check_point(struct load *l, const struct point *p)
 	const struct devclass *c = devclass_find(p->class_);
 	const uint8_t state = is_none(p->state_class) ? 0 : devclass_state(p->state_class);
 	if (!is_none(p->class_) && !c && !class_of_switch(p->class_))
-		diag_warn(
-			l->d, p->where,
-			"point \"%s\": Home Assistant has no class \"%s\"; it is announced without",
-			p->name, p->class_);
+		diag_warn(l->d, p->where,
+		          "point \"%s\": Home Assistant has no class \"%s\"; the entity has none",
+		          p->name, p->class_);
 	if (c && !p->nlabel && p->codec.type != TYPE_BOOL && p->codec.type < TYPE_STRING)
 		check_unit(l, p, c);
 	if (!is_none(p->state_class) && !state)
@@ -146,12 +145,12 @@ static void check_point(struct load *l, const struct point *p)
 		          p->name, p->state_class);
 	else if (c && state && !(c->states & state))
 		diag_warn(l->d, p->where,
-		          "point \"%s\": state class %s does not fit class %s; it is announced "
-		          "without",
+		          "point \"%s\": state class %s does not fit class %s; the entity "
+		          "has none then",
 		          p->name, p->state_class, c->name);
 	if (p->icon && !strchr(p->icon, ':'))
 		diag_warn(l->d, p->where,
-		          "point \"%s\": icon \"%s\" is not like mdi:fan; it is announced without",
+		          "point \"%s\": icon \"%s\" is not like mdi:fan; the entity has none",
 		          p->name, p->icon);
 }
 

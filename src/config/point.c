@@ -66,7 +66,7 @@ static const char *const poll_words[] = {"always", "on-demand", NULL};
 static const char *const prio_words[] = {"high", "normal", "low", NULL};
 static const char *const publish_words[] = {"change", "always", "never", NULL};
 static const char *const category_words[] = {"auto", "none", "config", "diagnostic", NULL};
-static const char *const announced_words[] = {"auto", "enabled", "disabled", NULL};
+static const char *const announced_words[] = {"auto", "true", "false", NULL};
 static const char *const alert_words[] = {"none", "fault", "warning", NULL};
 
 #define P(field) KEY_AT(struct draft, p.field)
@@ -180,7 +180,8 @@ static const struct key point_keys[] = {
          .doc = "Name of the entity in Home Assistant."},
 	{"category", KEY_CHOICE, P(category), .choice = category_words, .preset = "auto",
          .doc = "Where Home Assistant shows the point: none is among the controls and sensors."},
-	{"announced", KEY_CHOICE, P(announced), .choice = announced_words, .preset = "auto",
+	{"enabled_by_default", KEY_CHOICE, P(announced), .choice = announced_words,
+         .preset = "auto",
          .doc = "Whether Home Assistant shows the point at once, or only after the user has "
                 "enabled it."},
 	/* writing: see the table in write.c */

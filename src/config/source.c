@@ -266,7 +266,8 @@ static const struct key root_keys[] = {
          .doc = "The broker and how to connect to it."},
 	{"homeassistant", SECTION(homeassistant), .set = set_section,
          .form = "true, false, or {prefix, min_version, max_bytes, names}", .preset = "false",
-         .doc = "Announce all devices to Home Assistant, by its MQTT discovery."},
+         .doc = "Publish MQTT discovery for Home Assistant, which then shows all devices by "
+                "itself."},
 	{"buses", SECTION(buses), .set = set_entries, .form = "map of buses",
          .doc = "The lines: serial ports and Modbus TCP endpoints, by name."},
 	{"devices", SECTION(devices), .set = set_entries, .form = "map of devices",

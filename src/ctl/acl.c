@@ -49,7 +49,7 @@ static void gateway(const struct model *m, const char *answers)
 	if (!m->homeassistant.on)
 		return;
 	ha_node(m, node);
-	printf("# what it announces to Home Assistant, and when that has started\n"
+	printf("# discovery for Home Assistant, and when that has started\n"
 	       "topic readwrite %s/device/%s/#\ntopic read %s/status\n",
 	       m->homeassistant.prefix, node, m->homeassistant.prefix);
 }

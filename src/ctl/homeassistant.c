@@ -10,14 +10,15 @@
 static void help(void)
 {
 	puts("Usage: xnetctl homeassistant [OPTION]... [PROFILE.yaml]...\n"
-	     "Print what the gateway announces to Home Assistant: topic and document, one a line;\n"
+	     "Print what the gateway publishes for Home Assistant: topic and document, one a "
+	     "line;\n"
 	     "of the configuration, or of profiles with each of their parameters' values.\n"
 	     "\n"
 	     "  -c, --config FILE    the configuration, default " CONFIG_DIR "/devices.yaml\n"
 	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
 	     "  -m, --min-version V  for this version of Home Assistant, like 2025.6\n"
 	     "\n"
-	     "Home Assistant forgets what a gateway announced that is no more:\n"
+	     "To make Home Assistant forget them:\n"
 	     "  xnetctl homeassistant | cut -d' ' -f1 | xargs -n1 mosquitto_pub -r -n -t");
 }
 

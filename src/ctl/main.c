@@ -17,7 +17,7 @@ static const struct {
 	{"convert", "convert the configuration of another gateway", verb_convert},
 	{"doctor", "say what is wrong with a line", verb_doctor},
 	{"fleet", "one table of all gateways; ends with 1 if one needs somebody", verb_fleet},
-	{"homeassistant", "print what is announced to Home Assistant", verb_homeassistant},
+	{"homeassistant", "print the discovery for Home Assistant", verb_homeassistant},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
 	{"metrics", "health and values as OpenMetrics, for Prometheus", verb_metrics},
 	{"monitor", "show what is on a line, or capture it for Wireshark", verb_monitor},

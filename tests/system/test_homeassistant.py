@@ -180,7 +180,7 @@ devices:
       Text: {holding: 5, length: 4, type: string, write: true}
       Clock: {holding: 9, length: 3, type: datetime, layout: [min, sec, day, hour, year, month], write: true}
       PvArrayVolts: {holding: 20, scale: 0.1, unit: V}
-      Line1Line2Volts: {holding: 21, scale: 0.1, unit: V, category: diagnostic, announced: disabled}
+      Line1Line2Volts: {holding: 21, scale: 0.1, unit: V, category: diagnostic, enabled_by_default: false}
 """
 
 
