@@ -2,6 +2,7 @@
 """Brokers of other kinds: behind a WebSocket, in a list, or without an answer to MQTT 5."""
 import base64
 import hashlib
+import os
 import socket
 import ssl
 import struct
@@ -14,7 +15,7 @@ import pytest
 from conftest import LIMIT, free_port, wait_until
 from gwfix import gateway  # noqa: F401
 from rawbroker import RawBroker
-from simfix import PROFILES
+from simfix import PROFILES, line  # noqa: F401
 
 HOUSE = """
 gateway: house
@@ -162,3 +163,50 @@ def test_a_broker_that_does_not_answer_to_mqtt_5_gets_3_1_1_soon(house):
     wait_until(lambda: b.of("xnet/sts/house/status"), LIMIT, "a connection")
     assert b.ignored == 1 and b.connects[0].level == 4
     assert b.connects[0].at - b.at < 5  # 1.4 s on an idle machine; the library gives up after 6 s, and tries 5 again
+
+
+# -- subscribers that come back ------------------------------------------------------------------------
+
+DURABLE = """
+gateway: house
+mqtt: {{broker: "{broker}"%s}}
+buses:
+  rs485: {{port: {port}, baud: 115200}}
+devices:
+  meter1: {{profile: eastron-sdm120, bus: rs485, id: 1, points: {{Volts: {{every: 100ms, history: true}}}}}}
+"""
+
+
+def mosquitto_sub(broker, until):
+    """The command of doc/topics.md, ended when `until` has come; gives its lines."""
+    with open(os.path.join(os.path.dirname(__file__), "../../doc/topics.md"), encoding="utf-8") as f:
+        command = next(text for text in f if text.startswith("mosquitto_sub ")).split("  # ")[0]
+    command = command.replace("xnet/sts/#'", "xnet/sts/#' -t 'xnet/hist/#'")
+    p = subprocess.Popen(["sh", "-c", f"exec {command.strip()} -h 127.0.0.1 -p {broker.port}"], stdout=subprocess.PIPE, text=True)
+    lines = []
+    for text in p.stdout:
+        lines.append(text.strip())
+        if lines[-1] == until:
+            break
+    p.terminate()
+    p.wait(LIMIT)
+    return lines
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_mosquitto_sub_comes_back_and_gets_what_the_page_says(line, broker, client, gateway, qos):  # noqa: F811
+    l = line(DURABLE % (", qos: {{value: 1}}" if qos else ""), broker)
+    l.set("meter1", "Volts", "230.0")
+    gateway(l)
+    mosquitto_sub(broker, "xnet/sts/meter1/Volts 230.0")
+    for n in range(231, 236):
+        mark = client.mark()
+        l.set("meter1", "Volts", f"{n}.0")
+        client.wait_for("xnet/sts/meter1/Volts", f"{n}.0", since=mark)
+    l.set("meter1", "Volts", "236.0")
+    client.wait_for("xnet/sts/meter1/Volts", "236.0")
+    lines = mosquitto_sub(broker, "xnet/sts/meter1/Volts 236.0")
+    volts = [text.split()[1] for text in lines if text.startswith("xnet/sts/meter1/Volts")]
+    assert volts == ([f"{n}.0" for n in range(231, 237)] if qos else ["236.0"])
+    read = [float(text.rsplit('"v":')[1].rstrip("}")) for text in lines if text.startswith("xnet/hist/meter1/Volts")]
+    assert qos or {231, 232, 233, 234, 235} <= set(read)
