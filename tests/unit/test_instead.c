@@ -37,6 +37,27 @@ static void each_wrong_answer_has_its_kind(void **state)
 	}
 }
 
+/* It fits the shorter or longer request before it, which is no reason to call it late. */
+static void a_wrong_byte_count_is_not_late(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct rig r;
+		rig_open(&r, 9600, seed);
+		if (seed % 2)
+			in_step(&r, 1);
+		simline_fault(r.sim, 1, SIM_WRONG_LENGTH, 1000, 0);
+		for (int i = 0; i < 40; i++) {
+			poll_varied(&r, 1, blocks, 2);
+			if (r.x.instead.kind != INSTEAD_NOTHING)
+				assert_int_equal(r.x.instead.kind, INSTEAD_COUNT);
+			r.now += US_S;
+		}
+		assert_int_equal(r.outcome[OUT_OK], seed % 2 ? 2 : 0);
+		rig_close(&r);
+	}
+}
+
 /* The next exchange sees it, with the unit or with another one. */
 static void a_late_answer_says_how_late(void **state)
 {
@@ -162,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wrong_answer_has_its_kind),
+		cmocka_unit_test(a_wrong_byte_count_is_not_late),
 		cmocka_unit_test(a_late_answer_says_how_late),
 		cmocka_unit_test(anothers_late_answer_says_nothing_of_a_silent_unit),
 		cmocka_unit_test(an_echo_alone_is_no_answer),

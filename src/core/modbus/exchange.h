@@ -37,6 +37,7 @@ struct peer {
 	bool unsure;  /* the port was opened: one answer may be due that nobody here asked for */
 	bool doubt;   /* an exception came that could be an older request's: prove the step first */
 	uint8_t deaf; /* proofs by another function without an answer */
+	bool miscounts; /* it gave a wrong byte count while nothing was due; until a right answer */
 	struct signature last; /* of the request before */
 	us_t asked_at;         /* when the last request was sent */
 	us_t ready_at; /* no request to this unit before (the owner's to set; the exchange waits) */

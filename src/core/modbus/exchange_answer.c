@@ -58,6 +58,7 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 	x->answer_len = (uint16_t)f->pdu_len;
 	x->line->early = 0;
 	if (!x->exception) {
+		p->miscounts = false;
 		exchange_done(x, OUT_OK);
 		return;
 	}

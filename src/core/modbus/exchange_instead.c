@@ -23,6 +23,8 @@ bool exchange_late(struct exchange *x, const struct signature *s, us_t at)
 		const struct bar *b = &x->peer->bar[i];
 		if (b->until != US_NEVER || !b->at || !signature_same(&b->sig, s))
 			continue;
+		if (x->peer->miscounts)
+			return false; /* as always: it only happens to fit an earlier request */
 		x->line->tardy[x->req->unit / 8] |= (uint8_t)(1 << x->req->unit % 8);
 		instead_note(&x->instead, &(struct instead){.kind = INSTEAD_LATE,
 		                                            .after = at - b->at,
@@ -35,6 +37,17 @@ bool exchange_late(struct exchange *x, const struct signature *s, us_t at)
 static bool counted(uint8_t fc)
 {
 	return fc >= FC_READ_COILS && fc <= FC_READ_INPUT;
+}
+
+/* While earlier requests are unanswered it may be an answer to one that is forgotten. */
+static void miscounted(struct exchange *x, const struct frame *f)
+{
+	bool due = false;
+
+	for (int i = 0; i < PEER_BARS; i++)
+		due |= x->peer->bar[i].until == US_NEVER;
+	x->peer->miscounts |= !due;
+	note(x, INSTEAD_COUNT, f->pdu[1], x->send->answer_len - 2u);
 }
 
 void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
@@ -62,7 +75,7 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 	else if (counted(fc) && f->pdu_len >= 2 && f->pdu[1] + 2u != f->pdu_len)
 		note(x, INSTEAD_LENGTH, f->pdu_len - 2, f->pdu[1]);
 	else if (counted(fc) && f->pdu_len >= 2)
-		note(x, INSTEAD_COUNT, f->pdu[1], q->answer_len - 2u);
+		miscounted(x, f);
 	else
 		note(x, INSTEAD_LENGTH, f->pdu_len, q->answer_len);
 }
