@@ -488,6 +488,41 @@ static void a_unit_that_answers_proofs_is_not_offline(void **state)
 	}
 }
 
+static bool every_second(struct line_sim *l)
+{
+	return l->requests % 2 == 0;
+}
+
+/* A converter that forgets every second request: with two units in turns it was always the same.
+ * What is passed over meanwhile is no overload. */
+static void every_second_request_of_a_line_unanswered_starves_nobody(void **state)
+{
+	(void)state;
+	static const us_t periods[] = {PERIOD_FASTEST, 200 * US_MS, US_S, 2 * US_S};
+	for (uint8_t units = 1; units <= 4; units++)
+		for (size_t p = 0; p < 4; p++) {
+			sim_begin(&line, 9600);
+			for (uint8_t u = 1; u <= units; u++) {
+				sim_unit(&line, u, 5 * US_MS);
+				sim_want(&line, u, 0, 10, periods[p]);
+			}
+			line.lost = every_second;
+			sim_adopt(&line);
+			sim_run(&line, MINUTE);
+			sim_count(&line, 5 * MINUTE);
+			for (size_t i = 0; i < line.n; i++) {
+				assert_true(line.reading[i].reads >= 140);
+				assert_true(line.reading[i].worst < 5 * US_S);
+			}
+			struct unit_figures f;
+			for (uint8_t u = 1; u <= units && periods[p] == US_S; u++) {
+				assert_true(schedule_unit(line.schedule, u, &f));
+				assert_true(f.missed <= 3);
+			}
+			sim_end(&line);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +550,7 @@ int main(void)
 		cmocka_unit_test(after_a_loss_a_block_goes_without_its_last_want),
 		cmocka_unit_test(after_a_loss_cells_that_others_want_make_a_block_longer),
 		cmocka_unit_test(a_longer_read_that_is_refused_is_not_tried_again),
+		cmocka_unit_test(every_second_request_of_a_line_unanswered_starves_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

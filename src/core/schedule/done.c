@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #define BUSY_FIRST (100 * US_MS)
+#define ALTERNATE 6
 
-static void node_read(const struct schedule *s, struct unit *u, struct node *n, us_t now)
+/* vain: it was asked for since it was due, and not answered: what was passed over is no overload.
+ */
+static void node_read(const struct schedule *s, struct unit *u, struct node *n, bool vain, us_t now)
 {
 	const us_t period = n->want.period;
 	n->last = now;
@@ -33,7 +36,7 @@ static void node_read(const struct schedule *s, struct unit *u, struct node *n, 
 	}
 	const us_t next = grid_next(s, n, now);
 	const us_t passed = (next - n->due) / period - 1;
-	if (passed > 0)
+	if (passed > 0 && !vain)
 		u->count.missed += (uint32_t)passed;
 	n->base = passed > 0 ? now : next - period;
 	n->due = next;
@@ -62,9 +65,10 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		if (!node_inside(&s->node[i], span))
 			continue;
+		const bool vain = s->node[i].vain || s->node[i].failed_at;
 		well_again |= s->node[i].aside;
 		patience_answered(&s->node[i], turnaround);
-		node_read(s, u, &s->node[i], now);
+		node_read(s, u, &s->node[i], vain, now);
 	}
 	if (well_again)
 		refused_look_again(s, u, now);
@@ -262,6 +266,21 @@ static bool current_done(struct schedule *s, struct unit *u, us_t took, us_t now
 	return guest;
 }
 
+/* A converter may forget every second request: of two units that are asked in turns one then never
+ * gets an answer. What failed is asked again at once. */
+static void alternation_note(struct schedule *s, const struct turn *t, enum outcome o)
+{
+	const bool failed = o == OUT_TIMEOUT;
+	if (failed == s->failed)
+		s->changes = 0;
+	else if (s->changes < ALTERNATE)
+		s->changes++;
+	s->failed = failed;
+	s->again.count = 0;
+	if (failed && s->changes == ALTERNATE && t->kind != TURN_JOB)
+		s->again = t->span;
+}
+
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
                    us_t turnaround, us_t took, us_t now, struct effects *e)
 {
@@ -276,6 +295,7 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 		o = OUT_TIMEOUT;
 		turnaround = 0; /* the gateway's */
 	}
+	alternation_note(s, t, o);
 	count_turn(u, o);
 	turnaround_learn(u, turnaround);
 	unit_pause(u, t->kind, now);

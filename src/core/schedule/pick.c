@@ -253,6 +253,28 @@ static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn
 	out->second = !probe_block(s, u, now, &out->span);
 }
 
+/* What failed in the turn before, if it is to be asked at once. */
+static bool turn_again(struct schedule *s, us_t now, struct turn *out)
+{
+	struct unit *u = s->again.count && !s->lent ? unit_find(s, s->again.unit) : NULL;
+	const struct span span = s->again;
+	s->again.count = 0;
+	if (!u || us_max(u->peer.ready_at, u->peer.mute_until) > now)
+		return false;
+	if (u->state == UNIT_DOWN && u->n > 0) {
+		turn_probe(s, u, now, out);
+		return true;
+	}
+	for (size_t i = u->first; i < u->first + u->n; i++) {
+		struct node *n = &s->node[i];
+		if (n->aside || !node_inside(n, &span))
+			continue;
+		turn_read(s, n, now, out);
+		return true;
+	}
+	return false;
+}
+
 static void turn_sleep(const struct schedule *s, us_t wake, us_t now, struct turn *out)
 {
 	out->kind = TURN_SLEEP;
@@ -301,7 +323,7 @@ static bool take_guest(struct schedule *s, const struct survey *v, bool polls, u
 
 bool schedule_idle(struct schedule *s, us_t now, us_t until)
 {
-	if (s->lost || silent_next(s) || s->guests.n || jobs_wake(s, now) < until)
+	if (s->lost || silent_next(s) || s->guests.n || s->again.count || jobs_wake(s, now) < until)
 		return false;
 	const struct survey v = survey_all(s, until);
 	return !choice_any(&v.ready) && !choice_any(&v.passing) && !choice_any(&v.suspect) &&
@@ -331,6 +353,8 @@ void schedule_next(struct schedule *s, us_t now, struct turn *out)
 		return;
 	}
 	s->last_was_demand = false;
+	if (turn_again(s, now, out))
+		return;
 	struct unit *silent = silent_next(s);
 	const us_t probe = silent ? probe_at(s, silent, now) : US_NEVER;
 	if (probe <= now) {

@@ -135,6 +135,9 @@ struct schedule {
 	bool last_was_demand;
 	uint8_t demand_waits; /* commands that went before a demand that was due */
 	uint8_t skips;
+	uint8_t changes;   /* so many turns in a row were answered and not answered in turns */
+	bool failed;       /* the last one was not */
+	struct span again; /* to be asked at once, whoever is due (count 0: none) */
 	uint64_t turns, rank_turn[RANKS];
 	us_t hold; /* a request to a silent unit keeps a gateway busy for so long; 0: not known */
 	us_t credit, credit_at; /* µs of line time for silent units */
