@@ -65,6 +65,7 @@ static uint64_t mix_unit(uint64_t h, const struct schedule *s, const struct unit
 	h = mix(h, u->state | u->fails << 2 | u->pass << 10 | u->suspect << 11 |
 	                   u->reported_offline << 12 | u->searching << 13 | u->no_longer << 14);
 	h = mix_time(h, us_max(u->wait_until, now), now);
+	h = mix(h, u->loss | u->nloss << 16);
 	h = mix(h, u->most[0] | (int64_t)u->good[0] << 16 | (int64_t)u->nlearnt << 32);
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
@@ -80,6 +81,7 @@ static uint64_t mix_unit(uint64_t h, const struct schedule *s, const struct unit
 static uint64_t state_of(const struct world *w)
 {
 	uint64_t h = mix(1, w->scene->ids | w->writes << 1 | w->executed << 4);
+	h = mix(h, w->schedule->changes | w->schedule->failed << 4 | w->schedule->again.count << 5);
 	for (size_t i = 0; i < w->schedule->nunit; i++)
 		h = mix_unit(h, w->schedule, w->schedule->unit[i], w->now);
 	for (size_t i = 0; i < w->nwaiting; i++) {
