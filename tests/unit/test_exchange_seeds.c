@@ -67,6 +67,40 @@ static void no_seed_of_any_fault_gives_a_wrong_value(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* Units that say each answer twice: read nearly as often as asked, and what else befalls them, a
+ * copy that does not come among it, gives nothing wrong. */
+static void a_unit_that_answers_twice_is_read(void **state)
+{
+	(void)state;
+	static const enum sim_fault faults[] = {SIM_NONE,   SIM_LATE,      SIM_HELD,
+	                                        SIM_BEHIND, SIM_SILENT,    SIM_CUT,
+	                                        SIM_LOST,   SIM_EXCEPTION, SIM_NOISE_AFTER};
+	static const uint32_t bauds[] = {9600, 115200, 1200, 0};
+	for (size_t f = 0; f < sizeof faults / sizeof faults[0]; f++)
+		for (uint64_t seed = 1; seed <= 40; seed++) {
+			struct rig r;
+			rig_open(&r, bauds[seed % 4], seed);
+			simline_random(r.sim, 1000, BIT(SIM_DOUBLED), 0);
+			for (unsigned i = 0; i < 100; i++) {
+				const uint8_t unit = (uint8_t)(1 + i % 2);
+				if (rnd(&r, 10) == 0 && faults[f] != SIM_NONE)
+					simline_fault(r.sim, unit, faults[f], 1, rnd(&r, 600000));
+				if (rnd(&r, 8) == 0)
+					write_once(&r, unit, 3);
+				else
+					read_once(&r, unit, TABLE_HOLDING,
+					          (uint16_t)(100 * rnd(&r, 3)), 10);
+			}
+			if (r.wrong)
+				print_message("fault %d seed %u: %u wrong\n", faults[f],
+				              (unsigned)seed, r.wrong);
+			assert_int_equal(r.wrong, 0);
+			assert_int_equal(simline_count(r.sim).early, 0);
+			assert_true(r.good >= (faults[f] == SIM_NONE ? 85 : 60));
+			simline_destroy(r.sim);
+		}
+}
+
 /* n requests in a row held back, or one behind, then healthy: nothing wrong, and back soon. */
 static void a_unit_comes_back_after_any_number_of_held_answers(void **state)
 {
@@ -157,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_seed_of_any_fault_gives_a_wrong_value),
+		cmocka_unit_test(a_unit_that_answers_twice_is_read),
 		cmocka_unit_test(a_unit_comes_back_after_any_number_of_held_answers),
 		cmocka_unit_test(a_healthy_line_is_as_fast_as_its_wire),
 		cmocka_unit_test(a_spoilt_line_keeps_most_of_its_rate),

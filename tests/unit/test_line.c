@@ -195,6 +195,28 @@ static void a_spoilt_line_keeps_its_rate(void **state)
 	assert_true(n[1] > 0.8 * n[0]);
 }
 
+/* Each answer takes its time twice; nothing else is lost by it. */
+static void units_that_answer_twice_are_read_at_half_the_rate(void **state)
+{
+	(void)state;
+	for (size_t units = 1; units <= UNITS; units += 3) {
+		unsigned n[2];
+		for (int twice = 0; twice < 2; twice++) {
+			struct plant p;
+			plant_open(&p, 9600, 5, PERIOD_FASTEST);
+			schedule_adopt(p.schedule, p.want, units * BLOCKS, p.rule, UNITS,
+			               p.rig.now);
+			simline_random(p.rig.sim, twice ? 1000 : 0, 1u << SIM_DOUBLED, 0);
+			run_until(&p, p.rig.now + 60 * US_S);
+			n[twice] = all_good(&p);
+			plant_close(&p);
+		}
+		print_message("%u units that answer twice: %.3f of the reads\n", (unsigned)units,
+		              n[1] / (double)n[0]);
+		assert_true(n[1] > 0.45 * n[0]);
+	}
+}
+
 /* Commands among the polls, and every fault that a line can tell: nothing wrong, nothing twice,
  * nothing early. */
 static void no_fault_gives_a_wrong_value_or_a_false_confirmation(void **state)
@@ -245,6 +267,7 @@ int main(void)
 		cmocka_unit_test(polled_as_fast_as_possible_the_line_is_full),
 		cmocka_unit_test(a_silent_unit_costs_the_others_next_to_nothing),
 		cmocka_unit_test(a_spoilt_line_keeps_its_rate),
+		cmocka_unit_test(units_that_answer_twice_are_read_at_half_the_rate),
 		cmocka_unit_test(no_fault_gives_a_wrong_value_or_a_false_confirmation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

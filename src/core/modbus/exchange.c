@@ -205,6 +205,9 @@ static void drain(struct exchange *x, const uint8_t *bytes, size_t n, us_t now)
 	if (x->n)
 		exchange_take_drained(x, now);
 	x->noisy = 0;
+	const struct twin *t = &x->line->twin;
+	if (exchange_twin_missed(x->line))
+		exchange_stray(x->line, t->unit, &t->sig, false, now, now + 2 * x->configured);
 	if (!x->begun)
 		decide(x, now);
 	x->state = ST_SEND;
@@ -272,6 +275,8 @@ static enum exchange_act wait_for_line(struct exchange *x, us_t now, us_t *until
 	us_t t = x->line->last_end + x->line->wire.silence;
 
 	if (x->strict && (!x->proven || x->briefly)) /* a second one may follow a silence behind */
+		t += x->line->wire.silence;
+	if (exchange_twin_due(x->line))
 		t += x->line->wire.silence;
 	if (x->n && t < x->line->last_end + exchange_split(x->line))
 		t = x->line->last_end + exchange_split(x->line); /* of stray bytes more may come */

@@ -92,6 +92,15 @@ struct stray {
 	bool asked; /* a request, not an answer */
 };
 
+/* The last right answer, whose second copy may follow. */
+struct twin {
+	bool open; /* nothing was sent since */
+	uint8_t unit;
+	uint8_t crc[2];
+	uint16_t len, got; /* bytes of the frame; of the copy so many came right behind it */
+	struct signature sig;
+};
+
 #define LINE_STRAYS 16
 
 /* What is known of the line. One per open port. */
@@ -110,6 +119,9 @@ struct line {
 	uint8_t tardy[256 / 8]; /* bits: units of which an answer came late */
 	bool ids;      /* each answer names its request (Modbus TCP): none is an older request's */
 	uint8_t early; /* early answers with unique signatures, clears `timed` after three */
+	struct twin twin;
+	uint8_t twin_once[256 / 8], twins[256 / 8]; /* bits: units that said their last answer
+	                                             * twice, and those that always do */
 	uint8_t stray_at;
 	uint16_t nonce; /* of the last proof by diagnostics */
 	struct stray stray[LINE_STRAYS];

@@ -50,7 +50,8 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 		else
 			peer_left_over(p, &x->sig, now, x->configured);
 	p->doublings = 0;
-	if (x->n > f->at + f->len) { /* a doubled answer */
+	const size_t end = f->at + f->len;
+	if (!exchange_twin_begin(x->line, f, x->buf + end, x->n - end)) { /* a doubled answer */
 		peer_stray(p, &x->sig, now, now + 2 * x->configured);
 		x->line->count.late++;
 	}
@@ -91,6 +92,7 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 		x->repeat--;
 	}
 	x->strayed = false;
+	exchange_twin_begin(x->line, f, NULL, 0);
 	if (x->peer->ready_at < now + x->pause)
 		x->peer->ready_at = now + x->pause;
 	exchange_shift(x, f->at + f->len, now);

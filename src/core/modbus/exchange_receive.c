@@ -38,8 +38,8 @@ void exchange_shift(struct exchange *x, size_t n, us_t now)
 	x->first_n = x->n;
 }
 
-static void line_stray(struct line *l, uint8_t unit, const struct signature *s, bool asked,
-                       us_t now, us_t until)
+void exchange_stray(struct line *l, uint8_t unit, const struct signature *s, bool asked, us_t now,
+                    us_t until)
 {
 	l->stray[l->stray_at] = (struct stray){unit, *s, now, until, asked};
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
@@ -59,7 +59,7 @@ static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 	else
 		x->line->count.late++;
 	if (f->unit != x->req->unit) {
-		line_stray(x->line, f->unit, &s, asked, now, until);
+		exchange_stray(x->line, f->unit, &s, asked, now, until);
 		return;
 	}
 	if (x->peer && asked)
@@ -104,8 +104,15 @@ void exchange_take_drained(struct exchange *x, us_t now)
 	struct frame f;
 
 	while (frame_find(x->buf, x->n, x->n, NULL, true, &f)) {
-		note_stray(x, &f, now);
+		if (exchange_twin_take(x->line, f.pdu - 1, f.len))
+			x->line->count.late++;
+		else
+			note_stray(x, &f, now);
 		exchange_shift(x, f.at + f.len, now);
+	}
+	if (x->n && exchange_twin_take(x->line, x->buf, x->n)) {
+		x->line->count.late++;
+		exchange_shift(x, x->n, now);
 	}
 	if (x->n) {
 		x->line->count.late++;
