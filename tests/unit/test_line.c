@@ -26,6 +26,7 @@ struct plant {
 	struct unit_rule rule[UNITS];
 	us_t last[UNITS + 1]; /* when a unit was last read */
 	us_t worst[UNITS + 1];
+	us_t read[UNITS * BLOCKS], gap; /* each want's last read; the longest between two */
 	unsigned good[UNITS + 1], jobs_ok, jobs_unsent;
 	us_t limit; /* wire time of all good reads */
 };
@@ -73,6 +74,15 @@ static void was_read(struct plant *p, const struct turn *t)
 	if (p->last[u] && r->now - p->last[u] > p->worst[u])
 		p->worst[u] = r->now - p->last[u];
 	p->last[u] = r->now;
+	for (size_t i = 0; i < UNITS * BLOCKS; i++) {
+		const struct want *w = &p->want[i];
+		if (w->unit != u || w->addr < t->span.addr ||
+		    w->addr + w->len > t->span.addr + t->span.count)
+			continue;
+		if (p->read[i] && r->now - p->read[i] > p->gap)
+			p->gap = r->now - p->read[i];
+		p->read[i] = r->now;
+	}
 	p->limit += wire_read(&r->wire, t->span.table, t->span.count, 2000 + 1000 * u);
 }
 
@@ -143,12 +153,18 @@ static void polled_as_fast_as_possible_the_line_is_full(void **state)
 		struct plant p;
 		plant_open(&p, row[i].baud, 3, PERIOD_FASTEST);
 		run_until(&p, p.rig.now + 2 * US_S); /* all in step and known */
-		p.limit = 0;
+		p.limit = p.gap = 0;
+		const unsigned before = all_good(&p);
 		const us_t start = p.rig.now;
 		run_until(&p, start + 60 * US_S);
 		const double ratio = (double)(p.rig.now - start) / (double)p.limit;
-		print_message("%u baud: scan / limit %.4f\n", row[i].baud, ratio);
+		const double scan =
+			(double)(p.rig.now - start) * UNITS * BLOCKS / (all_good(&p) - before);
+		const double gap = (double)p.gap / scan;
+		print_message("%u baud: scan / limit %.4f, worst gap / scan %.3f\n", row[i].baud,
+		              ratio, gap);
 		assert_true(ratio <= row[i].most);
+		assert_true(gap <= 1.05);
 		plant_close(&p);
 	}
 }
