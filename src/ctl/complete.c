@@ -157,11 +157,12 @@ static const struct {
 	const char *word;
 	enum kind kind;
 } kinds[] = {
-	{"FILE", KIND_FILES},        {"PATH", KIND_FILES},       {"DIR", KIND_DIRECTORIES},
-	{"BUS", KIND_BUSES},         {"--bus", KIND_BUSES},      {"DEVICE", KIND_DEVICES},
-	{"DEV", KIND_DEVICES},       {"--device", KIND_DEVICES}, {"POINT", KIND_POINTS},
-	{"points", KIND_POINTS},     {"PROFILE", KIND_PROFILES}, {"--profile", KIND_PROFILES},
-	{"profiles", KIND_PROFILES}, {"--port", KIND_PORTS},     {"TARGET", KIND_TARGETS},
+	{"FILE", KIND_FILES},          {"PATH", KIND_FILES},        {"DIR", KIND_DIRECTORIES},
+	{"BUS", KIND_BUSES},           {"--bus", KIND_BUSES},       {"DEVICE", KIND_DEVICES},
+	{"DEV", KIND_DEVICES},         {"--device", KIND_DEVICES},  {"POINT", KIND_POINTS},
+	{"DEVICE.POINT", KIND_POINTS}, {"points", KIND_POINTS},     {"PROFILE", KIND_PROFILES},
+	{"--profile", KIND_PROFILES},  {"profiles", KIND_PROFILES}, {"--port", KIND_PORTS},
+	{"TARGET", KIND_TARGETS},
 };
 
 static enum kind kind_of(const char *word)

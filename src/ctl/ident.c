@@ -37,13 +37,23 @@ static bool device_id_text(const uint8_t *pdu, size_t len, char *buf, size_t siz
 	return n > 0;
 }
 
+/* Once more, if what came was none: a name must not be lost by a spoilt frame. */
+static void ask_twice(struct scan *s, const struct request *r, us_t timeout, struct reply *reply)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		line_ask(s->line, r, timeout, true, reply);
+		if (reply->outcome == OUT_OK || reply->outcome == OUT_REFUSED)
+			return;
+	}
+}
+
 static bool ask_device_id(struct scan *s, uint8_t unit, us_t timeout, char *buf, size_t size)
 {
 	struct request r;
 	struct reply reply;
 
 	pdu_device_id(&r, unit, 1, 0);
-	line_ask(s->line, &r, timeout, true, &reply);
+	ask_twice(s, &r, timeout, &reply);
 	return reply.outcome == OUT_OK && device_id_text(reply.pdu, reply.len, buf, size);
 }
 

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "ctl/place.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/says.h"
-#include "ctl/target.h"
+
+bool whole_parse(const char *text, unsigned long most, unsigned long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoul(text, &end, 0);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= most;
+}
 
 /* What documents put before a register's number, by its table ("MODBUS Application Protocol
  * V1.1b3", 4.4: 0 to 65535 on the wire are 1 to 65536 there). */

@@ -17,4 +17,7 @@ struct place {
 /* False: why is a sentence. */
 bool place_parse(const char *text, struct place *p, char *why, size_t size);
 
+/* Whole number of text, 0x… too; false: none, or above most. */
+bool whole_parse(const char *text, unsigned long most, unsigned long *out);
+
 #endif

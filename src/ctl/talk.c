@@ -30,17 +30,17 @@ static bool send_line(struct talk *k, struct json *j)
 	size_t done = 0;
 
 	jw_close(j, '}');
-	while (done <= j->len) { /* with a line feed in place of the NUL */
-		const bool last = done == j->len;
-		const ssize_t n = send(k->fd, last ? "\n" : j->text + done,
-		                       last ? 1 : j->len - done, MSG_NOSIGNAL);
+	j->text[j->len] = '\n'; /* in place of the NUL: one piece */
+	while (done <= j->len) {
+		const ssize_t n = send(k->fd, j->text + done, j->len + 1 - done, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return talk_gone(k, "has closed the control socket");
+			break;
 		done += (size_t)n;
 	}
-	return true;
+	j->text[j->len] = '\0';
+	return done > j->len || talk_gone(k, "has closed the control socket");
 }
 
 /* A line that lies in buf already; one that is no JSON is dropped. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ctl/target.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +17,6 @@ void line_options_init(struct line_options *o)
 {
 	*o = (struct line_options){.control = CONTROL_PATH, .unit = -1};
 	files_init(&o->paths);
-}
-
-bool whole_parse(const char *text, unsigned long most, unsigned long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoul(text, &end, 0);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= most;
 }
 
 bool format_parse(const char *text, struct setting *s)

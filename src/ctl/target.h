@@ -8,6 +8,7 @@
 #define CTL_TARGET_H
 
 #include "ctl/line.h"
+#include "ctl/place.h"
 #include "ctl/verb.h"
 
 #define EXIT_LINE 69 /* EX_UNAVAILABLE: the port or connection cannot be opened, or is gone */
@@ -79,8 +80,5 @@ us_t target_timeout(const struct target *t, const struct line_options *o, uint8_
 
 /* "8N1". False: none. */
 bool format_parse(const char *text, struct setting *s);
-
-/* Whole number of text, 0x… too; false: none, or above most. */
-bool whole_parse(const char *text, unsigned long most, unsigned long *out);
 
 #endif

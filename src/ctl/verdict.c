@@ -104,7 +104,7 @@ bool verdict_give(const struct doctor *d, char *buf, size_t size)
 		         "loss grows with the length: 120 ohm at both ends of the cable, a "
 		         "shorter stub at unit %u. Meanwhile max_read: %u makes it read in "
 		         "small pieces.",
-		         s.worst->unit, s.worst->count_of[1] > 8 ? s.worst->count_of[1] / 4 : 2);
+		         s.worst->unit, s.worst->count_of[1] > 8 ? s.worst->count_of[1] / 4U : 2U);
 	else if (s.worst && s.perfect)
 		snprintf(buf, size,
 		         "only some units lose, unit %u the most: its end of the cable, its "

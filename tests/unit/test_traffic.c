@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What xnetctl monitor makes of bytes: frames cut out of a stream (ctl/cut.h), transactions in
+ * words (ctl/traffic.h), and a capture and back (ctl/pcapng.h). Time is virtual.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ctl/cut.h"
+#include "ctl/pcapng.h"
+#include "ctl/place.h"
+
+#define MS US_MS
+
+struct got {
+	size_t n;
+	struct {
+		size_t len;
+		bool frame;
+	} piece[16];
+};
+
+static bool take_piece(void *ctx, const uint8_t *bytes, size_t n, bool frame, us_t at)
+{
+	struct got *g = ctx;
+
+	(void)bytes;
+	(void)at;
+	assert_true(g->n < 16);
+	g->piece[g->n].len = n;
+	g->piece[g->n++].frame = frame;
+	return true;
+}
+
+static size_t make(uint8_t *out, uint8_t unit, const uint8_t *pdu, size_t n)
+{
+	return pdu_frame(unit, pdu, n, out);
+}
+
+static const uint8_t ask[] = {4, 0, 0, 0, 2}, say[] = {4, 4, 0x43, 0x66, 0x80, 0};
+
+static void test_frames_are_cut_wherever_the_adapter_tears_them(void **state)
+{
+	uint8_t bytes[64];
+	(void)state;
+	size_t n = make(bytes, 2, ask, sizeof(ask));
+	const size_t first = n;
+	n += make(bytes + n, 2, say, sizeof(say));
+	for (size_t tear = 0; tear <= n; tear++) {
+		struct cut c = {.split = 5 * MS};
+		struct got g = {0};
+		assert_true(cut_feed(&c, bytes, tear, 10 * MS, take_piece, &g));
+		assert_true(cut_feed(&c, bytes + tear, n - tear, 12 * MS, take_piece, &g));
+		assert_int_equal(g.n, 2);
+		assert_int_equal(g.piece[0].len, first);
+		assert_int_equal(g.piece[1].len, n - first);
+		assert_true(g.piece[0].frame && g.piece[1].frame);
+	}
+}
+
+static void test_noise_ends_by_silence_and_hides_no_frame(void **state)
+{
+	uint8_t bytes[64] = {0x00, 0xFF};
+	struct cut c = {.split = 5 * MS};
+	struct got g = {0};
+
+	(void)state;
+	const size_t n = 2 + make(bytes + 2, 2, ask, sizeof(ask));
+	cut_feed(&c, bytes, n, 10 * MS, take_piece, &g);
+	assert_int_equal(g.n, 2); /* the noise before it, and the frame */
+	assert_false(g.piece[0].frame);
+	assert_true(g.piece[1].frame);
+	cut_feed(&c, bytes, 2, 20 * MS, take_piece, &g);
+	assert_int_equal(g.n, 2);
+	cut_feed(&c, NULL, 0, 24 * MS, take_piece, &g);
+	assert_int_equal(g.n, 2); /* more may come */
+	cut_feed(&c, NULL, 0, 26 * MS, take_piece, &g);
+	assert_int_equal(g.n, 3);
+}
+
+static void test_a_line_that_babbles_is_handed_on(void **state)
+{
+	uint8_t bytes[CUT_ROOM + 10];
+	struct cut c = {.split = 5 * MS};
+	struct got g = {0};
+
+	(void)state;
+	memset(bytes, 0x55, sizeof(bytes));
+	cut_feed(&c, bytes, sizeof(bytes), 10 * MS, take_piece, &g);
+	assert_int_equal(g.n, 1);
+	assert_false(g.piece[0].frame);
+}
+
+struct said {
+	size_t n;
+	struct transaction t[16];
+	FILE *capture;
+};
+
+static void take_transaction(void *ctx, const struct transaction *t)
+{
+	struct said *s = ctx;
+
+	assert_true(s->n < 16);
+	s->t[s->n++] = *t;
+}
+
+static void take_note(void *ctx, const struct frame_note *n)
+{
+	struct said *s = ctx;
+
+	if (s->capture)
+		assert_true(pcapng_frame(s->capture, n));
+}
+
+static const struct bus_conf conf = {.baud = 9600, .data = 8, .parity = 'N', .stop = 1};
+
+static void begin(struct traffic *t, struct said *s)
+{
+	*t = (struct traffic){.report = take_transaction, .note = take_note, .ctx = s};
+	traffic_init(t, &conf);
+}
+
+static void see(struct traffic *t, char way, uint8_t unit, const uint8_t *pdu, size_t n, us_t at)
+{
+	uint8_t bytes[ADU_RTU_MAX];
+	const struct seen s = {.at = at,
+	                       .wall_us = at,
+	                       .way = way,
+	                       .bytes = bytes,
+	                       .n = make(bytes, unit, pdu, n),
+	                       .why = ""};
+
+	traffic_take(t, &s);
+}
+
+static void test_a_response_belongs_to_its_request_and_a_late_one_to_none(void **state)
+{
+	static const uint8_t refuse[] = {0x84, 2}, write[] = {6, 0, 5, 0, 9};
+	struct said s = {0};
+	struct traffic t;
+
+	(void)state;
+	begin(&t, &s);
+	see(&t, '?', 2, ask, sizeof(ask), 100 * MS);
+	see(&t, '?', 2, say, sizeof(say), 120 * MS);
+	see(&t, '?', 2, ask, sizeof(ask), 200 * MS);
+	see(&t, '?', 2, refuse, sizeof(refuse), 220 * MS);
+	see(&t, '?', 3, write, sizeof(write), 300 * MS); /* its response is the same */
+	see(&t, '?', 3, write, sizeof(write), 320 * MS);
+	see(&t, '?', 9, ask, sizeof(ask), 400 * MS); /* nobody */
+	see(&t, '?', 2, ask, sizeof(ask), 900 * MS);
+	see(&t, '?', 9, say, sizeof(say), 920 * MS); /* too late */
+	see(&t, '?', 2, say, sizeof(say), 940 * MS);
+	traffic_end(&t);
+	assert_int_equal(s.n, 6);
+	const enum traffic_kind kinds[] = {TRAFFIC_OK,     TRAFFIC_EXCEPTION, TRAFFIC_OK,
+	                                   TRAFFIC_SILENT, TRAFFIC_STRAY,     TRAFFIC_OK};
+	for (size_t i = 0; i < s.n; i++)
+		assert_int_equal(s.t[i].kind, kinds[i]);
+	assert_string_equal(s.t[0].what, "input 0 +2  ");
+	/* 9 characters of 10 bits at 9600: the response began so long before its end */
+	assert_in_range(s.t[0].took, 10 * MS, 11 * MS);
+}
+
+static void test_through_the_gateway_a_request_that_came_in_is_another_clients(void **state)
+{
+	struct said s = {0};
+	struct traffic t;
+
+	(void)state;
+	begin(&t, &s);
+	t.gateway = true;
+	see(&t, 'o', 2, ask, sizeof(ask), 100 * MS);
+	see(&t, 'i', 2, say, sizeof(say), 120 * MS);
+	see(&t, 'i', 3, ask, sizeof(ask), 200 * MS);
+	traffic_end(&t);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.t[1].kind, TRAFFIC_CLIENT);
+	assert_string_equal(s.t[1].outcome, "ANOTHER CLIENT");
+}
+
+static void test_several_frames_at_once_are_taken_apart(void **state)
+{
+	uint8_t bytes[64];
+	struct said s = {0};
+	struct traffic t;
+
+	(void)state;
+	begin(&t, &s);
+	size_t n = make(bytes, 2, ask, sizeof(ask));
+	n += make(bytes + n, 2, say, sizeof(say));
+	traffic_take(&t, &(struct seen){.at = MS, .way = '?', .bytes = bytes, .n = n, .why = ""});
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.t[0].kind, TRAFFIC_OK);
+}
+
+static void head(void *ctx, const char *name, const char *description)
+{
+	(void)ctx;
+	assert_string_equal(name, "rs485");
+	assert_string_equal(description, "/dev/ttyUSB0 9600 8N1");
+}
+
+static bool again(void *ctx, const struct seen *s)
+{
+	traffic_take(ctx, s);
+	return true;
+}
+
+static void test_a_capture_says_the_same_again(void **state)
+{
+	static const uint8_t noise[] = {1, 2, 3};
+	struct said s = {.capture = tmpfile()}, back = {0};
+	struct traffic t;
+	char why[128];
+
+	(void)state;
+	assert_non_null(s.capture);
+	assert_true(pcapng_begin(s.capture, "rs485", "/dev/ttyUSB0 9600 8N1"));
+	begin(&t, &s);
+	see(&t, '?', 2, ask, sizeof(ask), 100 * MS);
+	see(&t, '?', 2, say, sizeof(say), 120 * MS);
+	traffic_take(&t, &(struct seen){.at = 200 * MS,
+	                                .wall_us = 200 * MS,
+	                                .way = '?',
+	                                .bytes = noise,
+	                                .n = sizeof(noise),
+	                                .why = ""});
+	see(&t, '?', 9, ask, sizeof(ask), 400 * MS);
+	traffic_end(&t);
+	rewind(s.capture);
+	begin(&t, &back);
+	assert_true(pcapng_read(s.capture, head, again, &t, why, sizeof(why)));
+	traffic_end(&t);
+	assert_int_equal(back.n, s.n);
+	for (size_t i = 0; i < s.n; i++) {
+		assert_int_equal(back.t[i].kind, s.t[i].kind);
+		assert_int_equal(back.t[i].wall_us, s.t[i].wall_us);
+		assert_string_equal(back.t[i].what, s.t[i].what);
+	}
+	fclose(s.capture);
+}
+
+static void test_registers_are_understood_as_people_write_them(void **state)
+{
+	static const struct {
+		const char *text;
+		uint8_t table;
+		uint16_t addr;
+	} good[] = {
+		{"input:0x3100", TABLE_INPUT, 0x3100},
+		{"holding:5", TABLE_HOLDING, 5},
+		{"coil:0", TABLE_COIL, 0},
+		{"discrete:65535", TABLE_DISCRETE, 65535},
+		{"40001", TABLE_HOLDING, 0},
+		{"30010", TABLE_INPUT, 9},
+		{"400001", TABLE_HOLDING, 0},
+		{"465536", TABLE_HOLDING, 65535},
+		{"4x1", TABLE_HOLDING, 0},
+		{"3x0001", TABLE_INPUT, 0},
+		{"10001", TABLE_DISCRETE, 0},
+		{"00001", TABLE_COIL, 0},
+	};
+	static const char *const bad[] = {"5",        "holding:", "holding:65536", "40000",
+	                                  "input:-1", "",         "holding",       "4x",
+	                                  "465537",   "input:1x"};
+	char why[200];
+	struct place p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(place_parse(good[i].text, &p, why, sizeof(why)));
+		assert_int_equal(p.table, good[i].table);
+		assert_int_equal(p.addr, good[i].addr);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		why[0] = '\0';
+		assert_false(place_parse(bad[i], &p, why, sizeof(why)));
+		assert_true(strlen(why) > 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_frames_are_cut_wherever_the_adapter_tears_them),
+		cmocka_unit_test(test_noise_ends_by_silence_and_hides_no_frame),
+		cmocka_unit_test(test_a_line_that_babbles_is_handed_on),
+		cmocka_unit_test(test_a_response_belongs_to_its_request_and_a_late_one_to_none),
+		cmocka_unit_test(
+			test_through_the_gateway_a_request_that_came_in_is_another_clients),
+		cmocka_unit_test(test_several_frames_at_once_are_taken_apart),
+		cmocka_unit_test(test_a_capture_says_the_same_again),
+		cmocka_unit_test(test_registers_are_understood_as_people_write_them),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
