@@ -251,6 +251,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 	struct slot *s = slot_at(o, id);
 	const size_t n = s->topic_len + s->text_len + 2u;
 	char *copy = memcpy(take_room(o, n), s->text, n);
+	copy[strcspn(copy, "\n")] = '\0';
 	*out = (struct outgoing){
 		.topic = copy,
 		.payload = copy + s->topic_len + 1,

@@ -37,7 +37,8 @@ void outbox_destroy(struct outbox *o);
 void outbox_resize(struct outbox *o, size_t fifo_bytes);
 
 /* Find or make the slot of a topic. One that is not retained any more is emptied first; one that is
- * now is published again. */
+ * now is published again. Several slots may share a topic: then a newline and a key of its own
+ * stand behind it, which are not sent. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos,
                    bool retain);
 

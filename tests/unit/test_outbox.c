@@ -64,6 +64,23 @@ static void a_topic_has_one_slot_and_keeps_its_text(void **state)
 	outbox_destroy(NULL);
 }
 
+static void slots_with_keys_share_a_topic(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	const slot_t a = outbox_slot(o, "t\na", SLOT_STATUS, 1, false),
+		     b = outbox_slot(o, "t\nb", SLOT_STATUS, 1, false);
+	assert_int_not_equal(a, b);
+	assert_int_equal(outbox_slot(o, "t\na", SLOT_STATUS, 1, false), a);
+	outbox_set(o, a, "1", false);
+	outbox_set(o, b, "2", false);
+	assert_string_equal(drain(o), "t=1 t=2");
+	outbox_all_dirty(o);
+	outbox_leave(o, a);
+	assert_string_equal(drain(o), "t=2");
+	outbox_destroy(o);
+}
+
 static void the_same_text_is_told_again_only_if_asked(void **state)
 {
 	(void)state;
@@ -734,6 +751,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_topic_has_one_slot_and_keeps_its_text),
+		cmocka_unit_test(slots_with_keys_share_a_topic),
 		cmocka_unit_test(the_same_text_is_told_again_only_if_asked),
 		cmocka_unit_test(an_overwritten_value_keeps_its_place),
 		cmocka_unit_test(an_overwritten_status_moves_to_the_end),
