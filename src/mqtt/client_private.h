@@ -77,6 +77,7 @@ struct mqtt_client {
 	size_t nhave;
 	char **old; /* once subscribed, kept for the same reason */
 	size_t nold;
+	us_t turn_at; /* it connects then, whoever else does; 0: it does not wait for another */
 	us_t retry_at, moved_at, explained_at;
 	uint64_t done_seen;
 	us_t pardon_at;        /* what was disliked is tried again; 0: nothing was */

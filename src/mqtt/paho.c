@@ -36,6 +36,11 @@ struct paho {
 	char tls_error[128];
 };
 
+/* The library has two threads for all its handles. Whoever destroys the last one waits until they
+ * have ended, without its lock: a handle made and connected meanwhile would be left without
+ * threads. So what begins and ends handles goes one after the other. */
+static pthread_mutex_t begins_and_ends = PTHREAD_MUTEX_INITIALIZER;
+
 static void report_down(struct paho *p, enum retry_failure f, const char *why)
 {
 	pthread_mutex_lock(&p->lock);
@@ -239,7 +244,9 @@ bool paho_connect(struct paho *p, bool plain, bool passing, char *why, size_t si
 		add_property_int(&props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, MQTT_PACKET_MAX);
 		o->connectProperties = &props; /* copied by the library */
 	}
+	pthread_mutex_lock(&begins_and_ends);
 	const int rc = MQTTAsync_connect(p->handle, o);
+	pthread_mutex_unlock(&begins_and_ends);
 	MQTTProperties_free(&props);
 	if (rc == MQTTASYNC_SUCCESS)
 		return true;
@@ -520,17 +527,19 @@ bool paho_mark(struct paho *p, const struct pace_mark *mark)
 
 /* -- life -------------------------------------------------------------------------------------- */
 
-static int create_handle(struct paho *p, const char *client_id)
+static int create_handle(struct paho *p, const char *client_id, const char *address)
 {
 	MQTTAsync_createOptions v3 = MQTTAsync_createOptions_initializer;
 	MQTTAsync_createOptions v5 = MQTTAsync_createOptions_initializer5;
 	const struct mqtt_conf *c = p->conf;
 	MQTTAsync_init_options once = MQTTAsync_init_options_initializer;
 	char uri[512];
-	const bool ipv6 = strchr(c->host, ':') && c->host[0] != '[';
+	/* both need the name, and so a second look-up, by the library */
+	const char *host = c->use_tls || c->use_ws ? c->host : address;
+	const bool ipv6 = strchr(host, ':') && host[0] != '[';
 	const char *const scheme[] = {"tcp", "ssl", "ws", "wss"};
 	snprintf(uri, sizeof uri, "%s://%s%s%s:%u%s", scheme[2 * c->use_ws + c->use_tls],
-	         ipv6 ? "[" : "", c->host, ipv6 ? "]" : "", (unsigned)c->port,
+	         ipv6 ? "[" : "", host, ipv6 ? "]" : "", (unsigned)c->port,
 	         c->use_ws ? c->path : "");
 	v3.MQTTVersion = MQTTVERSION_3_1_1;
 	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
@@ -546,8 +555,8 @@ static int create_handle(struct paho *p, const char *client_id)
 	return rc;
 }
 
-struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, uint8_t protocol,
-                         const char *will_topic, const char *will_text,
+struct paho *paho_create(const struct mqtt_conf *conf, const char *address, const char *client_id,
+                         uint8_t protocol, const char *will_topic, const char *will_text,
                          const struct paho_sink *sink, const char **why)
 {
 	struct paho *p = mem_alloc(1, sizeof *p);
@@ -560,7 +569,9 @@ struct paho *paho_create(const struct mqtt_conf *conf, const char *client_id, ui
 	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
 	pthread_mutex_init(&p->lock, NULL);
 	flights_begin(&p->flights, &p->sink);
-	const int rc = create_handle(p, client_id);
+	pthread_mutex_lock(&begins_and_ends);
+	const int rc = create_handle(p, client_id, address);
+	pthread_mutex_unlock(&begins_and_ends);
 	if (rc == MQTTASYNC_SUCCESS)
 		return p;
 	const char *text = MQTTAsync_strerror(rc);
@@ -573,8 +584,10 @@ void paho_destroy(struct paho *p)
 {
 	if (!p)
 		return;
+	pthread_mutex_lock(&begins_and_ends);
 	if (p->handle)
 		MQTTAsync_destroy(&p->handle);
+	pthread_mutex_unlock(&begins_and_ends);
 	flights_end(&p->flights);
 	while (p->subscription) {
 		struct subscription *next = p->subscription->next;

@@ -2,6 +2,7 @@
 #include "mqtt/client_private.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #define STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
 #define PARTING (300 * US_MS)
 #define CLOSES 4
+#define HEAD_START (200 * US_MS) /* of the first client: the broker's */
+#define TURN_LIMIT (2 * US_S)
+#define TURN_LOOK (20 * US_MS)
 #define EXPLAIN_EVERY (10 * US_S)
 #define NEAR (100 * US_MS)
 
@@ -45,11 +49,32 @@ struct timespec client_deadline(us_t until)
 	return (struct timespec){.tv_sec = t / US_S, .tv_nsec = t % US_S * 1000};
 }
 
+/* Clients of this process that are connecting. The library takes seconds for two at a time, where
+ * each alone takes milliseconds. */
+static atomic_uint connecting, clients;
+
 static void set_state(struct mqtt_client *c, enum client_state s)
 {
 	pthread_mutex_lock(&c->lock);
+	if (c->state == CLIENT_CONNECTING && s != CLIENT_CONNECTING)
+		atomic_fetch_sub(&connecting, 1);
+	else if (c->state != CLIENT_CONNECTING && s == CLIENT_CONNECTING)
+		atomic_fetch_add(&connecting, 1);
 	c->state = s;
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* One after the other, but none waits long for a broker that does not answer. */
+static bool awaits_turn(struct mqtt_client *c, us_t now)
+{
+	if (atomic_load(&connecting) == 0 || (c->turn_at && now >= c->turn_at)) {
+		c->turn_at = 0;
+		return false;
+	}
+	if (!c->turn_at)
+		c->turn_at = now + TURN_LIMIT;
+	c->retry_at = now + TURN_LOOK;
+	return true;
 }
 
 /* -- connecting -------------------------------------------------------------------------------- */
@@ -169,19 +194,37 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	use_broker(c, before);
 }
 
+/* The look-up may have taken long: then main may have given us up. */
+static bool resolve(struct mqtt_client *c, char address[REACH_ADDRESS], us_t now)
+{
+	char why[192];
+	if (!reach_resolve(c->conf.host, address, why, sizeof why)) {
+		went_down(c, RETRY_NETWORK, why, now);
+		return false;
+	}
+	pthread_mutex_lock(&c->lock);
+	const bool ends = c->ending || c->left_open;
+	c->trying_since = client_now();
+	pthread_mutex_unlock(&c->lock);
+	if (ends)
+		set_state(c, CLIENT_IDLE);
+	return !ends;
+}
+
 static void begin(struct mqtt_client *c, us_t now)
 {
 	struct paho_sink sink;
-	char why[192] = "";
+	char why[192] = "", address[REACH_ADDRESS];
 	const char *reason = "";
 	client_sink(c, &sink);
 	set_state(c, CLIENT_CONNECTING);
 	pthread_mutex_lock(&c->lock);
 	c->protocol = c->retry.protocol;
-	c->trying_since = now;
 	pthread_mutex_unlock(&c->lock);
-	c->paho = paho_create(&c->conf, c->client_id, c->protocol, c->will_topic, c->will_text,
-	                      &sink, &reason);
+	if (!resolve(c, address, now))
+		return;
+	c->paho = paho_create(&c->conf, address, c->client_id, c->protocol, c->will_topic,
+	                      c->will_text, &sink, &reason);
 	if (!c->paho)
 		went_down(c, RETRY_REFUSED, reason, now);
 	else if (!paho_connect(c->paho, c->retry.plain_will, c->retry.passing_will, why,
@@ -261,9 +304,9 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->window = c->protocol == 5 ? granted ? granted : PAHO_FLIGHTS_V5 : PAHO_FLIGHTS;
 	if (c->window > PAHO_FLIGHTS)
 		c->window = PAHO_FLIGHTS;
-	c->state = CLIENT_UP;
 	c->connects++;
 	pthread_mutex_unlock(&c->lock);
+	set_state(c, CLIENT_UP);
 	retry_up(&c->retry, now);
 	failover_up(&c->failover, now);
 	c->reason[0] = '\0';
@@ -433,7 +476,7 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 		client_report(c, MQTT_REFUSED, text);
 		c->refusal_reported = true;
 	}
-	if (c->state == CLIENT_IDLE && now >= c->retry_at && !n->ending)
+	if (c->state == CLIENT_IDLE && now >= c->retry_at && !n->ending && !awaits_turn(c, now))
 		begin(c, now);
 	guard(c, now);
 	if (c->state == CLIENT_UP)
@@ -511,7 +554,12 @@ void *publisher_run(void *ctx)
 	for (size_t i = 0; i < MQTT_BROKERS_MAX; i++)
 		c->retries[i] = c->retry;
 	failover_begin(&c->failover, c->conf.nbroker, c->conf.keepalive);
+	if (atomic_fetch_add(&clients, 1) > 0)
+		c->retry_at = client_now() + HEAD_START;
 	turn_until_ended(c);
+	atomic_fetch_sub(&clients, 1);
+	if (c->state == CLIENT_CONNECTING) /* left to the library */
+		atomic_fetch_sub(&connecting, 1);
 	pthread_mutex_lock(&c->lock);
 	c->ended = true;
 	pthread_cond_signal(&c->cond_ended);

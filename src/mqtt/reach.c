@@ -60,12 +60,37 @@ int reach_connect(const char *host, uint16_t port)
 	return fd;
 }
 
+static void say_unknown(const char *host, int unknown, char *buf, size_t size)
+{
+	snprintf(buf, size, "cannot find %s: %s", host, gai_strerror(unknown));
+}
+
+bool reach_resolve(const char *host, char address[REACH_ADDRESS], char *buf, size_t size)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *list = NULL;
+	int unknown = getaddrinfo(host, NULL, &hints, &list);
+	if (unknown == 0) {
+		const struct addrinfo *a = list;
+		while (a && a->ai_family != AF_INET)
+			a = a->ai_next;
+		a = a ? a : list;
+		unknown = a ? getnameinfo(a->ai_addr, a->ai_addrlen, address, REACH_ADDRESS, NULL,
+		                          0, NI_NUMERICHOST)
+		            : EAI_NONAME;
+		freeaddrinfo(list);
+	}
+	if (unknown != 0)
+		say_unknown(host, unknown, buf, size);
+	return unknown == 0;
+}
+
 bool reach_explain(const char *host, uint16_t port, char *buf, size_t size)
 {
 	int unknown, fd;
 	const int error = try_host(host, port, &unknown, &fd);
 	if (unknown != 0) {
-		snprintf(buf, size, "cannot find %s: %s", host, gai_strerror(unknown));
+		say_unknown(host, unknown, buf, size);
 		return false;
 	}
 	if (fd >= 0)

@@ -14,6 +14,11 @@
  * True: the port can be reached, so the trouble is above TCP, and buf is "". */
 bool reach_explain(const char *host, uint16_t port, char *buf, size_t size);
 
+/* The host's address as a number, IPv4 if it has one. Waits for a name look-up, so not for main.
+ * False: buf says why. */
+#define REACH_ADDRESS 64
+bool reach_resolve(const char *host, char address[REACH_ADDRESS], char *buf, size_t size);
+
 /* A blocking connection, made within half a second (and a name look-up); -1: none. The caller
  * closes it. */
 int reach_connect(const char *host, uint16_t port);
