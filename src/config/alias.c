@@ -23,6 +23,10 @@ static const struct alias aliases[] = {
 	{"mqtt", "protocol protocol_version mqtt_version", "version", NULL},
 	{"mqtt", "ca cafile ca_cert ca_certs certificate cert key ssl", "tls",
          "tls: {ca: file}, and broker: mqtts://host"},
+	{"thingsboard", "host hostname server address url uri ip port tcp", "broker",
+         "broker: mqtt://host:1883"},
+	{"thingsboard", "token access_token accesstoken username user password", "token_file",
+         "token_file, the name of a file that holds the access token"},
 
 	{"bus", "baudrate speed bitrate bps", "baud", NULL},
 	{"bus", "parity bytesize databits stopbits data stop", "format", "format, like 8N1"},

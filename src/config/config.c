@@ -52,6 +52,7 @@ struct model *config_load_bundle(const struct config_paths *paths, struct diag *
 	gateway_load(&l);
 	mqtt_load(&l);
 	homeassistant_load(&l);
+	thingsboard_load(&l);
 	defaults_check(&l);
 	buses_load(&l);
 	devices_load(&l);

@@ -72,7 +72,7 @@ struct load {
 	/* the sections of all files, by name */
 	struct entries buses, devices;
 	const struct node *defaults;
-	const struct node *gateway, *mqtt, *homeassistant;
+	const struct node *gateway, *mqtt, *homeassistant, *thingsboard;
 	struct bus_draft *bus;
 	uint64_t *stated; /* per device: rows of keyset_device that it gives; NULL: none */
 	const struct node *numbered; /* points of whose addresses a doubt was reported */
@@ -99,15 +99,19 @@ void source_load(struct load *l, const char *path);
 const char **source_profiles(struct load *l, size_t *n);
 /* A file that is named, but not read here. */
 void source_refer(struct load *l, const char *path);
-/* First line of a secret file, in the model's arena; NULL after an error at `where`. */
-const char *source_secret(struct load *l, const char *path, struct where where);
+/* First line of a secret file, in the model's arena; NULL after a message at `where`, by diag_error
+ * or diag_warn: what is to be said if it cannot be read. key: that names the file. */
+const char *source_secret(struct load *l, const char *key, const char *path, struct where where,
+                          diag_say *say);
 
 /* -- broker.c -- */
 void set_broker(struct load *l, const struct hit *h, void *object);
 
 /* -- mqtt.c -- */
 extern const struct keyset keyset_mqtt, keyset_tls, keyset_qos;
+extern const struct keyset keyset_thingsboard, keyset_thingsboard_tls;
 void mqtt_load(struct load *l);
+void thingsboard_load(struct load *l);
 void gateway_load(struct load *l);
 /* 1 to 64 of A-Z a-z 0-9 _ -; else an error. what: "a device's name". */
 bool name_check(struct load *l, const char *what, const struct node *name);

@@ -44,8 +44,9 @@ static void set_password_file(struct load *l, const struct hit *h, void *object)
 {
 	const char *name = scalar_text(l->d, "password_file", h->value);
 	if (name)
-		((struct mqtt_conf *)object)->password = source_secret(
-			l, source_path(l, h->value->where.file, name), h->value->where);
+		((struct mqtt_conf *)object)->password =
+			source_secret(l, h->key->name, source_path(l, h->value->where.file, name),
+		                      h->value->where, diag_error);
 }
 
 /* A file that must be readable; its path in the model. */
@@ -109,15 +110,35 @@ static void check_pem(struct load *l, const struct hit *tls, const char *name, c
 		           path, path);
 }
 
-static void set_tls(struct load *l, const struct hit *h, void *object)
+static void read_tls(struct load *l, const struct hit *h, const struct keyset *set,
+                     struct mqtt_conf *m)
 {
-	struct mqtt_conf *m = object;
-	keys_read(l, &keyset_tls, h->value, h->value->where, m);
+	keys_read(l, set, h->value, h->value->where, m);
 	check_pem(l, h, "ca", m->ca);
 	check_pem(l, h, "cert", m->cert);
 	check_pem(l, h, "key", m->key);
 	if ((m->key != NULL) != (m->cert != NULL))
 		diag_error(l->d, h->name->where, "tls: cert and key belong together");
+}
+
+static void set_tls(struct load *l, const struct hit *h, void *object)
+{
+	read_tls(l, h, &keyset_tls, object);
+}
+
+static void set_thingsboard_tls(struct load *l, const struct hit *h, void *object)
+{
+	read_tls(l, h, &keyset_thingsboard_tls, object);
+}
+
+/* The gateway works without ThingsBoard: a token that cannot be read does not stop it. */
+static void set_token_file(struct load *l, const struct hit *h, void *object)
+{
+	const char *name = scalar_text(l->d, h->key->name, h->value);
+	if (name)
+		((struct mqtt_conf *)object)->username =
+			source_secret(l, h->key->name, source_path(l, h->value->where.file, name),
+		                      h->value->where, diag_warn);
 }
 
 static void set_qos(struct load *l, const struct hit *h, void *object)
@@ -190,19 +211,79 @@ static const struct key qos_keys[] = {
          .doc = "QoS of the subscriptions to command topics."},
 };
 
+static const struct key thingsboard_keys[] = {
+	{"broker", KEY_OTHER, KEY_REQUIRED, MQTT(host), .set = set_broker,
+         .form = "address, or list of addresses",
+         .doc = "ThingsBoard's MQTT port: mqtt://host:port, or with TLS mqtts://host:port."},
+	{"token_file", .type = KEY_OTHER, .set = set_token_file, .form = "file",
+         .preset = "systemd credential thingsboard.token, if there is one",
+         .doc = "File whose first line is the access token of the gateway device, relative to this "
+                "one."},
+	{"version", .type = KEY_OTHER, .set = set_version, .form = "auto, 5 or 3.1.1",
+         .preset = "auto", .doc = "MQTT version; auto uses 5 if the server supports it."},
+	{"client_id", KEY_TEXT, MQTT(client_id),
+         .preset = "xnet, gateway and 8 digits made from the machine id",
+         .doc = "MQTT client id; must be unique on the server."},
+	{"device_prefix", KEY_TEXT, MQTT(prefix), .preset = "none",
+         .doc = "Text before the name of each device there, to keep sites apart."},
+	{"tls", .type = KEY_OTHER, .set = set_thingsboard_tls, .form = "map",
+         .doc = "Certificates for mqtts."},
+	{"keepalive", KEY_DURATION, MQTT(keepalive), .min = 1 * US_S, .max = 3600 * US_S,
+         .preset = "20s", .doc = "MQTT keep-alive."},
+	{"buffer", KEY_SIZE, MQTT(history_buffer), .min = 0, .max = 1 << 30, .preset = "1MiB",
+         .doc = "Buffer for values while the server is unreachable, at least 256KiB; the oldest "
+                "are discarded first."},
+};
+
+const struct keyset keyset_thingsboard = {
+	.name = "thingsboard", .key = thingsboard_keys, .n = COUNT(thingsboard_keys)};
+const struct keyset keyset_thingsboard_tls = {
+	.name = "thingsboard.tls", .key = tls_keys, .n = COUNT(tls_keys)};
 const struct keyset keyset_mqtt = {.name = "mqtt", .key = mqtt_keys, .n = COUNT(mqtt_keys)};
 const struct keyset keyset_tls = {.name = "mqtt.tls", .key = tls_keys, .n = COUNT(tls_keys)};
 const struct keyset keyset_qos = {.name = "mqtt.qos", .key = qos_keys, .n = COUNT(qos_keys)};
 
 /* systemd's LoadCredential=mqtt.password:…, when the file names no password. */
-static void mqtt_credential(struct load *l, struct mqtt_conf *m)
+static void credential(struct load *l, const char *name, const char **secret, diag_say *say)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	if (!dir || m->password)
+	if (!dir || *secret)
 		return;
-	const char *path = arena_printf(l->scratch, "%s/mqtt.password", dir);
+	const char *path = arena_printf(l->scratch, "%s/%s", dir, name);
 	if (access(path, R_OK) == 0)
-		m->password = source_secret(l, path, (struct where){NULL, 0, 0});
+		*secret = source_secret(l, name, path, (struct where){NULL, 0, 0}, say);
+}
+
+static void check_tls(struct load *l, const struct node *section, const struct mqtt_conf *m)
+{
+	if (m->host && !mqtt_tls(m) && node_get(section, "tls"))
+		diag_error(l->d, node_find(section, "tls")->key->where,
+		           "tls: no broker is mqtts:// or wss://");
+}
+
+void thingsboard_load(struct load *l)
+{
+	struct mqtt_conf *m = &l->m->thingsboard;
+	if (!l->thingsboard)
+		return;
+	*m = (struct mqtt_conf){
+		.port = MQTT_PORT,
+		.prefix = "",
+		.tls_verify = true,
+		.keepalive = 20 * US_S,
+		.qos_value = 1,
+		.qos_status = 1,
+		.qos_command = 1,
+		.history_buffer = 1 << 20,
+		.where = l->thingsboard->where,
+	};
+	keys_read(l, &keyset_thingsboard, l->thingsboard, m->where, m);
+	credential(l, "thingsboard.token", &m->username, diag_warn);
+	if (!m->username && !m->cert && !node_get(l->thingsboard, "token_file") &&
+	    !keys_meant(&keyset_thingsboard, l->thingsboard, "token_file"))
+		diag_error(l->d, m->where,
+		           "thingsboard: needs token_file, or tls with cert and key");
+	check_tls(l, l->thingsboard, m);
 }
 
 void mqtt_load(struct load *l)
@@ -225,15 +306,13 @@ void mqtt_load(struct load *l)
 	if (l->mqtt)
 		m->where = l->mqtt->where;
 	keys_read(l, &keyset_mqtt, l->mqtt, m->where, m);
-	mqtt_credential(l, m);
+	credential(l, "mqtt.password", &m->password, diag_error);
 	if (m->password && !m->username && node_get(l->mqtt, "password_file"))
 		diag_error(l->d, m->where, "mqtt: password_file without username");
 	if (m->version == 4 && m->expiry)
 		diag_error(l->d, node_find(l->mqtt, "expiry")->key->where,
 		           "expiry: needs MQTT 5, not version: 3.1.1");
-	if (!mqtt_tls(m) && node_get(l->mqtt, "tls"))
-		diag_error(l->d, node_find(l->mqtt, "tls")->key->where,
-		           "tls: no broker is mqtts:// or wss://");
+	check_tls(l, l->mqtt, m);
 }
 
 static bool is_name(const char *s)

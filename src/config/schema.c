@@ -19,6 +19,8 @@ static const struct link {
 	{&keyset_root, "buses", &keyset_bus, true},
 	{&keyset_root, "devices", &keyset_device, true},
 	{&keyset_root, "defaults", &keyset_defaults, false},
+	{&keyset_root, "thingsboard", &keyset_thingsboard, false},
+	{&keyset_thingsboard, "tls", &keyset_thingsboard_tls, false},
 	{&keyset_mqtt, "tls", &keyset_tls, false},
 	{&keyset_mqtt, "qos", &keyset_qos, false},
 	{&keyset_defaults, "rates", &keyset_rates, false},

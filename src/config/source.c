@@ -126,34 +126,33 @@ void source_refer(struct load *l, const char *path)
 		bundle_refer(l->bundle, path);
 }
 
-const char *source_secret(struct load *l, const char *path, struct where where)
+const char *source_secret(struct load *l, const char *key, const char *path, struct where where,
+                          diag_say *say)
 {
 	struct stat st = {0};
 	char line[SECRET_MAX];
 	source_refer(l, path);
 	FILE *f = file_open(path);
 	if (!f) {
-		diag_error(l->d, where, "password_file: %s: %s", path, strerror(errno));
+		say(l->d, where, "%s: %s: %s", key, path, strerror(errno));
 		return NULL;
 	}
 	if (fstat(fileno(f), &st) == 0 && !S_ISREG(st.st_mode)) {
-		diag_error(l->d, where, "password_file: %s is not a regular file", path);
+		say(l->d, where, "%s: %s is not a regular file", key, path);
 		fclose(f);
 		return NULL;
 	}
 	if (st.st_mode & S_IROTH)
-		diag_warn(l->d, where,
-		          "password_file: %s is readable by everyone; restrict it (chmod o-r)",
-		          path);
+		diag_warn(l->d, where, "%s: %s is readable by everyone; restrict it (chmod o-r)",
+		          key, path);
 	const char *secret = NULL;
 	if (fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\r\n")] = '\0';
 		secret = arena_strdup(l->arena, line);
 	}
 	if (!secret || !*secret)
-		diag_error(l->d, where, "password_file: %s: the first line is empty", path);
+		say(l->d, where, "%s: %s: the first line is empty", key, path);
 	fclose(f);
-	explicit_bzero(line, sizeof line);
 	return secret;
 }
 
@@ -268,6 +267,8 @@ static const struct key root_keys[] = {
          .form = "true, false, or {prefix, min_version, max_bytes, names}", .preset = "false",
          .doc = "Publish MQTT discovery for Home Assistant, which then shows all devices by "
                 "itself."},
+	{"thingsboard", SECTION(thingsboard), .set = set_section, .form = "map",
+         .doc = "A ThingsBoard server that gets all values, too, on a connection of its own."},
 	{"buses", SECTION(buses), .set = set_entries, .form = "map of buses",
          .doc = "The lines: serial ports and Modbus TCP endpoints, by name."},
 	{"devices", SECTION(devices), .set = set_entries, .form = "map of devices",

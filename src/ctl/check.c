@@ -43,8 +43,8 @@ int verb_check(int argc, char **argv)
 	files_report(&d);
 	diag_free(&d);
 	char why[320];
-	if (mqtt_tls(&m->mqtt) && !tls_files(&m->mqtt, why, sizeof why)) {
-		fprintf(stderr, "%s: mqtt: %s\n", m->file, why);
+	if (tls_unusable(m, why, sizeof why)) {
+		fprintf(stderr, "%s: %s\n", m->file, why);
 		model_destroy(m);
 		return EXIT_CONFIG;
 	}

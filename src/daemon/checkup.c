@@ -21,8 +21,9 @@ void checkup(const struct model *m, struct diag *d)
 	for (size_t i = 0; i < m->nbus; i++)
 		if (m->bus[i].kind == BUS_SERIAL && !serial_fit(&m->bus[i], why, sizeof why))
 			diag_warn(d, m->bus[i].where, "bus \"%s\": %s", m->bus[i].name, why);
-	if (mqtt_tls(&m->mqtt) && !tls_files(&m->mqtt, why, sizeof why))
-		diag_error(d, m->mqtt.where, "mqtt: %s", why);
+	const struct mqtt_conf *unusable = tls_unusable(m, why, sizeof why);
+	if (unusable)
+		diag_error(d, unusable->where, "%s", why);
 }
 
 /* In a process of its own, which becomes that user: one errno a file. */

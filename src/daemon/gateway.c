@@ -3,19 +3,10 @@
 
 #include "bus/clock.h"
 
-#include <time.h>
-
 void gateway_wake(struct gateway *g, enum timer t, us_t when)
 {
 	if (when < g->due[t])
 		g->due[t] = when;
-}
-
-int64_t gateway_wall(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 int64_t gateway_wall_of(us_t monotonic)

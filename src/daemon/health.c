@@ -13,6 +13,9 @@
 #include "daemon/planned.h"
 #include "daemon/process.h"
 
+#include "mqtt/leaves.h"
+
+#include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdarg.h>
@@ -32,6 +35,12 @@ struct moment {
 	int64_t wall;
 };
 
+struct link_health {
+	bool connected, dropping;
+	struct moment since;
+	uint64_t dropped; /* when it was looked at last */
+};
+
 struct health {
 	struct moment started, loaded;
 	uint64_t reloads;
@@ -40,8 +49,7 @@ struct health {
 	bool last_good; /* it runs in place of the file */
 	us_t devices_due;
 	uint32_t info_next; /* the device whose info is published next */
-	bool connected;
-	struct moment connected_since;
+	struct link_health link[NORTH_LINKS];
 	struct bus_health *bus; /* per bus of the model */
 	struct device_health *device;
 	struct planned *planned; /* being worked out; NULL: published */
@@ -136,6 +144,95 @@ void health_reloaded(struct gateway *g, const char *rejected)
 	publish_config(g);
 }
 
+/* Once when it begins, and once when it is over. */
+static void log_dropped(const char *name, struct link_health *h, const struct mqtt_figures *f)
+{
+	if (f->dropped > h->dropped && !h->dropping)
+		log_warn("%s: messages are discarded, the oldest first: the buffer is full, or the "
+		         "broker does not accept them",
+		         name);
+	else if (h->dropping && f->dropped == h->dropped && f->connected)
+		log_info("%s: messages are no longer discarded (%" PRIu64 " since the start)", name,
+		         f->dropped);
+	else
+		return;
+	h->dropping = f->dropped > h->dropped;
+}
+
+static const char *link_name(unsigned link)
+{
+	return link ? north_row[link]->name : "mqtt";
+}
+
+static void link_leaf(struct gateway *g, unsigned link, const char *leaf, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void link_leaf(struct gateway *g, unsigned link, const char *leaf, const char *fmt, ...)
+{
+	char path[64], text[192];
+	va_list ap;
+	assert(leaf_known(LEAF_LINK, leaf));
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	snprintf(path, sizeof path, "%s/%s", link_name(link), leaf);
+	north_sys(g->north, path, text);
+}
+
+static void publish_link(struct gateway *g, unsigned link, const struct mqtt_figures *f)
+{
+	struct link_health *h = &g->health->link[link];
+	char path[64];
+	snprintf(path, sizeof path, "%s/connected", link_name(link));
+	if (f->connected)
+		publish_moment(g, path, &h->since);
+	link_leaf(g, link, "broker", "%s", f->broker);
+	link_leaf(g, link, "protocol", "%s",
+	          f->protocol == 5   ? "5"
+	          : f->protocol == 4 ? "3.1.1"
+	                             : "none");
+	link_leaf(g, link, "reconnects", "%" PRIu64, f->reconnects);
+	link_leaf(g, link, "last_error", "%s", f->last_error[0] ? f->last_error : "none");
+	link_leaf(g, link, "published", "%" PRIu64, f->published);
+	link_leaf(g, link, "received", "%" PRIu64, f->received);
+	link_leaf(g, link, "queued", "%zu", f->queued);
+	link_leaf(g, link, "dropped", "%" PRIu64, f->dropped);
+}
+
+static void look_at_links(struct gateway *g)
+{
+	for (unsigned i = 0; i < NORTH_LINKS; i++) {
+		struct link_health *h = &g->health->link[i];
+		struct mqtt_figures f;
+		if (!g->link[i].mqtt)
+			continue;
+		mqtt_figures(g->link[i].mqtt, &f);
+		if (f.connected && !h->connected)
+			h->since = (struct moment){.at = g->now};
+		h->connected = f.connected;
+		if (i > 0)
+			log_dropped(link_name(i), h, &f);
+		h->dropped = f.dropped;
+		if (health_on(g))
+			publish_link(g, i, &f);
+	}
+}
+
+/* Of a link that a reload has ended. */
+static void clear_links(struct gateway *g)
+{
+	char path[64];
+	for (unsigned i = 1; i < north_rows; i++) {
+		if (g->link[i].mqtt)
+			continue;
+		g->health->link[i] = (struct link_health){0};
+		for (size_t k = 0; leaf_name(LEAF_LINK, k); k++) {
+			snprintf(path, sizeof path, "%s/%s", link_name(i), leaf_name(LEAF_LINK, k));
+			north_sys(g->north, path, NULL);
+		}
+	}
+}
+
 void health_model(struct gateway *g, const struct model *old)
 {
 	struct health *h = g->health;
@@ -154,6 +251,7 @@ void health_model(struct gateway *g, const struct model *old)
 	h->devices_due = 0;
 	planned_drop(h->planned);
 	h->planned = planned_begin(g);
+	clear_links(g);
 	if (!health_on(g))
 		return;
 	health_sys(g, "version", "%s", PACKAGE_VERSION);
@@ -180,29 +278,6 @@ void health_infos(struct gateway *g)
 		return;
 	}
 	malloc_trim(0); /* a start, a reload or a reconnection is over: the largest use there is */
-}
-
-static void publish_mqtt(struct gateway *g)
-{
-	struct health *h = g->health;
-	struct mqtt_figures f;
-	mqtt_figures(g->link[0].mqtt, &f);
-	if (f.connected && !h->connected)
-		h->connected_since = (struct moment){.at = g->now};
-	h->connected = f.connected;
-	health_sys(g, "mqtt/broker", "%s", f.broker);
-	if (f.connected)
-		publish_moment(g, "mqtt/connected", &h->connected_since);
-	health_sys(g, "mqtt/protocol", "%s",
-	           f.protocol == 5   ? "5"
-	           : f.protocol == 4 ? "3.1.1"
-	                             : "none");
-	health_sys(g, "mqtt/reconnects", "%" PRIu64, f.reconnects);
-	health_sys(g, "mqtt/last_error", "%s", f.last_error[0] ? f.last_error : "none");
-	health_sys(g, "mqtt/published", "%" PRIu64, f.published);
-	health_sys(g, "mqtt/received", "%" PRIu64, f.received);
-	health_sys(g, "mqtt/queued", "%zu", f.queued);
-	health_sys(g, "mqtt/dropped", "%" PRIu64, f.dropped);
 }
 
 static void publish_commands(struct gateway *g)
@@ -262,9 +337,9 @@ void health_publish(struct gateway *g)
 		h->devices_due =
 			g->now + (h->devices_due && DEVICES_EVERY > every ? DEVICES_EVERY : every);
 	h->planned = planned_publish(g, h->planned);
+	look_at_links(g);
 	if (health_on(g)) {
 		publish_process(g);
-		publish_mqtt(g);
 		publish_commands(g);
 	}
 	gateway_wake(g, TIMER_HEALTH, g->now + every);

@@ -17,9 +17,15 @@ static const char *const device_leaves[] = {
 	"invalid",  "stale",    "unsupported", "info",       NULL,
 };
 
+static const char *const link_leaves[] = {
+	"broker",    "connected", "protocol", "reconnects", "last_error",
+	"published", "received",  "queued",   "dropped",    NULL,
+};
+
 static const char *const *const leaves[] = {
 	[LEAF_BUS] = bus_leaves,
 	[LEAF_DEVICE] = device_leaves,
+	[LEAF_LINK] = link_leaves,
 };
 
 const char *leaf_name(enum leaf_of of, size_t i)
@@ -29,8 +35,8 @@ const char *leaf_name(enum leaf_of of, size_t i)
 		own++;
 	if (i < own)
 		return leaves[of][i];
-	/* and what came instead of an answer, which both count by kind */
-	for (int k = 0; k < INSTEAD_KINDS; k++)
+	/* and what came instead of an answer, which bus and device count by kind */
+	for (int k = 0; of != LEAF_LINK && k < INSTEAD_KINDS; k++)
 		if (instead_topic((enum instead_kind)k) && i-- == own)
 			return instead_topic((enum instead_kind)k);
 	return NULL;
@@ -49,7 +55,7 @@ bool leaf_known(enum leaf_of of, const char *name)
 	for (size_t i = 0; leaves[of][i]; i++)
 		if (strcmp(leaves[of][i], name) == 0)
 			return true;
-	for (int k = 0; k < INSTEAD_KINDS; k++) {
+	for (int k = 0; of != LEAF_LINK && k < INSTEAD_KINDS; k++) {
 		const char *topic = instead_topic((enum instead_kind)k);
 		if (topic && strcmp(topic, name) == 0)
 			return true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leaves: the health topics of a bus and of a device, below $SYS/<gateway>/bus/<bus>/ and
- * $SYS/<gateway>/device/<dev>/. One list each: what may be published there, and what is cleared
- * when the bus or the device is gone, in this life or in an earlier one.
+ * leaves: the health topics of a bus, of a device and of a connection, below
+ * $SYS/<gateway>/bus/<bus>/, $SYS/<gateway>/device/<dev>/ and $SYS/<gateway>/mqtt/. One list each:
+ * what may be published there, and what is cleared when the bus or the device is gone, in this life
+ * or in an earlier one.
  */
 #ifndef MQTT_LEAVES_H
 #define MQTT_LEAVES_H
@@ -10,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum leaf_of { LEAF_BUS, LEAF_DEVICE };
+enum leaf_of { LEAF_BUS, LEAF_DEVICE, LEAF_LINK };
 
 /* The i-th one, like "state"; NULL: there are no more. */
 const char *leaf_name(enum leaf_of of, size_t i);

@@ -268,6 +268,12 @@ void north_echo(struct json *j, const char *name, const char *text, size_t most)
 	jw_string(j, name, cut);
 }
 
+int north_point(const struct device *d, const char *name)
+{
+	const int p = model_find_point(d->set, name, strlen(name));
+	return p >= 0 && north_names(&d->set->point[p]) ? p : -1;
+}
+
 /* -- messages ---------------------------------------------------------------------------------- */
 
 /* A stranger names the topic and we write to it, with our rights: MQTT 5, 4.10, leaves it to us. A

@@ -198,6 +198,15 @@ bool north_settle(struct north *n);
 struct json;
 void north_echo(struct json *j, const char *name, const char *text, size_t most);
 
+/* May commands and subscribers name it? */
+static inline bool north_names(const struct point *p)
+{
+	return !p->hidden && !p->absent;
+}
+
+/* The point of this name, if it may be named; -1: none. */
+int north_point(const struct device *d, const char *name);
+
 struct north_slots {
 	slot_t *slot; /* malloc'ed */
 	size_t n;

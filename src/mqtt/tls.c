@@ -77,6 +77,22 @@ bool tls_files(const struct mqtt_conf *c, char *buf, size_t size)
 	return ctx || !buf[0];
 }
 
+const struct mqtt_conf *tls_unusable(const struct model *m, char *buf, size_t size)
+{
+	const struct {
+		const char *name;
+		const struct mqtt_conf *conf;
+	} section[] = {{"mqtt", &m->mqtt}, {"thingsboard", &m->thingsboard}};
+	char why[256];
+	for (size_t i = 0; i < sizeof section / sizeof *section; i++) {
+		if (!mqtt_tls(section[i].conf) || tls_files(section[i].conf, why, sizeof why))
+			continue;
+		snprintf(buf, size, "%s: %s", section[i].name, why);
+		return section[i].conf;
+	}
+	return NULL;
+}
+
 /* -- the broker's certificate ------------------------------------------------------------------ */
 
 static void certificate_time(const ASN1_TIME *t, char *buf, size_t size)

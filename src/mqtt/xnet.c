@@ -474,7 +474,7 @@ static void values_of(void *self, const struct north_outcome *o, struct north_sl
 	if (o->device < 0 || !o->param)
 		return;
 	const struct device *d = &x->model->device[o->device];
-	const int p = xnet_point(d, o->param);
+	const int p = north_point(d, o->param);
 	if (p >= 0)
 		add_slot(s, x->value[d->point0 + (uint32_t)p]);
 	for (uint32_t i = 0; i < d->set->n && !o->param[0] && !o->reason; i++)

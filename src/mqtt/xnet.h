@@ -48,9 +48,6 @@ void xnet_clear(struct xnet *x, const char *topic);
 
 bool xnet_bus_exists(const struct model *m, const char *name, size_t len);
 
-/* A point that commands and subscribers may name; -1: none. xnet_receive.c. */
-int xnet_point(const struct device *d, const char *name);
-
 /* xnet_before.c: topics below $SYS as they stand retained when we subscribe. Of our own tree: what
  * is published no more, or retained no more, is cleared. Of another gateway's: it has that device
  * now. All of it may be forged: it has bounds, and never makes us clear what another gateway says

@@ -80,7 +80,7 @@ static bool is_name(const char *s)
 static void was_published(struct xnet *x, uint32_t device, const char *name, bool retained)
 {
 	const struct device *d = &x->model->device[device];
-	const int point = xnet_point(d, name);
+	const int point = north_point(d, name);
 	char topic[XNET_TOPIC_MAX];
 	if (point < 0 || d->set->point[point].filter.mode == PUBLISH_NEVER) {
 		xnet_topic(x, "sts", d->name, name, topic);
@@ -121,7 +121,7 @@ static void points_before(struct xnet *x, uint32_t device, const struct json_mem
 		qsort(passing->member, passing->n, sizeof *passing->member, by_name);
 	for (size_t i = 0; i < points->n; i++) {
 		const char *point = points->member[i].name;
-		const int known = xnet_point(d, point);
+		const int known = north_point(d, point);
 		if (known >= 0)
 			x->before[d->point0 + (uint32_t)known] = 1;
 		if (is_name(point))

@@ -97,17 +97,6 @@ static struct north_item *add_items(struct incoming *h, size_t n)
 	return out->item + out->nitem - n;
 }
 
-static bool can_be_named(const struct point *p)
-{
-	return !p->hidden && !p->absent;
-}
-
-int xnet_point(const struct device *d, const char *name)
-{
-	const int p = model_find_point(d->set, name, strlen(name));
-	return p >= 0 && can_be_named(&d->set->point[p]) ? p : -1;
-}
-
 static const char *no_such_point(struct incoming *h, const struct device *d, const char *name)
 {
 	if (h->hints++ >= HINTS_MAX)
@@ -128,7 +117,7 @@ static void set_item(struct incoming *h, struct north_item *item, uint32_t devic
                      const char *param, const char *text)
 {
 	const struct device *d = &h->x->model->device[device];
-	const int p = xnet_point(d, param);
+	const int p = north_point(d, param);
 	*item = (struct north_item){.device = device,
 	                            .point = p < 0 ? NORTH_ALL : (uint32_t)p,
 	                            .text = text,
@@ -275,7 +264,7 @@ static void subscribe_points(struct incoming *h, uint32_t device, const struct a
 		where[i] = -1;
 	for (uint32_t i = 0; i < set->n; i++) {
 		const struct asked key = {.name = set->point[i].name};
-		const struct asked *found = can_be_named(&set->point[i])
+		const struct asked *found = north_names(&set->point[i])
 		                                    ? bsearch(&key, sorted, n, sizeof key, by_name)
 		                                    : NULL;
 		if (found)

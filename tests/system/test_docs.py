@@ -62,6 +62,7 @@ def published():
     plain |= set(re.findall(r'{"(commands/[a-z]+)", {', code))
     bus = leaves_of_a_table(text_of("src/mqtt/leaves.c"), "bus_leaves")
     device = leaves_of_a_table(text_of("src/mqtt/leaves.c"), "device_leaves")
+    plain |= {"mqtt/" + t for t in leaves_of_a_table(text_of("src/mqtt/leaves.c"), "link_leaves")} | {"thingsboard/…"}
     instead = set(re.findall(r'"(instead/[a-z_]+)"', sources("src/core/**/*.c")))
     bus |= set(re.findall(r'\bput(?:_number|_percent)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health_bus.c")))
     device |= set(re.findall(r'\bput(?:_time)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health_device.c")))

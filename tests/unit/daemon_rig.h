@@ -42,6 +42,7 @@ static struct {
 	char said[RIG_SAID];
 	const char *line, *mqtt; /* other settings of the bus, of the broker; NULL: the usual */
 	const char *top;         /* keys at the top level; NULL: none */
+	const char *thingsboard; /* NULL: no such section */
 	unsigned connects;       /* how often the MQTT client was made */
 	struct {                 /* that of a northbound with a connection of its own */
 		unsigned connects, ends;
@@ -56,6 +57,12 @@ static struct {
 us_t clock_now(void)
 {
 	return rig.now;
+}
+
+/* Some day in 2026. */
+int64_t gateway_wall(void)
+{
+	return INT64_C(1790000000000) + rig.now / US_MS;
 }
 
 void clock_sleep(us_t until)
@@ -198,6 +205,8 @@ static inline void rig_write(const char *text)
 {
 	FILE *f = fopen(rig.file, "w");
 	assert_non_null(f);
+	if (rig.thingsboard)
+		fprintf(f, "thingsboard: {%s}\n", rig.thingsboard);
 	fprintf(f, "gateway: house\n%smqtt: {%s}\nbuses:\n  line: {%s}\n%s", rig.top ? rig.top : "",
 	        rig.mqtt ? rig.mqtt : "broker: mqtt://h, client_id: c, sys_interval: 0",
 	        rig.line ? rig.line : "port: /dev/none", text);

@@ -228,6 +228,7 @@ static inline char *model_text(const struct model *m, const struct profile_test 
 	const struct homeassistant_conf *ha = &m->homeassistant;
 	fprintf(f, "homeassistant %d %d %u %zu %s\n", ha->on, ha->names_as_written, ha->version,
 	        ha->max_bytes, ha->prefix);
+	text_mqtt(f, &m->thingsboard);
 	for (size_t i = 0; i < m->nbus; i++)
 		text_bus(f, &m->bus[i]);
 	for (size_t i = 0; i < m->ndevice; i++)

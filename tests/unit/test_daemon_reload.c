@@ -82,6 +82,8 @@ static void a_mistake_changes_nothing(void **state)
 #define SERIAL "port: /dev/none"
 #define TCP "tcp: h:502"
 #define HOST "broker: mqtt://h, client_id: c, sys_interval: 0"
+#define BOARD "broker: mqtt://tb, token_file: own.yaml"
+#define BOARDS "broker: mqtts://tb, token_file: own.yaml"
 #define TLS "broker: mqtts://h, client_id: c, sys_interval: 0"
 
 #define HASS(keys) "homeassistant: {" keys "}\n"
@@ -135,16 +137,47 @@ static const struct {
 	{"mqtt.tls.ca", NULL, NULL, true},
 	{"mqtt.tls.cert", NULL, NULL, true},
 	{"mqtt.tls.key", NULL, NULL, true},
+	{"thingsboard.broker", BOARD, "broker: mqtt://tb2, token_file: own.yaml", true},
+	{"thingsboard.token_file", BOARD, "broker: mqtt://tb, token_file: devices.yaml", true},
+	{"thingsboard.version", BOARD, BOARD ", version: 5", true},
+	{"thingsboard.client_id", BOARD, BOARD ", client_id: d", true},
+	{"thingsboard.device_prefix", BOARD, BOARD ", device_prefix: a", true},
+	{"thingsboard.tls.verify", BOARDS, BOARDS ", tls: {verify: false}", true},
+	{"thingsboard.keepalive", BOARD, BOARD ", keepalive: 9s", true},
+	{"thingsboard.buffer", BOARD, BOARD ", buffer: 2MiB", false},
+	{"thingsboard.tls.ca", NULL, NULL, true},
+	{"thingsboard.tls.cert", NULL, NULL, true},
+	{"thingsboard.tls.key", NULL, NULL, true},
 };
 
-#define KEYS (sizeof keys / sizeof *keys)
+/* Each section of the file with what begins anew when it changes. */
+static const struct {
+	const char *name;
+	const char **text;
+} sections[] = {
+	{"bus.", &rig.line},
+	{"mqtt.", &rig.mqtt},
+	{"homeassistant.", &rig.top},
+	{"top.", &rig.top},
+	{"thingsboard.", &rig.thingsboard},
+};
 
-static const char **setting_of(const char *key)
+static size_t section_of(const char *key)
 {
-	return strncmp(key, "mqtt.", 5) == 0  ? &rig.mqtt
-	       : strncmp(key, "bus.", 4) == 0 ? &rig.line
-	                                      : &rig.top;
+	size_t i = 0;
+	while (i < sizeof sections / sizeof *sections &&
+	       strncmp(key, sections[i].name, strlen(sections[i].name)) != 0)
+		i++;
+	return i;
 }
+
+/* Another number: begun anew. */
+static unsigned beginning(size_t section)
+{
+	return section == 0 ? rig_bus()->tag : section < 4 ? rig.connects : rig.own.connects;
+}
+
+#define KEYS (sizeof keys / sizeof *keys)
 
 static void each_key_takes_effect_with_a_reload(void **state)
 {
@@ -153,20 +186,20 @@ static void each_key_takes_effect_with_a_reload(void **state)
 	for (size_t i = 0; i < KEYS; i++) {
 		if (!keys[i].before)
 			continue;
-		const bool mqtt = strncmp(keys[i].key, "bus.", 4) != 0;
-		*setting_of(keys[i].key) = keys[i].before;
+		const size_t section = section_of(keys[i].key);
+		*sections[section].text = keys[i].before;
 		rig_reload("devices:\n" ONE(""));
-		const unsigned was = mqtt ? rig.connects : rig_bus()->tag;
+		const unsigned was = beginning(section);
 		const struct model *const old = rig.g.model;
-		*setting_of(keys[i].key) = keys[i].after;
+		*sections[section].text = keys[i].after;
 		rig_reload("devices:\n" ONE(""));
 		if (rig.g.model == old)
 			fail_msg("%s: %s", keys[i].key, rig_said());
-		if (((mqtt ? rig.connects : rig_bus()->tag) != was) != keys[i].anew)
+		if ((beginning(section) != was) != keys[i].anew)
 			fail_msg("%s: %s", keys[i].key,
 			         keys[i].anew ? "has no effect before a restart"
 			                      : "begins anew what could go on");
-		rig.mqtt = rig.line = rig.top = NULL;
+		rig.mqtt = rig.line = rig.top = rig.thingsboard = NULL;
 		rig_reload("devices:\n" ONE(""));
 		rig_said();
 	}
@@ -185,9 +218,7 @@ static void look_for_row(void *ctx, const char *line)
 {
 	(void)ctx;
 	const size_t len = strcspn(line, " ");
-	if ((strncmp(line, "bus.", 4) == 0 || strncmp(line, "mqtt.", 5) == 0 ||
-	     strncmp(line, "homeassistant.", 14) == 0) &&
-	    !has_row(line, len))
+	if (section_of(line) < sizeof sections / sizeof *sections && !has_row(line, len))
 		fail_msg("%.*s: say in the table above what a reload does when it changes, and see "
 		         "same_conf() and same_connection()",
 		         (int)len, line);

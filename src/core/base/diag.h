@@ -49,6 +49,10 @@ void diag_error_once(struct diag *d, struct where w, const char *fmt, ...)
 void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Either of them: how bad it is, is the caller's to say. */
+typedef void diag_say(struct diag *d, struct where w, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Sort by file, line, column; equal messages at one place become one. First, without a place,
  * stands how many were left out, if any. */
 void diag_sort(struct diag *d);

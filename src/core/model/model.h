@@ -282,6 +282,7 @@ struct model {
 	char hash[17]; /* of all files read, hex */
 	struct mqtt_conf mqtt;
 	struct homeassistant_conf homeassistant;
+	struct mqtt_conf thingsboard; /* host NULL: none; prefix: of its devices' names there */
 	const struct bus_conf *bus;
 	size_t nbus;
 	const struct device *device;
