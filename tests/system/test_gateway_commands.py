@@ -187,6 +187,8 @@ def test_get_is_answered_with_what_was_read(house, broker, make_client):
 def test_get_of_what_cannot_be_read_is_told(house, broker, client, make_client):
     c = make_client(broker, "answer/#", version=5)
     house.fault("meter1", "exception 4")
+    # no read from before is on its way any more
+    wait_until(lambda: house.stats()["devices"]["meter1"]["refused"] > 0, what="a refused read")
     mark = client.mark()
     c.publish("xnet/get/meter1/RealPower", properties=request("answer/get"))
     assert "exception 4" in json.loads(c.wait_for("answer/get").text)["reason"]
