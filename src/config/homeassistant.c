@@ -8,7 +8,8 @@
 #include "core/model/devclass.h"
 
 #define BYTES_LEAST 4096
-#define BYTES_PRESET 100000 /* brokers of the clouds take 128 KiB */
+#define BYTES_MOST (256 << 10) /* what the client reads back, see MQTT_PAYLOAD_MAX */
+#define BYTES_PRESET 100000    /* brokers of the clouds take 128 KiB */
 
 static void set_version(struct load *l, const struct hit *h, void *object)
 {
@@ -51,7 +52,7 @@ static const struct key homeassistant_keys[] = {
 	{"min_version", .type = KEY_OTHER, .set = set_version, .form = "version like 2025.6",
          .preset = "2024.11",
          .doc = "Oldest version of Home Assistant; what came later is left out."},
-	{"max_bytes", KEY_SIZE, HA(max_bytes), .min = BYTES_LEAST, .max = 1 << 20,
+	{"max_bytes", KEY_SIZE, HA(max_bytes), .min = BYTES_LEAST, .max = BYTES_MOST,
          .preset = "100kB", .doc = "A device with a larger document gets several."},
 	{"names", KEY_CHOICE, HA(names_as_written), .choice = name_words, .preset = "words",
          .doc = "Entities are named Batt Volts, or as the point is: BattVolts."},

@@ -81,7 +81,8 @@ static void number_form(const struct key *k, char *buf, size_t size)
 		snprintf(buf, size, "duration, %s to %s", low, high);
 		break;
 	case KEY_SIZE:
-		snprintf(buf, size, "size, up to %" PRId64 "MiB", k->max >> 20);
+		snprintf(buf, size, "size, up to %" PRId64 "%s",
+		         k->max >> 20 ? k->max >> 20 : k->max >> 10, k->max >> 20 ? "MiB" : "KiB");
 		break;
 	default:
 		snprintf(buf, size, "number, %" PRId64 " to %" PRId64, k->min, k->max);

@@ -141,7 +141,6 @@ struct flow {
 	const struct model *m;
 	struct json j;
 	unsigned row, node;
-	const struct device *device; /* whose switches are listed */
 };
 
 static const char *const flow_tab = "xnet0000000tab";

@@ -68,7 +68,7 @@ bool ha_topic_device(const struct model *m, const char *id, size_t len, int32_t 
                      unsigned *part, bool *ours)
 {
 	char node[HA_ID_SIZE], name[NAME_MAX_LEN + 1] = "", digits[8] = "";
-	const char *end = id + len, *s = id;
+	const char *end = id + len;
 	ha_node(m, node);
 	const size_t n = strlen(node);
 	*part = 1;
@@ -76,7 +76,7 @@ bool ha_topic_device(const struct model *m, const char *id, size_t len, int32_t 
 	*ours = len >= n && memcmp(id, node, n) == 0 && (len == n || id[n] == '_');
 	if (!*ours || len == n)
 		return *ours;
-	s = unescape(id + n + 1, end, name, sizeof name);
+	const char *s = unescape(id + n + 1, end, name, sizeof name);
 	if (s && s < end) {
 		snprintf(digits, sizeof digits, "%.*s", (int)(end - s - 1 < 7 ? end - s - 1 : 7),
 		         s + 1);
