@@ -133,14 +133,6 @@ void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit
 	adoption_destroy(old);
 }
 
-void bus_refresh(struct bus *b)
-{
-	pthread_mutex_lock(&b->lock);
-	b->refresh = true;
-	stir(b);
-	pthread_mutex_unlock(&b->lock);
-}
-
 enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old)
 {
 	pthread_mutex_lock(&b->lock);

@@ -67,8 +67,6 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
  * exchanges; arrays and windows are copied. */
 void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r,
                size_t nr);
-/* Once the new wants are in effect all of them are read soon, also what is read once or rarely. */
-void bus_refresh(struct bus *b);
 /* SUBMIT_REPLACED: *old is the job whose place it took; that is never sent and no report will come.
  * SUBMIT_BUSY: the table is full. */
 enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old);

@@ -56,9 +56,6 @@ static struct adoption *adopt_locked(struct bus *b)
 	b->adoption = NULL;
 	if (a)
 		schedule_adopt(b->schedule, a->want, a->nwant, a->rule, a->nrule, clock_now());
-	if (b->refresh)
-		schedule_refresh(b->schedule, clock_now());
-	b->refresh = false;
 	return a;
 }
 

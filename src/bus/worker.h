@@ -33,7 +33,6 @@ struct bus {
 	pthread_cond_t wake;
 	struct schedule *schedule;
 	struct adoption *adoption; /* NULL: none waiting */
-	bool refresh;              /* after that: read all of it soon */
 	bool stirred;              /* something came since the last sleep */
 	bool job_came;             /* while the port is closed: try it now */
 	bool ended;                /* nobody reports any more */

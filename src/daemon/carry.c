@@ -68,6 +68,12 @@ static bool same_decimal(const struct decimal *a, const struct decimal *b)
 	return a->mant == b->mant && a->places == b->places;
 }
 
+static bool same_layout(const struct layout *a, const struct layout *b)
+{
+	return a == b || (a && b && a->n == b->n && a->bytes == b->bytes && a->utc == b->utc &&
+	                  memcmp(a->part, b->part, a->n) == 0);
+}
+
 /* Would the same registers give the same value? */
 static bool same_place(const struct point *a, const struct point *b)
 {
@@ -79,7 +85,8 @@ static bool same_place(const struct point *a, const struct point *b)
 	       x->bit == y->bit && x->bits == y->bits && x->words == y->words && x->on == y->on &&
 	       x->off == y->off && same_decimal(&x->scale, &y->scale) &&
 	       same_decimal(&x->offset, &y->offset) && plant_raw_words(a) == plant_raw_words(b) &&
-	       a->alert == b->alert && !point_derives(a) && !point_derives(b);
+	       a->alert == b->alert && same_layout(x->layout, y->layout) && !point_derives(a) &&
+	       !point_derives(b);
 }
 
 static void carry_reading(struct reading *from, struct reading *to)
@@ -99,14 +106,25 @@ static void carry_reading(struct reading *from, struct reading *to)
 	to->known = false;
 }
 
+/* May what was read still be what it is now: the same words mean None, or are out of range? */
+static bool same_limits(const struct point *a, const struct point *b)
+{
+	const struct codec *x = &a->codec, *y = &b->codec;
+	const bool limits = a->valid_min == b->valid_min && a->valid_max == b->valid_max;
+	return a->has_valid == b->has_valid && (!a->has_valid || limits) && x->nna == y->nna &&
+	       (x->nna == 0 || memcmp(x->na, y->na, x->nna * sizeof *x->na) == 0);
+}
+
 static void carry_points(struct plant *from, const struct device *old, struct plant *to,
                          const struct device *dev, bool same)
 {
+	size_t next = 0;
 	for (uint32_t i = 0; i < dev->set->n; i++) {
 		const struct point *p = &dev->set->point[i];
-		const int was = model_find_point(old->set, p->name, strlen(p->name));
+		const int was = model_find_point_from(old->set, p->name, next);
 		if (was < 0)
 			continue;
+		next = (size_t)was + 1;
 		struct reading *a = &from->reading[old->point0 + (uint32_t)was];
 		struct reading *b = &to->reading[dev->point0 + i];
 		b->asked = a->asked;
@@ -114,6 +132,7 @@ static void carry_points(struct plant *from, const struct device *old, struct pl
 		if (!same || p->absent || !same_place(&old->set->point[was], p))
 			continue;
 		carry_reading(a, b);
+		b->publish_next = !same_limits(&old->set->point[was], p);
 		reading_alert(to, dev->point0 + i);
 	}
 }
@@ -168,22 +187,62 @@ static bool same_unit(const struct plant *from, const struct device *old, const 
 int carry_device_of(const struct plant *from, const struct plant *to, uint32_t device)
 {
 	const struct device *dev = &to->model->device[device];
-	const int was = model_find_device(from->model, dev->name, strlen(dev->name));
+	const int was = model_find_device_from(from->model, dev->name, device);
 	return was >= 0 && same_unit(from, &from->model->device[was], to, dev) ? was : -1;
 }
 
 void carry_readings(struct plant *from, struct plant *to)
 {
-	for (size_t i = 0; i < to->model->ndevice; i++) {
+	for (size_t i = 0, next = 0; i < to->model->ndevice; i++) {
 		const struct device *dev = &to->model->device[i];
-		const int was = model_find_device(from->model, dev->name, strlen(dev->name));
+		const int was = model_find_device_from(from->model, dev->name, next);
 		if (was < 0)
 			continue;
+		next = (size_t)was + 1;
 		const struct device *old = &from->model->device[was];
 		const bool same = same_unit(from, old, to, dev);
 		to->device[i].foreign = from->device[was].foreign;
 		if (same && dev->enabled && old->enabled)
 			carry_device(&from->device[was], &to->device[i], same_identity(old, dev));
 		carry_points(from, old, to, dev, same);
+	}
+}
+
+/* -- what is not known any more ---------------------------------------------------------------- */
+
+static void demand(struct gateway *g, uint32_t point)
+{
+	struct plant *p = g->plant;
+	const struct device *d = plant_device(p, point);
+	const struct point *pt = plant_point(p, point);
+	if (pt->source != SOURCE_REGISTER || pt->absent || plant_raw_words(pt) == 0)
+		return;
+	for (int part = plant_apart(p, point); part >= 0; part--) {
+		const struct span s = plant_apart(p, point) ? model_part(d, pt, (unsigned)part)
+		                                            : model_span(d, pt);
+		bus_demand(p->bus[d->bus].bus, &s, g->now);
+	}
+}
+
+/* Of an expression what it is made of: it is not carried. */
+static void demand_unknown(struct gateway *g, const struct device *d, uint32_t i)
+{
+	const struct reading *r = &g->plant->reading[d->point0 + i];
+	const struct point *pt = &d->set->point[i];
+	const bool polled = pt->poll == POLL_ALWAYS || g->plant->on_demand[d->point0 + i];
+	if (!polled || r->refused || (r->at && !r->publish_next))
+		return;
+	demand(g, d->point0 + i);
+	for (uint32_t k = 0; pt->source == SOURCE_EXPR && k < d->set->n; k++)
+		if (expr_uses(pt->expr, (int)k))
+			demand(g, d->point0 + k);
+}
+
+void carry_demand(struct gateway *g)
+{
+	for (size_t i = 0; i < g->model->ndevice; i++) {
+		const struct device *d = &g->model->device[i];
+		for (uint32_t k = 0; d->enabled && model_bound(d) && k < d->set->n; k++)
+			demand_unknown(g, d, k);
 	}
 }

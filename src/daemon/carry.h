@@ -19,4 +19,7 @@ int carry_device_of(const struct plant *from, const struct plant *to, uint32_t d
 /* After the buses: states of devices, readings, on-demand counts. Moves memory out of `from`. */
 void carry_readings(struct plant *from, struct plant *to);
 
+/* The new plant runs: what it does not know, or not as it is now, is read at once, and no more. */
+void carry_demand(struct gateway *g);
+
 #endif

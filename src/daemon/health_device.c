@@ -30,10 +30,11 @@ static void put_time(struct gateway *g, const char *device, const char *topic, u
 void health_device_carry(struct gateway *g, const struct model *old,
                          const struct device_health *from, struct device_health *to)
 {
-	for (size_t i = 0; i < old->ndevice; i++) {
+	for (size_t i = 0, next = 0; i < old->ndevice; i++) {
 		const char *name = old->device[i].name;
-		const int now = model_find_device(g->model, name, strlen(name));
+		const int now = model_find_device_from(g->model, name, next);
 		if (now >= 0) {
+			next = (size_t)now + 1;
 			to[now] = from[i];
 			continue;
 		}

@@ -179,15 +179,12 @@ static void start_bus(struct gateway *g, uint32_t bus)
 
 void plant_run(struct gateway *g, struct plant *p)
 {
-	const bool anew = g->plant != NULL;
 	g->plant = p;
 	g->model = p->model;
 	for (uint32_t b = 0; b < p->model->nbus; b++) {
 		if (!p->bus[b].bus)
 			start_bus(g, b);
 		plant_rewant(g, b);
-		if (anew)
-			bus_refresh(p->bus[b].bus); /* under new names nothing is known yet */
 	}
 }
 

@@ -174,6 +174,7 @@ static void change_plant(struct gateway *g, struct model *next)
 	carry_readings(old, p);
 	plant_run(g, p);
 	sunspec_carried(g);
+	carry_demand(g);
 	plant_release(old);
 }
 

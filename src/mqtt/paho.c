@@ -3,6 +3,8 @@
 
 #include <MQTTAsync.h>
 #include <pthread.h>
+#include <search.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +19,8 @@
 #define QUESTION "xnet-gateway/are-you-there" /* a topic that nobody subscribes to */
 
 struct subscription {
-	struct subscription *next;
 	struct paho *paho;
-	const char *filter;
+	const char *filter; /* by its address: main keeps one text for each */
 };
 
 struct paho {
@@ -29,7 +30,7 @@ struct paho {
 	uint8_t protocol;
 	struct paho_sink sink;
 	struct paho_terms terms;
-	struct subscription *subscription;
+	void *subscriptions; /* a tree of tsearch(3): thousands are looked up at each connect */
 	struct flights flights;
 	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
 	bool settled;         /* down was reported for this connect */
@@ -405,15 +406,22 @@ static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *
 
 /* -- subscriptions ----------------------------------------------------------------------------- */
 
+static int by_filter(const void *a, const void *b)
+{
+	const uintptr_t x = (uintptr_t)((const struct subscription *)a)->filter;
+	const uintptr_t y = (uintptr_t)((const struct subscription *)b)->filter;
+	return x < y ? -1 : x > y;
+}
+
 static struct subscription *find_subscription(struct paho *p, const char *filter)
 {
-	for (struct subscription *s = p->subscription; s; s = s->next) {
-		if (s->filter == filter)
-			return s;
-	}
+	struct subscription key = {.filter = filter};
+	void *found = tfind(&key, &p->subscriptions, by_filter);
+	if (found)
+		return *(struct subscription **)found;
 	struct subscription *s = mem_alloc(1, sizeof *s);
-	*s = (struct subscription){.next = p->subscription, .paho = p, .filter = filter};
-	p->subscription = s;
+	*s = (struct subscription){.paho = p, .filter = filter};
+	tsearch(s, &p->subscriptions, by_filter);
 	return s;
 }
 
@@ -589,11 +597,7 @@ void paho_destroy(struct paho *p)
 		MQTTAsync_destroy(&p->handle);
 	pthread_mutex_unlock(&begins_and_ends);
 	flights_end(&p->flights);
-	while (p->subscription) {
-		struct subscription *next = p->subscription->next;
-		free(p->subscription);
-		p->subscription = next;
-	}
+	tdestroy(p->subscriptions, free);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

@@ -85,11 +85,6 @@ void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit
 	b->nwant = nw;
 }
 
-void bus_refresh(struct bus *b)
-{
-	(void)b;
-}
-
 enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old)
 {
 	(void)old;

@@ -21,6 +21,7 @@ static void what_is_equal_says_nothing(void **state)
 	struct bus *const bus = rig_bus();
 	rig_reload("devices:\n" ONE(""));
 	assert_ptr_equal(rig_bus(), bus);
+	assert_int_equal(bus->ndemand, 0); /* what did not change is not read anew */
 	assert_string_equal(rig_said(), "");
 	assert_ptr_equal(rig.g.model, rig.g.plant->model);
 	rig_read(0, 123);
@@ -50,7 +51,8 @@ static void other_decimals_are_published_at_once(void **state)
 	                  "  Kind: {holding: 1, decimals: 1}\n");
 	rig_reload("devices:\n" ONE(""));
 	assert_string_equal(rig_said(), "meter/Kind 7.0");
-	rig_read(0, 123); /* the same words mean something else */
+	assert_int_equal(rig_bus()->ndemand, 1); /* Watts, at once: whatever its period */
+	rig_read(0, 123);                        /* the same words mean something else */
 	assert_string_equal(rig_said(), "meter/Watts 12.3");
 }
 
@@ -62,6 +64,7 @@ static void other_limits_hold_from_the_next_read_on(void **state)
 	                  "{holding: 1}\n");
 	rig_reload("devices:\n" ONE(""));
 	assert_string_equal(rig_said(), "");
+	assert_int_equal(rig_bus()->ndemand, 1);
 	rig_read(0, 123); /* the same words are looked at anew */
 	assert_string_equal(rig_said(), "meter/Watts None");
 }

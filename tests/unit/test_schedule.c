@@ -462,6 +462,42 @@ static void a_barred_block_makes_no_storm(void **state)
 	sim_end(&line);
 }
 
+/* A `get` of a whole device: a demand for each point, among the wants of its neighbours. */
+static void thousands_of_demands_are_met_in_blocks(void **state)
+{
+	(void)state;
+	const struct want want = {
+		.unit = 1, .table = TABLE_HOLDING, .addr = 4000, .len = 2, .period = US_S};
+	const struct unit_rule rule = {
+		.unit = 1, .timeout = US_S, .max_read = 125, .max_hole = UINT16_MAX};
+	struct wire w;
+	wire_init(&w, 9600, 8, 'N', 1, 0);
+	struct schedule *s = schedule_create(&w, 0, 1, 0);
+	schedule_adopt(s, &want, 1, &rule, 1, 0);
+	for (uint16_t i = 4096; i-- > 0;) /* the last address first */
+		assert_true(schedule_demand(
+			s, &(struct span){1, TABLE_HOLDING, (uint16_t)(2 * i), 2}, 0));
+	us_t now = 0;
+	uint32_t cells = 0, reads = 0;
+	struct turn t;
+	struct effects e;
+	for (schedule_next(s, now, &t); now < 600 * US_S && cells < 8192;
+	     schedule_next(s, now, &t)) {
+		if (t.kind == TURN_SLEEP) {
+			now = t.until;
+			continue;
+		}
+		const us_t took = wire_read(&w, t.span.table, t.span.count, 5 * US_MS);
+		now += took;
+		reads++;
+		cells += t.span.count > 2 ? t.span.count : 0;
+		schedule_done(s, &t, OUT_OK, 0, 5 * US_MS, took, now, &e);
+	}
+	assert_in_range(cells, 8192, 8192 + 250);
+	assert_in_range(reads, 65, 200); /* and the poll of every second turn */
+	schedule_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +523,7 @@ int main(void)
 		cmocka_unit_test(of_two_that_come_due_together_the_faster_goes_first),
 		cmocka_unit_test(a_neighbour_that_is_due_soon_is_read_along),
 		cmocka_unit_test(a_barred_block_makes_no_storm),
+		cmocka_unit_test(thousands_of_demands_are_met_in_blocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

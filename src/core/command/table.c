@@ -386,11 +386,12 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 	struct device_state *was = t->device;
 	free(t->lane_of);
 	table_fit(t, m);
-	for (size_t i = 0; i < old->ndevice; i++) {
-		const int k =
-			model_find_device(m, old->device[i].name, strlen(old->device[i].name));
-		if (k >= 0)
-			t->device[k].unlocked = was[i].unlocked;
+	for (size_t i = 0, next = 0; i < old->ndevice; i++) {
+		const int k = model_find_device_from(m, old->device[i].name, next);
+		if (k < 0)
+			continue;
+		t->device[k].unlocked = was[i].unlocked;
+		next = (size_t)k + 1;
 	}
 	free(was);
 	for (size_t i = 0; i < t->nlane; i++) {

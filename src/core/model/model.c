@@ -33,6 +33,26 @@ int model_find_point(const struct pointset *s, const char *name, size_t len)
 	return -1;
 }
 
+int model_find_device_from(const struct model *m, const char *name, size_t first)
+{
+	for (size_t i = 0; i < m->ndevice; i++) {
+		const size_t at = (first + i) % m->ndevice;
+		if (strcmp(m->device[at].name, name) == 0)
+			return (int)at;
+	}
+	return -1;
+}
+
+int model_find_point_from(const struct pointset *s, const char *name, size_t first)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		const size_t at = (first + i) % s->n;
+		if (strcmp(s->point[at].name, name) == 0)
+			return (int)at;
+	}
+	return -1;
+}
+
 /* -- registers of a point ---------------------------------------------------------- */
 
 static unsigned part_words(const struct point *p)

@@ -330,6 +330,11 @@ void model_gather(const struct point *p, const struct span *block, const uint16_
 int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
 int model_find_point(const struct pointset *s, const char *name, size_t len);
 
+/* The same by a whole name, looked for from `first` on and then from the beginning: who looks for
+ * one after the other, in the order of another model, gives where the last one was, plus 1. */
+int model_find_device_from(const struct model *m, const char *name, size_t first);
+int model_find_point_from(const struct pointset *s, const char *name, size_t first);
+
 /* As point_decode(), without asking whether the value is `valid`. */
 void point_scaled(const struct point *p, const uint16_t *words, const struct value *exponent,
                   const struct value *factor, char *text, struct value *out);

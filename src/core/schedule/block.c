@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "core/schedule/private.h"
 
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/arena.h"
@@ -71,14 +74,26 @@ static void set_limits(struct schedule *s, struct set *set)
 	set_cuts(s, set);
 }
 
-static void set_insert(struct schedule *s, struct set *set, struct node *n)
+static int address_order(const void *a, const void *b)
 {
-	size_t at = set->n++;
-	while (at > 0 && s->set[at - 1]->want.addr > n->want.addr) {
-		s->set[at] = s->set[at - 1];
-		at--;
+	const struct node *const *x = a, *const *y = b;
+	return (*x)->want.addr - (*y)->want.addr;
+}
+
+static_assert(offsetof(struct node, want) == 0, "a node is found by its want");
+
+/* The demands, from `first` on, go among the wants by address; list[] is free meanwhile. */
+static void set_merge(struct schedule *s, const struct set *set, size_t first)
+{
+	size_t i = 0, k = first;
+	qsort(&s->set[first], set->n - first, sizeof(struct node *), address_order);
+	for (size_t at = 0; at < set->n; at++) {
+		const bool want =
+			k == set->n || (i < first && s->set[i]->want.addr <= s->set[k]->want.addr);
+		s->list[at] = &s->set[want ? i++ : k++]->want;
 	}
-	s->set[at] = n;
+	for (size_t at = 0; at < set->n; at++)
+		s->set[at] = (struct node *)(uintptr_t)s->list[at];
 }
 
 /* All wants and demands due now or soon that may share a read with n. */
@@ -88,12 +103,15 @@ static struct set set_of(struct schedule *s, struct unit *u, const struct node *
 	for (size_t i = u->first; i < u->first + u->n; i++)
 		if (s->node[i].want.table == set.table && node_wanted(&s->node[i], set.group, now))
 			s->set[set.n++] = &s->node[i];
+	const size_t wants = set.n;
 	for (size_t i = 0; i < s->ndemand; i++) {
 		struct node *d = &s->demand[i];
 		if (d->want.unit == u->rule.unit && d->want.table == set.table &&
 		    node_wanted(d, set.group, now))
-			set_insert(s, &set, d);
+			s->set[set.n++] = d;
 	}
+	if (set.n > wants)
+		set_merge(s, &set, wants);
 	for (size_t i = 0; i < set.n; i++)
 		s->list[i] = &s->set[i]->want;
 	set_limits(s, &set);

@@ -19,8 +19,8 @@
 #include "core/schedule/plan.h"
 #include "core/schedule/schedule.h"
 
-#define LEARNT_MAX 32 /* forbidden spans kept per unit; the oldest is forgotten first */
-#define DEMANDS_MAX 512
+#define LEARNT_MAX 32     /* forbidden spans kept per unit; the oldest is forgotten first */
+#define DEMANDS_MAX 32768 /* a `get` of all points of a full line */
 #define JOBS_PER_UNIT 32
 #define JOBS_MAX 256
 #define PERIOD_OF_ONCE (10 * US_S) /* its urgency among the others */

@@ -98,15 +98,6 @@ void unit_due_now(struct schedule *s, struct unit *u, us_t now)
 	}
 }
 
-void schedule_refresh(struct schedule *s, us_t now)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		struct node *n = &s->node[i];
-		if (!n->aside && n->want.period >= PERIOD_OF_ONCE)
-			n->due = us_min(n->due, now);
-	}
-}
-
 void schedule_scratch(struct schedule *s)
 {
 	const size_t need = s->n + s->ndemand;
@@ -138,9 +129,10 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due)
 	const struct unit *u = unit_find(s, span->unit);
 	if (s->lost || !u || u->state == UNIT_DOWN || span->count == 0 || s->ndemand == DEMANDS_MAX)
 		return false;
-	for (size_t i = 0; i < s->ndemand; i++) {
+	/* who asks for many asks at one time: what was asked at another is not looked at */
+	for (size_t i = s->ndemand; i-- > 0 && s->demand[i].due == due;) {
 		const struct node *d = &s->demand[i];
-		if (d->due == due && d->want.unit == span->unit && d->want.table == span->table &&
+		if (d->want.unit == span->unit && d->want.table == span->table &&
 		    d->want.addr == span->addr && d->want.len == span->count)
 			return true;
 	}

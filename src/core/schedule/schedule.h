@@ -129,9 +129,6 @@ void schedule_destroy(struct schedule *s);
 void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const struct unit_rule *r,
                     size_t nr, us_t now);
 
-/* What was read before is lost: what is not read again within seconds anyway is due now. */
-void schedule_refresh(struct schedule *s, us_t now);
-
 /* A job. SUBMIT_REPLACED: *old gets the id of the one that will never be sent. BUSY: table full.
  * Guests have a table of their own. */
 enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now, uint64_t *old);
