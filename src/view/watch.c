@@ -18,6 +18,7 @@
 #define QUEUE_MAX (4u << 20) /* bytes that wait; then the connection is read no further */
 #define QUIET (250 * US_MS)  /* no retained message for so long: all have come */
 #define EMPTY (1000 * US_MS) /* none at all: there are none */
+#define SECOND_TRY (1000 * US_MS)
 #define END_LIMIT (300 * US_MS)
 /* A broker ends a connection that said nothing for 1.5 times this: so a command that a link held up
  * for longer, as long as command_timeout (10 s) or more, goes nowhere. */
@@ -41,7 +42,8 @@ struct watch {
 	int wake;
 	bool connected;
 	char trouble[192];
-	us_t sent_at;            /* the last command; 0: none that may still wait */
+	us_t sent_at; /* the last command; 0: none that may still wait */
+	us_t down_at;
 	us_t up_at, retained_at; /* when the last retained message came; 0: none */
 	pthread_mutex_t lock;    /* of what follows */
 	pthread_cond_t room;
@@ -216,10 +218,12 @@ static void take_event(struct watch *w, const struct mqtt_event *e,
 		w->connected = true;
 		w->up_at = watch_now();
 		w->retained_at = 0;
+		w->trouble[0] = '\0';
 		view_clear(w->view);
 		break;
 	case MQTT_DOWN:
 		w->connected = false;
+		w->down_at = watch_now();
 		snprintf(w->trouble, sizeof w->trouble, "%s", e->text);
 		break;
 	case MQTT_REFUSED:
@@ -229,9 +233,12 @@ static void take_event(struct watch *w, const struct mqtt_event *e,
 	case MQTT_MESSAGE:
 		if (e->retained)
 			w->retained_at = watch_now();
+		if (e->len >
+		    MQTT_PAYLOAD_MAX) /* it is not there; that is not to say that it is empty */
+			break;
 		const struct view_message m = {.topic = e->topic,
 		                               .payload = e->payload,
-		                               .len = e->len > MQTT_PAYLOAD_MAX ? 0 : e->len,
+		                               .len = e->len,
 		                               .retained = e->retained,
 		                               .now = watch_now(),
 		                               .wall = watch_wall()};
@@ -289,13 +296,14 @@ bool watch_settle(struct watch *w, us_t limit)
 	const us_t until = watch_now() + limit;
 
 	for (us_t now = watch_now(), quiet; now < until; now = watch_now()) {
-		quiet = !w->connected    ? until
-		        : w->retained_at ? w->retained_at + QUIET
-		                         : w->up_at + EMPTY;
+		quiet = !w->connected && w->trouble[0] ? w->down_at + SECOND_TRY + US_MS
+		        : !w->connected                ? until
+		        : w->retained_at               ? w->retained_at + QUIET
+		                                       : w->up_at + EMPTY;
 		if (w->connected && now >= quiet)
 			return true;
-		/* a broker that says no will say no again */
-		if (!w->connected && w->trouble[0])
+		/* a broker that says no will say no again, but to another version of MQTT */
+		if (!w->connected && w->trouble[0] && now - w->down_at > SECOND_TRY)
 			return false;
 		wait_until(w, quiet < until ? quiet : until);
 	}

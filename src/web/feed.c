@@ -13,7 +13,7 @@ static void head(const struct feed_head *h, bool full, struct json *j)
 	jw_open(j, "broker", '{');
 	jw_string(j, "name", h->broker);
 	jw_bool(j, "connected", h->connected);
-	jw_string(j, "trouble", h->connected ? "" : h->trouble);
+	jw_string(j, "trouble", h->trouble);
 	jw_close(j, '}');
 }
 

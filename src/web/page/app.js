@@ -19,11 +19,16 @@ const el = (tag, props = {}, ...kids) => {
 };
 const quiet = (...kids) => el("p", { class: "quiet" }, ...kids);
 const note = (text, how = "") => el("p", { class: "note" + how }, text);
-const on = (key, draw) => {
+const on = (key, node, draw) => {
 	if (!live.has(key)) live.set(key, []);
-	live.get(key).push(draw);
+	live.get(key).push([node, draw]);
 };
-const redraw = key => (live.get(key) || []).forEach(f => f());
+// What is no longer on the page is dropped.
+const redraw = key => {
+	const list = (live.get(key) || []).filter(x => x[0].isConnected);
+	live.set(key, list);
+	list.forEach(x => x[1]());
+};
 const number = t => (t !== undefined && t !== null && /^-?\d/.test(t) ? parseFloat(t) : NaN);
 const span = s =>
 	s < 0 || !isFinite(s) ? "" : s < 10 ? s.toFixed(1) + " s" : s < 120 ? Math.round(s) + " s" :
@@ -130,7 +135,7 @@ const spark = (d, p) => {
 		path.setAttribute("d", h.map((v, i) => (i ? "L" : "M") + x(i) + " " + y(v)).join(""));
 	};
 	draw();
-	on(d.name + "/" + p.name, draw);
+	on(d.name + "/" + p.name, svg, draw);
 	return svg;
 };
 const shown = p => (p.text === undefined || p.text === "None" ? "–" : p.text);
@@ -142,7 +147,7 @@ const value = (d, p, tag = "span") => {
 		node.title = p.text || "no value";
 	};
 	draw();
-	on(d.name + "/" + p.name, draw);
+	on(d.name + "/" + p.name, node, draw);
 	return node;
 };
 const disabled = d => d.facts && d.facts.state === "disabled";
@@ -179,7 +184,7 @@ const card = d => {
 				chip.setAttribute("aria-label", chip.title);
 			};
 			draw();
-			on(d.name + "/" + p.name, draw);
+			on(d.name + "/" + p.name, chip, draw);
 			return chip;
 		})),
 		...notes(d));
@@ -188,7 +193,7 @@ const liveCard = name => {
 	let node = card(S.devices.get(name));
 	const look = d => JSON.stringify([d.current, d.trouble, d.alerts, d.conflict, d.title, d.status, d.points.size]);
 	let shape = look(S.devices.get(name));
-	on(name, () => {
+	on(name, main, () => {
 		const d = S.devices.get(name);
 		if (!d || look(d) === shape) return;
 		shape = look(d);
@@ -212,14 +217,14 @@ const gatewayHead = name => {
 		small.textContent = bits.join(" · ");
 	};
 	draw();
-	on("gateways", draw);
+	on("gateways", h, draw);
 	return [h, gatewayAlerts(name)];
 };
 const gatewayAlerts = name => {
 	const box = el("div");
 	const draw = () => box.replaceChildren(...alerts((S.gateways.get(name) || {}).alerts));
 	draw();
-	on("gateways", draw);
+	on("gateways", box, draw);
 	return box;
 };
 const byNeed = (a, b) => (b.trouble ? 1 : 0) - (a.trouble ? 1 : 0) || a.name.localeCompare(b.name, "en", { numeric: true });
@@ -285,7 +290,7 @@ const control = (d, p) => {
 		out.textContent = p.out ? p.out.text : "";
 	};
 	draw();
-	on(d.name + "/" + p.name, draw);
+	on(d.name + "/" + p.name, out, draw);
 	return el("div", { class: "ctl" }, node, out);
 };
 const tableRow = (d, p, write) => el("tr", {},
@@ -333,12 +338,13 @@ const devicePage = name => {
 		el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Point"), el("th", { scope: "col", class: "num" }, "Value"),
 			el("th", { class: "opt", "aria-hidden": "true" }), el("th", { scope: "col", class: "num" }, "Age"), write && el("th", { scope: "col" }, "Set"))), body));
 	draw();
-	on(name, draw);
+	on(name, top, draw);
 	return [quiet(el("a", { href: "#/" }, "← Devices")), top, all.length > 30 && search, box, end].filter(Boolean);
 };
 
 // -- lines and log --------------------------------------------------------------------------------------------------
 const percent = x => (x === undefined ? "–" : `${x < 10 && x > 0 ? x.toFixed(1) : Math.round(x)} %`);
+const pair = (a, b) => el("div", { class: "row" }, typeof a === "string" ? el("span", {}, a) : a, el("span", { class: "val" }, b));
 const lineCard = (g, b) => {
 	const f = b.facts, up = f.state === "up", bar = el("b"), mark = el("u"), load = f["load/1min"], plan = f["load/planned"];
 	bar.style.width = Math.min(100, load || 0) + "%";
@@ -352,10 +358,10 @@ const lineCard = (g, b) => {
 		!up && note(String(f.state || "no state")),
 		el("div", { class: "load", role: "img", "aria-label": `load ${percent(load)}, planned ${percent(plan)}` }, bar, plan !== undefined ? mark : null),
 		quiet(`${percent(load)} of its time used, ${percent(plan)} planned`),
-		el("div", { class: "row" }, el("span", {}, "failed, 1 / 15 min"), el("span", { class: "val" }, `${percent(f["errors/1min"])} / ${percent(f["errors/15min"])}`)),
-		...counts.filter(c => f[c[1]] > 0).map(c => el("div", { class: "row" }, el("span", {}, c[0]), el("span", { class: "val" }, f[c[1]].toLocaleString("en")))),
+		pair("failed, 1 / 15 min", `${percent(f["errors/1min"])} / ${percent(f["errors/15min"])}`),
+		...counts.filter(c => f[c[1]] > 0).map(c => pair(c[0], f[c[1]].toLocaleString("en"))),
 		own.length > 0 && el("h3", { class: "more" }, "Response, ms (median/p99)"),
-		...own.map(d => el("div", { class: "row" }, el("a", { href: link(d.name) }, d.name), el("span", { class: "val" }, (d.facts || {}).response || "–"))));
+		...own.map(d => pair(el("a", { href: link(d.name) }, d.name), (d.facts || {}).response || "–")));
 };
 const linesPage = () => {
 	const out = [];
@@ -363,10 +369,10 @@ const linesPage = () => {
 		const grid = el("div", { class: "grid" });
 		const draw = () => grid.replaceChildren(...((S.gateways.get(name) || {}).buses || []).map(b => lineCard(S.gateways.get(name), b)));
 		draw();
-		on("gateways", draw);
+		on("gateways", grid, draw);
 		out.push(...gatewayHead(name), grid);
 	}
-	return out.length ? out : [quiet("No gateway publishes its health here.")];
+	return out.length ? out : [quiet("No gateway publishes its health.")];
 };
 const logPage = () => {
 	const list = el("ol", { class: "log" }), box = el("div", { class: "table" }, list);
@@ -374,7 +380,7 @@ const logPage = () => {
 		el("time", { datetime: e.time }, new Date(e.time).toLocaleString()), S.devices.has(e.source) ? el("a", { href: link(e.source) }, e.source) : el("span", {}, e.source),
 		el("span", { class: e.bad ? "bad" : "" }, e.text))) : [el("li", {}, "Nothing yet.")]));
 	draw();
-	on("log", draw);
+	on("log", list, draw);
 	return [el("h2", {}, "Log", el("small", {}, "alerts, statuses and outcomes of commands since xnet-web was started")), box];
 };
 
@@ -385,7 +391,7 @@ const frame = () => {
 	const faults = [...S.gateways.values()].reduce((n, g) => n + g.faults, 0);
 	sum.textContent = S.fed ? `${up} of ${all.length} devices online${faults ? ` · ${faults} fault${faults > 1 ? "s" : ""}` : ""} · ${S.broker.name}` : "";
 	const text = S.lost ? "The connection to xnet-web is lost; what you see is old. Trying again …"
-		: S.fed && !S.broker.connected ? `The broker ${S.broker.name} is away (${S.broker.trouble || "no connection"}); what you see is old.` : "";
+		: S.fed && (!S.broker.connected || S.broker.trouble) ? `The broker ${S.broker.name} ${S.broker.connected ? "refuses" : "is away"} (${S.broker.trouble}); what you see is old.` : "";
 	banner.hidden = !text;
 	if (banner.textContent !== text) banner.textContent = text;
 };
