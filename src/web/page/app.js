@@ -236,9 +236,9 @@ const devicesPage = () => {
 			: quiet("no devices"));
 	}
 	const rest = all.filter(d => !S.gateways.has(d.gateway));
-	if (rest.length) out.push(el("h2", {}, "Others", el("small", {}, "no gateway names them: its health tree is off, or it is gone")),
+	if (rest.length) out.push(el("h2", {}, "Others", el("small", {}, "of no gateway that publishes its health")),
 		el("div", { class: "grid" }, ...rest.map(d => liveCard(d.name))));
-	if (!out.length) out.push(quiet(S.broker.connected ? "No gateway has published anything here." : "Not connected."));
+	if (!out.length) out.push(quiet(S.broker.connected ? "No gateway is here." : "Not connected."));
 	return out;
 };
 
@@ -297,7 +297,7 @@ const tableRow = (d, p, write) => el("tr", {},
 	el("td", {}, p.name, p.description && el("small", {}, p.description)),
 	value(d, p, "td"),
 	el("td", { class: "opt" }, isNaN(number(p.text)) ? "" : spark(d, p)),
-	aging(el("td", { class: "age", title: p.at ? "" : "retained: its age is not known" }), () => since(p.at)),
+	aging(el("td", { class: "age", title: p.at ? "" : "age not known" }), () => since(p.at)),
 	write && el("td", {}, p.writable ? control(d, p) : ""));
 const facts = d => {
 	const f = d.facts || {}, rows = [["Gateway", d.gateway], ["Line", d.bus && (d.id === undefined ? d.bus : `${d.bus}, unit ${d.id}`)],
@@ -381,7 +381,7 @@ const logPage = () => {
 		el("span", { class: e.bad ? "bad" : "" }, e.text))) : [el("li", {}, "Nothing yet.")]));
 	draw();
 	on("log", list, draw);
-	return [el("h2", {}, "Log", el("small", {}, "alerts, statuses and outcomes of commands since xnet-web was started")), box];
+	return [el("h2", {}, "Log", el("small", {}, "alerts, statuses, outcomes of commands")), box];
 };
 
 // -- the frame ------------------------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ const frame = () => {
 	const all = [...S.devices.values()].filter(d => !disabled(d)), up = all.filter(d => d.current).length;
 	const faults = [...S.gateways.values()].reduce((n, g) => n + g.faults, 0);
 	sum.textContent = S.fed ? `${up} of ${all.length} devices online${faults ? ` · ${faults} fault${faults > 1 ? "s" : ""}` : ""} · ${S.broker.name}` : "";
-	const text = S.lost ? "The connection to xnet-web is lost; what you see is old. Trying again …"
+	const text = S.lost ? "xnet-web cannot be reached; what you see is old."
 		: S.fed && (!S.broker.connected || S.broker.trouble) ? `The broker ${S.broker.name} ${S.broker.connected ? "refuses" : "is away"} (${S.broker.trouble}); what you see is old.` : "";
 	banner.hidden = !text;
 	if (banner.textContent !== text) banner.textContent = text;
