@@ -339,6 +339,9 @@ static bool take_heard(void *ctx, const struct seen *seen)
 		h->other += seen->n > 0;
 		return true;
 	}
+	/* a response to a request that was not seen: the gateway's own, late */
+	if (h->ignore_ours && !h->requests && !frame_is_request(&f))
+		return true;
 	h->frames++;
 	if (frame_is_request(&f)) {
 		note_request(h, &f, seen->at);
