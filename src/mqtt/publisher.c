@@ -357,11 +357,15 @@ static void leave_for_first(struct mqtt_client *c, us_t now)
 	                              .payload = c->will_text,
 	                              .len = c->will_text ? strlen(c->will_text) : 0,
 	                              .retain = c->conf.retain};
-	if (c->will_topic)
-		paho_send(c->paho, &will, 0, &none);
 	pthread_mutex_lock(&c->lock);
 	c->parted = false;
+	c->flying += c->will_topic != NULL; /* pump_done() takes it off again */
 	pthread_mutex_unlock(&c->lock);
+	if (c->will_topic && !paho_send(c->paho, &will, 0, &none)) {
+		pthread_mutex_lock(&c->lock);
+		c->flying--;
+		pthread_mutex_unlock(&c->lock);
+	}
 	paho_disconnect(c->paho, 100);
 	set_state(c, CLIENT_PARTING);
 	c->retry_at = now + PARTING;
