@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
 
+#include "core/base/arena.h"
 #include "core/schedule/advise.h"
 #include "core/schedule/plan.h"
 #include "ctl/verb.h"
 
 #define TURNAROUND (5 * US_MS) /* assumed; the running gateway measures it */
-#define SHOWN_MAX 512
 
 static void help(void)
 {
@@ -79,10 +79,9 @@ static void print_group(const struct model *m, uint32_t bus, const struct wire *
 {
 	static const char *const table[] = {"coil", "discrete", "holding", "input"};
 	const struct plan_limits limits = limits_of(rule, alone);
-	const struct want *list[SHOWN_MAX];
-	struct span block[SHOWN_MAX];
+	const struct want **list = mem_alloc(n, sizeof *list);
+	struct span *block = mem_alloc(n, sizeof *block);
 
-	n = n > SHOWN_MAX ? SHOWN_MAX : n;
 	for (size_t i = 0; i < n; i++)
 		list[i] = &w[i];
 	const size_t blocks = plan_cover(wire, &limits, list, n, block);
@@ -93,6 +92,8 @@ static void print_group(const struct model *m, uint32_t bus, const struct wire *
 		const us_t took = wire_read(wire, w->table, block[i].count, TURNAROUND);
 		printf("  %7.1f ms\n", (double)took / 1e3);
 	}
+	free(list);
+	free(block);
 }
 
 /* The real scheduler's figure, and what would bring it below the limit. */
