@@ -13,27 +13,6 @@
 #define LATE "could not be sent in time"
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
-/* "Modbus Application Protocol V1.1b3", section 7. */
-static const char *const exception_name[] = {
-	[EXC_FUNCTION] = "illegal function",
-	[EXC_ADDRESS] = "illegal data address",
-	[EXC_VALUE] = "illegal data value",
-	[EXC_FAILURE] = "device failure",
-	[EXC_ACKNOWLEDGE] = "accepted, still in progress",
-	[EXC_BUSY] = "device is busy",
-	[EXC_NEGATIVE_ACKNOWLEDGE] = "negative acknowledge",
-	[EXC_PARITY] = "memory parity error",
-	[EXC_GATEWAY_PATH] = "gateway path unavailable",
-	[EXC_GATEWAY_TARGET] = "gateway target does not respond",
-};
-
-static const char *exception_text(uint8_t code)
-{
-	const char *name =
-		code < sizeof exception_name / sizeof *exception_name ? exception_name[code] : NULL;
-	return name ? name : "exception";
-}
-
 static bool repeatable(const struct command_table *t, const struct record *r)
 {
 	return record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END;
