@@ -28,6 +28,7 @@ static void copy_conf(struct bus_conf *to, const struct bus_conf *from)
 	to->name = from->name ? mem_strdup(from->name) : NULL;
 	to->port = from->port ? mem_strdup(from->port) : NULL;
 	to->host = from->host ? mem_strdup(from->host) : NULL;
+	to->description = NULL; /* main's affair */
 	to->where = (struct where){0};
 }
 
@@ -60,6 +61,7 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
 	b->tag = tag;
 	b->reports = reports;
 	atomic_init(&b->closing, false);
+	atomic_init(&b->tap, NULL);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);
@@ -173,11 +175,28 @@ void bus_forget(struct bus *b, uint8_t unit)
 	pthread_mutex_unlock(&b->lock);
 }
 
+void bus_lend(struct bus *b, bool lent, const struct bus_tune *t)
+{
+	const us_t now = clock_now();
+	pthread_mutex_lock(&b->lock);
+	b->tune = lent && t ? *t : (struct bus_tune){0};
+	b->lent = lent;
+	schedule_lend(b->schedule, lent, now);
+	stir(b);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void bus_tap(struct bus *b, struct queue *frames)
+{
+	atomic_store(&b->tap, frames);
+}
+
 void bus_figures(struct bus *b, struct bus_figures *out)
 {
 	struct unit_figures f;
 	pthread_mutex_lock(&b->lock);
 	*out = b->shown;
+	out->guest = schedule_guests(b->schedule);
 	out->missed = 0;
 	for (unsigned unit = 0; unit <= UINT8_MAX; unit++)
 		if (schedule_unit(b->schedule, (uint8_t)unit, &f))

@@ -44,7 +44,27 @@ struct report {
 	};
 };
 
+/* Settings of a lent line; baud 0: as configured. */
+struct bus_tune {
+	uint32_t baud;
+	uint8_t data, stop;
+	char parity;
+};
+
+/* What went over a line, for those who look on. */
+struct bus_frame {
+	us_t at;       /* its first byte */
+	uint32_t bus;  /* tag */
+	uint32_t lost; /* as many before it found no room in the queue */
+	bool in, guest;
+	uint8_t cause; /* of what went out: enum turn_kind */
+	uint16_t n;
+	uint8_t bytes[2 * ADU_RTU_MAX];
+	char why[112]; /* what is wrong with it; "": nothing */
+};
+
 struct bus_figures {
+	struct guest_figures guest;
 	struct line_counters line;
 	uint32_t retries, missed, reopened;
 	uint32_t instead[INSTEAD_KINDS]; /* what came instead of answers */
@@ -74,6 +94,12 @@ bool bus_demand(struct bus *b, const struct span *s, us_t due);
 bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will come */
 /* Another device stands behind this unit id: what was learnt of its registers is forgotten. */
 void bus_forget(struct bus *b, uint8_t unit);
+/* A lent line polls nothing; guests go at once, with these settings (NULL: its own), all else with
+ * the line's own. A guest ends OUT_LINK if the port cannot have them. */
+void bus_lend(struct bus *b, bool lent, const struct bus_tune *t);
+/* Frames (struct bus_frame) go there from now on, as far as there is room; NULL: no more. The queue
+ * lives until the thread has ended. */
+void bus_tap(struct bus *b, struct queue *frames);
 void bus_figures(struct bus *b, struct bus_figures *out);
 bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out);
 

@@ -255,6 +255,7 @@ static const struct port_ops ops_of[] = {
 			.read = stream_read,
 			.gone = "is gone",
 			.wire = true,
+			.tunes = true,
 			.rest_most = US_S,
 		},
 	[BUS_TCP] =

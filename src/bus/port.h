@@ -36,8 +36,9 @@ struct port_ops {
 	/* A connection, not a line of its own: it may end and be made anew without a loss, proves
 	 * nothing until something answers through it, and may lead to a gateway with a queue. */
 	bool connects;
-	bool ids;  /* each answer names its request */
-	bool wire; /* frames take the time of a serial line */
+	bool ids;   /* each answer names its request */
+	bool tunes; /* baud and format can be changed while it is open */
+	bool wire;  /* frames take the time of a serial line */
 	struct turn_way way;
 	us_t latency;   /* bytes of one frame may come apart by this much, at least */
 	us_t rest_most; /* the thread sleeps no longer: so soon an unplugged adapter is reported,

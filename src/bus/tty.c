@@ -114,6 +114,20 @@ uint32_t tty_speed(int fd)
 	return ioctl(fd, TCGETS2, &t) < 0 ? 0 : t.c_ospeed;
 }
 
+bool tty_tune(int fd, uint32_t baud, uint8_t data, char parity, uint8_t stop)
+{
+	struct termios2 t;
+	if (ioctl(fd, TCGETS2, &t) < 0)
+		return false;
+	t.c_cflag &= ~(tcflag_t)(CBAUD | (CBAUD << IBSHIFT) | CSIZE | PARENB | PARODD | CSTOPB);
+	t.c_cflag |= BOTHER | (data == 7 ? CS7 : CS8) | (stop == 2 ? CSTOPB : 0u);
+	if (parity != 'N')
+		t.c_cflag |= PARENB | (parity == 'O' ? PARODD : 0u);
+	t.c_iflag = parity == 'N' ? t.c_iflag & ~(tcflag_t)INPCK : t.c_iflag | INPCK;
+	t.c_ispeed = t.c_ospeed = baud;
+	return ioctl(fd, TCSETS2, &t) == 0;
+}
+
 void tty_low_latency(const char *root, int fd, dev_t dev)
 {
 	struct serial_struct s;

@@ -27,6 +27,9 @@ void tty_facts(const char *root, dev_t dev, struct tty_facts *out);
 /* Speed the driver really set; 0 when it cannot be asked. */
 uint32_t tty_speed(int fd);
 
+/* Another rate and format; what else is set stays. False: errno. */
+bool tty_tune(int fd, uint32_t baud, uint8_t data, char parity, uint8_t stop);
+
 /* Ask the adapter to deliver each byte at once. What cannot be had is left alone. */
 void tty_low_latency(const char *root, int fd, dev_t dev);
 

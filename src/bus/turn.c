@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bus/worker.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* -- one exchange --------------------------------------------------------------- */
@@ -11,6 +12,8 @@ static bool transact_send(struct bus *b, us_t now)
 	const enum port_sent sent = port_send(&b->port, x->send);
 	if (sent != PORT_UNSENT) /* also of a part: who knows what the other side makes of it */
 		exchange_sent(x, now, clock_now());
+	if (sent != PORT_UNSENT && atomic_load_explicit(&b->tap, memory_order_relaxed))
+		tap_out(b, x->send, now);
 	return sent == PORT_SENT;
 }
 
@@ -22,6 +25,8 @@ static bool transact_receive(struct bus *b, us_t until)
 	const int n = port_read(&b->port, buf, sizeof(buf), until);
 	const us_t now = clock_now();
 	bool on = n >= 0;
+	if (n > 0 && atomic_load_explicit(&b->tap, memory_order_relaxed))
+		tap_in(b, buf, (size_t)n, now);
 	if (on)
 		exchange_input(x, buf, (size_t)n, now);
 	else if (exchange_waits(x))
@@ -104,12 +109,31 @@ static void transact_instead(struct bus *b, bool failed)
 	pthread_mutex_unlock(&b->lock);
 }
 
+static void transact_seen(struct bus *b)
+{
+	const struct exchange *x = &b->run.exchange;
+	char text[112];
+	const char *why = text;
+	if (x->outcome == OUT_OK)
+		why = NULL;
+	else if (x->outcome == OUT_REFUSED)
+		snprintf(text, sizeof(text), "exception %u: %s", x->exception,
+		         exception_text(x->exception));
+	else
+		instead_text(&x->instead, text, sizeof(text));
+	if (x->outcome != OUT_OK || b->seen.n)
+		tap_end(b, why, clock_now());
+	b->asked = false;
+}
+
 /* The exchange that the turn wants. False: the link is gone. */
 static bool transact(struct bus *b)
 {
 	const struct exchange *x = &b->run.exchange;
 	b->port.zero = b->run.zero;
 	const bool linked = transact_drive(b);
+	if (atomic_load_explicit(&b->tap, memory_order_relaxed))
+		transact_seen(b);
 	transact_instead(b, !linked || (x->outcome != OUT_OK && x->outcome != OUT_REFUSED));
 	return linked;
 }

@@ -164,12 +164,22 @@ static us_t worker_backoff(const struct bus *b)
 	return doublings >= 5 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
 }
 
+static void wire_set(struct bus *b, const struct bus_tune *t)
+{
+	wire_init(&b->line.wire, t->baud, t->data, t->parity, t->stop, b->conf.silence);
+	b->line.burst = 0;
+}
+
 /* False: port.why says why not. */
 static bool worker_connect(struct bus *b)
 {
 	worker_step(b, US_NEVER); /* a name look-up takes as long as it takes */
 	b->fails++;
 	const bool open = port_open(&b->port);
+	if (b->tuned.baud) /* it is as configured again */
+		wire_set(b, &(struct bus_tune){b->conf.baud, b->conf.data, b->conf.stop,
+		                               b->conf.parity});
+	b->tuned = (struct bus_tune){0};
 	const us_t now = clock_now();
 	b->open_at = now + worker_backoff(b);
 	b->fails -= b->port.waits;
@@ -276,6 +286,54 @@ static void worker_sleep(struct bus *b)
 	}
 }
 
+/* -- a lent line ------------------------------------------------------------------ */
+
+#define LISTEN (5 * US_MS) /* in one go: a request may come meanwhile */
+
+/* The line's own settings, or those it was lent with for a guest. False: the port is not set so. */
+static bool worker_tune(struct bus *b, bool guest)
+{
+	const struct bus_tune own = {b->conf.baud, b->conf.data, b->conf.stop, b->conf.parity};
+	struct bus_tune want = {0};
+	pthread_mutex_lock(&b->lock);
+	if (guest && b->lent)
+		want = b->tune;
+	pthread_mutex_unlock(&b->lock);
+	if (b->port.fd < 0 || !b->port.ops->tunes || memcmp(&want, &b->tuned, sizeof(want)) == 0)
+		return true;
+	const struct bus_tune *t = want.baud ? &want : &own;
+	if (!tty_tune(b->port.fd, t->baud, t->data, t->parity, t->stop))
+		return false;
+	wire_set(b, t);
+	b->tuned = want;
+	return true;
+}
+
+/* Who has the line lent and looks on wants to know whether another client talks on it. */
+static bool worker_listens(struct bus *b)
+{
+	uint8_t buf[ADU_RTU_MAX];
+	const us_t now = clock_now();
+	if (b->port.fd < 0 || b->port.ops->connects || !atomic_load(&b->tap))
+		return false;
+	pthread_mutex_lock(&b->lock);
+	const bool lent = b->lent;
+	b->shown.stepped = now;
+	b->shown.step_limit = STEP_SLACK;
+	b->stirred &= !lent;
+	pthread_mutex_unlock(&b->lock);
+	if (!lent)
+		return false;
+	const int n = port_read(&b->port, buf, sizeof(buf), now + LISTEN);
+	if (n > 0) {
+		b->line.last_end = clock_now();
+		tap_in(b, buf, (size_t)n, b->line.last_end);
+	} else if (b->seen.n) {
+		tap_end(b, "nobody asked for it", now);
+	}
+	return true;
+}
+
 static void worker_judge(struct bus *b, enum outcome o)
 {
 	b->used_at = clock_now();
@@ -325,13 +383,18 @@ static void worker_turn(struct bus *b)
 	pthread_mutex_unlock(&b->lock);
 	adoption_destroy(a);
 	if (b->turn.kind == TURN_SLEEP) {
-		worker_sleep(b);
+		if (!worker_listens(b))
+			worker_sleep(b);
 		return;
 	}
 	const bool linked = b->port.fd >= 0 || worker_connect(b);
 	worker_step(b, turn_limit(b));
-	const enum outcome o = turn_run(b, linked);
-	if (linked)
+	const bool guest = b->turn.kind == TURN_JOB && b->turn.job->guest;
+	const bool tuned = linked && worker_tune(b, guest);
+	const enum outcome o = turn_run(b, tuned);
+	if (linked && guest && !tuned)
+		return; /* the port cannot have these settings */
+	if (tuned)
 		worker_judge(b, o);
 	else
 		worker_down(b);

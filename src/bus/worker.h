@@ -36,9 +36,17 @@ struct bus {
 	bool stirred;              /* something came since the last sleep */
 	bool job_came;             /* while the port is closed: try it now */
 	bool ended;                /* nobody reports any more */
+	struct bus_tune tune;      /* of a lent line; baud 0: its own */
+	bool lent;
 	struct bus_figures shown;
 
+	_Atomic(struct queue *) tap; /* NULL: nobody looks on */
+
 	/* The thread's own. */
+	struct bus_frame seen; /* what came in since the last frame out */
+	bool asked;            /* within an exchange that has sent something */
+	uint32_t unseen;       /* frames that found no room with who looks on */
+	struct bus_tune tuned; /* as the port is set; baud 0: as configured */
 	struct port port;
 	struct line line;
 	struct turn turn;
@@ -77,6 +85,12 @@ bool worker_linked(struct bus *b);
 bool worker_relink(struct bus *b);
 /* The peer has ended the connection. */
 void worker_link_ended(struct bus *b);
+
+/* tap.c: what goes out and comes in, for those who look on. */
+void tap_out(struct bus *b, const struct request *r, us_t at);
+void tap_in(struct bus *b, const uint8_t *bytes, size_t n, us_t at);
+/* The frame that came in is over; why NULL: nothing is wrong with it. */
+void tap_end(struct bus *b, const char *why, us_t at);
 
 /* turn.c: carries out b->turn (linked: the port is open), hands it to the scheduler, reports.
  * OUT_LINK: the port is gone. */

@@ -175,6 +175,7 @@ static const struct key bus_keys[] = {
                 "the device."},
 	{"retries", KEY_INT, BUS(retries), .min = 0, .max = 10, .preset = "1",
          .doc = "How often a failed read is retried at once; writes never are."},
+	{"description", KEY_TEXT, BUS(description), .doc = "Description of the bus for people."},
 	{"echo", KEY_BOOL, BUS(echo), .preset = "off",
          .doc = "Whether the adapter echoes what it sends."},
 	{"connect_delay", KEY_DURATION, BUS(connect_delay), .min = 0, .max = 60 * US_S,

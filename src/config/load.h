@@ -73,6 +73,7 @@ struct load {
 	struct entries buses, devices;
 	const struct node *defaults;
 	const struct node *gateway, *mqtt, *homeassistant, *thingsboard;
+	const struct node *commands, *control;
 	struct bus_draft *bus;
 	uint64_t *stated; /* per device: rows of keyset_device that it gives; NULL: none */
 	const struct node *numbered; /* points of whose addresses a doubt was reported */

@@ -334,8 +334,21 @@ bool name_check(struct load *l, const char *what, const struct node *name)
 	return false;
 }
 
+static void gateway_words(struct load *l)
+{
+	static const char *const switch_words[] = {"off", "on", NULL};
+	static const char *const control_words[] = {
+		[CONTROL_OFF] = "off", [CONTROL_READ_ONLY] = "read", [CONTROL_ON] = "on", NULL};
+	l->m->commands_off =
+		l->commands && scalar_choice(l->d, "commands", l->commands, switch_words) == 0;
+	const int control =
+		l->control ? scalar_choice(l->d, "control", l->control, control_words) : CONTROL_ON;
+	l->m->control = control < 0 ? CONTROL_ON : (uint8_t)control;
+}
+
 void gateway_load(struct load *l)
 {
+	gateway_words(l);
 	char host[256] = "";
 	l->m->gateway = "gateway";
 	if (l->gateway) {

@@ -123,6 +123,7 @@ static void report(struct gateway *g, const struct command_outcome *o)
 	                 : command_end_good(o->end) && o->value ? o->value
 	                                                        : o->sent_text,
 		.reason = o->reason,
+		.end = command_end_name(o->end),
 		.quiet = o->end == COMMAND_SUPERSEDED,
 		.request = o->request,
 	};

@@ -68,7 +68,10 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 		snprintf(buf, size, "offline: not identified yet");
 		break;
 	case PHASE_OFFLINE:
-		if (!b->up)
+		if (b->lent_offline)
+			snprintf(buf, size, "offline: bus %s is lent to %s", b->conf->name,
+			         b->lent);
+		else if (!b->up)
 			snprintf(buf, size, "offline: bus %s is down", b->conf->name);
 		else if (!s->error_at && !s->seen)
 			snprintf(buf, size, "offline: not polled yet");
@@ -224,6 +227,8 @@ void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 {
 	for (int32_t d = b->unit_first[unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
 		const struct device *dev = &g->plant->model->device[d];
+		if (b->lent_offline && g->plant->device[d].phase == PHASE_OFFLINE)
+			continue; /* it is not polled: until its line is given back */
 		if (!model_bound(dev))
 			still_walking(g, (uint32_t)d);
 		else if (!device_must_identify(dev))

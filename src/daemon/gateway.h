@@ -25,6 +25,7 @@ enum timer {
 	TIMER_SUNSPEC, /* another look at a device without models */
 	TIMER_SETTLE,  /* what earlier lives left on the broker has been seen */
 	TIMER_REACH,   /* devices never reached are logged */
+	TIMER_CONTROL, /* a client of the control socket is idle, a hold is over */
 	TIMER_FOREIGN, /* what somebody else has overwritten is put right */
 	TIMER_NORTH,   /* a northbound's deferred work; it runs at the end of each turn */
 	TIMERS,
@@ -62,6 +63,10 @@ struct gateway {
 	struct gets *gets;
 	struct health *health;
 	struct reload *reload;
+	struct control *control;
+	struct visits *visits;
+	struct monitors *monitors;
+	const char *control_path; /* NULL: no socket */
 	struct outbox *outbox;
 	struct north *north;
 	struct link link[NORTH_LINKS]; /* [0]: the broker's */

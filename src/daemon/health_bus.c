@@ -74,6 +74,7 @@ void health_bus_model(struct gateway *g, uint32_t bus)
 	bus_figures(g->plant->bus[bus].bus, &f);
 	put(g, g->model->bus[bus].name, "port", f.port);
 	put(g, g->model->bus[bus].name, "line", f.line_text);
+	put(g, g->model->bus[bus].name, "description", g->model->bus[bus].description);
 }
 
 static void push(struct bus_sample *ring, uint8_t *n, uint8_t room, const struct bus_sample *s,
@@ -104,6 +105,8 @@ static enum bus_word judge(const struct plant_bus *b, const struct bus_figures *
 	const uint32_t requests = now->requests - then->requests;
 	if (!f->up)
 		return WORD_DOWN;
+	if (b->lent)
+		return WORD_LENT;
 	if (silent && b->ndevice)
 		return WORD_SILENT;
 	if (requests >= NOISY_MIN && share(now->garbled - then->garbled, requests) >= noisy)
@@ -147,6 +150,9 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 	case WORD_DOWN:
 		snprintf(buf, size, "down: %s", f->trouble[0] ? f->trouble : "not open");
 		break;
+	case WORD_LENT:
+		snprintf(buf, size, "lent to %s", b->lent);
+		break;
 	case WORD_SILENT:
 		clock_text(from, since);
 		if (b->instead_at > from) {
@@ -188,7 +194,7 @@ static void word_changed(struct gateway *g, const char *bus, enum bus_word was, 
 		else if (word_alerts[i].word == was)
 			gateway_alert_end(g, word_alerts[i].kind, word_alerts[i].alert, bus);
 	}
-	if (w == WORD_DOWN || was == WORD_DOWN)
+	if (w == WORD_DOWN || was == WORD_DOWN || w == WORD_LENT || was == WORD_LENT)
 		return; /* said when it happened */
 	if (w == WORD_UP)
 		log_info("bus %s: OK again", bus);
@@ -212,6 +218,7 @@ static void publish_counters(struct gateway *g, const char *name, const struct b
 		{"retries", f->retries},
 		{"missed", f->missed},
 		{"reopened", f->reopened},
+		{"guest", f->guest.requests},
 	};
 	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
 		put_number(g, name, counters[i].topic, counters[i].n);

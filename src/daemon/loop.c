@@ -5,6 +5,7 @@
 #include "core/base/json.h"
 #include "daemon/broker.h"
 #include "daemon/commands.h"
+#include "daemon/control.h"
 #include "daemon/events.h"
 #include "daemon/gets.h"
 #include "daemon/health.h"
@@ -68,7 +69,8 @@ static const struct {
 	{TIMER_STATUS, publish_status},  {TIMER_WATCHDOG, feed_watchdog},
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_tick},
 	{TIMER_REACH, phases_unreached}, {TIMER_SUNSPEC, sunspec_tick},
-	{TIMER_INFO, health_infos},      {TIMER_SETTLE, events_settle},
+	{TIMER_CONTROL, control_tick},   {TIMER_INFO, health_infos},
+	{TIMER_SETTLE, events_settle},
 };
 
 static void run_timers(struct gateway *g)
@@ -105,6 +107,7 @@ void loop_turn(struct gateway *g)
 	run_timers(g);
 	readings_turn(g);
 	gets_turn(g);
+	control_turn(g);
 	if (g->alerts_changed) {
 		g->alerts_changed = false;
 		north_alerts(g->north, NORTH_GATEWAY, g->alerts);
@@ -129,7 +132,7 @@ static us_t next_due(const struct gateway *g)
 static bool gathers(struct gateway *g)
 {
 	const bool dense = g->reported - g->reported_before < 2 * GATHER;
-	return dense && g->reported == g->now && command_alive(g->table) == 0;
+	return dense && g->reported == g->now && command_alive(g->table) == 0 && !control_waits(g);
 }
 
 /* Sleeps until something comes in or is due, `limit` at the latest. */
@@ -140,6 +143,7 @@ static void sleep_until(struct gateway *g, us_t limit)
 		{.fd = g->signals, .events = POLLIN},
 		{.fd = events_fd(g), .events = POLLIN},
 		{.fd = reload_fd(g), .events = POLLIN},
+		{.fd = control_fd(g), .events = POLLIN},
 		{.fd = later ? -1 : queue_fd(g->reports), .events = POLLIN},
 	};
 	const us_t timer = next_due(g), full = later ? g->now + GATHER : US_NEVER;
@@ -180,6 +184,7 @@ static void stop(struct gateway *g)
 {
 	const us_t begun = clock_now();
 	systemd_stopping();
+	control_stop(g);
 	broker_leaves(g);
 	commands_stop(g);
 	turn_until(g, begun + LAST_WRITES, commands_live);
@@ -215,6 +220,7 @@ void loop_create(struct gateway *g)
 	health_create(g);
 	health_model(g, NULL);
 	commands_model_begins(g);
+	control_create(g);
 	if (systemd_watchdog_period() != US_NEVER)
 		gateway_wake(g, TIMER_WATCHDOG, g->now);
 	gateway_wake(g, TIMER_HEALTH, g->now);
@@ -222,12 +228,14 @@ void loop_create(struct gateway *g)
 
 void loop_destroy(struct gateway *g)
 {
+	control_stop(g);
 	reload_destroy(g);
 	queue_close(g->reports);
 	commands_destroy(g);
 	gets_destroy(g);
 	health_destroy(g);
 	plant_destroy(g);
+	control_destroy(g);
 	alerts_destroy(g->alerts);
 	events_destroy(g);
 	queue_destroy(g->reports);
@@ -252,7 +260,8 @@ void loop_started(struct gateway *g, const struct loop_start *start)
 
 int loop_run(struct model *m, const struct config_paths *paths, const struct loop_start *start)
 {
-	struct gateway g = {.paths = *paths, .model = m, .now = clock_now()};
+	struct gateway g = {
+		.paths = *paths, .model = m, .now = clock_now(), .control_path = start->control};
 	loop_create(&g);
 	loop_started(&g, start);
 	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice,

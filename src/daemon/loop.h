@@ -15,6 +15,7 @@ void loop_signals(sigset_t *set);
 
 /* How the model was come by. */
 struct loop_start {
+	const char *control; /* where the control socket is; NULL: nowhere */
 	struct lastgood kept;
 	const char *refused; /* why it is the last good one, not the file's; NULL: the file's */
 };

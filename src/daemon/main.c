@@ -141,7 +141,7 @@ static int run(const struct options *o)
 {
 	log_open(o->level);
 	tame_process();
-	struct loop_start start = {0};
+	struct loop_start start = {.control = o->control};
 	struct model *m = load_or_last_good(o, &start);
 	if (!m)
 		return EXIT_CONFIG;

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/options.h"
 
+#include "daemon/control.h"
+
 #include <getopt.h>
 #include <stdio.h>
 
 #define PROFILES_MAX (sizeof((struct config_paths *)0)->profiles / sizeof(char *) - 1)
 
 static const struct option table[] = {
-	{"check", no_argument, NULL, 'C'},
-	{"config", required_argument, NULL, 'c'},
-	{"profiles", required_argument, NULL, 'p'},
-	{"level", required_argument, NULL, 'l'},
-	{"keys", no_argument, NULL, 'k'},
-	{"version", no_argument, NULL, 'V'},
-	{"help", no_argument, NULL, 'h'},
-	{"strict", no_argument, NULL, 's'},
-	{0},
+	{"check", no_argument, NULL, 'C'},          {"config", required_argument, NULL, 'c'},
+	{"profiles", required_argument, NULL, 'p'}, {"level", required_argument, NULL, 'l'},
+	{"keys", no_argument, NULL, 'k'},           {"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, 'h'},           {"strict", no_argument, NULL, 's'},
+	{"control", required_argument, NULL, 'S'},  {0},
 };
 
 void options_help(void)
@@ -27,6 +25,7 @@ void options_help(void)
 	     "      --profiles DIR   where device profiles are; may be given up to three times\n"
 	     "                       (default " CONFIG_DIR "/profiles, then " PROFILE_DIR ")");
 	puts("      --strict         with errors do not start with the last good configuration\n"
+	     "      --control FILE   where the control socket is (default " CONTROL_PATH ")\n"
 	     "      --check          check the configuration, report every error, and exit\n"
 	     "      --keys           print every key of the configuration\n"
 	     "  -l, --level LEVEL    log error, warn, info (default) or debug\n"
@@ -55,6 +54,9 @@ static bool take(struct options *o, int c, size_t *nprofiles)
 	case 's':
 		o->strict = true;
 		return true;
+	case 'S':
+		o->control = optarg;
+		return true;
 	case 'c':
 		o->paths.file = optarg;
 		return true;
@@ -78,7 +80,7 @@ static bool take(struct options *o, int c, size_t *nprofiles)
 
 void options_parse(struct options *o, int argc, char **argv)
 {
-	*o = (struct options){.task = TASK_RUN, .level = LEVEL_INFO};
+	*o = (struct options){.task = TASK_RUN, .level = LEVEL_INFO, .control = CONTROL_PATH};
 	o->paths.file = CONFIG_DIR "/devices.yaml";
 	size_t nprofiles = 0;
 	for (int c; (c = getopt_long(argc, argv, "c:l:Vh", table, NULL)) != -1;)

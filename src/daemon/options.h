@@ -18,7 +18,8 @@ struct options {
 	enum task task;
 	struct config_paths paths;
 	enum log_level level;
-	bool strict; /* no start with the last good configuration */
+	const char *control; /* where its socket is */
+	bool strict;         /* no start with the last good configuration */
 };
 
 /* wrong usage is reported on standard error and gives TASK_USAGE. Strings belong to argv. */

@@ -211,6 +211,7 @@ void plant_release(struct plant *p)
 	for (size_t i = 0; i < p->model->nbus; i++) {
 		free(p->bus[i].place);
 		free(p->bus[i].trouble);
+		free(p->bus[i].lent);
 	}
 	free(p->bus);
 	free(p->device);

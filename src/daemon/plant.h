@@ -116,6 +116,8 @@ struct plant_bus {
 	struct instead instead; /* the last thing that came instead of an answer … */
 	us_t instead_at;        /* … and when; 0: never */
 	us_t silent_since;      /* none of its devices answers; 0: some do */
+	char *lent;             /* to whom; malloc'ed, NULL: not lent */
+	bool lent_offline;      /* so long that its devices have gone offline */
 	char *trouble;          /* why the port is down; malloc'ed, NULL: unknown */
 	struct place *place;
 	size_t nplace;

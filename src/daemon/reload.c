@@ -8,9 +8,11 @@
 #include "daemon/health.h"
 #include "daemon/lastgood.h"
 #include "daemon/log.h"
+#include "daemon/monitor.h"
 #include "daemon/readings.h"
 #include "daemon/sunspec.h"
 #include "daemon/systemd.h"
+#include "daemon/visits.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -182,6 +184,8 @@ static void take_over(struct gateway *g)
 {
 	struct reload *r = g->reload;
 	struct model *old = g->model, *next = r->model;
+	visits_model_ends(g);
+	monitor_model_ends(g);
 	commands_model_ends(g);
 	gets_end(g, "the configuration was reloaded meanwhile");
 	change_plant(g, next);

@@ -9,6 +9,7 @@
 #include "daemon/phases.h"
 #include "daemon/readings.h"
 #include "daemon/sunspec.h"
+#include "daemon/visits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,7 +247,11 @@ static void take(struct gateway *g, const struct report *r)
 		return;
 	}
 	if (r->kind == REPORT_JOB) {
-		commands_report(g, r); /* also of a bus that is ending: each command has its end */
+		if (r->id & GUEST_JOB)
+			visits_report(g, r);
+		else
+			commands_report(
+				g, r); /* also of a bus that is ending: each command has its end */
 		return;
 	}
 	struct plant_bus *b = plant_bus_of_tag(g->plant, r->bus);

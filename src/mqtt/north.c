@@ -364,8 +364,15 @@ static void answer(struct north *n, struct north_request *r)
 	request_free(r);
 }
 
+struct north_request *north_local(void (*done)(void *ctx, const struct north_outcome *o), void *ctx)
+{
+	return request_local(done, ctx);
+}
+
 void north_outcome(struct north *n, const struct north_outcome *o)
 {
+	if (o->request && request_done(o->request, o))
+		return;
 	const bool own = o->request && request_row(o->request) != REQUEST_MQTT5;
 	if (o->reason && !o->quiet && !own)
 		EACH(n, outcome, o); /* else who asked gets the reason with its answer */

@@ -138,11 +138,12 @@ struct north_item {
 
 /* How one command ended. Told exactly once per item. */
 struct north_outcome {
-	int32_t device;                /* NORTH_GATEWAY: a command to the gateway */
-	const char *param;             /* the point as sent */
-	const char *value;             /* as sent; or, done, as the device now has it */
-	const char *reason;            /* NULL: done (no Nak); else the Nak's reason */
-	bool quiet;                    /* no Nak, only the MQTT 5 answer: superseded */
+	int32_t device;     /* NORTH_GATEWAY: a command to the gateway */
+	const char *param;  /* the point as sent */
+	const char *value;  /* as sent; or, done, as the device now has it */
+	const char *reason; /* NULL: done (no Nak); else the Nak's reason */
+	const char *end;    /* of a command, how it ended: "verified"; NULL: it is none */
+	bool quiet;         /* no Nak, only the MQTT 5 answer: superseded */
 	struct north_request *request; /* of the event; NULL: nobody waits */
 };
 
@@ -176,6 +177,11 @@ void north_event_free(struct north_event *e);
  * outcome. A value set before this in the same turn is published before it. Frees the request with
  * the last one. */
 void north_outcome(struct north *n, const struct north_outcome *o);
+
+/* A request that did not come through a broker: its one outcome goes to done(), and no Nak to the
+ * broker. The texts of the outcome live until done() returns. */
+struct north_request *north_local(void (*done)(void *ctx, const struct north_outcome *o),
+                                  void *ctx);
 
 /* A connection begins: before any of its messages is given to north_event.
  * What stands retained when we subscribe is of an earlier life: topics of devices that are gone are

@@ -22,6 +22,8 @@ struct north_request {
 	bool failed;
 	struct north_slots after;
 	struct json answer;
+	void (*done)(void *ctx, const struct north_outcome *o); /* of a local one */
+	void *ctx;
 };
 
 static unsigned levels_of(const char *topic)
@@ -64,6 +66,25 @@ struct north_request *request_create(const struct mqtt_event *e, unsigned row, v
 		memcpy(r->correlation, e->correlation, e->correlation_len);
 	}
 	return r;
+}
+
+struct north_request *request_local(void (*done)(void *ctx, const struct north_outcome *o),
+                                    void *ctx)
+{
+	struct north_request *r = mem_alloc(1, sizeof *r);
+	r->row = REQUEST_MQTT5;
+	r->done = done;
+	r->ctx = ctx;
+	return r;
+}
+
+bool request_done(struct north_request *r, const struct north_outcome *o)
+{
+	if (!r->done)
+		return false;
+	r->done(r->ctx, o);
+	request_free(r);
+	return true;
 }
 
 unsigned request_row(const struct north_request *r)

@@ -19,6 +19,11 @@ const char *request_fault(const struct mqtt_event *e);
 struct north_request *request_create(const struct mqtt_event *e, unsigned row, void *reply,
                                      size_t expected);
 
+/* One that nobody on a broker waits for; and its outcome: false, it is another kind. Frees it. */
+struct north_request *request_local(void (*done)(void *ctx, const struct north_outcome *o),
+                                    void *ctx);
+bool request_done(struct north_request *r, const struct north_outcome *o);
+
 /* Which row answers it. */
 unsigned request_row(const struct north_request *r);
 

@@ -33,6 +33,9 @@ struct bus {
 	size_t nwant, ndemand;
 	struct job job[RIG_JOBS]; /* given to the bus, oldest first */
 	size_t njob;
+	bool lent;
+	struct bus_tune tune;
+	struct queue *frames;
 };
 
 static struct {
@@ -109,6 +112,17 @@ bool bus_cancel(struct bus *b, uint64_t id)
 void bus_forget(struct bus *b, uint8_t unit)
 {
 	(void)b, (void)unit;
+}
+
+void bus_lend(struct bus *b, bool lent, const struct bus_tune *t)
+{
+	b->lent = lent;
+	b->tune = t ? *t : (struct bus_tune){0};
+}
+
+void bus_tap(struct bus *b, struct queue *frames)
+{
+	b->frames = frames;
 }
 
 void bus_figures(struct bus *b, struct bus_figures *out)

@@ -223,14 +223,16 @@ static inline char *model_text(const struct model *m, const struct profile_test 
 	FILE *f = open_memstream(&text, &size);
 	if (!f)
 		abort();
-	fprintf(f, "gateway %s\n", m->gateway);
+	fprintf(f, "gateway %s %d %d\n", m->gateway, m->commands_off, m->control);
 	text_mqtt(f, &m->mqtt);
 	const struct homeassistant_conf *ha = &m->homeassistant;
 	fprintf(f, "homeassistant %d %d %u %zu %s\n", ha->on, ha->names_as_written, ha->version,
 	        ha->max_bytes, ha->prefix);
 	text_mqtt(f, &m->thingsboard);
-	for (size_t i = 0; i < m->nbus; i++)
+	for (size_t i = 0; i < m->nbus; i++) {
 		text_bus(f, &m->bus[i]);
+		fprintf(f, " %s\n", TEXT(m->bus[i].description));
+	}
 	for (size_t i = 0; i < m->ndevice; i++)
 		text_device(f, &m->device[i]);
 	for (size_t i = 0; i < m->nparameter; i++) {

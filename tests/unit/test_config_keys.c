@@ -68,6 +68,8 @@ static const struct {
 	{"bus", {"zz9", "zz8"}},
 	{"ca", {"mqtt.password", "zz9"}},
 	{"cert", {"mqtt.password", "zz9"}},
+	{"commands", {"off", "on"}},
+	{"control", {"off", "read"}},
 	{"choices", {"[zz8, zz9]", "[a]"}},
 	{"coil", {"7", "{9: [1]}"}},
 	{"count_from", {"zz9", "zz8"}},

@@ -114,6 +114,7 @@ static const struct {
 	{"bus.echo", SERIAL, SERIAL ", echo: true", true},
 	{"bus.connect_delay", TCP, TCP ", connect_delay: 1s", true},
 	{"bus.close_idle", TCP, TCP ", close_idle: 10s", true},
+	{"bus.description", SERIAL, SERIAL ", description: by the door", false},
 	{"mqtt.broker", HOST, "broker: mqtt://g, client_id: c, sys_interval: 0", true},
 	{"mqtt.version", HOST, HOST ", version: 5", true},
 	{"mqtt.client_id", HOST, "broker: mqtt://h, client_id: d, sys_interval: 0", true},

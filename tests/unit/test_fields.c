@@ -26,7 +26,7 @@
  * in bus/bus.c? Does it say which device is meant: bus_stays() in core/command/table.c? */
 FIELDS_OF(bus_conf, x, x.name, x.where, x.kind, x.port, x.host, x.tcp_port, x.baud, x.data, x.stop,
           x.parity, x.direction, x.rts_high, x.rts_before, x.rts_after, x.silence, x.timeout,
-          x.retries, x.echo, x.connect_delay, x.close_idle)
+          x.retries, x.echo, x.description, x.connect_delay, x.close_idle)
 
 /* Does a reload need a new connection for it: same_connection() in daemon/broker.c? Is it a text:
  * copy_conf() in mqtt/client.c? */
@@ -56,7 +56,8 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
 
 /* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading() in daemon/carry.c? */
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.since, x.answered,
-          x.instead, x.instead_at, x.silent_since, x.trouble, x.place, x.nplace, {0}, x.ndevice)
+          x.instead, x.instead_at, x.silent_since, x.lent, x.lent_offline, x.trouble, x.place,
+          x.nplace, {0}, x.ndevice)
 FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_changed,
           x.alerts_known, x.repeated, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen,
           x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.error, x.exception,

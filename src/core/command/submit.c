@@ -72,6 +72,10 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 		             "retained message on its topic");
 	else if (!d->enabled)
 		draft_refuse(r, COMMAND_REFUSED, "the device is disabled");
+	else if (t->model->commands_off && q->origin == COMMAND_FROM_BROKER)
+		draft_refuse(
+			r, COMMAND_REFUSED,
+			"commands to all devices are disabled (commands: off at the top level)");
 	else if (!d->commands && q->origin == COMMAND_FROM_BROKER)
 		draft_refuse(r, COMMAND_REFUSED,
 		             "commands to this device are disabled (commands: off)");

@@ -212,6 +212,7 @@ struct bus_conf {
 	us_t timeout;
 	uint8_t retries;
 	bool echo;
+	const char *description;        /* for people; NULL: none */
 	us_t connect_delay, close_idle; /* close_idle 0: never */
 };
 
@@ -275,11 +276,16 @@ struct profile_parameter {
 	size_t nchoice; /* 0: any text */
 };
 
+/* What the control socket is good for. */
+enum control_access { CONTROL_OFF, CONTROL_READ_ONLY, CONTROL_ON };
+
 struct model {
 	struct arena *arena;
 	const char *file;
 	const char *gateway;
-	char hash[17]; /* of all files read, hex */
+	bool commands_off; /* of all devices */
+	uint8_t control;   /* enum control_access */
+	char hash[17];     /* of all files read, hex */
 	struct mqtt_conf mqtt;
 	struct homeassistant_conf homeassistant;
 	struct mqtt_conf thingsboard; /* host NULL: none; prefix: of its devices' names there */

@@ -346,7 +346,8 @@ enum turn_act turn_next(struct turn_run *r, us_t now)
 			job_prepare(r);
 		}
 		if (build(r)) {
-			transact(r, r->stage == STAGE_READ || r->raw ? t->timeout : t->configured, now);
+			transact(r, r->stage == STAGE_READ || r->raw ? t->timeout : t->configured,
+			         now);
 			return TURN_EXCHANGE;
 		}
 		r->exception = EXC_VALUE; /* as a device would say: such a request cannot be */

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "bus/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void give(struct bus *b, struct bus_frame *f)
+{
+	struct queue *q = atomic_load(&b->tap);
+	f->bus = b->tag;
+	f->lost = b->unseen;
+	f->guest = b->guest;
+	f->cause = (uint8_t)b->turn.kind;
+	if (!q || queue_try_push(q, f))
+		b->unseen = 0;
+	else
+		b->unseen++;
+}
+
+void tap_end(struct bus *b, const char *why, us_t at)
+{
+	struct bus_frame *f = &b->seen;
+	if (!f->n)
+		f->at = at;
+	f->in = true;
+	snprintf(f->why, sizeof(f->why), "%s", why ? why : "");
+	give(b, f);
+	f->n = 0;
+}
+
+void tap_out(struct bus *b, const struct request *r, us_t at)
+{
+	struct bus_frame f = {.at = at};
+	if (b->seen.n) /* within an exchange: the answer to its proof */
+		tap_end(b, b->asked ? NULL : "nobody asked for it", at);
+	b->asked = true;
+	f.n = (uint16_t)pdu_frame(r->unit, r->pdu, r->len, f.bytes);
+	give(b, &f);
+}
+
+void tap_in(struct bus *b, const uint8_t *bytes, size_t n, us_t at)
+{
+	struct bus_frame *f = &b->seen;
+	if (!f->n)
+		f->at = at;
+	if (n > sizeof(f->bytes) - f->n)
+		n = sizeof(f->bytes) - f->n;
+	memcpy(f->bytes + f->n, bytes, n);
+	f->n = (uint16_t)(f->n + n);
+}

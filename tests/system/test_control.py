@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""The control socket of the running daemon: what it answers, what it carries to a line, who is sent away."""
+import json
+import os
+import random
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+
+from conftest import LIMIT, wait_until
+from gwfix import gateway  # noqa: F401
+from simfix import HEAD, line  # noqa: F401
+
+BOARD = """\
+title: A board
+vendor: nobody
+models: [B]
+sources: [this test]
+status: experimental
+points:
+  Level: {holding: 10, every: 300ms, write: true}
+  Text:  {holding: 20, every: 1s}
+"""
+
+PLANT = HEAD + """\
+  board: {{profile: board, bus: rs485, id: 1}}
+"""
+
+
+HOLDER = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b'{"verb":"hold","bus":"rs485","baud":9600,"for":60,"as":"a scan"}\\n')
+while s.recv(4096):
+    pass
+"""
+
+
+class Client:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(LIMIT)
+        self.socket.connect(path)
+        self.lines = self.socket.makefile("r", encoding="utf-8")
+        self.greeting = json.loads(self.lines.readline())
+        self.last = 0
+
+    def send(self, **request):
+        self.last += 1
+        self.socket.sendall((json.dumps({"id": self.last, **request}) + "\n").encode())
+        return self.last
+
+    def next(self):
+        try:
+            text = self.lines.readline()
+        except ConnectionResetError:
+            return None
+        return json.loads(text) if text else None
+
+    def ask(self, verb, **request):
+        number = self.send(verb=verb, **request)
+        while True:
+            answer = self.next()
+            assert answer, "the connection ended"
+            if answer.get("id") == number:
+                return answer
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def plant(line, broker, gateway, tmp_path):
+    """plant(text): the gateway with its control socket; gives connect()."""
+    made = []
+
+    def make(text=PLANT):
+        profiles = tmp_path / "profiles"
+        profiles.mkdir()
+        (profiles / "board.yaml").write_text(BOARD)
+        l = line(text, broker, options=("--profiles", str(profiles)))
+        path = str(tmp_path / "ctl")
+        g = gateway(arguments=[*l.arguments, "--profiles", str(profiles), "--control", path])
+        wait_until(lambda: os.path.exists(path), what="the control socket")
+
+        def connect():
+            made.append(Client(path))
+            return made[-1]
+
+        connect.path, connect.line, connect.gateway = path, l, g
+        first = connect()
+        wait_until(lambda: first.ask("devices")["devices"][0]["online"], what="the device")
+        connect.first = first
+        return connect
+
+    yield make
+    for c in made:
+        c.close()
+
+
+def test_it_answers_what_the_daemon_knows(plant):
+    p = plant()
+    c = p.first
+    assert c.greeting["xnet"] == 1 and c.greeting["gateway"] == "plant"
+    assert stat.S_IMODE(os.stat(p.path).st_mode) == 0o660
+    bus = c.ask("buses")["buses"][0]
+    assert (bus["name"], bus["line"], bus["up"], bus["devices"]) == ("rs485", "115200 8N1", True, 1)
+    points = c.ask("points", device="board")["points"]
+    assert [x["name"] for x in points] == ["Level", "Text"]
+    assert points[0]["table"] == "holding" and points[0]["addr"] == 10 and points[0]["writable"]
+    assert c.ask("points", device="board", **{"from": 1})["points"][0]["name"] == "Text"
+    assert c.ask("nonsense")["err"] == "verb"
+    assert c.ask("points")["err"] == "args"
+    assert c.ask("read", bus="other", unit=1, table="holding", addr=0, count=1)["err"] == "bus"
+    assert c.ask("read", bus="rs485", unit=256, table="holding", addr=0, count=1)["err"] == "unit"
+    assert c.ask("log", level="debug")["level"] == "debug"
+    assert len(c.ask("reload")["hash"]) == 16
+
+
+def test_a_command_and_raw_requests(plant):
+    p = plant()
+    c = p.first
+    answer = c.ask("set", point="board.Level", value=7)
+    assert (answer["value"], answer["outcome"]) == ("7", "verified")
+    assert c.ask("get", point="board.Level")["value"] == "7"
+    assert c.ask("set", point="board.Text", value=1)["err"] == "refused"
+    read = c.ask("read", bus="rs485", unit=1, table="holding", addr=10, count=1)
+    assert read["values"] == [7] and read["turnaround_ms"] > 0
+    denied = c.ask("write", bus="rs485", unit=1, table="holding", addr=10, values=[8])
+    assert denied["err"] == "denied" and "board.Level" in denied["words"]
+    assert c.ask("pdu", bus="rs485", unit=1, hex="06000a0008")["err"] == "denied"
+    assert "err" not in c.ask("write", bus="rs485", unit=1, table="holding", addr=10, values=[9], over=True,
+                              **{"as": "a test"})
+    assert c.ask("get", point="board.Level")["value"] == "9"
+    assert c.ask("read", bus="rs485", unit=1, table="holding", addr=999, count=1)["exception"] == 2
+    assert c.ask("pdu", bus="rs485", unit=1, hex="03000a0001")["hex"] == "03020009"
+    silent = c.ask("read", bus="rs485", unit=9, table="holding", addr=0, count=1, timeout_ms=30)
+    assert silent["err"] == "timeout" and silent["words"].startswith("no response")
+    text = p.gateway.text()
+    assert "(a test): write unit 1 of bus rs485, holding 10 (over): acknowledged" in text
+    assert f"uid {os.getuid()} pid {os.getpid()}" in text
+    assert c.ask("devices")["devices"][0]["online"]
+
+
+def test_monitor_shows_frames_and_their_cause(plant):
+    p = plant()
+    c = p.first
+    number = c.send(verb="monitor", bus="rs485")
+    other = p()
+    other.ask("read", bus="rs485", unit=1, table="holding", addr=10, count=1)
+    other.ask("read", bus="rs485", unit=9, table="holding", addr=0, count=1, timeout_ms=50)
+    seen = []
+    while not any(x.get("why") for x in seen):
+        seen.append(c.next())
+        assert seen[-1]["id"] == number
+    assert any(x.get("for") == "guest" and x["hex"].startswith("0103000a0001") for x in seen)
+    assert any(x.get("dir") == "in" and x["hex"].startswith("010302") for x in seen)
+    assert seen[-1]["why"] == "no response" and seen[-1]["dir"] == "in"
+    assert "err" not in c.ask("monitor", bus="rs485", on=False)
+
+
+def test_a_held_line_is_given_back_when_its_client_is_killed(plant, client):
+    p = plant()
+    state = "xnet/$SYS/plant/bus/rs485/state"
+    client.wait_for(state, "up")
+    holder = subprocess.Popen(["/usr/bin/python3", "-c", HOLDER, p.path])
+    client.wait_for(state, "lent to a scan")
+    assert p.first.ask("read", bus="rs485", unit=1, table="holding", addr=10, count=1)["err"] == "busy"
+    assert p.first.ask("hold", bus="rs485")["err"] == "busy"
+    # what must not wait goes first, with the line's own settings
+    assert p.first.ask("set", point="board.Level", value=3)["outcome"] == "verified"
+    assert p.first.ask("devices")["devices"][0]["online"]
+    holder.kill()
+    holder.wait()
+    client.wait_for(state, "up")
+    wait_until(lambda: "is given back" in p.gateway.text(), what="the line in the journal")
+
+
+def test_a_hold_by_the_socket_itself(plant):
+    p = plant()
+    c = p.first
+    assert c.ask("hold", bus="rs485", **{"for": 30, "as": "a scan"})["held"]
+    assert len(c.ask("read", bus="rs485", unit=1, table="holding", addr=10, count=1)["values"]) == 1
+    assert c.ask("hold", bus="rs485", baud=19200, format="8E1")["for"] <= 30
+    assert c.ask("release", bus="rs485")["released"] is True
+    assert c.ask("hold", bus="rs485")["err"] == "busy"  # polls come first for a while
+    assert c.ask("release", bus="rs485")["err"] == "busy"
+
+
+def test_read_only_and_off(plant):
+    p = plant("control: read\n" + PLANT)
+    c = p.first
+    assert c.greeting["control"] == "read"
+    for request in ({"verb": "set", "point": "board.Level", "value": 1}, {"verb": "reload"}, {"verb": "hold", "bus": "rs485"},
+                    {"verb": "write", "bus": "rs485", "unit": 1, "table": "holding", "addr": 99, "values": [1]},
+                    {"verb": "pdu", "bus": "rs485", "unit": 1, "hex": "0600630001"},
+                    {"verb": "log", "level": "debug"}):
+        assert c.ask(**request)["err"] == "denied"
+    assert "values" in c.ask("read", bus="rs485", unit=1, table="holding", addr=10, count=1)
+    with open(p.line.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(p.line.config, "w", encoding="utf-8") as f:
+        f.write(text.replace("control: read", "control: off"))
+    p.gateway.reload()
+    assert c.next()["err"] == "closed" and c.next() is None
+    wait_until(lambda: not os.path.exists(p.path), what="the end of the socket")
+
+
+def test_hostile_clients_are_sent_away(plant):
+    p = plant()
+    others = [p() for _ in range(3)]
+    assert p().greeting["err"] == "limit"  # the fifth
+    for c in others:
+        c.close()
+    p.first.ask("buses")
+    # a line without an end
+    c = p()
+    c.socket.sendall(b"x" * 5000)
+    assert c.next()["err"] == "limit" and c.next() is None
+    # one that asks and never reads
+    c = p()
+    c.socket.setblocking(False)
+    end = time.monotonic() + LIMIT
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        while time.monotonic() < end:
+            try:
+                c.socket.send(b'{"verb":"points","device":"board"}\n' * 20)
+            except BlockingIOError:
+                time.sleep(0.01)
+    # one that floods and reads
+    c = p()
+    with pytest.raises(OSError):
+        for _ in range(3000):
+            c.socket.sendall(b'{"verb":"buses"}\n')
+    # four with anything at all
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    rng = random.Random(seed)
+    for c in [p() for _ in range(3)]:
+        c.socket.setblocking(False)
+        for _ in range(20):
+            try:
+                c.socket.send(rng.randbytes(rng.randrange(1, 4000)) + rng.choice([b"\n", b"", b'{"verb":"read"}\n']))
+            except OSError:
+                break
+    assert p.first.ask("devices")["devices"][0]["online"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user is needed")
+def test_another_user_without_the_group_is_denied_by_the_mode(plant, tmp_path):
+    p = plant()
+    for d in (tmp_path, *tmp_path.parents):
+        if os.stat(d).st_uid == os.getuid() and str(d).startswith("/tmp/"):
+            os.chmod(d, os.stat(d).st_mode | 0o011)
+    code = f"import socket; socket.socket(socket.AF_UNIX).connect({p.path!r})"
+    done = subprocess.run(["/usr/bin/python3", "-c", code], user=65534, group=65534, extra_groups=[], check=False,
+                          capture_output=True, text=True)
+    assert "PermissionError" in done.stderr
