@@ -83,4 +83,11 @@ void slot_unlist(struct outbox *o, uint32_t id);
 uint32_t list_next(struct outbox *o);                        /* what goes next; 0: nothing can */
 void list_gone(struct outbox *o, enum lane l, size_t bytes); /* that much of a lane went out */
 
+/* outbox.c */
+void slot_mark(struct outbox *o, uint32_t id); /* to be sent */
+/* Nothing is published on the topic any more: its texts go, the slot is free. */
+void slot_forget(struct outbox *o, struct slot *s);
+/* As much of the text as has room, NUL-terminated. */
+void outbox_copy(char *buf, size_t size, const char *text, size_t n);
+
 #endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "mqtt/paho.h"
+#include "mqtt/paho_inside.h"
 
-#include <MQTTAsync.h>
-#include <pthread.h>
 #include <search.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,32 +8,11 @@
 #include <string.h>
 
 #include "core/base/arena.h"
-#include "mqtt/flights.h"
 #include "mqtt/reason.h"
 #include "mqtt/tls.h"
 
 #define CONNECT_TIMEOUT 5 /* s; the library looks at it every 3 s */
 #define MAX_INFLIGHT 100
-#define QUESTION "xnet-gateway/are-you-there" /* a topic that nobody subscribes to */
-
-struct subscription {
-	struct paho *paho;
-	const char *filter; /* by its address: main keeps one text for each */
-};
-
-struct paho {
-	MQTTAsync handle;
-	const struct mqtt_conf *conf;
-	const char *will_topic, *will_text;
-	uint8_t protocol;
-	struct paho_sink sink;
-	struct paho_terms terms;
-	void *subscriptions; /* a tree of tsearch(3): thousands are looked up at each connect */
-	struct flights flights;
-	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
-	bool settled;         /* down was reported for this connect */
-	char tls_error[128];
-};
 
 /* The library has two threads for all its handles. Whoever destroys the last one waits until they
  * have ended, without its lock: a handle made and connected meanwhile would be left without
@@ -50,24 +27,6 @@ static void report_down(struct paho *p, enum retry_failure f, const char *why)
 	pthread_mutex_unlock(&p->lock);
 	if (!reported)
 		p->sink.down(p->sink.ctx, f, why);
-}
-
-/* -- properties of MQTT 5 ---------------------------------------------------------------------- */
-
-static void add_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value)
-{
-	MQTTProperty one = {.identifier = id};
-	one.value.integer4 = value;
-	MQTTProperties_add(props, &one);
-}
-
-static void add_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
-                              size_t n)
-{
-	MQTTProperty one = {.identifier = id};
-	one.value.data.data = (char *)data; /* copied by the library */
-	one.value.data.len = (int)n;
-	MQTTProperties_add(props, &one);
 }
 
 /* -- connect ----------------------------------------------------------------------------------- */
@@ -242,7 +201,7 @@ bool paho_connect(struct paho *p, bool plain, bool passing, char *why, size_t si
 	pthread_mutex_unlock(&p->lock);
 	MQTTProperties props = MQTTProperties_initializer;
 	if (p->protocol == 5) {
-		add_property_int(&props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, MQTT_PACKET_MAX);
+		paho_property_int(&props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, MQTT_PACKET_MAX);
 		o->connectProperties = &props; /* copied by the library */
 	}
 	pthread_mutex_lock(&begins_and_ends);
@@ -288,251 +247,6 @@ bool paho_disconnect(struct paho *p, int timeout_ms)
 	return MQTTAsync_disconnect(p->handle, o) == MQTTASYNC_SUCCESS;
 }
 
-/* -- messages out ------------------------------------------------------------------------------ */
-
-static void on_sent(void *ctx, MQTTAsync_successData *r)
-{
-	(void)r;
-	flight_land(ctx, true, NULL);
-}
-
-static void on_not_sent(void *ctx, MQTTAsync_failureData *r)
-{
-	(void)r;
-	flight_land(ctx, false, NULL);
-}
-
-static void on_sent5(void *ctx, MQTTAsync_successData5 *r)
-{
-	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
-	                              ? reason_text((int)r->reasonCode)
-	                              : NULL;
-	flight_land(ctx, !refused, refused);
-}
-
-static void on_not_sent5(void *ctx, MQTTAsync_failureData5 *r)
-{
-	const char *refused = r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR
-	                              ? reason_text((int)r->reasonCode)
-	                              : NULL;
-	flight_land(ctx, false, refused);
-}
-
-bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
-               const struct pace_mark *mark)
-{
-	struct flight *f = flights_take(&p->flights, m->item, m->qos, mark);
-	if (!f)
-		return false;
-	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	MQTTAsync_message out = MQTTAsync_message_initializer;
-	out.payload = (void *)m->payload;
-	out.payloadlen = (int)m->len;
-	out.qos = m->qos;
-	out.retained = m->retain && p->terms.retain;
-	r.context = f;
-	if (p->protocol == 5) {
-		r.onSuccess5 = on_sent5;
-		r.onFailure5 = on_not_sent5;
-		if (expiry)
-			add_property_int(&out.properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL,
-			                 expiry);
-		if (m->correlation)
-			add_property_data(&out.properties, MQTTPROPERTY_CODE_CORRELATION_DATA,
-			                  m->correlation, m->correlation_len);
-		if (m->response_topic)
-			add_property_data(&out.properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC,
-			                  m->response_topic, strlen(m->response_topic));
-	} else {
-		r.onSuccess = on_sent;
-		r.onFailure = on_not_sent;
-	}
-	const int rc = MQTTAsync_sendMessage(p->handle, m->topic, &out, &r);
-	MQTTProperties_free(&out.properties);
-	if (rc == MQTTASYNC_BAD_UTF8_STRING)
-		flight_land(f, false, "the topic is not valid UTF-8");
-	else if (rc != MQTTASYNC_SUCCESS)
-		flight_land(f, false, NULL);
-	return rc == MQTTASYNC_SUCCESS;
-}
-
-/* -- messages in ------------------------------------------------------------------------------- */
-
-static char *copy_bytes(const void *data, size_t n)
-{
-	char *copy = mem_alloc(n + 1, 1);
-	if (n)
-		memcpy(copy, data, n);
-	return copy;
-}
-
-static void learn_properties(struct mqtt_event *e, MQTTProperties *props)
-{
-	const MQTTProperty *one =
-		MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_RESPONSE_TOPIC);
-	if (one)
-		e->response_topic = copy_bytes(one->value.data.data, (size_t)one->value.data.len);
-	one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_CORRELATION_DATA);
-	if (one) {
-		e->correlation = copy_bytes(one->value.data.data, (size_t)one->value.data.len);
-		e->correlation_len = (size_t)one->value.data.len;
-	}
-	one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL);
-	if (one)
-		e->expiry = one->value.integer4 ? one->value.integer4 : 1; /* 0 would mean none */
-}
-
-static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m)
-{
-	struct paho *p = ctx;
-	const size_t len = (size_t)m->payloadlen;
-	const uint8_t qos = (uint8_t)m->qos;
-	struct mqtt_event e = {
-		.kind = MQTT_MESSAGE,
-		.retained = m->retained != 0,
-		.dup = m->dup != 0,
-		.protocol = p->protocol,
-		.topic = copy_bytes(topic, topic_len ? (size_t)topic_len : strlen(topic)),
-		.len = len,
-		.payload = copy_bytes(m->payload, len <= MQTT_PAYLOAD_MAX ? len : 0),
-	};
-	if (p->protocol == 5)
-		learn_properties(&e, &m->properties);
-	MQTTAsync_freeMessage(&m);
-	MQTTAsync_free(topic);
-	p->sink.message(p->sink.ctx, &e, qos);
-	return 1;
-}
-
-/* -- subscriptions ----------------------------------------------------------------------------- */
-
-static int by_filter(const void *a, const void *b)
-{
-	const uintptr_t x = (uintptr_t)((const struct subscription *)a)->filter;
-	const uintptr_t y = (uintptr_t)((const struct subscription *)b)->filter;
-	return x < y ? -1 : x > y;
-}
-
-static struct subscription *find_subscription(struct paho *p, const char *filter)
-{
-	struct subscription key = {.filter = filter};
-	void *found = tfind(&key, &p->subscriptions, by_filter);
-	if (found)
-		return *(struct subscription **)found;
-	struct subscription *s = mem_alloc(1, sizeof *s);
-	*s = (struct subscription){.paho = p, .filter = filter};
-	tsearch(s, &p->subscriptions, by_filter);
-	return s;
-}
-
-static void not_subscribed(struct subscription *s, int code)
-{
-	s->paho->sink.not_subscribed(s->paho->sink.ctx, s->filter, reason_text(code));
-}
-
-static void on_subscribed(void *ctx, MQTTAsync_successData *r)
-{
-	if (r && r->alt.qos >= 0x80)
-		not_subscribed(ctx, r->alt.qos);
-}
-
-static void on_subscribed5(void *ctx, MQTTAsync_successData5 *r)
-{
-	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
-		not_subscribed(ctx, (int)r->reasonCode);
-}
-
-static void on_not_subscribed(void *ctx, MQTTAsync_failureData *r)
-{
-	if (r && r->code >= 0x80)
-		not_subscribed(ctx, r->code);
-}
-
-static void on_not_subscribed5(void *ctx, MQTTAsync_failureData5 *r)
-{
-	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
-		not_subscribed(ctx, (int)r->reasonCode);
-}
-
-void paho_subscribe(struct paho *p, const char *filter, uint8_t qos)
-{
-	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	r.context = find_subscription(p, filter);
-	if (p->protocol == 5) {
-		r.onSuccess5 = on_subscribed5;
-		r.onFailure5 = on_not_subscribed5;
-		r.subscribeOptions.noLocal = 1; /* what we publish ourselves we know */
-	} else {
-		r.onSuccess = on_subscribed;
-		r.onFailure = on_not_subscribed;
-	}
-	MQTTAsync_subscribe(p->handle, filter, qos, &r);
-}
-
-void paho_unsubscribe(struct paho *p, const char *filter)
-{
-	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	MQTTAsync_unsubscribe(p->handle, filter, &r);
-}
-
-/* -- questions --------------------------------------------------------------------------------- */
-
-static void on_answer(void *ctx, MQTTAsync_successData *r)
-{
-	struct paho *p = ctx;
-	(void)r;
-	p->sink.answer(p->sink.ctx);
-}
-
-static void on_answer5(void *ctx, MQTTAsync_successData5 *r)
-{
-	struct paho *p = ctx;
-	(void)r;
-	p->sink.answer(p->sink.ctx);
-}
-
-/* A refusal is an answer; that the connection is lost is none. */
-static void on_no_answer5(void *ctx, MQTTAsync_failureData5 *r)
-{
-	struct paho *p = ctx;
-	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
-		p->sink.answer(p->sink.ctx);
-}
-
-/* What was never subscribed is unsubscribed: "MQTT Version 3.1.1", 3.10.4: it is answered even so.
- * The library keeps the answers to its own pings to itself. */
-void paho_ask(struct paho *p)
-{
-	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	r.context = p;
-	if (p->protocol == 5) {
-		r.onSuccess5 = on_answer5;
-		r.onFailure5 = on_no_answer5;
-	} else {
-		r.onSuccess = on_answer;
-	}
-	MQTTAsync_unsubscribe(p->handle, QUESTION, &r);
-}
-
-bool paho_mark(struct paho *p, const struct pace_mark *mark)
-{
-	struct flight *f = flights_take(&p->flights, NULL, 0, mark);
-	if (!f)
-		return false;
-	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	r.context = f;
-	if (p->protocol == 5) {
-		r.onSuccess5 = on_sent5;
-		r.onFailure5 = on_not_sent5;
-	} else {
-		r.onSuccess = on_sent;
-		r.onFailure = on_not_sent;
-	}
-	if (MQTTAsync_unsubscribe(p->handle, QUESTION, &r) != MQTTASYNC_SUCCESS)
-		flight_land(f, false, NULL);
-	return true;
-}
-
 /* -- life -------------------------------------------------------------------------------------- */
 
 static int create_handle(struct paho *p, const char *client_id, const char *address)
@@ -557,7 +271,7 @@ static int create_handle(struct paho *p, const char *client_id, const char *addr
 		MQTTAsync_createWithOptions(&p->handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE,
 	                                    NULL, p->protocol == 5 ? &v5 : &v3);
 	if (rc == MQTTASYNC_SUCCESS)
-		rc = MQTTAsync_setCallbacks(p->handle, p, on_lost, on_message, NULL);
+		rc = MQTTAsync_setCallbacks(p->handle, p, on_lost, paho_on_message, NULL);
 	if (rc == MQTTASYNC_SUCCESS && p->protocol == 5)
 		rc = MQTTAsync_setDisconnected(p->handle, p, on_disconnected);
 	return rc;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * paho_inside: what paho.c (a connection's life) and paho_messages.c (what goes over it) share.
+ */
+#ifndef MQTT_PAHO_INSIDE_H
+#define MQTT_PAHO_INSIDE_H
+
+#include <MQTTAsync.h>
+#include <pthread.h>
+
+#include "mqtt/flights.h"
+#include "mqtt/paho.h"
+
+struct subscription {
+	struct paho *paho;
+	const char *filter; /* by its address: main keeps one text for each */
+};
+
+struct paho {
+	MQTTAsync handle;
+	const struct mqtt_conf *conf;
+	const char *will_topic, *will_text;
+	uint8_t protocol;
+	struct paho_sink sink;
+	struct paho_terms terms;
+	void *subscriptions; /* a tree of tsearch(3): thousands are looked up at each connect */
+	struct flights flights;
+	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
+	bool settled;         /* down was reported for this connect */
+	char tls_error[128];
+};
+
+/* Properties of MQTT 5; the library copies the data. */
+void paho_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value);
+void paho_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
+                        size_t n);
+
+/* The library's callback for a message that came in. */
+int paho_on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m);
+
+#endif
