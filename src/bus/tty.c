@@ -114,13 +114,33 @@ uint32_t tty_speed(int fd)
 	return ioctl(fd, TCGETS2, &t) < 0 ? 0 : t.c_ospeed;
 }
 
+/* A rate that has a code is set by it: drivers and pseudo-terminals that keep what they are given
+ * would show BOTHER to everybody who looks. */
+static tcflag_t speed_code(uint32_t baud)
+{
+	static const struct {
+		uint32_t baud;
+		tcflag_t code;
+	} row[] = {
+		{300, B300},       {600, B600},       {1200, B1200},       {2400, B2400},
+		{4800, B4800},     {9600, B9600},     {19200, B19200},     {38400, B38400},
+		{57600, B57600},   {115200, B115200}, {230400, B230400},   {460800, B460800},
+		{500000, B500000}, {921600, B921600}, {1000000, B1000000},
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (row[i].baud == baud)
+			return row[i].code;
+	return BOTHER;
+}
+
 bool tty_tune(int fd, uint32_t baud, uint8_t data, char parity, uint8_t stop)
 {
 	struct termios2 t;
 	if (ioctl(fd, TCGETS2, &t) < 0)
 		return false;
 	t.c_cflag &= ~(tcflag_t)(CBAUD | (CBAUD << IBSHIFT) | CSIZE | PARENB | PARODD | CSTOPB);
-	t.c_cflag |= BOTHER | (data == 7 ? CS7 : CS8) | (stop == 2 ? CSTOPB : 0u);
+	t.c_cflag |= speed_code(baud) | (data == 7 ? CS7 : CS8) | (stop == 2 ? CSTOPB : 0u);
 	if (parity != 'N')
 		t.c_cflag |= PARENB | (parity == 'O' ? PARODD : 0u);
 	t.c_iflag = parity == 'N' ? t.c_iflag & ~(tcflag_t)INPCK : t.c_iflag | INPCK;

@@ -60,7 +60,7 @@ def test_the_daemon_is_watched_and_lends_its_line(daemon, client):
     assert done.returncode == 0 and len(seen) > 3, done.stderr
     assert {s["kind"] for s in seen} <= {"ok"}
     assert any(s["unit"] == 3 and "Relay1" in s["what"] for s in seen)
-    done = xnetctl("scan", *daemon.options, "rs485", "--ids", "1-4", "--baud", 115200)
+    done = xnetctl("scan", *daemon.options, "rs485", "--ids", "1-4", "--lines", "115200,9600")
     assert done.returncode == 0, done.stderr
     assert "xnetd goes on by itself" in done.stderr and "All of them are configured." in done.stdout
     assert [s.split()[0] for s in done.stdout.split("\n")[1:4]] == ["1", "2", "3"]
