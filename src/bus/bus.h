@@ -95,7 +95,8 @@ bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will
 /* Another device stands behind this unit id: what was learnt of its registers is forgotten. */
 void bus_forget(struct bus *b, uint8_t unit);
 /* A lent line polls nothing; guests go at once, with these settings (NULL: its own), all else with
- * the line's own. A guest ends OUT_LINK if the port cannot have them. */
+ * the line's own. A guest ends OUT_LINK if the port cannot have them, and OUT_EXPIRED if it still
+ * waits when this changes. */
 void bus_lend(struct bus *b, bool lent, const struct bus_tune *t);
 /* Frames (struct bus_frame) go there from now on, as far as there is room; NULL: no more. The queue
  * lives until the thread has ended. */

@@ -290,15 +290,11 @@ static void worker_sleep(struct bus *b)
 
 #define LISTEN (5 * US_MS) /* in one go: a request may come meanwhile */
 
-/* The line's own settings, or those it was lent with for a guest. False: the port is not set so. */
-static bool worker_tune(struct bus *b, bool guest)
+/* The line's own settings (baud 0), or those it was lent with when the guest was chosen. False: the
+ * port is not set so. */
+static bool worker_tune(struct bus *b, struct bus_tune want)
 {
 	const struct bus_tune own = {b->conf.baud, b->conf.data, b->conf.stop, b->conf.parity};
-	struct bus_tune want = {0};
-	pthread_mutex_lock(&b->lock);
-	if (guest && b->lent)
-		want = b->tune;
-	pthread_mutex_unlock(&b->lock);
 	if (b->port.fd < 0 || !b->port.ops->tunes || memcmp(&want, &b->tuned, sizeof(want)) == 0)
 		return true;
 	const struct bus_tune *t = want.baud ? &want : &own;
@@ -380,6 +376,8 @@ static void worker_turn(struct bus *b)
 		b->job_came = false;
 	else
 		b->rule = *b->turn.rule;
+	const bool guest = b->turn.kind == TURN_JOB && b->turn.job->guest;
+	const struct bus_tune tune = guest && b->lent ? b->tune : (struct bus_tune){0};
 	pthread_mutex_unlock(&b->lock);
 	adoption_destroy(a);
 	if (b->turn.kind == TURN_SLEEP) {
@@ -389,8 +387,7 @@ static void worker_turn(struct bus *b)
 	}
 	const bool linked = b->port.fd >= 0 || worker_connect(b);
 	worker_step(b, turn_limit(b));
-	const bool guest = b->turn.kind == TURN_JOB && b->turn.job->guest;
-	const bool tuned = linked && worker_tune(b, guest);
+	const bool tuned = linked && worker_tune(b, tune);
 	const enum outcome o = turn_run(b, tuned);
 	if (linked && guest && !tuned)
 		return; /* the port cannot have these settings */

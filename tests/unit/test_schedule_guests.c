@@ -226,6 +226,26 @@ static void a_lent_line_polls_nothing_and_still_carries_commands(void **state)
 	sim_end(&line);
 }
 
+/* Its settings would be other ones than those it was meant for: another device might take it. */
+static void a_guest_that_waits_does_not_outlive_a_lending(void **state)
+{
+	(void)state;
+	sim_busy(&line, 9600, 100 * US_MS);
+	for (unsigned i = 0; i < 3; i++) { /* lent, with other settings, given back */
+		uint64_t id = 0;
+		struct job j = guest_of(1), command = guest_of(2);
+		command.guest = false;
+		submit(&j);
+		submit(&command);
+		schedule_lend(line.schedule, i < 2, line.now);
+		assert_true(schedule_expired(line.schedule, line.now, &id));
+		assert_int_equal(id, j.id);
+		assert_false(schedule_expired(line.schedule, line.now, &id));
+		drop_guests();
+	}
+	sim_end(&line);
+}
+
 static void guests_expire_and_are_taken_back(void **state)
 {
 	(void)state;
@@ -258,6 +278,7 @@ int main(void)
 		cmocka_unit_test(what_a_guest_asks_in_vain_takes_no_unit_offline),
 		cmocka_unit_test(a_command_goes_before_all_guests),
 		cmocka_unit_test(a_lent_line_polls_nothing_and_still_carries_commands),
+		cmocka_unit_test(a_guest_that_waits_does_not_outlive_a_lending),
 		cmocka_unit_test(guests_expire_and_are_taken_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

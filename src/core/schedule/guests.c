@@ -140,6 +140,8 @@ struct guest_figures schedule_guests(const struct schedule *s)
 
 void schedule_lend(struct schedule *s, bool lent, us_t now)
 {
+	for (size_t i = 0; i < s->guests.n; i++)
+		s->guests.job[i]->expires = now;
 	if (s->lent == lent)
 		return;
 	s->lent = lent;
