@@ -341,7 +341,6 @@ void control_destroy(struct gateway *g)
 void control_stop(struct gateway *g)
 {
 	visits_model_ends(g);
-	visits_stop(g);
 	monitor_model_ends(g);
 	close_socket(g, "the daemon ends");
 	reap(g);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define WITHIN (10 * US_S)        /* a request finds its place on the line, or is busy */
+#define WAIT_MOST US_S            /* for a response: so long what must not wait may have to */
 #define HOLDS 16                  /* lent, or lent lately */
 #define OFFLINE_AFTER (10 * US_S) /* so long statuses stay as they were */
 #define REST_MOST (10 * US_S)     /* after a hold the line is not lent again for so long */
@@ -78,16 +79,30 @@ static void place_text(const struct control_request *r, char *buf, size_t size)
 		snprintf(buf, size, "%s", device_place_text(&s));
 }
 
-static struct visit *visit_add(struct gateway *g, client_t c, const struct control_request *r,
-                               const struct plant_bus *b)
+/* A device that has longer by the configuration has it here, too. */
+static us_t timeout_of(const struct gateway *g, const struct control_request *r, uint32_t bus)
 {
+	const us_t own = g->model->bus[bus].timeout;
+	us_t most = own > WAIT_MOST ? own : WAIT_MOST;
+	for (size_t i = 0; i < g->model->ndevice; i++) {
+		const struct device *d = &g->model->device[i];
+		if (d->bus == bus && d->id == r->unit && d->rule.timeout > most)
+			most = d->rule.timeout;
+	}
+	return !r->timeout ? own : r->timeout < most ? r->timeout : most;
+}
+
+static struct visit *visit_add(struct gateway *g, client_t c, const struct control_request *r,
+                               uint32_t bus)
+{
+	const struct plant_bus *b = &g->plant->bus[bus];
 	struct visits *s = g->visits;
 	struct visit *t = mem_alloc(1, sizeof *t);
 	*t = (struct visit){.job = GUEST_JOB | ++s->last, .client = c, .r = *r, .bus = b->bus};
 	t->r.tree = (struct jread){0};
 	t->r.bus = t->r.device = t->r.point = t->r.level = NULL;
 	t->begun = g->now;
-	t->timeout = r->timeout ? r->timeout : b->conf->timeout;
+	t->timeout = timeout_of(g, r, bus);
 	if (!control_pdu_reads(r->pdu, r->len)) {
 		snprintf(t->who, sizeof t->who, "%s", client_who(g, c));
 		place_text(r, t->place, sizeof t->place);
@@ -121,7 +136,7 @@ void visits_submit(struct gateway *g, client_t c, const struct control_request *
 		client_fail(g, c, r, CONTROL_E_LINK, b->trouble);
 		return;
 	}
-	const struct visit *t = visit_add(g, c, r, b);
+	const struct visit *t = visit_add(g, c, r, bus);
 	struct job j = {
 		.id = t->job,
 		.guest = true,
@@ -165,6 +180,8 @@ static const char *name_of(const struct gateway *g, const struct bus *b)
 			return g->model->bus[i].name;
 	return "?";
 }
+
+static const struct control_result never = {.outcome = OUT_CLOSED};
 
 void visits_report(struct gateway *g, const struct report *r)
 {
@@ -349,13 +366,33 @@ void visits_client_gone(struct gateway *g, client_t c)
 		if (s->hold[i].lent && s->hold[i].client == c)
 			hold_end(g, &s->hold[i], "its client has gone");
 	/* what is on the wire already has its line in the journal later */
-	for (size_t i = s->n; i-- > 0;)
-		if (s->visit[i]->client == c && bus_cancel(s->visit[i]->bus, s->visit[i]->job))
-			visit_end(g, i);
+	for (size_t i = s->n; i-- > 0;) {
+		const struct visit *t = s->visit[i];
+		if (t->client != c || !bus_cancel(t->bus, t->job))
+			continue;
+		audit(t, &never, name_of(g, t->bus));
+		visit_end(g, i);
+	}
+}
+
+/* What still waits was permitted by a configuration that ends. */
+static void visits_close(struct gateway *g, const char *words)
+{
+	struct visits *s = g->visits;
+	for (size_t i = s->n; i-- > 0;) {
+		const struct visit *t = s->visit[i];
+		if (!bus_cancel(t->bus, t->job))
+			continue; /* on the wire: its report is still to come */
+		audit(t, &never, name_of(g, t->bus));
+		control_put_error(client_line(g), t->r.has_id, t->r.id, CONTROL_E_CLOSED, words);
+		client_send(g, t->client, true);
+		visit_end(g, i);
+	}
 }
 
 void visits_model_ends(struct gateway *g)
 {
+	visits_close(g, g->stopping ? "the daemon ends" : "the configuration was reloaded");
 	for (size_t i = 0; i < HOLDS; i++)
 		if (g->visits->hold[i].lent)
 			hold_end(g, &g->visits->hold[i], g->stopping ? "closed" : "reload");
@@ -405,19 +442,5 @@ void visits_tick(struct gateway *g)
 			go_offline(g, b);
 		gateway_wake(g, TIMER_CONTROL,
 		             b->lent_offline ? h->until : h->since + OFFLINE_AFTER);
-	}
-}
-
-void visits_stop(struct gateway *g)
-{
-	struct visits *s = g->visits;
-	for (size_t i = s->n; i-- > 0;) {
-		const struct visit *t = s->visit[i];
-		if (!bus_cancel(t->bus, t->job))
-			continue; /* on the wire: its report is still to come */
-		control_put_error(client_line(g), t->r.has_id, t->r.id, CONTROL_E_CLOSED,
-		                  "the daemon ends");
-		client_send(g, t->client, true);
-		visit_end(g, i);
 	}
 }

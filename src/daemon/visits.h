@@ -25,6 +25,5 @@ bool visits_holds(const struct gateway *g, client_t c);
 void visits_client_gone(struct gateway *g, client_t c);
 void visits_model_ends(struct gateway *g);
 void visits_tick(struct gateway *g);
-void visits_stop(struct gateway *g);
 
 #endif

@@ -192,6 +192,46 @@ def test_a_hold_by_the_socket_itself(plant):
     assert c.ask("release", bus="rs485")["err"] == "busy"
 
 
+def answers(client, *numbers):
+    found = {}
+    while len(found) < len(numbers):
+        line = client.next()
+        assert line, "the connection ended"
+        if line.get("id") in numbers:
+            found[line["id"]] = line
+    return [found[n] for n in numbers]
+
+
+def test_what_waits_goes_out_with_the_settings_of_its_hold_or_not_at_all(plant):
+    p = plant()
+    c = p.first
+    assert c.ask("hold", bus="rs485", baud=9600, **{"for": 30})["held"]
+    c.send(verb="read", bus="rs485", unit=9, table="holding", addr=0, count=1, timeout_ms=900)
+    write = c.send(verb="write", bus="rs485", unit=1, table="holding", addr=10, values=[77], over=True)
+    release = c.send(verb="release", bus="rs485")
+    end, given_back = answers(c, write, release)
+    assert given_back["released"] and end["err"] == "busy"
+    assert c.ask("get", point="board.Level")["value"] != "77"
+    wait_until(lambda: "holding 10 (over): nothing written" in p.gateway.text(), what="the write in the journal")
+
+
+def test_what_waits_does_not_outlive_the_configuration_that_permitted_it(plant):
+    p = plant()
+    c = p.first
+    read = {"verb": "read", "bus": "rs485", "unit": 9, "table": "holding", "addr": 0, "count": 1, "timeout_ms": 10000}
+    first, second = c.send(**read), c.send(**read)
+    write = c.send(verb="write", bus="rs485", unit=1, table="holding", addr=10, values=[77], over=True)
+    # what must not wait would have to: nobody may wait for so long
+    assert answers(c, first)[0]["words"] == "no response within 1000 ms"
+    with open(p.line.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(p.line.config, "w", encoding="utf-8") as f:
+        f.write("commands: off\n" + text)
+    ends = answers(c, second, write, c.send(verb="reload"))
+    assert [x.get("err") for x in ends] == ["closed", "closed", None]
+    assert "holding 10 (over): nothing written" in p.gateway.text()
+
+
 def test_read_only_and_off(plant):
     p = plant("control: read\n" + PLANT)
     c = p.first
