@@ -85,7 +85,7 @@ void list_gone(struct outbox *o, enum lane l, size_t bytes); /* that much of a l
 
 /* outbox.c */
 void slot_mark(struct outbox *o, uint32_t id); /* to be sent */
-/* Nothing is published on the topic any more: its texts go, the slot is free. */
+/* What was set goes: an empty text, and nothing to differ from. */
 void slot_forget(struct outbox *o, struct slot *s);
 /* As much of the text as has room, NUL-terminated. */
 void outbox_copy(char *buf, size_t size, const char *text, size_t n);

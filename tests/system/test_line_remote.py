@@ -22,8 +22,6 @@ def xnetctl(verb, *arguments):
 @pytest.fixture
 def daemon(line, broker, client, start, tmp_path):
     """A line that xnetd has; .options of the verbs, .process."""
-    if "--control" not in subprocess.run([os.path.join(TOP, "xnetd"), "--help"], capture_output=True, text=True).stdout:
-        pytest.skip("this xnetd has no control socket")
     plant = line(FAST, broker)
     control = tmp_path / "ctl"
     plant.process_of_daemon = start("xnetd", *plant.arguments, "--control", control)
