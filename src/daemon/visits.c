@@ -159,7 +159,7 @@ static void audit(const struct visit *t, const struct control_result *o, const c
 	if (!t->place[0])
 		return;
 	if (o->outcome == OUT_OK)
-		snprintf(end, sizeof end, "acknowledged");
+		snprintf(end, sizeof end, o->answer_len ? "acknowledged" : "sent to all units");
 	else if (o->exception)
 		snprintf(end, sizeof end, "exception %u", o->exception);
 	else if (o->outcome == OUT_TIMEOUT || o->outcome == OUT_GARBLED)

@@ -226,6 +226,43 @@ static void a_lent_line_polls_nothing_and_still_carries_commands(void **state)
 	sim_end(&line);
 }
 
+/* A read-back that is due soon, or the end of a pulse, does not wait for who does not respond. */
+static void a_lent_line_lets_what_is_due_soon_go_first(void **state)
+{
+	(void)state;
+	sim_busy(&line, 9600, 100 * US_MS);
+	sim_run(&line, US_S);
+	schedule_lend(line.schedule, true, line.now);
+	struct job guest = guest_of(200), pulse = {.id = 99,
+	                                           .span = {2, TABLE_HOLDING, 7, 1},
+	                                           .fc = FC_WRITE_REGISTER,
+	                                           .not_before = line.now + 300 * US_MS};
+	const struct span back = {2, TABLE_HOLDING, 7, 1};
+	line.device[200].silent_until = US_NEVER;
+	guest.timeout = US_S;
+	submit(&guest);
+	assert_true(schedule_demand(line.schedule, &back, line.now + 20 * US_MS));
+	submit(&pulse);
+	sim_measure(&line);
+	const us_t begun = line.now;
+	while (line.job_id != 99)
+		assert_true(sim_step(&line, begun + 3 * US_S));
+	assert_int_equal(line.reads, 1);
+	assert_in_range(line.job_start - begun, 300 * US_MS, 310 * US_MS);
+	while (line.job_id != guest.id) /* and it goes then */
+		assert_true(sim_step(&line, begun + US_S));
+	/* it is not put off for ever */
+	guest = guest_of(200);
+	guest.timeout = US_S;
+	submit(&guest);
+	const us_t again = line.now;
+	while (line.job_id != guest.id) {
+		schedule_demand(line.schedule, &back, line.now + 50 * US_MS);
+		assert_true(sim_step(&line, again + 4 * US_S));
+	}
+	sim_end(&line);
+}
+
 /* Its settings would be other ones than those it was meant for: another device might take it. */
 static void a_guest_that_waits_does_not_outlive_a_lending(void **state)
 {
@@ -278,6 +315,7 @@ int main(void)
 		cmocka_unit_test(what_a_guest_asks_in_vain_takes_no_unit_offline),
 		cmocka_unit_test(a_command_goes_before_all_guests),
 		cmocka_unit_test(a_lent_line_polls_nothing_and_still_carries_commands),
+		cmocka_unit_test(a_lent_line_lets_what_is_due_soon_go_first),
 		cmocka_unit_test(a_guest_that_waits_does_not_outlive_a_lending),
 		cmocka_unit_test(guests_expire_and_are_taken_back),
 	};

@@ -9,8 +9,9 @@
 #define GUEST_SHARE 5              /* at most 1/5 of the line's time */
 #define GUEST_CREDIT (200 * US_MS) /* that an idle line has saved up for them */
 #define GUEST_EVERY                                                                                \
-	(200 * US_MS) /* a full line waits for one so often; it may be in a turn then              \
-	               */
+	(200 * US_MS)         /* a full line waits for one so often; it may be in a turn then      \
+	                       */
+#define LENT_EVERY (2 * US_S) /* the same of a lent line */
 
 enum submitted guests_submit(struct schedule *s, const struct job *j)
 {
@@ -67,10 +68,12 @@ static us_t credit(const struct schedule *s, us_t now)
 	return us_min(GUEST_CREDIT, g->credit + (now - g->credit_at) / GUEST_SHARE);
 }
 
-/* On a full line it is waited for by force: since the last one, or since the first one waits. */
-static us_t forced_at(const struct guests *g)
+/* On a full line it is waited for by force: since the last one, or since the first one waits. On a
+ * lent one only commands, read-backs and ends of pulses can be in the way. */
+static us_t forced_at(const struct schedule *s)
 {
-	return us_max(g->went_at, g->since) + GUEST_EVERY;
+	const struct guests *g = &s->guests;
+	return us_max(g->went_at, g->since) + (s->lent ? LENT_EVERY : GUEST_EVERY);
 }
 
 static struct job *first_ready(struct schedule *s, us_t now, size_t *at)
@@ -94,13 +97,15 @@ struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now)
 		return NULL;
 	if (!g->since)
 		g->since = now;
+	const bool fits = !polls && until - now > cost(s, j);
 	if (!s->lent) {
-		const bool fits = !polls && until - now > cost(s, j);
 		g->credit = credit(s, now);
 		g->credit_at = now;
-		if (g->credit <= 0 || (!fits && now < forced_at(g)))
+		if (g->credit <= 0)
 			return NULL;
 	}
+	if (!fits && now < forced_at(s))
+		return NULL;
 	g->went_at = now;
 	return guests_remove(s, at);
 }
@@ -115,9 +120,9 @@ us_t guests_wake(const struct schedule *s, us_t until, us_t now)
 		if (!s->lent) {
 			const us_t lack = -credit(s, now);
 			at = lack >= 0 ? us_max(at, now + (lack + 1) * GUEST_SHARE) : at;
-			if (until - at <= cost(s, j)) /* a read comes first; if not: by force */
-				at = us_max(at, g->since ? forced_at(g) : at);
 		}
+		if (until - at <= cost(s, j)) /* a read comes first; if not: by force */
+			at = us_max(at, g->since ? forced_at(s) : at);
 		wake = us_min(wake, at);
 		if (j->expires)
 			wake = us_min(wake, j->expires);

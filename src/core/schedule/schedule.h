@@ -134,8 +134,9 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
 enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now, uint64_t *old);
 
 /* While a line is lent its wants and probes pause: commands and demands go on, and guests go at
- * once. To be called when the line gets other settings, too: guests that wait were meant for the
- * ones before and expire now. */
+ * once if nothing of these is due before they would be over, every 2 s nevertheless. To be called
+ * when the line gets other settings, too: guests that wait were meant for the ones before and
+ * expire now. */
 void schedule_lend(struct schedule *s, bool lent, us_t now);
 struct guest_figures schedule_guests(const struct schedule *s);
 
