@@ -2,6 +2,7 @@
 /* The outbox as the publisher sees it: what goes next, and what became of it. */
 #include "mqtt/outbox.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 {
 	struct slot *s = slot_at(o, id);
 	const size_t n = s->topic_len + s->text_len + 2u;
+	assert(!s->flying); /* two under way could arrive in the wrong order */
 	char *copy = memcpy(take_room(o, n), s->text, n);
 	copy[strcspn(copy, "\n")] = '\0';
 	*out = (struct outgoing){

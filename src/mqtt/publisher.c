@@ -258,7 +258,10 @@ static void retire(struct mqtt_client *c, char *filter)
 	c->old[c->nold++] = filter;
 }
 
-/* Merge the wish into what we have: what is in both stays, with the old string. */
+/* Merge the wish into what we have: what is in both stays, with the old string. The library keeps
+ * the address of a filter's text until it is answered, so an old text is retired, not freed; and a
+ * subscription that stays is not repeated, or the broker would send all its retained messages anew.
+ */
 static void adopt_wish(struct mqtt_client *c)
 {
 	size_t n, h = 0;

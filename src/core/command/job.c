@@ -285,7 +285,12 @@ static void job_put(struct job *j, const struct job *part)
 	}
 }
 
-/* As many of r[0..n) as go into one job with the first. Returns how many. */
+/* As many of r[0..n) as go into one job with the first. Returns how many.
+ *
+ * Points of one command that are neighbours or of one group go out together, because a device may
+ * look at them together (a clock, a set of limits). Each member keeps a record of its own and so an
+ * outcome of its own; the job's compare and merge parts are built so that what the command does not
+ * name stays as the device has it. */
 static size_t launch_one(struct command_table *t, struct record **r, size_t n)
 {
 	const struct device *d = record_device(t, r[0]);

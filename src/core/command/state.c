@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What happens to a command: every event of its life. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -178,9 +179,16 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 	           t->closing && o == OUT_CLOSED ? SHUTTING_DOWN : row[o].reason, now);
 }
 
+/* The job is over; is the command? First what the write has set in motion, whatever its outcome: an
+ * unlock lasts from now, a pulse that may have begun must be ended. Then the outcome: what was
+ * certainly not sent may be tried again within the command's time; what was sent without an answer
+ * is never simply repeated, but read back; where even that is impossible (the line or the device is
+ * gone), the outcome says that it is not known. Every way out ends the record or leaves it waiting
+ * for exactly one thing. */
 static void record_job(struct command_table *t, struct record *r, enum outcome o, uint8_t exception,
                        us_t sent, us_t at, us_t now)
 {
+	assert(r->job); /* else this report was taken before */
 	r->job = 0;
 	if (sent) {
 		r->sent = sent;

@@ -34,6 +34,9 @@ void command_moved(struct command_table *t, uint32_t device, us_t now)
 	}
 }
 
+/* Each state has one way to end by time, so that no command waits for ever. A job that the bus may
+ * be sending is not declared dead at its expiry: it is recalled, and the bus says whether it went
+ * out; only a bus that says nothing at all is given up. */
 static void record_tick(struct command_table *t, struct record *r, us_t now)
 {
 	switch (r->state) {

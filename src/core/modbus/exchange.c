@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/modbus/exchange.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/modbus/exchange_inside.h"
@@ -241,6 +242,7 @@ void exchange_input(struct exchange *x, const uint8_t *bytes, size_t n, us_t now
 
 void exchange_sent(struct exchange *x, us_t before, us_t now)
 {
+	assert(before <= now && x->send);
 	const struct wire *w = &x->line->wire;
 	const us_t took = wire_chars(w, x->send->len + 3u);
 	const unsigned answer = x->send->answer_len ? x->send->answer_len + 3u : SILENT_END_CHARS;

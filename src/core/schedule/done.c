@@ -155,6 +155,13 @@ static void unit_doubted(struct schedule *s, struct unit *u, const struct span *
 	u->wait_until = s->turn_at + doubt_wait(s, u, span);
 }
 
+/* A failed turn has two readings: the unit is gone, or it lives and does not give these registers.
+ * Both are kept open. The registers are suspected as soon as the retries are used up (or a search
+ * for the register is under way), the unit only by failures of which no register is suspected: else
+ * one silent register would take its device offline, and a unit that was switched off would have
+ * all its registers searched. What decides is the next good answer: it clears the unit and leaves
+ * the registers that failed before it under suspicion. A unit counts as gone by time and number
+ * together (unit_gone), so that a burst of quick failures is not yet an outage. */
 static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t, bool silent,
                         us_t took, us_t now, struct effects *e)
 {
@@ -281,6 +288,11 @@ static void alternation_note(struct schedule *s, const struct turn *t, enum outc
 		s->again = t->span;
 }
 
+/* The order matters: what the turn says of the unit as such (answered, how fast, alternating) is
+ * noted before what it says of the registers, because the search for a bad register asks whether
+ * the unit has answered since. A gateway's exceptions 0x0A and 0x0B are the converter's word, not
+ * the unit's: silence, and no response time. Jobs touch no register's record: a refused write says
+ * nothing of reads. */
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
                    us_t turnaround, us_t took, us_t now, struct effects *e)
 {

@@ -100,6 +100,12 @@ static void members_rest(struct schedule *s, const struct unit *u, size_t n, us_
 		s->set[i]->due = us_max(s->set[i]->due, until);
 }
 
+/* A strike counts only if the unit has answered something else since the last one: failures in a
+ * row are one failure, of the unit. With enough strikes the block is cut in two and both halves
+ * start one strike below the limit, so that a search needs log2 steps and not a fresh limit each; a
+ * single want is set aside. On a line that loses answers by chance the limits rise with the loss
+ * (no_chance), or good registers would be set aside in turn. While it is searched the block costs
+ * no more than a silent unit may. */
 void block_failed(struct schedule *s, struct unit *u, const struct span *span, us_t took, us_t now,
                   struct effects *e)
 {

@@ -277,6 +277,12 @@ static unsigned members_unwell(struct schedule *s, size_t n)
 	return least;
 }
 
+/* Exceptions 1 to 3 say that this request cannot be: the unit lives, and one of the registers is
+ * the reason; believed at the second time, since some units refuse once after a restart. The others
+ * (device failure, busy …) may be about the moment: they are believed only after many, or devices
+ * with a bad hour would lose registers for hours. A refused block of several is first asked again
+ * as it is, then halved; a unit that only refuses long reads is found out before anything is set
+ * aside. */
 void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,
                      us_t now, struct effects *e)
 {

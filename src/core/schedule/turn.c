@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/schedule/turn.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define BROADCAST_TURNAROUND                                                                       \
@@ -358,6 +359,7 @@ enum turn_act turn_next(struct turn_run *r, us_t now)
 
 void turn_exchanged(struct turn_run *r, bool linked, us_t now)
 {
+	assert(r->stage != STAGE_ENDED);
 	const enum outcome o = transacted(r, linked, now);
 	if (r->stage != STAGE_WRITE && read_retried(r, o, now))
 		return;
