@@ -31,12 +31,14 @@ def read(client, mark=0):
 
 
 def test_nothing_is_lost_but_commands_while_the_link_is_cut(make_broker, make_client, line, gateway):  # noqa: F811
-    central, local = make_broker(), make_broker(start=False)
+    central, local = make_broker(start=False), make_broker(start=False)
+    central.extra = ["persistence true", f"persistence_location {central.directory}/"]
+    central.start()
     l = line(SITE, local)
     local.extra = ["persistence true", f"persistence_location {local.directory}/", *bridge(l, central)]
     local.start()
     gateway(l)
-    at_central, at_local = make_client(central, "site7/#"), make_client(local, "xnet/#")
+    at_central, at_local = make_client(central, "site7/#", client_id="reader", clean_session=False), make_client(local, "xnet/#")
     at_central.wait_for("site7/xnet/sts/barn/status", "online")
     l.set("meter1", "Volts", "230.0")
     at_central.wait_for("site7/xnet/sts/meter1/Volts", "230.0")

@@ -104,13 +104,15 @@ def test_the_access_list_lets_everybody_do_his_part(member):
 
 
 def test_the_bridge_keeps_states_and_never_brings_a_command_late(make_broker, make_client, house):
-    far = make_broker()
+    far = make_broker(start=False)
+    far.extra = ["persistence true", f"persistence_location {far.directory}/"]  # its reader's session outlives it
+    far.start()
     done = xnetctl("bridge", "-P", PROFILES, "-c", house, "--site", "farm/barn", "--commands", f"127.0.0.1:{far.port}")
     assert (done.returncode, done.stderr) == (0, "")
     bridge = [s for s in done.stdout.splitlines() if s and not s.startswith("#")]
     assert "restart_timeout 5 60" in bridge
     near = make_broker(extra=[s if not s.startswith("restart_timeout") else "restart_timeout 1" for s in bridge])
-    there, here = make_client(far, "farm/#"), make_client(near, "xnet/cmd/#")
+    there, here = make_client(far, "farm/#", client_id="reader", clean_session=False), make_client(near, "xnet/cmd/#")
 
     def through(i=iter(range(1000))):
         there.publish("farm/barn/xnet/cmd/relay1/Relay1", f"try {next(i)}")
