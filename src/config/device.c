@@ -77,7 +77,10 @@ static const struct key device_keys[] = {
 	{"shared", KEY_BOOL, KEY_ALONE, DEVICE(shared), .preset = "false",
          .doc = "Another device shares this id on purpose."},
 	{"only", ELSEWHERE("list of points"),
-         .doc = "Use only these points; wildcards are allowed."},
+         .doc = "Use only these points; wildcards are allowed. The word essential stands for all "
+                "but "
+                "settings and name plates: points that are written and polled slowly, or read "
+                "once."},
 	{"omit", ELSEWHERE("list of points"),
          .doc = "Use all points except these; wildcards are allowed."},
 	{"rates", ELSEWHERE("{fast: 1s, normal: 10s, slow: 5m}"), .flags = KEY_PROFILE,

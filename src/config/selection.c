@@ -23,6 +23,22 @@ static bool pattern_absent(const struct making *m, const char *pattern)
 	return false;
 }
 
+/* What a controller says while it works; not its settings (written, and polled slowly or once) and
+ * its name plate (read once). Actions have no topic to be in the way. */
+static bool is_essential(const struct draft *d)
+{
+	if (d->writable && d->w.only)
+		return true;
+	return d->p.rate != RATE_ONCE && !(d->writable && d->p.rate == RATE_SLOW);
+}
+
+static bool names_point(const struct draft *d, const char *key, const char *pattern)
+{
+	if (strcmp(pattern, "essential") == 0 && strcmp(key, "only") == 0)
+		return is_essential(d);
+	return fnmatch(pattern, d->p.name, 0) == 0;
+}
+
 /* `only` or `omit`: marks[i] for each point it names. Wildcards as in a shell. */
 static bool names_mark(struct making *m, const char *key, const struct node *v, bool *marks)
 {
@@ -34,9 +50,8 @@ static bool names_mark(struct making *m, const char *key, const struct node *v, 
 		bool found = false;
 		const char *pattern = scalar_text(m->l->d, key, item[k]);
 		for (size_t i = 0; pattern && i < m->n; i++) {
-			if (fnmatch(pattern, m->draft[i].p.name, 0) != 0)
-				continue;
-			marks[i] = found = true;
+			if (names_point(&m->draft[i], key, pattern))
+				marks[i] = found = true;
 		}
 		if (!pattern || found)
 			continue;

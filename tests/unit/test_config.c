@@ -383,6 +383,21 @@ static void addresses_as_documents_write_them(void **state)
 	done(m);
 }
 
+static void essential_points_are_what_it_does_not_how_it_is_set(void **state)
+{
+	(void)state;
+	struct model *m = good("good/essential.yaml");
+	const struct device *d = device(m, "d"), *with = device(m, "with");
+	assert_true(has_point(d, "Volts"));
+	assert_true(has_point(d, "Relay")); /* written, and polled fast */
+	assert_true(has_point(d, "Clear")); /* an action */
+	assert_false(has_point(d, "Limit"));
+	assert_false(has_point(d, "SerialNumber"));
+	assert_true(has_point(with, "Limit"));
+	assert_false(has_point(with, "SerialNumber"));
+	done(m);
+}
+
 static void included_files_are_one_map(void **state)
 {
 	(void)state;
@@ -621,6 +636,7 @@ int main(void)
 		cmocka_unit_test(parameters_decide_which_points_there_are),
 		cmocka_unit_test(repetitions_count_addresses_and_names),
 		cmocka_unit_test(addresses_as_documents_write_them),
+		cmocka_unit_test(essential_points_are_what_it_does_not_how_it_is_set),
 		cmocka_unit_test(included_files_are_one_map),
 		cmocka_unit_test(a_profile_loads_with_its_tests),
 		cmocka_unit_test(a_profile_may_leave_out_points_of_the_one_it_extends),
