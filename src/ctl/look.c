@@ -22,6 +22,28 @@ int look_open(struct look *l, const struct broker_options *o)
 	return 0;
 }
 
+int look_options(int argc, char **argv, void (*help)(void), struct broker_options *o, bool *json)
+{
+	static const struct option table[] = {BROKER_LONG_OPTIONS,
+	                                      {"json", no_argument, NULL, 'j'},
+	                                      {"help", no_argument, NULL, 'h'},
+	                                      {0}};
+
+	*json = false;
+	broker_options_init(o);
+	for (int c; (c = getopt_long(argc, argv, BROKER_OPTIONS "h", table, NULL)) != -1;) {
+		if (c == 'h') {
+			help();
+			return EXIT_SUCCESS;
+		}
+		if (c == 'j')
+			*json = true;
+		else if (!broker_option(o, c))
+			return usage(argv[0]);
+	}
+	return LOOK_GOES_ON;
+}
+
 int look_begin(struct look *l, const struct broker_options *o)
 {
 	const int status = look_open(l, o);

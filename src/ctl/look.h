@@ -20,6 +20,12 @@ struct look {
 	struct screen screen;
 };
 
+#define LOOK_GOES_ON (-1)
+
+/* The options of a verb that looks (argv[0]): the broker's, --json, --help. LOOK_GOES_ON, or the
+ * exit status. */
+int look_options(int argc, char **argv, void (*help)(void), struct broker_options *o, bool *json);
+
 /* Connects and takes what is retained. 0, or the exit status: standard error says why. */
 int look_begin(struct look *l, const struct broker_options *o);
 

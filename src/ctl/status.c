@@ -100,29 +100,17 @@ static int report(const struct look *l, const char *only, bool json)
 
 int verb_status(int argc, char **argv)
 {
-	static const struct option table[] = {BROKER_LONG_OPTIONS,
-	                                      {"json", no_argument, NULL, 'j'},
-	                                      {"help", no_argument, NULL, 'h'},
-	                                      {0}};
 	struct broker_options o;
 	struct look l;
-	bool json = false;
+	bool json;
 
-	broker_options_init(&o);
-	for (int c; (c = getopt_long(argc, argv, BROKER_OPTIONS "h", table, NULL)) != -1;) {
-		if (c == 'h') {
-			help();
-			return EXIT_SUCCESS;
-		}
-		if (c == 'j')
-			json = true;
-		else if (!broker_option(&o, c))
-			return usage("status");
-	}
+	int status = look_options(argc, argv, help, &o, &json);
+	if (status != LOOK_GOES_ON)
+		return status;
 	const char *only = optind < argc ? argv[optind++] : NULL;
 	if (optind < argc)
 		return usage("status");
-	int status = look_begin(&l, &o);
+	status = look_begin(&l, &o);
 	if (status)
 		return status;
 	status = report(&l, only, json);
