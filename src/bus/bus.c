@@ -175,18 +175,12 @@ void bus_forget(struct bus *b, uint8_t unit)
 	pthread_mutex_unlock(&b->lock);
 }
 
-static bool tune_same(const struct bus_tune *a, const struct bus_tune *b)
-{
-	return a->baud == b->baud && a->data == b->data && a->stop == b->stop &&
-	       a->parity == b->parity;
-}
-
 void bus_lend(struct bus *b, bool lent, const struct bus_tune *t)
 {
 	const us_t now = clock_now();
 	const struct bus_tune tune = lent && t ? *t : (struct bus_tune){0};
 	pthread_mutex_lock(&b->lock);
-	if (lent != b->lent || !tune_same(&tune, &b->tune))
+	if (lent != b->lent || !bus_tune_same(&tune, &b->tune))
 		schedule_lend(b->schedule, lent, now);
 	b->tune = tune;
 	b->lent = lent;

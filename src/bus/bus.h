@@ -51,6 +51,12 @@ struct bus_tune {
 	char parity;
 };
 
+static inline bool bus_tune_same(const struct bus_tune *a, const struct bus_tune *b)
+{
+	return a->baud == b->baud && a->data == b->data && a->stop == b->stop &&
+	       a->parity == b->parity;
+}
+
 /* What went over a line, for those who look on. */
 struct bus_frame {
 	us_t at;       /* its first byte */

@@ -295,7 +295,7 @@ static void worker_sleep(struct bus *b)
 static bool worker_tune(struct bus *b, struct bus_tune want)
 {
 	const struct bus_tune own = {b->conf.baud, b->conf.data, b->conf.stop, b->conf.parity};
-	if (b->port.fd < 0 || !b->port.ops->tunes || memcmp(&want, &b->tuned, sizeof(want)) == 0)
+	if (b->port.fd < 0 || !b->port.ops->tunes || bus_tune_same(&want, &b->tuned))
 		return true;
 	const struct bus_tune *t = want.baud ? &want : &own;
 	if (!tty_tune(b->port.fd, t->baud, t->data, t->parity, t->stop))

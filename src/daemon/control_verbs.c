@@ -16,6 +16,14 @@
 
 #define PIECE 6000 /* bytes of a list: then it goes on in the next answer */
 
+/* In tenths: more would only be noise. */
+static void put_seconds(struct json *j, const char *name, us_t t)
+{
+	const us_t tenths = t / (US_S / 10);
+
+	jw_real(j, name, (double)tenths / 10);
+}
+
 static void fail(struct gateway *g, client_t c, const struct control_request *r,
                  enum control_error e, const char *words)
 {
@@ -97,7 +105,7 @@ static void put_device(struct gateway *g, struct json *j, uint32_t i)
 	jw_string(j, "state", text);
 	jw_bool(j, "online", s->phase == PHASE_ONLINE);
 	if (s->seen)
-		jw_real(j, "seen_s", (double)((g->now - s->seen) / (US_S / 10)) / 10);
+		put_seconds(j, "seen_s", g->now - s->seen);
 	jw_int(j, "points", d->set->n);
 }
 
@@ -125,7 +133,7 @@ static void put_point(struct gateway *g, struct json *j, const struct device *d,
 		jw_string(j, "value", text);
 	}
 	if (r->at)
-		jw_real(j, "age_s", (double)((g->now - r->at) / (US_S / 10)) / 10);
+		put_seconds(j, "age_s", g->now - r->at);
 	if (p->unit)
 		jw_string(j, "unit", p->unit);
 	put_place(j, d, p);

@@ -49,8 +49,10 @@ void control_put_hex(struct json *j, const char *name, const uint8_t *bytes, siz
 
 static void put_ms(struct json *j, const char *name, us_t t)
 {
+	const us_t tenths = t / (US_MS / 10);
+
 	if (t > 0)
-		jw_real(j, name, (double)(t / 100) / 10);
+		jw_real(j, name, (double)tenths / 10);
 }
 
 static void put_values(struct json *j, const struct control_request *r,

@@ -341,7 +341,7 @@ static us_t moments_find(struct moments *m, const us_t *period, size_t n, us_t e
 
 double line_load_percent(struct line_load *l, const us_t *factor)
 {
-	us_t period[LOAD_CLASSES];
+	us_t period[LOAD_CLASSES] = {0};
 	double share = 0;
 	for (size_t k = 0; k < l->classes; k++)
 		period[k] = l->period[k] * factor[k];
