@@ -24,6 +24,8 @@ static struct {
 	char reply[64];
 } dummy;
 
+static void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 static void note(const char *fmt, ...)
 {
 	va_list ap;

@@ -329,6 +329,7 @@ static void what_may_be_old_is_not_written(void **state)
 	rig_pass(6 * US_S);
 	rpc(set);
 	assert_int_equal(rig_bus()->njob, 1);
+	rig_job(1, 1, OUT_REFUSED);
 }
 
 #define TO(data) "{\"device\":\"meter\",\"data\":" data "}"
