@@ -36,6 +36,8 @@ static struct bundle_entry *entry_add(struct bundle *b, char kind, const char *n
 
 static void append(struct bundle *b, const char *bytes, size_t n)
 {
+	if (n == 0) /* then neither need be there */
+		return;
 	if (b->len + n > b->room) {
 		b->room = 2 * (b->len + n);
 		b->bytes = mem_grow(b->bytes, b->room, 1);

@@ -276,6 +276,7 @@ static void a_message_belongs_to_its_connection(void **state)
 	ask("xnet/cmd/meter/Relay", "1");
 	assert_string_equal(seen(), "got xnet/cmd/meter/Relay\n");
 	assert_int_equal(rig_bus()->njob, 1); /* the dummy takes all for its own */
+	rig_job(1, 1, OUT_REFUSED);
 }
 
 static void a_command_has_its_answer_where_it_came_from(void **state)
@@ -324,6 +325,8 @@ static void a_reload_switches_it_on_and_off(void **state)
 	rig_reload("devices:\n" ON);
 	assert_int_equal(dummy.created, 2);
 	assert_int_equal(rig.own.connects, 2);
+	rig_job(1, 1, OUT_REFUSED); /* the outcome, to whoever is there now */
+	assert_non_null(strstr(dummy.seen, "answer self from the dummy {\"ok\":false,"));
 }
 
 static void other_settings_connect_it_anew_and_keep_its_outbox(void **state)
