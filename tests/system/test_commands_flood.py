@@ -16,7 +16,7 @@ PLANT = HEAD + """\
     points:
       Level: {{holding: 0, write: true}}
       Other: {{holding: 9, write: true}}
-      Door: {{coil: 6, write: {{pulse: 100ms}}}}
+      Door: {{coil: 6, write: {{pulse: 1s}}}}
 """
 HELD = 1.0  # seconds
 
