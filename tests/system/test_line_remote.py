@@ -56,7 +56,8 @@ def test_the_daemon_is_watched_and_lends_its_line(daemon, client):
     done = xnetctl("monitor", *daemon.options, "rs485", "--for", "1s", "--json")
     seen = [json.loads(s) for s in done.stdout.strip().split("\n")]
     assert done.returncode == 0 and len(seen) > 3, done.stderr
-    assert {s["kind"] for s in seen} <= {"ok"}
+    kinds = [s["kind"] for s in seen]  # a simulator that comes late is no other client
+    assert "client" not in kinds and kinds.count("ok") > 3
     assert any(s["unit"] == 3 and "Relay1" in s["what"] for s in seen)
     done = xnetctl("scan", *daemon.options, "rs485", "--ids", "1-4", "--lines", "115200,9600")
     assert done.returncode == 0, done.stderr
