@@ -137,7 +137,7 @@ static void check_periods(struct load *l, const struct device *d)
 	}
 }
 
-/* A device that takes no commands writes what stands in the configuration all the same. */
+/* commands: off refuses commands only: safe values, setup and keep-alives are still written. */
 static void check_commands_off(struct load *l, const struct device *d)
 {
 	for (uint32_t i = 0; !d->commands && i < d->set->n; i++) {

@@ -77,7 +77,7 @@ static const struct key device_keys[] = {
 	{"shared", KEY_BOOL, KEY_ALONE, DEVICE(shared), .preset = "false",
          .doc = "Another device shares this id on purpose."},
 	{"only", ELSEWHERE("list of points"),
-         .doc = "Use only these points; wildcards are allowed. The word essential stands for all "
+         .doc = "Use only these points; wildcards are allowed. The word essential selects all "
                 "but "
                 "settings and name plates: points that are written and polled slowly, or read "
                 "once."},

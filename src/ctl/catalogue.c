@@ -5,20 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct model *load(const char *path, bool quiet)
-{
-	struct profile_test *tests;
-	size_t ntest;
-	struct diag d;
-
-	diag_init(&d);
-	struct model *m = config_load_profile(path, &d, &tests, &ntest);
-	if (!m && !quiet)
-		files_report(&d);
-	diag_free(&d);
-	return m;
-}
-
 static int is_profile(const struct dirent *e)
 {
 	const size_t n = strlen(e->d_name);
@@ -35,7 +21,7 @@ static bool collect(struct catalogue *c, const char *dir, bool quiet)
 	for (int i = 0; i < n; i++) {
 		char path[4096];
 		snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
-		struct model *m = load(path, quiet);
+		struct model *m = files_profile(path, quiet);
 		char *name = mem_strdup(entry[i]->d_name);
 		name[strlen(name) - strlen(".yaml")] = '\0';
 		c->profile = mem_grow(c->profile, c->n + 1, sizeof(*c->profile));

@@ -18,7 +18,7 @@ static void help(void)
 	     "\n"
 	     "      --from FORMAT  homeassistant (its modbus: section), mqmgateway, wirenboard "
 	     "(template or\n"
-	     "                     configuration), telegraf or csv; without it the file tells\n"
+	     "                     configuration), telegraf or csv; else it is recognised\n"
 	     "      --id N         unit id where the file has none (default 1)\n"
 	     "\n"
 	     "The columns of a CSV file have a head: name, address (40001 and 0x10 are fine), and "

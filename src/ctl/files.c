@@ -63,6 +63,20 @@ struct model *files_load(const struct config_paths *p)
 	return m;
 }
 
+struct model *files_profile(const char *path, bool quiet)
+{
+	struct profile_test *tests;
+	size_t ntest;
+	struct diag d;
+
+	diag_init(&d);
+	struct model *m = config_load_profile(path, &d, &tests, &ntest);
+	if (!m && !quiet)
+		files_report(&d);
+	diag_free(&d);
+	return m;
+}
+
 int usage(const char *verb)
 {
 	fprintf(stderr, "Try 'xnetctl %s --help'.\n", verb);

@@ -53,15 +53,7 @@ static int print_model(struct model *m, const char *version, bool gateway)
 
 static int print_profile(const char *path, const char *version)
 {
-	struct profile_test *tests;
-	size_t ntest;
-	struct diag d;
-	diag_init(&d);
-	struct model *m = config_load_profile(path, &d, &tests, &ntest);
-	if (!m)
-		files_report(&d);
-	diag_free(&d);
-	return print_model(m, version, false);
+	return print_model(files_profile(path, false), version, false);
 }
 
 int verb_homeassistant(int argc, char **argv)

@@ -15,20 +15,6 @@ static void help(void)
 	     "      --markdown       print all of them with all they know as one page");
 }
 
-static struct model *load(const char *path)
-{
-	struct profile_test *tests;
-	size_t ntest;
-	struct diag d;
-
-	diag_init(&d);
-	struct model *m = config_load_profile(path, &d, &tests, &ntest);
-	if (!m)
-		files_report(&d);
-	diag_free(&d);
-	return m;
-}
-
 static void list(const struct markdown_profile *p)
 {
 	static const char *const status[] = {"", "tested", "captured", "documented",
@@ -95,7 +81,7 @@ static int show(const struct config_paths *paths, const char *name)
 		snprintf(path, sizeof(path), "%s/%s.yaml", paths->profiles[i], name);
 		if (access(path, R_OK) != 0)
 			continue;
-		struct model *m = load(path);
+		struct model *m = files_profile(path, false);
 		if (!m)
 			return EXIT_CONFIG;
 		show_device(&m->device[0], &m->bus[m->device[0].bus]);

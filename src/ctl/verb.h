@@ -67,6 +67,9 @@ bool files_option(struct config_paths *p, int c);
 
 /* Load; every message goes to standard error. NULL on error. */
 struct model *files_load(const struct config_paths *p);
+/* One profile as a model, without its tests. NULL: it has errors, which are on standard error
+ * unless quiet. */
+struct model *files_profile(const char *path, bool quiet);
 void files_report(struct diag *d); /* sorts and prints to standard error */
 
 /* "Try …": for wrong usage; returns EXIT_USAGE. */

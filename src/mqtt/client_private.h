@@ -100,6 +100,12 @@ void client_wake(struct mqtt_client *c);      /* with the lock held */
 bool client_abandoned(struct mqtt_client *c); /* main gave up waiting: the outbox may be gone */
 void *publisher_run(void *ctx);
 
+/* client_explain.c: text holds what the library said, perhaps nothing, and gets what to tell a
+ * person. What kind of failure it was. */
+enum retry_failure client_explain(struct mqtt_client *c, char *text, size_t size, us_t now);
+/* client_wish.c: subscribes and unsubscribes so that what main wishes is what we have. */
+void client_subscribe_wish(struct mqtt_client *c);
+
 /* pump.c; by the publisher, but pump_done() */
 void pump_begin(struct mqtt_client *c, us_t now); /* connected */
 void pump(struct mqtt_client *c);                 /* hand over what may go */

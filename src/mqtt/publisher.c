@@ -10,15 +10,12 @@
 #include <unistd.h>
 
 #include "mqtt/reach.h"
-#include "mqtt/tls.h"
 
 #define STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
 #define PARTING (300 * US_MS)
-#define CLOSES 4
 #define HEAD_START (200 * US_MS) /* of the first client: the broker's */
 #define TURN_LIMIT (2 * US_S)
 #define TURN_LOOK (20 * US_MS)
-#define EXPLAIN_EVERY (10 * US_S)
 #define NEAR (100 * US_MS)
 
 /* What the other threads left for the publisher, taken at the start of a turn. */
@@ -108,54 +105,6 @@ static void note_error(struct mqtt_client *c, const char *why, bool was_up, bool
 	client_report_down(c, why, rival);
 }
 
-/* Asked at most every 10 s, because asking costs time; or when the library says something else. */
-static void find_out(struct mqtt_client *c, const char *said)
-{
-	const struct mqtt_conf *m = &c->conf;
-	c->tls_trouble = false;
-	c->reachable = reach_explain(m->host, m->port, c->explained, sizeof c->explained);
-	if (!c->reachable)
-		return;
-	if (m->use_tls) {
-		c->tls_trouble = tls_explain(m, c->explained, sizeof c->explained) || said[0];
-		if (!c->explained[0])
-			snprintf(c->explained, sizeof c->explained, "%s", said);
-	} else if (c->tls_port) {
-		c->tls_trouble = true;
-		snprintf(c->explained, sizeof c->explained,
-		         "%s:%u is a TLS port: mqtts:// is needed there", m->host,
-		         (unsigned)m->port);
-	}
-	if (!c->explained[0])
-		snprintf(c->explained, sizeof c->explained,
-		         "%s:%u closes the connection without an answer", m->host,
-		         (unsigned)m->port);
-}
-
-/* Looked at once, after it closed several attempts and before any has succeeded: the greeting in
- * TLS is a mistake to a broker that does not speak it. */
-static void look_for_tls(struct mqtt_client *c)
-{
-	if (c->conf.use_tls || c->retry.has[0] || c->retry.has[1] || ++c->closes != CLOSES)
-		return;
-	c->tls_port = tls_port(&c->conf);
-	if (c->tls_port)
-		find_out(c, "");
-}
-
-/* Better words for a failure than the library has (said: its own, perhaps none). */
-static enum retry_failure explain(struct mqtt_client *c, char *text, size_t size, us_t now)
-{
-	if (!c->explained_at || now - c->explained_at > EXPLAIN_EVERY) {
-		c->explained_at = now;
-		find_out(c, text);
-	}
-	if (c->reachable)
-		look_for_tls(c);
-	snprintf(text, size, "%s", c->explained);
-	return c->reachable && !c->tls_trouble ? RETRY_CLOSED : RETRY_NETWORK;
-}
-
 /* The broker whose turn it is. Each has a memory of its own: of its version, of its refusals. */
 static void use_broker(struct mqtt_client *c, size_t before)
 {
@@ -179,7 +128,7 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	drop_handle(c);
 	snprintf(text, sizeof text, "%s", why);
 	if (f == RETRY_UNCLEAR)
-		f = explain(c, text, sizeof text, now);
+		f = client_explain(c, text, sizeof text, now);
 	us_t delay = retry_down(&c->retry, f, was_up, now);
 	const size_t before = c->failover.at;
 	if (delay && failover_down(&c->failover, was_up))
@@ -232,64 +181,8 @@ static void begin(struct mqtt_client *c, us_t now)
 		went_down(c, RETRY_REFUSED, why, now);
 }
 
-/* -- subscriptions ----------------------------------------------------------------------------- */
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static char **take_wish(struct mqtt_client *c, size_t *n)
-{
-	pthread_mutex_lock(&c->lock);
-	char **copy = mem_alloc(c->nwish, sizeof *copy);
-	for (size_t i = 0; i < c->nwish; i++)
-		copy[i] = mem_strdup(c->wish[i]);
-	*n = c->nwish;
-	c->have_qos = c->wish_qos;
-	pthread_mutex_unlock(&c->lock);
-	qsort(copy, *n, sizeof *copy, by_text);
-	return copy;
-}
-
-static void retire(struct mqtt_client *c, char *filter)
-{
-	c->old = mem_grow(c->old, c->nold + 1, sizeof *c->old);
-	c->old[c->nold++] = filter;
-}
-
-/* Merge the wish into what we have: what is in both stays, with the old string. The library keeps
- * the address of a filter's text until it is answered, so an old text is retired, not freed; and a
- * subscription that stays is not repeated, or the broker would send all its retained messages anew.
+/* -- connected ----------------------------------------------------------------------------------
  */
-static void adopt_wish(struct mqtt_client *c)
-{
-	size_t n, h = 0;
-	const uint8_t qos = c->have_qos;
-	char **wish = take_wish(c, &n);
-	const bool up = c->state == CLIENT_UP;
-	for (size_t w = 0; w < n || h < c->nhave;) {
-		const int order = w == n ? -1 : h == c->nhave ? 1 : strcmp(c->have[h], wish[w]);
-		if (order < 0) {
-			if (up)
-				paho_unsubscribe(c->paho, c->have[h]);
-			retire(c, c->have[h++]);
-		} else if (order > 0) {
-			if (up)
-				paho_subscribe(c->paho, wish[w], c->have_qos);
-			w++;
-		} else {
-			free(wish[w]);
-			wish[w] = c->have[h++];
-			if (up && qos != c->have_qos) /* the broker replaces the old one */
-				paho_subscribe(c->paho, wish[w], c->have_qos);
-			w++;
-		}
-	}
-	free(c->have);
-	c->have = wish;
-	c->nhave = n;
-}
 
 /* The answer says how old what follows it can be. */
 static void ask(struct mqtt_client *c, us_t now)
@@ -470,7 +363,7 @@ static us_t sooner(us_t a, us_t b)
 static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 {
 	if (n->wish)
-		adopt_wish(c);
+		client_subscribe_wish(c);
 	if (c->returns && (n->parted || n->ending || now >= c->retry_at))
 		left_for_first(c, now);
 	if (n->down && c->state != CLIENT_PARTING)

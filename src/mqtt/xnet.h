@@ -46,6 +46,13 @@ void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_
 /* Empty the retained message of a topic of ours that nobody publishes any more. */
 void xnet_clear(struct xnet *x, const char *topic);
 
+/* xnet_adopt.c: the slot of a topic in the state tree; leaf NULL: the device's own. */
+slot_t xnet_slot(struct xnet *x, const char *name, const char *leaf, enum slot_class c, uint8_t qos,
+                 bool retain);
+/* Has the point a topic of its own? */
+bool xnet_published(const struct point *p);
+void xnet_adopt(void *self, const struct model *m); /* as north_ops has it */
+
 bool xnet_bus_exists(const struct model *m, const char *name, size_t len);
 
 /* xnet_before.c: topics below $SYS as they stand retained when we subscribe. Of our own tree: what

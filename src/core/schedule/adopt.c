@@ -8,10 +8,9 @@
 
 #define PHASE_TURNAROUND (50 * US_MS) /* blocks that a slow device would be asked for at once */
 
-static int node_order(const void *a, const void *b)
+int want_order(const void *a, const void *b)
 {
-	const struct want *x = &((const struct node *)a)->want,
-			  *y = &((const struct node *)b)->want;
+	const struct want *x = a, *y = b;
 	if (x->unit != y->unit)
 		return x->unit - y->unit;
 	if (x->table != y->table)
@@ -19,6 +18,11 @@ static int node_order(const void *a, const void *b)
 	if (x->addr != y->addr)
 		return x->addr - y->addr;
 	return x->len - y->len;
+}
+
+static int node_order(const void *a, const void *b)
+{
+	return want_order(&((const struct node *)a)->want, &((const struct node *)b)->want);
 }
 
 /* The grid's phase differs per bus, else a hundred of them wake in one instant. */

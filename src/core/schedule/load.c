@@ -58,18 +58,6 @@ struct line_load {
 
 /* -- who is alike, and who is due together ----------------------------------------------------- */
 
-static int want_order(const void *a, const void *b)
-{
-	const struct want *x = a, *y = b;
-	if (x->unit != y->unit)
-		return x->unit - y->unit;
-	if (x->table != y->table)
-		return x->table - y->table;
-	if (x->addr != y->addr)
-		return x->addr - y->addr;
-	return x->len - y->len;
-}
-
 static bool rules_alike(const struct unit_rule *a, const struct unit_rule *b)
 {
 	return a->pause == b->pause && a->max_read == b->max_read && a->max_hole == b->max_hole &&

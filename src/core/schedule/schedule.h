@@ -28,6 +28,9 @@ struct want {
 	bool barrier;       /* always alone in its request */
 };
 
+/* For qsort: by unit, table, address and length. */
+int want_order(const void *a, const void *b);
+
 struct window {
 	uint16_t first, last; /* no read crosses a border */
 };

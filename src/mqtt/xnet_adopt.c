@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/* A model becomes topics: which are published, which are subscribed, which are cleared. */
+#include "mqtt/xnet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/topic.h"
+
+slot_t xnet_slot(struct xnet *x, const char *name, const char *leaf, enum slot_class c, uint8_t qos,
+                 bool retain)
+{
+	char topic[XNET_TOPIC_MAX];
+	xnet_topic(x, "sts", name, leaf, topic);
+	return outbox_slot(x->outbox, topic, c, qos, retain);
+}
+
+bool xnet_published(const struct point *p)
+{
+	return !p->hidden && !p->absent && p->filter.mode != PUBLISH_NEVER &&
+	       !(p->write && p->write->only);
+}
+
+static bool has_alerts(const struct device *d)
+{
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		if (d->set->point[i].alert != ALERT_NONE)
+			return true;
+	}
+	return false;
+}
+
+static void make_device(struct xnet *x, const struct device *d, struct xnet_device *s)
+{
+	const struct mqtt_conf *c = &x->model->mqtt;
+	s->status = xnet_slot(x, d->name, "status", SLOT_STATUS, c->qos_status, c->retain);
+	if (has_alerts(d))
+		s->alerts = xnet_slot(x, d->name, "Alerts", SLOT_ALERTS, c->qos_status, c->retain);
+	if (d->json)
+		s->snapshot = xnet_slot(x, d->name, NULL, SLOT_VALUE, c->qos_value, false);
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		if (xnet_published(p))
+			x->value[d->point0 + i] =
+				xnet_slot(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
+	}
+}
+
+static void make_slots(struct xnet *x)
+{
+	const struct model *m = x->model;
+	x->value = mem_alloc(m->npoint, sizeof *x->value);
+	free(x->before);
+	x->before = mem_alloc(m->npoint, 1);
+	x->device = mem_alloc(m->ndevice, sizeof *x->device);
+	for (size_t i = 0; i < m->ndevice; i++)
+		make_device(x, &m->device[i], &x->device[i]);
+	x->gateway_status = xnet_slot(x, m->gateway, "status", SLOT_GATEWAY, m->mqtt.qos_status,
+	                              m->mqtt.retain);
+	x->gateway_alerts =
+		xnet_slot(x, m->gateway, "Alerts", SLOT_ALERTS, m->mqtt.qos_status, m->mqtt.retain);
+}
+
+static void add_filter(struct xnet *x, const char *class_, const char *name, const char *leaf)
+{
+	char topic[XNET_TOPIC_MAX];
+	xnet_topic(x, class_, name, leaf, topic);
+	x->filter = mem_grow(x->filter, x->nfilter + 1, sizeof *x->filter);
+	x->filter[x->nfilter++] = arena_strdup(x->arena, topic);
+}
+
+/* `#` also matches its parent, so cmd/<dev> and cmd/<dev>/<point> are one; what is deeper gets its
+ * Nak. */
+static void make_filters(struct xnet *x)
+{
+	const struct model *m = x->model;
+	x->nfilter = 0;
+	for (size_t i = 0; i < m->ndevice; i++) {
+		add_filter(x, "cmd", m->device[i].name, "#");
+		add_filter(x, "get", m->device[i].name, "#");
+		add_filter(x, "sts", m->device[i].name, "status");
+	}
+	add_filter(x, "cmd", m->gateway, "#");
+	add_filter(x, "sts", m->gateway, "status");
+	add_filter(x, "sub", "+", NULL); /* the device level may hold shell wildcards */
+	add_filter(x, "unsub", "+", NULL);
+	add_filter(x, "$SYS", m->gateway, "bus/+/port");
+	/* what we published in an earlier life; and which devices are other gateways' */
+	add_filter(x, "$SYS", "+", "device/+/info");
+}
+
+struct slots_of {
+	slot_t *slot;
+	size_t n;
+};
+
+static void collect(struct slots_of *s, slot_t slot)
+{
+	if (slot)
+		s->slot[s->n++] = slot;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const slot_t x = *(const slot_t *)a, y = *(const slot_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* All slots of the model, sorted. */
+static struct slots_of slots_of(const struct xnet *x)
+{
+	const struct model *m = x->model;
+	struct slots_of s = {0};
+	if (!m)
+		return s;
+	s.slot = mem_alloc(m->npoint + 3 * m->ndevice + 2, sizeof *s.slot);
+	for (size_t i = 0; i < m->npoint; i++)
+		collect(&s, x->value[i]);
+	for (size_t i = 0; i < m->ndevice; i++) {
+		collect(&s, x->device[i].status);
+		collect(&s, x->device[i].alerts);
+		collect(&s, x->device[i].snapshot);
+	}
+	collect(&s, x->gateway_status);
+	collect(&s, x->gateway_alerts);
+	qsort(s.slot, s.n, sizeof *s.slot, by_number);
+	return s;
+}
+
+/* A topic of a device that another gateway has now. */
+static bool is_elsewhere(const struct xnet *x, slot_t s)
+{
+	char topic[XNET_TOPIC_MAX];
+	struct topic_levels t;
+	outbox_topic(x->outbox, s, topic, sizeof topic);
+	return topic_split(topic, x->prefix, &t) && topic_is(&t, 0, "sts") && t.n > 1 &&
+	       xnet_elsewhere(x, t.at[1], t.len[1]) &&
+	       model_find_device(x->model, t.at[1], t.len[1]) < 0;
+}
+
+static void clear_gone(struct xnet *x, const struct slots_of *old, const struct slots_of *now)
+{
+	size_t k = 0;
+	for (size_t i = 0; i < old->n; i++) {
+		while (k < now->n && now->slot[k] < old->slot[i])
+			k++;
+		if (k < now->n && now->slot[k] == old->slot[i])
+			continue;
+		if (is_elsewhere(x, old->slot[i]))
+			outbox_leave(x->outbox, old->slot[i]);
+		else
+			outbox_clear(x->outbox, old->slot[i]);
+	}
+}
+
+bool xnet_bus_exists(const struct model *m, const char *name, size_t len)
+{
+	for (size_t i = 0; i < m->nbus; i++) {
+		if (strlen(m->bus[i].name) == len && memcmp(m->bus[i].name, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Does a topic of the health tree still belong to something? */
+static bool sys_lives(const struct xnet *x, const char *topic)
+{
+	struct topic_levels t;
+	if (!topic_split(topic, x->prefix, &t) || !topic_is(&t, 0, "$SYS") ||
+	    !topic_is(&t, 1, x->gateway))
+		return false;
+	if (t.n > 4 && topic_is(&t, 2, "device"))
+		return model_find_device(x->model, t.at[3], t.len[3]) >= 0;
+	if (t.n > 4 && topic_is(&t, 2, "bus"))
+		return xnet_bus_exists(x->model, t.at[3], t.len[3]);
+	return true;
+}
+
+static void clear_sys(struct xnet *x)
+{
+	char topic[XNET_TOPIC_MAX];
+	for (size_t s = 0; s < x->nis_sys; s++) {
+		if (!x->is_sys[s])
+			continue;
+		outbox_topic(x->outbox, (slot_t)s, topic, sizeof topic);
+		if (sys_lives(x, topic))
+			continue;
+		outbox_clear(x->outbox, (slot_t)s);
+		x->is_sys[s] = 0;
+	}
+}
+
+void xnet_adopt(void *self, const struct model *m)
+{
+	struct xnet *x = self;
+	struct arena *old_arena = x->arena;
+	slot_t *old_value = x->value;
+	struct xnet_device *old_device = x->device;
+	char will[XNET_TOPIC_MAX];
+	const struct slots_of old = slots_of(x);
+	x->model = m;
+	x->arena = arena_create();
+	x->prefix = arena_strdup(x->arena, m->mqtt.prefix);
+	x->gateway = arena_strdup(x->arena, m->gateway);
+	xnet_topic(x, "sts", m->gateway, "status", will);
+	x->will = arena_strdup(x->arena, will);
+	make_slots(x);
+	make_filters(x);
+	const struct slots_of now = slots_of(x);
+	clear_gone(x, &old, &now);
+	clear_sys(x);
+	free(old.slot);
+	free(now.slot);
+	free(old_value);
+	free(old_device);
+	arena_destroy(old_arena);
+}
