@@ -188,8 +188,8 @@ def mosquitto_sub(broker, until):
         lines.append(text.strip())
         if lines[-1] == until:
             break
-    p.terminate()
-    p.wait(LIMIT)
+    # it may be just between two looks at its flag, and would wait for the next message
+    wait_until(lambda: p.poll() is not None or p.terminate(), what="the end of mosquitto_sub")
     return lines
 
 
