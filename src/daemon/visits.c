@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define WITHIN (10 * US_S)        /* a request finds its place on the line, or is busy */
-#define WAIT_MOST US_S            /* for a response: so long what must not wait may have to */
 #define HOLDS 16                  /* lent, or lent lately */
 #define OFFLINE_AFTER (10 * US_S) /* so long statuses stay as they were */
 #define REST_MOST (10 * US_S)     /* after a hold the line is not lent again for so long */
@@ -79,17 +78,16 @@ static void place_text(const struct control_request *r, char *buf, size_t size)
 		snprintf(buf, size, "%s", device_place_text(&s));
 }
 
-/* A device that has longer by the configuration has it here, too. */
+/* At most as long as a poll of this unit may take: so long what must not wait may have to. */
 static us_t timeout_of(const struct gateway *g, const struct control_request *r, uint32_t bus)
 {
-	const us_t own = g->model->bus[bus].timeout;
-	us_t most = own > WAIT_MOST ? own : WAIT_MOST;
+	us_t most = g->model->bus[bus].timeout;
 	for (size_t i = 0; i < g->model->ndevice; i++) {
 		const struct device *d = &g->model->device[i];
 		if (d->bus == bus && d->id == r->unit && d->rule.timeout > most)
 			most = d->rule.timeout;
 	}
-	return !r->timeout ? own : r->timeout < most ? r->timeout : most;
+	return r->timeout && r->timeout < most ? r->timeout : most;
 }
 
 static struct visit *visit_add(struct gateway *g, client_t c, const struct control_request *r,

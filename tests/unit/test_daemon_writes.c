@@ -3,6 +3,7 @@
 #include "daemon_rig.h"
 
 #include "daemon/commands.h"
+#include "daemon/visits.h"
 
 #define DEVICE "devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"
 #define KEPT "points:\n  Level: {holding: 3, write: true, rewrite: 60s, verify: false}\n"
@@ -126,6 +127,33 @@ static void set_up_is_written_each_time_the_device_comes(void **state)
 	assert_int_equal(rig_bus()->njob, 1);
 }
 
+static us_t guest_timeout(uint8_t unit, us_t wanted)
+{
+	const struct control_request r = {
+		.unit = unit, .timeout = wanted, .pdu = {3, 0, 0, 0, 1}, .len = 5};
+	visits_submit(&rig.g, 0, &r, 0);
+	assert_int_equal(rig_bus()->njob, 1);
+	const struct job j = rig_bus()->job[0];
+	rig_bus()->njob = 0;
+	rig_report((struct report){.kind = REPORT_JOB, .outcome = OUT_TIMEOUT, .id = j.id});
+	return j.timeout;
+}
+
+/* A safe value that is due while a guest waits for its response waits as long as for a poll. */
+static void a_guest_holds_the_line_no_longer_than_a_poll(void **state)
+{
+	(void)state;
+	rig_begin("devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"
+	          "  slow: {bus: line, id: 2, every: 1s, profile: own, timeout: 700ms}\n",
+	          SAFE);
+	assert_int_equal(guest_timeout(1, 0), 500 * US_MS); /* the bus's */
+	assert_int_equal(guest_timeout(1, 10 * US_S), 500 * US_MS);
+	assert_int_equal(guest_timeout(9, 10 * US_S), 500 * US_MS);
+	assert_int_equal(guest_timeout(9, 30 * US_MS), 30 * US_MS);
+	assert_int_equal(guest_timeout(2, 10 * US_S), 700 * US_MS);
+	assert_int_equal(guest_timeout(2, 0), 700 * US_MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +162,7 @@ int main(void)
 		RIG_TEST(a_stop_leaves_the_safe_value),
 		RIG_TEST(a_safe_value_is_written_when_the_broker_stays_away),
 		RIG_TEST(a_short_outage_of_the_broker_is_none),
+		RIG_TEST(a_guest_holds_the_line_no_longer_than_a_poll),
 		RIG_TEST(set_up_is_written_each_time_the_device_comes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
