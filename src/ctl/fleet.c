@@ -80,9 +80,50 @@ static size_t conflicts(const struct look *l, struct json *j)
 	return n;
 }
 
+/* The next device of no gateway that publishes its health (sys_interval: off), or such a gateway's
+ * own name; from *i on. NULL: no more. */
+static const struct view_device *next_other(const struct view *v, size_t *i)
+{
+	while (*i < v->ndevice) {
+		const struct view_device *d = &v->device[(*i)++];
+		if (view_device_there(v, d) && !view_owner(v, d))
+			return d;
+	}
+	return NULL;
+}
+
+/* True: there are some; then in a row of their own. */
+static bool others(const struct view *v, struct grid *t, bool *wrong)
+{
+	size_t n = 0, online = 0, faults = 0;
+	const struct view_device *d;
+	char count[48], alerts[48] = "";
+
+	for (size_t i = 0; (d = next_other(v, &i)); n++) {
+		online += view_current(v, d);
+		for (size_t k = 0; k < d->nalert; k++)
+			faults += d->alert[k].fault;
+	}
+	snprintf(count, sizeof count, "%zu/%zu", online, n);
+	if (faults)
+		snprintf(alerts, sizeof alerts, "%zu fault%s", faults, faults == 1 ? "" : "s");
+	const char *const cell[] = {"(sys_interval: off)",
+	                            online < n ? "OFFLINE" : "online",
+	                            NULL,
+	                            NULL,
+	                            count,
+	                            alerts,
+	                            ""};
+	if (n)
+		grid_row(t, cell, online < n || faults ? TONE_BAD : TONE_GOOD, 1);
+	*wrong = *wrong || online < n || faults;
+	return n > 0;
+}
+
 static void print_json(const struct look *l)
 {
 	struct json j = {0};
+	const struct view_device *d;
 
 	jw_open(&j, NULL, '{');
 	jw_open(&j, "gateways", '[');
@@ -93,6 +134,10 @@ static void print_json(const struct look *l)
 		view_json_gateway(l->view, &l->view->gateway[i], &j);
 		jw_close(&j, '}');
 	}
+	jw_close(&j, ']');
+	jw_open(&j, "others", '[');
+	for (size_t i = 0; (d = next_other(l->view, &i));)
+		view_json_device(l->view, d, watch_now(), false, &j);
 	jw_close(&j, ']');
 	jw_open(&j, "conflicts", '[');
 	conflicts(l, &j);
@@ -121,6 +166,7 @@ static int report(const struct look *l, bool json)
 		any = true;
 		wrong = wrong || sum.wrong;
 	}
+	any = others(l->view, t, &wrong) || any;
 	if (json) {
 		print_json(l);
 	} else {

@@ -114,6 +114,18 @@ def test_fleet_finds_two_gateways_with_one_device(broker, house):
     assert "published by both" not in text and re.search(r"^shed +OFFLINE", text, re.M)
 
 
+def test_gateways_that_publish_no_health_are_counted_too(broker, client):
+    publish(client, {"sts/shed/status": "online", "sts/shed/Alerts": '{"faults":[],"warnings":[]}',
+                     "sts/pump/status": "online", "sts/pump/Level": "7"})
+    done = xnetctl(broker, "fleet")
+    assert done.returncode == 0 and re.search(rb"^\(sys_interval: off\) +online +2/2", done.stdout, re.M), done
+    publish(client, {"sts/pump/status": "offline"})
+    done = xnetctl(broker, "fleet")
+    assert done.returncode == 1 and re.search(rb"OFFLINE +1/2", done.stdout), done
+    it = json.loads(xnetctl(broker, "fleet", "--json").stdout)
+    assert [(d["name"], d["current"]) for d in it["others"]] == [("shed", True), ("pump", False)]
+
+
 def test_it_fits_40_columns_and_a_terminal_without_utf8(broker, house):
     publish(house, {"$SYS/barn/device/meter1/state": "offline: Gerät antwortet nicht; prüfe Netzteil und Kabel",
                     "sts/meter1/status": "offline"})
