@@ -14,13 +14,14 @@
 #include "ctl/stop.h"
 #include "ctl/target.h"
 
-enum { OPT_YES = OPT_LINE_LAST, OPT_OVER, OPT_JSON };
+enum { OPT_OVER = OPT_LINE_LAST, OPT_BLIND, OPT_JSON };
 
 struct write {
 	struct target target;
 	struct line_options options;
 	struct wireline *line;
-	bool yes, over, json;
+	bool yes, over, blind, json;
+	bool unread; /* the value before could not be read */
 	uint8_t unit;
 	struct place at;
 	uint16_t count;
@@ -41,6 +42,7 @@ static void help(void)
 	     "  -y, --yes            do not ask\n"
 	     "      --over           write registers although a point of the configuration has "
 	     "them\n"
+	     "      --blind          write although the value before cannot be read\n"
 	     "      --json           print the outcome as JSON\n" LINE_HELP "\n"
 	     "Exit status: 0 written; 1 refused, failed, or the device has another value "
 	     "afterwards;\n"
@@ -55,6 +57,9 @@ static bool take(struct write *w, int c)
 		return true;
 	case OPT_OVER:
 		w->over = true;
+		return true;
+	case OPT_BLIND:
+		w->blind = true;
 		return true;
 	case OPT_JSON:
 		w->json = true;
@@ -82,6 +87,7 @@ static int parse(struct write *w, int argc, char **argv)
 	static const struct option table[] = {LINE_LONG_OPTIONS,
 	                                      {"yes", no_argument, NULL, 'y'},
 	                                      {"over", no_argument, NULL, OPT_OVER},
+	                                      {"blind", no_argument, NULL, OPT_BLIND},
 	                                      {"json", no_argument, NULL, OPT_JSON},
 	                                      {0}};
 
@@ -198,6 +204,19 @@ static int report(const struct write *w, bool good, const char *outcome, const c
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The value before could not be read. Somebody who sees an exception may know that the registers
+ * can only be written; where nothing right came back, a write may end anywhere. */
+static bool must_not(const struct write *w, const struct reply *before, char *reason, size_t size)
+{
+	if (w->blind || (!w->yes && before->outcome == OUT_REFUSED))
+		return false;
+	snprintf(reason, size,
+	         "the value before cannot be read (%s); nothing was written, --blind writes all "
+	         "the same",
+	         before->why);
+	return true;
+}
+
 /* -- a point -------------------------------------------------------------------------- */
 
 /* Reads the point, what its scale depends on, and who the device is. */
@@ -212,6 +231,7 @@ static bool look(struct write *w, char *before, size_t size, struct value *curre
 	struct image m;
 	struct value v;
 	bool good = true;
+	char reason[400];
 
 	want[n] = true;
 	if (known)
@@ -242,6 +262,11 @@ static bool look(struct write *w, char *before, size_t size, struct value *curre
 	} else if (m.dead) {
 		fprintf(stderr, "xnetctl write: %s\n", m.block[m.n - 1]->reply.why);
 		good = false;
+	} else if (image_value(&m, n, text, &v, &why) == IMAGE_FAILED) {
+		w->unread = true;
+		good = !must_not(w, why, reason, sizeof(reason));
+		if (!good)
+			report(w, false, "refused", "", reason, 0);
 	}
 	image_free(&m);
 	free(want);
@@ -262,13 +287,15 @@ static void print_range(const struct point *p)
 }
 
 /* Why a person is to be asked; NULL: no need. */
-static const char *question(const struct point *p, const char *before, const char *then)
+static const char *question(const struct write *w, const char *before, const char *then)
 {
+	const struct point *p = w->target.point;
+
 	if (p->write->confirm || p->write->raw)
 		return "This is an action that cannot be undone. Do it?";
 	if (p->write->persistent && strcmp(before, then) != 0)
 		return "This register wears out. Write?";
-	return NULL;
+	return w->unread && !w->blind ? "The value before cannot be read. Write?" : NULL;
 }
 
 static void show(const struct write *w, const char *before, const char *then)
@@ -335,7 +362,6 @@ static void carry_out(struct write *w, const struct value *current, struct perfo
 
 static int write_point(struct write *w)
 {
-	const struct point *p = w->target.point;
 	struct value *current = mem_alloc(w->target.device->set->n, sizeof(*current));
 	char before[VALUE_PRINT_MAX] = "", then[VALUE_PRINT_MAX], reason[COMMAND_REASON_MAX];
 	struct performed done;
@@ -348,7 +374,7 @@ static int write_point(struct write *w)
 		goto out;
 	}
 	show(w, before, then);
-	const char *ask = question(p, before, then);
+	const char *ask = question(w, before, then);
 	if (ask && !w->yes && !screen_confirm(ask)) {
 		fputs("Nothing was written (--yes writes without asking).\n", stderr);
 		goto out;
@@ -422,7 +448,7 @@ static void print_words(const char *title, const uint16_t *words, unsigned n)
 static int write_registers(struct write *w)
 {
 	uint16_t words[WRITE_REGISTERS_MAX];
-	char names[256], text[64] = "";
+	char names[256], text[400] = "";
 	struct request r;
 	struct reply reply;
 
@@ -445,6 +471,8 @@ static int write_registers(struct write *w)
 		print_words("then", w->word, w->count);
 		fflush(stdout);
 	}
+	if (!readable && w->unit && must_not(w, &reply, text, sizeof(text)))
+		return report(w, false, "refused", "", text, 0);
 	if (!w->yes && !screen_confirm("Write?")) {
 		fputs("Nothing was written (--yes writes without asking).\n", stderr);
 		return EXIT_FAILURE;

@@ -87,7 +87,10 @@ def test_a_point_is_written_once_checked_and_read_back(line):
         (["meter1.PulseWidth", "100"], "Nothing was written (--yes writes without asking)"),  # it wears out
         (["rs485", "--id", 2, "holding:12", 16800, 0], "these registers belong to meter1.PulseWidth"),
         (["rs485", "--id", 2, "input:0", 1], "only holding registers and coils can be written"),
-        (["rs485", "--id", 9, "-t", 100, "holding:5", 1], "Nothing was written"),
+        (["rs485", "--id", 9, "-t", 100, "holding:5", 1], "nothing was written, --blind writes all the same"),
+        (["rs485", "--id", 9, "-t", 100, "holding:5", 1, "--yes"], "the value before cannot be read (no response"),
+        (["rs485", "--id", 3, "coil:200", "on"], "Nothing was written"),  # an exception: it asks
+        (["rs485", "--id", 3, "coil:200", "on", "--yes"], "the value before cannot be read (exception 2"),
     ]:
         done = xnetctl("write", *config, *arguments)
         assert done.returncode in (1, 64) and text in done.stderr, done.stderr
@@ -102,11 +105,18 @@ def test_a_point_is_written_once_checked_and_read_back(line):
 
 def test_a_write_whose_response_is_lost_is_not_written_again(line):
     plant = line(FAST.replace("baud: 115200", "baud: 115200, timeout: 200ms"))
-    plant.fault("relay1", "mute", times=1)  # taken by the look before
-    done = xnetctl("write", "-c", plant.config, "rs485", "--id", 3, "coil:2", "on", "--over", "--yes", "-t", 200)
+    write = ["-c", plant.config, "rs485", "--id", 3, "coil:2", "on", "--over", "--yes", "-t", 200]
+    plant.fault("relay1", "mute", times=1)  # taken by the look before: nothing is written
+    done = xnetctl("write", *write)
+    assert (done.returncode, plant.writes("relay1")) == (1, []), done.stderr
+    plant.fault("relay1", "mute", times=1)
+    done = xnetctl("write", "-c", plant.config, "relay1.Relay3", "on", "--yes", "-t", 200)
+    assert (done.returncode, plant.writes("relay1")) == (1, []), done.stderr
+    plant.fault("relay1", "mute", times=1)
+    done = xnetctl("write", *write, "--blind")
     assert len(plant.writes("relay1")) == 1, done.stderr
     plant.fault("relay1", "silent")
-    done = xnetctl("write", "-c", plant.config, "rs485", "--id", 3, "coil:3", "on", "--over", "--yes", "-t", 200)
+    done = xnetctl("write", *write, "--blind")
     assert done.returncode == 1 and "no response from unit 3" in done.stderr
     assert len(plant.writes("relay1")) == 1
 
