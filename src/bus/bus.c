@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "bus/bus.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/thread.h"
 #include "bus/worker.h"
 #include "core/base/arena.h"
-
-/* Most of it is never touched: the deep end is for the C library's name look-up. */
-#define STACK (256 * 1024)
 
 static void describe(const struct bus_conf *c, const struct port_ops *ops, struct bus_figures *f)
 {
@@ -32,25 +29,11 @@ static void copy_conf(struct bus_conf *to, const struct bus_conf *from)
 	to->where = (struct where){0};
 }
 
-/* Signals are the main thread's. */
 static void start_thread(struct bus *b)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	const int failed = pthread_create(&b->thread, &attr, worker_main, b);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed) {
-		fprintf(stderr, "<2>cannot start a thread: %s\n", strerror(failed));
-		abort();
-	}
-	char name[16];
+	char name[64];
 	snprintf(name, sizeof(name), "bus %s", b->conf.name ? b->conf.name : "");
-	pthread_setname_np(b->thread, name);
+	b->thread = thread_start(name, worker_main, b);
 }
 
 struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "bus/clock.h"
-#include "bus/tcp.h"
 
 #define CONNECT_TIMEOUT (3 * US_S)
 #define STREAM_LATENCY                                                                             \
@@ -22,6 +21,7 @@
 #define STREAM_PATIENCE STREAM_LATENCY
 #define SILENCE_LIMIT 3
 #define SLICE (100 * US_MS) /* between two looks at *stop */
+#define FRAMES_MOST 16      /* taken in one go, from a peer that sends without end */
 
 char *port_name(const struct bus_conf *conf, char *buf, size_t size)
 {
@@ -47,31 +47,23 @@ static int port_unsent(const struct port *p)
 	return ioctl(p->fd, TIOCOUTQ, &n) == 0 ? n : 0;
 }
 
-/* 1: there is something to read, 0: time is over, -1: gone. *ended: nothing can follow any more. */
-static int port_wait(struct port *p, us_t until, bool *ended)
+/* Waits until `until`, or one of a poll()'s reasons. */
+static void port_poll(struct pollfd *f, us_t until)
 {
-	for (;;) {
-		const us_t now = clock_now();
-		const struct timespec left = clock_timespec(until > now ? until - now : 0);
-		struct pollfd f = {.fd = p->fd, .events = POLLIN};
-		const int n = ppoll(&f, 1, &left, NULL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		*ended = n > 0 && f.revents & (POLLHUP | POLLERR | POLLNVAL);
-		if (n > 0 && f.revents & POLLIN)
-			return 1;
-		return n == 0 ? 0 : -1;
-	}
+	const us_t now = clock_now();
+	const struct timespec left = clock_timespec(until > now ? until - now : 0);
+	ppoll(f, 1, &left, NULL);
 }
 
 /* -- serial ---------------------------------------------------------------- */
 
-static bool serial_port_open(struct port *p)
+static enum port_opening serial_port_open(struct port *p, us_t now, us_t *until)
 {
+	(void)now, (void)until;
 	if (!serial_open(&p->serial, p->conf, p->why, sizeof(p->why)))
-		return false;
+		return PORT_FAILED;
 	p->fd = p->serial.fd;
-	return true;
+	return PORT_OPENED;
 }
 
 static void serial_port_close(struct port *p)
@@ -88,40 +80,47 @@ static enum port_sent serial_port_send(struct port *p, const struct request *r)
 	return n <= 0 ? PORT_UNSENT : PORT_PARTLY;
 }
 
-/* A tty without bytes reads as 0 bytes, and so does one that was hung up: poll() distinguishes
- * them.
- */
-static int stream_read(struct port *p, uint8_t *buf, size_t room, us_t until)
+static bool hung_up(const struct port *p)
 {
-	for (;;) {
-		bool ended = false;
-		const int ready = until ? port_wait(p, until, &ended) : 1;
-		if (ready <= 0)
-			return ready;
-		const ssize_t n = read(p->fd, buf, room);
-		if (n > 0)
-			return (int)n;
-		if (ended || (n < 0 && errno != EAGAIN && errno != EINTR))
-			return -1;
-		if (n == 0 && p->ops->connects)
-			return -1;
-		if (!until)
-			return 0;
-	}
+	struct pollfd f = {.fd = p->fd};
+	return poll(&f, 1, 0) > 0;
+}
+
+/* A tty without bytes reads as 0 bytes, and so does one that was hung up: poll() distinguishes
+ * them. */
+static int stream_take(struct port *p, uint8_t *buf, size_t room)
+{
+	const ssize_t n = read(p->fd, buf, room);
+	if (n < (ssize_t)room)
+		p->ready = false;
+	if (n > 0)
+		return (int)n;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	return p->ops->connects || hung_up(p) ? -1 : 0;
 }
 
 /* -- sockets --------------------------------------------------------------- */
 
-static bool socket_open(struct port *p)
+static enum port_opening socket_open(struct port *p, us_t now, us_t *until)
 {
 	const struct bus_conf *c = p->conf;
-	p->fd = tcp_connect(c->host, c->tcp_port, CONNECT_TIMEOUT, p->stop, p->why, sizeof(p->why));
-	if (p->fd < 0)
-		return false;
-	const us_t ready = clock_now() + c->connect_delay;
-	for (us_t now = clock_now(); now < ready && !atomic_load(p->stop); now = clock_now())
-		clock_sleep(now + SLICE < ready ? now + SLICE : ready);
-	return true;
+	if (p->fd < 0) {
+		if (!p->opening)
+			tcp_begin(&p->tcp, c->host, c->tcp_port, p->done, p->ctx);
+		p->fd = tcp_step(&p->tcp, c->host, c->tcp_port, CONNECT_TIMEOUT, now, p->why,
+		                 sizeof(p->why));
+		p->opening = p->fd == TCP_OPENING;
+		p->fd = p->fd < 0 ? -1 : p->fd;
+		p->ready_at = now + c->connect_delay;
+	}
+	if (p->opening)
+		*until = p->tcp.until;
+	else if (p->fd >= 0)
+		*until = p->ready_at;
+	else
+		return PORT_FAILED;
+	return p->opening || now < p->ready_at ? PORT_OPENING : PORT_OPENED;
 }
 
 /* What the peer has not got by now it must not get later, beside the next connection. */
@@ -204,7 +203,9 @@ static int mbap_take(struct port *p, uint8_t *buf)
 
 static bool mbap_receive(struct port *p)
 {
-	const ssize_t n = recv(p->fd, p->rx + p->nrx, sizeof(p->rx) - p->nrx, MSG_DONTWAIT);
+	const size_t room = sizeof(p->rx) - p->nrx;
+	const ssize_t n = recv(p->fd, p->rx + p->nrx, room, MSG_DONTWAIT);
+	p->ready = n == (ssize_t)room;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		return false;
 	p->nrx += (uint16_t)(n > 0 ? n : 0);
@@ -214,34 +215,36 @@ static bool mbap_receive(struct port *p)
 /* Nothing is awaited. What is there may be answers that are late, in part too, and nothing else. */
 static bool mbap_settled(struct port *p)
 {
-	struct pollfd f = {.fd = p->fd, .events = POLLIN};
-	while (poll(&f, 1, 0) > 0)
+	p->ready = true;
+	for (int i = 0; i < FRAMES_MOST && p->ready; i++)
 		if (!mbap_receive(p) || mbap_take(p, NULL) < 0)
 			return false;
-	if (!p->nrx)
+	if (!p->nrx || p->ready)
 		return true;
 	const struct port_asked *a =
 		p->nrx > 1 ? mbap_asked(p, (uint16_t)(p->rx[0] << 8 | p->rx[1])) : NULL;
 	return a && !a->answered;
 }
 
-static int mbap_read(struct port *p, uint8_t *buf, size_t room, us_t until)
+static int mbap_get(struct port *p, uint8_t *buf, size_t room)
 {
-	bool ended;
-	if (!until || room < ADU_RTU_MAX)
-		return 0; /* what came unasked was seen by port_alive() */
-	for (;;) {
+	if (room < ADU_RTU_MAX)
+		return 0;
+	for (int i = 0; i < FRAMES_MOST; i++) {
 		const int size = mbap_take(p, buf);
 		if (size < 0)
 			port_gone(p, "does not speak Modbus TCP");
+		if (size > 0)
+			p->ready |= p->nrx > 0;
 		if (size)
 			return size;
-		const int ready = port_wait(p, until, &ended);
-		if (ready <= 0)
-			return ready;
+		if (i > 0 && !p->ready)
+			return 0;
 		if (!mbap_receive(p))
 			return -1;
 	}
+	p->ready = true;
+	return 0;
 }
 
 /* -- one face -------------------------------------------------------------- */
@@ -252,7 +255,7 @@ static const struct port_ops ops_of[] = {
 			.open = serial_port_open,
 			.close = serial_port_close,
 			.send = serial_port_send,
-			.read = stream_read,
+			.take = stream_take,
 			.gone = "is gone",
 			.wire = true,
 			.tunes = true,
@@ -263,7 +266,7 @@ static const struct port_ops ops_of[] = {
 			.open = socket_open,
 			.close = socket_close,
 			.send = mbap_send,
-			.read = mbap_read,
+			.take = mbap_get,
 			.settled = mbap_settled,
 			.gone = "closed the connection",
 			.connects = true,
@@ -277,7 +280,7 @@ static const struct port_ops ops_of[] = {
 			.open = socket_open,
 			.close = socket_close,
 			.send = rtu_tcp_send,
-			.read = stream_read,
+			.take = stream_take,
 			.gone = "closed the connection",
 			.connects = true,
 			.wire = true,
@@ -297,6 +300,7 @@ void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *s
 		.fd = -1,
 		.transaction = (uint16_t)clock_now(), /* an id that never changes is none of ours */
 		.serial = {.fd = -1, .lock = -1},
+		.tcp = {.fd = -1},
 	};
 }
 
@@ -357,19 +361,46 @@ static void port_delist(struct port *p)
 	pthread_mutex_unlock(&open_lock);
 }
 
-bool port_open(struct port *p)
+void port_begin(struct port *p)
 {
 	port_close(p);
 	p->why[0] = 0;
 	p->broken = false;
 	p->answers = 0;
 	p->waits = port_ending(p);
-	if (!p->waits && p->ops->open(p)) {
+}
+
+enum port_opening port_step(struct port *p, us_t now, us_t *until)
+{
+	const enum port_opening o = p->waits ? PORT_FAILED : p->ops->open(p, now, until);
+	if (o == PORT_OPENED)
 		port_enlist(p);
-		return true;
+	else if (o == PORT_FAILED)
+		port_own(p);
+	return o;
+}
+
+int port_waits_on(const struct port *p)
+{
+	return p->fd >= 0 ? p->fd : p->tcp.fd;
+}
+
+bool port_open(struct port *p)
+{
+	enum port_opening o;
+	us_t until = 0;
+	port_begin(p);
+	while ((o = port_step(p, clock_now(), &until)) == PORT_OPENING) {
+		if (atomic_load(p->stop)) {
+			port_close(p);
+			snprintf(p->why, sizeof(p->why), "stopped");
+			return false;
+		}
+		const us_t now = clock_now(), slice = now + SLICE;
+		struct pollfd f = {.fd = p->fd < 0 ? p->tcp.fd : -1, .events = POLLOUT};
+		port_poll(&f, until < slice ? until : slice);
 	}
-	port_own(p);
-	return false;
+	return o == PORT_OPENED;
 }
 
 void port_close(struct port *p)
@@ -378,6 +409,10 @@ void port_close(struct port *p)
 		p->ops->close(p);
 		port_delist(p);
 	}
+	if (p->opening)
+		tcp_abandon(&p->tcp);
+	p->opening = false;
+	p->ready = false;
 	p->fd = -1;
 	p->nrx = 0;
 	memset(p->asked, 0, sizeof(p->asked));
@@ -416,11 +451,22 @@ enum port_sent port_send(struct port *p, const struct request *r)
 	return sent;
 }
 
-int port_read(struct port *p, uint8_t *buf, size_t room, us_t until)
+int port_take(struct port *p, uint8_t *buf, size_t room)
 {
 	p->why[0] = 0;
-	const int n = p->ops->read(p, buf, room, until);
+	const int n = p->ops->take(p, buf, room);
 	if (n < 0 && !p->why[0])
 		port_gone(p, p->ops->gone);
+	return n;
+}
+
+int port_read(struct port *p, uint8_t *buf, size_t room, us_t until)
+{
+	struct pollfd f = {.fd = p->fd, .events = POLLIN};
+	int n;
+	if (!until && p->ops->ids)
+		return 0; /* what came unasked was seen by port_alive() */
+	while ((n = port_take(p, buf, room)) == 0 && clock_now() < until)
+		port_poll(&f, until);
 	return n;
 }

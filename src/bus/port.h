@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "bus/serial.h"
+#include "bus/tcp.h"
 #include "core/modbus/exchange.h"
 #include "core/modbus/mbap.h"
 #include "core/schedule/turn.h"
@@ -23,14 +24,20 @@ enum port_sent {
 	PORT_PARTLY, /* the link is gone, something may have gone out */
 };
 
+enum port_opening {
+	PORT_FAILED, /* why says it, or it waits */
+	PORT_OPENED,
+	PORT_OPENING, /* later */
+};
+
 struct port;
 
 /* A kind of transport: what it does, and how it differs in what others do. */
 struct port_ops {
-	bool (*open)(struct port *p);
+	enum port_opening (*open)(struct port *p, us_t now, us_t *until);
 	void (*close)(struct port *p);
 	enum port_sent (*send)(struct port *p, const struct request *r);
-	int (*read)(struct port *p, uint8_t *buf, size_t room, us_t until);
+	int (*take)(struct port *p, uint8_t *buf, size_t room);
 	bool (*settled)(struct port *p); /* NULL: whatever comes unasked is the exchange's affair */
 	const char *gone;                /* said behind the name when the link breaks */
 	/* A connection, not a line of its own: it may end and be made anew without a loss, proves
@@ -61,10 +68,17 @@ struct port_asked {
 
 struct port {
 	const struct bus_conf *conf; /* the bus's; outlives the port */
-	const atomic_bool *stop;     /* a connect gives up when it becomes true */
+	const atomic_bool *stop;     /* true: its bus is to end */
 	const struct port_ops *ops;
 	int fd; /* -1: closed */
 	struct serial serial;
+	struct tcp_opening tcp;
+	bool opening;            /* tcp is on its way */
+	us_t ready_at;           /* connected, but nothing is sent before */
+	void (*done)(void *ctx); /* a look-up has ended; NULL: it is waited for in place */
+	void *ctx;
+	bool ready; /* there may be something to read: set by who waits for it, cleared when all is
+	             * taken */
 	uint16_t transaction, nrx;
 	bool zero;        /* the request's unit is 0 and shown as 255: on TCP it answers */
 	bool broken;      /* the link ended without a farewell (probes unanswered, reset) */
@@ -86,9 +100,14 @@ void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *s
 /* "/dev/ttyUSB0", "192.168.1.50:502". Returns buf. */
 char *port_name(const struct bus_conf *conf, char *buf, size_t size);
 
-/* False: why says it, or it waits: a reload gave the bus other settings, and the one before has
- * not let go of the port (or of the only connection of a TCP server) yet. A connect and its name
- * look-up block; a serial port never does. */
+/* Opens it in steps that never wait. PORT_FAILED: why says it, or it waits: a reload gave the bus
+ * other settings, and the one before has not let go of the port (or of the only connection of a TCP
+ * server) yet. PORT_OPENING: call again when port_waits_on() is writable, or at *until, or after
+ * done(). */
+void port_begin(struct port *p);
+enum port_opening port_step(struct port *p, us_t now, us_t *until);
+int port_waits_on(const struct port *p); /* -1: on nothing that can be polled */
+/* The same in one go, which blocks on a connection; gives up soon when *stop becomes true. */
 bool port_open(struct port *p);
 void port_close(struct port *p);
 
@@ -100,7 +119,10 @@ bool port_alive(struct port *p);
 
 enum port_sent port_send(struct port *p, const struct request *r);
 
-/* Waits for bytes until `until` (0: takes what is there). How many came; 0: none; -1: link gone. */
+/* Bytes that are there: how many; 0: none; -1: link gone. Of a peer that sends without end it takes
+ * a part and leaves p->ready set. Never waits. */
+int port_take(struct port *p, uint8_t *buf, size_t room);
+/* The same, but waits for them until `until` (0: takes what is there). */
 int port_read(struct port *p, uint8_t *buf, size_t room, us_t until);
 
 #endif

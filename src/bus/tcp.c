@@ -2,7 +2,6 @@
 #include "bus/tcp.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,10 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "bus/clock.h"
-
-#define SLICE (250 * US_MS) /* between two looks at *stop */
 
 /* A peer that vanished without a word: seen by probes while idle, by unacknowledged data otherwise.
  */
@@ -25,55 +20,37 @@ static const struct {
 	{IPPROTO_TCP, TCP_KEEPCNT, 3},   {IPPROTO_TCP, TCP_USER_TIMEOUT, 8000}, /* ms */
 };
 
-/* A literal address needs no look-up, which would load half of the C library's name services. */
-static int tcp_resolve(const char *host, uint16_t port, struct addrinfo **list)
+/* Gives up what there is of the address at hand. */
+static void tcp_drop(struct tcp_opening *o)
 {
-	char service[8];
-	snprintf(service, sizeof(service), "%u", port);
-	struct addrinfo hint = {.ai_socktype = SOCK_STREAM,
-	                        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-	if (getaddrinfo(host, service, &hint, list) == 0)
-		return 0;
-	hint.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
-	return getaddrinfo(host, service, &hint, list);
+	if (o->fd >= 0)
+		close(o->fd);
+	o->fd = -1;
 }
 
-/* 0 when connected, else an errno. */
-static int tcp_await(int fd, us_t deadline, const atomic_bool *stop)
+/* 0: on its way or connected already, else an errno. */
+static int tcp_start(struct tcp_opening *o, const struct addrinfo *a)
 {
-	for (;;) {
-		const us_t left = deadline - clock_now();
-		if (left <= 0)
-			return ETIMEDOUT;
-		if (atomic_load(stop))
-			return ECANCELED;
-		struct pollfd p = {.fd = fd, .events = POLLOUT};
-		if (poll(&p, 1, (int)((left < SLICE ? left : SLICE) / US_MS) + 1) <= 0)
-			continue;
-		int error = 0;
-		socklen_t len = sizeof(error);
-		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
-		return error;
-	}
-}
-
-static int tcp_try(const struct addrinfo *a, us_t timeout, const atomic_bool *stop, int *error)
-{
-	const int fd =
-		socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
-	if (fd < 0) {
-		*error = errno;
-		return -1;
-	}
+	o->fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
+	if (o->fd < 0)
+		return errno;
+	o->made++;
 	for (size_t i = 0; i < sizeof(option) / sizeof(option[0]); i++)
-		setsockopt(fd, option[i].level, option[i].name, &option[i].value, sizeof(int));
-	*error = connect(fd, a->ai_addr, a->ai_addrlen) == 0 ? 0 : errno;
-	if (*error == EINPROGRESS)
-		*error = tcp_await(fd, clock_now() + timeout, stop);
-	if (*error == 0)
-		return fd;
-	close(fd);
-	return -1;
+		setsockopt(o->fd, option[i].level, option[i].name, &option[i].value, sizeof(int));
+	const int error = connect(o->fd, a->ai_addr, a->ai_addrlen) == 0 ? 0 : errno;
+	return error == EINPROGRESS ? 0 : error;
+}
+
+/* 0 when connected, EINPROGRESS, or why not. */
+static int tcp_look(const struct tcp_opening *o, us_t now)
+{
+	struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+	int error = 0;
+	socklen_t len = sizeof(error);
+	if (poll(&p, 1, 0) <= 0)
+		return now < o->until ? EINPROGRESS : ETIMEDOUT;
+	getsockopt(o->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return error;
 }
 
 static void tcp_explain(const char *host, uint16_t port, const char *reason, char *why, size_t size)
@@ -83,20 +60,66 @@ static void tcp_explain(const char *host, uint16_t port, const char *reason, cha
 	         port, reason);
 }
 
-int tcp_connect(const char *host, uint16_t port, us_t timeout, const atomic_bool *stop, char *why,
-                size_t size)
+void tcp_begin(struct tcp_opening *o, const char *host, uint16_t port, void (*done)(void *ctx),
+               void *ctx)
 {
-	struct addrinfo *list = NULL;
-	const int unknown = tcp_resolve(host, port, &list);
+	tcp_abandon(o);
+	o->lookup = lookup_begin(host, port, o->took, done, ctx);
+	o->error = 0;
+	o->until = US_NEVER;
+}
+
+/* The addresses one after the other. A socket, -1 when none is left, or TCP_OPENING. */
+static int tcp_try(struct tcp_opening *o, us_t timeout, us_t now)
+{
+	for (;;) {
+		if (o->fd >= 0)
+			o->error = tcp_look(o, now);
+		if (o->fd >= 0 && o->error == EINPROGRESS)
+			return TCP_OPENING;
+		if (o->fd >= 0 && o->error == 0)
+			return o->fd;
+		tcp_drop(o);
+		if (!o->next)
+			return -1;
+		o->error = tcp_start(o, o->next);
+		o->next = o->next->ai_next;
+		o->until = now + timeout;
+		if (o->error)
+			tcp_drop(o);
+	}
+}
+
+int tcp_step(struct tcp_opening *o, const char *host, uint16_t port, us_t timeout, us_t now,
+             char *why, size_t size)
+{
+	int unknown = 0;
+	if (o->lookup && !lookup_take(o->lookup, &unknown, &o->list, &o->took))
+		return TCP_OPENING;
+	if (o->lookup)
+		o->next = o->list;
+	o->lookup = NULL;
 	if (unknown) {
 		tcp_explain(host, port, gai_strerror(unknown), why, size);
 		return -1;
 	}
-	int fd = -1, error = 0;
-	for (const struct addrinfo *a = list; a && fd < 0 && !atomic_load(stop); a = a->ai_next)
-		fd = tcp_try(a, timeout, stop, &error);
-	freeaddrinfo(list);
+	const int fd = tcp_try(o, timeout, now);
+	if (fd == TCP_OPENING)
+		return fd;
 	if (fd < 0)
-		tcp_explain(host, port, error ? strerror(error) : "stopped", why, size);
+		tcp_explain(host, port, strerror(o->error), why, size);
+	o->fd = -1; /* the caller's */
+	tcp_abandon(o);
 	return fd;
+}
+
+void tcp_abandon(struct tcp_opening *o)
+{
+	lookup_drop(o->lookup);
+	o->lookup = NULL;
+	tcp_drop(o);
+	if (o->list)
+		freeaddrinfo(o->list);
+	o->list = NULL;
+	o->next = NULL;
 }
