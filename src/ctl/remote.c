@@ -76,18 +76,10 @@ static void take_seen(void *ctx, const struct jread *t)
 {
 	struct remote *r = ctx;
 	uint8_t bytes[2 * ADU_RTU_MAX];
-	const char *dir = talk_text(t, "dir"), *why = talk_text(t, "why");
-	int64_t wall = 0;
+	struct seen s;
 
-	if (!dir)
+	if (!talk_seen(t, bytes, sizeof(bytes), &s))
 		return;
-	talk_int(t, "t", &wall);
-	const struct seen s = {.at = clock_now(),
-	                       .wall_us = wall,
-	                       .way = dir[0],
-	                       .bytes = bytes,
-	                       .n = talk_hex(talk_text(t, "hex"), bytes, sizeof(bytes)),
-	                       .why = why ? why : ""};
 	if (r->held && s.way == 'i')
 		cut_feed(&r->cut, bytes, s.n, s.at, take_bytes, r);
 	else if (r->take && !r->ended)

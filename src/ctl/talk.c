@@ -25,7 +25,7 @@ bool talk_gone(struct talk *k, const char *how)
 	return false;
 }
 
-static bool send_line(struct talk *k, struct json *j)
+bool talk_send(struct talk *k, struct json *j)
 {
 	size_t done = 0;
 
@@ -124,6 +124,23 @@ size_t talk_hex(const char *hex, uint8_t *out, size_t room)
 	return n;
 }
 
+bool talk_seen(const struct jread *t, uint8_t *bytes, size_t room, struct seen *out)
+{
+	const char *dir = talk_text(t, "dir"), *why = talk_text(t, "why");
+	int64_t wall = 0;
+
+	if (!dir)
+		return false;
+	talk_int(t, "t", &wall);
+	*out = (struct seen){.at = clock_now(),
+	                     .wall_us = wall,
+	                     .way = dir[0],
+	                     .bytes = bytes,
+	                     .n = talk_hex(talk_text(t, "hex"), bytes, room),
+	                     .why = why ? why : ""};
+	return true;
+}
+
 bool talk_call(struct talk *k, struct json *j, struct jread *tree)
 {
 	const us_t until = clock_now() + ANSWER_LIMIT;
@@ -132,7 +149,7 @@ bool talk_call(struct talk *k, struct json *j, struct jread *tree)
 	int64_t id;
 
 	*tree = (struct jread){0};
-	if (!send_line(k, j))
+	if (!talk_send(k, j))
 		return false;
 	while (talk_next(k, until, tree, &open)) {
 		const bool monitor = jread_member(tree, &tree->node[0], "dir") != NULL;
@@ -151,7 +168,7 @@ void talk_begin(struct talk *k, struct json *j, const char *verb)
 	jw_open(j, NULL, '{');
 	jw_int(j, "id", ++k->id);
 	jw_string(j, "verb", verb);
-	jw_string(j, "as", "xnetctl");
+	jw_string(j, "as", program_invocation_short_name);
 }
 
 bool talk_failed(struct talk *k, const struct jread *t)
@@ -233,6 +250,8 @@ struct talk *talk_open(const char *control, char *why, size_t size)
 			why, size,
 			"%s: xnetd and xnetctl are of different versions: install the same of both",
 			control);
+	const char *gateway = why[0] ? NULL : talk_text(&t, "gateway");
+	snprintf(k->gateway, sizeof(k->gateway), "%s", gateway ? says_clean(gateway) : "");
 	jread_free(&t);
 	if (!why[0])
 		return k;
