@@ -9,6 +9,8 @@ static void head(const struct feed_head *h, bool full, struct json *j)
 		jw_bool(j, "full", true);
 		if (h->token)
 			jw_string(j, "token", h->token);
+		if (h->frames)
+			jw_bool(j, "frames", true);
 	}
 	jw_open(j, "broker", '{');
 	jw_string(j, "name", h->broker);

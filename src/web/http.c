@@ -31,6 +31,11 @@ struct http {
 	struct MHD_Daemon *daemon;
 	struct http_site *site;
 	struct stream *stream[HTTP_STREAMS];
+	struct { /* the last change that was sent: the same for all pages that are as far */
+		uint64_t since, rev;
+		bool connected;
+		struct json json;
+	} change;
 	us_t ticked;
 };
 
@@ -91,6 +96,7 @@ static uint64_t make_feed(const struct http *h, uint64_t since, struct json *j)
 		.broker = s->broker,
 		.trouble = watch_trouble(s->watch),
 		.token = s->write ? s->guard->token : NULL,
+		.frames = s->frames != NULL,
 	};
 	return feed(s->view, &head, since, watch_now(), j);
 }
@@ -110,28 +116,45 @@ static bool due(const struct stream *s, us_t now)
 	       now - s->at >= HEARTBEAT;
 }
 
+/* What changed since the page was last sent something; made once for all pages. */
+static const struct json *change_since(struct http *h, uint64_t since, bool connected)
+{
+	if (h->change.since != since || h->change.rev != h->site->view->rev ||
+	    h->change.connected != connected) {
+		jw_reset(&h->change.json);
+		h->change.rev = make_feed(h, since, &h->change.json);
+		h->change.since = since;
+		h->change.connected = connected;
+	}
+	return &h->change.json;
+}
+
 /* One event; a comment if there is nothing, so that a peer that is gone is found. */
 static void make_event(struct stream *s)
 {
 	const struct http_site *site = s->http->site;
-	struct json body = {0};
-	const bool beat = s->begun && s->rev == site->view->rev &&
-	                  s->connected == watch_connected(site->watch);
+	const bool connected = watch_connected(site->watch);
+	struct json whole = {0};
+	const struct json *body = &whole;
+	const bool beat = s->begun && s->rev == site->view->rev && s->connected == connected;
 
 	jw_reset(&s->json);
 	s->at = watch_now();
 	s->sent = 0;
-	if (!beat)
-		s->rev = make_feed(s->http, s->begun ? s->rev : 0, &body);
+	if (!beat && s->begun)
+		body = change_since(s->http, s->rev, connected);
+	else if (!beat)
+		make_feed(s->http, 0, &whole);
+	s->rev = site->view->rev;
 	s->begun = true;
-	s->connected = watch_connected(site->watch);
+	s->connected = connected;
 	/* JSON has no line breaks in it */
-	const size_t len = body.len + 16;
+	const size_t len = body->len + 16;
 	s->json.text = mem_grow(s->json.text, len, 1);
 	s->json.room = len;
 	s->json.len = (size_t)snprintf(s->json.text, len, beat ? ":%s\n\n" : "data: %s\n\n",
-	                               beat ? "" : body.text);
-	jw_free(&body);
+	                               beat ? "" : body->text);
+	jw_free(&whole);
 }
 
 static ssize_t read_stream(void *ctx, uint64_t pos, char *buf, size_t max)
@@ -238,6 +261,24 @@ static enum MHD_Result give_model(const struct http *h, struct MHD_Connection *c
 	return r;
 }
 
+static enum MHD_Result give_frames(const struct http *h, struct MHD_Connection *c)
+{
+	const char *gateway = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "gateway");
+	const char *bus = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "bus");
+	struct json j = {0};
+
+	if (!h->site->frames)
+		return say(c, MHD_HTTP_FORBIDDEN, "frames are not shown here (--frames)");
+	if (!gateway || !bus)
+		return say(c, MHD_HTTP_BAD_REQUEST, "which gateway and bus?");
+	jw_open(&j, NULL, '{');
+	frames_put(h->site->frames, gateway, bus, &j);
+	jw_close(&j, '}');
+	const enum MHD_Result r = give(c, MHD_HTTP_OK, "application/json", j.text, j.len);
+	jw_free(&j);
+	return r;
+}
+
 static enum MHD_Result get(struct http *h, struct MHD_Connection *c, const char *url, bool head)
 {
 	const struct page_file *f = page_find(url);
@@ -246,6 +287,8 @@ static enum MHD_Result get(struct http *h, struct MHD_Connection *c, const char 
 		return give(c, MHD_HTTP_OK, f->type, f->data, f->len);
 	if (strcmp(url, "/api/model") == 0)
 		return give_model(h, c);
+	if (strcmp(url, "/api/frames") == 0)
+		return give_frames(h, c);
 	if (strcmp(url, "/api/events") == 0 && !head)
 		return give_events(h, c);
 	return say(c, MHD_HTTP_NOT_FOUND, "not found");
@@ -376,5 +419,6 @@ void http_destroy(struct http *h)
 		return;
 	wake(h, true);
 	MHD_stop_daemon(h->daemon);
+	jw_free(&h->change.json);
 	free(h);
 }

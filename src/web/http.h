@@ -11,6 +11,7 @@
 
 #include "web/command.h"
 #include "web/feed.h"
+#include "web/frames.h"
 #include "web/guard.h"
 
 #define HTTP_STREAMS 32
@@ -23,6 +24,7 @@ struct http_site {
 	struct watch *watch;
 	struct commands *commands;
 	struct guard *guard;
+	struct frames *frames; /* NULL: not shown */
 	const char *broker;
 	bool write;
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctl/broker.h"
+#include "ctl/line.h"
 #include "ctl/verb.h"
 #include "web/http.h"
 
@@ -30,6 +31,7 @@ static void stop(int signal_number)
 struct web {
 	struct broker_options broker;
 	const char *listen, *login_file;
+	const char *frames; /* path of the control socket; NULL: no frames */
 	bool write;
 	struct guard guard;
 	char own_name[2][256]; /* this machine's */
@@ -46,6 +48,9 @@ static void help(void)
 	     "page; any\n"
 	     "                             address but this machine's own needs one\n"
 	     "      --write                the page may write, too\n"
+	     "      --frames[=SOCKET]      show the last frames of each bus of the gateway on this "
+	     "machine\n"
+	     "                             (its control socket; default " CONTROL_PATH ")\n"
 	     "      --host NAME            another name under which the page is reached, e.g. of a "
 	     "proxy\n" BROKER_HELP "      --help, --version");
 }
@@ -178,12 +183,17 @@ static int serve(struct web *w, const struct mqtt_conf *conf, const struct socka
 		return EXIT_FAILURE;
 	}
 	site.watch = watch_create(conf, view, w->write ? filter : NULL);
+	if (w->frames)
+		site.frames = frames_create(w->frames, &w->broker.paths);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
+	if (w->frames && !site.frames)
+		fprintf(stderr, "xnet-web: --frames: %s\n", strerror(errno));
 	printf("http://%s/  broker %s%s\n", w->listen, broker, w->write ? ", may write" : "");
 	fflush(stdout);
 	loop(h, &site);
 	http_destroy(h);
+	frames_destroy(site.frames);
 	watch_destroy(site.watch);
 	commands_free(&commands);
 	view_destroy(view);
@@ -192,7 +202,14 @@ static int serve(struct web *w, const struct mqtt_conf *conf, const struct socka
 
 /* -- options ----------------------------------------------------------------------------------- */
 
-enum { OPTION_LOGIN = BROKER_LAST, OPTION_WRITE, OPTION_HOST, OPTION_HELP, OPTION_VERSION };
+enum {
+	OPTION_LOGIN = BROKER_LAST,
+	OPTION_WRITE,
+	OPTION_FRAMES,
+	OPTION_HOST,
+	OPTION_HELP,
+	OPTION_VERSION
+};
 
 static bool take_option(struct web *w, int c)
 {
@@ -205,6 +222,9 @@ static bool take_option(struct web *w, int c)
 		return true;
 	case OPTION_WRITE:
 		w->write = true;
+		return true;
+	case OPTION_FRAMES:
+		w->frames = optarg ? optarg : CONTROL_PATH;
 		return true;
 	case OPTION_HOST:
 		if (w->guard.nhost == GUARD_HOSTS - 2)
@@ -247,6 +267,7 @@ int main(int argc, char **argv)
 	                                      {"listen", required_argument, NULL, 'l'},
 	                                      {"login-file", required_argument, NULL, OPTION_LOGIN},
 	                                      {"write", no_argument, NULL, OPTION_WRITE},
+	                                      {"frames", optional_argument, NULL, OPTION_FRAMES},
 	                                      {"host", required_argument, NULL, OPTION_HOST},
 	                                      {"help", no_argument, NULL, OPTION_HELP},
 	                                      {"version", no_argument, NULL, OPTION_VERSION},

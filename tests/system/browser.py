@@ -146,6 +146,13 @@ class Browser:
     def click(self, selector):
         self.eval(f"document.querySelector({json.dumps(selector)}).click()")
 
+    def weight(self):
+        """What the page holds after its garbage is collected: bytes of heap, nodes, listeners."""
+        self.call("HeapProfiler.collectGarbage")
+        counters = self.call("Memory.getDOMCounters")
+        return {"heap": self.call("Runtime.getHeapUsage")["usedSize"], "nodes": counters["nodes"],
+                "listeners": counters["jsEventListeners"]}
+
     def picture(self, file, whole=False):
         options = {"captureBeyondViewport": True} if whole else {}
         with open(file, "wb") as f:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What comes from the broker is shown as text only: every node is made here, no HTML is ever parsed.
+// `== null` is meant: undefined and null are one here. Names: el makes "tag.class" nodes.
 const KEEP = 60; // values of a sparkline
 const CHUNK = 200; // rows that are made at a time
 const SVG = "http://www.w3.org/2000/svg";
@@ -9,16 +10,16 @@ let live = new Map(); // "device/point" and "device" → what redraws it on the 
 let ages = []; // [node, () => text]
 
 const el = (tag, props = {}, ...kids) => {
-	const node = document.createElement(tag);
+	const [name, ...classes] = tag.split("."), node = document.createElement(name);
+	node.className = classes.join(" ");
 	for (const [k, v] of Object.entries(props))
-		if (k === "class") node.className = v;
-		else if (k.startsWith("on")) node.addEventListener(k.slice(2), v);
-		else if (v !== false && v !== undefined) node.setAttribute(k, v === true ? "" : v);
+		if (k.startsWith("on")) node.addEventListener(k.slice(2), v);
+		else if (v !== false && v != null) node.setAttribute(k, v === true ? "" : v);
 	node.append(...kids.filter(k => k || k === "0"));
 	return node;
 };
-const quiet = (...kids) => el("p", { class: "quiet" }, ...kids);
-const note = (text, how = "") => el("p", { class: "note" + how }, text);
+const quiet = (...kids) => el("p.quiet", {}, ...kids);
+const note = (text, how = "") => el("p.note" + how, {}, text);
 const on = (key, node, draw) => {
 	if (!live.has(key)) live.set(key, []);
 	live.get(key).push([node, draw]);
@@ -29,7 +30,7 @@ const redraw = key => {
 	live.set(key, list);
 	list.forEach(x => x[1]());
 };
-const number = t => (t !== undefined && t !== null && /^-?\d/.test(t) ? parseFloat(t) : NaN);
+const number = t => (t != null && /^-?\d/.test(t) ? parseFloat(t) : NaN);
 const span = s =>
 	s < 0 || !isFinite(s) ? "" : s < 10 ? s.toFixed(1) + " s" : s < 120 ? Math.round(s) + " s" :
 	s < 5400 ? Math.round(s / 60) + " min" : s < 172800 ? Math.round(s / 3600) + " h" : Math.round(s / 86400) + " d";
@@ -43,15 +44,16 @@ const aging = (node, of) => {
 	return node;
 };
 const since = at => (at ? span((Date.now() - at) / 1000) : "");
-const link = name => "#/device/" + encodeURIComponent(name);
+const code = encodeURIComponent;
+const devices = () => [...S.devices.values()];
+const link = name => "#/device/" + code(name);
 
 // -- what comes -----------------------------------------------------------------------------------------------------
 const pointOf = (d, name) => {
 	if (!d.points.has(name)) d.points.set(name, { name, hist: [], at: 0 });
 	return d.points.get(name);
 };
-const push = p => {
-	const x = number(p.text);
+const push = (p, x = number(p.text)) => {
 	if (isNaN(x)) return;
 	p.hist.push(x);
 	if (p.hist.length > KEEP) p.hist.shift();
@@ -63,13 +65,13 @@ const takeDevice = n => {
 	const kept = { points: d.points, at: d.at };
 	for (const k of Object.keys(d)) delete d[k];
 	Object.assign(d, rest, kept);
-	if (age !== undefined) d.at = Math.max(d.at, Date.now() - age);
+	if (age != null) d.at = Math.max(d.at, Date.now() - age);
 	for (const q of points || []) {
 		const p = pointOf(d, q.name);
 		const { age: old, ...how } = q;
-		if (p.text === undefined) push({ ...p, text: q.text });
+		if (p.text == null) push(p, number(q.text));
 		Object.assign(p, how);
-		if (old !== undefined) p.at = Date.now() - old;
+		if (old != null) p.at = Date.now() - old;
 	}
 	S.devices.set(n.name, d);
 };
@@ -77,7 +79,7 @@ const takeValue = (device, name, text) => {
 	const d = S.devices.get(device);
 	if (!d) return;
 	const p = pointOf(d, name);
-	p.text = text === null ? undefined : text;
+	p.text = text;
 	p.at = d.at = Date.now();
 	push(p);
 	redraw(device + "/" + name);
@@ -99,6 +101,7 @@ const take = m => {
 	const before = S.fed && !m.full ? names() : null;
 	if (m.full) {
 		S.token = m.token || "";
+		S.frames = m.frames;
 		const old = S.devices;
 		S.gateways = new Map();
 		S.devices = new Map();
@@ -120,7 +123,8 @@ const take = m => {
 };
 
 // -- pieces ---------------------------------------------------------------------------------------------------------
-const spark = (d, p) => {
+// A curve and what draws it.
+const curve = p => {
 	const svg = document.createElementNS(SVG, "svg"), path = document.createElementNS(SVG, "path");
 	svg.setAttribute("class", "spark");
 	svg.setAttribute("viewBox", "0 0 60 20");
@@ -135,14 +139,18 @@ const spark = (d, p) => {
 		path.setAttribute("d", h.map((v, i) => (i ? "L" : "M") + x(i) + " " + y(v)).join(""));
 	};
 	draw();
+	return [svg, draw];
+};
+const spark = (d, p) => {
+	const [svg, draw] = curve(p);
 	on(d.name + "/" + p.name, svg, draw);
 	return svg;
 };
-const shown = p => (p.text === undefined || p.text === "None" ? "–" : p.text);
+const shown = p => (p.text == null || p.text === "None" ? "–" : p.text);
 const value = (d, p, tag = "span") => {
-	const node = el(tag, { class: "val" });
+	const node = el(tag + ".val");
 	const draw = () => {
-		const plain = p.unit && p.text !== undefined && !isNaN(number(p.text)) && !p.text.endsWith(p.unit);
+		const plain = p.unit && p.text != null && !isNaN(number(p.text)) && !p.text.endsWith(p.unit);
 		node.replaceChildren(shown(p), plain ? el("i", {}, p.unit) : "");
 		node.title = p.text || "no value";
 	};
@@ -153,11 +161,11 @@ const value = (d, p, tag = "span") => {
 const disabled = d => d.facts && d.facts.state === "disabled";
 const pill = d => {
 	const word = disabled(d) ? "disabled" : d.current ? "online" : d.status === "unknown" ? "no status" : "offline";
-	return aging(el("span", { class: "pill " + word, title: d.current ? "age of the last response" : false }),
+	return aging(el("span.pill." + word, { title: d.current ? "age of the last response" : false }),
 		() => word + (d.current && d.at ? " · " + since(d.at) : ""));
 };
 const alerts = list => (list || []).map(a =>
-	note(`${a.kind} ${a.code}: ${a.source ? a.source + ": " : ""}${a.desc}`, a.kind === "fault" ? "" : " warn"));
+	note(`${a.kind} ${a.code}: ${a.source ? a.source + ": " : ""}${a.desc}`, a.kind === "fault" ? "" : ".warn"));
 const notes = d => [
 	d.conflict && note(`Both ${d.conflict[0]} and ${d.conflict[1]} publish this device.`),
 	d.trouble && note(d.trouble),
@@ -166,17 +174,17 @@ const binary = p => p.text === "on" || p.text === "off";
 
 // -- devices --------------------------------------------------------------------------------------------------------
 const card = d => {
-	const have = [...d.points.values()].filter(p => p.text !== undefined);
+	const have = [...d.points.values()].filter(p => p.text != null);
 	const numbers = have.filter(p => p.unit && !isNaN(number(p.text)) && !/Rat(ed|ing)/.test(p.name));
 	const chips = have.filter(binary).slice(0, 8);
 	const rows = (numbers.length ? numbers : chips.length ? [] : have).slice(0, 5);
-	return el("article", { class: "card" + (d.current || disabled(d) ? "" : " off stale"), "data-device": d.name },
-		el("div", { class: "card-head" }, el("h3", {}, el("a", { href: link(d.name) }, d.name)), pill(d)),
-		d.title && el("p", { class: "quiet", title: d.title }, d.title),
-		...rows.map(p => el("div", { class: "row" }, el("span", { title: p.description || p.name }, p.name),
+	return el("article.card" + (d.current || disabled(d) ? "" : ".off.stale"), { "data-device": d.name },
+		el("div.card-head", {}, el("h3", {}, el("a", { href: link(d.name) }, d.name)), pill(d)),
+		d.title && el("p.quiet", { title: d.title }, d.title),
+		...rows.map(p => el("div.row", {}, el("span", { title: p.description || p.name }, p.name),
 			isNaN(number(p.text)) ? null : spark(d, p), value(d, p))),
-		chips.length && el("div", { class: "chips" }, ...chips.map(p => {
-			const chip = el("span", { class: "chip" });
+		chips.length && el("div.chips", {}, ...chips.map(p => {
+			const chip = el("span.chip", {});
 			const draw = () => {
 				chip.className = "chip " + p.text;
 				chip.textContent = p.name;
@@ -210,7 +218,7 @@ const gatewayHead = name => {
 		if (!g) return;
 		const up = g.facts.uptime, bits = [];
 		bits.push(g.status === "online" ? "online" : g.status === "offline" ? "OFFLINE" : "no status");
-		if (g.status === "online" && up !== undefined) bits.push("up " + span(up));
+		if (g.status === "online" && up != null) bits.push("up " + span(up));
 		if (g.facts.version) bits.push("xnetd " + g.facts.version);
 		bits.push(`${g.devices_online} of ${g.devices_all - g.devices_disabled} devices online`);
 		if (g.facts["mqtt/queued"] > 100) bits.push(g.facts["mqtt/queued"] + " messages queued");
@@ -229,15 +237,15 @@ const gatewayAlerts = name => {
 };
 const byNeed = (a, b) => (b.trouble ? 1 : 0) - (a.trouble ? 1 : 0) || a.name.localeCompare(b.name, "en", { numeric: true });
 const devicesPage = () => {
-	const all = [...S.devices.values()].sort(byNeed), out = [];
+	const all = devices().sort(byNeed), out = [];
 	for (const name of [...S.gateways.keys()].sort()) {
 		const own = all.filter(d => d.gateway === name);
-		out.push(...gatewayHead(name), own.length ? el("div", { class: "grid" }, ...own.map(d => liveCard(d.name)))
+		out.push(...gatewayHead(name), own.length ? el("div.grid", {}, ...own.map(d => liveCard(d.name)))
 			: quiet("no devices"));
 	}
 	const rest = all.filter(d => !S.gateways.has(d.gateway));
 	if (rest.length) out.push(el("h2", {}, "Others", el("small", {}, "of no gateway that publishes its health")),
-		el("div", { class: "grid" }, ...rest.map(d => liveCard(d.name))));
+		el("div.grid", {}, ...rest.map(d => liveCard(d.name))));
 	if (!out.length) out.push(quiet(S.broker.connected ? "No gateway is here." : "Not connected."));
 	return out;
 };
@@ -282,7 +290,7 @@ const control = (d, p) => {
 			input, el("button", {}, "Set"));
 		update = () => { input.placeholder = p.text || ""; };
 	}
-	const out = el("span", { class: "out", role: "status" });
+	const out = el("span.out", { role: "status" });
 	const draw = () => {
 		update();
 		node.setAttribute("aria-busy", Boolean(p.busy));
@@ -291,26 +299,26 @@ const control = (d, p) => {
 	};
 	draw();
 	on(d.name + "/" + p.name, out, draw);
-	return el("div", { class: "ctl" }, node, out);
+	return el("div.ctl", {}, node, out);
 };
 const tableRow = (d, p, write) => el("tr", {},
 	el("td", {}, p.name, p.description && el("small", {}, p.description)),
 	value(d, p, "td"),
-	el("td", { class: "opt" }, isNaN(number(p.text)) ? "" : spark(d, p)),
-	aging(el("td", { class: "age", title: p.at ? "" : "age not known" }), () => since(p.at)),
+	el("td.opt", {}, isNaN(number(p.text)) ? "" : spark(d, p)),
+	aging(el("td.age", { title: p.at ? "" : "age not known" }), () => since(p.at)),
 	write && el("td", {}, p.writable ? control(d, p) : ""));
 const facts = d => {
-	const f = d.facts || {}, rows = [["Gateway", d.gateway], ["Line", d.bus && (d.id === undefined ? d.bus : `${d.bus}, unit ${d.id}`)],
+	const f = d.facts || {}, rows = [["Gateway", d.gateway], ["Line", d.bus && (d.id == null ? d.bus : `${d.bus}, unit ${d.id}`)],
 		["Profile", d.profile], ["Since", f.since && new Date(f.since).toLocaleString()],
-		["Response, ms (median/p99)", f.response], ["Answered", f.quality !== undefined && Math.round(f.quality * 100) + " %"],
+		["Response, ms (median/p99)", f.response], ["Answered", f.quality != null && Math.round(f.quality * 100) + " %"],
 		["Last error", f.last_error !== "none" && f.last_error], ["Not supported", f.unsupported > 0 && f.unsupported + " points"]];
 	return el("dl", {}, ...rows.filter(r => r[1]).map(r => el("div", {}, el("dt", {}, r[0]), el("dd", {}, r[1]))));
 };
 const devicePage = name => {
 	const d = S.devices.get(name);
-	if (!d) return [quiet(`There is no device ${name}.`), el("p", {}, el("a", { href: "#/" }, "← Devices"))];
-	const all = [...d.points.values()].filter(p => p.text !== undefined || p.writable);
-	const write = Boolean(S.token) && all.some(p => p.writable), body = el("tbody"), end = el("p", { class: "quiet" });
+	if (!d) return [quiet(`No device ${name}.`), el("p", {}, el("a", { href: "#/" }, "← Devices"))];
+	const all = [...d.points.values()].filter(p => p.text != null || p.writable);
+	const write = Boolean(S.token) && all.some(p => p.writable), body = el("tbody"), end = el("p.quiet", {});
 	let list = all, made = 0;
 	const more = () => {
 		body.append(...list.slice(made, made + CHUNK).map(p => tableRow(d, p, write)));
@@ -331,43 +339,81 @@ const devicePage = name => {
 		top.className = box.className = d.current ? "" : "stale";
 		box.classList.add("table", "narrow");
 		top.classList.add("narrow");
-		top.replaceChildren(el("div", { class: "card-head" }, el("h1", {}, d.name), pill(d)),
+		top.replaceChildren(el("div.card-head", {}, el("h1", {}, d.name), pill(d)),
 			quiet([d.title, d.model].filter(Boolean).join(" · ")), ...notes(d).filter(Boolean), facts(d));
 	};
-	const box = el("div", { class: "table" }, el("table", {},
-		el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Point"), el("th", { scope: "col", class: "num" }, "Value"),
-			el("th", { class: "opt", "aria-hidden": "true" }), el("th", { scope: "col", class: "num" }, "Age"), write && el("th", { scope: "col" }, "Set"))), body));
+	const box = el("div.table", {}, el("table", {},
+		el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Point"), el("th.num", { scope: "col" }, "Value"),
+			el("th.opt", { "aria-hidden": "true" }), el("th.num", { scope: "col" }, "Age"), write && el("th", { scope: "col" }, "Set"))), body));
 	draw();
 	on(name, top, draw);
 	return [quiet(el("a", { href: "#/" }, "← Devices")), top, all.length > 30 && search, box, end].filter(Boolean);
 };
 
 // -- lines and log --------------------------------------------------------------------------------------------------
-const percent = x => (x === undefined ? "–" : `${x < 10 && x > 0 ? x.toFixed(1) : Math.round(x)} %`);
-const pair = (a, b) => el("div", { class: "row" }, typeof a === "string" ? el("span", {}, a) : a, el("span", { class: "val" }, b));
+const percent = x => (x == null ? "–" : `${x < 10 && x > 0 ? x.toFixed(1) : Math.round(x)} %`);
+const pair = (a, b) => el("div.row", {}, typeof a === "string" ? el("span", {}, a) : a, el("span.val", {}, b));
+// A row with the figure of each minute since the page was opened.
+const minutes = new Map();
+const trend = (key, label, x, text) => {
+	const p = minutes.get(key) || { hist: [], at: 0 };
+	if (x != null && Date.now() - p.at > 55000) {
+		p.at = Date.now();
+		push(p, x);
+	}
+	minutes.set(key, p);
+	return el("div.row", {}, el("span", {}, label), curve(p)[0], el("span.val", {}, text));
+};
+// The last frames of a bus; asked for while they are open. Made once, so that it stays open.
+const boxes = new Map();
+const frames = (g, b) => {
+	const key = g + "/" + b;
+	if (boxes.has(key)) return boxes.get(key);
+	const list = el("ol.frames", {}), box = el("details", {}, el("summary", {}, "Frames"), list);
+	const ask = async () => {
+		if (!box.open || !box.isConnected || document.hidden) return;
+		let m = { trouble: "xnet-web cannot be reached", frames: [] };
+		try {
+			m = await (await fetch(`/api/frames?gateway=${code(g)}&bus=${code(b)}`)).json();
+		} catch (e) { /* said below */ }
+		list.replaceChildren(...(m.trouble ? [note(m.trouble)] : m.frames.length ? m.frames.reverse().map(f => el("li", {},
+			el("time", {}, new Date(f.time).toTimeString().slice(0, 8)), el("span", {}, (f.unit == null ? "" : "unit " + f.unit + " · ") + f.what),
+			el(f.bad ? "span.bad" : "span.quiet", {}, f.outcome + (f.took ? ` · ${f.took.toFixed(1)} ms` : "")))) : [quiet("waiting …")]));
+	};
+	box.addEventListener("toggle", ask);
+	setInterval(ask, 1000);
+	boxes.set(key, box);
+	return box;
+};
 const lineCard = (g, b) => {
 	const f = b.facts, up = f.state === "up", bar = el("b"), mark = el("u"), load = f["load/1min"], plan = f["load/planned"];
 	bar.style.width = Math.min(100, load || 0) + "%";
 	mark.style.left = Math.min(99.5, plan || 0) + "%";
 	const counts = [["requests", "requests"], ["timeouts", "timeouts"], ["CRC errors", "crc_errors"], ["corrupted", "garbled"], ["late", "late"],
 		["exceptions", "exceptions"], ["retries", "retries"], ["missed polls", "missed"], ["port reopened", "reopened"]];
-	const own = [...S.devices.values()].filter(d => d.gateway === g.name && d.bus === b.name);
-	return el("article", { class: "card" + (up ? "" : " off") },
-		el("div", { class: "card-head" }, el("h3", {}, b.name), el("span", { class: "pill " + (up ? "" : "offline") }, up ? "up" : "trouble")),
+	const own = devices().filter(d => d.gateway === g.name && d.bus === b.name);
+	return el("article.card" + (up ? "" : ".off"), {},
+		el("div.card-head", {}, el("h3", {}, b.name), el("span.pill." + (up ? "" : "offline"), {}, up ? "up" : "trouble")),
 		quiet([f.line, f.port].filter(Boolean).join(" · ")),
 		!up && note(String(f.state || "no state")),
-		el("div", { class: "load", role: "img", "aria-label": `load ${percent(load)}, planned ${percent(plan)}` }, bar, plan !== undefined ? mark : null),
+		el("div.load", { role: "img", "aria-label": `load ${percent(load)}, planned ${percent(plan)}` }, bar, plan != null ? mark : null),
 		quiet(`${percent(load)} of its time used, ${percent(plan)} planned`),
-		pair("failed, 1 / 15 min", `${percent(f["errors/1min"])} / ${percent(f["errors/15min"])}`),
+		trend(g.name + "/" + b.name, "load", load, percent(load)),
+		trend(g.name + "//" + b.name, "failed, 1 / 15 min", f["errors/1min"], `${percent(f["errors/1min"])} / ${percent(f["errors/15min"])}`),
 		...counts.filter(c => f[c[1]] > 0).map(c => pair(c[0], f[c[1]].toLocaleString("en"))),
-		own.length > 0 && el("h3", { class: "more" }, "Response, ms (median/p99)"),
-		...own.map(d => pair(el("a", { href: link(d.name) }, d.name), (d.facts || {}).response || "–")));
+		own.length > 0 && el("h3.more", {}, "Response, ms (median/p99)"),
+		...own.map(d => pair(el("a", { href: link(d.name) }, d.name), (d.facts || {}).response || "–")),
+		S.frames && frames(g.name, b.name));
 };
 const linesPage = () => {
 	const out = [];
 	for (const name of [...S.gateways.keys()].sort()) {
-		const grid = el("div", { class: "grid" });
-		const draw = () => grid.replaceChildren(...((S.gateways.get(name) || {}).buses || []).map(b => lineCard(S.gateways.get(name), b)));
+		const grid = el("div.grid", {});
+		const draw = () => {
+			const at = document.activeElement;
+			grid.replaceChildren(...((S.gateways.get(name) || {}).buses || []).map(b => lineCard(S.gateways.get(name), b)));
+			at.focus({ preventScroll: true });
+		};
 		draw();
 		on("gateways", grid, draw);
 		out.push(...gatewayHead(name), grid);
@@ -375,10 +421,10 @@ const linesPage = () => {
 	return out.length ? out : [quiet("No gateway publishes its health.")];
 };
 const logPage = () => {
-	const list = el("ol", { class: "log" }), box = el("div", { class: "table" }, list);
+	const list = el("ol.log", {}), box = el("div.table", {}, list);
 	const draw = () => list.replaceChildren(...(S.log.length ? [...S.log].reverse().map(e => el("li", {},
 		el("time", { datetime: e.time }, new Date(e.time).toLocaleString()), S.devices.has(e.source) ? el("a", { href: link(e.source) }, e.source) : el("span", {}, e.source),
-		el("span", { class: e.bad ? "bad" : "" }, e.text))) : [el("li", {}, "Nothing yet.")]));
+		el(e.bad ? "span.bad" : "span", {}, e.text))) : [el("li", {}, "Nothing yet.")]));
 	draw();
 	on("log", list, draw);
 	return [el("h2", {}, "Log", el("small", {}, "alerts, statuses, outcomes of commands")), box];
@@ -387,7 +433,7 @@ const logPage = () => {
 // -- the frame ------------------------------------------------------------------------------------------------------
 const frame = () => {
 	const sum = document.getElementById("sum"), banner = document.getElementById("banner");
-	const all = [...S.devices.values()].filter(d => !disabled(d)), up = all.filter(d => d.current).length;
+	const all = devices().filter(d => !disabled(d)), up = all.filter(d => d.current).length;
 	const faults = [...S.gateways.values()].reduce((n, g) => n + g.faults, 0);
 	sum.textContent = S.fed ? `${up} of ${all.length} devices online${faults ? ` · ${faults} fault${faults > 1 ? "s" : ""}` : ""} · ${S.broker.name}` : "";
 	const text = S.lost ? "xnet-web cannot be reached; what you see is old."
