@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "bus/worker.h"
 
+#include "core/modbus/words.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -117,8 +119,7 @@ static void transact_seen(struct bus *b)
 	if (x->outcome == OUT_OK)
 		why = NULL;
 	else if (x->outcome == OUT_REFUSED)
-		snprintf(text, sizeof(text), "exception %u: %s", x->exception,
-		         exception_text(x->exception));
+		exception_words(x->exception, text, sizeof(text));
 	else
 		instead_text(&x->instead, text, sizeof(text));
 	if (x->outcome != OUT_OK || b->seen.n)

@@ -5,31 +5,17 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/modbus/words.h"
 
 const char *const says_table[4] = {"coil", "discrete", "holding", "input"};
 
-/* "MODBUS Application Protocol V1.1b3", section 7. */
-static const char *const exception_words[] = {
-	[EXC_FUNCTION] = "illegal function: the device does not know this request",
-	[EXC_ADDRESS] = "illegal data address: it does not have these registers",
-	[EXC_VALUE] = "illegal data value: it refuses this value or this many registers",
-	[EXC_FAILURE] = "server device failure",
-	[EXC_ACKNOWLEDGE] = "accepted, but it takes long",
-	[EXC_BUSY] = "device busy: try again",
-	[EXC_NEGATIVE_ACKNOWLEDGE] = "negative acknowledge",
-	[EXC_PARITY] = "memory parity error",
-	[EXC_GATEWAY_PATH] = "gateway path unavailable",
-	[EXC_GATEWAY_TARGET] =
-		"the gateway responds, the unit behind it does not: check its id and wiring",
-};
-
-const char *says_exception(uint8_t code)
+char *says_exception(uint8_t code, char *buf, size_t size)
 {
-	const char *words = code < sizeof(exception_words) / sizeof(exception_words[0])
-	                            ? exception_words[code]
-	                            : NULL;
+	const char *advice = exception_advice(code);
 
-	return words ? words : "not an exception of the specification";
+	snprintf(buf, size, "exception %u, %s%s%s", code, exception_name(code), advice ? ": " : "",
+	         advice ? advice : "");
+	return buf;
 }
 
 const char *says_outcome(uint8_t outcome)
@@ -68,8 +54,7 @@ void says_reply(const struct wireline *l, const struct request *r, struct reply 
 	case OUT_SAME:
 		return;
 	case OUT_REFUSED:
-		snprintf(out->why, sizeof(out->why), "exception %u, %s", out->exception,
-		         says_exception(out->exception));
+		says_exception(out->exception, out->why, sizeof(out->why));
 		return;
 	case OUT_DROPPED:
 		snprintf(out->why, sizeof(out->why),

@@ -7,8 +7,8 @@
 
 #include "ctl/line.h"
 
-/* "illegal data address: these registers do not exist" */
-const char *says_exception(uint8_t code);
+/* "exception 2, illegal data address: it does not have these registers". Returns buf. */
+char *says_exception(uint8_t code, char *buf, size_t size);
 
 /* Fills in out->why if it was no success: what came, and what to do next. */
 void says_reply(const struct wireline *l, const struct request *r, struct reply *out);

@@ -201,8 +201,7 @@ static void take_response(struct traffic *t, const struct seen *s, const struct 
 	if (s->why[0])
 		snprintf(x->outcome, sizeof(x->outcome), "%.150s", says_clean(s->why));
 	else if (exception)
-		snprintf(x->outcome, sizeof(x->outcome), "exception %u, %s", exception,
-		         says_exception(exception));
+		says_exception(exception, x->outcome, sizeof(x->outcome));
 	else
 		snprintf(x->outcome, sizeof(x->outcome), "ok%s", value);
 	note(t, s, true, false, x->outcome);

@@ -40,6 +40,8 @@ static void carry_one_bus(struct plant_bus *from, struct plant_bus *to)
 	to->reported_down = from->reported_down;
 	to->since = from->since;
 	to->answered = from->answered;
+	to->strange = from->strange;
+	to->strange_at = from->strange_at;
 	to->silent_since = from->silent_since;
 	to->trouble = from->trouble;
 	from->trouble = NULL;
@@ -167,6 +169,8 @@ static void carry_device(struct device_state *from, struct device_state *to, boo
 	to->newest = from->newest;
 	to->error = from->error;
 	to->exception = from->exception;
+	to->error_wrote = from->error_wrote;
+	to->error_span = from->error_span;
 	to->error_at = from->error_at;
 	to->instead = from->instead;
 	to->failed_since = from->failed_since;

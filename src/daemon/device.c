@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/device.h"
 
+#include "core/modbus/words.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
 
@@ -11,49 +12,19 @@
 #define IDENTIFY_SOON (5 * US_S)   /* it has not said yet what it is */
 #define IDENTIFY_AGAIN (60 * US_S) /* it has said that it is another one */
 
-const char *device_place_text(const struct span *s)
+char *device_error_text(const struct device_state *s, bool asked, char *buf, size_t size)
 {
-	static const char *const tables[] = {
-		[TABLE_COIL] = "coil",
-		[TABLE_DISCRETE] = "discrete",
-		[TABLE_HOLDING] = "holding",
-		[TABLE_INPUT] = "input",
-	};
-	static char text[40];
-	if (s->count > 1)
-		snprintf(text, sizeof text, "%s %u..%u", tables[s->table], s->addr,
-		         s->addr + s->count - 1u);
-	else
-		snprintf(text, sizeof text, "%s %u", tables[s->table], s->addr);
-	return text;
-}
-
-static const char *const outcomes[] = {
-	[OUT_OK] = "none",
-	[OUT_DROPPED] = "another client is on the line",
-	[OUT_LINK] = "port or connection lost",
-};
-
-char *device_error_text(const struct device_state *s, char *buf, size_t size)
-{
-	const char *known =
-		s->error < sizeof outcomes / sizeof *outcomes ? outcomes[s->error] : NULL;
-	if (s->error == OUT_REFUSED)
-		snprintf(buf, size, "exception %u", s->exception);
-	else if (s->error == OUT_GARBLED && !s->instead.kind)
-		snprintf(buf, size, "response corrupted");
-	else if (s->error == OUT_TIMEOUT || s->error == OUT_GARBLED)
-		instead_text(&s->instead, buf, size);
-	else
-		snprintf(buf, size, "%s", known ? known : "none");
-	return buf;
+	if (asked)
+		return failure_words_of(s->error, s->exception, &s->instead, &s->error_span,
+		                        s->error_wrote, buf, size);
+	return failure_words(s->error, s->exception, &s->instead, buf, size);
 }
 
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size)
 {
 	const struct device_state *s = &p->device[device];
 	const struct plant_bus *b = &p->bus[p->model->device[device].bus];
-	char error[128];
+	char error[WORDS_MAX];
 	switch ((enum device_phase)s->phase) {
 	case PHASE_DISABLED:
 		snprintf(buf, size, "disabled");
@@ -77,7 +48,7 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 			snprintf(buf, size, "offline: not polled yet");
 		else
 			snprintf(buf, size, "offline: %s",
-			         s->error_at ? device_error_text(s, error, sizeof error)
+			         s->error_at ? device_error_text(s, false, error, sizeof error)
 			                     : "no response");
 		break;
 	}

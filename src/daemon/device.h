@@ -23,13 +23,11 @@ bool device_must_identify(const struct device *d);
 /* Why nothing may be written to it: it is another one, or may be. NULL: it may. */
 const char *device_forbids(const struct plant *p, uint32_t device);
 
-/* The device's last failed read in words: "no answer" only when nothing came. Returns buf. */
-char *device_error_text(const struct device_state *s, char *buf, size_t size);
+/* The device's last failed request in words, "none" if there was none; asked: with what it was.
+ * Returns buf. */
+char *device_error_text(const struct device_state *s, bool asked, char *buf, size_t size);
 
 /* "online", "offline: no answer", "offline: identifies as SDM630", "disabled" */
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size);
-
-/* "holding 40..43", in a static buffer: for the log. */
-const char *device_place_text(const struct span *s);
 
 #endif

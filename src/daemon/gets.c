@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/gets.h"
 
+#include "core/modbus/words.h"
 #include "core/value/expr.h"
 #include "daemon/confirm.h"
 #include "daemon/readings.h"
@@ -31,7 +32,7 @@ struct get {
 	uint8_t again; /* asked once more for the second read of a counter */
 	struct awaited *awaited;
 	size_t n;
-	char reason[160]; /* why a point could not be read; "": none yet */
+	char reason[256]; /* why a point could not be read; "": none yet */
 };
 
 struct gets {
@@ -189,13 +190,11 @@ static void failed(struct gateway *g, struct get *t, size_t i, bool alone, const
 	if (r->outcome != OUT_REFUSED && ++t->awaited[i].tries < TRIES_MAX &&
 	    !demand(g, &t->awaited[i], g->now + TRY_AGAIN))
 		return;
-	if (t->reason[0])
-		; /* the first says enough */
-	else if (r->outcome == OUT_REFUSED)
-		snprintf(t->reason, sizeof t->reason,
-		         "%s: the device rejects the read (exception %u)", name, r->exception);
-	else
-		snprintf(t->reason, sizeof t->reason, "%s: no response", name);
+	char why[WORDS_MAX];
+	if (!t->reason[0]) /* else the first says enough */
+		snprintf(t->reason, sizeof t->reason, "%s: %s", name,
+		         failure_words_of(r->outcome, r->exception, &r->instead, &r->span, false,
+		                          why, sizeof why));
 	done(t, i);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/health_bus.h"
 
+#include "core/modbus/words.h"
 #include "daemon/health.h"
 #include "daemon/log.h"
 #include "mqtt/leaves.h"
@@ -141,7 +142,7 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
                      const struct bus_sample *then, const struct bus_sample *now, char *buf,
                      size_t size)
 {
-	char since[8], instead[128];
+	char since[8], what[2 * WORDS_MAX];
 	const us_t from = b->answered > b->since ? b->answered : b->since;
 	switch (w) {
 	case WORD_UP:
@@ -155,9 +156,10 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 		break;
 	case WORD_SILENT:
 		clock_text(from, since);
-		if (b->instead_at > from) {
+		if (b->strange_at && b->strange_at >= from) {
 			snprintf(buf, size, "no valid response since %s: %s", since,
-			         instead_text(&b->instead, instead, sizeof instead));
+			         failure_words_of(b->strange.outcome, 0, &b->strange.instead,
+			                          &b->strange.span, false, what, sizeof what));
 			break;
 		}
 		snprintf(buf, size, "silent since %s: none of %zu devices responds; check %s",
@@ -260,7 +262,7 @@ void health_bus_publish(struct gateway *g, uint32_t bus, struct bus_health *h)
 	push(h->lengthy, &h->nlong, BUS_LONG, &now, LONG_EVERY);
 	const struct bus_sample *minute = &h->brief[0], *quarter = &h->lengthy[0];
 	const enum bus_word w = judge(b, &f, silent(g, b), (enum bus_word)h->word, minute, &now);
-	char text[192];
+	char text[2 * WORDS_MAX];
 	words_of(b, &f, w, minute, &now, text, sizeof text);
 	if (w != h->word)
 		word_changed(g, b->conf->name, (enum bus_word)h->word, w, text);

@@ -120,7 +120,7 @@ void health_device_state(struct gateway *g, uint32_t device)
 	put(g, g->model->device[device].name, "state", text);
 	put_time(g, g->model->device[device].name, "since", g->plant->device[device].since);
 	put(g, g->model->device[device].name, "last_error",
-	    device_error_text(&g->plant->device[device], text, sizeof text));
+	    device_error_text(&g->plant->device[device], true, text, sizeof text));
 }
 
 void health_device_publish(struct gateway *g, uint32_t device, struct device_health *h)

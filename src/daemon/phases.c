@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/phases.h"
 
+#include "core/modbus/words.h"
 #include "daemon/commands.h"
 #include "daemon/device.h"
 #include "daemon/health_device.h"
@@ -73,7 +74,7 @@ static bool unreached(const struct device_state *s)
 
 void phases_unreached(struct gateway *g)
 {
-	char text[128];
+	char text[2 * WORDS_MAX];
 	us_t next = US_NEVER;
 	for (uint32_t i = 0; i < g->model->ndevice; i++) {
 		struct device_state *s = &g->plant->device[i];
@@ -87,7 +88,7 @@ void phases_unreached(struct gateway *g)
 			continue;
 		}
 		s->unreached = true;
-		device_error_text(s, text, sizeof text);
+		device_error_text(s, true, text, sizeof text);
 		log_warn("device %s: unreachable since the start (unit id %u on bus %s): %s%s%s",
 		         d->name, d->id, g->plant->bus[d->bus].conf->name, text,
 		         s->instead.kind ? "" : "; ",

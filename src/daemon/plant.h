@@ -76,9 +76,11 @@ struct device_state {
 	struct alerts *alerts;     /* NULL: none of its points is one */
 	char *identifies;          /* as what, if it is a mismatch; malloc'ed */
 	us_t identify_at;          /* asked again what it is, not before */
-	uint8_t error, exception;  /* the last failed read: enum outcome; OUT_OK: none yet */
+	uint8_t error, exception;  /* the last failed request: enum outcome; OUT_OK: none yet */
+	bool error_wrote;          /* it was a write */
+	struct span error_span;    /* of these registers */
 	us_t error_at;
-	struct instead instead; /* of that read: what came instead of the answer */
+	struct instead instead; /* what came instead of its answer */
 	us_t failed_since;      /* asked in vain since then and never reached; 0: it was */
 	bool unreached;         /* that was logged */
 	bool late;              /* that its answers come too late was logged */
@@ -113,8 +115,12 @@ struct plant_bus {
 	bool rewant;   /* its on-demand points have changed: plant_rewant is still to come */
 	us_t since;    /* up or down */
 	us_t answered; /* last answer of any device */
-	struct instead instead; /* the last thing that came instead of an answer … */
-	us_t instead_at;        /* … and when; 0: never */
+	struct failure {        /* the last read to which something came that is no answer … */
+		uint8_t outcome;
+		struct instead instead;
+		struct span span;
+	} strange;
+	us_t strange_at; /* … and when; 0: never */
 	us_t silent_since;      /* none of its devices answers; 0: some do */
 	char *lent;             /* to whom; malloc'ed, NULL: not lent */
 	bool lent_offline;      /* so long that its devices have gone offline */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/report.h"
 
+#include "core/modbus/words.h"
 #include "daemon/commands.h"
 #include "daemon/device.h"
 #include "daemon/gets.h"
@@ -99,6 +100,18 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 		commands_act(g);
 }
 
+static void note_error(struct device_state *s, const struct report *r, bool wrote)
+{
+	s->error = r->outcome;
+	s->exception = r->exception;
+	s->error_span = r->span;
+	s->error_wrote = wrote;
+	/* what comes late most often looks like nothing at first */
+	if (r->instead.kind || !s->late_at || r->at - s->late_at > LATE_EXPLAINS)
+		s->instead = r->instead;
+	s->error_at = r->at;
+}
+
 static void take_failed(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	if (r->outcome == OUT_REFUSED)
@@ -110,12 +123,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 			s->seen = r->at;
 		const bool news = !s->error_at || s->error != r->outcome ||
 		                  s->instead.kind != r->instead.kind;
-		s->error = r->outcome;
-		s->exception = r->exception;
-		/* what comes late most often looks like nothing at first */
-		if (r->instead.kind || !s->late_at || r->at - s->late_at > LATE_EXPLAINS)
-			s->instead = r->instead;
-		s->error_at = r->at;
+		note_error(s, r, false);
 		take_late(g, (uint32_t)d, r);
 		if (s->seen || r->outcome == OUT_LINK)
 			s->failed_since = 0;
@@ -126,27 +134,14 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 		if (s->failed_since && !s->unreached)
 			gateway_wake(g, TIMER_REACH, g->now);
 	}
-	if (r->instead.kind) {
-		b->instead = r->instead;
-		b->instead_at = r->at;
+	if (r->instead.kind || r->outcome == OUT_GARBLED || r->outcome == OUT_DROPPED) {
+		b->strange = (struct failure){r->outcome, r->instead, r->span};
+		b->strange_at = r->at;
 	}
 	sunspec_failed(g, b, r);
 	phases_take(g);
 	commands_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 	gets_read_failed(g, (uint32_t)(b - g->plant->bus), r);
-}
-
-/* How the device says, again and again, that it does not give these registers. */
-static const char *aside_text(const struct report *r, char *buf, size_t size)
-{
-	const char *does = r->outcome == OUT_REFUSED   ? "rejects reads"
-	                   : r->outcome == OUT_GARBLED ? "sends corrupted responses"
-	                                               : "does not answer";
-	if (r->exception)
-		snprintf(buf, size, "%s (exception %u)", does, r->exception);
-	else
-		snprintf(buf, size, "%s", does);
-	return buf;
 }
 
 /* A counter in two registers that are not neighbours: perhaps only what lies between is refused.
@@ -159,14 +154,16 @@ static bool try_apart(struct gateway *g, uint32_t point, const struct span *refu
 	    refused->addr != s.addr || refused->count != s.count)
 		return false;
 	g->plant->reading[point].apart = true;
-	log_info("device %s: point %s is read in two requests, as %s is refused",
-	         plant_device(g->plant, point)->name, pt->name, device_place_text(refused));
+	char cells[48];
+	log_info("device %s: point %s is read in two requests, as it refuses %s",
+	         plant_device(g->plant, point)->name, pt->name,
+	         cells_words(refused, cells, sizeof cells));
 	return true;
 }
 
 static void take_aside(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
-	char why[48];
+	char why[2 * WORDS_MAX];
 	bool over = false, apart = false;
 	sunspec_aside(g, b, r);
 	phases_take(g);
@@ -183,10 +180,10 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 		}
 		rd->refused = true;
 		g->plant->device[rd->device].touched = true; /* expressions wait for it no longer */
-		log_warn("device %s: %s at %s (point %s): skipped; retried after 5 s, then less "
-		         "often",
-		         plant_device(g->plant, point)->name, aside_text(r, why, sizeof why),
-		         device_place_text(&r->span), plant_point(g->plant, point)->name);
+		log_warn("device %s: point %s is skipped, retried after 5 s, then less often: %s",
+		         plant_device(g->plant, point)->name, plant_point(g->plant, point)->name,
+		         failure_words_of(r->outcome, r->exception, &r->instead, &r->span, false,
+		                          why, sizeof why));
 	}
 	if (apart) {
 		plant_index(g->plant, (uint32_t)(b - g->plant->bus));
@@ -203,10 +200,10 @@ static void take_unit(struct gateway *g, struct plant_bus *b, const struct repor
 		phases_take(g);
 		return;
 	}
-	char text[128];
+	char text[WORDS_MAX];
 	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
 		device_go(g, (uint32_t)d, PHASE_OFFLINE,
-		          device_error_text(&g->plant->device[d], text, sizeof text));
+		          device_error_text(&g->plant->device[d], false, text, sizeof text));
 	phases_take(g);
 }
 
@@ -240,6 +237,18 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 	phases_take(g);
 }
 
+/* A write that failed is its device's last error, too. */
+static void take_job(struct gateway *g, const struct report *r)
+{
+	const struct plant_bus *b = plant_bus_of_tag(g->plant, r->bus);
+	const bool bad = r->outcome == OUT_REFUSED || r->outcome == OUT_TIMEOUT ||
+	                 r->outcome == OUT_GARBLED;
+	for (int32_t d = b && bad && r->sent ? b->unit_first[r->span.unit] : -1; d >= 0;
+	     d = g->plant->device[d].next_on_unit)
+		note_error(&g->plant->device[d], r, true);
+	commands_report(g, r); /* also of a bus that is ending: each command has its end */
+}
+
 static void take(struct gateway *g, const struct report *r)
 {
 	if (r->kind == REPORT_ENDED) {
@@ -250,8 +259,7 @@ static void take(struct gateway *g, const struct report *r)
 		if (r->id & GUEST_JOB)
 			visits_report(g, r);
 		else
-			commands_report(
-				g, r); /* also of a bus that is ending: each command has its end */
+			take_job(g, r);
 		return;
 	}
 	struct plant_bus *b = plant_bus_of_tag(g->plant, r->bus);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/visits.h"
 
+#include "core/modbus/words.h"
 #include "core/command/command.h"
 #include "daemon/device.h"
 #include "daemon/log.h"
@@ -75,7 +76,7 @@ static void place_text(const struct control_request *r, char *buf, size_t size)
 	if (s.count == 0)
 		snprintf(buf, size, "function %u", r->pdu[0]);
 	else
-		snprintf(buf, size, "%s", device_place_text(&s));
+		cells_words(&s, buf, size);
 }
 
 /* At most as long as a poll of this unit may take: so long what must not wait may have to. */
@@ -159,7 +160,7 @@ static void audit(const struct visit *t, const struct control_result *o, const c
 	if (o->outcome == OUT_OK)
 		snprintf(end, sizeof end, o->answer_len ? "acknowledged" : "sent to all units");
 	else if (o->exception)
-		snprintf(end, sizeof end, "exception %u", o->exception);
+		exception_words(o->exception, end, sizeof end);
 	else if (o->outcome == OUT_TIMEOUT || o->outcome == OUT_GARBLED)
 		snprintf(end, sizeof end, "no good response; not known whether it was carried out");
 	else if (o->outcome == OUT_LINK)

@@ -143,7 +143,7 @@ def test_a_command_and_raw_requests(plant):
     silent = c.ask("read", bus="rs485", unit=9, table="holding", addr=0, count=1, timeout_ms=30)
     assert silent["err"] == "timeout" and silent["words"].startswith("no response")
     text = p.gateway.text()
-    assert "(a test): write unit 1 of bus rs485, holding 10 (over): acknowledged" in text
+    assert "(a test): write unit 1 of bus rs485, holding register 10 (over): acknowledged" in text
     assert f"uid {os.getuid()} pid {os.getpid()}" in text
     assert c.ask("devices")["devices"][0]["online"]
 
@@ -213,7 +213,7 @@ def test_what_waits_goes_out_with_the_settings_of_its_hold_or_not_at_all(plant):
     end, given_back = answers(c, write, release)
     assert given_back["released"] and end["err"] == "busy"
     assert c.ask("get", point="board.Level")["value"] != "77"
-    wait_until(lambda: "holding 10 (over): nothing written" in p.gateway.text(), what="the write in the journal")
+    wait_until(lambda: "holding register 10 (over): nothing written" in p.gateway.text(), what="the write in the journal")
 
 
 def test_what_waits_does_not_outlive_the_configuration_that_permitted_it(plant):
@@ -230,7 +230,7 @@ def test_what_waits_does_not_outlive_the_configuration_that_permitted_it(plant):
         f.write("commands: off\n" + text)
     ends = answers(c, second, write, c.send(verb="reload"))
     assert [x.get("err") for x in ends] == ["closed", "closed", None]
-    assert "holding 10 (over): nothing written" in p.gateway.text()
+    assert "holding register 10 (over): nothing written" in p.gateway.text()
 
 
 def test_read_only_and_off(plant):

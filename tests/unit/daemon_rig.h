@@ -21,6 +21,7 @@
 #include "bus/bus.h"
 #include "daemon/broker.h"
 #include "daemon/events.h"
+#include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/plant.h"
 #include "daemon/reload.h"
@@ -42,7 +43,7 @@ static struct {
 	us_t now;
 	char dir[32], file[48], profile[48];
 	struct gateway g;
-	char said[RIG_SAID];
+	char said[RIG_SAID], journal[RIG_SAID], read[RIG_SAID];
 	const char *line, *mqtt; /* other settings of the bus, of the broker; NULL: the usual */
 	const char *top;         /* keys at the top level; NULL: none */
 	const char *thingsboard; /* NULL: no such section */
@@ -55,7 +56,63 @@ static struct {
 	const char *note; /* what is to be known of the bus's port; NULL: nothing */
 } rig;
 
-/* -- in place of the clock, the bus and the MQTT client --------------------------------------- */
+/* -- in place of the clock, the journal, the bus and the MQTT client ----------------------------
+ */
+
+static inline void rig_log(const char *fmt, va_list ap)
+{
+	size_t n = strlen(rig.journal);
+	n += (size_t)vsnprintf(rig.journal + n, sizeof rig.journal - n, fmt, ap);
+	assert_true(n + 1 < sizeof rig.journal);
+	strcpy(rig.journal + n, "\n");
+}
+
+#define RIG_LOG(name)                                                                              \
+	void name(const char *fmt, ...)                                                            \
+	{                                                                                          \
+		va_list ap;                                                                        \
+		va_start(ap, fmt);                                                                 \
+		rig_log(fmt, ap);                                                                  \
+		va_end(ap);                                                                        \
+	}
+
+RIG_LOG(log_error)
+RIG_LOG(log_warn)
+RIG_LOG(log_info)
+
+void log_debug(const char *fmt, ...)
+{
+	(void)fmt;
+}
+
+bool log_to_journal(void)
+{
+	return false;
+}
+
+void log_open(enum log_level level)
+{
+	(void)level;
+}
+
+void log_set_level(enum log_level level)
+{
+	(void)level;
+}
+
+bool log_parse_level(const char *word, enum log_level *out)
+{
+	(void)word, (void)out;
+	return false;
+}
+
+/* What was logged since the last call, a line each. */
+static inline const char *rig_journal(void)
+{
+	strcpy(rig.read, rig.journal);
+	rig.journal[0] = '\0';
+	return rig.read;
+}
 
 us_t clock_now(void)
 {
@@ -275,6 +332,17 @@ static inline void rig_port(bool up)
 static inline void rig_unit(uint8_t unit, bool online)
 {
 	rig_report((struct report){.kind = REPORT_UNIT, .online = online, .span = {.unit = unit}});
+}
+
+/* A read of holding registers of unit 1 failed. */
+static inline void rig_failed(uint16_t addr, uint16_t n, enum outcome outcome, uint8_t exception,
+                              struct instead instead)
+{
+	rig_report((struct report){.kind = REPORT_FAILED,
+	                           .outcome = (uint8_t)outcome,
+	                           .exception = exception,
+	                           .instead = instead,
+	                           .span = {1, TABLE_HOLDING, addr, n}});
 }
 
 /* One holding register of unit 1 was read. */

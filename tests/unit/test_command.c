@@ -170,12 +170,12 @@ static void exceptions_are_told_by_name(void **state)
 		uint8_t code;
 		const char *reason;
 	} row[] = {
-		{1, "refused by the device: illegal function (exception 1)"},
-		{2, "refused by the device: illegal data address (exception 2)"},
-		{3, "refused by the device: illegal data value (exception 3)"},
-		{4, "refused by the device: device failure (exception 4)"},
-		{9, "refused by the device: exception (exception 9)"},
-		{200, "refused by the device: exception (exception 200)"},
+		{1, "refused by the device: exception 1, illegal function"},
+		{2, "refused by the device: exception 2, illegal data address"},
+		{3, "refused by the device: exception 3, illegal data value"},
+		{4, "refused by the device: exception 4, device failure"},
+		{9, "refused by the device: exception 9, not in the specification"},
+		{200, "refused by the device: exception 200, not in the specification"},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		g.nreported = 0;
@@ -195,7 +195,7 @@ static void a_busy_device_is_asked_again(void **state)
 	g.nreported = 0;
 	fault(EXCEPTION, 1000, 6);
 	rig_command(&g, P_SETPOINT, "45.5");
-	expect(COMMAND_REFUSED, "refused by the device: device is busy (exception 6)", 1);
+	expect(COMMAND_REFUSED, "refused by the device: exception 6, device is busy", 1);
 	assert_true(g.submits < 30);
 }
 

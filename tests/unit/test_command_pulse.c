@@ -70,12 +70,12 @@ static void the_end_of_a_pulse_that_fails_is_told_and_tried_again(void **state)
 		bool reads_fail;
 		const char *why;
 	} row[] = {
-		{EXCEPTION, 1, false, "refused by the device: illegal function (exception 1)"},
-		{EXCEPTION, 4, false, "refused by the device: device failure (exception 4)"},
+		{EXCEPTION, 1, false, "refused by the device: exception 1, illegal function"},
+		{EXCEPTION, 4, false, "refused by the device: exception 4, device failure"},
 		{EXCEPTION, 5, false, "not taken: device reports on"},
-		{EXCEPTION, 6, false, "refused by the device: device is busy (exception 6)"},
+		{EXCEPTION, 6, false, "refused by the device: exception 6, device is busy"},
 		{EXCEPTION, 11, false,
-	         "refused by the device: gateway target does not respond (exception 11)"},
+	         "refused by the device: exception 11, gateway target does not respond"},
 		{OTHER_VALUE, 0, false, "not taken: device reports on"},
 		{LOST_REQUEST, 0, false, "no response, and it is still on"},
 		{LOST_REQUEST, 0, true, "the device does not respond"},
@@ -202,7 +202,7 @@ static void the_journal_forgets_a_pulse_that_never_began(void **state)
 	fault(EXCEPTION, 1, 4);
 	rig_command(&g, P_DOOR, "on");
 	settle();
-	expect(COMMAND_REFUSED, "refused by the device: device failure (exception 4)", 0);
+	expect(COMMAND_REFUSED, "refused by the device: exception 4, device failure", 0);
 	assert_true(rig_only(&g)->pulse_over);
 }
 

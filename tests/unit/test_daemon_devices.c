@@ -89,6 +89,160 @@ static void what_is_to_be_known_of_a_port_stands_in_the_state_of_its_bus(void **
 	assert_non_null(strstr(rig_said(), "bus/line/state up: direction is switched by RTS\n"));
 }
 
+#define HEALTH "broker: mqtt://h, client_id: c, sys_interval: 10s"
+
+static void health_begin(const char *devices, const char *profile)
+{
+	rig_begin(devices, profile);
+	rig.mqtt = HEALTH;
+	rig_reload(devices);
+	rig_said();
+	rig_journal();
+}
+
+/* What came, by number and name, and to what. */
+static void the_last_error_says_what_was_asked_and_what_came(void **state)
+{
+	(void)state;
+	static const struct {
+		enum outcome outcome;
+		uint8_t exception;
+		struct instead instead;
+		uint16_t n;
+		const char *words;
+	} row[] = {
+		{OUT_REFUSED,
+	         2,
+	         {0},
+	         1,
+	         "exception 2, illegal data address, to holding register 0 of unit 1"},
+		{OUT_REFUSED,
+	         99,
+	         {0},
+	         1,
+	         "exception 99, not in the specification, to holding register 0 of unit 1"},
+		{OUT_TIMEOUT,
+	         0,
+	         {0},
+	         2,
+	         "no response; asked for holding registers 0 to 1 of unit 1"},
+		{OUT_GARBLED,
+	         0,
+	         {.kind = INSTEAD_UNIT, .is = 9, .should = 1},
+	         1,
+	         "response from unit id 9 instead of 1: check id; asked for holding register 0 of "
+	         "unit 1"},
+		{OUT_TIMEOUT,
+	         11,
+	         {.kind = INSTEAD_PATH, .tcp = true, .is = 11},
+	         1,
+	         "exception 11, gateway target does not respond: the gateway responds, the unit "
+	         "behind "
+	         "it does not; asked for holding register 0 of unit 1"},
+		{OUT_GARBLED,
+	         0,
+	         {0},
+	         1,
+	         "response corrupted; asked for holding register 0 of unit 1"},
+		{OUT_DROPPED,
+	         0,
+	         {0},
+	         1,
+	         "another client is on the line; asked for holding register 0 of unit 1"},
+	};
+	health_begin(DEVICE(""), POINTS);
+	rig_unit(1, true);
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		char line[256];
+		rig_failed(0, row[i].n, row[i].outcome, row[i].exception, row[i].instead);
+		rig_pass(10 * US_S);
+		snprintf(line, sizeof line, "device/meter/last_error %s\n", row[i].words);
+		if (!strstr(rig_said(), line))
+			fail_msg("not %sbut %s", line, rig.said);
+	}
+}
+
+static void the_last_error_may_be_of_a_write(void **state)
+{
+	(void)state;
+	health_begin(DEVICE(""), "points:\n  Level: {holding: 4, write: {function: fc6}}\n");
+	rig_unit(1, true);
+	rig_command("xnet/cmd/meter/Level", "5");
+	const struct job j = rig_bus()->job[0];
+	rig_report((struct report){.kind = REPORT_JOB,
+	                           .outcome = OUT_REFUSED,
+	                           .exception = 3,
+	                           .id = j.id,
+	                           .span = j.span,
+	                           .sent = rig.now});
+	rig_pass(10 * US_S);
+	assert_non_null(strstr(rig_said(), "\"reason\":\"refused by the device: exception 3, "
+	                                   "illegal data value\""));
+	assert_non_null(strstr(rig.said, "device/meter/last_error exception 3, illegal data value, "
+	                                 "to a write of holding register 4 of unit 1\n"));
+}
+
+/* "None responds" is said only where nothing came. */
+static void a_line_without_a_valid_response_says_what_came(void **state)
+{
+	(void)state;
+	static const struct {
+		enum outcome outcome;
+		struct instead instead;
+		const char *words;
+	} row[] = {
+		{OUT_TIMEOUT, {0}, ": none of 1 devices responds; check A/B"},
+		{OUT_GARBLED,
+	         {0},
+	         ": response corrupted; asked for holding register 0 of unit 1\n"},
+		{OUT_DROPPED, {0}, ": another client is on the line; asked for"},
+		{OUT_TIMEOUT,
+	         {.kind = INSTEAD_NOISE, .is = 7},
+	         ": 7 bytes received that are not Modbus"},
+		{OUT_TIMEOUT,
+	         {.kind = INSTEAD_PATH, .is = 10},
+	         ": exception 10, gateway path unavailable:"},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		health_begin(DEVICE(""), POINTS);
+		rig_failed(0, 1, row[i].outcome, 0, row[i].instead);
+		rig_pass(20 * US_S);
+		const char *at = strstr(rig_said(), "bus/line/state ");
+		if (!at || !strstr(at, row[i].words))
+			fail_msg("%zu: %s", i, rig.said);
+		assert_non_null(strstr(rig_journal(), row[i].words));
+		rig_reload(DEVICE(", omit: [Kind]")); /* is no reason to say less */
+		rig_said();
+		rig_pass(10 * US_S);
+		at = strstr(rig_said(), "bus/line/state ");
+		assert_true(!at || strstr(at, row[i].words));
+		if (i + 1 < sizeof row / sizeof *row)
+			rig_end(state);
+	}
+}
+
+static void a_device_never_reached_is_logged_once_with_the_likely_causes(void **state)
+{
+	(void)state;
+	health_begin(DEVICE(""), POINTS);
+	for (int i = 0; i < 9; i++) {
+		rig_failed(0, 2, OUT_TIMEOUT, 0, (struct instead){0});
+		rig_pass(US_S);
+	}
+	assert_null(strstr(rig_journal(), "unreachable"));
+	rig_pass(2 * US_S);
+	assert_non_null(
+		strstr(rig_journal(),
+	               "device meter: unreachable since the start (unit id 1 on bus line): no "
+	               "response; asked for holding registers 0 to 1 of unit 1; check id, "
+	               "baud, format, wiring (A/B), power, timeout\n"));
+	for (int i = 0; i < 90; i++) {
+		rig_failed(0, 2, OUT_TIMEOUT, 0, (struct instead){0});
+		rig_pass(US_S);
+	}
+	assert_null(strstr(rig_journal(), "unreachable"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +250,10 @@ int main(void)
 		RIG_TEST(what_is_not_read_any_more_has_no_value),
 		RIG_TEST(a_device_that_is_another_stays_offline),
 		RIG_TEST(what_is_to_be_known_of_a_port_stands_in_the_state_of_its_bus),
+		RIG_TEST(the_last_error_says_what_was_asked_and_what_came),
+		RIG_TEST(the_last_error_may_be_of_a_write),
+		RIG_TEST(a_line_without_a_valid_response_says_what_came),
+		RIG_TEST(a_device_never_reached_is_logged_once_with_the_likely_causes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,13 +56,13 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
 
 /* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading() in daemon/carry.c? */
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.since, x.answered,
-          x.instead, x.instead_at, x.silent_since, x.lent, x.lent_offline, x.trouble, x.place,
+          x.strange, x.strange_at, x.silent_since, x.lent, x.lent_offline, x.trouble, x.place,
           x.nplace, {0}, x.ndevice)
 FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_changed,
           x.alerts_known, x.repeated, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen,
           x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.error, x.exception,
-          x.error_at, x.instead, x.failed_since, x.unreached, x.late, x.late_at, x.invalid,
-          x.foreign, x.response)
+          x.error_wrote, x.error_span, x.error_at, x.instead, x.failed_since, x.unreached, x.late,
+          x.late_at, x.invalid, x.foreign, x.response)
 FIELDS_OF(reading, x, x.at, x.value, x.filter, {{0}}, x.counter, x.device, x.asked, x.quality,
           x.known, x.refused, x.apart, x.publish_next, x.undecoded, x.parts, x.rounded)
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/command/private.h"
+#include "core/modbus/words.h"
 
 #define READ_BACK_WITHIN (10 * US_S)
 #define READ_AGAIN (500 * US_MS)
@@ -115,7 +116,7 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t sent,
                         us_t at, us_t now)
 {
-	char reason[COMMAND_REASON_MAX];
+	char reason[COMMAND_REASON_MAX], words[WORDS_MAX];
 	const bool old = record_newer(t, r) && !record_once_only(t, r);
 	t->device[r->device].unlocked = 0;
 	if (exception == EXC_ACKNOWLEDGE && sent) { /* else it was the read before the write */
@@ -131,8 +132,8 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		record_retry(r, now + BUSY_AGAIN); /* it says that it has not done it */
 		return;
 	}
-	snprintf(reason, sizeof reason, "refused by the device: %s (exception %u)",
-	         exception_text(exception), exception);
+	snprintf(reason, sizeof reason, "refused by the device: %s",
+	         exception_words(exception, words, sizeof words));
 	if (r->origin == COMMAND_PULSE_END) {
 		pulse_again(t, r, reason, now);
 		return;
@@ -393,6 +394,7 @@ void record_unread(struct command_table *t, struct record *r, const char *why, u
 void command_read_failed(struct command_table *t, uint32_t bus, const struct span *span,
                          enum outcome o, uint8_t exception, us_t at, us_t now)
 {
+	char words[WORDS_MAX];
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (!reading(t, r, bus, span->unit, at))
@@ -405,8 +407,9 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
 			act_demand(t, r, now + READ_AGAIN);
 		else
 			record_unread(t, r,
-			              o == OUT_REFUSED ? exception_text(exception)
-			                               : "the device does not respond",
+			              o == OUT_REFUSED
+			                      ? exception_words(exception, words, sizeof words)
+			                      : "the device does not respond",
 			              now);
 	}
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/control/answer.h"
 
+#include "core/modbus/words.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -114,9 +116,7 @@ static void put_bad(struct json *j, const struct control_result *o)
 	if (o->exception) {
 		jw_string(j, "err", control_error_name(CONTROL_E_REFUSED));
 		jw_int(j, "exception", o->exception);
-		snprintf(text, sizeof text, "exception %u: %s", o->exception,
-		         exception_text(o->exception));
-		jw_string(j, "words", text);
+		jw_string(j, "words", exception_words(o->exception, text, sizeof text));
 		return;
 	}
 	while (k + 1 < sizeof failures / sizeof *failures && failures[k].outcome != o->outcome)

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "core/modbus/pdu.h"
+#include "core/modbus/words.h"
 
 void instead_note(struct instead *i, const struct instead *other)
 {
@@ -74,7 +74,8 @@ char *instead_text(const struct instead *i, char *buf, size_t size)
 		         ms(i->after));
 	else
 		snprintf(buf, size,
-		         "exception %u: the gateway responds, the unit behind it does not", i->is);
+		         "exception %u, %s: the gateway responds, the unit behind it does not",
+		         i->is, exception_name((uint8_t)i->is));
 	return buf;
 }
 
@@ -95,25 +96,4 @@ const char *instead_topic(enum instead_kind kind)
 		[INSTEAD_PATH] = "instead/gateway",
 	};
 	return kind < INSTEAD_KINDS ? topics[kind] : NULL;
-}
-
-/* "Modbus Application Protocol V1.1b3", section 7. */
-static const char *const exception_name[] = {
-	[EXC_FUNCTION] = "illegal function",
-	[EXC_ADDRESS] = "illegal data address",
-	[EXC_VALUE] = "illegal data value",
-	[EXC_FAILURE] = "device failure",
-	[EXC_ACKNOWLEDGE] = "accepted, still in progress",
-	[EXC_BUSY] = "device is busy",
-	[EXC_NEGATIVE_ACKNOWLEDGE] = "negative acknowledge",
-	[EXC_PARITY] = "memory parity error",
-	[EXC_GATEWAY_PATH] = "gateway path unavailable",
-	[EXC_GATEWAY_TARGET] = "gateway target does not respond",
-};
-
-const char *exception_text(uint8_t code)
-{
-	const char *name =
-		code < sizeof exception_name / sizeof *exception_name ? exception_name[code] : NULL;
-	return name ? name : "exception";
 }

@@ -43,9 +43,6 @@ void instead_note(struct instead *i, const struct instead *other);
 /* "answer of unit id 9 instead of 3: check id". Returns buf. NOTHING: "no answer". */
 char *instead_text(const struct instead *i, char *buf, size_t size);
 
-/* What an exception code says: "illegal data address". */
-const char *exception_text(uint8_t code);
-
 /* The counter's topic: "other_unit"; NULL: counted elsewhere. */
 const char *instead_topic(enum instead_kind kind);
 
