@@ -43,6 +43,7 @@ struct bench {
 	uint16_t reg[REGISTERS];
 	int act[REQUESTS]; /* of each request; ANSWER behind the last */
 	us_t stall;        /* the process stands still for so long, once an answer is there */
+	unsigned stalls;   /* so often; 0: each time */
 	unsigned n;        /* requests sent */
 	uint8_t unit[REQUESTS], pdu[REQUESTS][PDU_MAX];
 	us_t sent[REQUESTS];
@@ -152,6 +153,7 @@ static void await_answer(struct bench *b, us_t until)
 	b->now += b->stall;
 	if (b->stall && b->foreign)
 		b->reg[0] = b->foreign;
+	b->stall = b->stalls && !--b->stalls ? 0 : b->stall;
 }
 
 /* False: the connection has ended. */
@@ -598,9 +600,29 @@ static void what_was_read_too_long_ago_is_read_again(void **state)
 	struct job j = job_at(0, 1, FC_MASK_WRITE);
 	j.mask[0] = 0x000F;
 	j.value[0] = 0x0005;
+	b.stalls = 2;
 	assert_int_equal(write_job(&b, &j), OUT_OK);
 	assert_string_equal(functions(&b), "3 3 3 6");
-	assert_int_equal(b.reg[0] & 0xFF00, 0x7700);
+	assert_int_equal(b.reg[0], 0x7705);
+}
+
+/* And if it stands still each time, nothing is written. */
+static void what_was_always_read_too_long_ago_is_not_written(void **state)
+{
+	(void)state;
+	for (unsigned compared = 0; compared < 2; compared++) {
+		struct bench b;
+		BEGIN(&b, ANSWER);
+		b.stall = CONFIGURED + 2 * US_S;
+		struct job j = job_at(0, 1, compared ? FC_WRITE_REGISTER : FC_MASK_WRITE);
+		j.only_if_different = compared;
+		j.mask[0] = 0x000F;
+		j.value[0] = 0x0005;
+		assert_int_equal(write_job(&b, &j), OUT_EXPIRED);
+		assert_string_equal(functions(&b), "3 3 3");
+		assert_int_equal(b.run.sent, 0);
+		assert_int_equal(b.reg[0], 0x1000);
+	}
 }
 
 static void a_raw_request_keeps_its_answer(void **state)
@@ -678,6 +700,7 @@ int main(void)
 		cmocka_unit_test(coils_are_compared_bit_by_bit),
 		cmocka_unit_test(a_value_is_compared_where_it_is_read),
 		cmocka_unit_test(what_was_read_too_long_ago_is_read_again),
+		cmocka_unit_test(what_was_always_read_too_long_ago_is_not_written),
 		cmocka_unit_test(a_raw_request_keeps_its_answer),
 		cmocka_unit_test(a_write_that_cannot_be_is_refused_without_a_request),
 		cmocka_unit_test(a_broadcast_ends_without_an_answer),

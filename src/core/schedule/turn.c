@@ -13,6 +13,22 @@ enum stage { STAGE_READ, STAGE_COMPARE, STAGE_MERGE, STAGE_WRITE, STAGE_ENDED };
 
 /* -- one exchange --------------------------------------------------------------- */
 
+/* The answer lay there while the process or the machine stood still: meanwhile somebody else may
+ * have changed what the write would put back. */
+static us_t job_fresh_until(const struct turn_run *r)
+{
+	return r->held_at ? r->held_at + r->turn->configured + HELD_FRESH : US_NEVER;
+}
+
+/* The write at hand may go out until then. 0: without end. */
+static us_t job_not_after(const struct turn_run *r)
+{
+	const us_t fresh = job_fresh_until(r), expires = r->turn->job->expires;
+	if (fresh == US_NEVER || (expires && expires < fresh))
+		return expires;
+	return fresh;
+}
+
 /* r->request to the turn's unit. */
 static void transact(struct turn_run *r, us_t timeout, us_t now)
 {
@@ -38,7 +54,7 @@ static void transact(struct turn_run *r, us_t timeout, us_t now)
 		x->value_count = t->value_count;
 	}
 	/* the line may not be free for a while, or the unit in doubt */
-	x->not_after = r->stage == STAGE_WRITE ? t->job->expires : 0;
+	x->not_after = r->stage == STAGE_WRITE ? job_not_after(r) : 0;
 	x->pause = r->rule->pause;
 	x->functions = r->rule->functions;
 }
@@ -247,11 +263,15 @@ static void job_prepare(struct turn_run *r)
 		r->stage = compared || job_merged(r) ? STAGE_MERGE : STAGE_WRITE;
 }
 
-/* The answer lay there while the process or the machine stood still: meanwhile somebody else may
- * have changed what the write would put back. */
-static bool job_outdated(const struct turn_run *r, us_t now)
+/* Is it only what was read that is too old? Then it is read again; false: often enough. */
+static bool job_renew(struct turn_run *r, us_t now)
 {
-	return r->held_at && now - r->held_at > r->turn->configured + HELD_FRESH;
+	const us_t expires = r->turn->job->expires;
+	if (r->again == HELD_AGAIN || !r->held_at || (expires && now >= expires))
+		return false;
+	r->again++;
+	job_prepare(r);
+	return true;
 }
 
 /* -- a turn ----------------------------------------------------------------------- */
@@ -288,6 +308,9 @@ static void turn_go_on(struct turn_run *r, enum outcome o, us_t now)
 		r->stage = STAGE_WRITE;
 		return;
 	case STAGE_WRITE:
+		if (o == OUT_EXPIRED && job_renew(r, now))
+			return;
+		break;
 	case STAGE_ENDED:
 		break;
 	}
@@ -342,9 +365,9 @@ enum turn_act turn_next(struct turn_run *r, us_t now)
 {
 	const struct turn *t = r->turn;
 	while (r->stage != STAGE_ENDED) {
-		if (r->stage == STAGE_WRITE && r->again < HELD_AGAIN && job_outdated(r, now)) {
-			r->again++;
-			job_prepare(r);
+		if (r->stage == STAGE_WRITE && now > job_fresh_until(r)) {
+			turn_go_on(r, OUT_EXPIRED, now); /* who would undo what others have set? */
+			continue;
 		}
 		if (build(r)) {
 			transact(r, r->stage == STAGE_READ || r->raw ? t->timeout : t->configured,
