@@ -112,19 +112,19 @@ struct plant_bus {
 	uint32_t tag;
 	bool up; /* the port is open */
 	bool reported_down;
-	bool rewant;   /* its on-demand points have changed: plant_rewant is still to come */
-	us_t since;    /* up or down */
-	us_t answered; /* last answer of any device */
-	struct failure {        /* the last read to which something came that is no answer … */
+	bool rewant;     /* its on-demand points have changed: plant_rewant is still to come */
+	us_t since;      /* up or down */
+	us_t answered;   /* last answer of any device */
+	struct failure { /* the last read to which something came that is no answer … */
 		uint8_t outcome;
 		struct instead instead;
 		struct span span;
 	} strange;
-	us_t strange_at; /* … and when; 0: never */
-	us_t silent_since;      /* none of its devices answers; 0: some do */
-	char *lent;             /* to whom; malloc'ed, NULL: not lent */
-	bool lent_offline;      /* so long that its devices have gone offline */
-	char *trouble;          /* why the port is down; malloc'ed, NULL: unknown */
+	us_t strange_at;   /* … and when; 0: never */
+	us_t silent_since; /* none of its devices answers; 0: some do */
+	char *lent;        /* to whom; malloc'ed, NULL: not lent */
+	bool lent_offline; /* so long that its devices have gone offline */
+	char *trouble;     /* why the port is down; malloc'ed, NULL: unknown */
 	struct place *place;
 	size_t nplace;
 	int32_t unit_first[256]; /* first device behind a unit id; -1: none */

@@ -241,8 +241,8 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 static void take_job(struct gateway *g, const struct report *r)
 {
 	const struct plant_bus *b = plant_bus_of_tag(g->plant, r->bus);
-	const bool bad = r->outcome == OUT_REFUSED || r->outcome == OUT_TIMEOUT ||
-	                 r->outcome == OUT_GARBLED;
+	const bool bad =
+		r->outcome == OUT_REFUSED || r->outcome == OUT_TIMEOUT || r->outcome == OUT_GARBLED;
 	for (int32_t d = b && bad && r->sent ? b->unit_first[r->span.unit] : -1; d >= 0;
 	     d = g->plant->device[d].next_on_unit)
 		note_error(&g->plant->device[d], r, true);

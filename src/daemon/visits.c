@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/visits.h"
 
-#include "core/modbus/words.h"
 #include "core/command/command.h"
+#include "core/modbus/words.h"
 #include "daemon/device.h"
 #include "daemon/log.h"
 #include "daemon/phases.h"

@@ -26,8 +26,7 @@ static const struct {
 
 const char *exception_name(uint8_t code)
 {
-	const bool known =
-		code < sizeof exceptions / sizeof *exceptions && exceptions[code].name;
+	const bool known = code < sizeof exceptions / sizeof *exceptions && exceptions[code].name;
 	return known ? exceptions[code].name : "not in the specification";
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words: what a failed request is called wherever a person reads it: the journal, $SYS, Alerts, Nak,
- * the control socket and xnetctl. One table of exceptions; what else may come is in instead.h.
+ * words: what a failed request is called wherever a person reads it: the journal, $SYS, Alerts,
+ * Nak, the control socket and xnetctl. One table of exceptions; what else may come is in instead.h.
  */
 #ifndef CORE_MODBUS_WORDS_H
 #define CORE_MODBUS_WORDS_H
