@@ -54,7 +54,8 @@ struct mqtt_client {
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
-	bool alone; /* nothing else goes before this one is proven: */
+	bool permitted; /* a topic that was refused is not any more */
+	bool alone;     /* nothing else goes before this one is proven: */
 	uint32_t alone_id, alone_number;
 	char why[192], last_error[192];
 	bool left_open;
@@ -80,6 +81,9 @@ struct mqtt_client {
 	us_t turn_at; /* it connects then, whoever else does; 0: it does not wait for another */
 	us_t retry_at, moved_at, explained_at;
 	uint64_t done_seen;
+	us_t refused_at;    /* what was refused is tried again; 0: nothing was */
+	us_t refused_after; /* so long after the last attempt */
+	us_t permitted_at, sample_at;
 	us_t pardon_at;        /* what was disliked is tried again; 0: nothing was */
 	us_t pardon_after;     /* so long after it was */
 	us_t pardoned;         /* the last time */
@@ -114,6 +118,8 @@ bool pump_over(struct mqtt_client *c);            /* nothing waits, nothing is u
 /* The connection is lost, what was on its way has come back. blame: the broker may have ended it
  * because of a message. */
 void pump_lost(struct mqtt_client *c, bool blame, us_t now);
+/* The broker refused publications, and goes on. */
+void pump_refused(struct mqtt_client *c, us_t now);
 void pump_done(void *ctx, const struct paho_done *d);
 
 #endif

@@ -123,6 +123,15 @@ bool outbox_waiting(struct outbox *o);
 void outbox_sent(struct outbox *o, void *item);
 void outbox_failed(struct outbox *o, void *item); /* dirty again (a newer text wins) */
 
+/* The broker refused it, with a reason: it is gone, as by outbox_sent. A topic is remembered, so
+ * that what it held is not lost when the broker's rules change. */
+void outbox_refused(struct outbox *o, void *item);
+/* Another of these topics goes again, and is to be acknowledged. False: there is none. */
+bool outbox_retry_refused(struct outbox *o);
+/* Acknowledged (before outbox_sent). True: its topic was refused before, so what was refused
+ * without a word may go again, too: outbox_all_dirty, which forgets the refusals. */
+bool outbox_permitted(struct outbox *o, void *item);
+
 /* The connection ended when this (its item) was under way. The second time true: it is not sent any
  * more, and counted as dropped: a post is gone; a topic stays silent until outbox_pardon, a status
  * until it changes. Gives its topic. */

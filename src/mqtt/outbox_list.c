@@ -203,8 +203,10 @@ void outbox_all_dirty(struct outbox *o)
 	for (int l = 0; l < LANES; l++)
 		posts[l] = keep_posts(o, l);
 	append_all(o, posts[LANE_BULK]); /* what happened meanwhile before what is so now */
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		slot_at(o, t[i].id)->refused = 0;
 		slot_list(o, t[i].id);
+	}
 	append_all(o, posts[LANE_URGENT]);
 	pthread_mutex_unlock(&o->lock);
 	free(t);

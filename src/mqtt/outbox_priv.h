@@ -29,6 +29,7 @@ struct lane_list {
 };
 
 struct outbox {
+	uint32_t retried, asks; /* the last slot of outbox_retry_refused; not taken yet */
 	pthread_mutex_t lock;
 	struct slots slots;
 	struct lane_list lane[LANES];

@@ -37,7 +37,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 		.topic = copy,
 		.payload = copy + s->topic_len + 1,
 		.len = s->text_len,
-		.qos = s->qos,
+		.qos = id == o->asks && !s->qos ? 1 : s->qos,
 		.retain = s->retain,
 		.value = s->class_ == SLOT_VALUE && !s->gone,
 		.suspect = s->suspect,
@@ -51,6 +51,8 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 	}
 	if (!s->wipe || !s->set) /* else its text follows */
 		slot_unlist(o, id);
+	if (id == o->asks)
+		o->asks = 0;
 	s->wiping = s->wipe;
 	s->wipe = 0;
 	s->flying = 1;
@@ -118,6 +120,46 @@ void outbox_sent(struct outbox *o, void *item)
 			slot_forget(o, s);
 	}
 	pthread_mutex_unlock(&o->lock);
+}
+
+void outbox_refused(struct outbox *o, void *item)
+{
+	const uint32_t id = (uint32_t)(uintptr_t)item;
+	outbox_sent(o, item);
+	pthread_mutex_lock(&o->lock);
+	struct slot *s = id & POST_BIT ? NULL : slot_at(o, id);
+	if (s && s->text && s->set && !s->gone)
+		s->refused = 1;
+	pthread_mutex_unlock(&o->lock);
+}
+
+bool outbox_retry_refused(struct outbox *o)
+{
+	bool found = false;
+	pthread_mutex_lock(&o->lock);
+	for (uint32_t i = 0; i < o->slots.n && !found; i++) {
+		o->retried = o->retried % o->slots.n + 1;
+		const struct slot *s = slot_at(o, o->retried);
+		found = s->text && s->refused && s->set;
+	}
+	if (found) {
+		o->asks = o->retried;
+		slot_mark(o, o->asks);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return found;
+}
+
+bool outbox_permitted(struct outbox *o, void *item)
+{
+	const uint32_t id = (uint32_t)(uintptr_t)item;
+	pthread_mutex_lock(&o->lock);
+	struct slot *s = id & POST_BIT ? NULL : slot_at(o, id);
+	const bool was = s && s->refused;
+	if (was)
+		s->refused = 0;
+	pthread_mutex_unlock(&o->lock);
+	return was;
 }
 
 static void item_failed(struct outbox *o, uint32_t id)

@@ -370,6 +370,8 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 		ended(c, n->failure, n->why, now);
 	else if (n->up && c->state == CLIENT_CONNECTING)
 		came_up(c, now);
+	if (n->refused)
+		pump_refused(c, now);
 	if (n->refused && !c->refusal_reported) {
 		char text[128];
 		snprintf(text, sizeof text, "the broker refuses publications: %s", n->refused);

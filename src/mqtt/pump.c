@@ -6,6 +6,13 @@
 #include "mqtt/client_private.h"
 #include "mqtt/packet.h"
 
+/* What was refused is tried again, so that all is current soon after the broker's rules changed;
+ * later where what followed was refused at once (a quota). Values need no acknowledgement, but one
+ * now and then has it, or nobody would know that they are refused. */
+#define REFUSED_FIRST (10 * US_S)
+#define REFUSED_LAST (600 * US_S)
+#define SAMPLE_EVERY (10 * US_S)
+
 /* What was disliked is tried again: soon, as a broker in trouble hangs up whatever comes; each time
  * later, as it may be the message. */
 #define PARDON_FIRST (60 * US_S)
@@ -182,6 +189,8 @@ static bool hand_over(struct mqtt_client *c, struct outgoing *m, us_t now)
 	const uint32_t expiry =
 		m->value && c->protocol == 5 ? (uint32_t)(c->conf.expiry / US_S) : 0;
 	struct pace_mark mark;
+	if (!m->qos && m->value && c->protocol == 5 && now >= c->sample_at)
+		m->qos = 1;
 	if (m->qos > c->terms.maximum_qos)
 		m->qos = c->terms.maximum_qos;
 	const size_t size = packet_size(m, c->protocol, expiry);
@@ -191,6 +200,8 @@ static bool hand_over(struct mqtt_client *c, struct outgoing *m, us_t now)
 		outbox_failed(c->outbox, m->item); /* with a newer text, if one comes meanwhile */
 		return false;
 	}
+	if (m->qos)
+		c->sample_at = now + SAMPLE_EVERY;
 	/* if not, it is back in the outbox; the library will say what is wrong */
 	return paho_send(c->paho, m, expiry, &mark);
 }
@@ -206,9 +217,41 @@ static void pardon(struct mqtt_client *c, us_t now)
 	outbox_pardon(c->outbox);
 }
 
+void pump_refused(struct mqtt_client *c, us_t now)
+{
+	if (c->refused_at)
+		return;
+	const bool at_once = c->permitted_at && now - c->permitted_at < REFUSED_FIRST;
+	c->refused_after = at_once ? 2 * c->refused_after : REFUSED_FIRST;
+	if (c->refused_after > REFUSED_LAST)
+		c->refused_after = REFUSED_LAST;
+	c->refused_at = now + c->refused_after;
+}
+
+static void retry_refused(struct mqtt_client *c, us_t now)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool permitted = c->permitted, left = c->left_open;
+	c->permitted = false;
+	pthread_mutex_unlock(&c->lock);
+	if (left)
+		return;
+	if (permitted) {
+		c->refused_at = 0;
+		c->permitted_at = now;
+		c->refusal_reported = false;
+		outbox_all_dirty(c->outbox);
+		client_report(c, MQTT_REFUSED,
+		              "the broker accepts what it refused; all is published again");
+	} else if (c->refused_at && now >= c->refused_at) {
+		c->refused_at = outbox_retry_refused(c->outbox) ? now + c->refused_after : 0;
+	}
+}
+
 void pump(struct mqtt_client *c)
 {
 	pardon(c, client_now());
+	retry_refused(c, client_now());
 	uint64_t done = begin_pumping(c);
 	for (bool going = true; going;) {
 		struct outgoing m;
@@ -234,9 +277,10 @@ void pump_begin(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);
 	pace_begin(&c->pace);
-	c->alone = false;
+	c->alone = c->permitted = false;
 	pthread_mutex_unlock(&c->lock);
 	c->nreported = 0;
+	c->refused_at = 0;
 	ask(c, now);
 }
 
@@ -245,7 +289,7 @@ us_t pump_due(struct mqtt_client *c)
 	pthread_mutex_lock(&c->lock);
 	const us_t due = c->starved ? pace_wait(&c->pace) : US_NEVER;
 	pthread_mutex_unlock(&c->lock);
-	return due;
+	return c->refused_at && c->refused_at < due ? c->refused_at : due;
 }
 
 bool pump_over(struct mqtt_client *c)
@@ -278,7 +322,11 @@ void pump_done(void *ctx, const struct paho_done *d)
 		pace_proof(&c->pace, &d->mark, question, client_now());
 		fresh_life(&c->fresh, client_now());
 	}
-	if (!question && answered)
+	if (!question && d->qos && d->ok)
+		c->permitted |= outbox_permitted(c->outbox, d->item);
+	if (!question && d->refused)
+		outbox_refused(c->outbox, d->item);
+	else if (!question && d->ok)
 		outbox_sent(c->outbox, d->item);
 	else if (!question)
 		outbox_failed(c->outbox, d->item);
@@ -291,7 +339,7 @@ void pump_done(void *ctx, const struct paho_done *d)
 		if (d->refused && !c->refused)
 			c->refused = d->refused;
 	}
-	if (worth_waking(c) || c->ending || c->refused)
+	if (worth_waking(c) || c->ending || c->refused || c->permitted)
 		client_wake(c);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -25,6 +25,7 @@ struct slot {
 	uint16_t set : 1, gone : 1;       /* has a text to publish; to be freed when published */
 	uint16_t wipe : 1, wiping : 1;    /* an empty retained message goes first; is on its way */
 	uint16_t suspect : 1, barred : 1; /* see outbox_blame(); not sent any more */
+	uint16_t refused : 1;             /* see outbox_refused() */
 	char *text;                       /* topic NUL text NUL; NULL: free slot */
 };
 
