@@ -13,9 +13,12 @@ import asyncio
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
+import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -88,12 +91,59 @@ class World:
         self.uplink, self.absent = Uplink(free_port(), self.port), None
         for name in ("run", "state"):
             os.makedirs(self.path(name), exist_ok=True)
+        self.ahead, self.full, self.preload = 0, 0, None
+        self.set_world()
+        self.build_preload()
 
     def now(self):
         return time.monotonic() - self.started
 
     def path(self, name):
         return os.path.join(self.dir, name)
+
+    # What the daemon sees of the machine
+
+    def build_preload(self):
+        """Without a compiler, no clock jumps and no full disk."""
+        try:
+            subprocess.run([*os.environ.get("CC", "cc").split(), "-O1", "-shared", "-fPIC", "-o",
+                            self.path("preload.so"), os.path.join(os.path.dirname(__file__), "preload.c")], check=True)
+            self.preload = self.path("preload.so")
+        except (OSError, subprocess.CalledProcessError) as e:
+            print(f"NO CLOCK JUMPS AND NO FULL DISK: {e}", flush=True)
+
+    def set_world(self, ahead=0, full=None):
+        self.ahead += ahead
+        self.full = self.full if full is None else full
+        with open(self.path("world"), "r+b" if os.path.exists(self.path("world")) else "wb") as f:
+            f.write(struct.pack("=qq", self.ahead, self.full))
+
+    def can(self, fault):
+        if fault in ("clock jump", "full disk"):
+            return self.preload is not None
+        return fault != "little memory" or not self.options.no_memory
+
+    def limit_memory(self, room):
+        """Bytes of address space above what the daemon has; None: no limit."""
+        try:
+            with open(f"/proc/{self.daemon.pid}/statm", encoding="ascii") as f:
+                most = int(f.read().split()[0]) * resource.getpagesize()
+            most = resource.RLIM_INFINITY if room is None else most + room
+            resource.prlimit(self.daemon.pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        except (OSError, IndexError, ValueError):
+            pass  # it has just ended
+
+    def daemon_environment(self):
+        e = {**os.environ, "RUNTIME_DIRECTORY": self.path("run"), "STATE_DIRECTORY": self.path("state")}
+        if self.preload:
+            e.update(LD_PRELOAD=self.preload, CHAOS_WORLD=self.path("world"),
+                     ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+        return e
+
+    def permit(self, gateway="readwrite #"):
+        with open(self.path("acl"), "w", encoding="ascii") as f:
+            f.write(f"topic readwrite #\nuser gw\ntopic {gateway}\n")
+        os.chmod(self.path("acl"), 0o644)
 
     def fork(self, name):
         """A random of its own, so that one part's timing does not change another part's draws."""
@@ -114,7 +164,8 @@ class World:
     def configure(self, extra=""):
         with open(self.path("chaos.yaml"), "w", encoding="ascii") as f:
             f.write(profile())
-        text = ["gateway: gw", f"mqtt: {{broker: 'mqtt://127.0.0.1:{self.uplink.port}', keepalive: 5s, sys_interval: 5s}}",
+        text = ["gateway: gw", f"mqtt: {{broker: 'mqtt://127.0.0.1:{self.uplink.port}', username: gw, "
+                "keepalive: 5s, sys_interval: 5s}",
                 "buses:"]
         for name, b in self.buses.items():
             where = f"port: {b.link}, baud: 38400" if isinstance(b, Line) else f"tcp: '127.0.0.1:{b.port}'"
@@ -128,9 +179,11 @@ class World:
             f.write("\n".join(text) + "\n" + extra)
 
     async def start_broker(self):
+        self.permit()
         with open(self.path("mosquitto.conf"), "w", encoding="ascii") as f:
             f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
-                    f"persistence_location {self.dir}/\nmax_queued_messages 0\n")
+                    f"acl_file {self.path('acl')}\n"
+                    f"persistence_location {self.dir}/\nmax_queued_messages 100000\n")
         if os.getuid() == 0:
             shutil.chown(self.dir, "mosquitto")
             os.chmod(self.dir, 0o755)
@@ -145,14 +198,15 @@ class World:
         log.flush()
         self.daemon = await asyncio.create_subprocess_exec(
             self.options.xnetd, "-l", "info", "-c", self.path("devices.yaml"), "--profiles", self.dir,
-            stdout=log, stderr=log, env={**os.environ, "RUNTIME_DIRECTORY": self.path("run"),
-                                            "STATE_DIRECTORY": self.path("state")})
+            stdout=log, stderr=log, env=self.daemon_environment())
         asyncio.ensure_future(self.watch(self.daemon))
 
     async def watch(self, process):
-        """A daemon that ends by itself is a violation."""
+        """A daemon that ends by itself is a violation, unless it had no memory and said so."""
         await process.wait()
-        if not self.expected_end:
+        if self.expected_end == "memory" and process.returncode == -signal.SIGABRT:
+            return
+        if self.expected_end in (False, "memory"):
             self.log["ends"].append({"t": self.now(), "code": process.returncode, "want": "to run", "took": 0})
 
     async def end_daemon(self, sig):
@@ -168,6 +222,9 @@ class World:
             self.log["traffic"].append({"k": "pub", "t": self.now(), "topic": topic, "ret": retained,
                                         "payload": payload.decode(errors="replace")})
 
+    def late(self, since, what):
+        self.log["faults"].append({"k": "fault", "t": since, "end": self.now(), "target": "all", "what": what})
+
     async def lag(self):
         """Where this program itself was late, nobody else is blamed for time."""
         while True:
@@ -175,8 +232,33 @@ class World:
             await asyncio.sleep(0.05)
             late = self.now() - before - 0.05
             if late > 0.15:
-                self.log["faults"].append({"k": "fault", "t": before, "end": self.now(), "target": "all",
-                                           "what": f"this program was {late:.2f} s late"})
+                self.late(before, f"this program was {late:.2f} s late")
+
+    @staticmethod
+    def waited(pid):
+        """Thread: seconds that it could have run and had no CPU, as the kernel counts them."""
+        found = {}
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+                    found[task] = int(f.read().split()[1]) / 1e9
+        except (OSError, IndexError):
+            pass
+        return found
+
+    async def crowd(self):
+        """Nor is the daemon or the broker where the machine was busy with others."""
+        before, at = {}, self.now()
+        while True:
+            await asyncio.sleep(0.2)
+            after = {}
+            for process in (self.daemon, self.broker):
+                if process and process.returncode is None:
+                    after.update(self.waited(process.pid))
+            late = max((t - before[task] for task, t in after.items() if task in before), default=0)
+            if late > 0.12:
+                self.late(at - late, f"no CPU for {late:.2f} s")
+            before, at = after, self.now()
 
     async def sample(self):
         while True:
@@ -210,7 +292,7 @@ class World:
         await asyncio.sleep(0.5)
         await self.start_daemon()
         counter = [0]
-        for part in [self.lag(), self.sample(), self.troubles()]:
+        for part in [self.lag(), self.crowd(), self.sample(), self.troubles()]:
             asyncio.ensure_future(part)
         await asyncio.sleep(3)
         for i in range(8):
@@ -231,7 +313,7 @@ class World:
 
 def report(options, log, directory):
     for f in log["faults"]:
-        if options.verbose or f["target"] == "all":
+        if options.verbose:
             print(f"    {f['t']:9.3f} to {f['end'] or 0:9.3f} {f['target']}: {f['what']}")
     judge = Judge(log)
     found = judge.judge()
@@ -243,7 +325,7 @@ def report(options, log, directory):
             print("\n".join(excerpt(log, v)))
     print(f"seed {log['seed']}, {log['end']:.0f} s: {len(log['faults'])} faults, {judge.count['values']} values, "
           f"{judge.count['commands']} commands ({judge.count['unsure']} in an outage), {judge.count['writes']} writes, "
-          f"{len(found)} violations")
+          f"{len(found)} violations; {judge.late():.0f} s without CPU")
     if directory and (found or options.keep):
         with open(os.path.join(directory, "log.json"), "w", encoding="utf8") as f:
             json.dump(log, f)
@@ -261,7 +343,7 @@ def main():
     p.add_argument("--keep")
     p.add_argument("--judge", help="only judge the logs that an earlier run kept")
     p.add_argument("--calm", action="store_true", help="no faults")
-    p.add_argument("--only", help="of the faults that concern all, only these, like 'uplink frozen,killed'")
+    p.add_argument("--only", help="only these faults, or all of line, tcp, broker, daemon: 'tcp,uplink frozen,killed'")
     p.add_argument("--no-memory", action="store_true", help="do not judge memory (sanitizers)")
     p.add_argument("--verbose", action="store_true", help="print each fault")
     options = p.parse_args()

@@ -7,9 +7,11 @@ import signal
 from line import Line
 from mqtt import packet, text
 
-BROKER = ("restart", "restart without store", "stopped", "kicked", "gone", "uplink slow", "uplink frozen", "uplink cut")
+BROKER = ("restart", "restart without store", "stopped", "kicked", "gone", "uplink slow", "uplink frozen", "uplink cut",
+          "acl: no publishing", "acl: no commands")
 DAEMON = ("reload same", "reload changed", "reload invalid", "terminated", "killed", "stopped", "device removed",
-          "no directory")
+          "no directory", "full disk", "little memory", "clock jump")
+QUIET = ("clock jump",)  # excuses nothing
 EXCEPTIONS = (1, 2, 3, 4, 5, 6, 0x0A, 0x0B, "silent")
 
 
@@ -39,7 +41,7 @@ class Faults:
             if w.now() >= until:
                 break
             bus = r.choice(["line1", "line2"] * 2 + [b for b in w.buses if b.startswith("tcp")])
-            if bus in self.busy:
+            if bus in self.busy or not self.wanted(bus.rstrip("0123456789")):
                 continue
             self.busy.add(bus)
             last = min(r.uniform(3, 15), until - w.now() + 3)
@@ -73,17 +75,23 @@ class Faults:
             await asyncio.sleep(self.pace * r.uniform(8, 30))
             if w.now() >= until:
                 break
-            only = (w.options.only or "").split(",")
-            broker, daemon = ([k for k in kinds if not w.options.only or k in only] for kinds in (BROKER, DAEMON))
+            broker = [k for k in BROKER if self.wanted("broker", k)]
+            daemon = [k for k in DAEMON if self.wanted("daemon", k) and w.can(k)]
             if broker and (r.random() < 0.45 or not daemon):
                 kind = r.choice(broker)
                 f = self.note("broker", kind)
                 await self.broker(kind, r)
-            else:
+            elif daemon:
                 kind = r.choice(daemon)
-                f = self.note("daemon", kind)
-                await self.daemon(kind, r)
+                f = self.note("clock" if kind in QUIET else "daemon", kind)
+                await self.daemon(kind, r, f)
+            else:
+                break
             f["end"] = w.now()
+
+    def wanted(self, group, kind=None):
+        only = self.world.options.only
+        return not only or group in only.split(",") or kind in only.split(",")
 
     async def broker(self, kind, r):
         w = self.world
@@ -93,6 +101,12 @@ class Faults:
             w.broker.send_signal(signal.SIGCONT)
         elif kind == "kicked":
             await self.kick()
+        elif kind.startswith("acl"):
+            w.permit("read xnet/#" if "publishing" in kind else "write xnet/#")
+            w.broker.send_signal(signal.SIGHUP)
+            await asyncio.sleep(r.uniform(12, 25))  # one value in 10 s asks for an acknowledgement (doc/brokers.md)
+            w.permit()
+            w.broker.send_signal(signal.SIGHUP)
         elif kind == "uplink cut":
             w.uplink.cut()
             await asyncio.sleep(0.3)
@@ -120,14 +134,28 @@ class Faults:
             await asyncio.sleep(0.3)
             writer.close()
 
-    async def daemon(self, kind, r):
+    async def reload(self, extra):
+        self.world.configure(extra)
+        self.world.daemon.send_signal(signal.SIGHUP)
+        await asyncio.sleep(2)
+
+    async def daemon(self, kind, r, f):
         w = self.world
+        changed = f"defaults: {{heartbeat: {r.randint(20, 90)}s}}\n"
         if kind.startswith("reload"):
-            extra = {"reload same": "", "reload invalid": "nonsense: [\n"}.get(
-                kind, f"defaults: {{heartbeat: {r.randint(20, 90)}s}}\n")
-            w.configure(extra)
-            w.daemon.send_signal(signal.SIGHUP)
-            await asyncio.sleep(2)
+            await self.reload({"reload same": "", "reload invalid": "nonsense: [\n"}.get(kind, changed))
+        elif kind == "clock jump":
+            seconds = r.choice((-5, 7, 3600, -3600, 86400, -86400 * 400, 86400 * 4000))
+            f["what"] += f" by {seconds} s"
+            w.set_world(ahead=seconds)
+            await asyncio.sleep(r.uniform(1, 20))
+        elif kind == "full disk":
+            w.set_world(full=1)
+            await self.reload(changed)
+            await asyncio.sleep(r.uniform(1, 12))
+            w.set_world(full=0)
+        elif kind == "little memory":
+            await self.little_memory(r, f)
         elif kind == "device removed":
             await self.remove(r.choice(list(w.devices)), r)
         elif kind == "no directory":  # where pulses under way and the last good configuration are kept
@@ -144,10 +172,31 @@ class Faults:
         else:
             if w.daemon.returncode is None:
                 await w.end_daemon(signal.SIGTERM if kind == "terminated" else signal.SIGKILL)
-            await asyncio.sleep(r.uniform(0, 3))
-            w.configure()
-            w.expected_end = False
-            await w.start_daemon()
+            await self.start_again(r)
+
+    async def start_again(self, r):
+        w = self.world
+        await asyncio.sleep(r.uniform(0, 3))
+        w.configure()
+        w.expected_end = False
+        await w.start_daemon()
+
+    async def little_memory(self, r, f):
+        """It goes on, or ends by itself (out of memory) and is started again, as systemd would."""
+        w = self.world
+        room = r.choice((0, 64, 1024)) << 10
+        f["what"] += f", {room} bytes more"
+        w.expected_end = "memory"
+        w.limit_memory(room)
+        for _ in range(int(r.uniform(5, 15))):
+            await asyncio.sleep(1)
+            if w.daemon.returncode is not None:
+                f["what"] += ", it ended"
+                await self.start_again(r)
+                return
+            w.daemon.send_signal(signal.SIGHUP)
+        w.limit_memory(None)
+        w.expected_end = False
 
     async def remove(self, device, r):
         """Gone from the configuration for a while, and back."""

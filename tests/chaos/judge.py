@@ -73,6 +73,14 @@ class Judge:
                 merged.append([a, b])
         return merged
 
+    def late(self):
+        """Seconds, merged, in which nobody is blamed for time, as the machine was late."""
+        total, reached = 0.0, 0.0
+        for a, b in sorted((f["t"], f["end"] + RECOVERY["all"]) for f in self.log["faults"] if f["target"] == "all"):
+            total += max(0.0, b - max(a, reached))
+            reached = max(reached, b)
+        return total
+
     @staticmethod
     def covered(spans, a, b):
         """Does an excuse touch [a, b]?"""
@@ -229,8 +237,9 @@ class Judge:
         got = self.answers.get(c["id"], [])
         life = max(LAST.get(p, 10) for _, p, _ in c["items"]) + OUTCOME
         device = c["items"][0][0]
-        if len(got) > 1:
-            self.say(got[1]["t"], "two outcomes", f"command {c['id']} at {c['t']:.3f}", device)
+        again = [a for a in got[1:] if a["body"] != got[0]["body"] or not self.disturbed(got[0]["t"], a["t"], device)]
+        if again:  # the same once more is what QoS 1 may bring after a broken connection
+            self.say(again[0]["t"], "two outcomes", f"command {c['id']} at {c['t']:.3f}", device)
         if not c["answer"]:
             return self.outcome_plain(c, life)
         if not got:
@@ -307,6 +316,25 @@ class Judge:
                 if kind in ("step", "count"):
                     told = [m["t"] for m in self.published.get((device, point), []) if m["payload"] != "None"]
                     self.gaps(device, point, "not published", told, spans, limit + 1)
+
+    def current(self):
+        """What a client that comes now gets, as the broker keeps it: what was last published was read of late."""
+        for device in self.devices:
+            for point, (_, _, _, period, _) in POINTS.items():
+                spans, limit = self.excuses(device, point), 2 * period + 4
+                reads = self.reads.get((device, point), [])
+                times, at, last, i = [r[0] for r in reads], self.log["ready"] + limit, None, 0
+                messages = self.published.get((device, point), [])
+                while at <= self.end:
+                    while i < len(messages) and messages[i]["t"] <= at:
+                        last, i = messages[i]["payload"], i + 1
+                    recent = reads[bisect.bisect_left(times, at - limit):bisect.bisect_right(times, at)]
+                    held = {str(v) for _, v, _ in recent} | {("off", "on")[v & 1] for _, v, _ in recent}
+                    if recent and last not in held and not self.covered(spans, at - limit, at):
+                        self.say(at, "not current", f"{device}/{point}: last published {last}, but read as "
+                                 f"{sorted(held)[0]} for {limit} s", device)
+                        break
+                    at += 5.0
 
     def gaps(self, device, point, rule, times, spans, limit):
         last = self.log["ready"]
@@ -391,7 +419,7 @@ class Judge:
                 self.say(e["t"], "end", f"xnetd took {e['took']:.1f} s to end")
 
     def judge(self):
-        for part in (self.values, self.commands, self.progress, self.states, self.gateway_alerts, self.resources,
+        for part in (self.values, self.commands, self.progress, self.current, self.states, self.gateway_alerts, self.resources,
                      self.ends):
             part()
         self.found.sort(key=lambda v: v["t"])
