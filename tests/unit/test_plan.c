@@ -329,7 +329,8 @@ static void small_plans_cost_what_the_best_of_all_partitions_costs(void **state)
 		uint8_t group[SMALL];
 		const size_t n = plan_cover(&m.wire, &m.limits, m.sorted, m.n, block);
 		const us_t best = brute(&m, is_alone, group, 0, 0);
-		if (plan_cost(&m, block, n) != best)
+		/* times are rounded up to 1 us a read */
+		if (plan_cost(&m, block, n) < best || plan_cost(&m, block, n) > best + (us_t)n)
 			fail_msg("seed %u: plan %lld µs, best %lld µs", seed,
 			         (long long)plan_cost(&m, block, n), (long long)best);
 	}

@@ -146,9 +146,8 @@ static void units_forget(struct schedule *s)
 		struct unit *u = s->unit[i];
 		if (!u->kept) {
 			demands_drop(s, u->rule.unit);
-			free(u->window);
-			free(u->learnt);
-			free(u);
+			unit_becomes(s, u, UNIT_NEW);
+			unit_destroy(u);
 			continue;
 		}
 		s->slot[u->rule.unit] = (uint16_t)kept;
@@ -166,6 +165,8 @@ static void units_range(struct schedule *s)
 		if (u->n++ == 0)
 			u->first = i;
 	}
+	for (size_t i = 0; i < s->nunit; i++)
+		unit_pages(s->unit[i]);
 }
 
 void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const struct unit_rule *r,

@@ -13,22 +13,28 @@
 /* The wants one read may be made of, by address; lives in the schedule's scratch. */
 struct set {
 	struct unit *unit;
+	const struct node *must; /* belongs to it, due or not */
 	struct plan_limits limits;
 	uint8_t table;
 	uint8_t group;
 	size_t n;
+	us_t until; /* then a want more belongs to it */
 };
 
-static us_t slack(const struct node *n)
+/* The end of the page that begins at node i. */
+static size_t page_end(const struct unit *u, size_t i)
 {
-	if (n->aside || n->want.period == PERIOD_ONCE)
-		return 0;
-	return n->want.period / 20;
+	return i + PAGE_NODES < u->first + u->n ? i + PAGE_NODES : u->first + u->n;
+}
+
+static const struct digest *page_of(const struct unit *u, size_t i)
+{
+	return &u->page[(i - u->first) / PAGE_NODES];
 }
 
 static bool node_wanted(const struct node *n, uint8_t group, us_t now)
 {
-	return n->group == group && n->due <= now + slack(n);
+	return n->group == group && n->due - node_slack(n) <= now;
 }
 
 static void cut_add(struct schedule *s, size_t *n, struct cut c)
@@ -50,6 +56,10 @@ static void set_cuts(struct schedule *s, struct set *set)
 		if (u->learnt[i].cut.table == set->table)
 			cut_add(s, &n, u->learnt[i].cut);
 	for (size_t i = u->first; i < u->first + u->n; i++) {
+		if ((i - u->first) % PAGE_NODES == 0 && !set->group && !page_of(u, i)->walls) {
+			i = page_end(u, i) - 1;
+			continue;
+		}
 		const struct node *node = &s->node[i];
 		const bool wall = node->aside || node->want.barrier || node->group != set->group;
 		if (node->want.table == set->table && wall)
@@ -57,6 +67,11 @@ static void set_cuts(struct schedule *s, struct set *set)
 	}
 	set->limits.cut = s->cut;
 	set->limits.ncut = (uint16_t)n;
+}
+
+static us_t turnaround(const struct schedule *s, const struct unit *u)
+{
+	return unit_turnaround(u) + unit_dead_time(s, u);
 }
 
 static void set_limits(struct schedule *s, struct set *set)
@@ -67,7 +82,7 @@ static void set_limits(struct schedule *s, struct set *set)
 		.max_read = u->rule.max_read,
 		.max_cells = learnt,
 		.max_hole = u->rule.max_hole,
-		.turnaround = unit_turnaround(u) + unit_dead_time(s, u),
+		.turnaround = turnaround(s, u),
 		.window = u->window,
 		.nwindow = u->rule.nwindow,
 	};
@@ -96,26 +111,53 @@ static void set_merge(struct schedule *s, const struct set *set, size_t first)
 		s->set[at] = (struct node *)(uintptr_t)s->list[at];
 }
 
-/* All wants and demands due now or soon that may share a read with n. */
-static struct set set_of(struct schedule *s, struct unit *u, const struct node *n, us_t now)
+static void set_add_page(struct schedule *s, struct set *set, size_t at, us_t now)
 {
-	struct set set = {.unit = u, .table = n->want.table, .group = n->group};
-	for (size_t i = u->first; i < u->first + u->n; i++)
-		if (s->node[i].want.table == set.table && node_wanted(&s->node[i], set.group, now))
-			s->set[set.n++] = &s->node[i];
-	const size_t wants = set.n;
+	const size_t end = page_end(set->unit, at);
+	for (size_t i = at; i < end; i++) {
+		struct node *n = &s->node[i];
+		if (n->want.table != set->table || n->group != set->group)
+			continue;
+		if (n == set->must || node_wanted(n, set->group, now))
+			s->set[set->n++] = n;
+		else
+			set->until = us_min(set->until, n->due - node_slack(n));
+	}
+	s->looked += end - at;
+}
+
+static void set_add_demands(struct schedule *s, struct set *set, us_t now)
+{
+	const size_t wants = set->n;
 	for (size_t i = 0; i < s->ndemand; i++) {
 		struct node *d = &s->demand[i];
-		if (d->want.unit == u->rule.unit && d->want.table == set.table &&
-		    node_wanted(d, set.group, now))
-			s->set[set.n++] = d;
+		if (d->want.unit == set->unit->rule.unit && d->want.table == set->table &&
+		    node_wanted(d, set->group, now))
+			s->set[set->n++] = d;
 	}
-	if (set.n > wants)
-		set_merge(s, &set, wants);
+	if (set->n > wants)
+		set_merge(s, set, wants);
+}
+
+/* All wants and demands due now or soon that may share a read with n, and n. */
+static struct set set_of(struct schedule *s, struct unit *u, const struct node *n, us_t now)
+{
+	struct set set = {
+		.unit = u, .must = n, .table = n->want.table, .group = n->group, .until = US_NEVER};
+	unit_digest(s, u, now);
+	for (size_t i = u->first; i < u->first + u->n; i += PAGE_NODES) {
+		const struct node *page = &s->node[i];
+		if (page_of(u, i)->pull <= now || (n >= page && n < page + PAGE_NODES))
+			set_add_page(s, &set, i, now);
+		else
+			set.until = us_min(set.until, page_of(u, i)->pull);
+	}
+	set_add_demands(s, &set, now);
 	for (size_t i = 0; i < set.n; i++)
 		s->list[i] = &s->set[i]->want;
 	set_limits(s, &set);
 	s->turn_group = set.group;
+	s->looked += u->npage + set.n;
 	return set;
 }
 
@@ -125,6 +167,36 @@ static struct span set_block(struct schedule *s, const struct set *set, const st
 	while (s->set[which] != n)
 		which++;
 	return plan_block(&s->wire, &set->limits, s->list, set->n, which);
+}
+
+static bool demand_wanted(const struct schedule *s, const struct unit *u, const struct node *n,
+                          us_t now)
+{
+	for (size_t i = 0; i < s->ndemand; i++)
+		if (s->demand[i].want.unit == u->rule.unit &&
+		    s->demand[i].want.table == n->want.table &&
+		    node_wanted(&s->demand[i], n->group, now))
+			return true;
+	return false;
+}
+
+/* n's own read: as planned before if that still holds, or else as planned now, and kept. */
+static struct span own_block(struct schedule *s, struct unit *u, const struct node *n, us_t now)
+{
+	struct span block;
+	s->turn_group = n->group;
+	if (!demand_wanted(s, u, n, now)) {
+		if (kept_read(s, u, n, turnaround(s, u), now, &block))
+			return block;
+		if (node_wanted(n, 0, now)) {
+			const struct set set = set_of(s, u, n, now);
+			kept_make(s, u, &set.limits, set.n, set.until);
+			if (kept_read(s, u, n, set.limits.turnaround, now, &block))
+				return block;
+		}
+	}
+	const struct set set = set_of(s, u, n, now);
+	return set_block(s, &set, n);
 }
 
 bool span_barred(const struct unit *u, const struct span *span, us_t now)
@@ -273,8 +345,7 @@ static bool vary(struct schedule *s, const struct set *set, const struct span *b
  * once at most: then it is read, whatever the proof before it costs. */
 bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, struct span *out)
 {
-	struct set set = set_of(s, u, n, now);
-	const struct span block = set_block(s, &set, n);
+	const struct span block = own_block(s, u, n, now);
 	*out = block;
 	s->varied = false;
 	if (!span_barred(u, &block, now))
@@ -287,7 +358,7 @@ bool read_block(struct schedule *s, struct unit *u, struct node *n, us_t now, st
 	if (!passed && vary_other(s, u, now, out))
 		return true;
 	n->passed = passed;
-	set = set_of(s, u, n, now);
+	const struct set set = set_of(s, u, n, now);
 	if (vary(s, &set, &block, n, now, out)) {
 		n->passed = true;
 		return true;

@@ -59,19 +59,34 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
                       us_t now)
 {
 	const size_t kind = table_kind(span->table);
+	us_t again = US_NEVER;
+	size_t fastest = 0, rest = 0, first = SIZE_MAX, last = 0;
+	bool well_again = false, others = u->nlearnt > 0;
 	if (u->nlearnt)
 		learnt_disproved(u, span);
-	bool well_again = false;
-	for (size_t i = u->first; i < u->first + u->n; i++) {
-		if (!node_inside(&s->node[i], span))
+	for (size_t i = nodes_from(s, u, span); nodes_within(s, u, i, span); i++) {
+		struct node *n = &s->node[i];
+		if (!node_inside(n, span))
 			continue;
-		const bool vain = s->node[i].vain || s->node[i].failed_at;
-		well_again |= s->node[i].aside;
-		patience_answered(&s->node[i], turnaround);
-		node_read(s, u, &s->node[i], vain, now);
+		const bool vain = n->vain || n->failed_at;
+		well_again |= n->aside;
+		others |= n->group != 0;
+		patience_answered(n, turnaround);
+		node_read(s, u, n, vain, now);
+		node_changed(u, i);
+		first = first == SIZE_MAX ? i : first;
+		last = i;
+		if (n->want.period != PERIOD_FASTEST)
+			again = us_min(again, n->due - node_slack(n));
+		fastest += n->want.period == PERIOD_FASTEST;
+		rest += n->want.period != PERIOD_FASTEST;
 	}
+	/* what is to be read again at once stays in the plan, the others leave it */
+	kept_was_read(u, span, first, last, fastest && rest ? now : again);
 	if (well_again)
 		refused_look_again(s, u, now);
+	if (others || well_again)
+		unit_changed(u);
 	demands_met(s, span);
 	if (span->count > u->good[kind])
 		u->good[kind] = span->count;
@@ -101,7 +116,7 @@ static void unit_answered(struct schedule *s, struct unit *u, us_t now, struct e
 	if (u->state == UNIT_UP)
 		return;
 	const bool was_down = u->state == UNIT_DOWN;
-	u->state = UNIT_UP;
+	unit_becomes(s, u, UNIT_UP);
 	u->count.online = true;
 	u->free_probe = false;
 	e->online = true;
@@ -121,7 +136,7 @@ static void unit_proven(struct schedule *s, struct unit *u, us_t now, struct eff
 
 static void unit_down(struct schedule *s, struct unit *u, us_t now, us_t took)
 {
-	u->state = UNIT_DOWN;
+	unit_becomes(s, u, UNIT_DOWN);
 	u->count.online = false;
 	u->probed = now;
 	u->pass = u->suspect = false;
@@ -140,7 +155,7 @@ static bool unit_gone(const struct unit *u, us_t now)
 static us_t doubt_wait(const struct schedule *s, const struct unit *u, const struct span *span)
 {
 	us_t wait = ASK_AGAIN;
-	for (size_t i = u->first; i < u->first + u->n; i++)
+	for (size_t i = nodes_from(s, u, span); nodes_within(s, u, i, span); i++)
 		if (node_inside(&s->node[i], span) && u->fails < OFFLINE_REQUESTS)
 			wait = us_min(wait, node_period(&s->node[i]));
 	return wait;
@@ -171,7 +186,7 @@ static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t
 	const bool enough = u->fails >= u->rule.retries + (silent ? 0u : 1u);
 	if (suspected || (read && (enough || t->kind == TURN_PROBE)))
 		block_failed(s, u, &t->span, took, now, e);
-	u->pass = true;
+	u->pass = s->passing = true;
 	if (known) /* it lives: this is the one that it does not give */
 		return;
 	if (u->fails == 0)
@@ -334,7 +349,7 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 		unit_failed(s, u, t, o == OUT_TIMEOUT, took, now, e);
 		break;
 	case OUT_DROPPED:
-		u->pass = true;
+		u->pass = s->passing = true;
 		break;
 	case OUT_SAME:
 	case OUT_LINK:
@@ -342,6 +357,8 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	case OUT_CLOSED:
 		break;
 	}
+	if (o == OUT_REFUSED || o == OUT_TIMEOUT || o == OUT_GARBLED)
+		unit_changed(u);
 	e->aside_for = o;
 	e->aside_exception = exception;
 }

@@ -9,7 +9,7 @@
 us_t patience_of(const struct schedule *s, const struct unit *u, const struct span *span)
 {
 	us_t t = 0;
-	for (size_t i = u->first; i < u->first + u->n; i++)
+	for (size_t i = nodes_from(s, u, span); nodes_within(s, u, i, span); i++)
 		if (node_inside(&s->node[i], span))
 			t = us_max(t, us_max(s->node[i].patience, s->node[i].least));
 	return us_min(t, u->rule.timeout);
@@ -17,7 +17,7 @@ us_t patience_of(const struct schedule *s, const struct unit *u, const struct sp
 
 void patience_failed(struct schedule *s, struct unit *u, const struct turn *t)
 {
-	for (size_t i = u->first; i < u->first + u->n; i++) {
+	for (size_t i = nodes_from(s, u, &t->span); nodes_within(s, u, i, &t->span); i++) {
 		struct node *n = &s->node[i];
 		if (!node_inside(n, &t->span))
 			continue;

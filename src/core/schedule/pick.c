@@ -18,7 +18,6 @@ struct choice {
 /* All that is due now, seen once. */
 struct survey {
 	struct choice ready, passing, suspect;
-	us_t oldest; /* last read of the longest unread among the ready */
 	struct node *demand;
 	us_t wake; /* when more is due or ready */
 };
@@ -64,20 +63,29 @@ static void choice_join(struct choice *c, const struct choice *other)
 			choice_offer(c, other->best[r], other->urgency[r]);
 }
 
-static void survey_unit(struct schedule *s, const struct unit *u, us_t now, struct survey *v)
+static void survey_node(struct schedule *s, struct choice *c, size_t i, us_t now)
 {
-	const us_t ready = unit_ready_at(u);
-	struct choice *c = u->suspect ? &v->suspect : u->pass ? &v->passing : &v->ready;
-	for (size_t i = u->first; i < u->first + u->n; i++) {
-		struct node *n = &s->node[i];
-		if (n->due > now || ready > now) {
-			v->wake = us_min(v->wake, us_max(n->due, ready));
-			continue;
-		}
-		if (c == &v->ready)
-			v->oldest = us_min(v->oldest, n->last);
+	struct node *n = &s->node[i];
+	if (n->due <= now)
 		choice_offer(c, n, node_urgency(n, now));
+}
+
+static void survey_unit(struct schedule *s, struct unit *u, us_t now, struct survey *v)
+{
+	const struct digest *d = unit_digest(s, u, now);
+	const us_t ready = unit_ready_at(u);
+	if (ready > now) {
+		if (u->n)
+			v->wake = us_min(v->wake, us_max(d->n ? 0 : d->wake, ready));
+		return;
 	}
+	v->wake = us_min(v->wake, d->wake);
+	struct choice *c = u->suspect ? &v->suspect : u->pass ? &v->passing : &v->ready;
+	for (size_t k = 0; k < d->n && !d->many; k++)
+		survey_node(s, c, d->first[k], now);
+	for (size_t i = u->first; i < u->first + u->n && d->many; i++)
+		survey_node(s, c, i, now);
+	s->looked += d->many ? u->n : d->n;
 }
 
 static void survey_demands(struct schedule *s, us_t now, struct survey *v)
@@ -95,12 +103,27 @@ static void survey_demands(struct schedule *s, us_t now, struct survey *v)
 
 static struct survey survey_all(struct schedule *s, us_t now)
 {
-	struct survey v = {.oldest = US_NEVER, .wake = US_NEVER};
+	struct survey v = {.wake = US_NEVER};
 	for (size_t i = 0; i < s->nunit && !s->lent; i++)
 		if (s->unit[i]->state != UNIT_DOWN)
 			survey_unit(s, s->unit[i], now, &v);
 	survey_demands(s, now, &v);
+	s->looked += s->nunit;
 	return v;
+}
+
+/* Does anybody who is due and well wait since before then? */
+static bool waits_since(const struct schedule *s, us_t then, us_t now)
+{
+	for (size_t k = 0; k < s->nunit; k++) {
+		const struct unit *u = s->unit[k];
+		if (u->state == UNIT_DOWN || u->suspect || u->pass || unit_ready_at(u) > now)
+			continue;
+		for (size_t i = u->first; i < u->first + u->n; i++)
+			if (s->node[i].due <= now && s->node[i].last < then)
+				return true;
+	}
+	return false;
 }
 
 /* Who may be read now: those in doubt only when nobody else who is due still waits since then. */
@@ -115,12 +138,13 @@ static struct choice survey_eligible(struct schedule *s, const struct survey *v,
 	for (int r = 0; r < RANKS; r++) {
 		struct node *n = v->suspect.best[r];
 		const struct unit *u = n ? unit_find(s, n->want.unit) : NULL;
-		if (u && (v->oldest >= u->failed_at ||
-		          now >= u->failed_at + SUSPECT_SHARE * u->failed_cost))
+		if (u && (now >= u->failed_at + SUSPECT_SHARE * u->failed_cost ||
+		          !waits_since(s, u->failed_at, now)))
 			choice_offer(&c, n, v->suspect.urgency[r]);
 	}
-	for (size_t i = 0; i < s->nunit; i++)
+	for (size_t i = 0; i < s->nunit && s->passing; i++)
 		s->unit[i]->pass = false;
+	s->passing = false;
 	return c;
 }
 
@@ -157,7 +181,7 @@ static us_t probe_cost(const struct schedule *s, const struct unit *u)
 static struct unit *silent_next(const struct schedule *s)
 {
 	struct unit *next = NULL;
-	for (size_t i = 0; i < s->nunit && !s->lent; i++) {
+	for (size_t i = 0; i < s->nunit && s->ndown && !s->lent; i++) {
 		struct unit *u = s->unit[i];
 		if (u->state != UNIT_DOWN || u->n == 0)
 			continue;
@@ -171,7 +195,7 @@ static struct unit *silent_next(const struct schedule *s)
 static void credit_earn(struct schedule *s, us_t now)
 {
 	us_t dearest = 0;
-	for (size_t i = 0; i < s->nunit; i++)
+	for (size_t i = 0; i < s->nunit && s->ndown; i++)
 		if (s->unit[i]->state == UNIT_DOWN && s->unit[i]->n > 0)
 			dearest = us_max(dearest, probe_cost(s, s->unit[i]));
 	s->credit = us_min(dearest, s->credit + (now - s->credit_at) / silent_share(s, NULL));
@@ -218,7 +242,9 @@ static void turn_job(struct schedule *s, us_t now, struct turn *out)
 /* The shortest value in it: by that the unit is proven in step, if need be. */
 static void turn_value(const struct schedule *s, const struct unit *u, struct turn *out)
 {
-	for (size_t i = u->first; i < u->first + u->n && u->peer.unsure; i++) {
+	if (!u->peer.unsure)
+		return;
+	for (size_t i = nodes_from(s, u, &out->span); nodes_within(s, u, i, &out->span); i++) {
 		const struct want *w = &s->node[i].want;
 		if (!node_inside(&s->node[i], &out->span) ||
 		    (out->value_count && w->len >= out->value_count))
@@ -265,7 +291,7 @@ static bool turn_again(struct schedule *s, us_t now, struct turn *out)
 		turn_probe(s, u, now, out);
 		return true;
 	}
-	for (size_t i = u->first; i < u->first + u->n; i++) {
+	for (size_t i = nodes_from(s, u, &span); nodes_within(s, u, i, &span); i++) {
 		struct node *n = &s->node[i];
 		if (n->aside || !node_inside(n, &span))
 			continue;
@@ -321,13 +347,19 @@ static bool take_guest(struct schedule *s, const struct survey *v, bool polls, u
 	return s->current;
 }
 
+/* When the first read can go: not before `now`. */
+static us_t reads_wake(struct schedule *s, us_t now)
+{
+	const struct survey v = survey_all(s, now);
+	const bool any = choice_any(&v.ready) || choice_any(&v.passing) || choice_any(&v.suspect);
+	return any || v.demand ? now : v.wake;
+}
+
 bool schedule_idle(struct schedule *s, us_t now, us_t until)
 {
 	if (s->lost || silent_next(s) || s->guests.n || s->again.count || jobs_wake(s, now) < until)
 		return false;
-	const struct survey v = survey_all(s, until);
-	return !choice_any(&v.ready) && !choice_any(&v.passing) && !choice_any(&v.suspect) &&
-	       !v.demand;
+	return reads_wake(s, now) > until;
 }
 
 void schedule_next(struct schedule *s, us_t now, struct turn *out)

@@ -2,11 +2,18 @@
 #include "core/schedule/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/arena.h"
+#include "core/schedule/steps.h"
 
-#define STEPS_ON_STACK 48
+#define CUTS_ON_STACK 16
 #define ROUNDING 4 /* µs: wire times are rounded up, so estimates keep this far from a tie */
+
+/* Cells [first, end). */
+struct gap {
+	uint32_t first, end;
+};
 
 struct planner {
 	const struct wire *wire;
@@ -14,8 +21,11 @@ struct planner {
 	const struct want *const *want;
 	size_t n;
 	uint8_t table;
-	uint32_t most; /* cells in one read, by count and by PLAN_EXCHANGE_MAX */
-	us_t base;     /* what one more request costs, less its cells */
+	uint32_t most;   /* cells in one read, by count and by PLAN_EXCHANGE_MAX */
+	us_t base;       /* what one more request costs, less its cells */
+	struct gap *gap; /* the cuts of this table: ascending, none touches the next */
+	size_t ngap;
+	struct gap local[CUTS_ON_STACK];
 };
 
 /* A run of wants that may share reads; no read that pays reaches beyond it. */
@@ -23,13 +33,6 @@ struct run {
 	size_t first, last; /* inclusive */
 	uint32_t end;       /* behind its last cell */
 	uint32_t holes;     /* cells nobody wants, all together */
-};
-
-/* The cheapest way to read all wants before this one. */
-struct step {
-	us_t time;
-	uint32_t blocks, cells;
-	uint32_t from; /* the first want of the last block */
 };
 
 static uint32_t want_end(const struct want *w)
@@ -58,29 +61,65 @@ static uint32_t cells_most(const struct wire *w, const struct plan_limits *l, ui
 	return low;
 }
 
-static struct planner planner(const struct wire *w, const struct plan_limits *l,
-                              const struct want *const *want, size_t n)
+static int gap_order(const void *a, const void *b)
 {
-	const uint8_t table = want[0]->table;
-	return (struct planner){
-		.wire = w,
-		.limits = l,
-		.want = want,
-		.n = n,
-		.table = table,
-		.most = cells_most(w, l, table),
-		.base = wire_read(w, table, 0, l->turnaround),
-	};
+	const struct gap *x = a, *y = b;
+	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static bool cut_between(const struct plan_limits *l, uint8_t table, uint32_t first, uint32_t end)
+static void gaps_find(struct planner *p)
 {
-	for (size_t i = 0; i < l->ncut; i++) {
-		const struct cut *c = &l->cut[i];
-		if (c->table == table && c->addr < end && (uint32_t)c->addr + c->len > first)
-			return true;
+	const struct plan_limits *l = p->limits;
+	size_t n = 0, kept = 0;
+	p->gap = l->ncut <= CUTS_ON_STACK ? p->local : mem_alloc(l->ncut, sizeof *p->gap);
+	for (size_t i = 0; i < l->ncut; i++)
+		if (l->cut[i].table == p->table && l->cut[i].len)
+			p->gap[n++] = (struct gap){l->cut[i].addr,
+			                           (uint32_t)l->cut[i].addr + l->cut[i].len};
+	if (n)
+		qsort(p->gap, n, sizeof *p->gap, gap_order);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && p->gap[i].first <= p->gap[kept - 1].end) {
+			if (p->gap[i].end > p->gap[kept - 1].end)
+				p->gap[kept - 1].end = p->gap[i].end;
+			continue;
+		}
+		p->gap[kept++] = p->gap[i];
 	}
-	return false;
+	p->ngap = kept;
+}
+
+/* To be ended: it may own memory. */
+static void planner_begin(struct planner *p, const struct wire *w, const struct plan_limits *l,
+                          const struct want *const *want, size_t n)
+{
+	p->wire = w;
+	p->limits = l;
+	p->want = want;
+	p->n = n;
+	p->table = want[0]->table;
+	p->most = cells_most(w, l, p->table);
+	p->base = wire_read(w, p->table, 0, l->turnaround);
+	gaps_find(p);
+}
+
+static void planner_end(struct planner *p)
+{
+	if (p->gap != p->local)
+		free(p->gap);
+}
+
+static bool cut_between(const struct planner *p, uint32_t first, uint32_t end)
+{
+	size_t low = 0, high = p->ngap; /* the first that ends behind `first` */
+	while (low < high) {
+		const size_t mid = (low + high) / 2;
+		if (p->gap[mid].end > first)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low < p->ngap && p->gap[low].first < end;
 }
 
 /* Behind the last cell that a read from `addr` may reach: the border of its window, or of the next.
@@ -103,7 +142,7 @@ static uint32_t window_end(const struct plan_limits *l, uint32_t addr)
 static bool want_alone(const struct planner *p, const struct want *w)
 {
 	return w->barrier || w->len > p->most || want_end(w) > window_end(p->limits, w->addr) ||
-	       cut_between(p->limits, p->table, w->addr, want_end(w));
+	       cut_between(p, w->addr, want_end(w));
 }
 
 /* A hole's wire time lies between these two; bits share bytes with their neighbours. */
@@ -124,8 +163,7 @@ static bool hole_allowed(const struct planner *p, uint32_t end, const struct wan
 {
 	if (next->addr <= end)
 		return true;
-	return next->addr - end <= p->limits->max_hole &&
-	       !cut_between(p->limits, p->table, end, next->addr);
+	return next->addr - end <= p->limits->max_hole && !cut_between(p, end, next->addr);
 }
 
 /* The run that begins with want[first]. */
@@ -141,7 +179,7 @@ static struct run run_from(const struct planner *p, size_t first)
 			break;
 		if (w->addr > r.end) {
 			const uint32_t hole = w->addr - r.end;
-			if (hole_least(p, hole) > p->base + ROUNDING)
+			if (hole >= p->most || hole_least(p, hole) > p->base + ROUNDING)
 				break;
 			r.holes += hole;
 		}
@@ -162,46 +200,15 @@ static bool run_is_one(const struct planner *p, const struct run *r)
 	return r->holes == 0 || p->wire->baud == 0 || hole_most(p, r->holes) + ROUNDING <= p->base;
 }
 
-static bool step_better(const struct step *a, const struct step *b)
+/* The wire time of reads as a straight line: less than 1 us from what it is, rounded up. */
+static struct read_cost cost_of(const struct planner *p)
 {
-	if (a->time != b->time)
-		return a->time < b->time;
-	if (a->blocks != b->blocks)
-		return a->blocks < b->blocks;
-	return a->cells < b->cells;
-}
-
-/* What a read of so many cells takes, for all there may be: asked for many times. */
-static void times_fill(const struct planner *p, us_t *time)
-{
-	for (uint32_t cells = 1; cells <= p->most; cells++)
-		time[cells] = wire_read(p->wire, p->table, cells, p->limits->turnaround);
-}
-
-/* All blocks that begin with want[r->first + i], as long as they may grow. */
-static void steps_extend(const struct planner *p, const struct run *r, const us_t *time,
-                         struct step *step, size_t i)
-{
-	const struct want *const *want = &p->want[r->first];
-	const size_t m = r->last - r->first + 1;
-	const uint32_t addr = want[i]->addr;
-	uint32_t end = want_end(want[i]);
-	for (size_t j = i; j < m; j++) {
-		if (j > i && !hole_allowed(p, end, want[j]))
-			return;
-		if (want_end(want[j]) > end)
-			end = want_end(want[j]);
-		if (end - addr > p->most)
-			return;
-		const struct step s = {
-			.time = step[i].time + time[end - addr],
-			.blocks = step[i].blocks + 1,
-			.cells = step[i].cells + end - addr,
-			.from = (uint32_t)i,
-		};
-		if (step[j + 1].blocks == 0 || step_better(&s, &step[j + 1]))
-			step[j + 1] = s;
-	}
+	return (struct read_cost){
+		.fixed = (int64_t)p->base * 1000,
+		.byte = p->wire->baud ? p->wire->char_ns : 0,
+		.most = p->most,
+		.bits = table_is_bits(p->table),
+	};
 }
 
 static struct span span_of(const struct planner *p, size_t first, size_t last)
@@ -218,68 +225,86 @@ static struct span span_of(const struct planner *p, size_t first, size_t last)
 	};
 }
 
-/* The run's reads into block[], in address order; `holds` (if not NULL): only the one with that
- * want. */
-static size_t run_cover(const struct planner *p, const struct run *r, struct span *block,
-                        const size_t *holds)
+/* The reads of the run: end[] gets the index behind the last want of each. */
+static size_t run_share(const struct planner *p, const struct run *r, uint32_t *end)
 {
+	const uint32_t m = (uint32_t)(r->last - r->first + 1);
 	if (run_is_one(p, r)) {
-		*block = span_of(p, r->first, r->last);
+		end[0] = m;
 		return 1;
 	}
-	const size_t m = r->last - r->first + 1;
-	struct step local[STEPS_ON_STACK];
-	struct step *step = m < STEPS_ON_STACK ? local : mem_alloc(m + 1, sizeof *step);
-	for (size_t i = 0; i <= m; i++)
-		step[i] = (struct step){0};
-	us_t time[READ_BITS_MAX + 1];
-	times_fill(p, time);
-	for (size_t i = 0; i < m; i++)
-		steps_extend(p, r, time, step, i);
-	const size_t n = holds ? 1 : step[m].blocks;
-	size_t at = n;
-	for (size_t end = m; end > 0; end = step[end].from) {
-		const size_t first = r->first + step[end].from, last = r->first + end - 1;
-		if (!holds)
-			block[--at] = span_of(p, first, last);
-		else if (*holds >= first && *holds <= last)
-			*block = span_of(p, first, last);
+	const struct read_cost cost = cost_of(p);
+	return steps_share(&cost, &p->want[r->first], m, end);
+}
+
+size_t plan_shares(const struct wire *w, const struct plan_limits *l,
+                   const struct want *const *want, size_t n, struct share *share)
+{
+	if (n == 0)
+		return 0;
+	struct planner p;
+	planner_begin(&p, w, l, want, n);
+	uint32_t *end = mem_alloc(n, sizeof *end);
+	size_t shares = 0;
+	for (size_t i = 0; i < n;) {
+		const struct run r = run_from(&p, i);
+		const size_t reads = run_share(&p, &r, end);
+		for (size_t k = 0; k < reads; k++) {
+			const size_t next = r.first + end[k];
+			share[shares++] = (struct share){i, span_of(&p, i, next - 1)};
+			i = next;
+		}
 	}
-	if (step != local)
-		free(step);
-	return n;
+	free(end);
+	planner_end(&p);
+	return shares;
 }
 
 size_t plan_cover(const struct wire *w, const struct plan_limits *l, const struct want *const *want,
                   size_t n, struct span *block)
 {
-	if (n == 0)
-		return 0;
-	const struct planner p = planner(w, l, want, n);
-	size_t blocks = 0;
-	for (size_t i = 0; i < n;) {
-		const struct run r = run_from(&p, i);
-		blocks += run_cover(&p, &r, &block[blocks], NULL);
-		i = r.last + 1;
-	}
+	struct share *share = mem_alloc(n, sizeof *share);
+	const size_t blocks = plan_shares(w, l, want, n, share);
+	for (size_t i = 0; i < blocks; i++)
+		block[i] = share[i].span;
+	free(share);
 	return blocks;
 }
 
 struct span plan_block(const struct wire *w, const struct plan_limits *l,
                        const struct want *const *want, size_t n, size_t which)
 {
-	const struct planner p = planner(w, l, want, n);
+	struct planner p;
+	planner_begin(&p, w, l, want, n);
 	struct run r = run_from(&p, 0);
 	while (r.last < which)
 		r = run_from(&p, r.last + 1);
-	struct span block;
-	run_cover(&p, &r, &block, &which);
+	uint32_t *end = mem_alloc(r.last - r.first + 1, sizeof *end);
+	const size_t reads = run_share(&p, &r, end);
+	size_t k = 0;
+	while (k + 1 < reads && r.first + end[k] <= which)
+		k++;
+	const size_t first = r.first + (k ? end[k - 1] : 0);
+	const struct span block = span_of(&p, first, r.first + end[k] - 1);
+	free(end);
+	planner_end(&p);
 	return block;
+}
+
+static bool span_cut(const struct plan_limits *l, const struct span *span)
+{
+	for (size_t i = 0; i < l->ncut; i++) {
+		const struct cut *c = &l->cut[i];
+		if (c->table == span->table && c->addr < (uint32_t)span->addr + span->count &&
+		    (uint32_t)c->addr + c->len > span->addr)
+			return true;
+	}
+	return false;
 }
 
 bool plan_allows(const struct wire *w, const struct plan_limits *l, const struct span *span)
 {
 	const uint32_t end = (uint32_t)span->addr + span->count;
 	return span->count > 0 && span->count <= cells_most(w, l, span->table) &&
-	       end <= window_end(l, span->addr) && !cut_between(l, span->table, span->addr, end);
+	       end <= window_end(l, span->addr) && !span_cut(l, span);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan: which reads cover what is due, at least wire time. Exact optimum by dynamic programming.
+ * plan: which reads cover what is due, at least wire time. The optimum, in time proportional to
+ * what is due (see steps.h).
  */
 #ifndef CORE_SCHEDULE_PLAN_H
 #define CORE_SCHEDULE_PLAN_H
@@ -26,10 +27,20 @@ struct plan_limits {
 	uint16_t ncut;
 };
 
+/* One read, and which wants are its own. */
+struct share {
+	size_t first; /* of them; they go up to the next share's first */
+	struct span span;
+};
+
 /* Cover want[0..n), all of one unit and table, sorted by address (they may overlap), with reads of
- * least total wire time. block[] gets the spans in address order (room for n). Returns how many.
- * Every want lies wholly inside one block. A want that is itself over a limit gets a block alone.
- */
+ * least total wire time, to 1 us a read. share[] gets them in address order (room for n). Returns
+ * how many. Every want lies wholly inside its read. A want that is itself over a limit gets one
+ * alone. */
+size_t plan_shares(const struct wire *w, const struct plan_limits *l,
+                   const struct want *const *want, size_t n, struct share *share);
+
+/* The same, only the spans. */
 size_t plan_cover(const struct wire *w, const struct plan_limits *l, const struct want *const *want,
                   size_t n, struct span *block);
 

@@ -4,7 +4,9 @@
  *
  * schedule.c  life, units, the port's coming and going, demands
  * adopt.c     new wants and rules; what is learnt stays
+ * digest.c    what matters of many nodes at once, kept between turns
  * pick.c      who is next, or until when nobody is
+ * kept.c      the plan of what is due, kept while that stays the same
  * block.c     which cells to read for it, so that the answer cannot be mistaken
  * jobs.c      the table of commands
  * guests.c    requests that go when nobody else needs the line
@@ -33,6 +35,8 @@
 #define LOSS_ALL 16384
 #define NEVER_READ (INT64_MIN / 4)
 #define GUESTS_MAX 128
+#define PAGE_NODES 64
+#define DIGEST_LANES 6
 
 enum rank { RANK_HIGH, RANK_NORMAL, RANK_LOW, RANK_FASTEST, RANKS };
 
@@ -62,6 +66,19 @@ struct learnt {
 	us_t born; /* when it was cut on suspicion; 0: proven */
 };
 
+/* What matters of a page of nodes, or of all of a unit. */
+struct digest {
+	us_t wake; /* when the next of those becomes due that were not, when it was made */
+	us_t pull; /* when the first may be read along with others */
+	uint32_t first[DIGEST_LANES]; /* of the due ones of each rank and period the first to go */
+	uint8_t n;
+	bool many;  /* there are more ranks and periods: each node is to be looked at */
+	bool walls; /* there are nodes that other reads must not touch */
+	bool stale; /* a node has changed since */
+};
+
+struct kept;
+
 enum unit_state {
 	UNIT_NEW, /* not answered since start or the port's return: polled, not yet trusted */
 	UNIT_UP,
@@ -72,10 +89,17 @@ struct unit {
 	struct unit_rule rule;
 	struct window *window; /* what rule.window points to; owned */
 	struct peer peer;
-	enum unit_state state;
-	size_t first, n; /* its nodes */
-	us_t turn;       /* turnaround as reported, smoothed; for those whose peer measures none */
-	us_t wait_until; /* asked again not before */
+	/* of all units this is looked at for each read */
+	enum unit_state state; /* see unit_becomes() */
+	bool pass;             /* another unit goes first, once */
+	bool suspect;          /* everyone else who is due goes first */
+	us_t wait_until;       /* asked again not before */
+	size_t first, n;       /* its nodes */
+	struct digest all;
+	struct digest *page; /* of PAGE_NODES each */
+	size_t npage;
+	struct kept *plan[4]; /* of each table; NULL: to be planned */
+	us_t turn; /* turnaround as reported, smoothed; for those whose peer measures none */
 	us_t first_fail, failed_at, failed_cost;
 	us_t probed;
 	us_t busy_wait, busy_sum;
@@ -85,8 +109,6 @@ struct unit {
 	uint8_t nloss; /* … as the mean of so many reads, the recent ones */
 	uint8_t next_group;
 	uint8_t jobs; /* waiting */
-	bool pass;    /* another unit goes first, once */
-	bool suspect; /* everyone else who is due goes first */
 	bool reported_offline;
 	bool free_probe;
 	bool searching;    /* a culprit: wants or holes are suspected */
@@ -121,9 +143,9 @@ struct schedule {
 	struct node *demand;
 	size_t ndemand, demand_room;
 	struct unit **unit;
-	size_t nunit;
-	uint16_t slot[256]; /* unit id → index in unit[]; above nunit: none */
-	struct job **job;   /* waiting, in the order of submission */
+	size_t nunit, ndown; /* so many of them are silent */
+	uint16_t slot[256];  /* unit id → index in unit[]; above nunit: none */
+	struct job **job;    /* waiting, in the order of submission */
 	size_t njob, job_room;
 	struct job *current; /* given out by schedule_next() */
 	struct guests guests;
@@ -139,6 +161,8 @@ struct schedule {
 	bool failed;       /* the last one was not */
 	struct span again; /* to be asked at once, whoever is due (count 0: none) */
 	uint64_t turns, rank_turn[RANKS];
+	uint64_t looked; /* nodes and pages that choosing and planning have looked at */
+	bool passing;    /* some unit's `pass` is set */
 	us_t hold; /* a request to a silent unit keeps a gateway busy for so long; 0: not known */
 	us_t credit, credit_at; /* µs of line time for silent units */
 	/* scratch for the planner: the first two as large as they can get */
@@ -188,6 +212,8 @@ static inline us_t unit_dead_time(const struct schedule *s, const struct unit *u
 /* schedule.c */
 struct unit *unit_find(const struct schedule *s, uint8_t id);    /* NULL: unknown */
 struct unit *unit_get(struct schedule *s, uint8_t id, us_t now); /* made if unknown */
+void unit_becomes(struct schedule *s, struct unit *u, enum unit_state state);
+void unit_destroy(struct unit *u);
 us_t unit_turnaround(const struct unit *u);
 us_t unit_ready_at(const struct unit *u);
 void unit_due_now(struct schedule *s, struct unit *u, us_t now);
@@ -195,6 +221,30 @@ void schedule_scratch(struct schedule *s);
 us_t grid_next(const struct schedule *s, const struct node *n,
                us_t now); /* its first point after now */
 void demands_drop(struct schedule *s, uint8_t unit);
+
+/* digest.c */
+us_t node_slack(const struct node *n); /* so long before it is due it is read along with others */
+const struct digest *unit_digest(struct schedule *s, struct unit *u, us_t now);
+void unit_pages(struct unit *u); /* its nodes are others now */
+/* To be called when something of them has changed that goes into digests and plans: everything but
+ * counts of failures. node_changed() leaves the plan: see kept_was_read(). */
+void unit_changed(struct unit *u);
+void node_changed(struct unit *u, size_t i);
+/* for (i = nodes_from(…); nodes_within(…, i, span); i++): all that begin in the span. */
+size_t nodes_from(const struct schedule *s, const struct unit *u, const struct span *span);
+bool nodes_within(const struct schedule *s, const struct unit *u, size_t i,
+                  const struct span *span);
+
+/* kept.c */
+/* From s->set and s->list, n nodes of one table and no group, as planned with these limits. */
+void kept_make(struct schedule *s, struct unit *u, const struct plan_limits *l, size_t n,
+               us_t until);
+/* False: n's read is to be planned. */
+bool kept_read(struct schedule *s, struct unit *u, const struct node *n, us_t turnaround, us_t now,
+               struct span *out);
+/* With all nodes in it, the first and the last being these; the first of them is due again at … */
+void kept_was_read(struct unit *u, const struct span *span, size_t first, size_t last, us_t again);
+void kept_drop(struct unit *u, uint8_t table);
 
 /* block.c */
 bool span_barred(const struct unit *u, const struct span *span, us_t now);

@@ -18,8 +18,18 @@ struct schedule *schedule_create(const struct wire *w, unsigned index, unsigned 
 	return s;
 }
 
-static void unit_destroy(struct unit *u)
+void unit_becomes(struct schedule *s, struct unit *u, enum unit_state state)
 {
+	s->ndown += state == UNIT_DOWN;
+	s->ndown -= u->state == UNIT_DOWN;
+	u->state = state;
+}
+
+void unit_destroy(struct unit *u)
+{
+	for (uint8_t table = 0; table < 4; table++)
+		kept_drop(u, table);
+	free(u->page);
 	free(u->window);
 	free(u->learnt);
 	free(u);
@@ -96,6 +106,7 @@ void unit_due_now(struct schedule *s, struct unit *u, us_t now)
 		n->due = us_min(n->due, now);
 		n->base = now - node_period(n);
 	}
+	unit_changed(u);
 }
 
 void schedule_scratch(struct schedule *s)
@@ -176,7 +187,7 @@ void schedule_port_lost(struct schedule *s, us_t now)
 	s->lost = true;
 	s->ndemand = 0;
 	for (size_t i = 0; i < s->nunit; i++) {
-		s->unit[i]->state = UNIT_NEW;
+		unit_becomes(s, s->unit[i], UNIT_NEW);
 		s->unit[i]->reported_offline = false;
 		s->unit[i]->count.online = false;
 	}
@@ -192,7 +203,7 @@ void schedule_port_back(struct schedule *s, us_t now)
 		struct unit *u = s->unit[i];
 		peer_unsure(&u->peer, now, u->rule.timeout);
 		u->peer.ready_at = 0;
-		u->state = UNIT_NEW;
+		unit_becomes(s, u, UNIT_NEW);
 		u->fails = 0;
 		u->wait_until = u->busy_wait = u->busy_sum = 0;
 		u->pass = u->suspect = u->free_probe = false;
@@ -218,6 +229,7 @@ void schedule_forget(struct schedule *s, uint8_t unit, us_t now)
 		n->due = n->aside ? now : n->due;
 		n->aside = false;
 	}
+	unit_changed(u);
 }
 
 void schedule_count(struct schedule *s, uint8_t unit, const struct unit_figures *more)
