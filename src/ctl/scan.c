@@ -13,8 +13,9 @@
 #define LISTEN (2 * US_S)
 #define WAIT (30 * US_MS) /* between a request and the next one, at least */
 #define TCP_WAIT US_S
-#define RESPONSE 7 /* characters of the shortest response with values */
-#define DEEP_LAST 6
+#define RESPONSE 7     /* characters of the shortest response with values */
+#define COMMON 4       /* settings of the profiles; the others are seldom used */
+#define SELDOM_LAST 16 /* at settings that few devices have */
 #define DEEP_SETTINGS 3
 #define HOLD 120 /* s */
 
@@ -143,15 +144,20 @@ static void choose_settings(struct scan *s)
 	struct setting all[SCAN_SETTINGS];
 	const struct setting first = line_setting(&s->target.conf);
 
+	s->ncommon = SCAN_SETTINGS;
 	if (s->nsetting)
 		return;
 	s->setting[s->nsetting++] = first;
 	if (s->target.conf.kind == BUS_TCP || s->options.baud || s->options.format)
 		return;
 	const size_t n = catalogue_settings(&s->catalogue, all, SCAN_SETTINGS);
-	for (size_t i = 0; i < n && s->nsetting < SCAN_SETTINGS; i++)
-		if (all[i].baud != first.baud || all[i].parity != first.parity)
-			s->setting[s->nsetting++] = all[i];
+	s->ncommon = s->deep ? SCAN_SETTINGS : 1;
+	for (size_t i = 0; i < n && s->nsetting < SCAN_SETTINGS; i++) {
+		if (all[i].baud == first.baud && all[i].parity == first.parity)
+			continue;
+		s->setting[s->nsetting++] = all[i];
+		s->ncommon += i < COMMON;
+	}
 }
 
 static us_t wait_for(const struct scan *s)
@@ -168,37 +174,74 @@ static us_t wait_for(const struct scan *s)
 	return beside < WAIT / 2 ? WAIT - beside : WAIT / 2;
 }
 
-static bool sweep_all(struct scan *s)
+static bool set_line(struct scan *s, const struct setting *to)
 {
-	for (size_t i = 0; i < s->nsetting && !stop_asked() && !s->everybody; i++) {
-		s->now = s->setting[i];
-		if (!line_set(s->line, &s->now))
-			return false;
-		s->now = line_setting(&s->line->conf);
-		s->wait = wait_for(s);
-		if (!sweep_setting(s))
+	s->now = *to;
+	if (!line_set(s->line, &s->now))
+		return false;
+	s->now = line_setting(&s->line->conf);
+	s->wait = wait_for(s);
+	return true;
+}
+
+/* At a seldom setting the usual ids, and all of them if anything was there. */
+static bool sweep_seldom(struct scan *s, size_t i)
+{
+	const size_t found = s->nfound;
+
+	if (!set_line(s, &s->setting[i]) || !sweep_setting(s, s->first, SELDOM_LAST))
+		return false;
+	s->partly[i] = s->nfound == found && !s->bursts;
+	return s->partly[i] || stop_asked() || sweep_setting(s, SELDOM_LAST + 1, s->last);
+}
+
+/* What sweep_seldom has left out: asked if nothing was found anywhere, else it is said. */
+static bool sweep_rest(struct scan *s)
+{
+	char line[32];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s->nsetting && !s->nfound && !stop_asked(); i++) {
+		if (!s->partly[i])
+			continue;
+		s->partly[i] = false;
+		if (!set_line(s, &s->setting[i]) || !sweep_setting(s, SELDOM_LAST + 1, s->last))
 			return false;
 	}
+	for (size_t i = 0; i < s->nsetting; i++)
+		if (s->partly[i])
+			fprintf(stderr, "%s%s", n++ ? ", " : "",
+			        setting_text(&s->setting[i], line, sizeof(line)));
+	if (n)
+		fprintf(stderr, ": only ids up to %d were asked; --deep asks all\n", SELDOM_LAST);
 	return true;
+}
+
+static bool sweep_all(struct scan *s)
+{
+	const bool seldom = s->first <= SELDOM_LAST && s->last > SELDOM_LAST;
+
+	for (size_t i = 0; i < s->nsetting && !stop_asked() && !s->everybody; i++) {
+		const struct setting *at = &s->setting[i];
+		const bool good = i >= s->ncommon && seldom
+		                          ? sweep_seldom(s, i)
+		                          : set_line(s, at) && sweep_setting(s, s->first, s->last);
+		if (!good)
+			return false;
+	}
+	return sweep_rest(s);
 }
 
 /* Where something was found; if nothing was, at the settings that are the most likely. */
 static bool deep_all(struct scan *s)
 {
-	const unsigned last = s->deep || s->last < DEEP_LAST ? s->last : DEEP_LAST;
 	const size_t found = s->nfound;
 
 	for (size_t i = 0; i < s->nsetting && !stop_asked() && !s->everybody; i++) {
 		bool here = s->deep || (!found && i < DEEP_SETTINGS);
 		for (size_t k = 0; k < found; k++)
 			here = here || setting_same(&s->found[k].setting, &s->setting[i]);
-		if (!here || s->first > last)
-			continue;
-		s->now = s->setting[i];
-		if (!line_set(s->line, &s->now))
-			return false;
-		s->wait = wait_for(s);
-		if (!sweep_deep(s, last))
+		if (here && (!set_line(s, &s->setting[i]) || !sweep_deep(s)))
 			return false;
 	}
 	return true;
@@ -207,8 +250,7 @@ static bool deep_all(struct scan *s)
 static bool identify_all(struct scan *s)
 {
 	for (size_t i = 0; i < s->nfound && !stop_asked(); i++) {
-		s->now = s->found[i].setting;
-		if (!line_set(s->line, &s->now))
+		if (!set_line(s, &s->found[i].setting))
 			return false;
 		ident_unit(s, &s->found[i]);
 	}

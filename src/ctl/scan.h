@@ -39,8 +39,9 @@ struct scan {
 	struct catalogue catalogue;
 	struct wireline *line;
 	struct setting setting[SCAN_SETTINGS];
-	size_t nsetting;
-	unsigned first, last; /* ids */
+	size_t nsetting, ncommon;   /* the first of them; the others are seldom used … */
+	bool partly[SCAN_SETTINGS]; /* … and there not all ids were asked */
+	unsigned first, last;       /* ids */
 	bool deep, force, json, add, yes;
 	us_t wait; /* for a response's first byte before the next id is asked */
 
@@ -59,11 +60,11 @@ struct scan {
 /* Nothing is sent. 0: quiet; 1: another client sends requests; -1: the line is gone. */
 int sweep_listen(struct scan *s, us_t how_long);
 
-/* All ids at the setting that is set; false: the line is gone. */
-bool sweep_setting(struct scan *s);
+/* The ids from first to last at the setting that is set; false: the line is gone. */
+bool sweep_setting(struct scan *s, unsigned first, unsigned last);
 
-/* Other questions to ids that are silent so far. */
-bool sweep_deep(struct scan *s, unsigned last);
+/* Other questions to ids that are silent so far, with deep to all of them. */
+bool sweep_deep(struct scan *s);
 
 struct found *scan_find(struct scan *s, uint8_t unit, const struct setting *at);
 struct found *scan_add(struct scan *s, uint8_t unit);

@@ -17,8 +17,13 @@
 #define AGAIN_FIRST (300 * US_MS)
 #define AGAIN_SECOND US_S
 #define NEAR (120 * US_MS)
-#define NOISY 6 /* more bursts than this are a line's noise, no devices' */
+#define NOISY 6 /* more bursts that nothing explains are a line's noise, no devices' */
+#define WAIT_MOST (80 * US_MS)
+#define WAIT_BESIDE (10 * US_MS)
 #define TCP_EVERYBODY 4
+#define DEEP_QUESTIONS 5
+#define DEEP_ALL 6    /* ids up to it get all of them */
+#define DEEP_INPUT 16 /* up to it the first */
 #define SETTLE (600 * US_MS)
 
 struct found *scan_find(struct scan *s, uint8_t unit, const struct setting *at)
@@ -173,12 +178,32 @@ static size_t suspects(const struct scan *s, uint8_t *unit)
 	return n;
 }
 
-static bool unexplained(const struct scan *s)
+static size_t unexplained(const struct scan *s)
 {
+	size_t n = s->bursts - s->nburst;
+
 	for (size_t i = 0; i < s->nburst; i++)
-		if (!s->burst[i].explained)
-			return true;
-	return false;
+		n += !s->burst[i].explained;
+	return n;
+}
+
+/* A response that met the next request: it is one of these two. Others of its kind are as slow: the
+ * next ids get the time that it took. */
+static bool ask_near(struct scan *s, unsigned unit)
+{
+	for (unsigned u = unit > s->first ? unit - 1 : unit; u <= unit && !stop_asked(); u++) {
+		if (known(s, (uint8_t)u) || !s->asked[u])
+			continue;
+		if (!ask_fc3(s, u, AGAIN_FIRST))
+			return false;
+		const struct found *f = scan_find(s, (uint8_t)u, &s->now);
+		const us_t wait = f ? f->first + WAIT_BESIDE : 0;
+		if (f && wait > s->wait && s->wait < WAIT_MOST)
+			s->wait = wait < WAIT_MOST ? wait : WAIT_MOST;
+		if (f)
+			break;
+	}
+	return true;
 }
 
 static bool ask_again(struct scan *s, us_t wait)
@@ -229,57 +254,84 @@ static bool tcp_everybody(struct scan *s)
 	return s->everybody;
 }
 
-bool sweep_setting(struct scan *s)
+static bool sweep_ids(struct scan *s, unsigned first, unsigned last)
 {
 	char title[32], note[32] = "";
+	unsigned u = first;
 
-	memset(s->asked, 0, sizeof(s->asked));
-	memset(s->first_asked, 0, sizeof(s->first_asked));
-	memset(s->corrupted, 0, sizeof(s->corrupted));
-	s->nburst = s->bursts = 0;
-	progress_begin(&s->bar, setting_text(&s->now, title, sizeof(title)),
-	               s->last - s->first + 1);
-	unsigned u = s->first;
-	for (; u <= s->last && !stop_asked(); u++) {
+	progress_begin(&s->bar, setting_text(&s->now, title, sizeof(title)), last - first + 1);
+	for (; u <= last && !stop_asked(); u++) {
+		const size_t before = unexplained(s);
 		if (!known(s, (uint8_t)u) && !ask_fc3(s, u, s->wait))
+			return false;
+		if (before < unexplained(s) && before < NOISY && !ask_near(s, u))
 			return false;
 		if (tcp_everybody(s))
 			break;
 		snprintf(note, sizeof(note), "%zu found", s->nfound);
-		progress_show(&s->bar, u - s->first + 1, note);
+		progress_show(&s->bar, u - first + 1, note);
 	}
 	if (!stop_asked() && s->line->conf.kind != BUS_TCP &&
 	    !line_listen(s->line, clock_now() + TAIL, take_frame, s))
 		return false;
-	progress_end(&s->bar, u - s->first, note);
-	if (s->bursts <= NOISY) {
-		if (!ask_again(s, AGAIN_FIRST))
-			return false;
-		if (unexplained(s) && s->bursts <= 2 && !ask_again(s, AGAIN_SECOND))
-			return false;
-	} else {
+	progress_end(&s->bar, u - first, note);
+	return true;
+}
+
+bool sweep_setting(struct scan *s, unsigned first, unsigned last)
+{
+	memset(s->asked, 0, sizeof(s->asked));
+	memset(s->first_asked, 0, sizeof(s->first_asked));
+	memset(s->corrupted, 0, sizeof(s->corrupted));
+	s->nburst = s->bursts = 0;
+	if (!sweep_ids(s, first, last))
+		return false;
+	if (unexplained(s) > NOISY) {
 		fprintf(stderr,
 		        "%zu times bytes that are not Modbus: noise, or devices with "
 		        "another baud rate or format\n",
-		        s->bursts);
+		        unexplained(s));
+	} else {
+		if (!ask_again(s, AGAIN_FIRST))
+			return false;
+		if (unexplained(s) && unexplained(s) <= 2 && !ask_again(s, AGAIN_SECOND))
+			return false;
 	}
 	take_corrupted(s);
 	return true;
 }
 
-bool sweep_deep(struct scan *s, unsigned last)
+/* How many other questions a silent id gets: a device that ignores what it does not know, in place
+ * of an exception, has one of the usual ids, or one beside those that respond. */
+static size_t deep_questions(const struct scan *s, unsigned unit)
 {
-	struct request r[4];
+	if (s->deep || unit <= DEEP_ALL)
+		return DEEP_QUESTIONS;
+	if (unit <= DEEP_INPUT)
+		return 1;
+	for (size_t i = 0; i < s->nfound; i++)
+		if (setting_same(&s->found[i].setting, &s->now) &&
+		    (s->found[i].unit == unit + 1 || s->found[i].unit + 1u == unit))
+			return 1;
+	return 0;
+}
+
+bool sweep_deep(struct scan *s)
+{
+	struct request r[DEEP_QUESTIONS];
 	char title[32];
 
-	progress_begin(&s->bar, setting_text(&s->now, title, sizeof(title)), last - s->first + 1);
-	for (unsigned u = s->first; u <= last && !stop_asked(); u++) {
+	progress_begin(&s->bar, setting_text(&s->now, title, sizeof(title)),
+	               s->last - s->first + 1);
+	for (unsigned u = s->first; u <= s->last && !stop_asked(); u++) {
 		const uint8_t unit = (uint8_t)u;
+		const size_t n = known(s, unit) ? 0 : deep_questions(s, u);
 		pdu_read(&r[0], unit, TABLE_INPUT, 0, 1);
-		pdu_raw(&r[1], unit, (const uint8_t[]){FC_DIAGNOSTICS, 0, 0, 0x5A, 0xA5}, 5, 5);
-		pdu_raw(&r[2], unit, (const uint8_t[]){FC_REPORT_SERVER_ID}, 1, 0);
-		pdu_device_id(&r[3], unit, 1, 0);
-		for (size_t i = 0; i < 4 && !known(s, unit) && !stop_asked(); i++)
+		pdu_read(&r[1], unit, TABLE_COIL, 0, 1);
+		pdu_raw(&r[2], unit, (const uint8_t[]){FC_DIAGNOSTICS, 0, 0, 0x5A, 0xA5}, 5, 5);
+		pdu_raw(&r[3], unit, (const uint8_t[]){FC_REPORT_SERVER_ID}, 1, 0);
+		pdu_device_id(&r[4], unit, 1, 0);
+		for (size_t i = 0; i < n && !known(s, unit) && !stop_asked(); i++)
 			if (!ask(s, &r[i], s->wait))
 				return false;
 		progress_show(&s->bar, u - s->first + 1, "other questions");

@@ -12,7 +12,7 @@ from conftest import LIMIT, TOP, wait_until
 from linefix import Unit, Wire, wire  # noqa: F401
 from simfix import PROFILES
 
-READS = {3, 4, 8, 17, 43}
+READS = {1, 3, 4, 8, 17, 43}
 OWN = ["--control", "off", "-P", PROFILES]
 
 
@@ -44,6 +44,39 @@ def test_what_responds_is_found_at_each_setting_and_nothing_is_written(wire, tmp
     assert found[7]["corrupted"]
     assert found[11]["line"] == "19200 8E1"
     assert {pdu[0] for _, pdu, _ in line.requests} <= READS
+
+
+def test_responses_that_meet_the_next_request_are_no_noise(wire, tmp_path):
+    """As slow as the scan goes on: each response meets the next request, until it has learned of it."""
+    line = wire({u: Unit(9600, {(3, 0): u}, turnaround=0.031) for u in range(1, 20, 2)})
+    done = scan("--json", "-P", tmp_path, "--ids", "1-20", "--lines", "9600", line.port)
+    assert done.returncode == 0, done.stderr
+    assert line.collisions > 0
+    assert [f["id"] for f in json.loads(done.stdout)["found"]] == list(range(1, 20, 2))
+    assert line.collisions < 4
+
+
+def test_at_a_seldom_setting_the_usual_ids_are_asked_and_it_is_said(wire, tmp_path):
+    for n, (baud, form) in enumerate([(9600, "8N1"), (9600, "8E1"), (115200, "8N1"), (19200, "8E1"), (57600, "8N1")]):
+        for copy in range(9 - n):
+            (tmp_path / f"p{n}{copy}.yaml").write_text(
+                f"title: T\nvendor: V\nmodels: [M]\nsources: [this test]\nstatus: experimental\n"
+                f"line: {{baud: {baud}, format: {form}}}\npoints: {{P: {{holding: 0}}}}\n")
+    rare = Unit(57600, {(3, 0): 1})
+    lines = [wire({16: Unit(9600, {(3, 0): 1}), 18: rare}), wire({18: rare})]
+    done = [None, None]
+
+    def run(i):  # at once: they mostly wait
+        done[i] = scan("--json", "-P", tmp_path, "--ids", "16-18", lines[i].port)
+
+    runs = [threading.Thread(target=run, args=(i,)) for i in (0, 1)]
+    for r in runs:
+        r.start()
+    for r in runs:
+        r.join()
+    assert "57600 8N1: only ids up to 16 were asked; --deep asks all" in done[0].stderr
+    found = [[f["id"] for f in json.loads(d.stdout)["found"]] for d in done]
+    assert found == [[16], [18]]  # where nothing else is found all are asked
 
 
 def test_nothing_is_sent_while_another_client_is_on_the_line(wire):
