@@ -15,6 +15,8 @@ static bool drain(struct cut *c, bool whole, cut_take *take, void *ctx)
 	struct frame f;
 
 	while (c->n && frame_find(c->buf, c->n, c->n, NULL, whole, &f)) {
+		if (!whole && f.at + f.len == c->n && frame_open(&f))
+			return true;
 		if (f.at && !take(ctx, c->buf, f.at, false, c->last))
 			return false;
 		if (!take(ctx, c->buf + f.at, f.len, true, c->last))

@@ -63,6 +63,41 @@ static void test_frames_are_cut_wherever_the_adapter_tears_them(void **state)
 	}
 }
 
+/* A frame whose last byte is 00 is right without it, too: eight of nine bytes are a request. */
+static size_t make_ambiguous(uint8_t *out)
+{
+	uint8_t pdu[] = {4, 4, 0, 0, 0, 0};
+	size_t n = 0;
+
+	for (unsigned v = 0; v < 65536; v++) {
+		pdu[4] = (uint8_t)(v >> 8);
+		pdu[5] = (uint8_t)v;
+		n = make(out, 2, pdu, sizeof(pdu));
+		if (out[n - 1] == 0)
+			break;
+	}
+	assert_int_equal(out[n - 1], 0);
+	return n;
+}
+
+static void test_a_response_that_ends_with_00_is_no_request(void **state)
+{
+	uint8_t bytes[64];
+	(void)state;
+	size_t n = make(bytes, 2, ask, sizeof(ask));
+	const size_t first = n;
+	n += make_ambiguous(bytes + n);
+	for (size_t tear = 0; tear <= n; tear++) {
+		struct cut c = {.split = 5 * MS};
+		struct got g = {0};
+		assert_true(cut_feed(&c, bytes, tear, 10 * MS, take_piece, &g));
+		assert_true(cut_feed(&c, bytes + tear, n - tear, 12 * MS, take_piece, &g));
+		assert_int_equal(g.n, 2);
+		assert_int_equal(g.piece[0].len, first);
+		assert_int_equal(g.piece[1].len, n - first);
+	}
+}
+
 static void test_noise_ends_by_silence_and_hides_no_frame(void **state)
 {
 	uint8_t bytes[64] = {0x00, 0xFF};
@@ -185,6 +220,29 @@ static void test_through_the_gateway_a_request_that_came_in_is_another_clients(v
 	assert_string_equal(s.t[1].outcome, "ANOTHER CLIENT");
 }
 
+static void test_a_late_response_that_ends_with_00_is_no_other_client(void **state)
+{
+	uint8_t bytes[64];
+	struct said s = {0};
+	struct traffic t;
+	const size_t n = make_ambiguous(bytes);
+
+	(void)state;
+	begin(&t, &s);
+	t.gateway = true;
+	see(&t, 'o', 2, ask, sizeof(ask), 100 * MS);
+	traffic_take(&t,
+	             &(struct seen){.at = 120 * MS, .way = 'i', .bytes = bytes, .n = n, .why = ""});
+	see(&t, 'o', 3, ask, sizeof(ask), 200 * MS);
+	traffic_take(&t,
+	             &(struct seen){.at = 220 * MS, .way = 'i', .bytes = bytes, .n = n, .why = ""});
+	traffic_end(&t);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.t[0].kind, TRAFFIC_OK);
+	assert_int_equal(t.count[TRAFFIC_STRAY], 1);
+	assert_int_equal(t.count[TRAFFIC_CLIENT], 0);
+}
+
 static void test_several_frames_at_once_are_taken_apart(void **state)
 {
 	uint8_t bytes[64];
@@ -290,11 +348,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames_are_cut_wherever_the_adapter_tears_them),
+		cmocka_unit_test(test_a_response_that_ends_with_00_is_no_request),
 		cmocka_unit_test(test_noise_ends_by_silence_and_hides_no_frame),
 		cmocka_unit_test(test_a_line_that_babbles_is_handed_on),
 		cmocka_unit_test(test_a_response_belongs_to_its_request_and_a_late_one_to_none),
 		cmocka_unit_test(
 			test_through_the_gateway_a_request_that_came_in_is_another_clients),
+		cmocka_unit_test(test_a_late_response_that_ends_with_00_is_no_other_client),
 		cmocka_unit_test(test_several_frames_at_once_are_taken_apart),
 		cmocka_unit_test(test_a_capture_says_the_same_again),
 		cmocka_unit_test(test_registers_are_understood_as_people_write_them),

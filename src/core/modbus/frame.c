@@ -10,18 +10,21 @@ static bool answers_function(const uint8_t *bytes, const struct request *own)
 	return bytes[0] == own->unit && (bytes[1] & 0x7F) == own->pdu[0];
 }
 
-/* The lengths a frame that begins here can have. Returns how many. */
+/* The lengths a frame that begins here can have, the surest first. Returns how many. */
 static size_t lengths(const uint8_t *bytes, size_t n, const struct request *own, bool whole,
                       size_t *len)
 {
+	const size_t request = pdu_request_size(bytes + 1, n - 1) + AROUND;
+	const size_t answer = pdu_answer_size(bytes + 1, n - 1) + AROUND;
 	size_t k = 0;
 
 	if (own && answers_function(bytes, own) && !(bytes[1] & 0x80) && own->answer_len)
 		len[k++] = own->answer_len + AROUND;
 	if (own && bytes[0] == own->unit && bytes[1] == own->pdu[0])
 		len[k++] = own->len + AROUND;
-	len[k++] = pdu_request_size(bytes + 1, n - 1) + AROUND;
-	len[k++] = pdu_answer_size(bytes + 1, n - 1) + AROUND;
+	/* a frame whose CRC ends with 00 has a right CRC without that byte, too */
+	len[k++] = request > answer ? request : answer;
+	len[k++] = request > answer ? answer : request;
 	if (whole)
 		len[k++] = n;
 	return k;
@@ -44,6 +47,14 @@ static bool frame_at(const uint8_t *bytes, size_t n, const struct request *own, 
 		return true;
 	}
 	return false;
+}
+
+bool frame_open(const struct frame *f)
+{
+	const size_t longer = f->pdu_len + 1;
+
+	return pdu_request_size(f->pdu, f->pdu_len) == longer ||
+	       pdu_answer_size(f->pdu, f->pdu_len) == longer;
 }
 
 bool frame_find(const uint8_t *bytes, size_t n, size_t glitch, const struct request *own,

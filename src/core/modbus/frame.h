@@ -24,6 +24,9 @@ struct frame {
 bool frame_find(const uint8_t *bytes, size_t n, size_t glitch, const struct request *own,
                 bool whole, struct frame *f);
 
+/* With a byte more, 00, it would be a right frame, too: silence shows which of them it is. */
+bool frame_open(const struct frame *f);
+
 /* Does it look like a request, and cannot be an answer? */
 bool frame_is_request(const struct frame *f);
 
