@@ -62,6 +62,7 @@ struct wireline {
 	const struct wireline_ops *ops;
 	struct bus_conf conf; /* as it is set now; strings are the caller's */
 	bool over;     /* writes go out although a point of the configuration has the register */
+	bool gone;     /* nothing can be asked any more (why) */
 	char via[96];  /* "via xnetd, bus rs485"; "": the port is our own */
 	char why[256]; /* the last failure, a sentence */
 };
@@ -75,8 +76,8 @@ void line_close(struct wireline *l); /* NULL is fine */
 /* False: l->why. */
 bool line_set(struct wireline *l, const struct setting *s);
 
-/* The gateway's polling pauses until the line is closed, at most so long. Nothing to do on a port
- * of our own. False: l->why. */
+/* The gateway's polling pauses until the line is closed, at most so long; 0: it goes on now.
+ * Nothing to do on a port of our own. False: l->why. */
 bool line_hold(struct wireline *l, unsigned seconds);
 
 /* One request and its response. timeout: to the response's first byte, µs. once: sent once and

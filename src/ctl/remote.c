@@ -26,6 +26,7 @@ struct remote {
 	struct wireline head;
 	struct talk *talk;
 	char bus[80];
+	struct setting own; /* of the line when it is not lent */
 	bool monitored, held;
 	uint8_t asked; /* unit of the request under way */
 	uint8_t late[LATE_MAX];
@@ -70,6 +71,18 @@ static bool take_bytes(void *ctx, const uint8_t *bytes, size_t n, bool frame, us
 	return true;
 }
 
+/* The line is polled again, with its own settings: what is asked now would not be what was meant.
+ */
+static void take_back(struct remote *r, const char *word)
+{
+	if (!word || !r->held)
+		return;
+	r->held = false;
+	r->head.gone = true;
+	snprintf(r->head.why, sizeof(r->head.why), "xnetd has taken its line back (%.40s)",
+	         says_clean(word));
+}
+
 /* A line of the monitor. While the line is lent, what nobody asked for comes as the port gives it,
  * in pieces. */
 static void take_seen(void *ctx, const struct jread *t)
@@ -78,8 +91,10 @@ static void take_seen(void *ctx, const struct jread *t)
 	uint8_t bytes[2 * ADU_RTU_MAX];
 	struct seen s;
 
-	if (!talk_seen(t, bytes, sizeof(bytes), &s))
+	if (!talk_seen(t, bytes, sizeof(bytes), &s)) {
+		take_back(r, talk_text(t, "released"));
 		return;
+	}
 	if (r->held && s.way == 'i')
 		cut_feed(&r->cut, bytes, s.n, s.at, take_bytes, r);
 	else if (r->take && !r->ended)
@@ -117,11 +132,33 @@ static bool monitor(struct remote *r)
 	return r->monitored;
 }
 
+static void note_setting(struct remote *r, const struct setting *s)
+{
+	r->head.conf.baud = s->baud;
+	r->head.conf.data = s->data;
+	r->head.conf.parity = s->parity;
+	r->head.conf.stop = s->stop;
+}
+
+static bool release(struct remote *r)
+{
+	struct json j = {0};
+
+	r->held = false;
+	talk_begin(r->talk, &j, "release");
+	jw_string(&j, "bus", r->bus);
+	return talk_simple(r->talk, &j) || fail(r);
+}
+
 static bool remote_hold(struct wireline *l, unsigned seconds)
 {
 	struct remote *r = remote_of(l);
 
+	if (!seconds)
+		return release(r);
 	r->held = hold(r, NULL, seconds) && monitor(r);
+	if (r->held)
+		note_setting(r, &r->own);
 	return r->held || fail(r);
 }
 
@@ -129,16 +166,14 @@ static bool remote_set_line(struct wireline *l, const struct setting *s)
 {
 	struct remote *r = remote_of(l);
 
-	if (!r->held)
-		return talk_gone(
-			r->talk,
-			"polls this line with its own settings: leave out --baud and --format");
-	if (!hold(r, s, 0))
+	if (l->gone)
 		return false;
-	l->conf.baud = s->baud;
-	l->conf.data = s->data;
-	l->conf.parity = s->parity;
-	l->conf.stop = s->stop;
+	if (!r->held)
+		talk_gone(r->talk,
+		          "polls this line with its own settings: leave out --baud and --format");
+	if (!r->held || !hold(r, s, 0))
+		return fail(r);
+	note_setting(r, s);
 	return true;
 }
 
@@ -206,7 +241,7 @@ static void remote_ask(struct wireline *l, const struct request *q, us_t timeout
 
 	(void)once;
 	r->asked = q->unit;
-	for (unsigned i = 0; i < LIMIT_TRIES; i++) {
+	for (unsigned i = 0; i < LIMIT_TRIES && !l->gone; i++) {
 		ask_pdu(r, q, timeout, &j);
 		if (!talk_call(r->talk, &j, &t)) {
 			fail(r);
@@ -217,7 +252,9 @@ static void remote_ask(struct wireline *l, const struct request *q, us_t timeout
 		jread_free(&t);
 		clock_sleep(clock_now() + LIMIT_REST);
 	}
-	if (talk_text(&t, "err")) {
+	if (l->gone) {
+		out->outcome = OUT_LINK;
+	} else if (talk_text(&t, "err")) {
 		take_error(r, &t, out);
 	} else {
 		out->outcome = OUT_OK;
@@ -389,6 +426,7 @@ struct wireline *remote_open(const struct bus_conf *conf, const char *control, c
 		remote_close(&r->head);
 		return NULL;
 	}
+	r->own = line_setting(&r->head.conf);
 	snprintf(r->head.via, sizeof(r->head.via), "via xnetd, bus %.70s", r->bus);
 	return &r->head;
 }

@@ -17,7 +17,9 @@
 #define COMMON 4       /* settings of the profiles; the others are seldom used */
 #define SELDOM_LAST 16 /* at settings that few devices have */
 #define DEEP_SETTINGS 3
-#define HOLD 120 /* s */
+#define HOLD 120                   /* s */
+#define HOLD_AGAIN (60 * US_S)     /* then the gateway polls for a while */
+#define HOLD_PAUSE (10300 * US_MS) /* it does not lend the line before */
 
 enum { OPT_DEEP = OPT_LINE_LAST, OPT_FORCE, OPT_ADD, OPT_YES, OPT_JSON, OPT_IDS, OPT_LINES };
 
@@ -174,8 +176,30 @@ static us_t wait_for(const struct scan *s)
 	return beside < WAIT / 2 ? WAIT - beside : WAIT / 2;
 }
 
+static bool hold(struct scan *s)
+{
+	s->held_at = clock_now();
+	return line_hold(s->line, HOLD);
+}
+
+/* A hold ends at its time, in the middle of whatever is asked. False: the line is gone. */
+static bool hold_again(struct scan *s)
+{
+	if (!s->line->via[0] || clock_now() - s->held_at < HOLD_AGAIN)
+		return true;
+	progress_clear(&s->bar);
+	fputs("xnetd polls for 10 s, then this goes on.\n", stderr);
+	if (!line_hold(s->line, 0))
+		return false;
+	for (const us_t until = clock_now() + HOLD_PAUSE; clock_now() < until && !stop_asked();)
+		clock_sleep(clock_now() + 100 * US_MS);
+	return stop_asked() || hold(s);
+}
+
 static bool set_line(struct scan *s, const struct setting *to)
 {
+	if (!hold_again(s))
+		return false;
 	s->now = *to;
 	if (!line_set(s->line, &s->now))
 		return false;
@@ -351,10 +375,10 @@ static int run(struct scan *s)
 {
 	if (s->line->via[0]) {
 		fprintf(stderr,
-		        "Its polling pauses while we scan (xnetd goes on by itself after "
-		        "%d s, or when this ends).\n",
-		        HOLD);
-		if (!line_hold(s->line, HOLD)) {
+		        "Its polling pauses while we scan; it goes on every %d s, and when this "
+		        "ends.\n",
+		        (int)(HOLD_AGAIN / US_S));
+		if (!hold(s)) {
 			fprintf(stderr, "xnetctl scan: %s\n", s->line->why);
 			return EXIT_FAILURE;
 		}
@@ -376,6 +400,7 @@ static int run(struct scan *s)
 gone:
 	progress_clear(&s->bar);
 	fprintf(stderr, "xnetctl scan: %s\n", s->line->why);
+	s->add = false;
 	if (s->nfound)
 		report(s);
 	return EXIT_LINE;

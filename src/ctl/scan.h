@@ -43,7 +43,8 @@ struct scan {
 	bool partly[SCAN_SETTINGS]; /* … and there not all ids were asked */
 	unsigned first, last;       /* ids */
 	bool deep, force, json, add, yes;
-	us_t wait; /* for a response's first byte before the next id is asked */
+	us_t held_at; /* the line is lent since then */
+	us_t wait;    /* for a response's first byte before the next id is asked */
 
 	struct setting now;
 	us_t asked[SCAN_IDS]; /* when last, at this setting; 0: not */

@@ -134,7 +134,7 @@ static bool ask(struct scan *s, const struct request *r, us_t wait)
 		return true;
 	/* Many devices with Modbus TCP close the connection when asked for a unit they do not have;
 	 * the next request makes a new one. */
-	return s->line->conf.kind == BUS_TCP && line_set(s->line, &s->now);
+	return s->line->conf.kind == BUS_TCP && !s->line->gone && line_set(s->line, &s->now);
 }
 
 static bool ask_fc3(struct scan *s, unsigned unit, us_t wait)

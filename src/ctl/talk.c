@@ -152,8 +152,9 @@ bool talk_call(struct talk *k, struct json *j, struct jread *tree)
 	if (!talk_send(k, j))
 		return false;
 	while (talk_next(k, until, tree, &open)) {
-		const bool monitor = jread_member(tree, &tree->node[0], "dir") != NULL;
-		if (monitor && k->monitor)
+		const bool unasked =
+			jread_member(tree, &tree->node[0], "dir") || talk_text(tree, "released");
+		if (unasked && k->monitor)
 			k->monitor(k->ctx, tree);
 		else if (talk_int(tree, "id", &id) && id == mine)
 			return true;

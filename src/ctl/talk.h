@@ -19,7 +19,8 @@ struct talk {
 	char gateway[80];                                  /* the name of the gateway */
 	char why[256];                                     /* the last failure, a sentence */
 	bool listening;                                    /* Ctrl-C ends the waiting */
-	void (*monitor)(void *ctx, const struct jread *t); /* lines of a monitor; NULL: dropped */
+	void (*monitor)(void *ctx, const struct jread *t); /* lines of a monitor, or that a hold
+	                                                    * has ended; NULL: dropped */
 	void *ctx;
 	size_t n; /* in buf */
 	char buf[TALK_LINE_MAX + 1];

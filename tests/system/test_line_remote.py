@@ -57,11 +57,11 @@ def test_the_daemon_is_watched_and_lends_its_line(daemon, client):
     seen = [json.loads(s) for s in done.stdout.strip().split("\n")]
     assert done.returncode == 0 and len(seen) > 3, done.stderr
     kinds = [s["kind"] for s in seen]  # a simulator that comes late is no other client
-    assert "client" not in kinds and kinds.count("ok") > 3
+    assert "client" not in kinds and kinds.count("ok") > 3, done.stdout
     assert any(s["unit"] == 3 and "Relay1" in s["what"] for s in seen)
     done = xnetctl("scan", *daemon.options, "rs485", "--ids", "1-4", "--lines", "115200,9600")
     assert done.returncode == 0, done.stderr
-    assert "xnetd goes on by itself" in done.stderr and "All of them are configured." in done.stdout
+    assert "Its polling pauses while we scan" in done.stderr and "All of them are configured." in done.stdout
     assert [s.split()[0] for s in done.stdout.split("\n")[1:4]] == ["1", "2", "3"]
     since = client.mark()
     client.wait_for("xnet/sts/meter1/Volts", since=since)  # it goes on
@@ -111,3 +111,38 @@ def test_a_socket_that_is_not_right_is_said_to_be_so(tmp_path, says, text):
     other.join(LIMIT)
     server.close()
     assert done.returncode in (1, 69) and text in done.stderr, done.stderr
+
+
+def test_a_line_that_the_daemon_takes_back_ends_the_scan(tmp_path):
+    """What is asked then goes out with the line's own settings: nothing that comes back may count."""
+    path = str(tmp_path / "ctl")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(1)
+
+    def answer(request, asked):
+        if request["verb"] == "buses":
+            return {"buses": [{"name": "b", "port": "/dev/null", "kind": "serial", "baud": 9600, "format": "8N1"}]}
+        if request["verb"] != "pdu":
+            return {request["verb"]: True}
+        return {"hex": "03020001", "turnaround_ms": 4} if asked in (2, 5) else {"err": "timeout", "words": "no response"}
+
+    def serve():
+        client, _ = server.accept()
+        client.sendall(GREETING)
+        asked = 0
+        with client, client.makefile("r") as lines:
+            for line in lines:
+                request = json.loads(line)
+                asked += request["verb"] == "pdu"
+                if asked == 5:
+                    client.sendall(b'{"id":1,"released":"time"}\n')
+                client.sendall((json.dumps({"id": request["id"], **answer(request, asked)}) + "\n").encode())
+
+    other = threading.Thread(target=serve, daemon=True)
+    other.start()
+    done = xnetctl("scan", "--control", path, "/dev/null", "--baud", 9600, "--json")
+    other.join(LIMIT)
+    server.close()
+    assert done.returncode == 69 and "xnetd has taken its line back (time)" in done.stderr, done.stderr
+    assert [f["id"] for f in json.loads(done.stdout)["found"]] == [2]
