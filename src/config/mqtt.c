@@ -181,6 +181,8 @@ static const struct key mqtt_keys[] = {
          .doc = "MQTT 5: retained values expire after this; at least 3 x heartbeat."},
 	{"payload", KEY_CHOICE, MQTT(payload_unit), .choice = payload_words, .preset = "value",
          .doc = "Whether a blank and the unit follow each number."},
+	{"properties", KEY_BOOL, MQTT(properties), .preset = "false",
+         .doc = "MQTT 5: whether values carry their unit and class as user properties."},
 	{"history_buffer", KEY_SIZE, MQTT(history_buffer), .min = 0, .max = 1 << 30,
          .preset = "1MiB",
          .doc = "Buffer for history values while the broker is unreachable; the oldest are "

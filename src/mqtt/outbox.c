@@ -77,6 +77,16 @@ void outbox_wipe(struct outbox *o, slot_t id)
 	pthread_mutex_unlock(&o->lock);
 }
 
+void outbox_properties(struct outbox *o, slot_t id, const char *list)
+{
+	if (!id)
+		return;
+	pthread_mutex_lock(&o->lock);
+	if (slots_set_properties(&o->slots, id, list) && slot_at(o, id)->set)
+		slot_mark(o, id);
+	pthread_mutex_unlock(&o->lock);
+}
+
 static bool slot_differs(const struct slot *s, const char *text)
 {
 	return !s->set || strcmp(slots_text_of(s), text) != 0;

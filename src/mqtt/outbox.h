@@ -50,6 +50,11 @@ void outbox_wipe(struct outbox *o, slot_t s);
 slot_t outbox_find(struct outbox *o, const char *topic);
 void outbox_topic(struct outbox *o, slot_t s, char *buf, size_t size);
 
+/* The MQTT 5 user properties of a slot's messages: names and values in turn, each with its NUL, an
+ * empty name at the end; NULL: none. Copies. Others than before: its text is published again. */
+void outbox_properties(struct outbox *o, slot_t s, const char *list);
+size_t properties_size(const char *list); /* bytes of such a list, 0 of NULL */
+
 /* Tell its last text again, if it has one. */
 void outbox_again(struct outbox *o, slot_t s);
 
@@ -74,6 +79,7 @@ struct post {
 	const void *correlation; /* MQTT 5; NULL: none */
 	size_t correlation_len;
 	const char *response_topic; /* MQTT 5; NULL: none */
+	const char *properties;     /* as of outbox_properties() */
 	const slot_t *after;        /* what of these is dirty goes before it, whatever waits */
 	size_t nafter;
 };
@@ -111,7 +117,8 @@ struct outgoing {
 	const void *correlation;
 	size_t correlation_len;
 	const char *response_topic;
-	void *item; /* the outbox's own */
+	const char *properties; /* of MQTT 5, as outbox_properties() has them; NULL: none */
+	void *item;             /* the outbox's own */
 };
 
 /* The next message to send. False: nothing is dirty. A slot that is on its way is not taken again

@@ -29,9 +29,12 @@ static char *take_room(struct outbox *o, size_t n)
 static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 {
 	struct slot *s = slot_at(o, id);
-	const size_t n = s->topic_len + s->text_len + 2u;
+	const char *properties = s->gone || s->wipe ? NULL : slots_properties(&o->slots, id);
+	const size_t n = s->topic_len + s->text_len + 2u, more = properties_size(properties);
 	assert(!s->flying); /* two under way could arrive in the wrong order */
-	char *copy = memcpy(take_room(o, n), s->text, n);
+	char *copy = memcpy(take_room(o, n + more), s->text, n);
+	if (more)
+		memcpy(copy + n, properties, more);
 	copy[strcspn(copy, "\n")] = '\0';
 	*out = (struct outgoing){
 		.topic = copy,
@@ -41,6 +44,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 		.retain = s->retain,
 		.value = s->class_ == SLOT_VALUE && !s->gone,
 		.suspect = s->suspect,
+		.properties = more ? copy + n : NULL,
 		.item = item_of(id),
 	};
 	if (s->wipe) {
@@ -61,7 +65,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 {
 	struct post_item *i = post_at(o, id);
-	const size_t n = i->correlation_at + i->correlation_len + i->response_len;
+	const size_t n = i->properties_at + i->properties_len;
 	char *copy = memcpy(take_room(o, n), i->data, n);
 	*out = (struct outgoing){
 		.topic = copy,
@@ -72,6 +76,7 @@ static void take_post(struct outbox *o, uint32_t id, struct outgoing *out)
 		.correlation = i->correlation ? copy + i->correlation_at : NULL,
 		.correlation_len = i->correlation_len,
 		.response_topic = i->response ? copy + i->response_at : NULL,
+		.properties = i->properties_len ? copy + i->properties_at : NULL,
 		.once = i->qos == 0,
 		.suspect = i->suspect,
 		.item = item_of(id),

@@ -30,6 +30,20 @@ void paho_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const 
 	MQTTProperties_add(props, &one);
 }
 
+static void user_properties(MQTTProperties *props, const char *list)
+{
+	for (const char *s = list; s && *s;) {
+		MQTTProperty one = {.identifier = MQTTPROPERTY_CODE_USER_PROPERTY};
+		one.value.data.data = (char *)s; /* copied by the library, both */
+		one.value.data.len = (int)strlen(s);
+		s += one.value.data.len + 1;
+		one.value.value.data = (char *)s;
+		one.value.value.len = (int)strlen(s);
+		s += one.value.value.len + 1;
+		MQTTProperties_add(props, &one);
+	}
+}
+
 /* -- messages out ------------------------------------------------------------------------------ */
 
 static void on_sent(void *ctx, MQTTAsync_successData *r)
@@ -85,6 +99,7 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
 		if (m->response_topic)
 			paho_property_data(&out.properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC,
 			                   m->response_topic, strlen(m->response_topic));
+		user_properties(&out.properties, m->properties);
 	} else {
 		r.onSuccess = on_sent;
 		r.onFailure = on_not_sent;

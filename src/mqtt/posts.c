@@ -11,7 +11,8 @@ struct post_item *posts_make(const struct post *p)
 	const size_t topic = strlen(p->topic), len = strlen(p->payload);
 	const size_t n = p->correlation ? p->correlation_len : 0;
 	const size_t answer = p->response_topic ? strlen(p->response_topic) + 1 : 0;
-	const size_t size = sizeof(struct post_item) + topic + len + 2 + n + answer;
+	const size_t more = properties_size(p->properties);
+	const size_t size = sizeof(struct post_item) + topic + len + 2 + n + answer + more;
 	struct post_item *i = mem_alloc(1, size);
 	i->size = size;
 	i->history = p->history;
@@ -25,6 +26,8 @@ struct post_item *posts_make(const struct post *p)
 	i->response = answer != 0;
 	i->response_at = i->correlation_at + n;
 	i->response_len = answer;
+	i->properties_at = i->response_at + answer;
+	i->properties_len = more;
 	if (p->nafter) {
 		i->after = mem_alloc(p->nafter, sizeof *i->after);
 		memcpy(i->after, p->after, p->nafter * sizeof *i->after);
@@ -37,6 +40,8 @@ struct post_item *posts_make(const struct post *p)
 		memcpy(i->data + i->correlation_at, p->correlation, n);
 	if (answer)
 		memcpy(i->data + i->response_at, p->response_topic, answer);
+	if (more)
+		memcpy(i->data + i->properties_at, p->properties, more);
 	return i;
 }
 

@@ -20,9 +20,9 @@ struct post_item {
 	size_t nafter;
 	size_t size; /* counted against the bound */
 	size_t payload_at, len, correlation_at, correlation_len;
-	size_t response_at, response_len;
+	size_t response_at, response_len, properties_at, properties_len;
 	bool correlation, response;
-	char data[]; /* topic NUL payload NUL correlation response topic NUL */
+	char data[]; /* topic NUL payload NUL correlation response topic NUL properties */
 };
 
 struct posts {

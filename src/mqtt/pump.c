@@ -193,7 +193,11 @@ static bool hand_over(struct mqtt_client *c, struct outgoing *m, us_t now)
 		m->qos = 1;
 	if (m->qos > c->terms.maximum_qos)
 		m->qos = c->terms.maximum_qos;
-	const size_t size = packet_size(m, c->protocol, expiry);
+	size_t size = packet_size(m, c->protocol, expiry);
+	if (m->properties && c->terms.maximum_packet && size > c->terms.maximum_packet) {
+		m->properties = NULL; /* the value is worth more than its unit */
+		size = packet_size(m, c->protocol, expiry);
+	}
 	if (too_large(c, m, size))
 		return true;
 	if (!reserve(c, m, size, now, &mark)) {

@@ -73,6 +73,39 @@ void slots_text(struct slots *t, struct slot *s, const char *text)
 	s->text_len = (uint32_t)n;
 }
 
+size_t properties_size(const char *list)
+{
+	size_t n = 0;
+	while (list && list[n])
+		n += strlen(list + n) + 1;
+	return list ? n + 1 : 0;
+}
+
+const char *slots_properties(const struct slots *t, uint32_t id)
+{
+	return id <= t->nproperties ? t->properties[id - 1] : NULL;
+}
+
+bool slots_set_properties(struct slots *t, uint32_t id, const char *list)
+{
+	const char *old = slots_properties(t, id);
+	const size_t before = properties_size(old), size = properties_size(list);
+	if (before == size && (!size || memcmp(old, list, size) == 0))
+		return false;
+	if (id > t->nproperties) {
+		t->properties = mem_grow(t->properties, t->n, sizeof *t->properties);
+		memset(t->properties + t->nproperties, 0,
+		       (t->n - t->nproperties) * sizeof *t->properties);
+		t->memory += (t->n - t->nproperties) * sizeof *t->properties;
+		t->nproperties = t->n;
+	}
+	char **p = &t->properties[id - 1];
+	free(*p);
+	*p = size ? memcpy(mem_alloc(size, 1), list, size) : NULL;
+	t->memory += size - before;
+	return true;
+}
+
 static void add_block(struct slots *t)
 {
 	const uint32_t nblock = t->n / BLOCK;
@@ -113,6 +146,7 @@ void slots_free(struct slots *t, uint32_t id)
 	while (*at != id)
 		at = &slots_at(t, *at)->chain;
 	*at = s->chain;
+	slots_set_properties(t, id, NULL);
 	t->memory -= room_for(s->topic_len + s->text_len + 2u);
 	free(s->text);
 	memset(s, 0, sizeof *s);
@@ -139,6 +173,9 @@ void slots_destroy(struct slots *t)
 		free(slots_at(t, id)->text);
 	for (uint32_t b = 0; b < t->n / BLOCK; b++)
 		free(t->block[b]);
+	for (uint32_t i = 0; i < t->nproperties; i++)
+		free(t->properties[i]);
+	free(t->properties);
 	free(t->block);
 	free(t->hash);
 }

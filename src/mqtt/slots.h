@@ -33,6 +33,8 @@ struct slots {
 	struct slot **block;     /* slots are made by the block, so that they never move */
 	uint32_t n, free_, used; /* ids 1 to n exist */
 	uint32_t *hash, hash_size;
+	char **properties; /* by id - 1; NULL as long as no slot has any */
+	uint32_t nproperties;
 	size_t memory; /* bytes of all this */
 };
 
@@ -42,6 +44,9 @@ uint32_t slots_make(struct slots *t, const char *topic, size_t n);       /* must
 void slots_free(struct slots *t, uint32_t id);
 void slots_text(struct slots *t, struct slot *s, const char *text);
 const char *slots_text_of(const struct slot *s);
+/* User properties as struct outgoing has them, copied; NULL: none. True: they are others now. */
+bool slots_set_properties(struct slots *t, uint32_t id, const char *list);
+const char *slots_properties(const struct slots *t, uint32_t id); /* NULL: none */
 void slots_destroy(struct slots *t);
 
 /* What is to be published after a connect, in the order of publishing: by class, in a class as they

@@ -86,7 +86,7 @@ static slot_t value_slot(struct xnet *x, uint32_t device, uint32_t point)
 	const struct point *p = &d->set->point[point];
 	slot_t *s = &x->value[d->point0 + point];
 	if (!*s && xnet_published(p))
-		*s = xnet_slot(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
+		*s = xnet_value_slot(x, d, p);
 	return *s;
 }
 
@@ -137,10 +137,12 @@ static void passing(void *self, const struct north_value *v)
 {
 	struct xnet *x = self;
 	char topic[XNET_TOPIC_MAX], buf[VALUE_PRINT_MAX + NAME_MAX_LEN];
+	char properties[XNET_PROPERTIES_MAX];
 	const struct point *p = point_of(x, v->device, v->point);
 	xnet_topic(x, "sts", x->model->device[v->device].name, p->name, topic);
 	outbox_post(x->outbox, &(struct post){.topic = topic,
 	                                      .qos = p->qos,
+	                                      .properties = xnet_properties(x, p, properties),
 	                                      .payload = with_unit(x, v->device, v->point, v->text,
 	                                                           buf, sizeof buf)});
 }
@@ -163,15 +165,18 @@ static void history(void *self, uint32_t device, uint32_t point, const char *tex
 {
 	struct xnet *x = self;
 	const struct point *p = point_of(x, device, point);
-	char topic[XNET_TOPIC_MAX];
+	char topic[XNET_TOPIC_MAX], properties[XNET_PROPERTIES_MAX];
 	struct json j = {0};
 	jw_open(&j, NULL, '{');
 	jw_time(&j, "ts", unix_ms);
 	member(&j, p, "v", text);
 	jw_close(&j, '}');
 	xnet_topic(x, "hist", x->model->device[device].name, p->name, topic);
-	outbox_post(x->outbox,
-	            &(struct post){.topic = topic, .payload = j.text, .qos = 1, .history = true});
+	outbox_post(x->outbox, &(struct post){.topic = topic,
+	                                      .payload = j.text,
+	                                      .qos = 1,
+	                                      .history = true,
+	                                      .properties = xnet_properties(x, p, properties)});
 	jw_free(&j);
 }
 

@@ -49,6 +49,12 @@ void xnet_clear(struct xnet *x, const char *topic);
 /* xnet_adopt.c: the slot of a topic in the state tree; leaf NULL: the device's own. */
 slot_t xnet_slot(struct xnet *x, const char *name, const char *leaf, enum slot_class c, uint8_t qos,
                  bool retain);
+/* The slot of a value, with its properties. */
+slot_t xnet_value_slot(struct xnet *x, const struct device *d, const struct point *p);
+/* The user properties of a point's values, into buf; NULL: none, or they are not wanted. */
+#define XNET_PROPERTIES_MAX 256
+const char *xnet_properties(const struct xnet *x, const struct point *p,
+                            char buf[XNET_PROPERTIES_MAX]);
 /* Has the point a topic of its own? */
 bool xnet_published(const struct point *p);
 void xnet_adopt(void *self, const struct model *m); /* as north_ops has it */

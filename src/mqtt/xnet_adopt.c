@@ -15,6 +15,41 @@ slot_t xnet_slot(struct xnet *x, const char *name, const char *leaf, enum slot_c
 	return outbox_slot(x->outbox, topic, c, qos, retain);
 }
 
+/* One more pair, if there is a value that fits and is a text for MQTT ("MQTT Version 5.0", 1.5.4).
+ */
+static size_t pair(char *buf, size_t n, const char *name, const char *value)
+{
+	const size_t len = value ? strlen(value) : 0, more = strlen(name) + 1 + len + 1;
+	if (!len || n + more >= XNET_PROPERTIES_MAX)
+		return n;
+	for (const char *s = value; *s; s++) {
+		if ((unsigned char)*s < ' ' || *s == 0x7F)
+			return n;
+	}
+	memcpy(buf + n, name, strlen(name) + 1);
+	memcpy(buf + n + strlen(name) + 1, value, len + 1);
+	return n + more;
+}
+
+const char *xnet_properties(const struct xnet *x, const struct point *p,
+                            char buf[XNET_PROPERTIES_MAX])
+{
+	if (!x->model->mqtt.properties)
+		return NULL;
+	size_t n = pair(buf, 0, "unit", p->unit);
+	n = pair(buf, n, "class", p->class_);
+	buf[n] = '\0';
+	return n ? buf : NULL;
+}
+
+slot_t xnet_value_slot(struct xnet *x, const struct device *d, const struct point *p)
+{
+	char buf[XNET_PROPERTIES_MAX];
+	const slot_t s = xnet_slot(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
+	outbox_properties(x->outbox, s, xnet_properties(x, p, buf));
+	return s;
+}
+
 bool xnet_published(const struct point *p)
 {
 	return !p->hidden && !p->absent && p->filter.mode != PUBLISH_NEVER &&
@@ -41,8 +76,7 @@ static void make_device(struct xnet *x, const struct device *d, struct xnet_devi
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
 		if (xnet_published(p))
-			x->value[d->point0 + i] =
-				xnet_slot(x, d->name, p->name, SLOT_VALUE, p->qos, p->retain);
+			x->value[d->point0 + i] = xnet_value_slot(x, d, p);
 	}
 }
 

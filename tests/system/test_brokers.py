@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import shutil
 import socket
 import ssl
 import struct
@@ -16,6 +17,7 @@ from conftest import LIMIT, free_port, wait_until
 from gwfix import gateway  # noqa: F401
 from rawbroker import RawBroker
 from simfix import PROFILES, line  # noqa: F401
+from test_gateway_reload import change
 
 HOUSE = """
 gateway: house
@@ -163,6 +165,48 @@ def test_a_broker_that_does_not_answer_to_mqtt_5_gets_3_1_1_soon(house):
     wait_until(lambda: b.of("xnet/sts/house/status"), LIMIT, "a connection")
     assert b.ignored == 1 and b.connects[0].level == 4
     assert b.connects[0].at - b.at < 5  # 1.4 s on an idle machine; the library gives up after 6 s, and tries 5 again
+
+
+# -- units for clients that know nothing of the gateway -------------------------------------------------
+
+UNITS = """
+gateway: house
+mqtt: {{broker: "{broker}", properties: true}}
+buses:
+  rs485: {{port: {port}, baud: 115200}}
+devices:
+  meter1: {{bus: rs485, id: 1, points: {{Volts: {{input: 0, every: 100ms, unit: V, class: voltage}}, Count: {{input: 1, every: 100ms}}}}}}
+"""
+
+
+class Shown:
+    """mosquitto_sub with MQTT 5: its lines are topic, value and user properties."""
+
+    def __init__(self, broker, start):
+        self.process = start(shutil.which("mosquitto_sub"), "-h", "127.0.0.1", "-p", str(broker.port), "-V", "5", "-F", "%t %p %P",
+                             "-t", "xnet/sts/meter1/+", "-q", "1")
+
+    def wait_for(self, text):
+        wait_until(lambda: text in self.process.text().split("\n"), LIMIT, text)
+
+
+def test_a_generic_client_sees_the_units(line, broker, client, gateway, start):  # noqa: F811
+    l = line(UNITS, broker)
+    l.freeze()
+    l.set("meter1", "Volts", "230")
+    l.set("meter1", "Count", "7")
+    shown = Shown(broker, start)
+    g = gateway(l)
+    shown.wait_for("xnet/sts/meter1/Volts 230 unit:V class:voltage")
+    shown.wait_for("xnet/sts/meter1/Count 7 ")
+    change(l, ("unit: V, class: voltage", "unit: mV"))  # the texts of the old model are gone with it
+    g.reload()
+    shown.wait_for("xnet/sts/meter1/Volts 230 unit:mV")
+    l.set("meter1", "Volts", "231")
+    shown.wait_for("xnet/sts/meter1/Volts 231 unit:mV")
+    change(l, ("properties: true", "properties: false"))
+    g.reload()
+    shown.wait_for("xnet/sts/meter1/Volts 231 ")
 
 
 # -- subscribers that come back ------------------------------------------------------------------------

@@ -196,9 +196,9 @@ static inline void text_mqtt(FILE *f, const struct mqtt_conf *m)
 	fprintf(f, "mqtt %s:%u %d v%d %s %s %s %s %s %s %s %d", TEXT(m->host), m->port, m->use_tls,
 	        m->version, TEXT(m->client_id), TEXT(m->prefix), TEXT(m->username),
 	        TEXT(m->password), TEXT(m->ca), TEXT(m->cert), TEXT(m->key), m->tls_verify);
-	fprintf(f, " %" PRId64 " %d%d%d %d %" PRId64 " %d %zu %" PRId64 "\n", m->keepalive,
+	fprintf(f, " %" PRId64 " %d%d%d %d %" PRId64 " %d%d %zu %" PRId64 "\n", m->keepalive,
 	        m->qos_value, m->qos_status, m->qos_command, m->retain, m->expiry, m->payload_unit,
-	        m->history_buffer, m->sys_interval);
+	        m->properties, m->history_buffer, m->sys_interval);
 }
 
 static inline void text_test(FILE *f, const struct profile_test *t)

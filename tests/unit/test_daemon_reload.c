@@ -130,6 +130,7 @@ static const struct {
 	{"mqtt.qos.value", HOST, HOST ", qos: {value: 1}", false},
 	{"mqtt.qos.command", HOST, HOST ", qos: {command: 2}", false},
 	{"mqtt.payload", HOST, HOST ", payload: value+unit", false},
+	{"mqtt.properties", HOST, HOST ", properties: true", false},
 	{"mqtt.history_buffer", HOST, HOST ", history_buffer: 2MiB", false},
 	{"mqtt.sys_interval", HOST, "broker: mqtt://h, client_id: c, sys_interval: 1m", false},
 	{"top.homeassistant", "", "homeassistant: true\n", false},

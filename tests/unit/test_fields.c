@@ -33,7 +33,7 @@ FIELDS_OF(bus_conf, x, x.name, x.where, x.kind, x.port, x.host, x.tcp_port, x.ba
 FIELDS_OF(mqtt_conf, x, x.where, x.broker, x.nbroker, x.host, x.port, x.use_tls, x.use_ws, x.path,
           x.version, x.client_id, x.prefix, x.username, x.password, x.ca, x.cert, x.key,
           x.tls_verify, x.keepalive, x.qos_value, x.qos_status, x.qos_command, x.retain, x.expiry,
-          x.payload_unit, x.history_buffer, x.sys_interval)
+          x.payload_unit, x.properties, x.history_buffer, x.sys_interval)
 
 /* Do the same registers give another value with it: same_place() in daemon/carry.c? Is it then
  * another register to write: point_stays() in core/command/table.c? */

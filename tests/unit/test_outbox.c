@@ -581,6 +581,61 @@ static void a_post_carries_its_correlation_data(void **state)
 	outbox_destroy(o);
 }
 
+static void user_properties_are_copied_and_tell_when_they_change(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outbox_figures before, after;
+	struct outgoing m;
+	char list[] = "unit\0V\0class\0voltage\0";
+	outbox_figures(o, &before);
+	const slot_t a = value(o, "a"), b = value(o, "b");
+	outbox_properties(o, 0, list);
+	outbox_properties(o, a, list);
+	assert_string_equal(drain(o), ""); /* no text yet */
+	outbox_set(o, a, "1", false);
+	outbox_set(o, b, "1", false);
+	outbox_properties(o, a, list);
+	memset(list, 'x', sizeof list - 1); /* the model they are of ends */
+	assert_true(outbox_take(o, &m));
+	assert_string_equal(m.topic, "a");
+	assert_int_equal(properties_size(m.properties), 22);
+	assert_memory_equal(m.properties, "unit\0V\0class\0voltage\0", 22);
+	outbox_sent(o, m.item);
+	assert_true(outbox_take(o, &m));
+	assert_null(m.properties);
+	outbox_sent(o, m.item);
+	outbox_properties(o, a, "unit\0V\0class\0voltage\0");
+	assert_string_equal(drain(o), "");
+	outbox_properties(o, a, "unit\0mV\0");
+	assert_string_equal(drain(o), "a=1");
+	outbox_properties(o, a, NULL);
+	assert_true(outbox_take(o, &m));
+	assert_null(m.properties);
+	outbox_sent(o, m.item);
+	outbox_properties(o, a, "unit\0V\0");
+	outbox_clear(o, a);
+	assert_true(outbox_take(o, &m)); /* what empties a topic has none */
+	assert_int_equal(m.len, 0);
+	assert_null(m.properties);
+	outbox_sent(o, m.item);
+	outbox_clear(o, b);
+	assert_string_equal(drain(o), "b=");
+	const slot_t c = value(o, "c"); /* in the place of one that had some */
+	outbox_set(o, c, "1", false);
+	assert_true(outbox_take(o, &m));
+	assert_null(m.properties);
+	outbox_sent(o, m.item);
+	outbox_post(o, &(struct post){.topic = "p", .payload = "1", .properties = "unit\0V\0"});
+	assert_true(outbox_take(o, &m));
+	assert_memory_equal(m.properties, "unit\0V\0", 8);
+	outbox_sent(o, m.item);
+	outbox_figures(o, &after);
+	assert_int_equal(after.slots, before.slots + 1);
+	outbox_properties(o, c, "unit\0V\0"); /* freed with it */
+	outbox_destroy(o);
+}
+
 static void a_slot_costs_little_memory(void **state)
 {
 	(void)state;
@@ -772,6 +827,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_loses_the_oldest_of_its_kind_and_counts),
 		cmocka_unit_test(a_reload_may_give_history_another_bound),
 		cmocka_unit_test(a_post_carries_its_correlation_data),
+		cmocka_unit_test(user_properties_are_copied_and_tell_when_they_change),
 		cmocka_unit_test(a_slot_costs_little_memory),
 		cmocka_unit_test(random_lives_end_with_the_last_texts_told),
 		cmocka_unit_test(a_writer_and_a_publisher_agree_at_the_end),

@@ -240,6 +240,10 @@ static void a_packet_is_as_long_as_it_is(void **state)
 	m.correlation = "x";
 	m.correlation_len = 200;
 	assert_int_equal(packet_size(&m, 5, 0), 1 + 2 + 2 + 3 + 2 + 2 + 203 + 2);
+	m.correlation = NULL;
+	m.properties = "unit\0V\0class\0voltage\0";
+	assert_int_equal(packet_size(&m, 5, 0), 1 + 1 + 2 + 3 + 2 + 2 + 1 + 5 + 5 + 5 + 12);
+	assert_int_equal(packet_size(&m, 4, 0), 11);
 	m.len = 16384;
 	m.correlation = NULL;
 	assert_int_equal(packet_size(&m, 4, 0), 1 + 3 + 2 + 3 + 2 + 16384);

@@ -213,6 +213,61 @@ static void numbers_get_their_unit_where_it_is_wanted(void **state)
 	assert_false(north_differs(s->n, 1, 0, "13.28"));
 }
 
+/* Names and values of the next message's user properties, a blank after each. */
+static const char *properties(struct setup *s)
+{
+	static char text[256];
+	struct outgoing m;
+	size_t n = 0;
+	text[0] = '\0';
+	if (!outbox_take(s->o, &m))
+		return "nothing";
+	for (const char *p = m.properties; p && *p; p += strlen(p) + 1)
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s ", p);
+	outbox_sent(s->o, m.item);
+	return text;
+}
+
+static void values_carry_their_unit_and_class_where_it_is_wanted(void **state)
+{
+	struct setup *s = *state;
+	char unit[] = "V";
+	struct point own[] = {
+		{.name = "BattVolts", .retain = true, .unit = unit, .class_ = "voltage"},
+		{.name = "Odd", .retain = true, .unit = "\t"},
+		{.name = "Plain", .retain = true, .unit = ""}};
+	const struct pointset set = {.point = own, .n = 3};
+	const struct device device = {.name = "scc1", .set = &set};
+	struct model next = full_model();
+	value(s, 1, 0, "13.28", false);
+	assert_string_equal(properties(s), "");
+	told(s);
+	next.device = &device;
+	next.ndevice = 1;
+	next.npoint = 3;
+	next.mqtt.properties = true;
+	north_adopt(s->n, &next);
+	unit[0] = 'X'; /* a reload frees what it does not adopt */
+	const char *first = properties(s);
+	while (strcmp(first, "") == 0) /* what is gone is cleared */
+		first = properties(s);
+	assert_string_equal(first, "unit V class voltage ");
+	assert_null(strstr(told(s), "scc1/BattVolts"));
+	unit[0] = 'V';
+	value(s, 0, 1, "1", false);
+	assert_string_equal(properties(s), ""); /* no broker would take it */
+	value(s, 0, 2, "1", false);
+	assert_string_equal(properties(s), "");
+	north_passing(s->n, &(struct north_value){.device = 0, .point = 0, .text = "13.29"});
+	assert_string_equal(properties(s), "unit V class voltage ");
+	north_history(s->n, 0, 0, "13.28", 1795255200123);
+	assert_string_equal(properties(s), "unit V class voltage ");
+	next.mqtt.properties = false;
+	north_adopt(s->n, &next);
+	assert_string_equal(properties(s), "");
+	assert_string_equal(told(s), "");
+}
+
 static const char *snapshot_text(void *ctx, uint32_t point)
 {
 	static const char *const text[] = {"13.28", "0", "0815", "18446744073709551615", "1"};
@@ -961,6 +1016,7 @@ int main(void)
 		TEST(topics_and_payloads_are_those_of_the_contract),
 		TEST(a_value_is_told_when_it_differs_or_again),
 		TEST(numbers_get_their_unit_where_it_is_wanted),
+		TEST(values_carry_their_unit_and_class_where_it_is_wanted),
 		TEST(a_snapshot_has_numbers_texts_and_null),
 		TEST(alerts_are_told_once),
 		TEST(a_new_model_clears_what_is_gone_and_keeps_the_rest),

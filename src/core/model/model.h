@@ -245,6 +245,7 @@ struct mqtt_conf {
 	bool retain;
 	us_t expiry;       /* 0: off */
 	bool payload_unit; /* value+unit */
+	bool properties;   /* unit and class as user properties (MQTT 5) */
 	size_t history_buffer;
 	us_t sys_interval; /* 0: off */
 };
