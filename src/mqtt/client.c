@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "core/base/arena.h"
@@ -215,7 +216,8 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 	c->push = push;
 	c->push_ctx = ctx;
 	c->shortest = SHORTEST;
-	c->seed = (unsigned)client_now();
+	if (getrandom(&c->seed, sizeof c->seed, GRND_NONBLOCK) != sizeof c->seed)
+		c->seed = (unsigned)client_now();
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->push_lock, NULL);
 	pthread_condattr_init(&attr);

@@ -89,11 +89,6 @@ static void drop_handle(struct mqtt_client *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static us_t jitter(struct mqtt_client *c, us_t t)
-{
-	return t * 3 / 4 + t * (rand_r(&c->seed) % 512) / 1024;
-}
-
 static void note_error(struct mqtt_client *c, const char *why, bool was_up, bool rival)
 {
 	pthread_mutex_lock(&c->lock);
@@ -133,7 +128,7 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	const size_t before = c->failover.at;
 	if (delay && failover_down(&c->failover, was_up))
 		delay = 0;
-	c->retry_at = delay ? client_now() + jitter(c, delay) : now;
+	c->retry_at = delay ? client_now() + retry_jitter(delay, (unsigned)rand_r(&c->seed)) : now;
 	const bool rival = was_up && retry_rival(&c->retry, f);
 	if (rival && f != RETRY_TAKEN)
 		snprintf(text, sizeof text,

@@ -2,6 +2,7 @@
 #include "mqtt/retry.h"
 
 #define SOON (500 * US_MS) /* for the first minutes: a broker that restarts is found at once */
+#define SPREAD 20 /* … but not at once by all gateways: they wait a 20th of the outage so far */
 #define LATE (30 * US_S)
 #define RIVAL_LATE (60 * US_S)
 #define PATIENCE (180 * US_S)
@@ -99,13 +100,19 @@ us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now)
 	const bool patient =
 		f == RETRY_NETWORK || f == RETRY_IGNORED || f == RETRY_VERSION || f == RETRY_CLOSED;
 	const us_t latest = r->short_lives >= SHORT_LIVES ? RIVAL_LATE : LATE;
-	if (patient && r->short_lives < SHORT_LIVES && now - r->down_since < PATIENCE)
-		r->delay = SOON;
+	const us_t outage = now - r->down_since;
+	if (patient && r->short_lives < SHORT_LIVES && outage < PATIENCE)
+		r->delay = outage / SPREAD > SOON ? outage / SPREAD : SOON;
 	else
 		r->delay = r->delay < US_S ? US_S : r->delay * 2;
 	if (r->delay > latest)
 		r->delay = latest;
 	return r->delay;
+}
+
+us_t retry_jitter(us_t delay, unsigned random)
+{
+	return delay / 2 + delay * (random % 1024) / 1024;
 }
 
 bool retry_rival(const struct retry *r, enum retry_failure f)

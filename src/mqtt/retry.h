@@ -49,6 +49,10 @@ void retry_up(struct retry *r, us_t now);
 /* An attempt failed, or (was_up) the connection is lost. How long to wait, without jitter. */
 us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now);
 
+/* The same, give or take half, so that many gateways that lost their broker at the same moment
+ * do not come back at the same moment. random: any number. */
+us_t retry_jitter(us_t delay, unsigned random);
+
 /* After a loss: does another client seem to use our client id? */
 bool retry_rival(const struct retry *r, enum retry_failure f);
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -116,14 +117,66 @@ static void a_broker_that_restarts_is_found_at_once(void **state)
 	retry_begin(&r, 0, 0);
 	retry_up(&r, S);
 	assert_true(retry_down(&r, RETRY_NETWORK, true, 1000 * S) == S / 2);
-	for (us_t t = 1000 * S; t < 1179 * S; t += S)
+	for (us_t t = 1000 * S; t <= 1010 * S; t += S / 2)
 		assert_true(retry_down(&r, RETRY_NETWORK, false, t) == S / 2);
+	assert_true(retry_down(&r, RETRY_NETWORK, false, 1060 * S) == 3 * S);
+	assert_true(retry_down(&r, RETRY_NETWORK, false, 1179 * S) < 9 * S);
 	us_t last = 0;
 	for (unsigned i = 0; i < 20; i++)
 		last = retry_down(&r, RETRY_NETWORK, false, 2000 * S);
 	assert_true(last == 30 * S);
 	retry_up(&r, 2100 * S);
 	assert_true(retry_down(&r, RETRY_NETWORK, true, 3000 * S) == S / 2);
+}
+
+#define FLEET 200
+
+/* All lose their broker at the same moment, and it is back after `outage`. How long the last of
+ * them takes then; *most: the most of them that came within a tenth of that time (50 ms at least).
+ */
+static us_t storm(us_t outage, unsigned seed, unsigned *most)
+{
+	us_t back[FLEET], last = 0;
+	for (unsigned i = 0; i < FLEET; i++) {
+		struct retry r;
+		us_t t = 1000 * S;
+		retry_begin(&r, 5, 0);
+		retry_up(&r, 0);
+		for (bool was_up = true; was_up || t < 1000 * S + outage; was_up = false)
+			t += retry_jitter(retry_down(&r, RETRY_NETWORK, was_up, t),
+			                  (unsigned)rand_r(&seed));
+		back[i] = t - 1000 * S - outage;
+		last = back[i] > last ? back[i] : last;
+	}
+	const us_t width = last / 10 > S / 20 ? last / 10 : S / 20;
+	*most = 0;
+	for (unsigned i = 0; i < FLEET; i++) {
+		unsigned n = 0;
+		for (unsigned k = 0; k < FLEET; k++)
+			n += back[k] >= back[i] && back[k] < back[i] + width;
+		*most = n > *most ? n : *most;
+	}
+	return last;
+}
+
+static void a_fleet_comes_back_spread(void **state)
+{
+	(void)state;
+	static const struct {
+		us_t outage, first, limit;
+	} c[] = {{S / 10, S / 2, S},
+	         {5 * S, S / 2, S},
+	         {60 * S, 2 * S, 5 * S},
+	         {170 * S, 6 * S, 13 * S}};
+	for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+		for (unsigned seed = 1; seed <= 20; seed++) {
+			unsigned most;
+			const us_t last = storm(c[i].outage, seed, &most);
+			if (last < c[i].first || last > c[i].limit || most > FLEET / 4)
+				fail_msg("away %d s: all back after %d ms, %u of them at once",
+				         (int)(c[i].outage / S), (int)(last / US_MS), most);
+		}
+	}
 }
 
 static void what_was_refused_is_tried_less_often(void **state)
@@ -233,6 +286,7 @@ int main(void)
 		cmocka_unit_test(a_configured_version_is_the_only_one),
 		cmocka_unit_test(versions_are_not_swapped_in_a_storm),
 		cmocka_unit_test(a_broker_that_restarts_is_found_at_once),
+		cmocka_unit_test(a_fleet_comes_back_spread),
 		cmocka_unit_test(what_was_refused_is_tried_less_often),
 		cmocka_unit_test(two_of_one_client_id_wear_themselves_out),
 		cmocka_unit_test(a_reason_of_the_broker_is_no_sign_of_a_rival),
