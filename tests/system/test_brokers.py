@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Brokers of other kinds: behind a WebSocket, in a list, or without an answer to MQTT 5."""
 import base64
+import glob
 import hashlib
 import os
+import shlex
 import shutil
 import socket
 import ssl
@@ -165,6 +167,43 @@ def test_a_broker_that_does_not_answer_to_mqtt_5_gets_3_1_1_soon(house):
     wait_until(lambda: b.of("xnet/sts/house/status"), LIMIT, "a connection")
     assert b.ignored == 1 and b.connects[0].level == 4
     assert b.connects[0].at - b.at < 5  # 1.4 s on an idle machine; the library gives up after 6 s, and tries 5 again
+
+
+# -- mosquitto with dynamic security ---------------------------------------------------------------------
+
+PLUGIN = glob.glob("/usr/lib/*/mosquitto_dynamic_security.so")
+
+
+def page_commands():
+    """The lines of doc/brokers.md that begin with "dynsec"."""
+    with open(os.path.join(os.path.dirname(__file__), "../../doc/brokers.md"), encoding="utf-8") as f:
+        return [shlex.split(text)[1:] for text in f if text.startswith("dynsec ")]
+
+
+@pytest.mark.skipif(not PLUGIN or not shutil.which("mosquitto_ctrl"), reason="mosquitto comes without dynamic security")
+def test_dynamic_security_as_the_page_has_it(make_broker, make_client, house, tmp_path):
+    rights = tmp_path / "rights.json"
+    subprocess.run(["mosquitto_ctrl", "dynsec", "init", rights, "admin", "secret"], check=True, capture_output=True)
+    broker = make_broker(extra=["allow_anonymous false", f"plugin {PLUGIN[0]}", f"plugin_opt_config_file {rights}"])
+    control = ["mosquitto_ctrl", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "admin", "-P", "secret", "dynsec"]
+    commands = page_commands()
+    assert len(commands) > 5
+    panel = [["createRole", "panel"], ["addRoleACL", "panel", "publishClientSend", "xnet/cmd/#", "allow"],
+             ["addRoleACL", "panel", "subscribePattern", "xnet/#", "allow"],
+             ["createClient", "panel", "-p", "secret"], ["addClientRole", "panel", "panel"]]
+    for command in [*commands, *panel]:
+        done = subprocess.run([*control, *command], capture_output=True, text=True, timeout=LIMIT)
+        assert done.returncode == 0 and "rror" not in done.stderr + done.stdout, (command, done.stderr, done.stdout)
+    c = make_client(broker, "xnet/#", connect=False)
+    c.paho.username_pw_set("panel", "secret")
+    c.connect()
+    (tmp_path / "password").write_text("GATEWAYS_PASSWORD")
+    g = house(broker.url, f", username: house, password_file: {tmp_path}/password")
+    c.wait_for("xnet/sts/house/status", "online")
+    c.wait_for("xnet/$SYS/house/device/meter1/info")
+    c.publish("xnet/cmd/meter1/Nosuch", "1")
+    c.wait_for("xnet/sts/meter1/Nak", lambda m: "no such point" in m.text)
+    assert "refuses" not in g.text()
 
 
 # -- units for clients that know nothing of the gateway -------------------------------------------------
