@@ -29,7 +29,7 @@ static void print_documents(const struct model *m, int32_t device)
 	const uint32_t n = ha_entries(m, device);
 	unsigned part = 1;
 	for (uint32_t next = 0; next < n; part++) {
-		next = ha_document(m, device, next, &j);
+		next = ha_document(m, device, next, m->homeassistant.max_bytes, &j);
 		ha_topic(m, device, part, topic);
 		printf("%s %s\n", topic, j.text);
 	}

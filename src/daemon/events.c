@@ -284,7 +284,7 @@ static void connection(struct gateway *g, const struct mqtt_event *e)
 	g->status_changed = true;
 	gateway_wake(g, TIMER_HEALTH, g->now);
 	if (e->kind == MQTT_UP)
-		north_connected(g->north, e->link);
+		north_connected(g->north, e->link, e->packet_most);
 }
 
 void events_settle(struct gateway *g)

@@ -111,7 +111,9 @@ static void on_answer(void *ctx)
 static void report(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
                    const char *text)
 {
-	struct mqtt_event e = {.kind = (uint8_t)kind, .protocol = c->protocol};
+	struct mqtt_event e = {.kind = (uint8_t)kind,
+	                       .protocol = c->protocol,
+	                       .packet_most = c->terms.maximum_packet};
 	snprintf(e.text, sizeof e.text, "%s", text);
 	e.topic = topic ? mem_strdup(topic) : NULL;
 	deliver(c, &e);

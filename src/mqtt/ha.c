@@ -164,9 +164,10 @@ static size_t filters(void *self, const char *const **list)
 	return strcmp(h->birth, BIRTH_USUAL) == 0 ? 2 : 3;
 }
 
-static void connected(void *self)
+static void connected(void *self, uint32_t packet_most)
 {
 	struct ha *h = self;
+	h->packet_most = packet_most;
 	h->up = true;
 	h->clears = CLEARS_MAX;
 	h->quiet_last = h->clock->now + QUIET_MOST;

@@ -7,6 +7,7 @@
 #include "core/base/arena.h"
 #include "mqtt/ha_entity.h"
 
+#define PACKET_HEAD 16    /* bytes of a PUBLISH beside its topic and its text, at most */
 #define EARLIER_MAX 16384 /* entities of an earlier life, which may be forged */
 
 static void wake(struct ha *h, us_t due)
@@ -104,6 +105,19 @@ static uint64_t hash_of(const struct json *j)
 	return hash | 1;
 }
 
+/* Bytes of a document: as configured, and no more than the broker takes in one packet. */
+static size_t most(const struct ha *h, size_t doc)
+{
+	const size_t wanted = h->model->homeassistant.max_bytes;
+	char topic[HA_TOPIC_SIZE];
+	if (!h->packet_most)
+		return wanted;
+	ha_topic(h->model, ha_device_of(doc), HA_PARTS_MAX, topic);
+	const size_t head = PACKET_HEAD + strlen(topic);
+	const size_t packet = h->packet_most > head ? h->packet_most - head : 1;
+	return packet < wanted ? packet : wanted;
+}
+
 /* Which entry goes into which part, as what. Leaves the text of the last part in h->json. Returns
  * the number of parts. */
 static unsigned divide(struct ha *h, size_t doc, uint16_t *told)
@@ -116,7 +130,7 @@ static unsigned divide(struct ha *h, size_t doc, uint16_t *told)
 	for (uint32_t next = 0; next < n;) {
 		uint32_t i = next;
 		part++;
-		next = ha_document(h->model, device, next, &h->json);
+		next = ha_document(h->model, device, next, most(h, doc), &h->json);
 		for (; i < next; i++) {
 			const uint8_t platform = ha_entry(h->model, device, i, key);
 			told[i] = platform ? (uint16_t)(part << HA_PART_SHIFT | platform) : 0;
@@ -187,7 +201,8 @@ static void send_all(struct ha *h, size_t doc, unsigned parts)
 	ha_docs_parts(d, parts);
 	for (unsigned part = 1; part <= parts; part++) {
 		if (parts > 1) /* else it is still there */
-			next = ha_document(h->model, ha_device_of(doc), next, &h->json);
+			next = ha_document(h->model, ha_device_of(doc), next, most(h, doc),
+			                   &h->json);
 		const uint64_t hash = hash_of(&h->json);
 		if (d->force || d->hash[part - 1] != hash)
 			part_send(h, doc, part);

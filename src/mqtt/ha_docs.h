@@ -45,6 +45,7 @@ struct ha {
 	us_t quiet, quiet_last;
 	us_t loose_due;
 	size_t clears;
+	uint32_t packet_most; /* bytes of a packet that the broker takes; 0: not said */
 	uint32_t random;
 	struct json json;
 	char birth[HA_TOPIC_SIZE], mine[HA_TOPIC_SIZE];

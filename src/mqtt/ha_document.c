@@ -223,7 +223,8 @@ void ha_document_end(struct json *j)
 	jw_close(j, '}');
 }
 
-uint32_t ha_document(const struct model *m, int32_t device, uint32_t first, struct json *j)
+uint32_t ha_document(const struct model *m, int32_t device, uint32_t first, size_t most,
+                     struct json *j)
 {
 	const uint32_t n = ha_entries(m, device);
 	unsigned put = 0;
@@ -232,7 +233,7 @@ uint32_t ha_document(const struct model *m, int32_t device, uint32_t first, stru
 		const size_t len = j->len;
 		const bool comma = j->comma;
 		const bool is = ha_document_put(m, device, first, j);
-		if (is && put && j->len + END_BYTES > m->homeassistant.max_bytes) {
+		if (is && put && j->len + END_BYTES > most) {
 			j->len = len; /* it begins the next one */
 			j->comma = comma;
 			j->text[len] = '\0';

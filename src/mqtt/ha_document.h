@@ -43,8 +43,9 @@ bool ha_document_put(const struct model *m, int32_t device, uint32_t entry, stru
 void ha_document_remove(const char *key, uint8_t platform, struct json *j);
 void ha_document_end(struct json *j);
 
-/* Begin, entries from `first` on as far as max_bytes goes (one at least), end. Returns the entry
+/* Begin, entries from `first` on as far as `most` bytes go (one at least), end. Returns the entry
  * behind them, ha_entries() at the end. */
-uint32_t ha_document(const struct model *m, int32_t device, uint32_t first, struct json *j);
+uint32_t ha_document(const struct model *m, int32_t device, uint32_t first, size_t most,
+                     struct json *j);
 
 #endif

@@ -19,7 +19,8 @@ struct seat {
 
 struct north {
 	struct outbox *outbox;
-	bool up; /* link 0 was connected once */
+	bool up;              /* link 0 was connected once */
+	uint32_t packet_most; /* … and its broker said so */
 	struct north_clock clock;
 	struct seat seat[NORTH_LINKS];
 	const char **filter; /* of one link */
@@ -99,7 +100,7 @@ void north_adopt(struct north *n, const struct model *m)
 	EACH(n, adopt, m);
 	for (unsigned i = 0; i < north_rows; i++) {
 		if (late[i])
-			north_row[i]->connected(n->seat[i].self);
+			north_row[i]->connected(n->seat[i].self, n->packet_most);
 	}
 }
 
@@ -386,12 +387,14 @@ void north_outcome(struct north *n, const struct north_outcome *o)
 
 /* -- an earlier life --------------------------------------------------------------------------- */
 
-void north_connected(struct north *n, unsigned link)
+void north_connected(struct north *n, unsigned link, uint32_t packet_most)
 {
 	n->up |= link == 0;
+	if (link == 0)
+		n->packet_most = packet_most;
 	for (unsigned i = 0; i < north_rows; i++) {
 		if (n->seat[i].self && link_of(i) == link && north_row[i]->connected)
-			north_row[i]->connected(n->seat[i].self);
+			north_row[i]->connected(n->seat[i].self, packet_most);
 	}
 }
 

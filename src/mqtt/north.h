@@ -187,7 +187,7 @@ struct north_request *north_local(void (*done)(void *ctx, const struct north_out
  * What stands retained when we subscribe is of an earlier life: topics of devices that are gone are
  * cleared, but not those of a device that another gateway has now, which may be said later. So main
  * asks north_settle some 2 s after each event that left it unsettled. */
-void north_connected(struct north *n, unsigned link);
+void north_connected(struct north *n, unsigned link, uint32_t packet_most);
 bool north_unsettled(const struct north *n);
 
 /* False: more of it has come since the last call; ask again in 2 s. */
@@ -240,8 +240,10 @@ struct north_ops {
 	/* Topic and text; false: none. Of those that share a connection, the first row's. */
 	bool (*will)(void *self, const char **topic, const char **text);
 	size_t (*filters)(void *self, const char *const **filters);
-	void (*connected)(void *self); /* its connection came up */
-	us_t (*turn)(void *self);      /* see north_turn; called in every turn */
+	/* Its connection came up. packet_most: bytes of a packet that the broker takes; 0: not said
+	 */
+	void (*connected)(void *self, uint32_t packet_most);
+	us_t (*turn)(void *self); /* see north_turn; called in every turn */
 	void (*status)(void *self, int32_t device, bool online);
 	void (*value)(void *self, const struct north_value *v);
 	void (*gone)(void *self, uint32_t device, uint32_t point);

@@ -432,8 +432,9 @@ static size_t filters(void *self, const char *const **list)
 	return 1;
 }
 
-static void connected(void *self)
+static void connected(void *self, uint32_t packet_most)
 {
+	(void)packet_most;
 	struct tb *t = self;
 	t->up_at = t->clock->now;
 }

@@ -73,7 +73,7 @@ void xnet_elsewhere_set(struct xnet *x, const struct mqtt_event *e, const struct
 bool xnet_elsewhere(const struct xnet *x, const char *device, size_t len);
 
 /* Of struct north_ops. */
-void xnet_connected(void *self);
+void xnet_connected(void *self, uint32_t packet_most);
 bool xnet_unsettled(const void *self);
 bool xnet_settle(void *self);
 

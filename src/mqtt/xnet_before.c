@@ -282,8 +282,9 @@ static void clear_values(struct xnet *x, const struct gone *g)
 	}
 }
 
-void xnet_connected(void *self)
+void xnet_connected(void *self, uint32_t packet_most)
 {
+	(void)packet_most;
 	struct xnet_past *p = ((struct xnet *)self)->past;
 	gone_drop(p);
 	p->clears = CLEARS_MAX;

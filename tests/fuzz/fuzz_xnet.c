@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct north *n = north_create(o);
 	const struct parts p = cut((const char *)data + 3, size - 3);
 	north_adopt(n, &model);
-	north_connected(n, 0);
+	north_connected(n, 0, 0);
 	for (unsigned k = 0; k < 1 + data[1] * 100u; k++) {
 		part_put(p.at[0], p.len[0], k, topic, (size_t)sprintf(topic, "xnet/"),
 		         sizeof topic);

@@ -319,6 +319,35 @@ static void a_large_device_has_several_documents(void **state)
 	assert_int_equal(lines(announced()), 2);
 }
 
+/* Documents fit into the packets that the broker takes, also after another one has come. */
+static void a_broker_of_small_packets_gets_small_documents(void **state)
+{
+	(void)state;
+	rig_begin(HA ONE, MANY);
+	rig_pass(5 * US_S);
+	assert_int_equal(lines(announced()), 2);
+	rig_broker(false);
+	rig_event((struct mqtt_event){.kind = MQTT_UP, .protocol = 5, .packet_most = 3000});
+	rig_pass(3 * US_S);
+	announced(); /* what moves is forgotten by the first */
+	rig_pass(3 * US_S);
+	announced();
+	assert_non_null(strstr(said, "xnet_house_meter_2/config {"));
+	for (unsigned i = 0; i < lines(said); i++) {
+		/* the line is topic, blank, document; a packet has up to 16 bytes beside them */
+		const size_t n = strcspn(line_of(said, i), "\n");
+		if (n + 15 > 3000)
+			fail_msg("%zu bytes: %.60s", n, line_of(said, i));
+	}
+	rig_broker(false);
+	rig_broker(true);
+	rig_pass(3 * US_S);
+	announced();
+	const char *second = strstr(said, NODE "xnet_house_meter_2/config ");
+	assert_non_null(second); /* … is empty: one document holds all again */
+	assert_int_equal(strcspn(second, "\n"), strlen(NODE "xnet_house_meter_2/config "));
+}
+
 /* Without retain nobody would say what came before Home Assistant did. */
 static void what_is_not_retained_is_published_again(void **state)
 {
@@ -351,6 +380,7 @@ int main(void)
 		RIG_TEST(what_an_earlier_life_announced_is_forgotten),
 		RIG_TEST(what_others_announced_is_left_alone),
 		RIG_TEST(a_large_device_has_several_documents),
+		RIG_TEST(a_broker_of_small_packets_gets_small_documents),
 		RIG_TEST(what_is_not_retained_is_published_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,8 +93,9 @@ static size_t filters(void *self, const char *const **list)
 	return 1;
 }
 
-static void connected(void *self)
+static void connected(void *self, uint32_t packet_most)
 {
+	(void)packet_most;
 	(void)self;
 	dummy.connected++;
 }

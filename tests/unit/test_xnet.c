@@ -912,7 +912,7 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	static const char points[] = "{\"points\":[{\"name\":\"T\"}]}";
 	struct setup *s = *state;
 	for (unsigned first = 0; first < 2; first++) {
-		north_connected(s->n, 0);
+		north_connected(s->n, 0, 0);
 		if (first)
 			on_retained(s, "site7/xnet/$SYS/other/device/boiler/info", points);
 		on_retained(s, "site7/xnet/$SYS/pi-barn/device/boiler/info", points);
@@ -943,7 +943,7 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	assert_non_null(strstr(told(s), "site7/xnet/sts/scc2/status* "));
 	/* or did not say so again after a connect */
 	hear(s, "site7/xnet/$SYS/other/device/gone1/info", points);
-	north_connected(s->n, 0);
+	north_connected(s->n, 0, 0);
 	on_retained(s, "site7/xnet/$SYS/pi-barn/device/gone1/info", points);
 	assert_non_null(strstr(settled(s), "site7/xnet/sts/gone1/T* "));
 }
@@ -989,7 +989,7 @@ static void forged_infos_clear_a_bounded_number_of_topics(void **state)
 	for (unsigned i = 1; i < 8000; i++)
 		end += sprintf(end, ",{\"name\":\"p%u\"}", i);
 	strcpy(end, "]}");
-	north_connected(s->n, 0);
+	north_connected(s->n, 0, 0);
 	for (unsigned i = 0; i < 50; i++) {
 		snprintf(topic, sizeof topic, "site7/xnet/$SYS/pi-barn/device/forged%u/info", i);
 		on_retained(s, topic, many);
