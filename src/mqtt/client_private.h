@@ -50,7 +50,7 @@ struct mqtt_client {
 	char **wish; /* filters that main wants */
 	size_t nwish;
 	const char *refused;
-	uint64_t published, received, refusals, connects, done;
+	uint64_t published, received, refusals, connects, done, acked;
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
@@ -80,10 +80,14 @@ struct mqtt_client {
 	size_t nold;
 	us_t turn_at; /* it connects then, whoever else does; 0: it does not wait for another */
 	us_t retry_at, moved_at, explained_at;
-	uint64_t done_seen;
 	us_t refused_at;    /* what was refused is tried again; 0: nothing was */
 	us_t refused_after; /* so long after the last attempt */
 	us_t permitted_at, sample_at;
+	uint64_t done_seen, acked_seen;
+	us_t acked_at;         /* the last acknowledgement, or when nothing waited for one */
+	us_t subscribed_at;    /* all subscriptions were answered then; US_NEVER: reported that they
+	                          are not */
+	us_t looked_at;        /* … when that was looked at */
 	us_t pardon_at;        /* what was disliked is tried again; 0: nothing was */
 	us_t pardon_after;     /* so long after it was */
 	us_t pardoned;         /* the last time */
@@ -107,6 +111,16 @@ void *publisher_run(void *ctx);
 /* client_explain.c: text holds what the library said, perhaps nothing, and gets what to tell a
  * person. What kind of failure it was. */
 enum retry_failure client_explain(struct mqtt_client *c, char *text, size_t size, us_t now);
+#define CLIENT_STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
+
+/* client_guard.c; by the publisher. The broker does not answer the CONNECT of MQTT 5. */
+bool client_ignored(struct mqtt_client *c, us_t now);
+/* It answers questions, so it is there; but what waits for an acknowledgement fills the window, and
+ * nothing would go out any more. */
+bool client_unacked(struct mqtt_client *c, us_t now);
+/* Subscriptions that are not answered are reported, once a connection: commands may not come in. */
+void client_watch_subscriptions(struct mqtt_client *c, us_t now);
+
 /* client_wish.c: subscribes and unsubscribes so that what main wishes is what we have. */
 void client_subscribe_wish(struct mqtt_client *c);
 

@@ -65,7 +65,13 @@ static void on_connect5(void *ctx, MQTTAsync_successData5 *r)
 {
 	struct paho *p = ctx;
 	learn_terms(p, r ? &r->properties : NULL);
-	p->sink.up(p->sink.ctx, &p->terms);
+	/* forbidden, and the library would never send anything ("MQTT Version 5.0", 3.2.2.3.3) */
+	if (r && MQTTProperties_hasProperty(&r->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM) &&
+	    !p->terms.receive_maximum)
+		report_down(p, RETRY_VERSION,
+		            "the broker grants no messages over MQTT 5 (Receive Maximum 0)");
+	else
+		p->sink.up(p->sink.ctx, &p->terms);
 }
 
 static enum retry_failure refusal(const struct paho *p, int code)

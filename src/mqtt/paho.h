@@ -68,7 +68,8 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
 bool paho_mark(struct paho *p, const struct pace_mark *mark);
 
 void paho_subscribe(struct paho *p, const char *filter,
-                    uint8_t qos); /* filter must live as long as p */
+                    uint8_t qos);          /* filter must live as long as p */
+unsigned paho_subscribing(struct paho *p); /* how many are not answered yet */
 void paho_unsubscribe(struct paho *p, const char *filter);
 
 /* A question that the broker must answer, in its turn: after all that was handed over before, and

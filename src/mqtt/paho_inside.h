@@ -27,6 +27,7 @@ struct paho {
 	struct flights flights;
 	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
 	bool settled;         /* down was reported for this connect */
+	unsigned subscribing; /* SUBSCRIBEs that are not answered */
 	char tls_error[128];
 };
 

@@ -187,26 +187,50 @@ static void not_subscribed(struct subscription *s, int code)
 	s->paho->sink.not_subscribed(s->paho->sink.ctx, s->filter, reason_text(code));
 }
 
+static void count(struct paho *p, int more)
+{
+	pthread_mutex_lock(&p->lock);
+	p->subscribing += (unsigned)more;
+	pthread_mutex_unlock(&p->lock);
+}
+
+unsigned paho_subscribing(struct paho *p)
+{
+	pthread_mutex_lock(&p->lock);
+	const unsigned n = p->subscribing;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+static void answered(void *ctx)
+{
+	count(((struct subscription *)ctx)->paho, -1);
+}
+
 static void on_subscribed(void *ctx, MQTTAsync_successData *r)
 {
+	answered(ctx);
 	if (r && r->alt.qos >= 0x80)
 		not_subscribed(ctx, r->alt.qos);
 }
 
 static void on_subscribed5(void *ctx, MQTTAsync_successData5 *r)
 {
+	answered(ctx);
 	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
 		not_subscribed(ctx, (int)r->reasonCode);
 }
 
 static void on_not_subscribed(void *ctx, MQTTAsync_failureData *r)
 {
+	answered(ctx);
 	if (r && r->code >= 0x80)
 		not_subscribed(ctx, r->code);
 }
 
 static void on_not_subscribed5(void *ctx, MQTTAsync_failureData5 *r)
 {
+	answered(ctx);
 	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
 		not_subscribed(ctx, (int)r->reasonCode);
 }
@@ -223,7 +247,9 @@ void paho_subscribe(struct paho *p, const char *filter, uint8_t qos)
 		r.onSuccess = on_subscribed;
 		r.onFailure = on_not_subscribed;
 	}
-	MQTTAsync_subscribe(p->handle, filter, qos, &r);
+	count(p, 1);
+	if (MQTTAsync_subscribe(p->handle, filter, qos, &r) != MQTTASYNC_SUCCESS)
+		count(p, -1);
 }
 
 void paho_unsubscribe(struct paho *p, const char *filter)

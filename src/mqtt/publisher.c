@@ -11,12 +11,10 @@
 
 #include "mqtt/reach.h"
 
-#define STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
 #define PARTING (300 * US_MS)
 #define HEAD_START (200 * US_MS) /* of the first client: the broker's */
 #define TURN_LIMIT (2 * US_S)
 #define TURN_LOOK (20 * US_MS)
-#define NEAR (100 * US_MS)
 
 /* What the other threads left for the publisher, taken at the start of a turn. */
 struct news {
@@ -195,6 +193,8 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->window = c->protocol == 5 ? granted ? granted : PAHO_FLIGHTS_V5 : PAHO_FLIGHTS;
 	if (c->window > PAHO_FLIGHTS)
 		c->window = PAHO_FLIGHTS;
+	if (c->retry.plain)
+		c->terms.maximum_qos = 0;
 	c->connects++;
 	pthread_mutex_unlock(&c->lock);
 	set_state(c, CLIENT_UP);
@@ -202,7 +202,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	failover_up(&c->failover, now);
 	c->reason[0] = '\0';
 	c->refusal_reported = false;
-	c->moved_at = now;
+	c->moved_at = c->acked_at = c->looked_at = c->subscribed_at = now;
 	outbox_all_dirty(c->outbox);
 	pump_begin(c, now);
 	ask(c, now); /* before subscribing: what stands retained comes behind the answer */
@@ -290,25 +290,21 @@ static void left_for_first(struct mqtt_client *c, us_t now)
 
 /* -- the thread -------------------------------------------------------------------------------- */
 
-/* Some brokers do not answer a CONNECT of a version that they do not know: nothing but time tells
- * that. Only where the port is near; over a slow link an answer takes its time. */
-static bool ignored(struct mqtt_client *c, us_t now)
+static us_t sooner(us_t a, us_t b)
 {
-	if (now - c->trying_since < retry_patience(&c->retry, c->conf.use_tls))
-		return false;
-	const us_t before = client_now();
-	const int fd = reach_connect(c->conf.host, c->conf.port);
-	if (fd >= 0)
-		close(fd);
-	if (fd >= 0 && client_now() - before < NEAR)
-		return true;
-	c->retry.patient = true; /* this attempt has the library's time */
-	return false;
+	return a < b ? a : b;
 }
 
 /* Nothing is answered any more, though the library noticed nothing. */
 static void guard(struct mqtt_client *c, us_t now)
 {
+	if (c->state == CLIENT_UP && client_unacked(c, now)) {
+		went_down(c, RETRY_UNACKED,
+		          "the broker acknowledges no message of QoS 1: the next connection uses "
+		          "QoS 0",
+		          now);
+		return;
+	}
 	pthread_mutex_lock(&c->lock);
 	const uint64_t done = c->done;
 	const bool idle = c->flying == 0;
@@ -318,12 +314,13 @@ static void guard(struct mqtt_client *c, us_t now)
 		c->moved_at = now;
 	c->done_seen = done;
 	const us_t since = c->state == CLIENT_UP ? c->moved_at : c->trying_since;
-	if (c->state == CLIENT_CONNECTING && ignored(c, now)) {
+	if (c->state == CLIENT_CONNECTING && client_ignored(c, now)) {
 		went_down(c, RETRY_IGNORED, "the broker does not answer to MQTT 5", now);
 		return;
 	}
 	if ((c->state == CLIENT_UP && silent) ||
-	    ((c->state == CLIENT_UP || c->state == CLIENT_CONNECTING) && now - since >= STUCK))
+	    ((c->state == CLIENT_UP || c->state == CLIENT_CONNECTING) &&
+	     now - since >= CLIENT_STUCK))
 		went_down(c, RETRY_NETWORK, "the broker does not respond", now);
 }
 
@@ -350,11 +347,6 @@ static void ended(struct mqtt_client *c, enum retry_failure f, const char *why, 
 		pump_lost(c, f != RETRY_PARTED && f != RETRY_TAKEN, now);
 }
 
-static us_t sooner(us_t a, us_t b)
-{
-	return a < b ? a : b;
-}
-
 static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 {
 	if (n->wish)
@@ -377,6 +369,8 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 		begin(c, now);
 	guard(c, now);
 	if (c->state == CLIENT_UP)
+		client_watch_subscriptions(c, now);
+	if (c->state == CLIENT_UP)
 		look_for_first(c, now);
 	const us_t question = c->state == CLIENT_UP ? questions(c, now) : US_NEVER;
 	if (c->state == CLIENT_UP)
@@ -385,7 +379,8 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	case CLIENT_IDLE:
 		return c->retry_at;
 	case CLIENT_CONNECTING:
-		return c->trying_since + sooner(STUCK, retry_patience(&c->retry, c->conf.use_tls));
+		return c->trying_since +
+		       sooner(CLIENT_STUCK, retry_patience(&c->retry, c->conf.use_tls));
 	case CLIENT_UP:
 		return sooner(sooner(question, pump_due(c)),
 		              n->ending ? n->end_by : c->failover.look_at);

@@ -337,6 +337,7 @@ void pump_done(void *ctx, const struct paho_done *d)
 	c->flying--;
 	c->unacked -= d->qos > 0;
 	c->done++;
+	c->acked += answered && d->qos;
 	if (!question) {
 		c->published += d->ok;
 		c->refusals += d->refused != NULL;

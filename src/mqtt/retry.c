@@ -95,7 +95,8 @@ us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now)
 		r->down_since = now;
 		count_life(r, f, now);
 	}
-	if (lower_will(r, f) || other_version(r, f, was_up))
+	r->plain = f == RETRY_UNACKED;
+	if (r->plain || lower_will(r, f) || other_version(r, f, was_up))
 		return 0;
 	const bool patient =
 		f == RETRY_NETWORK || f == RETRY_IGNORED || f == RETRY_VERSION || f == RETRY_CLOSED;

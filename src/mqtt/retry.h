@@ -16,6 +16,7 @@ enum retry_failure {
 	RETRY_VERSION, /* the broker says that it does not speak it */
 	RETRY_IGNORED, /* the port answers, the broker does not, to MQTT 5 */
 	RETRY_REFUSED, /* by the broker, with a reason */
+	RETRY_UNACKED, /* the broker answers, but acknowledges no message of QoS 1 */
 	RETRY_ENDED,  /* the broker ended the connection with a reason: perhaps a message of ours */
 	RETRY_PARTED, /* … that has nothing to do with what we sent */
 	RETRY_TAKEN,  /* … and it is that another client took the client id */
@@ -30,6 +31,7 @@ struct retry {
 	uint8_t protocol;  /* of the next attempt: 4 or 5 */
 	bool plain_will;   /* the Last Will goes at QoS 0: the broker offers no more */
 	bool passing_will; /* … and is not retained: the broker retains nothing */
+	bool plain;        /* of the next connection: messages go at QoS 0 */
 	bool patient;      /* this attempt is not cut short */
 	bool only_this;    /* the broker said that it speaks only this one */
 	bool has[2];       /* 3.1.1, 5 has worked with it */

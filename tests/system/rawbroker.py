@@ -70,11 +70,12 @@ class Seen:
 
 
 class RawBroker(threading.Thread):
-    def __init__(self, version=5, dislikes=None, holds=None, ends=0, **limits):
-        """holds(): acknowledge nothing while it is true. ends: so many connections end at the first packet after CONNECT."""
+    def __init__(self, version=5, dislikes=None, holds=None, ends=0, acks=None, properties=b"", **limits):
+        """holds(): nothing is answered while it is true. ends: so many connections end at the first packet after CONNECT.
+        acks(kind, message): is this answered? 3: a publication, 8: a subscription. properties: more of CONNACK, as they are."""
         super().__init__(daemon=True)
-        self.version, self.dislikes, self.holds, self.ends = version, dislikes, holds, ends
-        self.limits = b"".join(bytes([key]) + struct.pack(FORMAT[key], limits[name])
+        self.version, self.dislikes, self.holds, self.ends, self.acks = version, dislikes, holds, ends, acks
+        self.limits = properties + b"".join(bytes([key]) + struct.pack(FORMAT[key], limits[name])
                                for name, key in (("receive_maximum", RECEIVE_MAXIMUM), ("maximum_qos", MAXIMUM_QOS),
                                                  ("maximum_packet", MAXIMUM_PACKET)) if name in limits)
         self.connects, self.published, self.unsubscribed = [], [], 0
@@ -118,6 +119,8 @@ class RawBroker(threading.Thread):
             number = body.take(2)
             five = b"\x00" if self.version == 5 else b""
             self.unsubscribed += kind == 10
+            if kind == 8 and self.acks and not self.acks(8, None):
+                return True
             if kind == 8:
                 self.client.sendall(b"\x90" + varint(3 + len(five)) + number + five + b"\x00")
             else:
@@ -152,7 +155,7 @@ class RawBroker(threading.Thread):
             return False
         while self.holds and self.holds():
             time.sleep(0.01)
-        if qos:
+        if qos and (not self.acks or self.acks(3, m)):
             self.client.sendall(b"\x40\x02" + number)
         return True
 

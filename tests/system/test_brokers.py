@@ -169,6 +169,63 @@ def test_a_broker_that_does_not_answer_to_mqtt_5_gets_3_1_1_soon(house):
     assert b.connects[0].at - b.at < 5  # 1.4 s on an idle machine; the library gives up after 6 s, and tries 5 again
 
 
+@pytest.mark.parametrize("version", [5, 4])
+def test_a_broker_that_never_acknowledges_stops_nothing(house, version):
+    raw = RawBroker(version=version, acks=lambda kind, _: kind != 3)
+    g = house(raw.url)
+    wait_until(lambda: [m for m in raw.of("xnet/sts/house/status") if m.qos == 0], LIMIT, "its status at QoS 0")
+    assert "the broker acknowledges no message of QoS 1" in g.text()
+    mark, connects = len(raw.published), len(raw.connects)
+    raw.send("xnet/cmd/meter1/Nosuch", b"1")  # it goes on: one more message of each kind
+    wait_until(lambda: [m for m in raw.published[mark:] if m.topic == "xnet/sts/meter1/Nak"], LIMIT, "a Nak")
+    wait_until(lambda: [m for m in raw.published[mark:] if m.topic == "xnet/$SYS/house/uptime"], LIMIT, "the health tree")
+    assert len(raw.connects) == connects
+
+
+def test_subscriptions_that_are_not_acknowledged_are_reported(house):
+    raw = RawBroker(acks=lambda kind, _: kind != 8)
+    g = house(raw.url)
+    wait_until(lambda: "the broker does not acknowledge subscriptions" in g.text(), LIMIT, "the report")
+    assert len(raw.connects) == 1
+
+
+HOSTILE = {
+    "receive maximum 1": b"\x21\0\1", "maximum packet size 0": b"\x27\0\0\0\0",
+    "maximum qos 2": b"\x24\2", "maximum qos 255": b"\x24\xff", "no retained messages": b"\x25\0",
+    "keep alive 0": b"\x13\0\0", "keep alive 65535": b"\x13\xff\xff", "no wildcards": b"\x28\0",
+    "topic aliases": b"\x22\xff\xff", "session expiry": b"\x11\xff\xff\xff\xff", "another client id": b"\x12\0\1x",
+    "twice": b"\x21\0\5\x21\0\0", "long": b"\x26\0\1a\x4e\x20" + b"x" * 20000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_connack_says_the_gateway_goes_on(house, name):
+    raw = RawBroker(properties=HOSTILE[name])
+    g = house(raw.url)
+    wait_until(lambda: raw.of("xnet/sts/house/status"), LIMIT, "its status")
+    raw.send("xnet/cmd/meter1/Nosuch", b"1")
+    wait_until(lambda: raw.of("xnet/sts/meter1/Nak"), LIMIT, "a Nak")
+    assert raw.connects[-1].level == 5 and g.process.poll() is None
+
+
+def test_a_broker_that_grants_no_message_gets_3_1_1(house):
+    class Stingy(RawBroker):
+        def connect(self, body):
+            self.version = 5 if body.data[6] == 5 else 4
+            return super().connect(body)
+    raw = Stingy(properties=b"\x21\0\0")
+    g = house(raw.url)
+    wait_until(lambda: raw.of("xnet/sts/house/status"), LIMIT, "its status")
+    assert [c.level for c in raw.connects] == [5, 4] and "Receive Maximum 0" in g.text()
+
+
+def test_a_broker_that_takes_nothing_is_reported(house):
+    raw = RawBroker(maximum_packet=1)
+    g = house(raw.url)
+    wait_until(lambda: "xnet/sts/house/status: not published: a packet of" in g.text(), LIMIT, "the report")
+    assert not raw.published and len(raw.connects) == 1
+
+
 # -- mosquitto with dynamic security ---------------------------------------------------------------------
 
 PLUGIN = glob.glob("/usr/lib/*/mosquitto_dynamic_security.so")

@@ -86,6 +86,22 @@ static void a_broker_that_offers_less_gets_a_modest_will(void **state)
 	assert_true(retry_down(&r, RETRY_WILL_QOS, false, S) == 2 * S);
 }
 
+/* A broker that acknowledges nothing gets messages that need none, until the next connection ends.
+ */
+static void what_is_not_acknowledged_goes_without(void **state)
+{
+	(void)state;
+	struct retry r;
+	retry_begin(&r, 0, 0);
+	retry_up(&r, S);
+	assert_true(retry_down(&r, RETRY_UNACKED, true, 60 * S) == 0);
+	assert_true(r.plain && r.protocol == 5);
+	retry_up(&r, 60 * S);
+	assert_true(r.plain);
+	assert_true(retry_down(&r, RETRY_NETWORK, true, 3600 * S) == S / 2);
+	assert_false(r.plain);
+}
+
 static void a_configured_version_is_the_only_one(void **state)
 {
 	(void)state;
@@ -283,6 +299,7 @@ int main(void)
 		cmocka_unit_test(a_guess_is_not_kept),
 		cmocka_unit_test(what_the_broker_says_is_kept_until_it_says_else),
 		cmocka_unit_test(a_broker_that_offers_less_gets_a_modest_will),
+		cmocka_unit_test(what_is_not_acknowledged_goes_without),
 		cmocka_unit_test(a_configured_version_is_the_only_one),
 		cmocka_unit_test(versions_are_not_swapped_in_a_storm),
 		cmocka_unit_test(a_broker_that_restarts_is_found_at_once),
