@@ -31,6 +31,24 @@ verdict() {
 # The release the host runs is fetched from apt's own sources, another one from the archive that mmdebstrap
 # knows. The lists stay, so that what the package depends on can be fetched.
 suite=${SUITE:-bookworm}
+debstrap() { mmdebstrap --quiet --variant=minbase --skip=cleanup/apt/lists --include="$packages" "$@"; }
+
+# A mirror may be half updated for one architecture. Neither a build nor a test needs the security archive.
+lean_root() {
+	[ -n "$sources" ] || return 1
+	echo 'once more, without the security archive'
+	lean=$(mktemp -d)
+	for f in $sources; do
+		case $f in
+		*.sources) awk 'BEGIN { RS = ""; ORS = "\n\n" } !/security/' "$f" >"$lean/${f##*/}" ;;
+		*) grep -v security "$f" >"$lean/${f##*/}" ;;
+		esac
+	done
+	rm -rf --one-file-system "$root"
+	mkdir "$root"
+	debstrap "$@" "$suite" "$root" "$lean"/* && rm -rf "$lean"
+}
+
 fetch_root() { # PACKAGES, more options of mmdebstrap
 	packages=$1
 	shift
@@ -39,7 +57,7 @@ fetch_root() { # PACKAGES, more options of mmdebstrap
 	[ "$suite" != "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" ] ||
 		sources=$(find /etc/apt -maxdepth 2 -name 'debian*.sources' -o -maxdepth 2 -name sources.list)
 	# shellcheck disable=SC2086
-	mmdebstrap --quiet --variant=minbase --skip=cleanup/apt/lists --include="$packages" "$@" "$suite" "$root" $sources
+	debstrap "$@" "$suite" "$root" $sources || lean_root "$@"
 	echo '127.0.0.1 localhost' >"$root/etc/hosts"
 }
 
