@@ -71,7 +71,7 @@ static void print_in(const struct bridge *b)
 	     "# down is lost, never carried out late. Who commands sees it by the missing value "
 	     "or response.");
 	head(b, "in");
-	puts("cleansession true\nkeepalive_interval 10");
+	puts("cleansession true\nkeepalive_interval 5");
 	topic(b, "cmd", "in", 0);
 	topic(b, "get", "in", 0);
 	topic(b, "sub", "in", 0);
