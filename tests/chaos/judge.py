@@ -283,7 +283,8 @@ class Judge:
         naks = [m for m in self.published.get((device, "Nak"), [])
                 if m["t"] >= c["t"] and json.loads(m["payload"]).get("value") == str(value)]
         done = self.written.get((device, point, str(value)), [])
-        if len(naks) > 1:
+        if len(naks) > 1 and (naks[1]["payload"] != naks[0]["payload"] or
+                              not self.disturbed(naks[0]["t"], naks[1]["t"], device)):
             self.say(naks[1]["t"], "two outcomes", f"{device}/{point} {value}: two Naks", device)
         for m in naks[:1]:
             reason = json.loads(m["payload"])["reason"]

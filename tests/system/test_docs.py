@@ -132,3 +132,18 @@ def test_the_manual_has_the_verbs_and_options_of_xnetctl():
         said = set(re.findall(r"Fl -([a-z-]+)", manual.get(verb, "") if verb != "web" else text_of("man/xnet-web.8")))
         assert known <= said | shared, f"{verb}: not in the manual: {known - said - shared}"
         assert said <= known | {"help"}, f"{verb}: in the manual, but not in its help: {said - known}"
+
+
+def test_every_claim_about_security_names_a_test_that_exists():
+    rows = [r for r in text_of("doc/security.md").splitlines() if r.startswith("| ") and "held by" not in r]
+    assert len(rows) > 15
+    for row in rows:
+        held = row.rstrip(" |").rsplit("|", 1)[1]
+        names = re.findall(r"\b(unit|system|fuzz|package)/(\w+)(?:::(\w+))?", held)
+        assert names, f"no test holds: {row}"
+        for folder, file, test in names:
+            found = glob.glob(os.path.join(SOURCE, "tests", folder, file + "*"))
+            found = [f for f in found if re.fullmatch(file + r"(\.c|\.py)?", os.path.basename(f)) and not f.endswith(".o")]
+            assert found, f"tests/{folder}/{file} does not exist"
+            code = "".join(text_of(f) for f in found if f.endswith((".c", ".py")))
+            assert not test or re.search(rf"\b(def|void) {test}\(", code), f"{folder}/{file} has no {test}"
