@@ -33,7 +33,7 @@ static void take_slot(struct outbox *o, uint32_t id, struct outgoing *out)
 	const size_t n = s->topic_len + s->text_len + 2u, more = properties_size(properties);
 	assert(!s->flying); /* two under way could arrive in the wrong order */
 	char *copy = memcpy(take_room(o, n + more), s->text, n);
-	if (more)
+	if (properties)
 		memcpy(copy + n, properties, more);
 	copy[strcspn(copy, "\n")] = '\0';
 	*out = (struct outgoing){

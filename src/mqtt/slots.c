@@ -90,7 +90,7 @@ bool slots_set_properties(struct slots *t, uint32_t id, const char *list)
 {
 	const char *old = slots_properties(t, id);
 	const size_t before = properties_size(old), size = properties_size(list);
-	if (before == size && (!size || memcmp(old, list, size) == 0))
+	if (before == size && (!list || (old && memcmp(old, list, size) == 0)))
 		return false;
 	if (id > t->nproperties) {
 		t->properties = mem_grow(t->properties, t->n, sizeof *t->properties);
@@ -101,7 +101,7 @@ bool slots_set_properties(struct slots *t, uint32_t id, const char *list)
 	}
 	char **p = &t->properties[id - 1];
 	free(*p);
-	*p = size ? memcpy(mem_alloc(size, 1), list, size) : NULL;
+	*p = list ? memcpy(mem_alloc(size, 1), list, size) : NULL;
 	t->memory += size - before;
 	return true;
 }
