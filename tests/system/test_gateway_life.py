@@ -339,3 +339,43 @@ devices: {{}}
     for g in (one, two):
         assert g.text().count("broker: connection lost: the broker ended the connection: another client") <= 1
     assert '"code":9' in client.last(alert)[alert]
+
+
+NAMED = """\
+gateway: plant
+mqtt: {{broker: "{broker}", sys_interval: 1s}}
+buses:
+  %(bus)s: {{port: {port}, baud: 38400}}
+devices:
+  %(device)s:
+    bus: %(bus)s
+    id: 7
+    points:
+      %(point)s: {{input: 0, every: 300ms}}
+      Fault: {{input: 1, every: 300ms, alert: fault}}
+"""
+BEFORE = {"bus": "rs485", "device": "board", "point": "Level"}
+
+
+def live(l, gateway, client, names):  # noqa: F811
+    """A life of the gateway with these names, until its health was published twice."""
+    with open(l.config, "w", encoding="utf-8") as f:
+        f.write((NAMED % names).format(broker=client.broker.url, port=l.port))
+    mark = client.mark()
+    g = gateway(l)
+    client.wait_count("xnet/$SYS/plant/uptime", 2, since=mark, predicate=lambda m: not m.retain)
+    client.wait_for(f"xnet/sts/{names['device']}/{names['point']}", since=mark)
+    return g
+
+
+@pytest.mark.parametrize("what", sorted(BEFORE))
+def test_what_is_renamed_while_it_is_stopped_leaves_nothing(line, broker, make_client, gateway, what):  # noqa: F811
+    l = line(NAMED % BEFORE, broker)
+    c = make_client(broker, "xnet/sts/#", "xnet/$SYS/#")
+    assert live(l, gateway, c, BEFORE).stop() == 0
+
+    def old():
+        return {topic for topic, text in c.last("#").items() if text and BEFORE[what] in topic.split("/")}
+    assert old()
+    live(l, gateway, c, {**BEFORE, what: "Other"})
+    wait_until(lambda: not old(), what=f"nothing of {BEFORE[what]}")
