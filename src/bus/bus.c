@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus/thread.h"
 #include "bus/worker.h"
 #include "core/base/arena.h"
 
@@ -29,11 +28,21 @@ static void copy_conf(struct bus_conf *to, const struct bus_conf *from)
 	to->where = (struct where){0};
 }
 
-static void start_thread(struct bus *b)
+static void stir(struct bus *b)
 {
-	char name[64];
-	snprintf(name, sizeof(name), "bus %s", b->conf.name ? b->conf.name : "");
-	b->thread = thread_start(name, worker_main, b);
+	b->stirred = true;
+	if (b->resting)
+		hub_stir(b);
+	b->resting = false;
+}
+
+/* A name was looked up. */
+static void looked_up(void *bus)
+{
+	struct bus *b = bus;
+	pthread_mutex_lock(&b->lock);
+	stir(b);
+	pthread_mutex_unlock(&b->lock);
 }
 
 struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
@@ -46,15 +55,12 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
 	atomic_init(&b->closing, false);
 	atomic_init(&b->tap, NULL);
 	pthread_mutex_init(&b->lock, NULL);
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&b->wake, &attr);
-	pthread_condattr_destroy(&attr);
 
 	const us_t now = clock_now();
 	struct wire wire;
 	port_init(&b->port, &b->conf, &b->closing);
+	b->port.done = looked_up;
+	b->port.ctx = b;
 	wire_init(&wire, b->port.ops->wire ? conf->baud : 0, conf->data, conf->parity, conf->stop,
 	          conf->silence);
 	line_init(&b->line, &wire, now);
@@ -63,7 +69,7 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
 	b->shown.stepped = now;
 	b->shown.step_limit = US_NEVER;
 	describe(&b->conf, b->port.ops, &b->shown);
-	start_thread(b);
+	hub_join(b);
 	return b;
 }
 
@@ -99,12 +105,6 @@ static struct adoption *adoption_create(const struct want *w, size_t nw, const s
 			*next++ = r[i].window[k];
 	}
 	return a;
-}
-
-static void stir(struct bus *b)
-{
-	b->stirred = true;
-	pthread_cond_signal(&b->wake);
 }
 
 void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit_rule *r, size_t nr)
@@ -210,11 +210,10 @@ void bus_destroy(struct bus *b)
 	if (!b)
 		return;
 	bus_close(b);
-	pthread_join(b->thread, NULL);
+	hub_leave(b);
 	port_close(&b->port);
 	schedule_destroy(b->schedule);
 	adoption_destroy(b->adoption);
-	pthread_cond_destroy(&b->wake);
 	pthread_mutex_destroy(&b->lock);
 	free((char *)b->conf.name);
 	free((char *)b->conf.port);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus: one thread per serial line or TCP endpoint. It knows registers and times, never points,
- * values, topics or configuration. Jobs go in, reports come out.
+ * bus: a serial line or TCP endpoint. It knows registers and times, never points, values, topics or
+ * configuration. Jobs go in, reports come out. A serial line has a thread, all TCP endpoints have
+ * one together (see hub.h).
  */
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
@@ -23,7 +24,7 @@ enum report_kind {
 	                 exception */
 	REPORT_PORT,  /* the port came (online) or went; text says why; with online: what to know of
 	                 it, or "" */
-	REPORT_ENDED, /* the thread's last word */
+	REPORT_ENDED, /* its last word */
 };
 
 struct report {
@@ -84,8 +85,8 @@ struct bus_figures {
 	char note[176];     /* what to know of the port while it is up, or "" */
 };
 
-/* Starts the thread. conf is copied. Reports are pushed to `reports` (waiting while it is full).
- * index/of: this bus among how many, for the grid's phase. */
+/* It begins. conf is copied. Reports are pushed to `reports`; while it is full this bus does
+ * nothing else. index/of: this bus among how many, for the grid's phase. */
 struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index, unsigned of,
                        struct queue *reports);
 
@@ -113,8 +114,9 @@ bool bus_unit_figures(struct bus *b, uint8_t unit, struct unit_figures *out);
 /* Ask it to end: finishes the exchange under way, reports waiting jobs OUT_CLOSED, then
  * REPORT_ENDED. */
 void bus_close(struct bus *b);
-/* Closes and joins; NULL is fine. A name look-up may hold the thread for seconds: who must not wait
- * waits for REPORT_ENDED first. Nobody may be left who waits for room in the report queue. */
+/* Closes it and waits until it has ended; NULL is fine. An exchange may hold it for its time-out:
+ * who must not wait waits for REPORT_ENDED first. Its reports have been taken, or their queue is
+ * closed. */
 void bus_destroy(struct bus *b);
 
 #endif

@@ -272,7 +272,7 @@ static const struct port_ops ops_of[] = {
 			.connects = true,
 			.ids = true,
 			.way = {.patience = STREAM_PATIENCE, .zero_answers = true},
-			.rest_most = 5 * US_S,
+			.rest_most = 60 * US_S,
 			.silence_limit = SILENCE_LIMIT,
 		},
 	[BUS_RTU_TCP] =
@@ -286,7 +286,7 @@ static const struct port_ops ops_of[] = {
 			.wire = true,
 			.way = {.patience = STREAM_PATIENCE},
 			.latency = STREAM_LATENCY,
-			.rest_most = 5 * US_S,
+			.rest_most = 60 * US_S,
 			.silence_limit = SILENCE_LIMIT,
 		},
 };

@@ -48,8 +48,7 @@ struct port_ops {
 	bool wire;  /* frames take the time of a serial line */
 	struct turn_way way;
 	us_t latency;   /* bytes of one frame may come apart by this much, at least */
-	us_t rest_most; /* the thread sleeps no longer: so soon an unplugged adapter is reported,
-	                 * and the watchdog sees it step */
+	us_t rest_most; /* it rests no longer, and the watchdog sees it step */
 	/* How many turns in a row may go without an answer before the connection is made anew. A
 	 * late answer is no reason to: on Modbus TCP its id distinguishes it, and the exchange does
 	 * so anyway. 0: no limit. */

@@ -154,6 +154,14 @@ void queue_close(struct queue *q)
 	pthread_mutex_unlock(&q->lock);
 }
 
+bool queue_closed(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	const bool closed = q->closed;
+	pthread_mutex_unlock(&q->lock);
+	return closed;
+}
+
 int queue_fd(const struct queue *q)
 {
 	return q->fd;

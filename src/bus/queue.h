@@ -23,7 +23,8 @@ bool queue_try_push(struct queue *q, const void *item); /* false: full or closed
 bool queue_push(struct queue *q, const void *item);     /* waits while full; false: closed */
 bool queue_pop(struct queue *q, void *item);            /* never waits; false: empty */
 void queue_close(struct queue *q);                      /* pushers stop waiting */
-int queue_fd(const struct queue *q);                    /* readable while not empty */
+bool queue_closed(struct queue *q);
+int queue_fd(const struct queue *q); /* readable while not empty */
 size_t queue_used(struct queue *q);
 
 #endif

@@ -19,19 +19,20 @@ static bool transact_send(struct bus *b, us_t now)
 	return sent == PORT_SENT;
 }
 
-static bool transact_receive(struct bus *b, us_t until)
+/* Takes what is there. at_once: the exchange wants to know if there is nothing, too. */
+static bool transact_receive(struct bus *b, bool at_once)
 {
 	uint8_t buf[ADU_RTU_MAX];
 	struct exchange *x = &b->run.exchange;
 	const unsigned answers = x->answers;
-	const int n = port_read(&b->port, buf, sizeof(buf), until);
+	const int n = port_take(&b->port, buf, sizeof(buf));
 	const us_t now = clock_now();
 	bool on = n >= 0;
 	if (n > 0 && atomic_load_explicit(&b->tap, memory_order_relaxed))
 		tap_in(b, buf, (size_t)n, now);
-	if (on)
+	if (n > 0 || (on && at_once))
 		exchange_input(x, buf, (size_t)n, now);
-	else if (exchange_waits(x))
+	else if (!on && exchange_waits(x))
 		on = exchange_ended(x, now);
 	if (x->answers != answers) {
 		b->port.answers++;
@@ -40,45 +41,13 @@ static bool transact_receive(struct bus *b, us_t until)
 	return on;
 }
 
-/* One thing the machine wants. False: the link is gone. */
-static bool transact_step(struct bus *b, enum exchange_act act, us_t now, us_t until)
+/* What came unasked through a connection with ids was seen by port_alive(). */
+static bool transact_drain(struct bus *b, us_t now)
 {
-	switch (act) {
-	case EX_SLEEP:
-		clock_sleep(until);
-		return true;
-	case EX_READ:
-		return transact_receive(b, 0);
-	case EX_SEND:
-	case EX_PROVE:
-		return worker_linked(b) && transact_send(b, now);
-	case EX_POLL:
-		return transact_receive(b, until);
-	case EX_DONE:
-		break;
-	}
+	if (!b->port.ops->ids)
+		return transact_receive(b, true);
+	exchange_input(&b->run.exchange, b->port.rx, 0, now);
 	return true;
-}
-
-/* Does what the machine says until it is done. False: the link is gone, and with it what waits for
- * an answer. If nothing does, the exchange goes on through a new one. */
-static bool transact_drive(struct bus *b)
-{
-	for (;;) {
-		us_t until = 0;
-		const us_t now = clock_now();
-		const enum exchange_act act = exchange_next(&b->run.exchange, now, &until);
-		if (act == EX_DONE)
-			return true;
-		if (transact_step(b, act, now, until))
-			continue;
-		if (exchange_waits(&b->run.exchange)) {
-			worker_link_ended(b);
-			return false;
-		}
-		if (!worker_relink(b))
-			return false;
-	}
 }
 
 /* What the port dropped is no answer of this exchange, but may be why there is none. */
@@ -127,16 +96,69 @@ static void transact_seen(struct bus *b)
 	b->asked = false;
 }
 
-/* The exchange that the turn wants. False: the link is gone. */
-static bool transact(struct bus *b)
+static void transact_begin(struct bus *b)
+{
+	b->exchanges = turn_next(&b->run, clock_now()) == TURN_EXCHANGE;
+	b->port.zero = b->exchanges && b->run.zero;
+}
+
+/* The exchange is over; is another one wanted? */
+static void transact_end(struct bus *b, bool linked)
 {
 	const struct exchange *x = &b->run.exchange;
-	b->port.zero = b->run.zero;
-	const bool linked = transact_drive(b);
 	if (atomic_load_explicit(&b->tap, memory_order_relaxed))
 		transact_seen(b);
 	transact_instead(b, !linked || (x->outcome != OUT_OK && x->outcome != OUT_REFUSED));
-	return linked;
+	turn_exchanged(&b->run, linked, clock_now());
+	transact_begin(b);
+}
+
+/* The link is gone, and with it what waits for an answer. If nothing does, the exchange goes on
+ * through a new one. */
+static enum carried transact_broke(struct bus *b)
+{
+	if (!exchange_waits(&b->run.exchange))
+		return CARRIED_UNLINK;
+	link_ended(b);
+	transact_end(b, false);
+	return CARRIED_ON;
+}
+
+void turn_unlinked(struct bus *b)
+{
+	transact_end(b, false);
+}
+
+enum carried turn_carry(struct bus *b)
+{
+	const us_t now = clock_now();
+	us_t until = 0;
+	bool linked = true;
+	if (!b->exchanges)
+		return CARRIED_OVER;
+	switch (exchange_next(&b->run.exchange, now, &until)) {
+	case EX_SLEEP:
+		worker_wait(b, until, WAIT_TIME);
+		return CARRIED_WAITS;
+	case EX_READ:
+		linked = transact_drain(b, now);
+		break;
+	case EX_SEND:
+	case EX_PROVE:
+		linked = link_holds(b) && transact_send(b, now);
+		break;
+	case EX_POLL:
+		if (!b->port.ready && now < until) {
+			worker_wait(b, until, WAIT_INPUT);
+			return CARRIED_WAITS;
+		}
+		linked = transact_receive(b, now >= until);
+		break;
+	case EX_DONE:
+		transact_end(b, true);
+		break;
+	}
+	return linked ? CARRIED_ON : transact_broke(b);
 }
 
 /* -- a turn ----------------------------------------------------------------------- */
@@ -225,28 +247,31 @@ static void turn_report(struct bus *b, bool job, us_t now)
 	worker_report(b, job ? REPORT_JOB : run->outcome == OUT_OK ? REPORT_READ : REPORT_FAILED);
 }
 
-enum outcome turn_run(struct bus *b, bool linked)
+void turn_start(struct bus *b, bool linked)
 {
-	const us_t begun = clock_now();
 	const struct port_ops *ops = b->port.ops;
+	b->begun_at = clock_now();
+	b->instead = (struct instead){0};
+	b->guest = b->turn.kind == TURN_JOB && b->turn.job->guest;
+	b->before = b->line.count;
+	b->exchanges = false;
+	turn_begin(&b->run, &b->turn, &b->rule, &ops->way, &b->line,
+	           ops->connects ? &b->backlog : NULL);
+	if (linked)
+		transact_begin(b);
+}
+
+enum outcome turn_finish(struct bus *b)
+{
 	const bool job = b->turn.kind == TURN_JOB;
 	struct turn_run *run = &b->run;
 	struct effects e = {0};
-	b->instead = (struct instead){0};
-	b->guest = job && b->turn.job->guest;
-	b->before = b->line.count;
-	turn_begin(run, &b->turn, &b->rule, &ops->way, &b->line,
-	           ops->connects ? &b->backlog : NULL);
-	while (linked && turn_next(run, clock_now()) == TURN_EXCHANGE) {
-		const bool there = transact(b);
-		turn_exchanged(run, there, clock_now());
-	}
 	b->retries += run->retries;
 	const us_t now = clock_now();
-	turn_done(b, begun, now, &e);
+	turn_done(b, b->begun_at, now, &e);
 
 	if (run->turnaround > 0)
-		worker_proven(b);
+		link_proven(b);
 	if (e.online)
 		report_unit(b, run->span.unit, true);
 	turn_report(b, job, now);

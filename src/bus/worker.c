@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "bus/worker.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define REOPEN (400 * US_MS)   /* a serial port that is not there is tried again */
-#define OWN_RETRY (20 * US_MS) /* the bus before a reload lets go of it */
-#define BACKOFF_FIRST (100 * US_MS)
-#define BACKOFF_MAX (2 * US_S)
-#define JOB_RETRY (100 * US_MS) /* a command tries a port that is down, but not more often */
-#define STRIKES 3               /* connections without an answer: the endpoint is down */
+#include "core/base/arena.h"
+
 #define STEP_SLACK (10 * US_S)
-#define FRESH US_MS          /* a link that was good so lately is not asked for again */
-#define SPAN_MOST 8          /* answers a connection is good for, if a peer counts them */
-#define SPAN_TIME (2 * US_S) /* an end that comes so soon behind an answer is the answer's */
-#define CHOICE ((us_t)300)   /* so long before the silence ends it is chosen what goes next */
+#define FRESH US_MS         /* a link that was good so lately is not asked for again */
+#define SLICE (250 * US_MS) /* while the port is opened: commands may expire */
+#define FULL_RETRY US_MS    /* no room for a report */
+#define ACTS_MOST 32        /* then it is the others' turn */
+#define CHOICE ((us_t)300)  /* so long before the silence ends it is chosen what goes next */
+
+/* -- reports, and rests ------------------------------------------------------------ */
 
 void worker_report(struct bus *b, enum report_kind kind)
 {
@@ -22,29 +21,51 @@ void worker_report(struct bus *b, enum report_kind kind)
 	b->report.bus = b->tag;
 	if (!b->report.at)
 		b->report.at = clock_now();
-	queue_push(b->reports, &b->report);
+	if (!b->nunsent && queue_try_push(b->reports, &b->report))
+		return;
+	b->unsent = mem_grow(b->unsent, b->nunsent + 1, sizeof(*b->unsent));
+	b->unsent[b->nunsent++] = b->report;
 }
 
-static void worker_step(struct bus *b, us_t limit)
+/* False: the queue is still full. */
+static bool worker_reported(struct bus *b)
 {
-	pthread_mutex_lock(&b->lock);
-	b->shown.stepped = clock_now();
-	b->shown.step_limit = limit;
-	pthread_mutex_unlock(&b->lock);
+	size_t n = 0;
+	while (n < b->nunsent && queue_try_push(b->reports, &b->unsent[n]))
+		n++;
+	if (queue_closed(b->reports)) /* nobody wants them any more */
+		n = b->nunsent;
+	b->nunsent -= n;
+	memmove(b->unsent, b->unsent + n, b->nunsent * sizeof(*b->unsent));
+	if (b->nunsent)
+		return false;
+	free(b->unsent);
+	b->unsent = NULL;
+	return true;
 }
 
-static void worker_rest(struct bus *b, us_t until)
+void worker_wait(struct bus *b, us_t until, enum bus_wait wait)
 {
-	const us_t now = clock_now();
-	const us_t longest = b->port.ops->rest_most;
-	const struct timespec t = clock_deadline(until < now + longest ? until : now + longest);
+	const us_t now = clock_now(), longest = b->port.ops->rest_most;
+	b->due = until < now + longest ? until : now + longest;
+	b->wait = wait;
 	pthread_mutex_lock(&b->lock);
 	b->shown.stepped = now;
-	b->shown.step_limit = longest + STEP_SLACK;
-	if (!b->stirred && until > now)
-		pthread_cond_timedwait(&b->wake, &b->lock, &t);
-	b->stirred = false;
+	b->shown.step_limit = (b->due > now ? b->due - now : 0) + STEP_SLACK;
 	pthread_mutex_unlock(&b->lock);
+}
+
+/* True: something came meanwhile, look at it first. */
+static bool worker_rest(struct bus *b, us_t until, enum bus_wait wait)
+{
+	pthread_mutex_lock(&b->lock);
+	const bool stirred = b->stirred;
+	b->stirred = false;
+	b->resting = !stirred;
+	pthread_mutex_unlock(&b->lock);
+	if (!stirred)
+		worker_wait(b, until, wait);
+	return stirred;
 }
 
 /* -- what others have left for the thread -------------------------------------- */
@@ -92,309 +113,208 @@ static void report_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), e
 	}
 }
 
+void worker_drop_jobs(struct bus *b, enum outcome o)
+{
+	report_jobs(b, take_any, o);
+}
+
 static void worker_tidy(struct bus *b)
 {
 	worker_adopt(b);
 	report_jobs(b, take_expired, OUT_EXPIRED);
 }
 
-/* -- the port comes and goes ------------------------------------------------------ */
-
-static void report_port(struct bus *b, const char *text)
-{
-	b->report = (struct report){.online = b->reported};
-	snprintf(b->report.text, sizeof(b->report.text), "%s", text);
-	worker_report(b, REPORT_PORT);
-}
-
-/* Told once, and again when the reason changes. Waiting commands do not wait for its return. */
-static void worker_down(struct bus *b)
-{
-	port_close(&b->port);
-	if (b->port.waits) { /* no trouble of the port */
-		b->open_at = clock_now() + OWN_RETRY;
-		return;
-	}
-	pthread_mutex_lock(&b->lock);
-	const bool news = b->reported || strcmp(b->shown.trouble, b->port.why) != 0;
-	b->up = b->reported = false;
-	b->shown.up = false;
-	snprintf(b->shown.trouble, sizeof(b->shown.trouble), "%s", b->port.why);
-	b->shown.note[0] = 0;
-	schedule_port_lost(b->schedule, clock_now());
-	b->job_came = false;
-	pthread_mutex_unlock(&b->lock);
-	if (news)
-		report_port(b, b->port.why);
-	report_jobs(b, take_any, OUT_LINK);
-}
-
-void worker_proven(struct bus *b)
-{
-	if (b->reported)
-		return;
-	pthread_mutex_lock(&b->lock);
-	b->reported = true;
-	b->shown.up = true;
-	b->shown.trouble[0] = 0;
-	snprintf(b->shown.note, sizeof(b->shown.note), "%s", b->port.why);
-	pthread_mutex_unlock(&b->lock);
-	report_port(b, b->port.why);
-}
-
-/* An endpoint that takes connections and drops them is not reported up each time. */
-static void worker_up(struct bus *b, us_t now)
-{
-	line_reopened(&b->line, now);
-	port_describe(&b->port, &b->line);
-	pthread_mutex_lock(&b->lock);
-	b->up = true;
-	schedule_port_back(b->schedule, now);
-	pthread_mutex_unlock(&b->lock);
-	if (!b->port.ops->connects || b->fails <= STRIKES)
-		worker_proven(b);
-}
-
-/* When a connection may be tried again if this one brings nothing. */
-static us_t worker_backoff(const struct bus *b)
-{
-	if (!b->port.ops->connects)
-		return REOPEN;
-	const unsigned doublings = b->fails ? b->fails - 1 : 0;
-	return doublings >= 5 ? BACKOFF_MAX : BACKOFF_FIRST << doublings;
-}
-
-static void wire_set(struct bus *b, const struct bus_tune *t)
-{
-	wire_init(&b->line.wire, t->baud, t->data, t->parity, t->stop, b->conf.silence);
-	b->line.burst = 0;
-}
-
-/* False: port.why says why not. */
-static bool worker_connect(struct bus *b)
-{
-	worker_step(b, US_NEVER); /* a name look-up takes as long as it takes */
-	b->fails++;
-	const bool open = port_open(&b->port);
-	if (b->tuned.baud) /* it is as configured again */
-		wire_set(b, &(struct bus_tune){b->conf.baud, b->conf.data, b->conf.stop,
-		                               b->conf.parity});
-	b->tuned = (struct bus_tune){0};
-	const us_t now = clock_now();
-	b->open_at = now + worker_backoff(b);
-	b->fails -= b->port.waits;
-	if (!open)
-		return false;
-	pthread_mutex_lock(&b->lock);
-	b->shown.reopened += b->opened;
-	pthread_mutex_unlock(&b->lock);
-	b->opened = true;
-	b->used_at = now;
-	b->silent = 0;
-	if (!b->up)
-		worker_up(b, now);
-	return true;
-}
-
-/* A serial port that is gone is down. A connection that broke is tried again first. */
-static void worker_lost(struct bus *b)
-{
-	const bool connects = b->port.ops->connects;
-	if (!connects)
-		b->open_at = clock_now() + REOPEN;
-	if (!connects || b->fails >= STRIKES)
-		worker_down(b);
-	else
-		port_close(&b->port);
-}
-
-/* Each try may prove the unit in step first, or send twice, and wait for a noisy line. */
-static us_t turn_limit(const struct bus *b)
-{
-	const us_t one = b->turn.configured + US_S + b->rule.pause;
-	const us_t queued = backlog_wait(&b->backlog, clock_now());
-	return (b->rule.retries + 2) * 3 * one + 2 * queued + STEP_SLACK;
-}
-
-/* -- peers that end each connection after so many answers ------------------------- */
-
-void worker_link_ended(struct bus *b)
-{
-	const uint32_t answers = b->port.answers;
-	const bool soon = clock_now() - b->answered_at < SPAN_TIME;
-	if (!answers || answers > SPAN_MOST || !soon)
-		return;
-	b->spans = answers == b->span ? b->spans + 1 : 1;
-	b->span = answers;
-}
-
-/* By what was seen twice it is about to be ended: a request would be lost with it. Once in a while,
- * after a rest, it is looked whether that still is so. */
-static bool link_spent(const struct bus *b)
-{
-	return b->spans >= 2 && b->port.answers >= b->span &&
-	       clock_now() - b->answered_at < SPAN_TIME;
-}
-
-bool worker_linked(struct bus *b)
-{
-	if (!b->port.ops->connects || !b->port.answers)
-		return true;
-	if (!port_alive(&b->port)) {
-		worker_link_ended(b);
-		return false;
-	}
-	if (b->port.answers > b->span)
-		b->spans = 0;
-	return !link_spent(b);
-}
-
-bool worker_relink(struct bus *b)
-{
-	if (!b->port.ops->connects || !b->port.answers)
-		return false;
-	port_close(&b->port);
-	b->fails = 0; /* it answers */
-	const bool open = worker_connect(b);
-	worker_step(b, turn_limit(b));
-	return open;
-}
-
-/* When the closed port may be opened: for a command sooner. */
-static us_t worker_open_at(struct bus *b)
-{
-	const us_t sooner = b->open_at - worker_backoff(b) + JOB_RETRY;
-	pthread_mutex_lock(&b->lock);
-	const bool hurry = b->job_came && sooner < b->open_at;
-	pthread_mutex_unlock(&b->lock);
-	return hurry ? sooner : b->open_at;
-}
-
-/* -- turns ------------------------------------------------------------------------ */
-
-/* Sleeps until there is something to do. A connection nobody uses is closed meanwhile. */
-static void worker_sleep(struct bus *b)
-{
-	const bool closes = b->port.ops->connects && b->conf.close_idle && b->port.fd >= 0;
-	const us_t idle_at = closes ? b->used_at + b->conf.close_idle : US_NEVER;
-	if (clock_now() >= idle_at) {
-		port_close(&b->port);
-		b->open_at = 0;
-		worker_rest(b, b->turn.until);
-	} else {
-		worker_rest(b, b->turn.until < idle_at ? b->turn.until : idle_at);
-	}
-}
-
 /* -- a lent line ------------------------------------------------------------------ */
 
 #define LISTEN (5 * US_MS) /* in one go: a request may come meanwhile */
 
-/* The line's own settings (baud 0), or those it was lent with when the guest was chosen. False: the
- * port is not set so. */
-static bool worker_tune(struct bus *b, struct bus_tune want)
-{
-	const struct bus_tune own = {b->conf.baud, b->conf.data, b->conf.stop, b->conf.parity};
-	if (b->port.fd < 0 || !b->port.ops->tunes || bus_tune_same(&want, &b->tuned))
-		return true;
-	const struct bus_tune *t = want.baud ? &want : &own;
-	if (!tty_tune(b->port.fd, t->baud, t->data, t->parity, t->stop))
-		return false;
-	wire_set(b, t);
-	b->tuned = want;
-	return true;
-}
-
 /* Who has the line lent and looks on wants to know whether another client talks on it. */
 static bool worker_listens(struct bus *b)
 {
-	uint8_t buf[ADU_RTU_MAX];
-	const us_t now = clock_now();
 	if (b->port.fd < 0 || b->port.ops->connects || !atomic_load(&b->tap))
 		return false;
 	pthread_mutex_lock(&b->lock);
 	const bool lent = b->lent;
-	b->shown.stepped = now;
-	b->shown.step_limit = STEP_SLACK;
 	b->stirred &= !lent;
 	pthread_mutex_unlock(&b->lock);
-	if (!lent)
-		return false;
-	const int n = port_read(&b->port, buf, sizeof(buf), now + LISTEN);
+	return lent;
+}
+
+static void worker_listen(struct bus *b)
+{
+	uint8_t buf[ADU_RTU_MAX];
+	const int n = port_take(&b->port, buf, sizeof(buf));
+	const us_t now = clock_now();
 	if (n > 0) {
-		b->line.last_end = clock_now();
-		tap_in(b, buf, (size_t)n, b->line.last_end);
-	} else if (b->seen.n) {
+		b->line.last_end = now;
+		tap_in(b, buf, (size_t)n, now);
+	} else if (b->seen.n && now >= b->line.last_end + LISTEN) {
 		tap_end(b, "nobody asked for it", now);
+	}
+	worker_wait(b, now + LISTEN, WAIT_INPUT);
+}
+
+/* -- turns ------------------------------------------------------------------------ */
+
+/* The turn that was chosen; linked: the port is open. */
+static void worker_start(struct bus *b, bool linked)
+{
+	const bool tuned = linked && link_tune(b, b->wanted);
+	b->link = tuned ? LINK_THERE : LINK_NONE;
+	b->state = BUS_TURNS;
+	turn_start(b, tuned);
+	if (linked && b->guest && !tuned)
+		b->link = LINK_UNTUNED;
+}
+
+static void worker_finish(struct bus *b)
+{
+	const enum outcome o = turn_finish(b);
+	b->state = BUS_CHOOSES;
+	if (b->link == LINK_THERE)
+		link_judge(b, o);
+	else if (b->link == LINK_NONE)
+		link_down(b);
+}
+
+/* -- the port is opened ------------------------------------------------------------- */
+
+static void worker_open(struct bus *b, enum bus_opens what)
+{
+	b->fails++;
+	b->opens = what;
+	b->begun = false;
+	b->state = BUS_OPENS;
+}
+
+static void worker_go_on(struct bus *b, bool open)
+{
+	link_opened(b, open);
+	switch (b->opens) {
+	case OPENS_BUS:
+		b->state = BUS_CHOOSES;
+		if (!open)
+			link_down(b);
+		break;
+	case OPENS_TURN:
+		worker_start(b, open);
+		break;
+	case OPENS_EXCHANGE:
+		b->state = BUS_TURNS;
+		if (!open)
+			turn_unlinked(b);
+		break;
+	}
+}
+
+static bool worker_opens(struct bus *b)
+{
+	const us_t now = clock_now();
+	us_t until = now + SLICE;
+	report_jobs(b, take_expired, OUT_EXPIRED);
+	const enum port_opening o = link_step(b, now, &until);
+	if (o == PORT_OPENING)
+		return worker_rest(b, until < now + SLICE ? until : now + SLICE,
+		                   b->port.fd < 0 ? WAIT_OUTPUT : WAIT_TIME);
+	worker_go_on(b, o == PORT_OPENED);
+	return true;
+}
+
+/* A connection that brought answers has ended, and nothing was lost with it: a new one. */
+static void worker_relink(struct bus *b)
+{
+	if (!b->port.ops->connects || !b->port.answers) {
+		turn_unlinked(b);
+		return;
+	}
+	port_close(&b->port);
+	b->fails = 0; /* it answers */
+	worker_open(b, OPENS_EXCHANGE);
+}
+
+static bool worker_turns(struct bus *b)
+{
+	switch (turn_carry(b)) {
+	case CARRIED_WAITS:
+		return false;
+	case CARRIED_OVER:
+		worker_finish(b);
+		break;
+	case CARRIED_UNLINK:
+		worker_relink(b);
+		break;
+	case CARRIED_ON:
+		break;
 	}
 	return true;
 }
 
-static void worker_judge(struct bus *b, enum outcome o)
+/* -- what next? ------------------------------------------------------------------- */
+
+/* Until there is something to do. A connection nobody uses is closed meanwhile. */
+static bool worker_sleep(struct bus *b)
 {
-	b->used_at = clock_now();
-	if (o == OUT_LINK) {
-		worker_lost(b);
-		return;
-	}
-	if (o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME || b->run.exception) {
-		b->fails = 0;
-		b->silent = 0;
-		b->open_at = 0;
-		return;
-	}
-	const unsigned limit = b->port.ops->silence_limit;
-	/* behind a piece of an answer no other can be distinguished */
-	const bool piece = b->port.ops->ids && b->port.nrx;
-	if (limit && ((!b->guest && ++b->silent >= limit) || piece))
+	const bool closes = b->port.ops->connects && b->conf.close_idle && b->port.fd >= 0;
+	us_t idle_at = closes ? b->used_at + b->conf.close_idle : US_NEVER;
+	if (clock_now() >= idle_at) {
 		port_close(&b->port);
+		b->open_at = 0;
+		idle_at = US_NEVER;
+	}
+	return worker_rest(b, b->turn.until < idle_at ? b->turn.until : idle_at, WAIT_LINK);
 }
 
 /* Nothing can be sent before the line was silent: what comes until then is chosen among, too. With
  * nothing to do by then there is no need to wake up for it. */
-static void worker_silence(struct bus *b)
+static us_t worker_silence(struct bus *b)
 {
 	const us_t choice = b->line.last_end + b->line.wire.silence - CHOICE;
 	const us_t now = clock_now();
 	if (b->port.fd < 0 || now >= choice)
-		return;
+		return 0;
 	pthread_mutex_lock(&b->lock);
 	const bool idle = !b->adoption && schedule_idle(b->schedule, now, choice);
 	pthread_mutex_unlock(&b->lock);
-	if (!idle)
-		clock_sleep(choice);
+	return idle ? 0 : choice;
 }
 
-static void worker_turn(struct bus *b)
+/* False: nothing to do now, b->turn.until says until when. */
+static bool worker_chosen(struct bus *b)
 {
-	worker_silence(b);
 	pthread_mutex_lock(&b->lock);
 	/* A job that came behind new rules must meet them. */
 	struct adoption *a = adopt_locked(b);
 	schedule_next(b->schedule, clock_now(), &b->turn);
-	if (b->turn.kind == TURN_SLEEP)
-		b->job_came = false;
-	else
+	const bool any = b->turn.kind != TURN_SLEEP;
+	if (any)
 		b->rule = *b->turn.rule;
+	else
+		b->job_came = false;
 	const bool guest = b->turn.kind == TURN_JOB && b->turn.job->guest;
-	const struct bus_tune tune = guest && b->lent ? b->tune : (struct bus_tune){0};
+	b->wanted = guest && b->lent ? b->tune : (struct bus_tune){0};
 	pthread_mutex_unlock(&b->lock);
 	adoption_destroy(a);
-	if (b->turn.kind == TURN_SLEEP) {
-		if (!worker_listens(b))
-			worker_sleep(b);
-		return;
+	return any;
+}
+
+static bool worker_choose(struct bus *b)
+{
+	const us_t choice = worker_silence(b);
+	if (choice) {
+		worker_wait(b, choice, WAIT_TIME);
+		return false;
 	}
-	const bool linked = b->port.fd >= 0 || worker_connect(b);
-	worker_step(b, turn_limit(b));
-	const bool tuned = linked && worker_tune(b, tune);
-	const enum outcome o = turn_run(b, tuned);
-	if (linked && guest && !tuned)
-		return; /* the port cannot have these settings */
-	if (tuned)
-		worker_judge(b, o);
+	if (!worker_chosen(b)) {
+		if (!worker_listens(b))
+			return worker_sleep(b);
+		worker_listen(b);
+		return false;
+	}
+	if (b->port.fd >= 0)
+		worker_start(b, true);
 	else
-		worker_down(b);
+		worker_open(b, OPENS_TURN);
+	return true;
 }
 
 static void worker_end(struct bus *b)
@@ -404,31 +324,71 @@ static void worker_end(struct bus *b)
 	b->ended = true;
 	pthread_mutex_unlock(&b->lock);
 	worker_tidy(b);
-	report_jobs(b, take_any, OUT_CLOSED);
+	worker_drop_jobs(b, OUT_CLOSED);
 	b->report = (struct report){0};
 	worker_report(b, REPORT_ENDED);
+	b->state = BUS_ENDED;
 }
 
-void *worker_main(void *arg)
+/* Is it to be seen whether the link is still there? */
+static bool worker_looks(const struct bus *b)
 {
-	struct bus *b = arg;
-	clock_sharp();
-	while (!atomic_load(&b->closing)) {
-		worker_tidy(b);
-		if (b->port.fd >= 0 && clock_now() > b->used_at + FRESH && !port_alive(&b->port)) {
-			worker_link_ended(b);
-			worker_lost(b);
-		}
-		const us_t open_at = b->port.fd < 0 ? worker_open_at(b) : 0;
-		if (clock_now() < open_at)
-			worker_rest(b, open_at);
-		/* A peer may close what is not used. One that broke it may be gone: that is to be
-		 * reported. */
-		else if ((b->up && !b->port.broken) || worker_connect(b))
-			worker_turn(b);
-		else
-			worker_down(b);
+	if (b->port.fd < 0)
+		return false;
+	return b->port.ops->connects ? b->port.ready : clock_now() > b->used_at + FRESH;
+}
+
+static bool worker_chooses(struct bus *b)
+{
+	if (atomic_load(&b->closing)) {
+		worker_end(b);
+		return true;
 	}
-	worker_end(b);
-	return NULL;
+	worker_tidy(b);
+	if (worker_looks(b) && !port_alive(&b->port)) {
+		link_ended(b);
+		link_lost(b);
+	}
+	const us_t open_at = b->port.fd < 0 ? link_open_at(b) : 0;
+	if (clock_now() < open_at)
+		return worker_rest(b, open_at, WAIT_TIME);
+	/* A peer may close what is not used. One that broke it may be gone: that is to be reported.
+	 */
+	if (b->up && !b->port.broken)
+		return worker_choose(b);
+	worker_open(b, OPENS_BUS);
+	return true;
+}
+
+/* One thing. False: it waits. */
+static bool worker_act(struct bus *b)
+{
+	if (b->nunsent && !worker_reported(b)) {
+		worker_wait(b, clock_now() + FULL_RETRY, WAIT_TIME);
+		return false;
+	}
+	switch (b->state) {
+	case BUS_CHOOSES:
+		return worker_chooses(b);
+	case BUS_OPENS:
+		return worker_opens(b);
+	case BUS_TURNS:
+		return worker_turns(b);
+	case BUS_ENDED:
+		break;
+	}
+	return false;
+}
+
+void worker_go(struct bus *b)
+{
+	for (int i = 0; i < ACTS_MOST; i++)
+		if (!worker_act(b))
+			return;
+	worker_wait(b, clock_now(), WAIT_TIME);
+}
+
+bool worker_over(const struct bus *b)
+{
+	return b->state == BUS_ENDED && !b->nunsent;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker: the inside of a bus, shared by bus.c (what other threads call), worker.c (the thread's
- * loop, the port's coming and going) and turn.c (reads and jobs on the line).
+ * worker: the inside of a bus, shared by bus.c (what other threads call), worker.c (what it does
+ * next), link.c (the port's coming and going), turn.c (reads and jobs on the line) and hub.c (the
+ * thread that drives it). None of it waits: worker_go() does what can be done and says until when
+ * it rests.
  */
 #ifndef BUS_WORKER_H
 #define BUS_WORKER_H
@@ -10,10 +12,11 @@
 #include <stdatomic.h>
 
 #include "bus/bus.h"
+#include "bus/hub.h"
 #include "bus/port.h"
 #include "core/schedule/turn.h"
 
-/* New wants and rules on their way to the thread, with copies of the rules' windows. */
+/* New wants and rules on their way to the bus, with copies of the rules' windows. */
 struct adoption {
 	struct want *want;
 	struct unit_rule *rule;
@@ -21,8 +24,25 @@ struct adoption {
 	size_t nwant, nrule;
 };
 
+enum bus_state {
+	BUS_CHOOSES, /* what to do next */
+	BUS_OPENS,   /* its port */
+	BUS_TURNS,   /* a turn is carried out */
+	BUS_ENDED,
+};
+
+/* What the port is opened for. */
+enum bus_opens { OPENS_BUS, OPENS_TURN, OPENS_EXCHANGE };
+
+/* What the turn at hand goes through. */
+enum bus_link { LINK_NONE, LINK_UNTUNED, LINK_THERE };
+
+/* What ends a rest early, on port_waits_on(). */
+enum bus_wait { WAIT_TIME, WAIT_LINK, WAIT_INPUT, WAIT_OUTPUT };
+
+enum bus_permit { PERMIT_NONE, PERMIT_AWAITED, PERMIT_GIVEN };
+
 struct bus {
-	pthread_t thread;
 	struct bus_conf conf; /* strings are copies */
 	uint32_t tag;
 	struct queue *reports;
@@ -30,10 +50,10 @@ struct bus {
 
 	/* Shared: under the lock, which is never held across a call that can wait. */
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
 	struct schedule *schedule;
 	struct adoption *adoption; /* NULL: none waiting */
-	bool stirred;              /* something came since the last sleep */
+	bool stirred;              /* something came since the last rest */
+	bool resting;              /* the hub is to be stirred then */
 	bool job_came;             /* while the port is closed: try it now */
 	bool ended;                /* nobody reports any more */
 	struct bus_tune tune;      /* of a lent line; baud 0: its own */
@@ -42,11 +62,30 @@ struct bus {
 
 	_Atomic(struct queue *) tap; /* NULL: nobody looks on */
 
+	/* The hub's; the first ones are shared under its lock. */
+	struct hub *hub;
+	struct bus *next_stirred, *next_waiting;
+	bool is_stirred, gone;
+	enum bus_permit permit;
+	size_t place;     /* in its heap */
+	unsigned watched; /* the socket it knows, see struct tcp_opening */
+
 	/* The thread's own. */
-	struct bus_frame seen; /* what came in since the last frame out */
-	bool asked;            /* within an exchange that has sent something */
-	uint32_t unseen;       /* frames that found no room with who looks on */
-	struct bus_tune tuned; /* as the port is set; baud 0: as configured */
+	enum bus_state state;
+	enum bus_opens opens;
+	enum bus_link link;
+	bool begun;            /* port_begin() was called for it */
+	enum bus_wait wait;    /* rests until then, … */
+	us_t due;              /* … or, at the latest, until then */
+	struct report *unsent; /* found no room in the queue */
+	size_t nunsent;
+	us_t begun_at;          /* the turn */
+	bool exchanges;         /* the turn is not over */
+	struct bus_tune wanted; /* for the turn; baud 0: its own */
+	struct bus_frame seen;  /* what came in since the last frame out */
+	bool asked;             /* within an exchange that has sent something */
+	uint32_t unseen;        /* frames that found no room with who looks on */
+	struct bus_tune tuned;  /* as the port is set; baud 0: as configured */
 	struct port port;
 	struct line line;
 	struct turn turn;
@@ -73,18 +112,34 @@ struct bus {
 
 void adoption_destroy(struct adoption *a);
 
-/* worker.c: the thread. worker_report sends b->report with its header filled in. */
-void *worker_main(void *bus);
+/* worker.c. Does what can be done now, then see b->wait and b->due. */
+void worker_go(struct bus *b);
+/* Nothing follows any more, not even reports. */
+bool worker_over(const struct bus *b);
+/* It rests until then, at the latest. */
+void worker_wait(struct bus *b, us_t until, enum bus_wait wait);
+/* Sends b->report with its header filled in. While the queue is full the bus does nothing else. */
 void worker_report(struct bus *b, enum report_kind kind);
-/* Something answered: the port is reported up, if it is not yet. Uses b->report. */
-void worker_proven(struct bus *b);
+/* No job that waits is carried out: so they have ended. */
+void worker_drop_jobs(struct bus *b, enum outcome o);
 
+/* link.c: the port comes and goes. */
+/* One step of opening it: false with port.why, or later. Waits for the hub's permit first. */
+enum port_opening link_step(struct bus *b, us_t now, us_t *until);
+void link_opened(struct bus *b, bool open); /* … has ended so */
+us_t link_open_at(struct bus *b);       /* the closed port may be opened; for a command sooner */
+bool link_is_down(const struct bus *b); /* several connects in a row have failed */
+/* Reported once, and again when the reason changes. Waiting commands do not wait for its return. */
+void link_down(struct bus *b);
+void link_lost(struct bus *b);   /* a connection that broke is tried again first */
+void link_proven(struct bus *b); /* something answered: it is reported up. Uses b->report */
 /* Before something is sent: is the connection still good for it, as far as can be known? */
-bool worker_linked(struct bus *b);
-/* A connection that brought answers has ended, and nothing was lost with it: a new one. */
-bool worker_relink(struct bus *b);
-/* The peer has ended the connection. */
-void worker_link_ended(struct bus *b);
+bool link_holds(struct bus *b);
+void link_ended(struct bus *b); /* by the peer */
+/* The line's own settings (baud 0), or those it was lent with when the guest was chosen. False: the
+ * port is not set so. */
+bool link_tune(struct bus *b, struct bus_tune want);
+void link_judge(struct bus *b, enum outcome o); /* what the turn's outcome says of it */
 
 /* tap.c: what goes out and comes in, for those who look on. */
 void tap_out(struct bus *b, const struct request *r, us_t at);
@@ -92,8 +147,19 @@ void tap_in(struct bus *b, const uint8_t *bytes, size_t n, us_t at);
 /* The frame that came in is over; why NULL: nothing is wrong with it. */
 void tap_end(struct bus *b, const char *why, us_t at);
 
-/* turn.c: carries out b->turn (linked: the port is open), hands it to the scheduler, reports.
- * OUT_LINK: the port is gone. */
-enum outcome turn_run(struct bus *b, bool linked);
+enum carried {
+	CARRIED_ON,     /* call again */
+	CARRIED_WAITS,  /* after worker_wait() */
+	CARRIED_OVER,   /* then turn_finish() */
+	CARRIED_UNLINK, /* the link is gone, and nothing is lost with it: a new one and on, or
+	                 * turn_unlinked() */
+};
+
+/* turn.c: carries out b->turn (linked: the port is open) a step at a time. */
+void turn_start(struct bus *b, bool linked);
+enum carried turn_carry(struct bus *b);
+void turn_unlinked(struct bus *b);
+/* Hands it to the scheduler, reports. OUT_LINK: the port is gone. */
+enum outcome turn_finish(struct bus *b);
 
 #endif

@@ -80,6 +80,11 @@ bool schedule_expired(struct schedule *s, us_t now, uint64_t *id)
 	return false;
 }
 
+bool schedule_has_job(const struct schedule *s)
+{
+	return s->njob > 0;
+}
+
 bool schedule_cancel(struct schedule *s, uint64_t id, uint64_t *cancelled)
 {
 	for (size_t i = 0; i < s->njob; i++) {

@@ -146,6 +146,9 @@ struct guest_figures schedule_guests(const struct schedule *s);
 /* Jobs that expired without being sent: returns false when there is none (more), else its id. */
 bool schedule_expired(struct schedule *s, us_t now, uint64_t *id);
 
+/* Does a job wait, of guests apart? */
+bool schedule_has_job(const struct schedule *s);
+
 /* Take a waiting job back (all: id 0, one per call). False: none such (perhaps on the wire). */
 bool schedule_cancel(struct schedule *s, uint64_t id, uint64_t *cancelled);
 
