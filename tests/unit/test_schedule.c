@@ -130,6 +130,30 @@ static void a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_period
 	sim_end(&line);
 }
 
+/* Of a hundred with a period of 100 ms four wake at a time, whenever they were begun. */
+static void the_phases_of_many_buses_lie_on_one_raster(void **state)
+{
+	(void)state;
+	unsigned at[25] = {0};
+	for (unsigned bus = 0; bus < 100; bus++) {
+		sim_begin(&line, 0);
+		schedule_destroy(line.schedule);
+		line.now += bus * 7778;
+		line.schedule = schedule_create(&line.wire, bus, 100, line.now);
+		sim_unit(&line, 1, US_MS);
+		sim_want(&line, 1, 0, 1, 100 * US_MS);
+		sim_adopt(&line);
+		sim_run(&line, US_S + 1); /* never on the raster */
+		schedule_next(line.schedule, line.now, &line.turn);
+		assert_int_equal(line.turn.kind, TURN_SLEEP);
+		assert_int_equal(line.turn.until % (4 * US_MS), 0);
+		at[line.turn.until / (4 * US_MS) % 25]++;
+		sim_end(&line);
+	}
+	for (unsigned i = 0; i < 25; i++)
+		assert_true(at[i] > 0);
+}
+
 static void a_line_is_idle_until_something_is_due_or_comes(void **state)
 {
 	(void)state;
@@ -508,6 +532,7 @@ int main(void)
 		cmocka_unit_test(periods_that_are_due_together_share_their_reads),
 		cmocka_unit_test(
 			a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_periods),
+		cmocka_unit_test(the_phases_of_many_buses_lie_on_one_raster),
 		cmocka_unit_test(a_line_is_idle_until_something_is_due_or_comes),
 		cmocka_unit_test(hours_of_mixed_periods_stay_within_the_period_and_one_exchange),
 		cmocka_unit_test(random_maps_below_overload_miss_nothing),

@@ -6,6 +6,7 @@
 
 #include "core/base/arena.h"
 
+#define PHASE_RASTER (4 * US_MS)
 #define PHASE_TURNAROUND (50 * US_MS) /* blocks that a slow device would be asked for at once */
 
 int want_order(const void *a, const void *b)
@@ -25,7 +26,8 @@ static int node_order(const void *a, const void *b)
 	return want_order(&((const struct node *)a)->want, &((const struct node *)b)->want);
 }
 
-/* The grid's phase differs per bus, else a hundred of them wake in one instant. */
+/* The grid's phase differs per bus, else a hundred of them wake in one instant. But all lie on one
+ * raster: those whose turn is within it are served by one wake-up of their thread, and main's. */
 static void phase_set(struct schedule *s, us_t now)
 {
 	us_t shortest = US_NEVER;
@@ -34,9 +36,9 @@ static void phase_set(struct schedule *s, us_t now)
 			shortest = us_min(shortest, s->node[i].want.period);
 	if (s->phased || s->n == 0)
 		return;
-	s->origin = now;
 	s->pitch = shortest == US_NEVER ? US_S : shortest;
-	s->origin += s->pitch / s->of * s->index;
+	s->origin = now + s->pitch / s->of * s->index;
+	s->origin -= s->origin % PHASE_RASTER;
 	s->phased = true;
 }
 
