@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -147,3 +148,11 @@ def test_every_claim_about_security_names_a_test_that_exists():
             assert found, f"tests/{folder}/{file} does not exist"
             code = "".join(text_of(f) for f in found if f.endswith((".c", ".py")))
             assert not test or re.search(rf"\b(def|void) {test}\(", code), f"{folder}/{file} has no {test}"
+
+
+def test_the_pictures_of_the_numbers_are_drawn_from_their_table():
+    with open(os.path.join(SOURCE, "doc/numbers.md"), encoding="utf-8") as f:
+        done = subprocess.run([sys.executable, os.path.join(SOURCE, "doc/draw-numbers.py")], stdin=f, capture_output=True,
+                              text=True, timeout=LIMIT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == text_of("doc/numbers.svg"), "python3 doc/draw-numbers.py <doc/numbers.md >doc/numbers.svg"
