@@ -367,7 +367,7 @@ class Judge:
     def alert(self, device, spans):
         """What Alerts says must have been so, and what is so for long must be said."""
         changes = [(-1e9, 0)] + [(e["t"], e["v"]) for e in self.log["truth"] if e["k"] == "reg" and e["dev"] == device]
-        said, told = None, [(self.log["ready"], None)]
+        said, told = None, [(-1e9, None)]
         for m in self.published.get((device, "Alerts"), []):
             said = int(any(f["code"] == 4 for f in json.loads(m["payload"] or '{"faults":[]}')["faults"]))
             told.append((m["t"], said))
