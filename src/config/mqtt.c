@@ -288,6 +288,12 @@ void thingsboard_load(struct load *l)
 	check_tls(l, l->thingsboard, m);
 }
 
+static void needs_5(struct load *l, const char *key)
+{
+	diag_error(l->d, node_find(l->mqtt, key)->key->where,
+	           "%s: needs MQTT 5, not version: 3.1.1", key);
+}
+
 void mqtt_load(struct load *l)
 {
 	struct mqtt_conf *m = &l->m->mqtt;
@@ -312,8 +318,9 @@ void mqtt_load(struct load *l)
 	if (m->password && !m->username && node_get(l->mqtt, "password_file"))
 		diag_error(l->d, m->where, "mqtt: password_file without username");
 	if (m->version == 4 && m->expiry)
-		diag_error(l->d, node_find(l->mqtt, "expiry")->key->where,
-		           "expiry: needs MQTT 5, not version: 3.1.1");
+		needs_5(l, "expiry");
+	if (m->version == 4 && m->properties)
+		needs_5(l, "properties");
 	check_tls(l, l->mqtt, m);
 }
 

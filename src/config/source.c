@@ -59,7 +59,9 @@ static char *file_read(struct load *l, const char *path, struct where from, size
 	struct stat st;
 	FILE *f = file_open(path);
 	if (!f) {
-		source_error(l, path, from, strerror(errno));
+		source_error(l, path, from,
+		             errno == EACCES ? "this user may not read it (use sudo?)"
+		                             : strerror(errno));
 		return NULL;
 	}
 	char *text = NULL;

@@ -10,7 +10,7 @@
 
 static const struct option table[] = {
 	{"check", no_argument, NULL, 'C'},          {"config", required_argument, NULL, 'c'},
-	{"profiles", required_argument, NULL, 'p'}, {"level", required_argument, NULL, 'l'},
+	{"profiles", required_argument, NULL, 'P'}, {"level", required_argument, NULL, 'l'},
 	{"keys", no_argument, NULL, 'k'},           {"version", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},           {"strict", no_argument, NULL, 's'},
 	{"control", required_argument, NULL, 'S'},  {0},
@@ -22,7 +22,7 @@ void options_help(void)
 	     "Read devices on Modbus lines and publish them over MQTT; write what is commanded.\n"
 	     "\n"
 	     "  -c, --config FILE    the configuration (default " CONFIG_DIR "/devices.yaml)\n"
-	     "      --profiles DIR   where device profiles are; may be given up to three times\n"
+	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
 	     "                       (default " CONFIG_DIR "/profiles, then " PROFILE_DIR ")");
 	puts("      --strict         with errors do not start with the last good configuration\n"
 	     "      --control FILE   where the control socket is (default " CONTROL_PATH ")\n"
@@ -66,7 +66,7 @@ static bool take(struct options *o, int c, size_t *nprofiles)
 		fprintf(stderr, "xnetd: no log level '%s': use error, warn, info or debug\n",
 		        optarg);
 		return false;
-	case 'p':
+	case 'P':
 		if (*nprofiles < PROFILES_MAX) {
 			o->paths.profiles[(*nprofiles)++] = optarg;
 			return true;
@@ -83,7 +83,7 @@ void options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options){.task = TASK_RUN, .level = LEVEL_INFO, .control = CONTROL_PATH};
 	o->paths.file = CONFIG_DIR "/devices.yaml";
 	size_t nprofiles = 0;
-	for (int c; (c = getopt_long(argc, argv, "c:l:Vh", table, NULL)) != -1;)
+	for (int c; (c = getopt_long(argc, argv, "c:P:l:Vh", table, NULL)) != -1;)
 		if (!take(o, c, &nprofiles)) {
 			o->task = TASK_USAGE;
 			break;
