@@ -98,6 +98,8 @@ static void carry_reading(struct reading *from, struct reading *to)
 	to->filter = from->filter;
 	to->quality = from->quality;
 	to->refused = from->refused;
+	to->denied = from->denied;
+	to->implausible = from->implausible;
 	from->value = value_none();
 	if (from->counter && to->counter)
 		*to->counter = *from->counter;
@@ -177,6 +179,10 @@ static void carry_device(struct device_state *from, struct device_state *to, boo
 	to->unreached = from->unreached;
 	to->late = from->late;
 	to->invalid = from->invalid;
+	to->doubtful = from->doubtful;
+	to->suspected = from->suspected;
+	to->denied_by = from->denied_by;
+	to->doubt_since = from->doubt_since;
 	to->response = from->response;
 }
 

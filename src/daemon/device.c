@@ -4,6 +4,7 @@
 #include "core/modbus/words.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
+#include "daemon/suspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,10 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 		break;
 	case PHASE_ONLINE:
 		snprintf(buf, size, "online");
+		if (s->suspected) {
+			snprintf(buf, size, "online: wrong profile? ");
+			suspect_text(p, device, buf + strlen(buf), size - strlen(buf));
+		}
 		break;
 	case PHASE_STRANGER:
 		snprintf(buf, size, "offline: %s", s->identifies);
@@ -69,7 +74,8 @@ static void log_change(const struct gateway *g, uint32_t device, enum device_pha
 	else if (was == PHASE_ONLINE && trouble)
 		log_warn("device %s: offline: %s", d->name, trouble);
 	if (s->phase == PHASE_STRANGER)
-		log_error("device %s: %s; stays offline%s", d->name, s->identifies,
+		log_error("device %s: %s; stays offline; see xnetctl probe %s --id %u%s", d->name,
+		          s->identifies, g->plant->bus[d->bus].conf->name, d->id,
 		          device_must_identify(d) ? " (identify: ignore disables this check)" : "");
 }
 

@@ -44,6 +44,7 @@ enum gateway_alert {
 	ALERT_CLIENT_ID = 9,       /* warning; source: gateway */
 	ALERT_PULSE_ON = 10,       /* fault; source: device/point */
 	ALERT_LAST_GOOD = 11,      /* warning; source: file */
+	ALERT_WRONG_PROFILE = 12,  /* warning; source: device */
 };
 
 /* One connection to a broker, see struct north_link. */

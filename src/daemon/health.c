@@ -12,6 +12,7 @@
 #include "daemon/log.h"
 #include "daemon/planned.h"
 #include "daemon/process.h"
+#include "daemon/suspect.h"
 
 #include "mqtt/leaves.h"
 
@@ -328,8 +329,10 @@ void health_publish(struct gateway *g)
 	const us_t every = health_on(g) ? g->model->mqtt.sys_interval : EVERY_DEFAULT;
 	for (size_t i = 0; i < g->model->nbus; i++)
 		health_bus_publish(g, (uint32_t)i, &h->bus[i]);
-	for (size_t i = 0; i < g->model->ndevice; i++)
+	for (size_t i = 0; i < g->model->ndevice; i++) {
+		suspect_look(g, (uint32_t)i);
 		health_device_state(g, (uint32_t)i);
+	}
 	const bool devices = g->now >= h->devices_due;
 	for (size_t i = 0; devices && i < g->model->ndevice; i++)
 		health_device_publish(g, (uint32_t)i, &h->device[i]);

@@ -36,9 +36,12 @@ void health_device_carry(struct gateway *g, const struct model *old,
 		if (now >= 0) {
 			next = (size_t)now + 1;
 			to[now] = from[i];
+			if (!g->plant->device[now].suspected)
+				gateway_alert_end(g, ALERT_WARNING, ALERT_WRONG_PROFILE, name);
 			continue;
 		}
 		gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, name);
+		gateway_alert_end(g, ALERT_WARNING, ALERT_WRONG_PROFILE, name);
 		gateway_alert_end(g, ALERT_WARNING, ALERT_FOREIGN_STATUS, name);
 		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, name);
 		for (size_t t = 0; leaf_name(LEAF_DEVICE, t); t++)
@@ -113,7 +116,7 @@ static uint32_t count_stale(const struct plant *p, const struct device *d)
 
 void health_device_state(struct gateway *g, uint32_t device)
 {
-	char text[VALUE_PRINT_MAX + 160];
+	char text[VALUE_PRINT_MAX + 256];
 	if (!health_on(g))
 		return;
 	device_state_text(g->plant, device, text, sizeof text);

@@ -43,7 +43,9 @@ struct reading {
 	uint16_t asked;        /* requests for an on-demand point */
 	uint8_t quality;       /* enum quality */
 	bool known : 1;        /* the raw words are valid */
-	bool refused : 1;      /* the device refuses its registers again and again */
+	bool refused : 1;      /* the device refuses its registers again and again … */
+	bool denied : 1;       /* … as not there */
+	bool implausible : 1;  /* read outside `valid`, and no pattern of a sleeping device */
 	bool apart : 1;        /* it refuses them in one request: read in two */
 	bool publish_next : 1; /* somebody asked: the next read is published even if unchanged */
 	bool undecoded : 1;    /* its scale stands in another point: decoded at the turn's end */
@@ -86,6 +88,10 @@ struct device_state {
 	bool late;              /* that its answers come too late was logged */
 	us_t late_at;           /* when the last such came; 0: never */
 	uint32_t invalid;       /* reads out of `valid` */
+	bool doubtful;          /* some points are denied or implausible */
+	bool suspected;         /* its profile is probably wrong; see suspect.h */
+	uint8_t denied_by;      /* the last exception by which a point was denied */
+	us_t doubt_since;       /* it looks so since then; 0: it does not */
 	struct foreign foreign;
 	struct response response;
 };

@@ -91,7 +91,7 @@ void reading_reset(struct plant *p, uint32_t point)
 	reading_alert(p, point);
 	r->quality = QUALITY_NEVER;
 	r->at = 0;
-	r->refused = r->rounded = false;
+	r->refused = r->rounded = r->implausible = false;
 	r->filter.published = 0;
 	if (r->counter)
 		*r->counter = (struct counter){0};
@@ -159,6 +159,17 @@ static void forget_learnt(struct gateway *g, uint32_t point)
 	bus_forget(g->plant->bus[d->bus].bus, d->id);
 }
 
+/* All bits the same: many devices answer so while they sleep. */
+static bool asleep(const struct reading *r, const struct point *pt)
+{
+	const unsigned n = pt->source == SOURCE_REGISTER ? plant_raw_words(pt) : 0;
+	const uint16_t *w = reading_raw((struct reading *)r, n);
+	bool same = true;
+	for (unsigned i = 0; i < n; i++)
+		same &= w[i] == w[0] && (w[i] == 0 || w[i] == UINT16_MAX);
+	return same;
+}
+
 void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 {
 	struct plant *p = g->plant;
@@ -166,8 +177,11 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 	const struct point *pt = plant_point(p, point);
 	struct device_state *s = state_of(p, point);
 	const double x = value_number(&v);
+	r->implausible = false;
 	if (pt->has_valid && is_number(&v) && !(x >= pt->valid_min && x <= pt->valid_max)) {
 		s->invalid++;
+		r->implausible = !asleep(r, pt);
+		s->doubtful |= r->implausible;
 		v = value_none();
 	}
 	if (pt->counter && is_number(&v) && !confirm_pass(g, point, x, at)) {

@@ -243,6 +243,120 @@ static void a_device_never_reached_is_logged_once_with_the_likely_causes(void **
 	assert_null(strstr(rig_journal(), "unreachable"));
 }
 
+#define MANY "points:\n  P{n}: {holding: 0, repeat: {n: 1..8}, valid: {min: 1, max: 100}}\n"
+
+static void aside(uint16_t addr, enum outcome outcome, uint8_t exception)
+{
+	rig_report((struct report){.kind = REPORT_ASIDE,
+	                           .outcome = (uint8_t)outcome,
+	                           .exception = exception,
+	                           .span = {1, TABLE_HOLDING, addr, 1}});
+}
+
+static bool suspected(void)
+{
+	rig_pass(25 * US_S);
+	const bool is = strstr(rig_said(), "online: wrong profile? ");
+	const bool logged = strstr(rig_journal(), "device meter: wrong profile? ");
+	assert_int_equal(is, logged);
+	assert_int_equal(is, strstr(rig.said, "\"code\":12") != NULL);
+	return is;
+}
+
+static void a_wrong_profile_is_suspected_until_it_is_right(void **state)
+{
+	(void)state;
+	health_begin(DEVICE(""), MANY);
+	rig_unit(1, true);
+	for (uint16_t i = 0; i < 5; i++)
+		aside(i, OUT_REFUSED, 2);
+	assert_true(suspected());
+	assert_non_null(strstr(rig.said, "5 of 8 points are refused (exception 2, illegal data "
+	                                 "address): profile own may be wrong for this model or "
+	                                 "firmware, or a different device has unit id 1; see "
+	                                 "xnetctl probe line --id 1"));
+	assert_false(suspected()); /* said once */
+	rig_reload(DEVICE(", json: true"));
+	rig_said();
+	rig_read(0, 50);
+	rig_pass(10 * US_S);
+	assert_non_null(strstr(rig_journal(), "device meter: its profile fits"));
+	assert_non_null(strstr(rig_said(), "device/meter/state online\n"));
+	assert_non_null(strstr(rig.said, "house/Alerts {\"faults\":[],\"warnings\":[]}"));
+}
+
+static void values_that_are_all_implausible_are_suspected(void **state)
+{
+	(void)state;
+	health_begin(DEVICE(""), MANY);
+	rig_unit(1, true);
+	for (uint16_t i = 0; i < 8; i++)
+		rig_read(i, 1000);
+	assert_true(suspected());
+	assert_non_null(strstr(rig.said, "all 8 values that have a range are outside it"));
+	rig_read(3, 7);
+	rig_pass(10 * US_S);
+	assert_non_null(strstr(rig_journal(), "its profile fits"));
+}
+
+/* A reload that changes the profile has another device in its place. */
+static void another_profile_ends_the_suspicion(void **state)
+{
+	(void)state;
+	health_begin(DEVICE(""), MANY);
+	rig_unit(1, true);
+	for (uint16_t i = 0; i < 8; i++)
+		aside(i, OUT_REFUSED, 2);
+	assert_true(suspected());
+	rig_reload("devices:\n  meter: {bus: line, id: 1, points: {A: {holding: 0}, B: {holding: "
+	           "1}}}\n");
+	assert_non_null(strstr(rig_said(), "house/Alerts "));
+	assert_null(strstr(rig.said, "\"code\":12"));
+	rig_unit(1, true);
+	aside(0, OUT_REFUSED, 2);
+	aside(1, OUT_REFUSED, 2);
+	assert_true(suspected());
+	assert_non_null(strstr(rig.said, "the addresses may count from 1 (address_base)"));
+	rig_reload("devices:\n  other: {bus: line, id: 1, points: {A: {holding: 0}}}\n");
+	assert_non_null(strstr(rig_said(), "house/Alerts "));
+	assert_null(strstr(rig.said, "\"code\":12"));
+}
+
+static void no_profile_is_suspected_for_less(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned asides;
+		enum outcome outcome;
+		uint8_t exception;
+		unsigned reads;
+		uint16_t word;
+	} row[] = {
+		{4, OUT_REFUSED, 2, 0, 0}, /* some blocks are not there */
+		{8, OUT_TIMEOUT, 0, 0, 0}, /* a bad line */
+		{8, OUT_GARBLED, 0, 0, 0}, /* a bad line */
+		{8, OUT_REFUSED, EXC_BUSY, 0, 0},
+		{8, OUT_REFUSED, EXC_FAILURE, 0, 0},
+		{8, OUT_REFUSED, EXC_GATEWAY_TARGET, 0, 0},
+		{0, OUT_OK, 0, 8, 0xFFFF}, /* it sleeps */
+		{0, OUT_OK, 0, 8, 0},      /* it sleeps */
+		{0, OUT_OK, 0, 1, 1000},   /* one alone */
+		{0, OUT_OK, 0, 0, 0},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		health_begin(DEVICE(""), MANY);
+		rig_unit(1, true);
+		for (uint16_t k = 0; k < row[i].asides; k++)
+			aside(k, row[i].outcome, row[i].exception);
+		for (uint16_t k = 0; k < row[i].reads; k++)
+			rig_read(k, row[i].word);
+		if (suspected())
+			fail_msg("row %zu: %s", i, rig.said);
+		if (i + 1 < sizeof row / sizeof *row)
+			rig_end(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +364,10 @@ int main(void)
 		RIG_TEST(what_is_not_read_any_more_has_no_value),
 		RIG_TEST(a_device_that_is_another_stays_offline),
 		RIG_TEST(what_is_to_be_known_of_a_port_stands_in_the_state_of_its_bus),
+		RIG_TEST(a_wrong_profile_is_suspected_until_it_is_right),
+		RIG_TEST(values_that_are_all_implausible_are_suspected),
+		RIG_TEST(another_profile_ends_the_suspicion),
+		RIG_TEST(no_profile_is_suspected_for_less),
 		RIG_TEST(the_last_error_says_what_was_asked_and_what_came),
 		RIG_TEST(the_last_error_may_be_of_a_write),
 		RIG_TEST(a_line_without_a_valid_response_says_what_came),
