@@ -54,8 +54,7 @@ static const struct alias aliases[] = {
 	{"device", "disabled", "enabled", "enabled: false"},
 	{"device", "availability availability_topic available online", "",
          "made by the gateway: xnet/sts/<dev>/status follows the responses, also where one "
-         "register "
-         "is refused"},
+         "register is refused; a register that says it is a point of its own"},
 	{"device", "readonly read_only", "commands", "commands: off"},
 
 	{"point",
@@ -66,6 +65,7 @@ static const struct alias aliases[] = {
 	{"point", "input_register ir", "input", NULL},
 	{"point", "discrete_input di", "discrete", NULL},
 	{"point", "data_type datatype format value_type", "type", NULL},
+	{"point", "elements array_size array_length list", "array", NULL},
 	{"point", "count size words quantity nb num len reg_count", "length", NULL},
 	{"point", "multiplier factor gain coefficient coeff ratio", "scale", NULL},
 	{"point", "divisor divider divide_by", "scale", "scale: 0.1 for a tenth"},

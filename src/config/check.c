@@ -105,6 +105,25 @@ static void check_names(struct load *l)
 			           m->gateway);
 }
 
+/* An array of coils or discrete inputs. */
+static void check_coils(struct load *l, const struct device *d, const struct point *p)
+{
+	const unsigned n = codec_words(&p->codec), read = 16U * d->rule.max_read;
+	if (!(p->write && p->write->only) && n > read)
+		diag_error(l->d, p->where, "point \"%s\" has %u bits, max_read allows %u", p->name,
+		           n, read);
+	if (!p->write || p->codec.type != TYPE_ARRAY)
+		return;
+	if (n > 16U * d->max_write)
+		diag_error(l->d, p->where, "point \"%s\" has %u bits, max_write allows %u", p->name,
+		           n, 16U * d->max_write);
+	if (d->functions && !(d->functions >> 15 & 1))
+		diag_error(l->d, p->where,
+		           "point \"%s\": an array of coils is written by fc15, which the device "
+		           "does not have (functions); use repeat instead",
+		           p->name);
+}
+
 /* Points wider than what the device reads or writes at once, or across a border of its windows. */
 static void check_widths(struct load *l, const struct device *d)
 {
@@ -115,6 +134,8 @@ static void check_widths(struct load *l, const struct device *d)
 			           "point \"%s\": its two registers cannot be read in one request; "
 			           "only counters (counter: true) may be read in two",
 			           p->name);
+		if (p->source == SOURCE_REGISTER && table_is_bits(p->table))
+			check_coils(l, d, p);
 		if (p->source != SOURCE_REGISTER || p->parts != 1 || table_is_bits(p->table))
 			continue;
 		const unsigned words = codec_words(&p->codec);

@@ -92,6 +92,10 @@ static const struct key point_keys[] = {
          .preset = "bool for bits, else u16", .doc = "Data type in the registers."},
 	{"length", KEY_INT, P(codec.length), .min = 1, .max = 125, .preset = "by type",
          .doc = "Number of registers of a string, bytes, signmag, mod10k or datetime."},
+	{"array", KEY_INT, P(codec.array), .min = 2, .max = 125,
+         .doc = "That many numbers or bits of this type, side by side, as one JSON list; bits are "
+                "1 "
+                "and 0. Written with one request."},
 	{"byte", KEY_CHOICE, P(codec.byte), .choice = byte_words, .preset = "both",
          .doc = "Use only the high or the low byte of the register."},
 	{"order", KEY_CHOICE, KEY_INHERIT, P(codec.order), .choice = order_words, .preset = "big",
@@ -255,7 +259,11 @@ static void resolve_type(struct draft *d)
 	if (!d->has_type)
 		c->type = cell ? TYPE_BOOL : c->byte ? TYPE_U8 : TYPE_U16;
 	d->stated = *c;
-	if (!keys_hit(&keyset_point, d->hits, "bit") || cell)
+	if (c->array) {
+		c->of = c->type;
+		c->type = TYPE_ARRAY;
+	}
+	if (!keys_hit(&keyset_point, d->hits, "bit") || cell || c->array)
 		return;
 	if (c->type == TYPE_STRING || c->type == TYPE_BYTES || c->type == TYPE_DATETIME ||
 	    c->type == TYPE_F16 || c->type == TYPE_F32 || c->type == TYPE_F64)
@@ -267,8 +275,9 @@ static void resolve_type(struct draft *d)
 static void resolve_decimals(struct draft *d)
 {
 	struct codec *c = &d->p.codec;
-	const bool real = d->p.source == SOURCE_EXPR || d->factor_from.name ||
-	                  c->type == TYPE_F16 || c->type == TYPE_F32 || c->type == TYPE_F64;
+	const struct codec e = codec_element(c);
+	const bool real = d->p.source == SOURCE_EXPR || d->factor_from.name || e.type == TYPE_F16 ||
+	                  e.type == TYPE_F32 || e.type == TYPE_F64;
 	if (d->decimals >= 0)
 		c->decimals = d->decimals;
 	else if (d->exponent_from.name)

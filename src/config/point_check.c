@@ -26,6 +26,11 @@ static bool is_text(uint8_t type)
 	return type == TYPE_STRING || type == TYPE_BYTES || type == TYPE_DATETIME;
 }
 
+static bool is_array(const struct draft *d)
+{
+	return d->p.codec.type == TYPE_ARRAY;
+}
+
 static bool is_float(uint8_t type)
 {
 	return type == TYPE_F16 || type == TYPE_F32 || type == TYPE_F64;
@@ -98,7 +103,7 @@ static void check_bit_table(struct load *l, struct draft *d)
 	                                   "order",       "na",   "layout", "exponent_from",
 	                                   "factor_from", NULL};
 	const bool word = d->writable && d->w.only && codec_words(&d->p.codec) == 1;
-	if (d->p.codec.type != TYPE_BOOL && !word)
+	if (d->stated.type != TYPE_BOOL && !word)
 		diag_error(l->d, at(d, "type"),
 		           "type: a coil or discrete input that is read is bool");
 	for (size_t i = 0; keys[i]; i++) {
@@ -168,7 +173,7 @@ static void check_length(struct load *l, struct draft *d)
 	            {TYPE_SIGNMAG, false, 4},
 	            {TYPE_MOD10K, false, 4},
 	            {TYPE_DATETIME, false, 8}};
-	const bool in = d->p.codec.type != d->stated.type; /* a bit in a number */
+	const bool in = d->p.codec.type != d->stated.type; /* a bit in a number, an array */
 	const struct codec *c = in ? &d->stated : &d->p.codec;
 	const unsigned words = c->type == TYPE_BOOL ? 1 : codec_words(c);
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -233,7 +238,7 @@ static void check_address(struct load *l, struct draft *d)
 	check_model_end(l, d);
 	if (p->parts != 2)
 		return;
-	if (table_is_bits(p->table) || words != 2 || is_text(p->codec.type))
+	if (table_is_bits(p->table) || words != 2 || is_text(p->codec.type) || is_array(d))
 		diag_error(l->d, d->source_where,
 		           "point \"%s\": two addresses are for numbers of 32 bits", p->name);
 	if (p->codec.order == ORDER_LITTLE || p->codec.order == ORDER_LITTLE_SWAPPED)
@@ -266,7 +271,7 @@ static void check_codes(struct load *l, struct draft *d)
 	uint16_t words[CELLS_MAX] = {0}, mask[CELLS_MAX];
 	const struct codec *c = &d->p.codec;
 	struct value held;
-	if (is_text(c->type) || is_float(c->type) || c->type == TYPE_BOOL ||
+	if (is_text(c->type) || is_float(c->type) || c->type == TYPE_BOOL || is_array(d) ||
 	    d->exponent_from.name || d->factor_from.name)
 		return;
 	for (unsigned i = 0; i < d->p.nlabel; i++) {
@@ -300,6 +305,41 @@ static void check_deadband(struct load *l, struct draft *d)
 		           d->p.nlabel ? "labels" : "a bit");
 }
 
+/* What would have to be said of each element, or of a number. */
+static void check_array(struct load *l, struct draft *d)
+{
+	static const char *const keys[] = {
+		"bit",           "bits",        "byte",   "valid",    "counter",
+		"exponent_from", "factor_from", "values", "deadband", "alert",
+		"class",         "state_class", NULL};
+	const struct codec *c = &d->p.codec;
+	const unsigned words = codec_words(c);
+	if (!is_array(d))
+		return;
+	d->p.filter.deadband = 0;
+	for (size_t i = 0; keys[i]; i++) {
+		const struct hit *h = keys_hit(&keyset_point, d->hits, keys[i]);
+		if (h && h->layer < LAYERS_MAX)
+			diag_error(l->d, h->name->where,
+			           "%s: not together with array; give each element that needs it a "
+			           "point of its own, see repeat",
+			           keys[i]);
+	}
+	static const char *const number[] = {"scale", "offset", "decimals", "na", "unit", NULL};
+	if (c->of == TYPE_BOOL)
+		refuse(l, d, number, "bits");
+	if (is_text(c->of))
+		diag_error(l->d, at(d, "array"),
+		           "array: only of numbers and bits; texts are points of their own, see "
+		           "repeat");
+	else if (words > READ_REGISTERS_MAX || (d->writable && words > WRITE_REGISTERS_MAX))
+		diag_error(l->d, at(d, "array"),
+		           "array: %u registers, but one request %s at most %u; split it into "
+		           "several points",
+		           words, words > READ_REGISTERS_MAX ? "reads" : "writes",
+		           words > READ_REGISTERS_MAX ? READ_REGISTERS_MAX : WRITE_REGISTERS_MAX);
+}
+
 static void check_meaning(struct load *l, struct draft *d)
 {
 	static const char *const numbers[] = {"scale",    "offset", "exponent_from", "factor_from",
@@ -322,6 +362,7 @@ static void check_meaning(struct load *l, struct draft *d)
 		if (d->p.label[i].code != 0 && d->p.label[i].code != 1)
 			diag_error(l->d, at(d, "values"), "values: a bit is 0 or 1, not %" PRId64,
 			           d->p.label[i].code);
+	check_array(l, d);
 	check_codes(l, d);
 	check_deadband(l, d);
 	if (d->p.counter && c->type == TYPE_BOOL)
@@ -335,8 +376,9 @@ static void check_meaning(struct load *l, struct draft *d)
 /* Words of texts stand in the order of their letters, those of a date in that of its layout. */
 static bool has_word_order(const struct draft *d)
 {
+	const struct codec e = codec_element(&d->p.codec);
 	if (!is_text(d->p.codec.type))
-		return codec_words(&d->p.codec) > 1;
+		return codec_words(&e) > 1;
 	return d->layout && d->layout->n && d->layout->part[0] == PART_EPOCH;
 }
 
@@ -380,9 +422,9 @@ static void check_vain(struct load *l, const struct draft *d)
 void point_check(struct load *l, struct draft *d, size_t errors)
 {
 	static const char *const registers[] = {
-		"type",   "length",        "byte",        "bit",      "bits",     "scale",
-		"offset", "exponent_from", "factor_from", "na",       "layout",   "zone",
-		"rate",   "every",         "barrier",     "together", "priority", NULL};
+		"type",   "length",        "array",       "byte",     "bit",    "bits", "scale",
+		"offset", "exponent_from", "factor_from", "na",       "layout", "zone", "rate",
+		"every",  "barrier",       "together",    "priority", NULL};
 	check_source(l, d);
 	if (d->p.source == SOURCE_EXPR) {
 		refuse(l, d, registers, computed);

@@ -50,6 +50,23 @@ static void check_place(struct load *l, struct draft *d)
 		           "request");
 }
 
+/* All of it goes out in one request, to where it is read. */
+static void check_array(struct load *l, struct draft *d)
+{
+	const struct write_rule *w = &d->w;
+	const char *key = w->address >= 0 ? "address" : w->raw ? "raw" : w->group ? "group" : NULL;
+	if (d->p.codec.type != TYPE_ARRAY)
+		return;
+	if (key)
+		diag_error(l->d, at(d, key),
+		           "%s: not together with array; give each element a point of its own, see "
+		           "repeat",
+		           key);
+	if (w->function == 5 || w->function == 22)
+		diag_error(l->d, at(d, "function"),
+		           "function: fc%u does not write an array; remove it", w->function);
+}
+
 static void check_function(struct load *l, struct draft *d)
 {
 	const uint8_t fc = d->w.function;
@@ -63,15 +80,17 @@ static void check_function(struct load *l, struct draft *d)
 		           codec_words(&d->p.codec));
 }
 
-static bool is_number(const struct codec *c)
+static bool is_number(const struct codec *array)
 {
+	const struct codec e = codec_element(array), *c = &e;
 	return c->type != TYPE_STRING && c->type != TYPE_BYTES && c->type != TYPE_DATETIME &&
 	       c->type != TYPE_BOOL;
 }
 
 static bool is_real(const struct codec *c)
 {
-	return c->type == TYPE_F16 || c->type == TYPE_F32 || c->type == TYPE_F64;
+	const struct codec e = codec_element(c);
+	return e.type == TYPE_F16 || e.type == TYPE_F32 || e.type == TYPE_F64;
 }
 
 /* A limit between two steps of the register: a command that gives it would be refused. */
@@ -80,7 +99,8 @@ static void check_reached(struct load *l, struct draft *d, const char *key, doub
 	struct value v = value_real(limit), held;
 	const bool max = strcmp(key, "max") == 0;
 	char text[VALUE_PRINT_MAX];
-	if (is_real(&d->p.codec) || !codec_round(&d->p.codec, &v, &held))
+	const struct codec e = codec_element(&d->p.codec);
+	if (is_real(&e) || !codec_round(&e, &v, &held))
 		return;
 	const double reached = value_number(&held), slack = 1e-9 * (1 + fabs(limit));
 	value_print(&held, -1, text, sizeof text);
@@ -91,7 +111,7 @@ static void check_reached(struct load *l, struct draft *d, const char *key, doub
 
 static void check_limit(struct load *l, struct draft *d, const char *key, bool given, double limit)
 {
-	const struct codec *c = &d->p.codec;
+	const struct codec e = codec_element(&d->p.codec), *c = &e;
 	uint16_t words[CELLS_MAX] = {0}, mask[CELLS_MAX];
 	const struct value v = value_real(limit);
 	if (!given)
@@ -220,6 +240,7 @@ void write_check(struct load *l, struct draft *d)
 {
 	check_place(l, d);
 	check_function(l, d);
+	check_array(l, d);
 	check_limits(l, d);
 	check_words(l, d);
 	check_raw(l, d);
@@ -279,7 +300,7 @@ const char *value_problem(const struct point *p, const char *text)
 		return bool_known(text) ? NULL : "is neither on nor off";
 	if (p->codec.type == TYPE_DATETIME)
 		return NULL;
-	if (p->codec.type == TYPE_STRING || p->codec.type == TYPE_BYTES)
+	if (p->codec.type >= TYPE_STRING)
 		return codec_encode(&p->codec, &v, words, mask) ? "does not fit the point" : NULL;
 	if (!value_parse_number(text, &end, &v) || *end)
 		return p->nlabel ? "is none of the point's values" : "is not a number";

@@ -53,6 +53,7 @@ static bool is_numeric(const struct point *p)
 	case TYPE_STRING:
 	case TYPE_BYTES:
 	case TYPE_DATETIME:
+	case TYPE_ARRAY:
 		return false;
 	default:
 		return !p->nlabel;

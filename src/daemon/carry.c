@@ -83,12 +83,12 @@ static bool same_place(const struct point *a, const struct point *b)
 	return a->source == SOURCE_REGISTER && b->source == SOURCE_REGISTER &&
 	       a->table == b->table && a->parts == b->parts &&
 	       memcmp(a->addr, b->addr, a->parts * sizeof *a->addr) == 0 && x->type == y->type &&
-	       x->order == y->order && x->length == y->length && x->byte == y->byte &&
-	       x->bit == y->bit && x->bits == y->bits && x->words == y->words && x->on == y->on &&
-	       x->off == y->off && same_decimal(&x->scale, &y->scale) &&
-	       same_decimal(&x->offset, &y->offset) && plant_raw_words(a) == plant_raw_words(b) &&
-	       a->alert == b->alert && same_layout(x->layout, y->layout) && !point_derives(a) &&
-	       !point_derives(b);
+	       x->of == y->of && x->array == y->array && x->order == y->order &&
+	       x->length == y->length && x->byte == y->byte && x->bit == y->bit &&
+	       x->bits == y->bits && x->words == y->words && x->on == y->on && x->off == y->off &&
+	       same_decimal(&x->scale, &y->scale) && same_decimal(&x->offset, &y->offset) &&
+	       plant_raw_words(a) == plant_raw_words(b) && a->alert == b->alert &&
+	       same_layout(x->layout, y->layout) && !point_derives(a) && !point_derives(b);
 }
 
 static void carry_reading(struct reading *from, struct reading *to)

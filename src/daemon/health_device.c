@@ -155,6 +155,7 @@ static const char *const types[] = {
 	[TYPE_STRING] = "string",
 	[TYPE_BYTES] = "bytes",
 	[TYPE_DATETIME] = "datetime",
+	[TYPE_ARRAY] = "list",
 };
 
 static const char *type_of(const struct point *p)

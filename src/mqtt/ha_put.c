@@ -139,6 +139,7 @@ static void put_text(const struct point *p, struct json *j)
 	const unsigned bytes = codec_words(&p->codec) * (p->codec.byte ? 1 : 2);
 	const unsigned most = p->codec.type == TYPE_STRING  ? bytes
 	                      : p->codec.type == TYPE_BYTES ? 2 * bytes
+	                      : p->codec.type == TYPE_ARRAY ? TEXT_MOST
 	                                                    : 32;
 	jw_int(j, "max", most < TEXT_MOST ? most : TEXT_MOST);
 }

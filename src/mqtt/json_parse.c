@@ -77,7 +77,8 @@ static void value_text(const json_t *value, struct json_member *m)
 		m->fault = "null is not a value";
 		break;
 	default:
-		m->text = mem_strdup("");
+		m->text = json_is_array(value) ? json_dumps(value, JSON_COMPACT) : mem_strdup("");
+		m->list = json_is_array(value);
 		m->fault = "must be a number, a text, true or false";
 	}
 }

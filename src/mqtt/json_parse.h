@@ -11,7 +11,8 @@
 
 struct json_member {
 	char *name, *text;
-	const char *fault; /* the value is none a point can take (null, a list …); else NULL */
+	const char *fault; /* the value is none that most points take (null, a list …); else NULL */
+	bool list;         /* and text is that list */
 };
 
 struct json_members {

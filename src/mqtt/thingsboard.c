@@ -52,7 +52,9 @@ static void put_value(struct json *j, const struct point *p, const char *text)
 	const uint8_t c = p->codec.type;
 	const bool words = p->source == SOURCE_REGISTER &&
 	                   (p->nlabel || c == TYPE_STRING || c == TYPE_BYTES || c == TYPE_DATETIME);
-	if (words)
+	if (p->source == SOURCE_REGISTER && c == TYPE_ARRAY && text[0] == '[')
+		jw_raw(j, p->name, text);
+	else if (words)
 		jw_string(j, p->name, text);
 	else if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
 		jw_bool(j, p->name, text[1] == 'n');

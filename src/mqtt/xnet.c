@@ -155,6 +155,8 @@ static void member(struct json *j, const struct point *p, const char *name, cons
 	                   (p->nlabel || t == TYPE_STRING || t == TYPE_BYTES || t == TYPE_DATETIME);
 	if (!text)
 		jw_null(j, name);
+	else if (p->source == SOURCE_REGISTER && t == TYPE_ARRAY && text[0] == '[')
+		jw_raw(j, name, text);
 	else if (words && strcmp(text, "None") != 0)
 		jw_string(j, name, text);
 	else

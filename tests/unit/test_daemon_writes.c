@@ -154,9 +154,95 @@ static void a_guest_holds_the_line_no_longer_than_a_poll(void **state)
 	assert_int_equal(guest_timeout(2, 0), 700 * US_MS);
 }
 
+/* A list is written by one request, and verified by what is read of it. */
+static void an_array_is_written_at_once_and_read_back(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE,
+	          "points:\n  Relays: {coil: 4, array: 10, write: true}\n"
+	          "  Levels: {holding: 8, array: 3, scale: 0.1, write: {min: 0, max: 50}}\n");
+	rig_unit(1, true);
+	rig_said();
+	static const char *const payload[] = {"[1, 0,true,false,on,off,1,1,0,1]",
+	                                      "{\"Relays\":[1,0,1,0,1,0,1,1,0,true]}"};
+	for (int i = 0; i < 2; i++) {
+		rig_command(i ? "xnet/cmd/pump" : "xnet/cmd/pump/Relays", payload[i]);
+		assert_int_equal(rig_bus()->njob, 1);
+		struct job j = rig_bus()->job[0];
+		rig_bus()->njob = 0;
+		assert_int_equal(j.fc, FC_WRITE_COILS);
+		assert_int_equal(j.span.table, TABLE_COIL);
+		assert_int_equal(j.span.addr, 4);
+		assert_int_equal(j.span.count, 10);
+		assert_int_equal(j.value[0], 0x2D5);
+		rig_pass(US_S);
+		rig_report((struct report){
+			.kind = REPORT_JOB, .outcome = OUT_OK, .id = j.id, .sent = rig.now});
+		rig_pass(US_MS);
+		rig_report((struct report){.kind = REPORT_READ,
+		                           .outcome = OUT_OK,
+		                           .span = {1, TABLE_COIL, 4, 10},
+		                           .word = {i ? 0x2D4 : 0x2D5}});
+		if (i)
+			assert_non_null(strstr(rig_said(), "not taken: device reports "
+			                                   "[0,0,1,0,1,0,1,1,0,1]"));
+		else
+			assert_string_equal(rig_said(), "pump/Relays [1,0,1,0,1,0,1,1,0,1]");
+	}
+	static const char *const wrong[][2] = {
+		{"Relays", "1"},
+		{"Relays", "[1,0]"},
+		{"Relays", "[1,0,1,0,1,0,1,1,0,2]"},
+		{"Relays", "[]"},
+		{"Relays", "[1,0,1,0,1,0,1,1,0,1"},
+		{"Levels", "[1,2,51]"},
+		{"Levels", "[1,2,-1]"},
+		{"Levels", "[1,2,3,4]"},
+		{"Levels", "[1,2,3]x"},
+		{"Levels", "[1,2,null]"},
+		{"Levels", "[[1],2,3]"},
+		{"Levels", "[1,,3]"},
+		{"Levels", "[1 2 3]"},
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		char topic[64];
+		snprintf(topic, sizeof topic, "xnet/cmd/pump/%s", wrong[i][0]);
+		rig_command(topic, wrong[i][1]);
+		assert_int_equal(rig_bus()->njob, 0);
+		if (!strstr(rig_said(), "pump/Nak"))
+			fail_msg("%s: no Nak", wrong[i][1]);
+	}
+	rig_command("xnet/cmd/pump/Levels", "[1,2.04,50]");
+	const struct job j = rig_bus()->job[0];
+	assert_int_equal(rig_bus()->njob, 1);
+	assert_int_equal(j.fc, FC_WRITE_REGISTERS);
+	assert_int_equal(j.span.count, 3);
+	assert_memory_equal(j.value, ((const uint16_t[]){10, 20, 500}), 6);
+}
+
+/* In the JSON of a device it is a list, in the history, too. */
+static void an_array_is_a_list_in_json(void **state)
+{
+	(void)state;
+	rig_begin("devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own, json: true}\n",
+	          "points:\n  Temps: {holding: 8, type: s16, na: -32768, array: 3, scale: 0.1, "
+	          "history: true}\n");
+	rig_unit(1, true);
+	rig_said();
+	rig_report((struct report){.kind = REPORT_READ,
+	                           .outcome = OUT_OK,
+	                           .span = {1, TABLE_HOLDING, 8, 3},
+	                           .word = {215, 0x8000, 0xFFFF}});
+	assert_non_null(strstr(rig_said(), "pump/Temps [21.5,null,-0.1]"));
+	assert_non_null(strstr(rig.said, "\"v\":[21.5,null,-0.1]}"));
+	assert_non_null(strstr(rig.said, "\"Temps\":[21.5,null,-0.1]}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		RIG_TEST(an_array_is_written_at_once_and_read_back),
+		RIG_TEST(an_array_is_a_list_in_json),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
 		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
 		RIG_TEST(a_stop_leaves_the_safe_value),

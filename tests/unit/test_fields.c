@@ -44,8 +44,8 @@ FIELDS_OF(point, x, x.name, x.where, x.source, x.table, x.parts, {0}, x.part, {0
           x.prio, x.poll, x.barrier, x.together, x.period, x.stale, x.filter, x.retain, x.history,
           x.qos, x.alert, x.alert_code, x.alert_desc, x.write)
 
-FIELDS_OF(codec, x, x.type, x.order, x.length, x.byte, x.bit, x.bits, x.nna, x.words, x.on, x.off,
-          x.decimals, x.scale, x.offset, x.na, x.layout)
+FIELDS_OF(codec, x, x.type, x.order, x.length, x.byte, x.bit, x.bits, x.array, x.of, x.nna, x.words,
+          x.on, x.off, x.decimals, x.scale, x.offset, x.na, x.layout)
 
 /* Which device is it with another one: same_unit(), same_identity() in daemon/carry.c? */
 FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.bus, x.id, x.enabled,

@@ -145,6 +145,12 @@ void jw_null(struct json *j, const char *name)
 	put_text(j, "null");
 }
 
+void jw_raw(struct json *j, const char *name, const char *json)
+{
+	begin(j, name);
+	put_text(j, json);
+}
+
 void jw_string(struct json *j, const char *name, const char *text)
 {
 	if (text)

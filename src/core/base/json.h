@@ -32,6 +32,9 @@ void jw_null(struct json *j, const char *name);
 void jw_int(struct json *j, const char *name, int64_t i); /* beyond 2^53 as text */
 void jw_bool(struct json *j, const char *name, bool b);
 
+/* JSON as it is. */
+void jw_raw(struct json *j, const char *name, const char *json);
+
 /* A value's text as it stands on its topic: a plain number as a number (digits kept as they are,
  * beyond 2^53 as text), `None` as null, all else as a string. */
 void jw_value(struct json *j, const char *name, const char *text);

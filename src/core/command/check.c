@@ -179,6 +179,8 @@ static bool refuse_fault(const struct point *p, enum codec_fault fault, const st
 	case CODEC_DATE:
 		return refuse(a, "not a time this clock can hold; write it as 2026-11-21T10:00:00");
 	case CODEC_FORM:
+		if (p->codec.type == TYPE_ARRAY)
+			return refuse(a, "not a list of %u values, like [1,0,...]", p->codec.array);
 		return refuse(a, "not %u hexadecimal digits", 2 * bytes);
 	default:
 		return refuse(a, "not a number");
@@ -271,6 +273,21 @@ static bool check_encode(const struct point *p, const struct value *v,
 	return true;
 }
 
+/* Each element keeps the limits. */
+static bool check_elements(const struct point *p, const char *text, const struct answer *a)
+{
+	struct value v;
+	for (unsigned i = 0; i < p->codec.array; i++) {
+		text = codec_array_next(text, i == 0, &v);
+		if (!text)
+			return true; /* no such list: said later */
+		if (!check_limits(p->write, value_number(&v), 0, "", a) ||
+		    !check_step(p->write, value_number(&v), a))
+			return false;
+	}
+	return true;
+}
+
 bool command_check(const struct point *p, const struct command_input *in, struct command_value *out,
                    char *reason, size_t size)
 {
@@ -295,7 +312,9 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 	if (!check_scale(p, in, &a))
 		return false;
 	if (is_text(p))
-		return check_text(p, text, in, &v, &a) && check_encode(p, &v, in, out, &a);
+		return check_text(p, text, in, &v, &a) && check_elements(p, text, &a) &&
+		       check_encode(p, &v, in, out, &a) &&
+		       (p->codec.type != TYPE_ARRAY || check_elements(p, out->text, &a));
 	if (!parse_value(p, text, &v, &a))
 		return false;
 	const double slack = p->codec.type == TYPE_F16   ? HALF_SLACK

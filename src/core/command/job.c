@@ -21,6 +21,13 @@ static void build_coil(const struct point *p, const struct command_value *v, str
 {
 	const int32_t raw = raw_word(p->write, v);
 	j->span.table = TABLE_COIL;
+	if (p->codec.type == TYPE_ARRAY) {
+		j->fc = FC_WRITE_COILS;
+		j->span.count = v->n;
+		for (unsigned i = 0; i < v->n; i++)
+			j->value[i / 16] |= (uint16_t)((v->word[i] & 1) << i % 16);
+		return;
+	}
 	if (p->codec.type != TYPE_BOOL &&
 	    !v->toggle) { /* a vendor's number in place of on and off: a time */
 		j->fc = FC_WRITE_COIL;

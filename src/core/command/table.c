@@ -313,7 +313,8 @@ static bool point_stays(const struct model *a, const struct device *da, const st
 	return da->id == db->id && db->enabled && pb->write && pa->table == pb->table &&
 	       pa->parts == pb->parts && pa->addr[0] == pb->addr[0] &&
 	       pa->write->address == pb->write->address && pa->codec.type == pb->codec.type &&
-	       pa->codec.bit == pb->codec.bit && codec_words(&pa->codec) == codec_words(&pb->codec);
+	       pa->codec.bit == pb->codec.bit && pa->codec.of == pb->codec.of &&
+	       codec_words(&pa->codec) == codec_words(&pb->codec);
 }
 
 /* Where it is in the new model; a lane of GONE: nowhere. */

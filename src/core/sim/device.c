@@ -254,7 +254,7 @@ static bool odd_coil(struct simdevice *s, const uint8_t *pdu, size_t len, uint8_
 		if (!writable(p, TABLE_COIL) || target_of(p).addr != addr)
 			continue;
 		const bool toggle = p->write->toggle >= 0 && raw == p->write->toggle;
-		if (!toggle && (p->codec.type == TYPE_BOOL || p->codec.type == TYPE_STRING))
+		if (!toggle && (p->codec.type == TYPE_BOOL || p->codec.type >= TYPE_STRING))
 			return false;
 		uint16_t *c = simimage_cell(&s->image, TABLE_COIL, p->addr[0]);
 		if (toggle && c)
@@ -347,7 +347,7 @@ static bool parse(const struct point *p, const char *text, struct value *v)
 		}
 	}
 	if (p->codec.type == TYPE_STRING || p->codec.type == TYPE_BYTES ||
-	    p->codec.type == TYPE_DATETIME) {
+	    p->codec.type == TYPE_DATETIME || p->codec.type == TYPE_ARRAY) {
 		*v = (struct value){.kind = VALUE_TEXT, .text = text};
 		return true;
 	}

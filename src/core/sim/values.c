@@ -349,6 +349,16 @@ void simvalues_step(struct simvalues *v, us_t now, int64_t epoch)
 	}
 }
 
+/* 1,2,3 … or 0,1,0,1 … */
+static void say_list(const struct codec *c, char *text)
+{
+	size_t at = 0;
+	for (unsigned i = 0; i < c->array; i++)
+		at += (size_t)snprintf(text + at, VALUE_TEXT_MAX - at, "%c%u", i ? ',' : '[',
+		                       c->of == TYPE_BOOL ? i % 2 : i + 1);
+	snprintf(text + at, VALUE_TEXT_MAX - at, "]");
+}
+
 void simvalues_point(const struct simvalues *v, const struct point *p, char *text,
                      struct value *out)
 {
@@ -360,6 +370,10 @@ void simvalues_point(const struct simvalues *v, const struct point *p, char *tex
 		return;
 	case TYPE_DATETIME:
 		say_time(v->epoch, text);
+		*out = (struct value){.kind = VALUE_TEXT, .text = text};
+		return;
+	case TYPE_ARRAY:
+		say_list(&p->codec, text);
 		*out = (struct value){.kind = VALUE_TEXT, .text = text};
 		return;
 	case TYPE_BOOL:

@@ -84,10 +84,17 @@ static const struct row table[] = {
 	[TYPE_DATETIME] = {.shape = SHAPE_TEXT,
                            .to_text = time_to_text,
                            .from_text = time_from_text},
+	[TYPE_ARRAY] = {.shape = SHAPE_TEXT,
+                        .to_text = array_to_text,
+                        .from_text = array_from_text},
 };
 
 unsigned codec_words(const struct codec *c)
 {
+	if (c->type == TYPE_ARRAY) {
+		const struct codec e = codec_element(c);
+		return c->array * codec_words(&e);
+	}
 	const struct row *t = &table[c->type];
 	if (c->type == TYPE_BOOL && c->length)
 		return c->length;

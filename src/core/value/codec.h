@@ -31,6 +31,7 @@ enum codec_type {
 	TYPE_STRING,
 	TYPE_BYTES,
 	TYPE_DATETIME,
+	TYPE_ARRAY, /* `array` numbers or bits of type `of`, as the text of a JSON list */
 };
 
 /* little: low word first; swapped: the bytes of each word exchanged. */
@@ -68,6 +69,7 @@ struct codec {
 	uint8_t byte; /* 0 whole, 1 high, 2 low byte of the word */
 	uint8_t bit,
 		bits; /* field of the raw word(s), from bit `bit`, `bits` wide; bits 0: whole */
+	uint8_t array, of; /* of TYPE_ARRAY: how many, and of which type */
 	uint8_t nna;
 	bool words;       /* of a bit that is its whole register: what on and off are; else 1, 0 */
 	uint16_t on, off; /* other words are on if they are not 0, off where 0 is on */
@@ -96,7 +98,8 @@ enum codec_fault {
 	CODEC_RANGE, /* does not fit the register */
 	CODEC_LONG,  /* text too long */
 	CODEC_DATE,  /* not a date this layout can hold */
-	CODEC_FORM,  /* not hexadecimal digits, two for each byte */
+	CODEC_FORM,  /* not hexadecimal digits, two for each byte; not a list with so many elements
+	              */
 };
 
 /* *words: in, the words now in the device (needed for byte and bit fields); out, with the value put
@@ -108,6 +111,14 @@ enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint
 
 /* The value a raw step is worth (for "rounded to"): decode(encode(v)). Numbers only. */
 bool codec_round(const struct codec *c, const struct value *v, struct value *out);
+
+/* One element of an array; any other codec is its own. */
+struct codec codec_element(const struct codec *c);
+
+/* The next element of a JSON list as a command gives it: numbers, true, false, on, off. first: list
+ * is its beginning; else as the call before returned. NULL: none there. Returns what is behind it.
+ */
+const char *codec_array_next(const char *list, bool first, struct value *v);
 
 /* Two texts of a clock at most this far apart? A time of day alone or a date must be the same. */
 bool codec_time_near(const struct codec *c, const char *a, const char *b, unsigned seconds);

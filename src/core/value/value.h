@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VALUE_TEXT_MAX 256  /* bytes of a text value, with its NUL */
-#define VALUE_PRINT_MAX 360 /* the longest number: 309 digits, and 40 behind the point */
+#define VALUE_TEXT_MAX 1024  /* bytes of a text value, with its NUL */
+#define VALUE_PRINT_MAX 1024 /* of one that is printed; the longest number has 350 digits */
 
 enum value_kind {
 	VALUE_NONE, /* "not available": published as `None` */
