@@ -25,7 +25,7 @@ static bool cell(const struct profile_test *t, uint8_t table, uint32_t addr, uin
 /* The point's words in the order it lists them. False: the test does not give them all. */
 static bool gather(const struct profile_test *t, const struct point *p, uint16_t *words)
 {
-	const unsigned n = table_is_bits(p->table) ? 1 : codec_words(&p->codec);
+	const unsigned n = codec_words(&p->codec);
 	const unsigned each = p->parts == 2 && n > 1 ? n / 2 : n ? n : 1;
 
 	for (unsigned k = 0; k < n; k++)

@@ -11,7 +11,7 @@ unsigned plant_raw_words(const struct point *p)
 {
 	if (p->source != SOURCE_REGISTER || (p->write && p->write->only))
 		return 0;
-	return table_is_bits(p->table) ? 1 : codec_words(&p->codec);
+	return codec_words(&p->codec);
 }
 
 static int place_compare(const void *a, const void *b)

@@ -220,6 +220,29 @@ static void an_array_is_written_at_once_and_read_back(void **state)
 	assert_memory_equal(j.value, ((const uint16_t[]){10, 20, 500}), 6);
 }
 
+/* Also one whose first bit is the same. */
+static void each_bit_of_an_array_is_seen(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, "points:\n  Inputs: {discrete: 4, array: 20}\n");
+	rig_unit(1, true);
+	rig_said();
+	static const uint16_t word[][2] = {{0, 0}, {4, 0}, {4, 8}, {4, 0}};
+	static const char *const text[] = {
+		"pump/Inputs [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]",
+		"pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]",
+		"pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1]",
+		"pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]"};
+	for (int i = 0; i < 4; i++) {
+		rig_pass(US_S);
+		rig_report((struct report){.kind = REPORT_READ,
+		                           .outcome = OUT_OK,
+		                           .span = {1, TABLE_DISCRETE, 4, 20},
+		                           .word = {word[i][0], word[i][1]}});
+		assert_string_equal(rig_said(), text[i]);
+	}
+}
+
 /* In the JSON of a device it is a list, in the history, too. */
 static void an_array_is_a_list_in_json(void **state)
 {
@@ -243,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(an_array_is_written_at_once_and_read_back),
 		RIG_TEST(an_array_is_a_list_in_json),
+		RIG_TEST(each_bit_of_an_array_is_seen),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
 		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
 		RIG_TEST(a_stop_leaves_the_safe_value),

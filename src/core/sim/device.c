@@ -111,7 +111,7 @@ struct target {
 
 static struct target target_of(const struct point *p)
 {
-	const unsigned n = table_is_bits(p->table) ? 1 : codec_words(&p->codec);
+	const unsigned n = codec_words(&p->codec);
 
 	return (struct target){(uint16_t)(p->write->address >= 0 ? p->write->address : p->addr[0]),
 	                       (uint16_t)(p->parts > 1 ? 1 : n)};

@@ -40,7 +40,7 @@ static int by_address(const void *a, const void *b)
 
 static unsigned words_of(const struct point *p)
 {
-	return table_is_bits(p->table) ? 1 : codec_words(&p->codec);
+	return codec_words(&p->codec);
 }
 
 /* One span a register part, so that the hole between the halves of a value is a hole. */
