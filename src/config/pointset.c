@@ -184,9 +184,8 @@ static void draft_check_inputs(const struct making *m, const struct draft *d)
 			used |= from[i] == (int32_t)k;
 		if (used && p->source == SOURCE_REGISTER && p->codec.type >= TYPE_STRING)
 			diag_error(m->l->d, d->p.where,
-			           "point \"%s\" is computed from \"%s\", which is %s",
-			           d->p.name, p->name,
-			           p->codec.type == TYPE_ARRAY ? "an array" : "a text");
+			           "point \"%s\" is computed from \"%s\", which is %s", d->p.name,
+			           p->name, p->codec.type == TYPE_ARRAY ? "an array" : "a text");
 	}
 }
 

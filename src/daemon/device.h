@@ -27,7 +27,8 @@ const char *device_forbids(const struct plant *p, uint32_t device);
  * Returns buf. */
 char *device_error_text(const struct device_state *s, bool asked, char *buf, size_t size);
 
-/* "online", "online: wrong profile? …", "offline: no answer", "offline: identifies as SDM630", "disabled" */
+/* "online", "online: wrong profile? …", "offline: no answer", "offline: identifies as SDM630",
+ * "disabled" */
 void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t size);
 
 #endif

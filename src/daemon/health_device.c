@@ -151,11 +151,8 @@ void health_device_publish(struct gateway *g, uint32_t device, struct device_hea
 }
 
 static const char *const types[] = {
-	[TYPE_BOOL] = "bool",
-	[TYPE_STRING] = "string",
-	[TYPE_BYTES] = "bytes",
-	[TYPE_DATETIME] = "datetime",
-	[TYPE_ARRAY] = "list",
+	[TYPE_BOOL] = "bool",         [TYPE_STRING] = "string", [TYPE_BYTES] = "bytes",
+	[TYPE_DATETIME] = "datetime", [TYPE_ARRAY] = "list",
 };
 
 static const char *type_of(const struct point *p)

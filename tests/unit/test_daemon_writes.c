@@ -228,11 +228,10 @@ static void each_bit_of_an_array_is_seen(void **state)
 	rig_unit(1, true);
 	rig_said();
 	static const uint16_t word[][2] = {{0, 0}, {4, 0}, {4, 8}, {4, 0}};
-	static const char *const text[] = {
-		"pump/Inputs [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]",
-		"pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]",
-		"pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1]",
-		"pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]"};
+	static const char *const text[] = {"pump/Inputs [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]",
+	                                   "pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]",
+	                                   "pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1]",
+	                                   "pump/Inputs [0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]"};
 	for (int i = 0; i < 4; i++) {
 		rig_pass(US_S);
 		rig_report((struct report){.kind = REPORT_READ,
