@@ -201,24 +201,32 @@ static int mbap_take(struct port *p, uint8_t *buf)
 	return size;
 }
 
-static bool mbap_receive(struct port *p)
+/* How many bytes came; 0: none; -1: the link is gone. */
+static int mbap_receive(struct port *p)
 {
 	const size_t room = sizeof(p->rx) - p->nrx;
 	const ssize_t n = recv(p->fd, p->rx + p->nrx, room, MSG_DONTWAIT);
 	p->ready = n == (ssize_t)room;
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		return false;
-	p->nrx += (uint16_t)(n > 0 ? n : 0);
-	return true;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return -1;
+	p->nrx += (uint16_t)n;
+	return (int)n;
 }
 
 /* Nothing is awaited. What is there may be answers that are late, in part too, and nothing else. */
 static bool mbap_settled(struct port *p)
 {
-	p->ready = true;
-	for (int i = 0; i < FRAMES_MOST && p->ready; i++)
-		if (!mbap_receive(p) || mbap_take(p, NULL) < 0)
+	int n = 1;
+	for (int i = 0; i < FRAMES_MOST && n > 0; i++) {
+		errno = 0;
+		n = mbap_receive(p);
+		p->broken = n < 0 && errno;
+		if (n < 0 || mbap_take(p, NULL) < 0)
 			return false;
+	}
+	p->ready = n > 0;
 	if (!p->nrx || p->ready)
 		return true;
 	const struct port_asked *a =
@@ -240,7 +248,7 @@ static int mbap_get(struct port *p, uint8_t *buf, size_t room)
 			return size;
 		if (i > 0 && !p->ready)
 			return 0;
-		if (!mbap_receive(p))
+		if (mbap_receive(p) < 0)
 			return -1;
 	}
 	p->ready = true;
@@ -429,19 +437,35 @@ void port_describe(const struct port *p, struct line *l)
 		l->latency = latency;
 }
 
-bool port_alive(struct port *p)
+static bool port_linked(struct port *p)
 {
 	struct pollfd f = {.fd = p->fd, .events = POLLRDHUP};
-	if (p->fd >= 0 && poll(&f, 1, 0) == 0 && (!p->ops->settled || p->ops->settled(p)))
-		return true;
+	if (p->ops->settled)
+		return p->ops->settled(p);
+	const bool linked = poll(&f, 1, 0) == 0;
 	p->broken = f.revents & POLLERR;
+	return linked;
+}
+
+bool port_alive(struct port *p)
+{
+	if (p->fd >= 0 && port_linked(p))
+		return true;
 	port_gone(p, p->ops->gone);
 	return false;
 }
 
+/* The last request was answered, so it is out. */
+static bool port_answered(struct port *p)
+{
+	const struct port_asked *a = mbap_asked(p, p->transaction);
+	return p->ops->ids && a && a->answered;
+}
+
 enum port_sent port_send(struct port *p, const struct request *r)
 {
-	if (port_unsent(p) > 0) { /* this one would be late, and the earlier ones later still */
+	if (!port_answered(p) &&
+	    port_unsent(p) > 0) { /* this one would be late, and the earlier ones later still */
 		port_gone(p, "accepts no more data");
 		return PORT_UNSENT;
 	}
