@@ -246,11 +246,21 @@ static bool take_packet(const uint8_t *b, size_t n, seen_take *take, void *ctx)
 	return len == 0 || take(ctx, &s);
 }
 
+static void take_interface(const uint8_t *options, size_t n,
+                           void (*head)(void *ctx, const char *name, const char *description),
+                           void *ctx)
+{
+	char name[128] = "", description[256] = "";
+
+	text_option(options, n, OPT_NAME, name, sizeof(name));
+	text_option(options, n, OPT_DESCRIPTION, description, sizeof(description));
+	head(ctx, name, description);
+}
+
 bool pcapng_read(FILE *in, void (*head)(void *ctx, const char *name, const char *description),
                  seen_take *take, void *ctx, char *why, size_t size)
 {
 	uint8_t *body = mem_alloc(1, BLOCK_MAX), start[8];
-	char name[128], description[256];
 	bool good = true, ours = false, on = true;
 
 	while (good && on && fread(start, 1, 8, in) == 8) {
@@ -264,13 +274,10 @@ bool pcapng_read(FILE *in, void (*head)(void *ctx, const char *name, const char 
 		if (type == BLOCK_SECTION) {
 			good = n >= 4 && get32(body) == MAGIC;
 		} else if (type == BLOCK_INTERFACE) {
-			ours = n >= 8 && get16(body) == LINK_UPPER_PDU;
-			name[0] = description[0] = '\0';
-			text_option(body + 8, n - 8, OPT_NAME, name, sizeof(name));
-			text_option(body + 8, n - 8, OPT_DESCRIPTION, description,
-			            sizeof(description));
+			good = n >= 8;
+			ours = good && get16(body) == LINK_UPPER_PDU;
 			if (ours)
-				head(ctx, name, description);
+				take_interface(body + 8, n - 8, head, ctx);
 		} else if (type == BLOCK_PACKET) {
 			on = take_packet(body, n, take, ctx);
 		}

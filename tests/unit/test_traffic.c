@@ -305,6 +305,36 @@ static void test_a_capture_says_the_same_again(void **state)
 	fclose(s.capture);
 }
 
+/* Each block of a capture is cut to each length that its head may state. */
+static void test_a_capture_with_a_short_block_is_refused(void **state)
+{
+	uint8_t bytes[512];
+	char why[200];
+	(void)state;
+	FILE *f = fmemopen(bytes, sizeof(bytes), "w");
+	assert_non_null(f);
+	assert_true(pcapng_begin(f, "line", "/dev/ttyUSB0 9600 8N1"));
+	const size_t whole = (size_t)ftell(f);
+	fclose(f);
+	uint32_t section, interface;
+	memcpy(&section, bytes + 4, 4);
+	memcpy(&interface, bytes + section + 4, 4);
+	assert_int_equal(section + interface, whole);
+	for (uint32_t total = 12; total < 20; total += 4) {
+		struct traffic t = {0};
+		struct said back = {0};
+		uint8_t *cut = malloc(section + total);
+		assert_non_null(cut);
+		memcpy(cut, bytes, section + total);
+		memcpy(cut + section + 4, &total, 4);
+		f = fmemopen(cut, section + total, "r");
+		begin(&t, &back);
+		assert_false(pcapng_read(f, head, again, &t, why, sizeof(why)));
+		fclose(f);
+		free(cut);
+	}
+}
+
 static void test_registers_are_understood_as_people_write_them(void **state)
 {
 	static const struct {
@@ -357,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_a_late_response_that_ends_with_00_is_no_other_client),
 		cmocka_unit_test(test_several_frames_at_once_are_taken_apart),
 		cmocka_unit_test(test_a_capture_says_the_same_again),
+		cmocka_unit_test(test_a_capture_with_a_short_block_is_refused),
 		cmocka_unit_test(test_registers_are_understood_as_people_write_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
