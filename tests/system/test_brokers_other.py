@@ -76,7 +76,7 @@ def test_a_house_lives_on_it(other, member, house, gateway):  # noqa: F811
 def test_what_is_gone_is_cleared_and_the_broker_may_go_away(other, member, house, gateway):  # noqa: F811
     c = member("xnet/#")
     g = gateway(house)
-    c.wait_for("xnet/sts/relay1/Relay1")
+    c.wait_for("xnet/sts/relay1/Relay1", lambda m: not m.retain)  # of this gateway, not of the test before
     mark = c.mark()
     with open(house.config, encoding="utf-8") as f:
         text = f.read()
@@ -86,7 +86,7 @@ def test_what_is_gone_is_cleared_and_the_broker_may_go_away(other, member, house
     c.wait_for("xnet/sts/relay1/Relay1", "", since=mark)
     c.wait_for("xnet/sts/relay2/Relay1", since=mark)
     other.stop()
-    other.start()
     mark = c.mark()
+    other.start()
     c.wait_for("xnet/sts/house/status", "online", since=mark, limit=3 * LIMIT)
     c.wait_for("xnet/sts/relay2/Relay1", since=mark)
