@@ -72,8 +72,9 @@ static const struct key device_keys[] = {
          .doc = "Values for the parameters of the profile."},
 	{"bus", ELSEWHERE("bus"), .flags = KEY_ALONE,
          .doc = "Bus it is connected to; may be omitted if there is only one."},
-	{"id", ELSEWHERE("1 to 255, or 1..32 for a range of devices"), .flags = KEY_ALONE,
-         .doc = "Modbus unit id; 0 only on a tcp bus."},
+	{"id", ELSEWHERE("1 to 255, 0, or 1..32 for a range of devices"), .flags = KEY_ALONE,
+         .doc = "Modbus unit id; 0 on a tcp bus is the server itself, on others all units at once "
+                "(broadcast)."},
 	{"shared", KEY_BOOL, KEY_ALONE, DEVICE(shared), .preset = "false",
          .doc = "Another device shares this id on purpose."},
 	{"only", ELSEWHERE("list of points"),

@@ -253,13 +253,24 @@ static bool id_read(struct load *l, const struct member *m, struct device *d)
 		diag_error_once(l->d, d->where, "device \"%s\": key \"id\" is missing", m->name);
 	if (!v || (m->misnamed && m->range))
 		return false;
-	if (own || !m->range)
+	const bool tcp = l->buses.n && l->bus[d->bus].conf.kind == BUS_TCP;
+	const bool all = v->kind == NODE_SCALAR && strcmp(v->text, "broadcast") == 0;
+	if (all)
+		id = 0;
+	else if (own || !m->range)
 		scalar_int(l->d, "id", v, 0, ID_MAX, &id);
 	else
 		id_of_range(l, m, v, &id);
-	if (id == 0 && l->buses.n && l->bus[d->bus].conf.kind != BUS_TCP)
-		diag_error(l->d, v->where, "id: 0 is the broadcast address; a device has 1 to %d",
+	d->broadcast = id == 0 && l->buses.n && !tcp;
+	if (d->broadcast && m->range && !own)
+		diag_error(l->d, v->where,
+		           "id: 0 is the broadcast address; a device has 1 to %d, and all units "
+		           "together are a device of its own with id: 0",
 		           ID_MAX);
+	else if (all && tcp)
+		diag_error(l->d, v->where,
+		           "id: broadcast: Modbus TCP has none; write to each device, or use a "
+		           "serial or rtu_tcp bus");
 	d->id = (uint8_t)(id < 0 ? 0 : id);
 	return id >= 0;
 }
@@ -370,6 +381,8 @@ void devices_load(struct load *l)
 		const struct profile *p = profile_of(l, &m.member[i]);
 		layers_make(l, &m.member[i], p, &layers);
 		device_make(l, &layers, d);
+		if (d->broadcast)
+			broadcast_make(l, &layers, d);
 		l->stated[i] = layers.stated;
 		if (on_bus && l->buses.n)
 			bus_use(l, d->bus, p, d->name, d->where);

@@ -276,6 +276,10 @@ void layers_profile(struct layers *x, const struct profile *p);
 /* One device of these layers. */
 void device_make(struct load *l, struct layers *layers, struct device *out);
 
+/* -- broadcast.c -- */
+/* A device with id 0 on a line: what can be written to all units, and nothing else. */
+void broadcast_make(struct load *l, const struct layers *layers, struct device *d);
+
 /* -- tests.c -- */
 extern const struct keyset keyset_test;
 /* One test, for a device with these points. */

@@ -67,10 +67,12 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 	if (o->origin == COMMAND_FROM_BROKER)
 		snprintf(g->commands->count.last, sizeof g->commands->count.last, "%s/%s %.*s %s",
 		         device, o->param, VALUE_SHOWN, o->sent_text, end);
-	(routine(g, o) ? log_debug
-	               : log_info)("command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param,
-	                           VALUE_SHOWN, secret(g, o) ? "(secret)" : o->sent_text, end,
-	                           place, took, o->reason ? ": " : "", o->reason ? o->reason : "");
+	(routine(g, o) ? log_debug : log_info)(
+		"command %s/%s = %.*s: %s (%s%s)%s%s", device, o->param, VALUE_SHOWN,
+		secret(g, o) ? "(secret)" : o->sent_text, end, place, took, o->reason ? ": " : "",
+		o->end == COMMAND_SENT ? " to all units, not confirmed"
+		: o->reason            ? o->reason
+				       : "");
 }
 
 /* What the command was read back as stands on the topic now: published even if unchanged. Where the
@@ -102,6 +104,27 @@ static void show(struct gateway *g, const struct command_outcome *o)
 	bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
 }
 
+/* Nobody answers a broadcast: the devices of the line that have these registers are read, so that
+ * their topics show what became of it. */
+static void look_at_members(struct gateway *g, const struct command_outcome *o)
+{
+	const uint32_t bus = g->model->device[o->device].bus;
+	for (uint32_t i = 0; i < g->model->ndevice; i++) {
+		const struct device *d = &g->model->device[i];
+		for (uint32_t k = 0; d->bus == bus && !d->broadcast && d->enabled && k < d->set->n;
+		     k++) {
+			const struct span s = model_span(d, &d->set->point[k]);
+			if (plant_raw_words(&d->set->point[k]) == 0 || d->set->point[k].absent ||
+			    s.table != o->span.table || s.addr >= o->span.addr + o->span.count ||
+			    o->span.addr >= s.addr + s.count ||
+			    g->plant->device[i].phase != PHASE_ONLINE)
+				continue;
+			g->plant->reading[d->point0 + k].publish_next = true;
+			bus_demand(g->plant->bus[bus].bus, &s, g->now);
+		}
+	}
+}
+
 static void report(struct gateway *g, const struct command_outcome *o)
 {
 	const bool known = o->device != UINT32_MAX;
@@ -112,6 +135,8 @@ static void report(struct gateway *g, const struct command_outcome *o)
 		return;
 	if (known) {
 		show(g, o);
+		if (o->end == COMMAND_SENT)
+			look_at_members(g, o);
 		keep_ended(g, o);
 		setup_ended(g, o);
 		pulses_ended(g, o);

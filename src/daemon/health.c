@@ -290,6 +290,7 @@ static void publish_commands(struct gateway *g)
 	} row[] = {
 		{"commands/verified", {COMMAND_VERIFIED}, 1},
 		{"commands/acknowledged", {COMMAND_ACKNOWLEDGED}, 1},
+		{"commands/sent", {COMMAND_SENT}, 1},
 		{"commands/rejected", {COMMAND_REFUSED, COMMAND_BUSY}, 2},
 		{"commands/superseded", {COMMAND_SUPERSEDED}, 1},
 		{"commands/expired", {COMMAND_EXPIRED}, 1},

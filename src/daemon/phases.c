@@ -60,6 +60,16 @@ void phases_take(struct gateway *g)
 	p->nchange = 0;
 }
 
+void phases_broadcast(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->model->ndevice; i++) {
+		const struct device *d = &g->model->device[i];
+		if (d->broadcast && d->enabled && g->plant->bus[d->bus].up)
+			device_go(g, i, PHASE_ONLINE, NULL);
+	}
+	phases_take(g);
+}
+
 /* Where to look when nothing at all comes. */
 static const char *causes(const struct bus_conf *c)
 {

@@ -12,6 +12,9 @@
  * done that may depend on it. */
 void phases_take(struct gateway *g);
 
+/* Devices that stand for all units of a line are online while it is up. */
+void phases_broadcast(struct gateway *g);
+
 /* TIMER_REACH: logs devices that were not reached since the start, once each, with likely causes.
  */
 void phases_unreached(struct gateway *g);

@@ -78,7 +78,7 @@ static void index_units(struct plant *p)
 			continue;
 		p->device[d].next_on_unit = b->unit_first[dev->id];
 		b->unit_first[dev->id] = (int32_t)d;
-		b->ndevice++;
+		b->ndevice += !dev->broadcast;
 	}
 }
 

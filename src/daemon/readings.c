@@ -5,6 +5,7 @@
 #include "daemon/confirm.h"
 #include "daemon/derive.h"
 #include "daemon/log.h"
+#include "daemon/suspect.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -159,17 +160,6 @@ static void forget_learnt(struct gateway *g, uint32_t point)
 	bus_forget(g->plant->bus[d->bus].bus, d->id);
 }
 
-/* All bits the same: many devices answer so while they sleep. */
-static bool asleep(const struct reading *r, const struct point *pt)
-{
-	const unsigned n = pt->source == SOURCE_REGISTER ? plant_raw_words(pt) : 0;
-	const uint16_t *w = reading_raw((struct reading *)r, n);
-	bool same = true;
-	for (unsigned i = 0; i < n; i++)
-		same &= w[i] == w[0] && (w[i] == 0 || w[i] == UINT16_MAX);
-	return same;
-}
-
 void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 {
 	struct plant *p = g->plant;
@@ -180,7 +170,7 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 	r->implausible = false;
 	if (pt->has_valid && is_number(&v) && !(x >= pt->valid_min && x <= pt->valid_max)) {
 		s->invalid++;
-		r->implausible = !asleep(r, pt);
+		r->implausible = !suspect_asleep(r, pt);
 		s->doubtful |= r->implausible;
 		v = value_none();
 	}

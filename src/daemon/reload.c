@@ -9,6 +9,7 @@
 #include "daemon/lastgood.h"
 #include "daemon/log.h"
 #include "daemon/monitor.h"
+#include "daemon/phases.h"
 #include "daemon/readings.h"
 #include "daemon/sunspec.h"
 #include "daemon/systemd.h"
@@ -192,6 +193,7 @@ static void take_over(struct gateway *g)
 	broker_adopt(g, old);
 	health_model(g, old);
 	commands_model_begins(g);
+	phases_broadcast(g);
 	readings_publish_current(g);
 	model_destroy(old);
 	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,

@@ -225,6 +225,7 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 		gateway_alert_end(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name);
 		b->up = true;
 		b->reported_down = false;
+		phases_broadcast(g);
 		return;
 	}
 	b->up = false;

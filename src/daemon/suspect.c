@@ -35,6 +35,16 @@ static struct tally count(const struct plant *p, uint32_t device)
 	return t;
 }
 
+bool suspect_asleep(const struct reading *r, const struct point *pt)
+{
+	const unsigned n = plant_raw_words(pt);
+	const uint16_t *w = n > RAW_INLINE ? r->words : r->word;
+	bool same = true;
+	for (unsigned i = 0; i < n; i++)
+		same &= w[i] == w[0] && (w[i] == 0 || w[i] == UINT16_MAX);
+	return same;
+}
+
 static bool most_denied(const struct tally *t)
 {
 	return t->denied >= LEAST && 2 * t->denied > t->points;

@@ -417,7 +417,8 @@ static void go_offline(struct gateway *g, struct plant_bus *b)
 	snprintf(text, sizeof text, "its line is lent to %s", b->lent);
 	b->lent_offline = true;
 	for (uint32_t d = 0; d < g->model->ndevice; d++)
-		if (&g->plant->bus[g->model->device[d].bus] == b && !kept(g, d))
+		if (&g->plant->bus[g->model->device[d].bus] == b &&
+		    !g->model->device[d].broadcast && !kept(g, d))
 			device_go(g, d, PHASE_OFFLINE, text);
 	phases_take(g);
 }

@@ -113,6 +113,8 @@ static void add_part(struct north_request *r, const struct north_outcome *o)
 	north_echo(&r->answer, "value", o->value, NORTH_ECHO_VALUE);
 	if (o->reason)
 		jw_string(&r->answer, "reason", o->reason);
+	else if (o->end && strcmp(o->end, "sent") == 0)
+		jw_bool(&r->answer, "confirmed", false); /* to all units: none answers */
 }
 
 /* {"ok":…,"param":…} for one; {"results":[{…},…],"ok":…} for several. */

@@ -122,7 +122,7 @@ static void gateways(struct sheet *s)
 
 static void commands(struct sheet *s)
 {
-	static const char *const outcome[] = {"verified",   "acknowledged", "rejected",
+	static const char *const outcome[] = {"verified",   "acknowledged", "sent",  "rejected",
 	                                      "superseded", "expired",      "failed"};
 
 	family(s, &(struct family){"xnet_gateway_commands", "counter", NULL,

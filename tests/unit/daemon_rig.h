@@ -212,6 +212,8 @@ void mqtt_event_free(struct mqtt_event *e)
 {
 	free(e->topic);
 	free(e->payload);
+	free(e->response_topic);
+	e->response_topic = NULL;
 }
 
 size_t mqtt_event_weight(const void *event)

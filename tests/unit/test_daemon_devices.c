@@ -243,6 +243,19 @@ static void a_device_never_reached_is_logged_once_with_the_likely_causes(void **
 	assert_null(strstr(rig_journal(), "unreachable"));
 }
 
+static void the_description_of_a_bus_is_a_topic_of_it(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE(""), POINTS);
+	rig.mqtt = HEALTH;
+	rig.line = "port: /dev/none, description: the cable in the cellar";
+	rig_reload(DEVICE(""));
+	assert_non_null(strstr(rig_said(), "bus/line/description the cable in the cellar\n"));
+	rig.line = NULL;
+	rig_reload(DEVICE(""));
+	assert_non_null(strstr(rig_said(), "bus/line/description \n"));
+}
+
 #define MANY "points:\n  P{n}: {holding: 0, repeat: {n: 1..8}, valid: {min: 1, max: 100}}\n"
 
 static void aside(uint16_t addr, enum outcome outcome, uint8_t exception)
@@ -368,6 +381,7 @@ int main(void)
 		RIG_TEST(values_that_are_all_implausible_are_suspected),
 		RIG_TEST(another_profile_ends_the_suspicion),
 		RIG_TEST(no_profile_is_suspected_for_less),
+		RIG_TEST(the_description_of_a_bus_is_a_topic_of_it),
 		RIG_TEST(the_last_error_says_what_was_asked_and_what_came),
 		RIG_TEST(the_last_error_may_be_of_a_write),
 		RIG_TEST(a_line_without_a_valid_response_says_what_came),

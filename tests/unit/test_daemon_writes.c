@@ -260,12 +260,112 @@ static void an_array_is_a_list_in_json(void **state)
 	assert_non_null(strstr(rig.said, "\"Temps\":[21.5,null,-0.1]}"));
 }
 
+#define GROUP                                                                                      \
+	"devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"                          \
+	"  all: {bus: line, id: 0, profile: own}\n"
+#define MEMBERS                                                                                    \
+	"points:\n  Level: {holding: 3, write: true}\n  Watts: {holding: 9}\n"                     \
+	"  Field: {holding: 5, bits: 0..3, write: true}\n"
+
+/* Sent once, to nobody in particular: so much is reported, and the members are read. */
+static void a_broadcast_is_sent_and_not_confirmed(void **state)
+{
+	(void)state;
+	rig_begin(GROUP, MEMBERS);
+	assert_non_null(strstr(rig_said(), "all/status online"));
+	rig_unit(1, true);
+	rig_read(3, 10);
+	rig_said();
+	rig_journal();
+	rig_event((struct mqtt_event){.kind = MQTT_MESSAGE,
+	                              .topic = mem_strdup("xnet/cmd/all/Level"),
+	                              .payload = mem_strdup("20"),
+	                              .len = 2,
+	                              .response_topic = mem_strdup("answer/me"),
+	                              .since = rig.now});
+	assert_int_equal(rig_bus()->njob, 1);
+	assert_int_equal(rig_bus()->job[0].span.unit, 0);
+	const size_t asked = rig_bus()->ndemand;
+	rig_job(3, 20, OUT_OK);
+	assert_int_equal(rig_bus()->ndemand, asked + 1); /* of the member */
+	assert_string_equal(rig_said(), "answer/me {\"ok\":true,\"param\":\"Level\",\"value\":"
+	                                "\"20\",\"confirmed\":false}");
+	assert_non_null(strstr(rig_journal(), "command all/Level = 20: sent (holding 3+1"));
+	rig_read(3, 20);
+	assert_string_equal(rig_said(), "pump/Level 20");
+	rig_pass(60 * US_S);
+	assert_int_equal(rig_bus()->njob, 0); /* never again */
+	rig_command("xnet/cmd/all/Level", "30");
+	rig_job(3, 30, OUT_LINK);
+	assert_non_null(strstr(rig_said(), "the line went down; not known whether it was carried"));
+	rig_pass(60 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+}
+
+/* Nor is what would need an answer, or what is too late. */
+static void a_broadcast_is_refused_where_something_would_have_to_be_read(void **state)
+{
+	(void)state;
+	static const char *const points[] = {"Field", "Watts"};
+	rig_begin(GROUP, MEMBERS);
+	rig_said();
+	for (size_t i = 0; i < 2; i++) {
+		char topic[64];
+		snprintf(topic, sizeof topic, "xnet/cmd/all/%s", points[i]);
+		rig_command(topic, "1");
+		assert_int_equal(rig_bus()->njob, 0);
+		assert_non_null(strstr(rig_said(), "all/Nak"));
+	}
+	rig_port(false);
+	assert_non_null(strstr(rig_said(), "all/status offline"));
+	rig_command("xnet/cmd/all/Level", "1");
+	const struct job j = rig_bus()->job[0];
+	rig_report((struct report){.kind = REPORT_JOB, .outcome = OUT_EXPIRED, .id = j.id});
+	assert_non_null(strstr(rig_said(), "could not be sent in time"));
+	rig_bus()->njob = 0;
+	rig_port(true);
+	assert_non_null(strstr(rig_said(), "all/status online"));
+	rig_pass(60 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	/* one that a reload brings is there at once */
+	rig_reload("devices:\n  every: {bus: line, id: broadcast, profile: own}\n");
+	assert_non_null(strstr(rig_said(), "every/status online"));
+}
+
+/* At the top level: each command has an outcome, nothing is written, whatever a device says. */
+static void commands_off_writes_nothing(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, KEPT);
+	rig.top = "commands: off\n";
+	rig_reload("devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own, commands: on}\n");
+	rig_unit(1, true);
+	rig_said();
+	rig_command("xnet/cmd/pump/Level", "20");
+	rig_command("xnet/cmd/pump", "{\"Level\": 21, \"Other\": 1}");
+	rig_command("xnet/cmd/pump/Level", "nonsense");
+	unsigned naks = 0;
+	for (const char *s = rig_said(); (s = strstr(s, "pump/Nak ")); s++)
+		naks++;
+	assert_int_equal(naks, 4);
+	assert_non_null(strstr(rig.said, "commands to all devices are disabled (commands: off at "
+	                                 "the top level)"));
+	rig_pass(120 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	rig.top = NULL;
+	rig_reload(DEVICE);
+	command("20", 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(an_array_is_written_at_once_and_read_back),
 		RIG_TEST(an_array_is_a_list_in_json),
 		RIG_TEST(each_bit_of_an_array_is_seen),
+		RIG_TEST(a_broadcast_is_sent_and_not_confirmed),
+		RIG_TEST(a_broadcast_is_refused_where_something_would_have_to_be_read),
+		RIG_TEST(commands_off_writes_nothing),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
 		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
 		RIG_TEST(a_stop_leaves_the_safe_value),

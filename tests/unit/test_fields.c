@@ -49,10 +49,10 @@ FIELDS_OF(codec, x, x.type, x.order, x.length, x.byte, x.bit, x.bits, x.array, x
 
 /* Which device is it with another one: same_unit(), same_identity() in daemon/carry.c? */
 FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.bus, x.id, x.enabled,
-          x.commands, x.json, x.shared, x.point0, x.set, x.rule, x.max_write, x.write_function,
-          x.setup, x.nsetup, x.offline, x.noffline, x.identify_point, x.identify_text,
-          x.identify_ignore, x.identify_kind, x.identify_word, x.nidentify, x.functions,
-          x.unlock_point, x.unlock_value, x.unlock_lasts, x.sources, x.status)
+          x.commands, x.json, x.shared, x.broadcast, x.point0, x.set, x.rule, x.max_write,
+          x.write_function, x.setup, x.nsetup, x.offline, x.noffline, x.identify_point,
+          x.identify_text, x.identify_ignore, x.identify_kind, x.identify_word, x.nidentify,
+          x.functions, x.unlock_point, x.unlock_value, x.unlock_lasts, x.sources, x.status)
 
 /* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading() in daemon/carry.c? */
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.since, x.answered,

@@ -53,6 +53,7 @@ enum command_end {
 	COMMAND_VERIFIED,     /* read back equal (or held already) */
 	COMMAND_ACKNOWLEDGED, /* the device took it; nothing to read back, or overtaken by a newer
 	                         one */
+	COMMAND_SENT,         /* to all units of a line, of which none answers */
 	COMMAND_DIFFERS,      /* taken, but the device reports something else */
 	COMMAND_REFUSED,      /* by a check, or by the device (exception) */
 	COMMAND_FAILED,       /* no answer, line gone, shutting down … */

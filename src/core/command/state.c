@@ -73,7 +73,8 @@ static void record_acknowledge(struct command_table *t, struct record *r, us_t n
 	const bool known = r->value.v.kind != VALUE_NONE; /* not of a toggle or an action */
 	if (known)
 		point_print(record_point(t, r), &r->value.v, NULL, shown, sizeof shown);
-	record_end(t, r, COMMAND_ACKNOWLEDGED, known ? shown : NULL, NULL, now);
+	record_end(t, r, record_device(t, r)->broadcast ? COMMAND_SENT : COMMAND_ACKNOWLEDGED,
+	           known ? shown : NULL, NULL, now);
 }
 
 /* The device took the write. */

@@ -12,10 +12,15 @@ static const struct {
 	const char *name;
 	bool good;
 } ends[COMMAND_ENDS] = {
-	[COMMAND_VERIFIED] = {"verified", true}, [COMMAND_ACKNOWLEDGED] = {"acknowledged", true},
-	[COMMAND_DIFFERS] = {"differs", false},  [COMMAND_REFUSED] = {"refused", false},
-	[COMMAND_FAILED] = {"failed", false},    [COMMAND_SUPERSEDED] = {"superseded", false},
-	[COMMAND_EXPIRED] = {"expired", false},  [COMMAND_BUSY] = {"busy", false},
+	[COMMAND_VERIFIED] = {"verified", true},
+	[COMMAND_ACKNOWLEDGED] = {"acknowledged", true},
+	[COMMAND_SENT] = {"sent", true},
+	[COMMAND_DIFFERS] = {"differs", false},
+	[COMMAND_REFUSED] = {"refused", false},
+	[COMMAND_FAILED] = {"failed", false},
+	[COMMAND_SUPERSEDED] = {"superseded", false},
+	[COMMAND_EXPIRED] = {"expired", false},
+	[COMMAND_BUSY] = {"busy", false},
 };
 
 const char *command_end_name(enum command_end e)

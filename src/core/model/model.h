@@ -169,6 +169,7 @@ struct device {
 	uint32_t bus;
 	uint8_t id;
 	bool enabled, commands, json, shared;
+	bool broadcast;  /* id 0 of a line: all units; nothing answers, nothing is read */
 	uint32_t point0; /* index of its first point among all points of the model */
 	const struct pointset *set;
 	struct unit_rule rule;

@@ -381,7 +381,7 @@ struct simunits *simunits_create(const struct model *m, uint32_t bus, uint64_t s
 	s->now = now;
 	for (size_t i = 0; i < m->ndevice; i++) {
 		const struct device *d = &m->device[i];
-		if (d->bus != bus || !d->enabled)
+		if (d->bus != bus || !d->enabled || d->broadcast)
 			continue;
 		s->unit[s->n++] = (struct unit){.device = d,
 		                                .sim = simdevice_create(d, seed, now),
