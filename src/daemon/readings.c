@@ -167,13 +167,8 @@ void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at)
 	const struct point *pt = plant_point(p, point);
 	struct device_state *s = state_of(p, point);
 	const double x = value_number(&v);
-	r->implausible = false;
-	if (pt->has_valid && is_number(&v) && !(x >= pt->valid_min && x <= pt->valid_max)) {
-		s->invalid++;
-		r->implausible = !suspect_asleep(r, pt);
-		s->doubtful |= r->implausible;
+	if (suspect_invalid(s, r, pt, &v))
 		v = value_none();
-	}
 	if (pt->counter && is_number(&v) && !confirm_pass(g, point, x, at)) {
 		r->known = false; /* the second read must be looked at, though it be equal */
 		return;

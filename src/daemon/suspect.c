@@ -35,7 +35,8 @@ static struct tally count(const struct plant *p, uint32_t device)
 	return t;
 }
 
-bool suspect_asleep(const struct reading *r, const struct point *pt)
+/* All bits the same: many devices answer so while they sleep. */
+static bool asleep(const struct reading *r, const struct point *pt)
 {
 	const unsigned n = plant_raw_words(pt);
 	const uint16_t *w = n > RAW_INLINE ? r->words : r->word;
@@ -43,6 +44,18 @@ bool suspect_asleep(const struct reading *r, const struct point *pt)
 	for (unsigned i = 0; i < n; i++)
 		same &= w[i] == w[0] && (w[i] == 0 || w[i] == UINT16_MAX);
 	return same;
+}
+
+bool suspect_invalid(struct device_state *s, struct reading *r, const struct point *pt,
+                     const struct value *v)
+{
+	const double x = value_number(v);
+	const bool number = v->kind == VALUE_DECIMAL || v->kind == VALUE_REAL;
+	const bool out = pt->has_valid && number && !(x >= pt->valid_min && x <= pt->valid_max);
+	s->invalid += out;
+	r->implausible = out && !asleep(r, pt);
+	s->doubtful |= r->implausible;
+	return out;
 }
 
 static bool most_denied(const struct tally *t)

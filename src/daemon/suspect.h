@@ -12,8 +12,9 @@
  * doubt. To be called now and then. */
 void suspect_look(struct gateway *g, uint32_t device);
 
-/* Do the words of a reading have all bits the same? Many devices answer so while they sleep. */
-bool suspect_asleep(const struct reading *r, const struct point *pt);
+/* Is this value, of the words in the reading, outside its range? Counted, and taken note of. */
+bool suspect_invalid(struct device_state *s, struct reading *r, const struct point *pt,
+                     const struct value *v);
 
 /* Why it is suspected and what to do next, for its state. */
 void suspect_text(const struct plant *p, uint32_t device, char *buf, size_t size);

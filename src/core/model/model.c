@@ -361,8 +361,6 @@ size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *how, stru
 		if (d->bus != bus || !d->enabled)
 			continue;
 		rule_add(*rules, nrule, d);
-		if (d->broadcast)
-			continue;
 		if (!model_bound(d)) {
 			want_walk(&list, d);
 			continue;
