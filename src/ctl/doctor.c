@@ -300,6 +300,23 @@ static int examine(struct doctor *d)
 	return !good ? EXIT_LINE : d->fails || todo ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static bool take(void *ctx, int c)
+{
+	struct doctor *d = ctx;
+	unsigned long n;
+
+	if (c == OPT_BUNDLE)
+		d->bundle = optarg;
+	else if (c == OPT_JSON)
+		d->json = true;
+	else if (!whole_parse(optarg, 100000, &n) || n == 0) {
+		fputs("xnetctl doctor: --requests: expects a number from 1\n", stderr);
+		return false;
+	} else
+		d->requests = (unsigned)n;
+	return true;
+}
+
 /* 0: go on; else the exit status + 1. */
 static int parse(struct doctor *d, int argc, char **argv)
 {
@@ -308,32 +325,14 @@ static int parse(struct doctor *d, int argc, char **argv)
 	                                      {"bundle", required_argument, NULL, OPT_BUNDLE},
 	                                      {"json", no_argument, NULL, OPT_JSON},
 	                                      {0}};
-	unsigned long n;
+	const struct line_verb verb = {"doctor", "n:", table, help, take, d};
+	const int status = line_options_take(&d->options, argc, argv, &verb);
 
-	for (int c; (c = getopt_long(argc, argv, LINE_OPTIONS "n:", table, NULL)) != -1;) {
-		if (c == 'h') {
-			help();
-			return 1 + EXIT_SUCCESS;
-		}
-		if (c == OPT_BUNDLE) {
-			d->bundle = optarg;
-		} else if (c == OPT_JSON) {
-			d->json = true;
-		} else if (c == 'n') {
-			if (!whole_parse(optarg, 100000, &n) || n == 0) {
-				fputs("xnetctl doctor: --requests: expects a number from 1\n",
-				      stderr);
-				return 1 + usage("doctor");
-			}
-			d->requests = (unsigned)n;
-		} else if (!line_option(&d->options, c, "doctor")) {
-			return 1 + usage("doctor");
-		}
-	}
+	if (status)
+		return status;
 	if (optind + 1 == argc)
 		return 0;
-	fputs("xnetctl doctor: which line? a bus, a device, or a port (xnetctl ports)\n", stderr);
-	return 1 + usage("doctor");
+	return line_usage(&verb, "which line? a bus, a device, or a port (xnetctl ports)");
 }
 
 int verb_doctor(int argc, char **argv)

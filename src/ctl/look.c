@@ -39,7 +39,7 @@ int look_options(int argc, char **argv, void (*help)(void), struct broker_option
 		if (c == 'j')
 			*json = true;
 		else if (!broker_option(o, c))
-			return usage(argv[0]);
+			return usage(strrchr(argv[0], ' ') ? strrchr(argv[0], ' ') + 1 : argv[0]);
 	}
 	return LOOK_GOES_ON;
 }

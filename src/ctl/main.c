@@ -40,12 +40,28 @@ static const struct {
 
 #define VERBS (sizeof(verb) / sizeof(verb[0]))
 
+/* What all verbs end with; the manual page has the same. */
+static const struct {
+	int status;
+	const char *means;
+} exits[] = {
+	{EXIT_SUCCESS, "Success."},
+	{EXIT_FAILURE, "It failed: nothing found, no response, an exception, a check that failed, "
+                       "refused, or another client on the line."},
+	{EXIT_USAGE, "Wrong usage."},
+	{EXIT_LINE, "The port or connection cannot be opened, or is gone."},
+	{EXIT_CONFIG, "The configuration has errors."},
+};
+
 static void help(void)
 {
 	puts("Usage: xnetctl VERB [OPTION]...\nTools for the gateway xnetd.\n");
 	for (size_t i = 0; i < VERBS; i++)
 		if (verb[i].does) /* the others are for programs */
 			printf("  %-10s %s\n", verb[i].name, verb[i].does);
+	puts("\nExit status:");
+	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
+		printf("  %-3d %s\n", exits[i].status, exits[i].means);
 	puts("\n'xnetctl VERB --help' explains one. 'xnetctl --version' prints the version. See "
 	     "xnetctl(1).");
 }
@@ -91,6 +107,8 @@ static int printed(int status)
 
 int main(int argc, char **argv)
 {
+	static char name[40];
+
 	if (argc < 2) {
 		fputs("xnetctl: a verb is missing\nTry 'xnetctl --help'.\n", stderr);
 		return EXIT_USAGE;
@@ -105,5 +123,9 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	int (*run)(int, char **) = verb_find(argv[1]);
-	return run ? printed(run(argc - 1, argv + 1)) : unknown(argv[1]);
+	if (!run)
+		return unknown(argv[1]);
+	snprintf(name, sizeof(name), "xnetctl %s", argv[1]); /* getopt(3) begins its messages so */
+	argv[1] = name;
+	return printed(run(argc - 1, argv + 1));
 }

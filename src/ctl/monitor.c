@@ -65,8 +65,10 @@ static bool take_time(struct monitor *m)
 	return false;
 }
 
-static bool take(struct monitor *m, int c)
+static bool take(void *ctx, int c)
 {
+	struct monitor *m = ctx;
+
 	switch (c) {
 	case OPT_PCAP:
 		m->pcap = optarg;
@@ -80,7 +82,7 @@ static bool take(struct monitor *m, int c)
 		m->json = true;
 		return true;
 	default:
-		return line_option(&m->options, c, "monitor");
+		return false;
 	}
 }
 
@@ -94,18 +96,14 @@ static int parse(struct monitor *m, int argc, char **argv)
 	                                      {"json", no_argument, NULL, OPT_JSON},
 	                                      {0}};
 
-	for (int c; (c = getopt_long(argc, argv, LINE_OPTIONS, table, NULL)) != -1;) {
-		if (c == 'h') {
-			help();
-			return 1 + EXIT_SUCCESS;
-		}
-		if (!take(m, c))
-			return 1 + usage("monitor");
-	}
+	const struct line_verb verb = {"monitor", "", table, help, take, m};
+	const int status = line_options_take(&m->options, argc, argv, &verb);
+
+	if (status)
+		return status;
 	if (optind + !m->replay == argc)
 		return 0;
-	fputs("xnetctl monitor: which line? xnetctl ports lists the serial ports\n", stderr);
-	return 1 + usage("monitor");
+	return line_usage(&verb, "which line? xnetctl ports lists the serial ports");
 }
 
 /* -- what is printed ------------------------------------------------------------------- */

@@ -389,6 +389,17 @@ static int run(struct probe *p)
 	return p->n ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static bool take(void *ctx, int c)
+{
+	struct probe *p = ctx;
+
+	if (c == OPT_PROFILE)
+		p->profile = optarg;
+	else
+		p->json = true;
+	return true;
+}
+
 /* 0: go on; else the exit status + 1. */
 static int parse(struct probe *p, int argc, char **argv)
 {
@@ -397,22 +408,14 @@ static int parse(struct probe *p, int argc, char **argv)
 	                                      {"json", no_argument, NULL, OPT_JSON},
 	                                      {0}};
 
-	for (int c; (c = getopt_long(argc, argv, LINE_OPTIONS, table, NULL)) != -1;) {
-		if (c == 'h') {
-			help();
-			return 1 + EXIT_SUCCESS;
-		}
-		if (c == OPT_PROFILE)
-			p->profile = optarg;
-		else if (c == OPT_JSON)
-			p->json = true;
-		else if (!line_option(&p->scan.options, c, "probe"))
-			return 1 + usage("probe");
-	}
+	const struct line_verb verb = {"probe", "", table, help, take, p};
+	const int status = line_options_take(&p->scan.options, argc, argv, &verb);
+
+	if (status)
+		return status;
 	if (optind + 1 == argc)
 		return 0;
-	fputs("xnetctl probe: which unit? a device, or a line and --id N\n", stderr);
-	return 1 + usage("probe");
+	return line_usage(&verb, "which unit? a device, or a line and --id N");
 }
 
 int verb_probe(int argc, char **argv)

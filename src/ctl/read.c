@@ -62,8 +62,10 @@ static bool take_every(struct read *r)
 	return false;
 }
 
-static bool take(struct read *r, int c)
+static bool take(void *ctx, int c)
 {
+	struct read *r = ctx;
+
 	switch (c) {
 	case OPT_AS:
 		r->as = optarg;
@@ -78,7 +80,7 @@ static bool take(struct read *r, int c)
 	case 'w':
 		return take_every(r);
 	default:
-		return line_option(&r->options, c, "read");
+		return false;
 	}
 }
 
@@ -91,19 +93,15 @@ static int parse(struct read *r, int argc, char **argv)
 	                                      {"json", no_argument, NULL, OPT_JSON},
 	                                      {0}};
 
-	for (int c; (c = getopt_long(argc, argv, LINE_OPTIONS "w::", table, NULL)) != -1;) {
-		if (c == 'h') {
-			help();
-			return 1 + EXIT_SUCCESS;
-		}
-		if (!take(r, c))
-			return 1 + usage("read");
-	}
+	const struct line_verb verb = {"read", "w::", table, help, take, r};
+	const int status = line_options_take(&r->options, argc, argv, &verb);
+
+	if (status)
+		return status;
 	if (optind < argc && argc - optind <= 3)
 		return 0;
-	fputs("xnetctl read: what? a point (device.point), a device, or a line and a register\n",
-	      stderr);
-	return 1 + usage("read");
+	return line_usage(&verb,
+	                  "what? a point (device.point), a device, or a line and a register");
 }
 
 static bool take_register(struct read *r, int argc, char **argv)

@@ -84,8 +84,10 @@ static bool take_lines(struct scan *s, char *text)
 	return s->nsetting > 0;
 }
 
-static bool take(struct scan *s, int c)
+static bool take(void *ctx, int c)
 {
+	struct scan *s = ctx;
+
 	switch (c) {
 	case OPT_DEEP:
 		s->deep = true;
@@ -107,7 +109,7 @@ static bool take(struct scan *s, int c)
 	case OPT_LINES:
 		return take_lines(s, optarg);
 	default:
-		return line_option(&s->options, c, "scan");
+		return false;
 	}
 }
 
@@ -124,20 +126,15 @@ static int parse(struct scan *s, int argc, char **argv)
 	                                      {"lines", required_argument, NULL, OPT_LINES},
 	                                      {0}};
 
-	for (int c; (c = getopt_long(argc, argv, LINE_OPTIONS "y", table, NULL)) != -1;) {
-		if (c == 'h') {
-			help();
-			return 1 + EXIT_SUCCESS;
-		}
-		if (!take(s, c))
-			return 1 + usage("scan");
-	}
+	const struct line_verb verb = {"scan", "y", table, help, take, s};
+	const int status = line_options_take(&s->options, argc, argv, &verb);
+
+	if (status)
+		return status;
 	if (optind + 1 == argc)
 		return 0;
-	fputs(optind == argc ? "xnetctl scan: which line? xnetctl ports lists the serial ports\n"
-	                     : "xnetctl scan: one line at a time\n",
-	      stderr);
-	return 1 + usage("scan");
+	return line_usage(&verb, optind == argc ? "which line? xnetctl ports lists the serial ports"
+	                                        : "one line at a time");
 }
 
 /* What is configured or given comes first, then what profiles have, the most frequent first. */

@@ -40,7 +40,7 @@ static bool take_number(const char *verb, const char *option, unsigned long leas
 	return false;
 }
 
-bool line_option(struct line_options *o, int c, const char *verb)
+static bool line_option(struct line_options *o, int c, const char *verb)
 {
 	struct setting s;
 	unsigned long n;
@@ -79,6 +79,30 @@ bool line_option(struct line_options *o, int c, const char *verb)
 	default:
 		return files_option(&o->paths, c);
 	}
+}
+
+int line_options_take(struct line_options *o, int argc, char **argv, const struct line_verb *v)
+{
+	static const char ours[] = "ibftcP";
+	char shorts[64];
+
+	snprintf(shorts, sizeof(shorts), "%s%s", LINE_OPTIONS, v->shorts);
+	for (int c; (c = getopt_long(argc, argv, shorts, v->table, NULL)) != -1;) {
+		const bool own = c != OPT_CONTROL_SOCKET && (c > 127 || !strchr(ours, c));
+		if (c == 'h') {
+			v->help();
+			return 1 + EXIT_SUCCESS;
+		}
+		if (c == '?' || !(own ? v->take(v->ctx, c) : line_option(o, c, v->name)))
+			return 1 + usage(v->name);
+	}
+	return 0;
+}
+
+int line_usage(const struct line_verb *v, const char *missing)
+{
+	fprintf(stderr, "xnetctl %s: %s\n", v->name, missing);
+	return 1 + usage(v->name);
 }
 
 /* The configuration is a help, not a condition, unless it was asked for. */

@@ -11,8 +11,6 @@
 #include "ctl/place.h"
 #include "ctl/verb.h"
 
-#define EXIT_LINE 69 /* EX_UNAVAILABLE: the port or connection cannot be opened, or is gone */
-
 struct line_options {
 	struct config_paths paths;
 	bool given;          /* --config was */
@@ -50,8 +48,20 @@ enum { OPT_CONTROL_SOCKET = 512, OPT_LINE_LAST };
 	"host:port (Modbus TCP) or rtu-over-tcp:host:port.\n"
 
 void line_options_init(struct line_options *o);
-/* False: not one of ours, or wrong (told). */
-bool line_option(struct line_options *o, int c, const char *verb);
+/* A verb's own options beside those. */
+struct line_verb {
+	const char *name, *shorts;  /* shorts: as for getopt(3) */
+	const struct option *table; /* LINE_LONG_OPTIONS and its own */
+	void (*help)(void);
+	bool (*take)(void *ctx, int c); /* one of its own, with optarg; false: wrong (reported) */
+	void *ctx;
+};
+
+/* All options; the words begin at optind. 0, or the exit status + 1: help was asked for, or
+ * something is wrong. */
+int line_options_take(struct line_options *o, int argc, char **argv, const struct line_verb *v);
+/* 1 + the exit status for wrong usage, with what is missing. */
+int line_usage(const struct line_verb *v, const char *missing);
 
 struct target {
 	struct model *model;          /* NULL: no configuration, or it has errors */

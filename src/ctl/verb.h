@@ -13,9 +13,10 @@
 
 /* sysexits(3) */
 #define EXIT_USAGE 64
+#define EXIT_LINE 69
 #define EXIT_CONFIG 78
 
-/* argv[0] is the verb. Returns the exit status. */
+/* argv[0] is "xnetctl VERB". Returns the exit status. */
 int verb_acl(int argc, char **argv);
 int verb_bridge(int argc, char **argv);
 int verb_check(int argc, char **argv);

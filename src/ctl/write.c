@@ -49,8 +49,10 @@ static void help(void)
 	     "69 the line cannot be opened.");
 }
 
-static bool take(struct write *w, int c)
+static bool take(void *ctx, int c)
 {
+	struct write *w = ctx;
+
 	switch (c) {
 	case 'y':
 		w->yes = true;
@@ -65,7 +67,7 @@ static bool take(struct write *w, int c)
 		w->json = true;
 		return true;
 	default:
-		return line_option(&w->options, c, "write");
+		return false;
 	}
 }
 
@@ -91,19 +93,14 @@ static int parse(struct write *w, int argc, char **argv)
 	                                      {"json", no_argument, NULL, OPT_JSON},
 	                                      {0}};
 
-	for (int c; (c = getopt_long(argc, argv, LINE_OPTIONS "y", table, NULL)) != -1;) {
-		if (c == 'h') {
-			help();
-			return 1 + EXIT_SUCCESS;
-		}
-		if (!take(w, c))
-			return 1 + usage("write");
-	}
+	const struct line_verb verb = {"write", "y", table, help, take, w};
+	const int status = line_options_take(&w->options, argc, argv, &verb);
+
+	if (status)
+		return status;
 	if (argc - optind >= 2)
 		return 0;
-	fputs("xnetctl write: expects a point and its value, or a line, a register and values\n",
-	      stderr);
-	return 1 + usage("write");
+	return line_usage(&verb, "expects a point and its value, or a line, a register and values");
 }
 
 static bool word_parse(const char *text, bool coil, uint16_t *out)

@@ -124,6 +124,12 @@ def test_the_manual_has_the_verbs_and_options_of_xnetctl():
 
     manual = verbs_of_the_manual()
     verbs = re.findall(r"^  ([a-z-]+) ", help_of(), re.M)
+    means = dict(re.findall(r"^  (\d+) +(.+)", help_of(), re.M))
+    chapter = re.search(r"^\.Sh EXIT STATUS\n(.*?)^\.Sh", text_of("man/xnetctl.1"), re.M | re.S).group(1)
+    assert dict(re.findall(r"^\.It (\d+)\n(.+)", chapter, re.M)) == means
+    for verb in verbs:
+        codes = re.search(r"Exit status: ((?:.|\n)*)", help_of(verb))
+        assert set(re.findall(r"(?:^|[;,] )(\d+)\s", codes.group(1) if codes else "")) <= set(means), verb
     assert set(verbs) - {"completion-words"} == set(manual) - {"completion-words"}
     page = text_of("man/xnetctl.1")
     shared = set(re.findall(r"^\.It Fl \w , Fl -([a-z-]+)|^\.It Fl -([a-z-]+)", page, re.M))
