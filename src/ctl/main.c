@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/ascii.h"
 #include "ctl/verb.h"
 
 static const struct {
@@ -109,6 +110,7 @@ int main(int argc, char **argv)
 {
 	static char name[40];
 
+	ascii_begin();
 	if (argc < 2) {
 		fputs("xnetctl: a verb is missing\nTry 'xnetctl --help'.\n", stderr);
 		return EXIT_USAGE;

@@ -2,6 +2,7 @@
 #include "ctl/screen.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -21,10 +22,17 @@ unsigned screen_width(void)
 	return w.ws_col;
 }
 
+bool screen_moves(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 void progress_begin(struct progress *b, const char *title, unsigned total)
 {
 	*b = (struct progress){.title = title, .total = total, .begun = clock_now()};
-	b->shown = isatty(STDERR_FILENO) ? 0 : b->begun;
+	b->shown = screen_moves(STDERR_FILENO) ? 0 : b->begun;
 }
 
 static void draw(const struct progress *b, unsigned done, const char *note, const char *left)
@@ -46,7 +54,7 @@ static void draw(const struct progress *b, unsigned done, const char *note, cons
 
 void progress_show(struct progress *b, unsigned done, const char *note)
 {
-	const bool terminal = isatty(STDERR_FILENO);
+	const bool terminal = screen_moves(STDERR_FILENO);
 	const us_t now = clock_now(), took = now - b->begun;
 	char left[32] = "";
 

@@ -25,6 +25,9 @@ void progress_show(struct progress *b, unsigned done, const char *note);
 void progress_clear(struct progress *b);
 void progress_end(struct progress *b, unsigned done, const char *note);
 
+/* Is it a terminal whose cursor can be moved? */
+bool screen_moves(int fd);
+
 unsigned screen_width(void); /* of standard error; 80 if it is no terminal */
 
 /* Asks on the terminal; false if the answer is not yes, or there is no terminal. */

@@ -9,6 +9,7 @@
 
 #include "core/base/arena.h"
 #include "ctl/look.h"
+#include "ctl/screen.h"
 #include "ctl/verb.h"
 
 #define ALERTS 6
@@ -30,12 +31,18 @@ struct top {
 	bool raw;
 };
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, suspended, resumed;
 
 static void stop(int signal_number)
 {
 	(void)signal_number;
 	stopped = 1;
+}
+
+static void suspend(int signal_number)
+{
+	suspended = suspended || signal_number == SIGTSTP;
+	resumed = resumed || signal_number == SIGCONT;
 }
 
 static void help(void)
@@ -135,20 +142,29 @@ static void redraw(struct top *t)
 	free(text);
 }
 
-static void terminal_begin(struct top *t)
+static void terminal_take(struct top *t)
 {
-	struct sigaction a = {.sa_handler = stop};
 	struct termios raw;
 
-	sigaction(SIGINT, &a, NULL);
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGHUP, &a, NULL);
 	if (tcgetattr(STDIN_FILENO, &t->before) == 0) {
 		raw = t->before;
 		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 		t->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 	}
 	fputs("\033[?1049h\033[?25l", stdout);
+	fflush(stdout);
+}
+
+static void terminal_begin(struct top *t)
+{
+	struct sigaction a = {.sa_handler = stop}, s = {.sa_handler = suspend};
+
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGHUP, &a, NULL);
+	sigaction(SIGTSTP, &s, NULL);
+	sigaction(SIGCONT, &s, NULL);
+	terminal_take(t);
 }
 
 static void terminal_end(struct top *t)
@@ -157,6 +173,24 @@ static void terminal_end(struct top *t)
 	fflush(stdout);
 	if (t->raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
+}
+
+/* Ctrl-Z: the shell gets its terminal as it was. After a stop that could not be seen coming it is
+ * only taken again. True: everything is to be drawn. */
+static bool terminal_paused(struct top *t)
+{
+	const bool again = suspended || resumed;
+
+	if (suspended)
+		terminal_end(t);
+	if (suspended)
+		raise(SIGSTOP);
+	else if (resumed && t->raw) /* the shell may have set it anew */
+		tcsetattr(STDIN_FILENO, TCSANOW, &t->before);
+	suspended = resumed = 0;
+	if (again)
+		terminal_take(t);
+	return again;
 }
 
 /* q, or the terminal is gone. */
@@ -178,7 +212,7 @@ static void live(struct top *t)
 	terminal_begin(t);
 	for (us_t drawn = 0; !stopped;) {
 		const us_t now = watch_now();
-		if (now - drawn >= REDRAW_MS * US_MS) {
+		if (terminal_paused(t) || now - drawn >= REDRAW_MS * US_MS) {
 			redraw(t);
 			drawn = now;
 		}
@@ -215,7 +249,7 @@ int verb_top(int argc, char **argv)
 	const int status = look_begin(&t.look, &o);
 	if (status)
 		return status;
-	if (once || !t.look.screen.terminal)
+	if (once || !screen_moves(STDOUT_FILENO))
 		draw(&t, true);
 	else
 		live(&t);

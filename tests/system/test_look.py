@@ -6,11 +6,13 @@ import re
 import shutil
 import socket
 import subprocess
+import termios
 import urllib.request
 
 import pytest
 
 from conftest import LIMIT, TOP, free_port, wait_until
+from simfix import PROFILES
 
 XNETCTL = os.path.join(TOP, "xnetctl")
 
@@ -236,6 +238,57 @@ def test_top_redraws_and_leaves_the_terminal_as_it_was(broker, house, tmp_path, 
         wait_until(lambda: s.text().split() == ["before", "icanon", "echo"], what="the terminal as it was")
     finally:
         s.end()
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="no tmux")
+def test_top_gives_the_terminal_back_at_ctrl_z_and_takes_it_again(broker, house, tmp_path):
+    s = Screen(tmp_path, 80, 24, "env PS1=shell: bash --norc --noprofile -i")
+    modes = "stty -a | grep -owe '-*icanon' -e '-*echo'"
+    try:
+        wait_until(lambda: "shell:" in s.text(), what="the shell")
+        s.keys(f"clear; {XNETCTL} top -b {broker.url}", "Enter")
+        wait_until(lambda: s.text().startswith("barn  online"), what="top")
+        s.keys("C-z")
+        wait_until(lambda: "Stopped" in s.text() and "barn  online" not in s.text(), what="the shell's screen")
+        s.keys(modes, "Enter")
+        wait_until(lambda: re.search(r"^(icanon\necho|echo\nicanon)$", s.text(), re.M), what="the shell's terminal")
+        s.keys("clear; fg", "Enter")
+        wait_until(lambda: s.text().startswith("barn  online"), what="top again")
+        s.keys("q")  # it is read without Enter
+        wait_until(lambda: "barn  online" not in s.text(), what="the end")
+        s.keys(f"clear; {modes}", "Enter")
+        wait_until(lambda: re.search(r"^(icanon\necho|echo\nicanon)$", s.text(), re.M), what="the terminal as it was")
+    finally:
+        s.end()
+
+
+def on_a_terminal(command, **environment):
+    """What a program writes to a terminal of 80 columns."""
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    p = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, **environment})
+    os.close(slave)
+    out = b""
+    try:
+        while data := os.read(master, 4096):
+            out += data
+    except OSError:
+        pass  # nobody has the other end any more
+    os.close(master)
+    return p.wait(LIMIT), out
+
+
+def test_a_dumb_terminal_gets_lines_and_no_sequences(broker, house):
+    status, out = on_a_terminal([XNETCTL, "top", "-b", broker.url], TERM="dumb")
+    assert status == 0 and out.startswith(b"barn  online") and b"\033" not in out
+
+
+def test_a_terminal_without_utf8_gets_plain_letters():
+    command = [XNETCTL, "profiles", "-P", PROFILES, "epever-tracer"]
+    status, out = on_a_terminal(command, LC_ALL="C")
+    assert status == 0 and b"degC" in out and out.isascii()
+    assert "°C".encode() in on_a_terminal(command, LC_ALL="C.UTF-8")[1]
+    assert "°C".encode() in subprocess.run(command, env={**os.environ, "LC_ALL": "C"}, capture_output=True).stdout
 
 
 # -- metrics ----------------------------------------------------------------------------------------------------------

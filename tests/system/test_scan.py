@@ -2,6 +2,7 @@
 """xnetctl scan: what it finds on a line, what it sends there, and what it writes into a configuration."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import pytest
 from conftest import LIMIT, TOP, wait_until
 from linefix import Unit, Wire, wire  # noqa: F401
 from simfix import PROFILES
+from test_look import XNETCTL, Screen
 
 READS = {1, 3, 4, 8, 17, 43}
 OWN = ["--control", "off", "-P", PROFILES]
@@ -153,6 +155,20 @@ def test_what_was_found_is_kept_at_ctrl_c(wire):
     assert p.returncode == 0
     assert [f["id"] for f in json.loads(out)["found"]] == [1]
     assert json.loads(out)["complete"] is False
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="no tmux")
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_progress_is_one_line_of_the_terminal(wire, tmp_path, columns):
+    line = wire({})
+    s = Screen(tmp_path, columns, 24, f"sh -c '{XNETCTL} scan --control off -P {tmp_path} --ids 1-40 -b 9600 {line.port}; cat'")
+    try:
+        wait_until(lambda: "to go" in s.text() and "/40" in s.text(), what="the progress")
+        wait_until(lambda: "Nothing responds" in s.text(), what="the end")
+        bars = [x for x in s.text().split("\n") if "9600 8N1" in x]
+        assert len(bars) == 1 and "40/40" in bars[0] and "to go" not in s.text(), s.text()
+    finally:
+        s.end()
 
 
 @pytest.mark.parametrize("arguments, status, text", [
