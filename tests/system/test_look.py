@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import termios
+import threading
 import urllib.request
 
 import pytest
@@ -268,12 +269,14 @@ def on_a_terminal(command, **environment):
     termios.tcsetwinsize(slave, (24, 80))
     p = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, **environment})
     os.close(slave)
-    out = b""
+    out, late = b"", threading.Timer(LIMIT, p.kill)
+    late.start()
     try:
         while data := os.read(master, 4096):
             out += data
     except OSError:
         pass  # nobody has the other end any more
+    late.cancel()
     os.close(master)
     return p.wait(LIMIT), out
 
