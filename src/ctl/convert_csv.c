@@ -203,6 +203,19 @@ static bool row_place(struct sheet *t, const char *const *cell, const char **tab
 	*table = used(cell[TABLE]) ? draft_word(tables, cell[TABLE]) : said ? said : "holding";
 	if (!*table)
 		diag_warn(&t->d->d, at(t), "not converted: register \"%.40s\"", cell[TABLE]);
+	/* 32080 among holding registers is no number of documentation: it is the address */
+	int64_t n;
+	if (*table && said && strcmp(said, *table) != 0) {
+		if (strlen(cell[ADDRESS]) == 5 && number_parse(cell[ADDRESS], &n) &&
+		    *cell[ADDRESS] != '0') {
+			*address = (long)n;
+		} else {
+			diag_warn(&t->d->d, at(t),
+			          "not converted: address \"%.40s\" is one of %s, not of %s",
+			          cell[ADDRESS], said, *table);
+			return false;
+		}
+	}
 	return *table != NULL;
 }
 

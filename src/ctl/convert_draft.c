@@ -364,7 +364,9 @@ static void print_point(FILE *out, struct draft *d, const struct draft_point *p)
 {
 	bool comma = true;
 
-	fprintf(out, "      %s: {%s: %ld", p->name, p->table, p->address);
+	/* in decimal some would be taken for numbers of registers, which count from 40001 */
+	fprintf(out, p->address > 10000 ? "      %s: {%s: 0x%lX" : "      %s: {%s: %ld", p->name,
+	        p->table, p->address);
 	put(out, "type", p->type, &comma);
 	put_number(out, "length", p->length, &comma);
 	put(out, "order", order_of(p), &comma);

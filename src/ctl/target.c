@@ -222,18 +222,25 @@ static bool find_host(struct target *t, const char *word)
 	return true;
 }
 
-/* device, device.point, device/point, or a bus */
-static bool find_name(struct target *t, const char *word)
+static bool find_bus(struct target *t, const char *word)
 {
 	const struct model *m = t->model;
-	const size_t len = strcspn(word, "./");
 
 	for (uint32_t i = 0; m && i < m->nbus; i++)
 		if (strcmp(m->bus[i].name, word) == 0) {
 			use_bus(t, i);
 			return true;
 		}
+	return false;
+}
+
+/* device, device.point, device/point */
+static bool find_device(struct target *t, const char *word)
+{
+	const struct model *m = t->model;
+	const size_t len = strcspn(word, "./");
 	const int i = m ? model_find_device(m, word, len) : -1;
+
 	if (i < 0)
 		return false;
 	const struct device *d = &m->device[i];
@@ -246,6 +253,18 @@ static bool find_name(struct target *t, const char *word)
 	t->point = p >= 0 ? &d->set->point[p] : NULL;
 	t->unit = d->id;
 	return true;
+}
+
+/* A bus and a device may have one name: who wants a unit means the device, unless it is given. */
+static bool find_name(struct target *t, const struct line_options *o, const char *verb,
+                      const char *word)
+{
+	const bool unit = strcmp(verb, "read") == 0 || strcmp(verb, "write") == 0 ||
+	                  strcmp(verb, "probe") == 0;
+
+	if (unit && o->unit < 0)
+		return find_device(t, word) || find_bus(t, word);
+	return find_bus(t, word) || find_device(t, word);
 }
 
 /* What it may have been meant to be. */
@@ -295,7 +314,7 @@ int target_find(struct target *t, const struct line_options *o, const char *verb
 	*t = (struct target){.unit = -1};
 	if (!load(t, o, verb))
 		return EXIT_CONFIG;
-	if (!find_port(t, word) && !find_name(t, word) && !find_host(t, word))
+	if (!find_port(t, word) && !find_name(t, o, verb, word) && !find_host(t, word))
 		return unknown(t, verb, word);
 	if (o->unit >= 0)
 		t->unit = o->unit;

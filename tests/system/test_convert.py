@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Configurations of other gateways, typed anew from what their documentation says, become ours: what they mean is kept,
 what cannot be said is named with its line."""
+import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -149,3 +151,89 @@ def test_it_reads_another_ones_server(text, tmp_path, broker, client, start):
     client.wait_for(f"xnet/sts/{name}/Level", "100.3")
     client.wait_for(f"xnet/sts/{name}/Both", str(105 << 16 | 104))
     client.wait_for(f"xnet/sts/{name}/Pump", "on")
+
+
+# -- eight devices, as public configurations have them (facts only), read from another one's server -------------------
+
+# Input register n holds n * 31 + 7 (15 bits), holding register n one more; where a float is, 230.5.
+SERVER = """
+import sys
+from pymodbus.datastore import ModbusSequentialDataBlock as Block, ModbusServerContext, ModbusSlaveContext
+from pymodbus.server import StartTcpServer
+words = [(n * 31 + 7) & 0x7FFF for n in range(41000)]
+for n in (0, 12, 70, 72, 0x156):
+    words[n:n + 2] = [0x4366, 0x8000]
+store = ModbusSlaveContext(co=Block(0, [False] * 16), di=Block(0, [False] * 16), ir=Block(0, words),
+                           hr=Block(0, [w + 1 for w in words]), zero_mode=True)
+StartTcpServer(context=ModbusServerContext(slaves=store, single=True), address=("127.0.0.1", int(sys.argv[1])))
+"""
+
+
+def word(n, holding=1):
+    return ((n * 31 + 7) & 0x7FFF) + holding
+
+
+def ha(*sensors):
+    return ("yaml", "modbus:\n  - {name: m, type: tcp, host: 127.0.0.1, port: PORT, sensors: [\n"
+            + ",\n".join(f"    {{name: {name}, slave: 1, {rest}}}" for name, rest in sensors) + "]}\n")
+
+
+def telegraf(table, *fields):
+    return ("toml", '[[inputs.modbus]]\n  name = "m"\n  slave_id = 1\n  controller = "tcp://127.0.0.1:PORT"\n'
+            f"  {table} = [\n" + ",\n".join(f'    {{ name = "{n}", {rest} }}' for n, rest in fields) + " ]\n")
+
+
+def mqmgateway(*points):
+    return ("yaml", "modmqttd: {}\nmodbus:\n  networks: [{name: m, address: 127.0.0.1, port: PORT}]\nmqtt:\n  objects:\n"
+            + "".join(f"    - topic: {name}\n      state: {{{rest}}}\n" for name, rest in points))
+
+
+DEVICES = {
+    "eastron-sdm120": (ha(("Volts", "address: 0, input_type: input, data_type: float32"),
+                          ("Power", "address: 12, input_type: input, data_type: float32"),
+                          ("Frequency", "address: 70, input_type: input, data_type: float32")),
+                       {"Volts": 230.5, "Power": 230.5, "Frequency": 230.5}),
+    "eastron-sdm630": (telegraf("input_registers", ("l1", 'byte_order="ABCD", data_type="FLOAT32-IEEE", address=[0,1]'),
+                                ("kwh", 'byte_order="ABCD", data_type="FLOAT32-IEEE", address=[342,343]')),
+                       {"L1": 230.5, "Kwh": 230.5}),
+    "growatt": (ha(("Output", "address: 35, input_type: input, data_type: uint32, scale: 0.1, precision: 1"),
+                   ("Today", "address: 53, input_type: input, data_type: uint32, scale: 0.1, precision: 1")),
+                {"Output": (word(35, 0) << 16 | word(36, 0)) / 10, "Today": (word(53, 0) << 16 | word(54, 0)) / 10}),
+    "sungrow-sg": (ha(("Dc", "address: 5016, input_type: input, data_type: uint32, swap: word"),
+                      ("Temperature", "address: 5007, input_type: input, data_type: int16, scale: 0.1, precision: 1")),
+                   {"Dc": word(5017, 0) << 16 | word(5016, 0), "Temperature": word(5007, 0) / 10}),
+    "solaredge": (telegraf("holding_registers", ("power", 'byte_order="AB", data_type="INT16", scale=1.0, address=[40083]'),
+                           ("status", 'byte_order="AB", data_type="UINT16", scale=1.0, address=[40107]')),
+                  {"Power": word(40083), "Status": word(40107)}),
+    "deye": (mqmgateway(("soc", "register: m.1.0x24C"),  # 588, 672
+                        ("pv1", "register: m.1.0x2A0, converter: 'std.divide(10,1)'")),
+             {"Soc": word(588), "Pv1": word(672) / 10}),
+    "huawei-sun2000": (("csv", "name,address,register,type,scale,unit,id\nPower,32080,holding,s32,,W,1\n"
+                        "Temperature,32087,holding,s16,0.1,C,1\nSoc,37760,holding,u16,0.1,%,1\n"),
+                       {"Power": word(32080) << 16 | word(32081), "Temperature": word(32087) / 10, "Soc": word(37760) / 10}),
+    "pzem-016": (ha(("Volts", "address: 100, input_type: input, data_type: uint16, scale: 0.1, precision: 1"),
+                    ("Amps", "address: 101, input_type: input, data_type: uint32, swap: word, scale: 0.001, precision: 3")),
+                 {"Volts": word(100, 0) / 10, "Amps": (word(102, 0) << 16 | word(101, 0)) / 1000}),
+}
+
+
+def test_eight_devices_read_the_same_from_another_ones_server(tmp_path, start):
+    if not installed(PYMODBUS):
+        pytest.skip("python3-pymodbus is not installed")
+    port = free_port()
+    start(PYTHON, "-c", SERVER, port)
+    wait_until(lambda: listens(port), what="the server")
+    for name, ((kind, text), want) in DEVICES.items():
+        theirs, ours = tmp_path / f"{name}.{kind}", tmp_path / f"{name}.ours"
+        theirs.write_text(text.replace("PORT", str(port)))
+        done = xnetctl("convert", theirs)
+        assert (done.returncode, done.stderr) == (0, ""), name
+        # a table has no line
+        ours.write_text(re.sub(r"{port: /dev/ttyUSB0.*}", f"{{tcp: 127.0.0.1:{port}}}", done.stdout))
+        done = xnetctl("check", "-P", PROFILES, "-c", ours)
+        assert (done.returncode, done.stderr) == (0, ""), name
+        device = [x.strip()[:-1] for x in ours.read_text().split("devices:")[1].splitlines() if x[:2] == "  " and x[2:3] != " "][0]
+        done = xnetctl("read", "--control", "off", "-P", PROFILES, "-c", ours, "--json", device)
+        assert done.returncode == 0, (name, done.stderr)
+        got = {p["name"]: p["value"] for p in json.loads(done.stdout)["points"]}
+        assert got == pytest.approx(want), name

@@ -17,7 +17,7 @@ import tty
 
 import pytest
 
-from conftest import LIMIT, free_port, wait_until
+from conftest import LIMIT, TOP, free_port, wait_until
 from gwfix import gateway  # noqa: F401
 
 PYTHON = "/usr/bin/python3"
@@ -185,7 +185,7 @@ def mbpoll(kind, where, *what):
     line = ["-b", "19200", "-P", "none", where] if kind == "rtu" else ["-p", where, "127.0.0.1"]
     out = subprocess.run(["mbpoll", "-m", "rtu" if kind == "rtu" else "tcp", "-a", "17", "-0", "-1", *what, *line],
                          capture_output=True, text=True, timeout=LIMIT, check=False).stdout
-    return [int(x.split()[1]) for x in out.splitlines() if x.startswith("[")]
+    return [int(x.split()[1], 0) for x in out.splitlines() if x.startswith("[")]
 
 
 def server(program, kind):
@@ -346,6 +346,23 @@ def test_a_line_behind_ser2net(unit, gateway, client, broker, tmp_path):  # noqa
             assert g.stop() == 0
         finally:
             between.kill()
+
+
+def test_what_xnetctl_writes_mbpoll_reads(tmp_path):
+    if not installed(PYMODBUS) or not shutil.which("mbpoll"):
+        pytest.skip("python3-pymodbus or mbpoll is not installed")
+    port = str(free_port())
+    write = [os.path.join(TOP, "xnetctl"), "write", "--control", "off", "--yes", f"127.0.0.1:{port}", "--id", "17"]
+    with subprocess.Popen([PYTHON, "-c", PYMODBUS, "tcp", port]) as peer:
+        try:
+            wait_until(lambda: listens(int(port)), what="the peer")
+            for words in (["40006", "4711", "-2"], ["holding:7", "0x1234"], ["coil:1", "on"], ["coil:4", "off", "on", "on"]):
+                done = subprocess.run([*write, *words], capture_output=True, text=True, timeout=LIMIT, check=False)
+                assert done.returncode == 0 and "verified" in done.stdout, done
+            assert mbpoll("tcp", port, "-t", "4:hex", "-r", "5", "-c", "3") == [0x1267, 0xFFFE, 0x1234]
+            assert mbpoll("tcp", port, "-t", "0", "-r", "0", "-c", "7") == [1, 1, 1, 0, 0, 1, 1]
+        finally:
+            peer.kill()
 
 
 def test_mbpoll_is_installed():
