@@ -88,6 +88,8 @@ enum codec_fault array_from_text(const struct codec *c, const char *text, uint16
 		text = codec_array_next(text, i == 0, &v);
 		if (!text)
 			return CODEC_FORM;
+		if (e.type != TYPE_BOOL && v.kind == VALUE_BOOL)
+			return CODEC_KIND; /* "on" is no number, as in a command to one */
 		if (e.type == TYPE_BOOL && value_number(&v) != 0 && value_number(&v) != 1)
 			return CODEC_RANGE;
 		const enum codec_fault fault =
