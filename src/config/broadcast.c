@@ -21,12 +21,24 @@ static const char *problem(const struct device *d, const struct point *p)
 	return NULL;
 }
 
+/* What the gateway would write by itself. From a profile each device has it, with the value that
+ * was commanded to it: written to all units as well, it would undo that. */
+static const char *unasked(const struct write_rule *w)
+{
+	return w->rewrite           ? "rewrite"
+	       : w->safe_after      ? "safe"
+	       : w->accept_retained ? "accept_retained"
+	                            : NULL;
+}
+
 static void point_make(struct load *l, struct point *p)
 {
 	struct write_rule *w = arena_alloc(l->arena, sizeof *w);
 	*w = *p->write;
 	w->only = true;
 	w->verify = false;
+	w->rewrite = w->safe_after = 0;
+	w->accept_retained = false;
 	p->write = w;
 }
 
@@ -64,6 +76,12 @@ void broadcast_make(struct load *l, const struct layers *layers, struct device *
 		point[i] = d->set->point[i];
 		const char *why = problem(d, &point[i]);
 		usable += !why;
+		const char *key = why ? NULL : unasked(point[i].write);
+		if (key && !layers->profile)
+			diag_error(l->d, point[i].where,
+			           "point \"%s\": %s: has no effect on all units (id: 0), to which "
+			           "only commands are written; give it to the devices",
+			           point[i].name, key);
 		if (!why)
 			point_make(l, &point[i]);
 		else

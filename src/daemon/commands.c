@@ -104,6 +104,32 @@ static void show(struct gateway *g, const struct command_outcome *o)
 	bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
 }
 
+static bool overlap(const struct span *a, const struct span *b)
+{
+	return a->table == b->table && a->addr < b->addr + b->count && b->addr < a->addr + a->count;
+}
+
+static void look_at_member(struct gateway *g, const struct command_outcome *o, uint32_t device,
+                           uint32_t k)
+{
+	const struct device *d = &g->model->device[device];
+	const struct point *p = &d->set->point[k];
+	struct span s = model_span(d, p);
+	if (plant_raw_words(p) == 0 || p->absent)
+		return;
+	if (overlap(&s, &o->span) && g->plant->device[device].phase == PHASE_ONLINE) {
+		g->plant->reading[d->point0 + k].publish_next = true;
+		bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
+	}
+	if (!p->write)
+		return;
+	s.table = table_is_bits(p->table) ? TABLE_COIL : TABLE_HOLDING;
+	if (p->write->address >= 0)
+		s.addr = (uint16_t)p->write->address;
+	if (overlap(&s, &o->span))
+		keep_overwritten(g, device, k);
+}
+
 /* Nobody answers a broadcast: the devices of the line that have these registers are read, so that
  * their topics show what became of it. */
 static void look_at_members(struct gateway *g, const struct command_outcome *o)
@@ -112,16 +138,8 @@ static void look_at_members(struct gateway *g, const struct command_outcome *o)
 	for (uint32_t i = 0; i < g->model->ndevice; i++) {
 		const struct device *d = &g->model->device[i];
 		for (uint32_t k = 0; d->bus == bus && !d->broadcast && d->enabled && k < d->set->n;
-		     k++) {
-			const struct span s = model_span(d, &d->set->point[k]);
-			if (plant_raw_words(&d->set->point[k]) == 0 || d->set->point[k].absent ||
-			    s.table != o->span.table || s.addr >= o->span.addr + o->span.count ||
-			    o->span.addr >= s.addr + s.count ||
-			    g->plant->device[i].phase != PHASE_ONLINE)
-				continue;
-			g->plant->reading[d->point0 + k].publish_next = true;
-			bus_demand(g->plant->bus[bus].bus, &s, g->now);
-		}
+		     k++)
+			look_at_member(g, o, i, k);
 	}
 }
 
@@ -135,7 +153,7 @@ static void report(struct gateway *g, const struct command_outcome *o)
 		return;
 	if (known) {
 		show(g, o);
-		if (o->end == COMMAND_SENT)
+		if (g->model->device[o->device].broadcast && o->effect != EFFECT_NONE)
 			look_at_members(g, o);
 		keep_ended(g, o);
 		setup_ended(g, o);

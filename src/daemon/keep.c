@@ -242,6 +242,13 @@ void keep_ended(struct gateway *g, const struct command_outcome *o)
 	}
 }
 
+void keep_overwritten(struct gateway *g, uint32_t device, uint32_t point)
+{
+	for (size_t i = 0; i < g->keep->n; i++)
+		if (g->keep->kept[i].device == device && g->keep->kept[i].point == point)
+			repeat(g, &g->keep->kept[i], NULL);
+}
+
 /* -- events ----------------------------------------------------------------------- */
 
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point)

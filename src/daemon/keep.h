@@ -24,6 +24,10 @@ bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point);
 /* A command of a known device ended. */
 void keep_ended(struct gateway *g, const struct command_outcome *o);
 
+/* The point was written by a command to all units of the line, which no device confirms: what its
+ * keep-alive would repeat may be older. */
+void keep_overwritten(struct gateway *g, uint32_t device, uint32_t point);
+
 /* Of these the caller says commands_act() when it is done. */
 void keep_device_online(struct gateway *g, uint32_t device);
 void keep_broker(struct gateway *g, bool up);

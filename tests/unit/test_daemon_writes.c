@@ -203,6 +203,11 @@ static void an_array_is_written_at_once_and_read_back(void **state)
 		{"Levels", "[[1],2,3]"},
 		{"Levels", "[1,,3]"},
 		{"Levels", "[1 2 3]"},
+		{"Levels", "[on,2,3]"},
+		{"Levels", "[1,true,3]"},
+		{"Levels", "[1,2,\"off\"]"},
+		{"Levels", "[1,2,nan]"},
+		{"Levels", "[1,2,1e999]"},
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		char topic[64];
@@ -302,6 +307,67 @@ static void a_broadcast_is_sent_and_not_confirmed(void **state)
 	assert_int_equal(rig_bus()->njob, 0);
 }
 
+#define KEPT_BY_EACH                                                                               \
+	"points:\n  Level: {holding: 3, write: true, verify: false, rewrite: 60s, "                \
+	"safe: {value: 5, after: 10s, when: [broker]}, accept_retained: true}\n"
+
+/* What a profile has written by itself is written by each device, not once more to all of them:
+ * that would undo what was commanded to one. */
+static void nothing_is_written_to_all_units_unasked(void **state)
+{
+	(void)state;
+	rig_begin(GROUP, KEPT_BY_EACH);
+	rig_unit(1, true);
+	rig_command("xnet/cmd/all/Level", "20");
+	rig_job(3, 20, OUT_OK);
+	rig_pass(300 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	rig_broker(false);
+	rig_pass(11 * US_S);
+	assert_int_equal(rig_bus()->njob, 1);
+	assert_int_equal(rig_bus()->job[0].span.unit, 1);
+	rig_job(3, 5, OUT_OK);
+	rig_broker(true);
+	rig_said();
+	rig_event((struct mqtt_event){.kind = MQTT_MESSAGE,
+	                              .topic = mem_strdup("xnet/cmd/all/Level"),
+	                              .payload = mem_strdup("20"),
+	                              .len = 2,
+	                              .retained = true,
+	                              .since = rig.now});
+	assert_int_equal(rig_bus()->njob, 0);
+	assert_non_null(strstr(rig_said(), "retained"));
+}
+
+/* Its keep-alive would undo a newer command to all units. */
+static void a_broadcast_pauses_the_keep_alive_of_the_members(void **state)
+{
+	(void)state;
+	rig_begin(GROUP, KEPT);
+	rig_unit(1, true);
+	rig_read(3, 10);
+	command("20", 20);
+	rig_pass(30 * US_S);
+	rig_journal();
+	rig_command("xnet/cmd/all/Level", "30");
+	rig_job(3, 30, OUT_OK);
+	assert_non_null(strstr(rig_journal(), "pump/Level: keep-alive paused"));
+	rig_pass(300 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	command("40", 40);
+	rig_pass(60 * US_S);
+	rig_job(3, 40, OUT_OK);
+	/* nor is it known what one did that may have been lost */
+	rig_command("xnet/cmd/all/Level", "30");
+	rig_report((struct report){.kind = REPORT_JOB,
+	                           .outcome = OUT_LINK,
+	                           .id = rig_bus()->job[0].id,
+	                           .sent = rig.now});
+	rig_bus()->njob = 0;
+	rig_pass(300 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+}
+
 /* Nor is what would need an answer, or what is too late. */
 static void a_broadcast_is_refused_where_something_would_have_to_be_read(void **state)
 {
@@ -365,6 +431,8 @@ int main(void)
 		RIG_TEST(each_bit_of_an_array_is_seen),
 		RIG_TEST(a_broadcast_is_sent_and_not_confirmed),
 		RIG_TEST(a_broadcast_is_refused_where_something_would_have_to_be_read),
+		RIG_TEST(nothing_is_written_to_all_units_unasked),
+		RIG_TEST(a_broadcast_pauses_the_keep_alive_of_the_members),
 		RIG_TEST(commands_off_writes_nothing),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
 		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
