@@ -7,6 +7,7 @@
 
 #include "config/load.h"
 #include "config/scalar.h"
+#include "core/base/name_table.h"
 
 /* -- of one point ------------------------------------------------------------------------------ */
 
@@ -120,20 +121,19 @@ void point_contrary(struct load *l, const struct draft *d)
 /* Points of one `together` are one read: the shortest period of them holds for all. */
 static void check_periods(struct load *l, const struct device *d)
 {
+	struct name_table group = {0}; /* to its first point */
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
-		for (uint32_t k = 0; p->together && k < i; k++) {
-			const struct point *first = &d->set->point[k];
-			if (!first->together || strcmp(first->together, p->together) != 0)
-				continue;
-			if (first->period != p->period)
-				diag_warn(
-					l->d, p->where,
-					"together: \"%s\" and \"%s\" have different periods; they "
-					"are read in one request, at the shorter one",
-					first->name, p->name);
-			break;
-		}
+		if (!p->together)
+			continue;
+		name_table_add(l->scratch, &group, p->together, (int32_t)i);
+		const struct point *first =
+			&d->set->point[name_table_find(&group, p->together, strlen(p->together))];
+		if (first->period != p->period)
+			diag_warn(l->d, p->where,
+			          "together: \"%s\" and \"%s\" have different periods; they "
+			          "are read in one request, at the shorter one",
+			          first->name, p->name);
 	}
 }
 

@@ -80,21 +80,6 @@ static const struct key group_keys[] = {
 const struct keyset keyset_group = {
 	.name = "profile.groups", .key = group_keys, .n = COUNT(group_keys)};
 
-static bool says(const struct node *map, const char *key, const char *word)
-{
-	return node_is_text(node_get(map, key), word);
-}
-
-/* Also in its `write`, and in any of its places. */
-static bool point_says(const struct node *point, const char *key, const char *word)
-{
-	const struct node *const *item = point->kind == NODE_LIST ? point->item : &point;
-	for (uint32_t i = 0; i < (point->kind == NODE_LIST ? point->n : 1); i++)
-		if (says(item[i], key, word) || says(node_get(item[i], "write"), key, word))
-			return true;
-	return false;
-}
-
 static bool group_used(const struct making *m, const char *name)
 {
 	for (size_t i = 0; i < m->n; i++)
@@ -104,17 +89,71 @@ static bool group_used(const struct making *m, const char *name)
 	return false;
 }
 
-/* How many names of points say this word by the key, in whatever layer; {n} stands for several. */
-static unsigned word_users(const struct layers *layers, const char *key, const char *word)
+/* How many names of points say a word by a key, in whatever layer; {n} stands for several. */
+struct word_users {
+	struct name_table by_word; /* to the index of its number */
+	unsigned *number;
+	size_t n, room;
+};
+
+static void word_count(struct load *l, struct word_users *u, const struct node *word,
+                       unsigned users)
 {
-	unsigned n = 0;
+	if (!word || word->kind != NODE_SCALAR)
+		return;
+	const int32_t i = name_table_find(&u->by_word, word->text, strlen(word->text));
+	if (i >= 0 && u->number) {
+		u->number[i] += users;
+		return;
+	}
+	if (u->n == u->room) {
+		u->room = 2 * u->room + 16;
+		unsigned *more = arena_array(l->scratch, u->room, sizeof *more);
+		if (u->n)
+			memcpy(more, u->number, u->n * sizeof *more);
+		u->number = more;
+	}
+	name_table_add(l->scratch, &u->by_word, word->text, (int32_t)u->n);
+	u->number[u->n++] = users;
+}
+
+/* Of one point: also in its `write`, and in any of its places; a word counts once. */
+static void words_of_point(struct load *l, struct word_users *u, const struct pair *p,
+                           const char *key)
+{
+	const struct node *const *item = p->value->kind == NODE_LIST ? p->value->item : &p->value;
+	const uint32_t n = p->value->kind == NODE_LIST ? p->value->n : 1;
+	const unsigned users = strstr(p->key->text, "{n}") ? 2 : 1;
+	const struct node **said = arena_array(l->scratch, 2 * (size_t)n, sizeof *said);
+	size_t nsaid = 0;
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		const struct node *map = i % 2 ? node_get(item[i / 2], "write") : item[i / 2];
+		const struct node *word = node_get(map, key);
+		bool again = !word || word->kind != NODE_SCALAR;
+		for (size_t k = 0; k < nsaid && !again; k++)
+			again = strcmp(said[k]->text, word->text) == 0;
+		if (again)
+			continue;
+		said[nsaid++] = word;
+		word_count(l, u, word, users);
+	}
+}
+
+static struct word_users words_count(struct load *l, const struct layers *layers, const char *key)
+{
+	struct word_users u = {0};
 	for (unsigned i = 0; i < layers->npoints; i++) {
 		const struct node *map = layers->points[i];
 		for (uint32_t k = 0; map->kind == NODE_MAP && k < map->n; k++)
-			if (point_says(map->pair[k].value, key, word))
-				n += strstr(map->pair[k].key->text, "{n}") ? 2 : 1;
+			words_of_point(l, &u, &map->pair[k], key);
 	}
-	return n;
+	return u;
+}
+
+static unsigned word_users(const struct word_users *u, const char *word)
+{
+	const int32_t i = name_table_find(&u->by_word, word, strlen(word));
+	return i < 0 || !u->number ? 0 : u->number[i];
 }
 
 static bool group_known(const struct pointset *s, const struct group_rule *group, const char *name)
@@ -139,12 +178,12 @@ static void group_unused(const struct making *m, const struct node *key)
 }
 
 static void groups_of(struct making *m, const struct profile *p, struct pointset *s,
-                      struct group_rule *group)
+                      struct group_rule *group, const struct word_users *users)
 {
 	for (uint32_t i = 0; i < p->groups->n; i++) {
 		const struct pair *pair = &p->groups->pair[i];
 		struct group_rule *g = &group[s->ngroup];
-		if (!word_users(m->layers, "group", pair->key->text))
+		if (!word_users(users, pair->key->text))
 			group_unused(m, pair->key);
 		else if (!group_used(m, pair->key->text) || group_known(s, group, pair->key->text))
 			continue;
@@ -163,10 +202,10 @@ static bool has_groups(const struct profile *p)
 
 /* A word that points share, said by one alone: it was meant to be another's. */
 static void check_alone(const struct making *m, const struct draft *d, const char *key,
-                        const char *word)
+                        const char *word, const struct word_users *users)
 {
 	char hint[96], echo[TEXT_ECHO_SIZE];
-	if (!word || word_users(m->layers, key, word) != 1 || d->p.repeat_n)
+	if (!word || word_users(users, word) != 1 || d->p.repeat_n)
 		return;
 	const char **names = arena_array(m->l->scratch, m->n, sizeof *names);
 	size_t n = 0;
@@ -192,11 +231,13 @@ static bool group_ruled(const struct profile *p, const char *name)
 void groups_finish(struct making *m, struct pointset *s)
 {
 	size_t n = 0;
+	const struct word_users together = words_count(m->l, m->layers, "together");
+	const struct word_users grouped = words_count(m->l, m->layers, "group");
 	for (size_t i = 0; i < m->n; i++) {
 		const struct draft *d = &m->draft[i];
-		check_alone(m, d, "together", d->p.together);
+		check_alone(m, d, "together", d->p.together, &together);
 		if (d->w.group && !group_ruled(m->layers->profile, d->w.group))
-			check_alone(m, d, "group", d->w.group);
+			check_alone(m, d, "group", d->w.group, &grouped);
 	}
 	for (const struct profile *p = m->layers->profile; p; p = p->base)
 		n += has_groups(p) ? p->groups->n : 0;
@@ -205,6 +246,6 @@ void groups_finish(struct making *m, struct pointset *s)
 	struct group_rule *group = arena_array(m->l->arena, n, sizeof *group);
 	for (const struct profile *p = m->layers->profile; p; p = p->base)
 		if (has_groups(p))
-			groups_of(m, p, s, group);
+			groups_of(m, p, s, group, &grouped);
 	s->group = group;
 }

@@ -81,10 +81,8 @@ static const struct node *repeat_node(const struct layers *layers, const char *p
 
 static struct recipe *recipe_find(const struct recipes *all, const char *name)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (strcmp(all->recipe[i].name, name) == 0)
-			return &all->recipe[i];
-	return NULL;
+	const int32_t i = name_table_find(&all->by_name, name, strlen(name));
+	return i < 0 ? NULL : &all->recipe[i];
 }
 
 static void recipe_layer(struct recipe *r, const struct pair *p, unsigned layer)
@@ -109,6 +107,7 @@ static struct recipe *recipe_add(struct load *l, struct recipes *all, const stru
 			memcpy(more, all->recipe, all->n * sizeof *more);
 		all->recipe = more;
 	}
+	name_table_add(l->scratch, &all->by_name, name, (int32_t)all->n);
 	struct recipe *r = &all->recipe[all->n++];
 	*r = (struct recipe){.name = name, .of = layers, .number = NO_NUMBER};
 	for (unsigned i = 0; i < layers->npoints; i++) {
@@ -148,19 +147,33 @@ static void names_repeat(struct load *l, struct recipes *all, const struct layer
 	}
 }
 
-/* The pattern in this map that makes a point of this name, or NULL. */
-static const struct node *pattern_of(const struct node *map, const char *name)
+/* Of a map the keys with {n}. */
+struct patterns {
+	const struct node **key;
+	size_t n;
+};
+
+static struct patterns patterns_find(struct load *l, const struct node *map)
+{
+	struct patterns p = {arena_array(l->scratch, map->n, sizeof *p.key), 0};
+	for (uint32_t i = 0; i < map->n; i++)
+		if (strstr(map->pair[i].key->text, "{n}"))
+			p.key[p.n++] = map->pair[i].key;
+	return p;
+}
+
+/* The pattern that makes a point of this name, or NULL. */
+static const struct node *pattern_of(const struct patterns *p, const char *name)
 {
 	const size_t len = strlen(name);
-	for (uint32_t i = 0; i < map->n; i++) {
-		const char *pattern = map->pair[i].key->text, *mark = strstr(pattern, "{n}");
-		const size_t before = mark ? (size_t)(mark - pattern) : 0;
-		const size_t after = mark ? strlen(mark + 3) : 0;
-		if (!mark || before + after >= len || strncmp(name, pattern, before) != 0 ||
+	for (size_t i = 0; i < p->n; i++) {
+		const char *pattern = p->key[i]->text, *mark = strstr(pattern, "{n}");
+		const size_t before = (size_t)(mark - pattern), after = strlen(mark + 3);
+		if (before + after >= len || strncmp(name, pattern, before) != 0 ||
 		    strcmp(name + len - after, mark + 3) != 0)
 			continue;
 		if (strspn(name + before, "0123456789") >= len - before - after)
-			return map->pair[i].key;
+			return p->key[i];
 	}
 	return NULL;
 }
@@ -185,8 +198,10 @@ static void repeat_check(struct load *l, const struct pair *p)
 static void names_layer(struct load *l, struct recipes *all, const struct layers *layers,
                         const struct node *map)
 {
+	const struct patterns patterns = patterns_find(l, map);
 	for (uint32_t i = 0; i < map->n && all->n < POINTS_MAX; i++) {
-		const struct node *key = map->pair[i].key, *pattern = pattern_of(map, key->text);
+		const struct node *key = map->pair[i].key;
+		const struct node *pattern = pattern_of(&patterns, key->text);
 		if (pattern && !recipe_find(all, key->text))
 			names_repeat(l, all, layers, pattern); /* it may stand further down */
 		if (strstr(key->text, "{n}")) {

@@ -77,10 +77,7 @@ void defaults_check(struct load *l)
 
 static int draft_find(const struct making *m, const char *name, size_t len)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (strncmp(m->draft[i].p.name, name, len) == 0 && !m->draft[i].p.name[len])
-			return (int)i;
-	return -1;
+	return name_table_find(&m->by_name, name, len);
 }
 
 static int draft_lookup(void *ctx, const char *name, size_t len)
@@ -128,9 +125,11 @@ static void drafts_read(struct making *m)
 		for (unsigned k = 0; here && k < r->n && !condition; k++)
 			condition = node_get(r->map[k], "if");
 		if (here && (!condition || condition_true(l, condition, parameter, nparameter))) {
+			name_table_add(l->scratch, &m->by_name, r->name, (int32_t)m->n);
 			point_read(l, r, &rates, &m->draft[m->n++]);
 			continue;
 		}
+		name_table_add(l->scratch, &m->by_absent, r->name, (int32_t)m->nabsent);
 		struct draft unused; /* its mistakes are mistakes all the same */
 		m->absent[m->nabsent++] = r->name;
 		if (here)
@@ -140,10 +139,7 @@ static void drafts_read(struct making *m)
 
 bool making_absent(const struct making *m, const char *name, size_t len)
 {
-	for (size_t i = 0; i < m->nabsent; i++)
-		if (strncmp(m->absent[i], name, len) == 0 && !m->absent[i][len])
-			return true;
-	return false;
+	return name_table_find(&m->by_absent, name, len) >= 0;
 }
 
 /* -- points that need others ------------------------------------------------------------------- */
@@ -176,21 +172,46 @@ const struct expr *making_expr(const struct making *m, struct arena *a, const ch
 /* A text is no number to compute with. */
 static void draft_check_inputs(const struct making *m, const struct draft *d)
 {
-	const int32_t from[] = {d->p.exponent_from, d->p.factor_from, d->p.count_from};
-	for (size_t k = 0; k < m->n; k++) {
-		const struct point *p = &m->draft[k].p;
-		bool used = d->p.expr && expr_uses(d->p.expr, (int)k);
-		for (size_t i = 0; i < COUNT(from); i++)
-			used |= from[i] == (int32_t)k;
-		if (used && p->source == SOURCE_REGISTER && p->codec.type >= TYPE_STRING)
+	for (const int32_t *k = m->needs[d - m->draft]; *k >= 0; k++) {
+		const struct point *p = &m->draft[*k].p;
+		if (p->source == SOURCE_REGISTER && p->codec.type >= TYPE_STRING)
 			diag_error(m->l->d, d->p.where,
 			           "point \"%s\" is computed from \"%s\", which is %s", d->p.name,
 			           p->name, p->codec.type == TYPE_ARRAY ? "an array" : "a text");
 	}
 }
 
+static int index_order(const void *a, const void *b)
+{
+	const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* What it is computed from, each once, ascending, then -1. */
+static int32_t *draft_needs(const struct making *m, const struct draft *d)
+{
+	const int32_t from[] = {d->p.exponent_from, d->p.factor_from, d->p.count_from};
+	size_t n = 0, kept = 0, at = 0;
+	while (d->p.expr && expr_next(d->p.expr, &at) >= 0)
+		n++;
+	int32_t *need = arena_array(m->l->scratch, n + COUNT(from) + 1, sizeof *need);
+	n = at = 0;
+	for (int k; d->p.expr && (k = expr_next(d->p.expr, &at)) >= 0;)
+		need[n++] = k;
+	for (size_t i = 0; i < COUNT(from); i++)
+		if (from[i] >= 0)
+			need[n++] = from[i];
+	qsort(need, n, sizeof *need, index_order);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || need[kept - 1] != need[i])
+			need[kept++] = need[i];
+	need[kept] = -1;
+	return need;
+}
+
 static void drafts_bind(struct making *m)
 {
+	m->needs = arena_array(m->l->scratch, m->n, sizeof *m->needs);
 	for (size_t i = 0; i < m->n; i++) {
 		struct draft *d = &m->draft[i];
 		d->p.exponent_from = making_reference(m, "exponent_from", &d->exponent_from);
@@ -199,15 +220,9 @@ static void drafts_bind(struct making *m)
 		if (d->expr.name)
 			d->p.expr =
 				making_expr(m, m->l->scratch, "expr", &d->expr, draft_lookup, m);
+		m->needs[i] = draft_needs(m, d);
 		draft_check_inputs(m, d);
 	}
-}
-
-bool draft_needs(const struct draft *d, int32_t other)
-{
-	const struct point *p = &d->p;
-	return p->exponent_from == other || p->factor_from == other || p->count_from == other ||
-	       (p->expr && expr_uses(p->expr, other));
 }
 
 /* The daemon follows each way from an expression down to its registers. */
@@ -233,9 +248,8 @@ static void circle_from(const struct making *m, const struct descent *w, size_t 
 {
 	w->state[i] = 1;
 	w->ways[i] = 1;
-	for (size_t k = 0; k < m->n; k++) {
-		if (!draft_needs(&m->draft[i], (int32_t)k))
-			continue;
+	for (const int32_t *need = m->needs[i]; *need >= 0; need++) {
+		const size_t k = (size_t)*need;
 		if (w->state[k] == 0)
 			circle_from(m, w, k);
 		if (w->state[k] == 2)
@@ -304,15 +318,15 @@ static const struct write_rule *write_finish(const struct making *m, const struc
 
 /* What is published with each read, or kept as history, is published as often as the point itself
  * asks to be read: neighbours may be read more often. An expression: as its fastest input. */
-static us_t published_each(const struct point *point, uint32_t n, uint32_t i, unsigned depth)
+static us_t published_each(const struct point *point, uint32_t i, unsigned depth)
 {
 	const struct point *p = &point[i];
 	us_t least = PERIOD_ONCE;
 	if (p->source == SOURCE_REGISTER)
 		return p->period;
-	for (uint32_t k = 0; p->expr && depth < NESTED_MAX && k < n; k++) {
-		const us_t one = expr_uses(p->expr, (int)k) ? published_each(point, n, k, depth + 1)
-		                                            : PERIOD_ONCE;
+	size_t at = 0;
+	for (int k; p->expr && depth < NESTED_MAX && (k = expr_next(p->expr, &at)) >= 0;) {
+		const us_t one = published_each(point, (uint32_t)k, depth + 1);
 		least = one < least ? one : least;
 	}
 	return least;
@@ -322,7 +336,7 @@ static void points_pace(struct point *point, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		const bool each = point[i].filter.mode == PUBLISH_ALWAYS || point[i].history;
-		const us_t period = each ? published_each(point, n, i, 0) : PERIOD_ONCE;
+		const us_t period = each ? published_each(point, i, 0) : PERIOD_ONCE;
 		point[i].filter.period = period < PERIOD_ONCE ? period : 0;
 	}
 }

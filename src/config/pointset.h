@@ -13,6 +13,7 @@
 struct recipes {
 	struct recipe *recipe;
 	size_t n, room;
+	struct name_table by_name;
 };
 
 /* All points that the layers name, base profile first, each with the maps that say something about
@@ -36,6 +37,9 @@ struct making {
 	const struct layers *layers;
 	struct recipes recipes;
 	struct draft *draft;
+	struct name_table by_name;   /* drafts */
+	struct name_table by_absent; /* … and those left out by `if` */
+	int32_t **needs;     /* of each draft what it is computed from, ascending, then -1 */
 	bool *wanted, *kept; /* published; or at least needed by one that is */
 	const char **absent; /* names left out by `if` */
 	size_t nabsent;
@@ -45,8 +49,6 @@ struct making {
 
 /* "; did you mean ...", of the points' names; or "". */
 const char *making_hint(const struct making *m, const char *name, char *buf, size_t size);
-/* Is the other one, by its index, needed to compute it? */
-bool draft_needs(const struct draft *d, int32_t other);
 /* The draft a key names; -1: none (no name, or unknown and reported). */
 int32_t making_reference(const struct making *m, const char *key, const struct reference *r);
 /* NULL after an error, reported at the text's place. */

@@ -101,12 +101,6 @@ static bool is_named(const struct making *m, const char *name)
 	return false;
 }
 
-static bool group_needs(const struct draft *kept, const struct draft *other)
-{
-	return kept->writable && other->writable && kept->w.group && other->w.group &&
-	       strcmp(kept->w.group, other->w.group) == 0;
-}
-
 /* Which of the device's own maps has this key; SIZE_MAX: none has. */
 static size_t own_with(const struct layers *layers, const char *key, const struct node *value)
 {
@@ -134,22 +128,90 @@ static void drafts_check_left_out(const struct making *m)
 	}
 }
 
+/* Those of one group, one after the other. */
+struct group_chain {
+	struct name_table by_name; /* to the first */
+	int32_t *next;             /* -1: no more */
+	int32_t *first;            /* by the first: itself; -1: all of them are kept */
+};
+
+static const char *draft_group(const struct draft *d)
+{
+	return d->writable ? d->w.group : NULL;
+}
+
+static struct group_chain groups_chain(const struct making *m)
+{
+	struct group_chain c = {.next = arena_array(m->l->scratch, m->n, sizeof *c.next)};
+	int32_t *last = arena_array(m->l->scratch, m->n, sizeof *last); /* by the first */
+	c.first = arena_array(m->l->scratch, m->n, sizeof *c.first);
+	for (size_t i = 0; i < m->n; i++) {
+		const char *name = draft_group(&m->draft[i]);
+		c.next[i] = -1;
+		c.first[i] = (int32_t)i;
+		if (!name)
+			continue;
+		const int32_t first = name_table_find(&c.by_name, name, strlen(name));
+		if (first >= 0)
+			c.next[last[first]] = (int32_t)i;
+		else
+			name_table_add(m->l->scratch, &c.by_name, name, (int32_t)i);
+		last[first >= 0 ? first : (int32_t)i] = (int32_t)i;
+	}
+	return c;
+}
+
+struct keeping {
+	struct making *m;
+	struct group_chain groups;
+	uint32_t *todo; /* kept; what they need is still to be looked at */
+	size_t n;
+};
+
+static void keep(struct keeping *k, int32_t i, bool polled)
+{
+	if (k->m->kept[i])
+		return;
+	k->m->kept[i] = true;
+	k->todo[k->n++] = (uint32_t)i;
+	if (!polled)
+		k->m->draft[i].p.poll = POLL_ON_DEMAND;
+}
+
+/* What they are computed from goes first: it is polled, also when a group needs it as well. */
+static void keep_needed(struct keeping *k, size_t *from)
+{
+	for (; *from < k->n; (*from)++)
+		for (const int32_t *need = k->m->needs[k->todo[*from]]; *need >= 0; need++)
+			keep(k, *need, true);
+}
+
+static void keep_groups(struct keeping *k, size_t *from)
+{
+	const size_t end = k->n;
+	for (; *from < end; (*from)++) {
+		const char *name = draft_group(&k->m->draft[k->todo[*from]]);
+		if (!name)
+			continue;
+		const int32_t first = name_table_find(&k->groups.by_name, name, strlen(name));
+		int32_t *next = &k->groups.first[first]; /* once a group */
+		for (; *next >= 0; *next = k->groups.next[*next])
+			keep(k, *next, false);
+	}
+}
+
 /* What wanted points need is kept, hidden; what only a group write needs is not even polled. */
 void drafts_keep(struct making *m)
 {
-	for (bool more = true; more;) {
-		more = false;
-		for (size_t i = 0; i < m->n; i++) {
-			for (size_t k = 0; k < m->n && m->kept[i]; k++) {
-				const bool needs = draft_needs(&m->draft[i], (int32_t)k);
-				if (m->kept[k] ||
-				    (!needs && !group_needs(&m->draft[i], &m->draft[k])))
-					continue;
-				m->kept[k] = more = true;
-				if (!needs)
-					m->draft[k].p.poll = POLL_ON_DEMAND;
-			}
-		}
+	struct keeping k = {.m = m,
+	                    .groups = groups_chain(m),
+	                    .todo = arena_array(m->l->scratch, m->n, sizeof *k.todo)};
+	for (size_t i = 0; i < m->n; i++)
+		if (m->kept[i])
+			k.todo[k.n++] = (uint32_t)i;
+	for (size_t needed = 0, grouped = 0; grouped < k.n;) {
+		keep_needed(&k, &needed);
+		keep_groups(&k, &grouped);
 	}
 	for (size_t i = 0; i < m->n; i++) {
 		if (!m->kept[i] && is_named(m, m->draft[i].p.name))

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#define FEW_KEYS 12      /* of a map: looked through one by one */
 #define ANCHORS_MAX 1000 /* each alias looks at all of them */
 
 struct anchor {
@@ -240,6 +241,16 @@ static uint32_t merge(const struct node *v, struct keyhash *h, struct pair *pair
 	return n;
 }
 
+static void map_index(struct arena *a, struct node *map)
+{
+	if (map->n < FEW_KEYS)
+		return;
+	struct name_table *l = arena_alloc(a, sizeof *l);
+	for (uint32_t i = 0; i < map->n; i++)
+		name_table_add(a, l, map->pair[i].key->text, (int32_t)i);
+	map->by_key = l;
+}
+
 /* child[0..2n): keys and values in turn. Fills the map: own pairs first, then merged ones. */
 static bool map_fill(struct builder *b, struct node *map, const struct node *const *child, size_t n)
 {
@@ -277,6 +288,7 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 		if (is_merge(child[2 * i]))
 			map->n = merge(child[2 * i + 1], &seen, pair, map->n);
 	free(seen.slot);
+	map_index(b->arena, map);
 	for (uint32_t i = own; i < map->n; i++)
 		if (!weigh(b, map, pair[i].value))
 			return false;
@@ -433,6 +445,10 @@ const struct pair *node_find(const struct node *map, const char *key)
 {
 	if (!map || map->kind != NODE_MAP)
 		return NULL;
+	if (map->by_key) {
+		const int32_t i = name_table_find(map->by_key, key, strlen(key));
+		return i < 0 ? NULL : &map->pair[i];
+	}
 	for (uint32_t i = 0; i < map->n; i++)
 		if (strcmp(map->pair[i].key->text, key) == 0)
 			return &map->pair[i];

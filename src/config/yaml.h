@@ -14,6 +14,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/diag.h"
+#include "core/base/name_table.h"
 #include "core/base/text.h"
 
 #define YAML_DEPTH 32
@@ -38,7 +39,10 @@ struct node {
 	union {
 		const char *text;               /* NODE_SCALAR */
 		const struct node *const *item; /* NODE_LIST */
-		const struct pair *pair;        /* NODE_MAP */
+		struct {                        /* NODE_MAP */
+			const struct pair *pair;
+			const struct name_table *by_key; /* NULL: too few to need it */
+		};
 	};
 };
 

@@ -445,3 +445,13 @@ bool expr_uses(const struct expr *e, int index)
 			return true;
 	return false;
 }
+
+int expr_next(const struct expr *e, size_t *at)
+{
+	while (*at < e->n) {
+		const size_t i = (*at)++;
+		if (e->code[i].op == OP_INPUT)
+			return e->code[i].arg;
+	}
+	return -1;
+}
