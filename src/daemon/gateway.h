@@ -16,10 +16,11 @@
 
 /* When main must act though nothing came in. gateway_wake() moves one nearer. */
 enum timer {
-	TIMER_STALE,  /* the next reading may be too old */
-	TIMER_HEALTH, /* $SYS */
-	TIMER_INFO,   /* the next device's info in it */
-	TIMER_STATUS, /* the line for systemctl status */
+	TIMER_STALE,   /* the next reading may be too old */
+	TIMER_HEALTH,  /* $SYS */
+	TIMER_INFO,    /* the next device's info in it */
+	TIMER_DEVICES, /* the next devices' figures in it */
+	TIMER_STATUS,  /* the line for systemctl status */
 	TIMER_WATCHDOG,
 	TIMER_COMMANDS,
 	TIMER_SUNSPEC, /* another look at a device without models */

@@ -26,7 +26,9 @@
 
 #define EVERY_DEFAULT (10 * US_S) /* states of buses are judged though the tree is off */
 #define DEVICES_EVERY (60 * US_S)
-#define INFO_EVERY (20 * US_MS) /* long texts: the one before should be on its way */
+#define DEVICES_AT_ONCE 32 /* their figures: more would go before values that come meanwhile */
+#define DEVICES_FIRST (50 * US_MS) /* until the next ones, in the first round */
+#define INFO_EVERY (20 * US_MS)    /* long texts: the one before should be on its way */
 
 #define CLOCK_SET 1000 /* ms: more than converting twice can differ */
 
@@ -49,7 +51,9 @@ struct health {
 	struct lastgood kept;
 	bool last_good; /* it runs in place of the file */
 	us_t devices_due;
-	uint32_t info_next; /* the device whose info is published next */
+	uint32_t info_next;   /* the device whose info is published next */
+	uint32_t device_next; /* and whose figures */
+	us_t device_pace;     /* until those of the next DEVICES_AT_ONCE */
 	struct link_health link[NORTH_LINKS];
 	struct bus_health *bus; /* per bus of the model */
 	struct device_health *device;
@@ -250,6 +254,8 @@ void health_model(struct gateway *g, const struct model *old)
 	h->device = device;
 	h->loaded = (struct moment){.at = g->now};
 	h->devices_due = 0;
+	h->device_next = 0;
+	g->due[TIMER_DEVICES] = US_NEVER;
 	planned_drop(h->planned);
 	h->planned = planned_begin(g);
 	clear_links(g);
@@ -268,6 +274,33 @@ void health_connected(struct gateway *g)
 {
 	g->health->info_next = 0;
 	gateway_wake(g, TIMER_INFO, g->now);
+}
+
+/* In small lots spread over the time until they begin again, so that none of many devices waits
+ * behind the figures of the others. */
+void health_devices(struct gateway *g)
+{
+	struct health *h = g->health;
+	const uint32_t n = g->model->ndevice;
+	for (uint32_t i = 0; i < DEVICES_AT_ONCE && h->device_next < n; i++, h->device_next++)
+		health_device_publish(g, h->device_next, &h->device[h->device_next]);
+	if (h->device_next < n)
+		gateway_wake(g, TIMER_DEVICES, g->now + h->device_pace);
+	else
+		h->device_next = 0;
+}
+
+static void devices_begin(struct gateway *g, us_t every)
+{
+	struct health *h = g->health;
+	const bool first = h->devices_due == 0;
+	const us_t round = first ? every : DEVICES_EVERY > every ? DEVICES_EVERY : every;
+	const us_t lots = g->model->ndevice / DEVICES_AT_ONCE + 1;
+	if (g->now < h->devices_due || h->device_next)
+		return;
+	h->devices_due = g->now + round;
+	h->device_pace = first ? DEVICES_FIRST : round / (lots + 1);
+	health_devices(g);
 }
 
 void health_infos(struct gateway *g)
@@ -334,12 +367,7 @@ void health_publish(struct gateway *g)
 		suspect_look(g, (uint32_t)i);
 		health_device_state(g, (uint32_t)i);
 	}
-	const bool devices = g->now >= h->devices_due;
-	for (size_t i = 0; devices && i < g->model->ndevice; i++)
-		health_device_publish(g, (uint32_t)i, &h->device[i]);
-	if (devices)
-		h->devices_due =
-			g->now + (h->devices_due && DEVICES_EVERY > every ? DEVICES_EVERY : every);
+	devices_begin(g, every);
 	h->planned = planned_publish(g, h->planned);
 	look_at_links(g);
 	if (health_on(g)) {

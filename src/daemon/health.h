@@ -20,6 +20,7 @@ void health_model(struct gateway *g, const struct model *old);
 /* The broker is there: what it cannot have kept is published again; the devices' infos one at a
  * time. */
 void health_connected(struct gateway *g);
+void health_devices(struct gateway *g);
 void health_infos(struct gateway *g);
 
 /* Everything that moves; asks for the next round. */

@@ -70,7 +70,7 @@ static const struct {
 	{TIMER_COMMANDS, commands_tick}, {TIMER_FOREIGN, events_foreign_tick},
 	{TIMER_REACH, phases_unreached}, {TIMER_SUNSPEC, sunspec_tick},
 	{TIMER_CONTROL, control_tick},   {TIMER_INFO, health_infos},
-	{TIMER_SETTLE, events_settle},
+	{TIMER_DEVICES, health_devices}, {TIMER_SETTLE, events_settle},
 };
 
 static void run_timers(struct gateway *g)

@@ -446,6 +446,35 @@ static void no_profile_is_suspected_for_less(void **state)
 	}
 }
 
+static unsigned figures_said(void)
+{
+	struct outgoing m;
+	unsigned n = 0;
+	while (outbox_take(rig.g.outbox, &m)) {
+		const char *leaf = strrchr(m.topic, '/');
+		n += strstr(m.topic, "/device/meter") && strcmp(leaf, "/invalid") == 0;
+		outbox_sent(rig.g.outbox, m.item);
+	}
+	return n;
+}
+
+static void figures_of_many_devices_leave_room_for_values(void **state)
+{
+	(void)state;
+	unsigned all = 0, most = 0;
+	rig_begin(DEVICE(""), POINTS);
+	rig.mqtt = "broker: mqtt://h, client_id: c, sys_interval: 10s";
+	rig_reload("devices:\n  meter(1..200): {bus: line, id: 1..200, profile: own}\n");
+	for (int i = 0; i < 200; i++) {
+		const unsigned n = figures_said();
+		all += n;
+		most = n > most ? n : most;
+		rig_pass(10 * US_MS);
+	}
+	assert_int_equal(all, 200);
+	assert_in_range(most, 1, 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +494,7 @@ int main(void)
 		RIG_TEST(the_last_error_may_be_of_a_write),
 		RIG_TEST(a_line_without_a_valid_response_says_what_came),
 		RIG_TEST(a_device_never_reached_is_logged_once_with_the_likely_causes),
+		RIG_TEST(figures_of_many_devices_leave_room_for_values),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
