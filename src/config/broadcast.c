@@ -58,7 +58,7 @@ static void not_there(struct load *l, const struct layers *layers, struct device
 	}
 	d->nsetup = d->noffline = 0;
 	d->identify_point = -1;
-	d->nidentify = 0;
+	d->nidentify = d->ndevice_id = 0;
 	d->json = false;
 }
 

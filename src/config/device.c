@@ -150,72 +150,8 @@ const struct keyset keyset_device = {
 	.also_flags = {KEY_INHERIT},
 };
 
-/* -- identify, unlock, setup, offline: keys that name points --------------------------------------
+/* -- unlock, setup, offline: keys that name points --------------------------------------
  */
-
-struct identity {
-	const struct pointset *set;
-	struct device *device;
-	unsigned n; /* of equals, starts, one_of */
-};
-
-static void set_identity_point(struct load *l, const struct hit *h, void *object)
-{
-	const struct identity *x = object;
-	x->device->identify_point = pointset_index(l, x->set, "identify", h->value);
-}
-
-static void set_words(struct load *l, const struct hit *h, void *object)
-{
-	struct identity *x = object;
-	const struct node *v = h->value;
-	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
-	const uint32_t n = v->kind == NODE_LIST ? v->n : 1;
-	const char **words = arena_array(l->arena, n, sizeof *words);
-	x->n++;
-	x->device->identify_kind = (uint8_t)h->key->min;
-	for (uint32_t i = 0; i < n; i++) {
-		const char *text = scalar_text(l->d, h->key->name, item[i]);
-		words[i] = arena_strdup(l->arena, text ? text : "");
-	}
-	x->device->identify_word = words;
-	x->device->nidentify = n;
-	x->device->identify_text = n ? words[0] : NULL;
-}
-
-static const struct key identify_keys[] = {
-	{"point", .type = KEY_OTHER, .flags = KEY_REQUIRED, .set = set_identity_point,
-         .form = "point", .doc = "Point whose text is compared."},
-	{"equals", .type = KEY_OTHER, .set = set_words, .min = IDENTIFY_EQUALS, .form = "text",
-         .doc = "The text must be this."},
-	{"starts", .type = KEY_OTHER, .set = set_words, .min = IDENTIFY_STARTS,
-         .form = "text, or list of texts",
-         .doc = "The text must start with this, or one of these."},
-	{"one_of", .type = KEY_OTHER, .set = set_words, .min = IDENTIFY_ONE_OF,
-         .form = "list of texts", .doc = "The text must be one of these."},
-};
-
-const struct keyset keyset_identify = {
-	.name = "profile.identify",
-	.key = identify_keys,
-	.n = COUNT(identify_keys),
-};
-
-static void identify_read(struct load *l, const struct layers *layers, struct device *d)
-{
-	static const char *const words[] = {"check", "ignore", NULL};
-	const struct node *v = NULL;
-	for (unsigned i = 0; i < layers->own && !v; i++)
-		v = node_get(layers->device[i], "identify");
-	d->identify_ignore = v && scalar_choice(l->d, "identify", v, words) == 1;
-	const struct node *rule = layers->profile ? layers->profile->identify : NULL;
-	if (!rule)
-		return;
-	struct identity x = {d->set, d, 0};
-	keys_read(l, &keyset_identify, rule, rule->where, &x);
-	if (x.n != 1)
-		diag_error(l->d, rule->where, "identify: expects one of equals, starts and one_of");
-}
 
 struct unlocking {
 	const struct pointset *set;

@@ -265,7 +265,7 @@ const char *value_problem(const struct point *p, const char *text);
 const char *write_problem(const struct point *p, const char *text, char *buf, size_t size);
 
 /* -- device.c -- */
-extern const struct keyset keyset_device, keyset_identify, keyset_unlock;
+extern const struct keyset keyset_device, keyset_unlock;
 void devices_load(struct load *l);
 /* Do its `points` say where something is? */
 bool has_addresses(const struct node *map);
@@ -275,6 +275,11 @@ bool device_states(const struct load *l, size_t device, const char *key);
 void layers_profile(struct layers *x, const struct profile *p);
 /* One device of these layers. */
 void device_make(struct load *l, struct layers *layers, struct device *out);
+
+/* -- identify.c -- */
+extern const struct keyset keyset_identify;
+/* How the device is recognised, by its profile, and whether its own keys say to ignore that. */
+void identify_read(struct load *l, const struct layers *layers, struct device *d);
 
 /* -- broadcast.c -- */
 /* A device with id 0 on a line: what can be written to all units, and nothing else. */

@@ -108,7 +108,9 @@ static const struct key profile_keys[] = {
 	{"line", .type = KEY_OTHER, .set = set_line, .form = "{baud: 9600, format: 8N1}",
          .doc = "Factory line settings; used where the bus sets none."},
 	{"identify", NODE(identify, NODE_MAP, "{point: Model, equals: text}"),
-         .doc = "Point that identifies the device; checked each time it comes online."},
+         .doc = "Point, or function 43/14 (device_id), that identifies the device; checked each "
+                "time it "
+                "comes online."},
 	{"parameters", NODE(parameters, NODE_MAP, "map of parameters"),
          .doc = "Parameters that a device may set, for use in `if`."},
 	{"extends", .type = KEY_OTHER, .set = set_extends, .form = "profile",

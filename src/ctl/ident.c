@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/model/devid.h"
 #include "ctl/image.h"
 #include "ctl/says.h"
 #include "ctl/scan.h"
@@ -14,28 +15,6 @@
 
 #define IDENT_TIMEOUT (300 * US_MS)
 #define SILENT_MOST 2
-
-/* The texts of the objects 0 to 2, with blanks between them. */
-static bool device_id_text(const uint8_t *pdu, size_t len, char *buf, size_t size)
-{
-	char raw[3 * 256] = "";
-	size_t at = 7, n = 0;
-
-	for (unsigned i = 0; len >= 7 && i < pdu[6] && at + 2 <= len; i++) {
-		const size_t l = pdu[at + 1];
-		if (at + 2 + l > len || n + l + 2 > sizeof(raw))
-			break;
-		if (pdu[at] <= 2 && l) {
-			if (n)
-				raw[n++] = ' ';
-			memcpy(raw + n, pdu + at + 2, l);
-			n += l;
-		}
-		at += 2 + l;
-	}
-	text_clean(raw, n, buf, size);
-	return n > 0;
-}
 
 /* Once more, if what came was none: a name must not be lost by a spoilt frame. */
 static void ask_twice(struct scan *s, const struct request *r, us_t timeout, struct reply *reply)
@@ -54,7 +33,7 @@ static bool ask_device_id(struct scan *s, uint8_t unit, us_t timeout, char *buf,
 
 	pdu_device_id(&r, unit, 1, 0);
 	ask_twice(s, &r, timeout, &reply);
-	return reply.outcome == OUT_OK && device_id_text(reply.pdu, reply.len, buf, size);
+	return reply.outcome == OUT_OK && devid_text(reply.pdu, reply.len, buf, size);
 }
 
 /* Function 17: a byte count, then whatever the maker likes; shown if a text is in it. */
@@ -78,6 +57,27 @@ static bool ask_server_id(struct scan *s, uint8_t unit, us_t timeout, char *buf,
 		return false;
 	text_clean((const char *)reply.pdu + begin, n, buf, size);
 	return true;
+}
+
+bool ident_device_id(struct wireline *line, const struct device *d, uint8_t unit, us_t timeout,
+                     char *why, size_t size)
+{
+	struct devid state = {0};
+	struct request r;
+	struct reply reply;
+
+	for (;;) {
+		devid_request(&state, d, &r);
+		r.unit = unit;
+		line_ask(line, &r, timeout, false, &reply);
+		if (reply.outcome != OUT_OK) {
+			snprintf(why, size, "function 43/14: %s", reply.why);
+			return false;
+		}
+		const enum devid_verdict v = devid_take(&state, d, reply.pdu, reply.len, why, size);
+		if (v != DEVID_MORE)
+			return v == DEVID_SAME;
+	}
 }
 
 bool ident_matches(const struct device *d, const char *is)
@@ -118,14 +118,18 @@ static bool profile_is(struct scan *s, const struct device *d, uint8_t unit, us_
 	return ident_matches(d, shown);
 }
 
-static void by_profile(struct scan *s, struct found *f, us_t timeout)
+/* by_id: it has function 43/14. */
+static void by_profile(struct scan *s, struct found *f, us_t timeout, bool by_id)
 {
 	unsigned silent = 0;
+	char why[DEVID_WORDS_MAX];
 
 	for (size_t i = 0; i < s->catalogue.n && silent < SILENT_MOST && !stop_asked(); i++) {
 		const struct device *d = &s->catalogue.profile[i].model->device[0];
-		if (d->identify_point < 0 || d->set->sunspec ||
-		    !profile_is(s, d, f->unit, timeout, &silent))
+		if (d->ndevice_id ? !by_id || !ident_device_id(s->line, d, f->unit, timeout, why,
+		                                               sizeof(why))
+		                  : d->identify_point < 0 || d->set->sunspec ||
+		                            !profile_is(s, d, f->unit, timeout, &silent))
 			continue;
 		f->profile = s->catalogue.profile[i].name;
 		if (!f->says[0])
@@ -166,11 +170,12 @@ void ident_unit(struct scan *s, struct found *f)
 		         "corrupted responses: two devices with this id?");
 		return;
 	}
-	if (ask_device_id(s, f->unit, timeout, text, sizeof(text)))
+	const bool by_id = ask_device_id(s, f->unit, timeout, text, sizeof(text));
+	if (by_id)
 		snprintf(f->says, sizeof(f->says), "%s (FC 43)", text);
 	else if (ask_server_id(s, f->unit, timeout, text, sizeof(text)))
 		snprintf(f->says, sizeof(f->says), "%s (FC 17)", text);
-	by_profile(s, f, timeout);
+	by_profile(s, f, timeout, by_id);
 	if (!f->profile)
 		by_word(s, f);
 	if (!f->says[0] && f->exception)

@@ -73,6 +73,9 @@ struct found *scan_add(struct scan *s, uint8_t unit);
 /* Asks a unit what it is, and compares it with the profiles that can be recognised. */
 void ident_unit(struct scan *s, struct found *f);
 
+/* Does the unit return to function 43/14 what the profile of d wants? why: what came instead. */
+bool ident_device_id(struct wireline *line, const struct device *d, uint8_t unit, us_t timeout,
+                     char *why, size_t size);
 /* Does what the identify point shows mean this device? */
 bool ident_matches(const struct device *d, const char *is);
 

@@ -4,6 +4,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/json.h"
+#include "core/model/devid.h"
 #include "ctl/image.h"
 #include "ctl/perform.h"
 #include "ctl/place.h"
@@ -216,6 +217,20 @@ static bool must_not(const struct write *w, const struct reply *before, char *re
 
 /* -- a point -------------------------------------------------------------------------- */
 
+/* By function 43/14, where its profile says so; else look() compares a point. */
+static bool is_the_device(struct write *w)
+{
+	const struct device *d = w->target.device;
+	char why[DEVID_WORDS_MAX];
+
+	if (!d->ndevice_id || d->identify_ignore ||
+	    ident_device_id(w->line, d, d->id, target_timeout(&w->target, &w->options, d->id), why,
+	                    sizeof(why)))
+		return true;
+	fprintf(stderr, "xnetctl write: refused: id %u %s\n", d->id, says_clean(why));
+	return false;
+}
+
 /* Reads the point, what its scale depends on, and who the device is. */
 static bool look(struct write *w, char *before, size_t size, struct value *current)
 {
@@ -364,7 +379,7 @@ static int write_point(struct write *w)
 	struct performed done;
 	int status = EXIT_FAILURE;
 
-	if (!look(w, before, sizeof(before), current))
+	if (!is_the_device(w) || !look(w, before, sizeof(before), current))
 		goto out;
 	if (!check(w, current, then, sizeof(then), reason, sizeof(reason))) {
 		status = report(w, false, "refused", "", reason, 0);

@@ -143,7 +143,11 @@ static void carry_points(struct plant *from, const struct device *old, struct pl
 
 static bool same_words(const struct device *a, const struct device *b)
 {
-	bool same = a->nidentify == b->nidentify && a->identify_kind == b->identify_kind;
+	bool same = a->nidentify == b->nidentify && a->identify_kind == b->identify_kind &&
+	            a->ndevice_id == b->ndevice_id;
+	for (size_t i = 0; same && i < a->ndevice_id; i++)
+		same = a->device_id[i].object == b->device_id[i].object &&
+		       strcmp(a->device_id[i].pattern, b->device_id[i].pattern) == 0;
 	for (size_t i = 0; same && i < a->nidentify; i++)
 		same = strcmp(a->identify_word[i], b->identify_word[i]) == 0;
 	return same;
@@ -154,8 +158,8 @@ static bool same_identity(const struct device *a, const struct device *b)
 {
 	if (!device_must_identify(a) || !device_must_identify(b))
 		return device_must_identify(a) == device_must_identify(b);
-	return same_words(a, b) &&
-	       same_place(&a->set->point[a->identify_point], &b->set->point[b->identify_point]);
+	return same_words(a, b) && (a->ndevice_id || same_place(&a->set->point[a->identify_point],
+	                                                        &b->set->point[b->identify_point]));
 }
 
 /* Without `judged` it is still to be found out what the device is. */

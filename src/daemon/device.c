@@ -2,6 +2,7 @@
 #include "daemon/device.h"
 
 #include "core/modbus/words.h"
+#include "daemon/devid.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
 #include "daemon/suspect.h"
@@ -61,7 +62,7 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 
 bool device_must_identify(const struct device *d)
 {
-	return d->identify_point >= 0 && d->nidentify && !d->identify_ignore;
+	return ((d->identify_point >= 0 && d->nidentify) || d->ndevice_id) && !d->identify_ignore;
 }
 
 static void log_change(const struct gateway *g, uint32_t device, enum device_phase was,
@@ -88,6 +89,8 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 		return;
 	s->phase = (uint8_t)phase;
 	s->since = g->now;
+	if (phase == PHASE_OFFLINE)
+		devid_forget(s);
 	g->status_changed = true;
 	log_change(g, device, was, trouble);
 	p->change = mem_grow(p->change, p->nchange + 1, sizeof *p->change);
@@ -210,6 +213,8 @@ void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 			still_walking(g, (uint32_t)d);
 		else if (!device_must_identify(dev))
 			device_go(g, (uint32_t)d, PHASE_ONLINE, NULL);
+		else if (g->plant->device[d].phase != PHASE_ONLINE && dev->ndevice_id)
+			devid_check(g, (uint32_t)d);
 		else if (g->plant->device[d].phase != PHASE_ONLINE)
 			check_identity(g, (uint32_t)d);
 	}

@@ -67,6 +67,7 @@ struct gateway {
 	struct reload *reload;
 	struct control *control;
 	struct visits *visits;
+	uint64_t devid_last; /* the newest request for a device's identification */
 	struct monitors *monitors;
 	const char *control_path; /* NULL: no socket */
 	struct outbox *outbox;

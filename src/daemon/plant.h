@@ -7,6 +7,7 @@
 #define DAEMON_PLANT_H
 
 #include "bus/bus.h"
+#include "core/model/devid.h"
 #include "daemon/gateway.h"
 #include "daemon/response.h"
 
@@ -78,6 +79,9 @@ struct device_state {
 	struct alerts *alerts;     /* NULL: none of its points is one */
 	char *identifies;          /* as what, if it is a mismatch; malloc'ed */
 	us_t identify_at;          /* asked again what it is, not before */
+	struct devid devid;        /* function 43/14: how far that is … */
+	uint64_t devid_job;        /* … its request on its way; 0: none … */
+	uint8_t devid_failed;      /* … and so often there was no response */
 	uint8_t error, exception;  /* the last failed request: enum outcome; OUT_OK: none yet */
 	bool error_wrote;          /* it was a write */
 	struct span error_span;    /* of these registers */

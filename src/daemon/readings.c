@@ -424,7 +424,7 @@ static bool published_when_offline(const struct device *d, uint32_t point)
 static bool last_word(const struct plant *p, uint32_t device)
 {
 	return p->device[device].phase == PHASE_OFFLINE &&
-	       p->model->device[device].identify_point < 0;
+	       p->model->device[device].identify_point < 0 && !p->model->device[device].ndevice_id;
 }
 
 static void publish_current(struct gateway *g, uint32_t device, uint32_t point)

@@ -4,6 +4,7 @@
 #include "core/modbus/words.h"
 #include "daemon/commands.h"
 #include "daemon/device.h"
+#include "daemon/devid.h"
 #include "daemon/gets.h"
 #include "daemon/health_device.h"
 #include "daemon/log.h"
@@ -255,6 +256,12 @@ static void take_job(struct gateway *g, const struct report *r)
 	commands_report(g, r); /* also of a bus that is ending: each command has its end */
 }
 
+static void take_identification(struct gateway *g, const struct report *r)
+{
+	devid_report(g, r);
+	phases_take(g);
+}
+
 static void take(struct gateway *g, const struct report *r)
 {
 	if (r->kind == REPORT_ENDED) {
@@ -262,7 +269,9 @@ static void take(struct gateway *g, const struct report *r)
 		return;
 	}
 	if (r->kind == REPORT_JOB) {
-		if (r->id & GUEST_JOB)
+		if (r->id & DEVID_JOB)
+			take_identification(g, r);
+		else if (r->id & GUEST_JOB)
 			visits_report(g, r);
 		else
 			take_job(g, r);

@@ -51,7 +51,7 @@ vendor: nobody
 models: [B]
 sources: [this test]
 status: experimental
-identify: {point: Type, %s}
+identify: {%s}
 points:
   Type: {holding: 0, rate: once}
   Serial: {holding: 1, rate: once}
@@ -68,7 +68,8 @@ BOARD = HEAD + """\
 
 @pytest.fixture
 def board(line, broker, client, gateway, tmp_path):
-    def make(identify="equals: 7", kind=7, channels=2):
+    def make(identify="point: Type, equals: 7", kind=7, channels=2, expected=None):
+        """expected: what the gateway's profile identifies by, where the device is of another."""
         profiles = tmp_path / "profiles"
         profiles.mkdir()
         (profiles / "board.yaml").write_text(PROFILE % identify)
@@ -78,6 +79,7 @@ def board(line, broker, client, gateway, tmp_path):
             l.set("board", point, value)
         for n in range(1, 5):
             l.set("board", f"Out{n}", n)
+        (profiles / "board.yaml").write_text(PROFILE % (expected or identify))
         l.gateway = gateway(arguments=[*l.arguments, "--profiles", str(profiles)])
         return l
 
@@ -116,7 +118,7 @@ def test_an_omitted_point_that_others_need_is_nowhere_to_be_seen(board, client):
     ("one_of: [7, 9]", 9, True), ("one_of: [7, 9]", 8, False),
 ])
 def test_a_device_must_be_what_its_profile_is_for(board, client, identify, kind, good):
-    l = board(identify, kind)
+    l = board("point: Type, " + identify, kind)
     if good:
         client.wait_for("xnet/sts/board/status", "online")
         client.wait_for("xnet/sts/board/Out1", "1")
@@ -128,6 +130,24 @@ def test_a_device_must_be_what_its_profile_is_for(board, client, identify, kind,
     assert "a different device" in client.wait_for("xnet/sts/board/Nak", since=mark).text
     assert not l.writes()
     assert {m.text for m in client.all("xnet/sts/board/status")} <= {"offline"}
+
+
+def test_a_device_is_recognised_by_function_43(board, client):
+    l = board("device_id: {vendor: 'no*', product: B}")
+    client.wait_for("xnet/sts/board/status", "online")
+    client.wait_for("xnet/sts/board/Out1", "1")
+    client.publish("xnet/cmd/board/Out1", "9")
+    client.wait_for("xnet/sts/board/Out1", "9")
+    assert l.writes("board")
+
+
+def test_another_device_by_function_43_takes_no_command(board, client):
+    l = board("device_id: {product: B}", expected="device_id: {product: 'PM5*'}")
+    client.wait_for("xnet/sts/plant/Alerts", lambda m: "PM5*" in m.text and 'product \\"B\\"' in m.text)
+    client.publish("xnet/cmd/board/Out1", "9")
+    assert "a different device" in client.wait_for("xnet/sts/board/Nak").text
+    assert not l.writes()
+    assert not client.all("xnet/sts/board/Out1")
 
 
 def test_another_device_in_its_place_is_noticed(board, client):

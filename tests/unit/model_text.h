@@ -173,6 +173,8 @@ static inline void text_device(FILE *f, const struct device *d)
 	fprintf(f, " identify %d %d %d", d->identify_point, d->identify_ignore, d->identify_kind);
 	for (size_t i = 0; i < d->nidentify; i++)
 		fprintf(f, " %s", d->identify_word[i]);
+	for (size_t i = 0; i < d->ndevice_id; i++)
+		fprintf(f, " %u=%s", d->device_id[i].object, d->device_id[i].pattern);
 	fprintf(f, " unlock %d %s %" PRId64 "\n", d->unlock_point, TEXT(d->unlock_value),
 	        d->unlock_lasts);
 	text_steps(f, "setup", d->setup, d->nsetup);

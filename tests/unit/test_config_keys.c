@@ -87,6 +87,7 @@ static const struct {
 	{"expect", {"{zz9: 1}", "{}"}},
 	{"exponent_from", {"zz9", "zz8"}},
 	{"expr", {"1 + 1", "zz9"}},
+	{"device_id", {"{vendor: A}", "{4: 'B*'}"}},
 	{"extends", {"zz9", "lamps"}},
 	{"factor_from", {"zz9", "zz8"}},
 	{"format", {"8N1", "7E2"}},

@@ -52,7 +52,8 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
           x.commands, x.json, x.shared, x.broadcast, x.point0, x.set, x.rule, x.max_write,
           x.write_function, x.setup, x.nsetup, x.offline, x.noffline, x.identify_point,
           x.identify_text, x.identify_ignore, x.identify_kind, x.identify_word, x.nidentify,
-          x.functions, x.unlock_point, x.unlock_value, x.unlock_lasts, x.sources, x.status)
+          x.device_id, x.ndevice_id, x.functions, x.unlock_point, x.unlock_value, x.unlock_lasts,
+          x.sources, x.status)
 
 /* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading() in daemon/carry.c? */
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.since, x.answered,
@@ -60,10 +61,10 @@ FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x
           x.nplace, {0}, x.ndevice)
 FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_changed,
           x.alerts_known, x.repeated, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen,
-          x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.error, x.exception,
-          x.error_wrote, x.error_span, x.error_at, x.instead, x.failed_since, x.unreached, x.late,
-          x.late_at, x.invalid, x.doubtful, x.suspected, x.denied_by, x.doubt_since, x.foreign,
-          x.response)
+          x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.devid, x.devid_job,
+          x.devid_failed, x.error, x.exception, x.error_wrote, x.error_span, x.error_at, x.instead,
+          x.failed_since, x.unreached, x.late, x.late_at, x.invalid, x.doubtful, x.suspected,
+          x.denied_by, x.doubt_since, x.foreign, x.response)
 FIELDS_OF(reading, x, x.at, x.value, x.filter, {{0}}, x.counter, x.device, x.asked, x.quality,
           x.known, x.refused, x.denied, x.implausible, x.apart, x.publish_next, x.undecoded,
           x.parts, x.rounded)

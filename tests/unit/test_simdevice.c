@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/devid.h"
 #include "core/sim/device.h"
 #include "core/sim/server.h"
 #include "core/sim/values.h"
@@ -373,6 +374,48 @@ static struct point told[] = {
 	REG("Model", TABLE_HOLDING, 5, TYPE_STRING, 0, NULL),
 };
 
+/* Its own profile recognises it, by function 43/14, and not one for another device. */
+static void a_device_is_recognised_by_its_own_rules(void **state)
+{
+	static const struct device_id_rule own[] = {{0, "Schneider*"}, {1, "PM*10"}, {130, "x"}};
+	static const struct device_id_rule other[] = {{1, "PM5*"}, {0, "Schneider"}};
+	const struct pointset published_set = {.point = told, .n = sizeof(told) / sizeof(told[0])};
+	struct device d = {.name = "d",
+	                   .id = 1,
+	                   .set = &published_set,
+	                   .identify_point = -1,
+	                   .device_id = own,
+	                   .ndevice_id = 3,
+	                   .rule = {.max_hole = UINT16_MAX}};
+	struct devid state_of = {0};
+	struct request r;
+	char why[DEVID_WORDS_MAX];
+
+	(void)state;
+	struct simdevice *s = simdevice_create(&d, 1, 0);
+	devid_request(&state_of, &d, &r);
+	assert_int_equal(r.pdu[2], 3);
+	size_t n = simdevice_answer(s, r.pdu, r.len, answer);
+	assert_int_equal(devid_take(&state_of, &d, answer, n, why, sizeof(why)), DEVID_SAME);
+	for (size_t cut = 0; cut < n; cut++) { /* nothing is read behind its end */
+		uint8_t *part = mem_alloc(cut + 1, 1);
+		memcpy(part, answer, cut);
+		state_of = (struct devid){0};
+		assert_int_not_equal(devid_take(&state_of, &d, part, cut, why, sizeof(why)),
+		                     DEVID_SAME);
+		free(part);
+	}
+	d.device_id = other;
+	d.ndevice_id = 2;
+	state_of = (struct devid){0};
+	devid_request(&state_of, &d, &r);
+	assert_int_equal(r.pdu[2], 1);
+	n = simdevice_answer(s, r.pdu, r.len, answer);
+	assert_int_equal(devid_take(&state_of, &d, answer, n, why, sizeof(why)), DEVID_OTHER);
+	assert_string_equal(why, "identifies as product \"PM10\" instead of \"PM5*\"");
+	simdevice_destroy(s);
+}
+
 static void scales_counts_and_names_fit_together(void **state)
 {
 	static const char *const word[] = {"SDM630"};
@@ -423,6 +466,7 @@ int main(void)
 		TEST(a_coil_is_switched_and_toggled),
 		TEST(actions_are_taken_and_cannot_be_read),
 		cmocka_unit_test(scales_counts_and_names_fit_together),
+		cmocka_unit_test(a_device_is_recognised_by_its_own_rules),
 		TEST(set_puts_a_value_and_auto_lets_it_move_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

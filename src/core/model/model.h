@@ -153,6 +153,14 @@ enum profile_status {
 	STATUS_DOCUMENTED,
 	STATUS_EXPERIMENTAL
 };
+/* Read Device Identification (function 43/14): what one object must say. */
+#define DEVICE_ID_RULES 8
+#define DEVICE_ID_TEXT_MAX 64
+struct device_id_rule {
+	uint8_t object;      /* 0 vendor, 1 product, 2 revision, … */
+	const char *pattern; /* `*`: any characters */
+};
+
 enum identify_kind { IDENTIFY_EQUALS, IDENTIFY_STARTS, IDENTIFY_ONE_OF };
 
 struct setup_step {
@@ -185,6 +193,8 @@ struct device {
 	uint8_t identify_kind; /* enum identify_kind */
 	const char *const *identify_word;
 	size_t nidentify;
+	const struct device_id_rule *device_id; /* instead of identify_point */
+	size_t ndevice_id;
 	uint64_t functions;   /* bit n: function code n works; 0: not stated */
 	int32_t unlock_point; /* point to be written before other writes; -1: none */
 	const char *unlock_value;

@@ -19,6 +19,7 @@ struct simdevice {
 	us_t stepped;
 	bool frozen;
 	struct server server;
+	char identity[DEVICE_ID_RULES][DEVICE_ID_TEXT_MAX + 1];
 };
 
 /* -- values that move ------------------------------------------------------------ */
@@ -377,6 +378,22 @@ bool simdevice_set(struct simdevice *s, const char *point, const char *text, con
 	return simimage_put(&s->image, (uint32_t)i, &v);
 }
 
+/* What function 43/14 must say for its profile to recognise it: the texts without their `*`. */
+static void say_identity(struct simdevice *s)
+{
+	const struct device *d = s->device;
+
+	for (size_t i = 0; i < d->ndevice_id && i < DEVICE_ID_RULES; i++) {
+		char *text = s->identity[i];
+		size_t n = 0;
+		for (const char *p = d->device_id[i].pattern; *p && n < DEVICE_ID_TEXT_MAX; p++)
+			if (*p != '*')
+				text[n++] = *p;
+		text[n] = '\0';
+		s->server.object[d->device_id[i].object] = text;
+	}
+}
+
 struct simdevice *simdevice_create(const struct device *d, uint64_t seed, us_t now)
 {
 	struct simdevice *s = mem_alloc(1, sizeof(*s));
@@ -392,6 +409,7 @@ struct simdevice *simdevice_create(const struct device *d, uint64_t seed, us_t n
 		.object = {d->vendor, d->model ? d->model : d->title, "1.0"},
 		.no_mask_write = !d->rule.has_mask_write,
 	};
+	say_identity(s);
 	simimage_init(&s->image, d);
 	simvalues_init(&s->values, d, seed, now);
 	move_all(s);

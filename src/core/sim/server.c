@@ -197,12 +197,12 @@ static uint8_t report_id(struct call *c)
 	return 0;
 }
 
-/* Last object of each code's category: 1 basic, 2 regular (specification 6.21). */
+/* Last object of each code's category: 1 basic, 2 regular, 3 all (specification 6.21). */
 static uint8_t device_id(struct call *c)
 {
 	const struct server *s = c->s;
 	const uint8_t code = c->pdu[2];
-	const unsigned last = code == 1 ? 3 : SERVER_OBJECTS;
+	const unsigned last = code == 1 ? 3 : code == 2 ? 0x80 : SERVER_OBJECTS;
 	unsigned at = c->pdu[3];
 
 	if (!s->object[0] && !s->object[1] && !s->object[2])

@@ -11,7 +11,7 @@
 
 #include "core/modbus/pdu.h"
 
-#define SERVER_OBJECTS 7 /* 43/14: VendorName, ProductCode, MajorMinorRevision, VendorUrl, … */
+#define SERVER_OBJECTS 256 /* 43/14: VendorName, ProductCode, MajorMinorRevision, VendorUrl, … */
 
 /* A device's registers. Owned by the caller; every string and callback outlives the calls. */
 struct server {

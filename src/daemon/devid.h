@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * devid: asks devices by Read Device Identification (function 43/14) what they are, where their
+ * profile says so, with requests of the lowest class on the line.
+ */
+#ifndef DAEMON_DEVID_H
+#define DAEMON_DEVID_H
+
+#include "daemon/plant.h"
+
+#define DEVID_JOB ((uint64_t)1 << 62) /* ids of its jobs have this bit, and no others */
+
+/* The device answers, and is not online: it is asked, if it is time and no request is on its way.
+ */
+void devid_check(struct gateway *g, uint32_t device);
+
+/* A request of it has ended: the device goes online, or is another one, or is asked again. */
+void devid_report(struct gateway *g, const struct report *r);
+
+/* It went offline: what it said before, or says late, does not count. */
+void devid_forget(struct device_state *s);
+
+#endif
