@@ -472,6 +472,28 @@ static void rtu_over_tcp_broadcasts(void **state)
 	assert_true(rig_await_read(&b->rig, UNIT));
 }
 
+/* Nobody knows what became of it; it is not sent again, and the next one goes. */
+static void a_broadcast_with_which_the_connection_ends_goes_out_once(void **state)
+{
+	struct bench *b = *state;
+	start(b, 5 * US_S, 60 * US_S);
+	assert_true(rig_await_read(&b->rig, UNIT));
+	for (uint64_t id = 1; id <= 2; id++) {
+		const struct job j = rig_job(id, 0, 1, 1);
+		tcp_peer_script(&b->peer, PEER_CLOSE, 1);
+		assert_true(rig_job_submit(&b->rig, &j));
+		assert_true(rig_await_job(&b->rig, id));
+		assert_int_equal(b->rig.report.outcome, OUT_LINK);
+		assert_true(b->rig.report.sent > 0);
+		assert_int_equal(atomic_load(&b->peer.writes), id);
+	}
+	const struct job j = rig_job(3, 0, 1, 1);
+	assert_true(rig_job_submit(&b->rig, &j));
+	assert_true(rig_await_job(&b->rig, 3));
+	assert_int_equal(b->rig.report.outcome, OUT_OK);
+	assert_int_equal(atomic_load(&b->peer.writes), 3);
+}
+
 /* A peer of one answer a connection: it is read, and written once, and nobody takes it for down. */
 static void one_answer_a_connection(struct bench *b, enum tcp_peer_act act, us_t pause)
 {
@@ -596,6 +618,7 @@ int main(void)
 		TEST_RTU(rtu_over_tcp_is_read),
 		TEST_RTU(rtu_over_tcp_takes_no_late_or_doubled_answer_for_another),
 		TEST_RTU(rtu_over_tcp_broadcasts),
+		TEST_RTU(a_broadcast_with_which_the_connection_ends_goes_out_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
