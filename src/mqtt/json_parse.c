@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/json.h"
 
 static json_t *load(const char *text, size_t len, char *error, size_t size)
 {
@@ -54,6 +55,25 @@ static char *real_text(double r)
 	return mem_strdup(text);
 }
 
+/* A list whose numbers are as their sender wrote them, too. */
+static char *list_text(const json_t *list)
+{
+	struct json j = {0};
+	size_t i;
+	json_t *value;
+	jw_open(&j, NULL, '[');
+	json_array_foreach(list, i, value)
+	{
+		char *text = json_is_real(value)
+		                     ? real_text(json_real_value(value))
+		                     : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		jw_raw(&j, NULL, text ? text : "null");
+		free(text);
+	}
+	jw_close(&j, ']');
+	return j.text;
+}
+
 static void value_text(const json_t *value, struct json_member *m)
 {
 	char text[32];
@@ -77,7 +97,7 @@ static void value_text(const json_t *value, struct json_member *m)
 		m->fault = "null is not a value";
 		break;
 	default:
-		m->text = json_is_array(value) ? json_dumps(value, JSON_COMPACT) : mem_strdup("");
+		m->text = json_is_array(value) ? list_text(value) : mem_strdup("");
 		m->list = json_is_array(value);
 		m->fault = "must be a number, a text, true or false";
 	}

@@ -275,6 +275,12 @@ int north_point(const struct device *d, const char *name)
 	return p >= 0 && north_names(&d->set->point[p]) ? p : -1;
 }
 
+bool north_takes_list(const struct device *d, const struct north_item *item)
+{
+	return item->point != NORTH_ALL && d->set->point[item->point].source == SOURCE_REGISTER &&
+	       d->set->point[item->point].codec.type == TYPE_ARRAY;
+}
+
 /* -- messages ---------------------------------------------------------------------------------- */
 
 /* A stranger names the topic and we write to it, with our rights: MQTT 5, 4.10, leaves it to us. A

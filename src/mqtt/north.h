@@ -213,6 +213,9 @@ static inline bool north_names(const struct point *p)
 /* The point of this name, if it may be named; -1: none. */
 int north_point(const struct device *d, const char *name);
 
+/* Is a JSON list a value for it? Only for an array of numbers or bits. */
+bool north_takes_list(const struct device *d, const struct north_item *item);
+
 struct north_slots {
 	slot_t *slot; /* malloc'ed */
 	size_t n;

@@ -8,6 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/jread.h"
+#include "core/base/json.h"
 
 #define RPC "v1/gateway/rpc"
 #define RPC_MAX 4096 /* bytes */
@@ -47,6 +48,24 @@ static void refuse(struct rpc *c, const char *param, const char *reason)
 
 /* -- what it wants ----------------------------------------------------------------------------- */
 
+/* NULL: not only numbers, true and false. */
+static const char *list_text(const struct rpc *c, const struct jread_node *list)
+{
+	struct json j = {0};
+	const struct jread_node *n = NULL;
+	jw_open(&j, NULL, '[');
+	while ((n = jread_next(&c->r, list, n)) &&
+	       (n->kind == JREAD_NUMBER || n->kind == JREAD_TRUE || n->kind == JREAD_FALSE))
+		jw_raw(&j, NULL,
+		       n->kind == JREAD_NUMBER ? n->text
+		       : n->kind == JREAD_TRUE ? "true"
+		                               : "false");
+	jw_close(&j, ']');
+	const char *text = n ? NULL : arena_strdup(c->out->memory, j.text);
+	jw_free(&j);
+	return text;
+}
+
 static void set_item(struct rpc *c, const char *name, const struct jread_node *value)
 {
 	static const char *const word[] = {
@@ -61,6 +80,10 @@ static void set_item(struct rpc *c, const char *name, const struct jread_node *v
 		.param = arena_strdup(a, name),
 		.text = text ? arena_strdup(a, text) : "",
 	};
+	if (value && value->kind == JREAD_LIST &&
+	    north_takes_list(&c->t->model->device[c->out->device], item) &&
+	    (text = list_text(c, value)))
+		item->text = text;
 	if (p < 0)
 		item->fault = "no such point";
 	else if (c->out->kind == NORTH_COMMAND && !text)

@@ -126,13 +126,6 @@ static void set_item(struct incoming *h, struct north_item *item, uint32_t devic
 		item->fault = no_such_point(h, d, param);
 }
 
-/* Only an array of numbers or bits. */
-static bool takes_list(const struct device *d, const struct north_item *item)
-{
-	return item->point != NORTH_ALL && d->set->point[item->point].source == SOURCE_REGISTER &&
-	       d->set->point[item->point].codec.type == TYPE_ARRAY;
-}
-
 static bool retained_accepted(const struct incoming *h)
 {
 	for (size_t i = 0; i < h->out->nitem; i++) {
@@ -165,7 +158,7 @@ static void command_object(struct incoming *h, uint32_t device)
 		set_item(h, &item[i], device, arena_strdup(h->memory, m.member[i].name),
 		         arena_strdup(h->memory, m.member[i].text));
 		if (m.member[i].fault && !item[i].fault &&
-		    !(m.member[i].list && takes_list(&h->x->model->device[device], &item[i])))
+		    !(m.member[i].list && north_takes_list(&h->x->model->device[device], &item[i])))
 			item[i].fault = m.member[i].fault;
 	}
 	json_members_free(&m);

@@ -217,6 +217,8 @@ static void an_array_is_written_at_once_and_read_back(void **state)
 		if (!strstr(rig_said(), "pump/Nak"))
 			fail_msg("%s: no Nak", wrong[i][1]);
 	}
+	rig_command("xnet/cmd/pump", "{\"Levels\": [0.1, 2.3, true]}");
+	assert_non_null(strstr(rig_said(), "\"value\":\"[0.1,2.3,true]\""));
 	rig_command("xnet/cmd/pump/Levels", "[1,2.04,50]");
 	const struct job j = rig_bus()->job[0];
 	assert_int_equal(rig_bus()->njob, 1);

@@ -18,7 +18,8 @@
 	"  Mode: {holding: 2, values: {0: 7, 1: auto}}\n"                                          \
 	"  Level: {holding: 3, na: 65535, write: true}\n"                                          \
 	"  Bit: {holding: 4, type: bool}\n"                                                        \
-	"  Fault: {holding: 5, alert: fault, code: 7}\n"
+	"  Fault: {holding: 5, alert: fault, code: 7}\n"                                           \
+	"  Pair: {holding: 8, array: 2, write: true}\n"
 
 /* -- the documented shapes --------------------------------------------------------------------- */
 
@@ -295,6 +296,27 @@ static void several_points_are_set_or_none(void **state)
 	assert_non_null(strstr(told(), "\"id\":2,\"data\":{\"ok\":true,\"param\":\"Level\""));
 }
 
+static void an_array_is_set_by_a_list(void **state)
+{
+	static const char *const wrong[] = {
+		"Level\",\"params\":[3,4]", "Pair\",\"params\":[3]", "Pair\",\"params\":[[3],4]",
+		"Pair\",\"params\":[3,\"4\"]", "Pair\",\"params\":[3,null]"};
+	(void)state;
+	begin(ONE);
+	rpc("{\"device\":\"meter\",\"data\":{\"id\":2,\"method\":\"Pair\",\"params\":[3, 4]}}");
+	rig_job(8, 3, OUT_OK);
+	rig_read(8, 3);
+	told();
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		char text[160];
+		snprintf(text, sizeof text,
+		         "{\"device\":\"meter\",\"data\":{\"id\":3,\"method\":\"%s}}", wrong[i]);
+		rpc(text);
+		assert_int_equal(rig_bus()->njob, 0);
+		assert_non_null(strstr(told(), "\"id\":3,\"data\":{\"ok\":false,"));
+	}
+}
+
 static void a_get_reads_now(void **state)
 {
 	(void)state;
@@ -501,6 +523,7 @@ int main(void)
 		RIG_TEST(last_values_go_before_the_disconnect),
 		RIG_TEST(an_rpc_is_a_command_with_its_outcome),
 		RIG_TEST(several_points_are_set_or_none),
+		RIG_TEST(an_array_is_set_by_a_list),
 		RIG_TEST(a_get_reads_now),
 		RIG_TEST(what_may_be_old_is_not_written),
 		RIG_TEST(what_is_no_rpc_writes_nothing),
