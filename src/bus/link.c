@@ -26,6 +26,8 @@ static void report_port(struct bus *b, const char *text)
 void link_down(struct bus *b)
 {
 	port_close(&b->port);
+	if (atomic_load(&b->closing)) /* no trouble of the port; its end is reported next */
+		return;
 	if (b->port.waits) { /* no trouble of the port */
 		b->open_at = clock_now() + OWN_RETRY;
 		return;

@@ -391,7 +391,14 @@ static void a_name_that_hangs_holds_up_no_other(void **state)
 	assert_int_equal(bus_submit(w->bus[OTHER], &j, &old), SUBMIT_ACCEPTED);
 	await(w, OTHER, REPORT_JOB);
 	assert_int_equal(w->report.outcome, OUT_EXPIRED);
-	close_bus(w, OTHER); /* and it still hangs */
+	bus_close(w->bus[OTHER]); /* and it still hangs */
+	do {
+		assert_true(take(w, clock_now() + RIG_LIMIT));
+		/* that it is not connected any more is no news */
+		assert_false(w->report.bus == OTHER && w->report.kind == REPORT_PORT);
+	} while (w->report.kind != REPORT_ENDED);
+	bus_destroy(w->bus[OTHER]);
+	w->bus[OTHER] = NULL;
 	pthread_mutex_lock(&lock);
 	assert_int_equal(hanging, 1);
 	pthread_mutex_unlock(&lock);
