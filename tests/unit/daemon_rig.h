@@ -59,7 +59,7 @@ static struct {
 /* -- in place of the clock, the journal, the bus and the MQTT client ----------------------------
  */
 
-static inline void rig_log(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static inline void rig_log(const char *fmt, va_list ap)
 {
 	char line[1024];
 	vsnprintf(line, sizeof line, fmt, ap);
