@@ -205,10 +205,12 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->moved_at = c->acked_at = c->looked_at = c->subscribed_at = now;
 	outbox_all_dirty(c->outbox);
 	pump_begin(c, now);
-	ask(c, now); /* before subscribing: what stands retained comes behind the answer */
+	ask(c, now); /* before subscribing: what is retained comes behind the answer */
+	/* before it, too: the library's thread may report what is retained at once, and main
+	 * forgets with MQTT_UP what the connection before has brought */
+	client_report(c, MQTT_UP, "");
 	for (size_t i = 0; i < c->nhave; i++)
 		paho_subscribe(c->paho, c->have[i], c->have_qos);
-	client_report(c, MQTT_UP, "");
 }
 
 /* -- the end ----------------------------------------------------------------------------------- */
