@@ -95,7 +95,7 @@ int verb_acl(int argc, char **argv)
 		paths.file = argv[optind++];
 	if (optind < argc)
 		return usage("acl");
-	struct model *m = files_load(&paths);
+	struct model *m = files_load(&paths, false);
 	if (!m)
 		return EXIT_CONFIG;
 	printf("# Who may do what: for mosquitto, acl_file. Made by xnetctl acl for the gateway "

@@ -96,7 +96,7 @@ static int bridge(struct bridge *b, const struct config_paths *paths)
 	if (b->site && (!usable(b->site) || b->site[0] == '/' || b->site[0] == '$'))
 		return wrong("--site: one or more topic levels like farm/barn, without blank, # or "
 		             "+");
-	struct model *m = files_load(paths);
+	struct model *m = files_load(paths, false);
 	if (!m)
 		return EXIT_CONFIG;
 	b->model = m;

@@ -146,7 +146,7 @@ static bool by_options(const struct broker_options *o, struct model *m)
 static struct model *by_configuration(const struct broker_options *o)
 {
 	if (access(o->paths.file, F_OK) == 0)
-		return files_load(&o->paths);
+		return files_load(&o->paths, false);
 	complain("%s does not exist; --broker mqtt://HOST looks at the gateways of a broker",
 	         o->paths.file);
 	return NULL;

@@ -34,7 +34,7 @@ int verb_check(int argc, char **argv)
 		paths.file = argv[optind++];
 	if (optind < argc)
 		return usage("check");
-	struct model *m = files_load(&paths);
+	struct model *m = files_load(&paths, false);
 	if (!m)
 		return EXIT_CONFIG;
 	struct diag d;

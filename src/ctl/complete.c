@@ -173,21 +173,10 @@ static enum kind kind_of(const char *word)
 	return KIND_NONE;
 }
 
-/* The configuration that the words before name; what is wrong with it does not matter here. */
-static struct model *load_named(const struct config_paths *paths)
-{
-	struct diag d;
-
-	diag_init(&d);
-	struct model *m = config_load(paths, &d);
-	diag_free(&d);
-	return m;
-}
-
 static void print_kind(enum kind kind, const struct config_paths *paths)
 {
 	struct model *m = kind >= KIND_BUSES && kind != KIND_PROFILES && kind != KIND_PORTS
-	                          ? load_named(paths)
+	                          ? files_load(paths, true)
 	                          : NULL;
 
 	if (kind == KIND_FILES)

@@ -52,13 +52,14 @@ void files_report(struct diag *d)
 	}
 }
 
-struct model *files_load(const struct config_paths *p)
+struct model *files_load(const struct config_paths *p, bool quiet)
 {
 	struct diag d;
 
 	diag_init(&d);
 	struct model *m = config_load(p, &d);
-	files_report(&d);
+	if (!quiet)
+		files_report(&d);
 	diag_free(&d);
 	return m;
 }

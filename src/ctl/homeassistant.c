@@ -77,7 +77,7 @@ int verb_homeassistant(int argc, char **argv)
 			return usage("homeassistant");
 	}
 	if (optind == argc)
-		return print_model(files_load(&paths), version, true);
+		return print_model(files_load(&paths, false), version, true);
 	for (int i = optind; i < argc && status == EXIT_SUCCESS; i++)
 		status = print_profile(argv[i], version);
 	return status;

@@ -191,7 +191,7 @@ int verb_plan(int argc, char **argv)
 		paths.file = argv[optind++];
 	if (optind < argc)
 		return usage("plan");
-	struct model *m = files_load(&paths);
+	struct model *m = files_load(&paths, false);
 	if (!m)
 		return EXIT_CONFIG;
 	if (points)

@@ -258,7 +258,7 @@ int verb_points(int argc, char **argv)
 	}
 	l.name = argv + optind;
 	l.nname = argc - optind;
-	struct model *m = files_load(&paths);
+	struct model *m = files_load(&paths, false);
 	if (!m)
 		return EXIT_CONFIG;
 	l.model = m;

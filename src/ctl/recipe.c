@@ -99,7 +99,7 @@ static int print(const struct config_paths *paths, const char *name)
 		known[i] = recipe[i].name;
 		if (strcmp(name, recipe[i].name) != 0)
 			continue;
-		struct model *m = files_load(paths);
+		struct model *m = files_load(paths, false);
 		if (!m)
 			return EXIT_CONFIG;
 		recipe[i].print(m);

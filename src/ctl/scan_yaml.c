@@ -336,7 +336,7 @@ static bool good_configuration(const struct scan *s, const char *path)
 	struct config_paths paths = s->options.paths;
 
 	paths.file = path;
-	struct model *m = files_load(&paths);
+	struct model *m = files_load(&paths, false);
 	model_destroy(m);
 	return m != NULL;
 }

@@ -219,7 +219,7 @@ int verb_sim(int argc, char **argv)
 	int status = parse(&a, argc, argv);
 	if (status)
 		return status - 1;
-	struct model *m = files_load(&a.paths);
+	struct model *m = files_load(&a.paths, false);
 	if (!m)
 		return EXIT_CONFIG;
 	status = run(&a, m);

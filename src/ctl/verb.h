@@ -66,8 +66,8 @@ void files_init(struct config_paths *p);
 /* Take option `c` with its optarg. False: not one of ours, or too many directories (reported). */
 bool files_option(struct config_paths *p, int c);
 
-/* Load; every message goes to standard error. NULL on error. */
-struct model *files_load(const struct config_paths *p);
+/* Load; every message goes to standard error, unless quiet. NULL on error. */
+struct model *files_load(const struct config_paths *p, bool quiet);
 /* One profile as a model, without its tests. NULL: it has errors, which are on standard error
  * unless quiet. */
 struct model *files_profile(const char *path, bool quiet);

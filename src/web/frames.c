@@ -11,6 +11,7 @@
 #include "core/base/arena.h"
 #include "ctl/talk.h"
 #include "ctl/traffic.h"
+#include "ctl/verb.h"
 
 #define LOOKED_AT (10 * US_S) /* after a request for its frames */
 #define SLICE (100 * US_MS)
@@ -156,22 +157,12 @@ static bool looked_at(const struct frames *f)
 	return false;
 }
 
-static struct model *load(const struct config_paths *paths)
-{
-	struct diag d;
-
-	diag_init(&d);
-	struct model *m = config_load(paths, &d);
-	diag_free(&d);
-	return m;
-}
-
 /* Without the mutex: the daemon may take its time. */
 static bool connect_daemon(struct frames *f, char *why, size_t size)
 {
 	f->talk = talk_open(f->control, why, size);
 	if (f->talk) {
-		f->model = load(f->paths);
+		f->model = files_load(f->paths, true);
 		return true;
 	}
 	if (talk_denied(f->control))
