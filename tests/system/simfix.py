@@ -61,6 +61,16 @@ class Line:
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text.format(port=self.port, tcp=tcp, broker=broker.url if broker else "mqtt://127.0.0.1:1"))
 
+    def edit(self, *pairs):
+        """Replaces texts in its devices.yaml: edit((old, new), ...)."""
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        for old, new in pairs:
+            assert old in text, old
+            text = text.replace(old, new)
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text)
+
     @property
     def arguments(self):
         """What xnetd needs to find this line's configuration."""

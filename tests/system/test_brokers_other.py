@@ -78,10 +78,7 @@ def test_what_is_gone_is_cleared_and_the_broker_may_go_away(other, member, house
     g = gateway(house)
     c.wait_for("xnet/sts/relay1/Relay1", lambda m: not m.retain)  # of this gateway, not of the test before
     mark = c.mark()
-    with open(house.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(house.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("relay1:", "relay2:"))
+    house.edit(("relay1:", "relay2:"))
     g.reload()
     c.wait_for("xnet/sts/relay1/Relay1", "", since=mark)
     c.wait_for("xnet/sts/relay2/Relay1", since=mark)

@@ -243,10 +243,7 @@ def test_read_only_and_off(plant):
                     {"verb": "log", "level": "debug"}):
         assert c.ask(**request)["err"] == "denied"
     assert "values" in c.ask("read", bus="rs485", unit=1, table="holding", addr=10, count=1)
-    with open(p.line.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(p.line.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("control: read", "control: off"))
+    p.line.edit(("control: read", "control: off"))
     p.gateway.reload()
     assert c.next()["err"] == "closed" and c.next() is None
     wait_until(lambda: not os.path.exists(p.path), what="the end of the socket")

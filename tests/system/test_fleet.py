@@ -20,6 +20,14 @@ devices:
 """
 
 
+def end(*sockets):
+    for s in sockets:
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
 class Link:
     """The uplink of the site: carries bytes between the bridge and the central broker until it is cut."""
 
@@ -47,19 +55,11 @@ class Link:
                 b.sendall(data)
         except OSError:
             pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        end(a, b)
 
     def cut(self):
         self.up = False
-        for s in self.ends:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        end(*self.ends)
 
     def mend(self):
         self.up = True

@@ -71,9 +71,7 @@ def test_a_reload_takes_what_is_new_and_clears_what_is_gone(line, broker, client
     client.wait_for("xnet/sts/relay1/Relay1", "off")
     client.wait_for("xnet/sts/meter1/Volts")
     mark = client.mark()
-    text = open(l.config).read()
-    with open(l.config, "w") as f:
-        f.write(text.replace("meter1:", "meter2:"))
+    l.edit(("meter1:", "meter2:"))
     g.reload()
     client.wait_for("xnet/sts/meter2/status", "online", since=mark)
     client.wait_for("xnet/sts/meter2/Volts", since=mark)

@@ -313,10 +313,7 @@ def test_topics_of_what_was_removed_while_stopped_are_cleared(line, broker, clie
     client.wait_for("xnet/sts/boiler/Gas")
     client.wait_for("xnet/$SYS/house/device/boiler/info")
     assert l.gateway.stop() == 0
-    with open(l.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(l.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("      Gas: ", "      Gasoline: ").replace("Half / Gas", "Half / 2"))
+    l.edit(("      Gas: ", "      Gasoline: "), ("Half / Gas", "Half / 2"))
     mark = client.mark()
     gateway(l)
     client.wait_for("xnet/sts/boiler/Gasoline", since=mark)

@@ -398,10 +398,7 @@ def test_a_pulse_whose_point_a_reload_takes_away_is_ended_first(line, broker, cl
     client.wait_for("xnet/sts/boiler/Door", "off")
     client.publish("xnet/cmd/boiler/Door", "on")
     l.wait_writes("boiler", 1)
-    with open(l.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(l.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("Door: ", "Gate: ").replace("coil: 6", "coil: 7"))
+    l.edit(("Door: ", "Gate: "), ("coil: 6", "coil: 7"))
     l.gateway.reload()
     l.gateway.process.wait_line("reload: ")
     assert said(l, "boiler") == [(5, 6, [0xFF00]), (5, 6, [0])]
@@ -607,10 +604,7 @@ def test_a_point_that_a_reload_takes_away_is_answered(boiler, client):
     client.publish("xnet/cmd/boiler/Rare", "2")  # must wait for two seconds
     client.publish("xnet/cmd/boiler/R1", "3")
     client.wait_for("xnet/sts/boiler/R1", "3", since=mark)
-    with open(boiler.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(boiler.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("Rare: {holding: 44", "Other: {holding: 48"))
+    boiler.edit(("Rare: {holding: 44", "Other: {holding: 48"))
     boiler.gateway.reload()
     told = json.loads(client.wait_for("xnet/sts/+/Nak", since=mark).text)
     assert told["param"] == "Rare" and "reload" in told["reason"]

@@ -288,10 +288,7 @@ def test_announced_answered_at_birth_and_forgotten(line, broker, client, gateway
     client.wait_for(relay["stat_t"], relay.get("stat_on", relay["pl_on"]))
 
     since = client.mark()
-    with open(l.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(l.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("eastron-sdm120, ", "eastron-sdm120, omit: [Volts], "))
+    l.edit(("eastron-sdm120, ", "eastron-sdm120, omit: [Volts], "))
     g.reload()
     first, second = client.wait_count(METER, 2, since=since)
     assert json.loads(first.text)["cmps"]["Volts"] == {"p": "sensor"}

@@ -103,9 +103,7 @@ def test_a_device_that_moved_keeps_its_topics(line, broker, client, make_client,
     client.wait_for("xnet/sts/lone/T", "")  # nobody has it
     client.wait_for("xnet/$SYS/plant/device/boiler/info", "")
     mark = client.mark()
-    text = open(l.config, encoding="utf-8").read()
-    with open(l.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("m(1..8)", "m(1..6)").replace("id: 1..8", "id: 1..6"))
+    l.edit(("m(1..8)", "m(1..6)"), ("id: 1..8", "id: 1..6"))
     g.reload()
     client.wait_for("xnet/sts/m8/status", "", since=mark)
     client.wait_for("xnet/$SYS/plant/device/m7/info", "", since=mark)

@@ -144,10 +144,7 @@ def test_models_of_others_only_are_none(inverter, client):
 def test_a_reload_keeps_the_chain(inverter, client):
     l = inverter(NEW, AcOut1RealPower=1234)
     client.wait_for("xnet/sts/inv/AcOut1RealPower", "1234.0")
-    with open(l.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(l.config, "w", encoding="utf-8") as f:
-        f.write(text.replace("id: 1", "id: 1, omit: [Model]"))
+    l.edit(("id: 1", "id: 1, omit: [Model]"))
     mark = client.mark()
     l.gateway.reload()
     wait_until(lambda: "reload: 1 buses" in l.gateway.text(), what="the reload")
