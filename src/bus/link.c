@@ -22,7 +22,7 @@ static void report_port(struct bus *b, const char *text)
 	worker_report(b, REPORT_PORT);
 }
 
-/* Told once, and again when the reason changes. Waiting commands do not wait for its return. */
+/* Reported once, and again when the reason changes. Commands that wait end with OUT_LINK. */
 void link_down(struct bus *b)
 {
 	port_close(&b->port);

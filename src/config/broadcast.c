@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A device that stands for all units of a line: nothing is read of it, and nothing answers. */
+/* A broadcast device (unit id 0): it is written only, and no unit responds. */
 #include "config/load.h"
 
 /* NULL: it can be written to all units at once. */

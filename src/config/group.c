@@ -89,7 +89,8 @@ static bool group_used(const struct making *m, const char *name)
 	return false;
 }
 
-/* How many names of points say a word by a key, in whatever layer; {n} stands for several. */
+/* How many points are listed under each word of a key, in all layers; a name with {n} is several.
+ */
 struct word_users {
 	struct name_table by_word; /* to the index of its number */
 	unsigned *number;

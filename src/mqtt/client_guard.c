@@ -8,8 +8,8 @@
 #define NEAR (100 * US_MS)
 #define STOOD (5 * US_S) /* so rarely the publisher looks only after it stood still */
 
-/* Some brokers do not answer a CONNECT of a version that they do not know: nothing but time tells
- * that. Only where the port is near; over a slow link an answer takes its time. */
+/* Some brokers do not answer a CONNECT of a version that they do not know: it can be detected by a
+ * timeout only. Only where the port is near; over a slow link an answer takes its time. */
 bool client_ignored(struct mqtt_client *c, us_t now)
 {
 	if (now - c->trying_since < retry_patience(&c->retry, c->conf.use_tls))
