@@ -63,13 +63,14 @@ static const char *key_advice(const struct keyset *set, const struct node *map, 
 	const char *advice = alias_advice(set->name, word);
 	const char *elsewhere = advice ? NULL : keyset_with(set, word);
 	const char *near = elsewhere ? NULL : key_nearest(set, map, word);
-	*buf = '\0';
 	if (advice)
 		snprintf(buf, size, "; here it is %s", advice);
 	else if (elsewhere)
 		snprintf(buf, size, "; it is a key of %s", elsewhere);
 	else if (near)
 		snprintf(buf, size, "; did you mean \"%s\"?", near);
+	else
+		snprintf(buf, size, "; devices.yaml(5) lists the keys");
 	return buf;
 }
 
