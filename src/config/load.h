@@ -20,6 +20,7 @@ struct parameter {
 	const char *name, *value;
 	const char *description;    /* or NULL */
 	const struct node *choices; /* list, or NULL: any text */
+	int64_t stride;             /* of addresses, from one choice to the next */
 };
 
 /* A profile as far as no device is needed. Parsed once, when the first device names it. */
@@ -142,6 +143,8 @@ const struct profile *profile_read(struct load *l, const char *path, const char 
 /* The values of its parameters, of its bases', and as the device sets them. Scratch memory. */
 size_t profile_parameters(struct load *l, const struct profile *p, const struct node *const *own,
                           unsigned nown, const struct parameter **out);
+/* How far the addresses in the profile are moved by these parameters' values. */
+int64_t parameters_block(const struct parameter *parameter, size_t n);
 
 /* -- pointset.c -- */
 struct layers {
@@ -193,6 +196,7 @@ struct recipe {
 	unsigned layer[LAYERS_MAX];
 	unsigned n;
 	int64_t shift;  /* of addresses, by `repeat` */
+	int64_t block;  /* … of those in the profile, by the parameters' `stride` */
 	int64_t number; /* of the repetition, or NO_NUMBER */
 	uint16_t place; /* in the repetition, from 1; 0: none */
 	struct reference count_from;
@@ -220,6 +224,9 @@ extern const struct keyset keyset_point, keyset_valid, keyset_counter, keyset_re
 	keyset_defaults, keyset_rates;
 /* Keys of this map that points inherit, whether a point needs them or not. NULL is fine. */
 void inherit_check(struct load *l, const struct node *map);
+/* An address that a point gives, with the shifts of its recipe; false: it is reported. */
+bool point_address(struct load *l, const struct hit *h, const struct node *n,
+                   const struct recipe *r, int table, int64_t *out);
 void point_read(struct load *l, const struct recipe *r, const struct ratings *rates,
                 struct draft *out);
 /* point_check.c: what its keys say together. errors: as many as there were before its keys were

@@ -116,11 +116,13 @@ static void drafts_read(struct making *m)
 	const struct parameter *parameter = NULL;
 	const size_t nparameter = profile_parameters(l, m->layers->profile, m->layers->device,
 	                                             m->layers->own, &parameter);
+	const int64_t block = parameters_block(parameter, nparameter);
 	m->draft = arena_array(l->scratch, m->recipes.n, sizeof *m->draft);
 	m->absent = arena_array(l->scratch, m->recipes.n, sizeof *m->absent);
 	for (size_t i = 0; i < m->recipes.n; i++) {
 		struct recipe *r = &m->recipes.recipe[i];
 		const struct node *condition = NULL;
+		r->block = block;
 		const bool here = recipe_pick(m, r, parameter, nparameter);
 		for (unsigned k = 0; here && k < r->n && !condition; k++)
 			condition = node_get(r->map[k], "if");

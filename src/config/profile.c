@@ -302,6 +302,9 @@ static const struct key parameter_keys[] = {
          .preset = "any text", .doc = "The values a device may choose from."},
 	{"choices", .type = KEY_OTHER, .flags = KEY_HIDDEN, .set = set_choices_old,
          .form = "list of texts", .doc = "The old name of one_of."},
+	{"stride", KEY_INT, KEY_AT(struct parameter, stride), .min = -65535, .max = 65535,
+         .preset = "0",
+         .doc = "Added to all addresses in the profile for each next value of one_of."},
 	{"description", KEY_TEXT, KEY_AT(struct parameter, description),
          .doc = "Description for people."},
 };
@@ -312,13 +315,19 @@ const struct keyset keyset_parameter = {
 	.n = COUNT(parameter_keys),
 };
 
-bool choice_known(const struct node *choices, const char *text)
+/* Where in the list, from 0; -1: nowhere. */
+static int64_t choice_index(const struct node *choices, const char *text)
 {
 	for (uint32_t i = 0; i < choices->n; i++)
 		if (choices->item[i]->kind == NODE_SCALAR &&
 		    strcmp(choices->item[i]->text, text) == 0)
-			return true;
-	return false;
+			return i;
+	return -1;
+}
+
+bool choice_known(const struct node *choices, const char *text)
+{
+	return choice_index(choices, text) >= 0;
 }
 
 static void parameter_check(struct load *l, const struct parameter *p, const struct node *n)
@@ -332,6 +341,24 @@ static void parameter_check(struct load *l, const struct parameter *p, const str
 			list + len, sizeof list - len, "%s%s", i ? ", " : "",
 			p->choices->item[i]->kind == NODE_SCALAR ? p->choices->item[i]->text : "?");
 	diag_error(l->d, n->where, "%s: \"%s\" is not one of %s", p->name, p->value, list);
+}
+
+static void stride_check(struct load *l, const struct parameter *p, const struct node *n)
+{
+	if (p->stride && !p->choices)
+		diag_error(l->d, node_find(n, "stride")->key->where,
+		           "stride: needs one_of, the values in the order of their registers");
+}
+
+int64_t parameters_block(const struct parameter *parameter, size_t n)
+{
+	int64_t block = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct parameter *p = &parameter[i];
+		const int64_t at = p->choices ? choice_index(p->choices, p->value) : 0;
+		block += at > 0 ? at * p->stride : 0; /* -1: reported */
+	}
+	return block;
 }
 
 /* What the device sets must be known to its profile. */
@@ -385,6 +412,7 @@ size_t profile_parameters(struct load *l, const struct profile *p, const struct 
 			keys_read(l, &keyset_parameter, pair->value, pair->key->where,
 			          &parameter[n]);
 			parameter_check(l, &parameter[n], pair->value);
+			stride_check(l, &parameter[n], pair->value);
 			if (!parameter[n].value)
 				parameter[n].value = "";
 			n++;

@@ -30,6 +30,26 @@ static void address_hint(struct load *l, const char *key, const struct node *n, 
 	          key, n->text, v - first[table], v);
 }
 
+bool point_address(struct load *l, const struct hit *h, const struct node *n,
+                   const struct recipe *r, int table, int64_t *out)
+{
+	const uint8_t base = r->of->address_base[h->layer];
+	const bool own = h->layer < r->of->own_points;
+	int64_t v;
+	if (!scalar_address(l->d, h->key->name, n, base, table, &v))
+		return false;
+	if (own && base == 0 && table >= 0)
+		address_hint(l, h->key->name, n, v, (uint8_t)table, r->of);
+	v += r->shift + (own ? 0 : r->block);
+	if (v < 0 || v > 65535) {
+		diag_error(l->d, n->where, "%s: %s leads to address %" PRId64 ", beyond 0 to 65535",
+		           h->key->name, r->shift ? "the repetition" : "the stride", v);
+		return false;
+	}
+	*out = v;
+	return true;
+}
+
 static bool address_get(struct load *l, const struct hit *h, const struct node *n,
                         const struct recipe *r, struct point *p, unsigned i)
 {
@@ -52,19 +72,9 @@ static bool address_get(struct load *l, const struct hit *h, const struct node *
 		           h->key->name);
 		return false;
 	}
-	const uint8_t base = r->of->address_base[h->layer];
 	int64_t v;
-	if (!scalar_address(l->d, h->key->name, n, base, p->table, &v))
+	if (!point_address(l, h, n, r, p->table, &v))
 		return false;
-	if (h->layer < r->of->own_points && base == 0)
-		address_hint(l, h->key->name, n, v, p->table, r->of);
-	v += r->shift;
-	if (v < 0 || v > 65535) {
-		diag_error(l->d, n->where,
-		           "%s: the repetition leads to address %" PRId64 ", beyond 0 to 65535",
-		           h->key->name, v);
-		return false;
-	}
 	p->addr[i] = (uint16_t)v;
 	return true;
 }

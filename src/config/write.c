@@ -67,14 +67,7 @@ static void set_address(struct load *l, const struct hit *h, void *object)
 {
 	struct writing *x = object;
 	int64_t v;
-	if (!scalar_address(l->d, "address", h->value, x->recipe->of->address_base[h->layer], -1,
-	                    &v))
-		return;
-	v += x->recipe->shift;
-	if (v < 0 || v > 65535)
-		diag_error(l->d, h->value->where,
-		           "address: the repetition leads beyond 0 to 65535");
-	else
+	if (point_address(l, h, h->value, x->recipe, -1, &v))
 		x->w.address = (int32_t)v;
 }
 

@@ -520,6 +520,21 @@ static void a_test_may_choose_parameters(void **state)
 	done(m);
 }
 
+static void a_stride_moves_the_addresses_of_the_profile_only(void **state)
+{
+	(void)state;
+	struct diag d;
+	struct model *m = load("good/sockets.yaml", &d);
+	assert_non_null(m);
+	const struct device *box = &m->device[0];
+	assert_int_equal(point(box, "Current")->addr[0], 0x1101);
+	assert_int_equal(point(box, "Limit")->addr[0], 0x2100);
+	assert_int_equal(point(box, "Limit")->write->address, 0x2110);
+	assert_int_equal(point(box, "Phase3")->addr[0], 0x1114);
+	assert_int_equal(point(box, "Own")->addr[0], 5);
+	done(m);
+}
+
 /* -- secrets -- */
 
 static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
@@ -642,6 +657,7 @@ int main(void)
 		cmocka_unit_test(a_profile_may_leave_out_points_of_the_one_it_extends),
 		cmocka_unit_test(a_number_may_have_a_power_of_ten),
 		cmocka_unit_test(a_test_may_choose_parameters),
+		cmocka_unit_test(a_stride_moves_the_addresses_of_the_profile_only),
 		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
 		cmocka_unit_test(what_a_profile_says_of_its_own_points_is_inherited_with_them),
