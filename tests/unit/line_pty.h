@@ -48,6 +48,7 @@ struct line_pty {
 	struct simline *line;
 	int master, wake;
 	bool stop;
+	bool whole;                           /* hand over answers in one piece */
 	bool silent[256];                     /* this unit does not answer */
 	unsigned spoilt[SIM_FAULTS];          /* so many of a thousand requests get this fault */
 	unsigned at;                          /* spreads them evenly: no luck */
@@ -159,6 +160,9 @@ static inline us_t line_pty_step(struct line_pty *p)
 		line_pty_spoil(p, buf[0]);
 		simline_write(p->line, buf, (size_t)got, now);
 	}
+	const us_t begun = simline_next(p->line, now), over = simline_end(p->line);
+	if (p->whole && over != US_NEVER && over > now)
+		return begun > now ? begun : over;
 	const size_t n = simline_read(p->line, now, buf, sizeof(buf));
 	if (n && p->master >= 0 && write(p->master, buf, n) < 0) {
 		/* Nobody has it open: the bytes are lost, as on a real line. */
@@ -270,6 +274,14 @@ static inline void line_pty_end(struct line_pty *p)
 	simline_destroy(p->line);
 	pthread_mutex_destroy(&p->lock);
 	free(p->held);
+}
+
+/* A machine so busy that the feeder rests within an answer tears it apart; not so from here on. */
+static inline void line_pty_whole(struct line_pty *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->whole = true;
+	pthread_mutex_unlock(&p->lock);
 }
 
 static inline void line_pty_silence(struct line_pty *p, uint8_t unit, bool silent)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The bus thread on a pseudo-terminal with a simulated line behind it, in real time. */
+/* The bus thread on a pseudo-terminal with a simulated line behind it, in real time. However busy
+ * the machine is, nothing fails by that: answers come in one piece, and the timeout is the
+ * configured one, not the shorter one that is learnt from a device that answers at once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,10 +42,19 @@ static struct bus_conf conf_of(const struct line_pty *l)
 	};
 }
 
+us_t __wrap_peer_timeout(const struct peer *p, us_t configured);
+
+us_t __wrap_peer_timeout(const struct peer *p, us_t configured)
+{
+	(void)p;
+	return configured;
+}
+
 static int begin(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	line_pty_begin(&b->line, BAUD, TURNAROUND);
+	line_pty_whole(&b->line);
 	const struct bus_conf conf = conf_of(&b->line);
 	rig_begin(&b->rig, &conf);
 	b->rig.right = right;
