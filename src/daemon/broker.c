@@ -13,6 +13,8 @@
 #define FIFO_MAX (256u << 10) /* of Naks, responses and history, if the model does not say more */
 #define CHANGE_LIMIT (500 * US_MS)
 #define LOOK_AGAIN (2 * US_MS)
+#define LAST_MOST (3 * US_S) /* for the answers at the end, of a broker that takes them slowly */
+#define ANSWERS_MOST 256
 
 static void publish_statuses(struct gateway *g, bool alive)
 {
@@ -173,35 +175,69 @@ void broker_leaves(struct gateway *g)
 	}
 }
 
-/* Until the broker has acknowledged what was published after the subscriptions were given up:
- * by then everything is here that it had delivered. */
-static void await_last(struct gateway *g, us_t until)
+static bool links_idle(const struct gateway *g)
+{
+	bool idle = true;
+	for (unsigned i = 0; i < NORTH_LINKS; i++)
+		idle = idle && (!g->link[i].mqtt || mqtt_idle(g->link[i].mqtt));
+	return idle;
+}
+
+/* Changes while brokers take something, or deliver. */
+static uint64_t links_moved(const struct gateway *g)
 {
 	struct mqtt_figures f;
-	struct mqtt_client *c = g->link[0].mqtt;
-	north_kick(g->north);
-	for (mqtt_figures(c, &f); f.connected && f.queued && clock_now() < until;
-	     mqtt_figures(c, &f))
+	uint64_t moved = 0;
+	for (unsigned i = 0; i < NORTH_LINKS; i++) {
+		if (!g->link[i].mqtt)
+			continue;
+		mqtt_figures(g->link[i].mqtt, &f);
+		moved += f.published + f.received;
+	}
+	return moved;
+}
+
+/* Refuses what still comes, until all of it has, and the broker has the answers; as long as it
+ * takes some of them, but not for ever. While many wait nothing more is taken: the broker keeps it.
+ */
+static void await_last(struct gateway *g, us_t quiet)
+{
+	const us_t end = clock_now() + LAST_MOST;
+	uint64_t moved = links_moved(g);
+	for (us_t until = clock_now() + quiet; clock_now() < until;) {
+		struct outbox_figures f;
+		const bool idle = links_idle(g); /* before what has come by then is looked for */
+		outbox_figures(g->outbox, &f);
+		if (f.posts < ANSWERS_MOST && events_refuse_rest(g) == 0 && idle)
+			return;
+		north_kick(g->north);
 		clock_sleep(clock_now() + LOOK_AGAIN);
-	events_refuse_rest(g);
+		const uint64_t before = moved;
+		moved = links_moved(g);
+		if (moved != before)
+			until = clock_now() + quiet < end ? clock_now() + quiet : end;
+	}
+	if (!links_idle(g))
+		log_warn("broker: not all of the last messages were acknowledged before the "
+		         "stop");
 }
 
 void broker_destroy(struct gateway *g, us_t limit)
 {
-	const us_t begun = clock_now();
 	publish_statuses(g, false);
 	health_stopped(g, g->model);
 	for (uint32_t i = 0; i < g->model->ndevice; i++)
 		readings_publish_offline(g, i);
 	north_turn(g->north);
-	await_last(g, begun + limit / 2);
-	north_kick(g->north);
+	await_last(g, limit / 2);
+	const us_t end = clock_now() + limit / 2;
 	for (unsigned i = 0; i < NORTH_LINKS; i++) {
-		const us_t left = begun + limit - clock_now();
+		const us_t left = end - clock_now();
 		if (g->link[i].mqtt)
 			leave(g, i, left > 0 ? left : 0);
 	}
-	events_refuse_rest(g);
+	while (events_refuse_rest(g)) /* nobody is there any more: the journal has them */
+		;
 	north_destroy(g->north);
 	outbox_destroy(g->outbox);
 }

@@ -17,8 +17,8 @@ void broker_adopt(struct gateway *g, const struct model *old);
 /* The gateway ends: no more commands are asked for; those on their way still come. */
 void broker_leaves(struct gateway *g);
 
-/* Devices, then the gateway, offline; what still comes is answered; everything out within `limit`
- * µs. */
+/* Devices, then the gateway, offline; what still comes is answered; waits `limit`
+ * µs at most for a broker that takes nothing, some seconds for one that is slow. */
 void broker_destroy(struct gateway *g, us_t limit);
 
 #endif

@@ -329,13 +329,15 @@ void events_take_all(struct gateway *g)
 	take(g, queue_used(g->events->queue));
 }
 
-void events_refuse_rest(struct gateway *g)
+size_t events_refuse_rest(struct gateway *g)
 {
 	struct mqtt_event m;
-	while (queue_pop(g->events->queue, &m)) {
+	size_t n = 0;
+	for (; n < EVENTS_PER_TURN && queue_pop(g->events->queue, &m); n++) {
 		if (m.kind == MQTT_MESSAGE)
 			message(g, &m);
 		else
 			mqtt_event_free(&m);
 	}
+	return n;
 }

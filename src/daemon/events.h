@@ -29,8 +29,8 @@ void events_leave(struct gateway *g, unsigned link, bool begins);
 void events_take(struct gateway *g);
 void events_take_all(struct gateway *g);
 
-/* What came with the last words, when nobody is there any more to be answered: the log says it. */
-void events_refuse_rest(struct gateway *g);
+/* Some of what came with the last words, and how many those were. Each is refused. */
+size_t events_refuse_rest(struct gateway *g);
 
 /* A status that somebody else has overwritten is put right, or the Alert about it has stood long
  * enough. */

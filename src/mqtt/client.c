@@ -283,6 +283,15 @@ void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 	pthread_mutex_unlock(&c->lock);
 }
 
+bool mqtt_idle(struct mqtt_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool up = c->state == CLIENT_UP;
+	const bool proven = c->leaving && !c->new_wish && c->proven == c->received && !c->flying;
+	pthread_mutex_unlock(&c->lock);
+	return !up || (proven && !outbox_waiting(c->outbox));
+}
+
 /* The library may hold the publisher for seconds (a name look-up): then it is left behind. */
 static void join(struct mqtt_client *c)
 {

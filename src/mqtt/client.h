@@ -84,6 +84,10 @@ void mqtt_shortest(struct mqtt_client *c, int64_t shortest);
 
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out);
 
+/* After mqtt_subscribe() of nothing: the broker has acknowledged all that was published, and all
+ * that it delivered was given to push. Always true while there is no connection. */
+bool mqtt_idle(struct mqtt_client *c);
+
 /* Publish what is dirty for at most `limit` µs, DISCONNECT if all is acknowledged, else just end
  * and let the Last Will speak. Frees. NULL is fine. */
 void mqtt_destroy(struct mqtt_client *c, int64_t limit);

@@ -51,6 +51,8 @@ struct mqtt_client {
 	size_t nwish;
 	const char *refused;
 	uint64_t published, received, refusals, connects, done, acked;
+	bool leaving;    /* nothing is subscribed any more */
+	uint64_t proven; /* `received` at the last question then; UINT64_MAX: none was asked */
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
@@ -128,7 +130,11 @@ void client_subscribe_wish(struct mqtt_client *c);
 void pump_begin(struct mqtt_client *c, us_t now); /* connected */
 void pump(struct mqtt_client *c);                 /* hand over what may go */
 us_t pump_due(struct mqtt_client *c);             /* when to call it again, if nobody wakes us */
-bool pump_over(struct mqtt_client *c);            /* nothing waits, nothing is under way */
+/* Once nothing is subscribed: asks until a question is answered before which nothing came any more.
+ * One alone does not do: messages of QoS 1 may wait at the broker for the acknowledgement of
+ * others. */
+void pump_last_question(struct mqtt_client *c, us_t now);
+bool pump_over(struct mqtt_client *c); /* nothing waits, nothing is under way */
 /* The connection is lost, what was on its way has come back. blame: the broker may have ended it
  * because of a message. */
 void pump_lost(struct mqtt_client *c, bool blame, us_t now);

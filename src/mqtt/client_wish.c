@@ -60,4 +60,8 @@ void client_subscribe_wish(struct mqtt_client *c)
 	free(c->have);
 	c->have = wish;
 	c->nhave = n;
+	pthread_mutex_lock(&c->lock);
+	c->leaving = n == 0;
+	c->proven = UINT64_MAX;
+	pthread_mutex_unlock(&c->lock);
 }

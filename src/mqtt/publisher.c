@@ -375,8 +375,10 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	if (c->state == CLIENT_UP)
 		look_for_first(c, now);
 	const us_t question = c->state == CLIENT_UP ? questions(c, now) : US_NEVER;
-	if (c->state == CLIENT_UP)
+	if (c->state == CLIENT_UP) {
 		pump(c);
+		pump_last_question(c, now);
+	}
 	switch (c->state) {
 	case CLIENT_IDLE:
 		return c->retry_at;

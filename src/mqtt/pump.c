@@ -142,22 +142,52 @@ static bool reserve(struct mqtt_client *c, const struct outgoing *m, size_t size
 	return fits;
 }
 
+/* With the lock held. */
+static struct pace_mark count_question(struct mqtt_client *c, us_t now)
+{
+	c->flying++;
+	return pace_ask(&c->pace, now);
+}
+
+/* False: not now. */
+static bool send_question(struct mqtt_client *c, const struct pace_mark *mark)
+{
+	if (paho_mark(c->paho, mark))
+		return true;
+	pthread_mutex_lock(&c->lock);
+	c->flying--;
+	pace_unasked(&c->pace);
+	pthread_mutex_unlock(&c->lock);
+	return false;
+}
+
 /* Between messages of QoS 0, whose way nobody acknowledges. */
 static void ask(struct mqtt_client *c, us_t now)
 {
 	struct pace_mark mark;
 	pthread_mutex_lock(&c->lock);
 	const bool asks = pace_asks(&c->pace, c->starved, now);
+	if (asks)
+		mark = count_question(c, now);
+	pthread_mutex_unlock(&c->lock);
+	if (asks)
+		send_question(c, &mark);
+}
+
+void pump_last_question(struct mqtt_client *c, us_t now)
+{
+	struct pace_mark mark;
+	pthread_mutex_lock(&c->lock);
+	const bool asks = c->leaving && !c->left_open && !c->flying && c->proven != c->received;
 	if (asks) {
-		mark = pace_ask(&c->pace, now);
-		c->flying++;
+		c->proven = c->received;
+		mark = count_question(c, now);
 	}
 	pthread_mutex_unlock(&c->lock);
-	if (!asks || paho_mark(c->paho, &mark))
+	if (!asks || send_question(c, &mark))
 		return;
 	pthread_mutex_lock(&c->lock);
-	c->flying--;
-	pace_unasked(&c->pace);
+	c->proven = UINT64_MAX;
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -282,6 +312,7 @@ void pump_begin(struct mqtt_client *c, us_t now)
 	pthread_mutex_lock(&c->lock);
 	pace_begin(&c->pace);
 	c->alone = c->permitted = false;
+	c->proven = UINT64_MAX;
 	pthread_mutex_unlock(&c->lock);
 	c->nreported = 0;
 	c->refused_at = 0;
@@ -344,7 +375,7 @@ void pump_done(void *ctx, const struct paho_done *d)
 		if (d->refused && !c->refused)
 			c->refused = d->refused;
 	}
-	if (worth_waking(c) || c->ending || c->refused || c->permitted)
+	if (worth_waking(c) || c->ending || c->leaving || c->refused || c->permitted)
 		client_wake(c);
 	pthread_mutex_unlock(&c->lock);
 }

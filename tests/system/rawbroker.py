@@ -113,7 +113,9 @@ class RawBroker(threading.Thread):
             return False
         if kind == 3:
             return self.publish(body, flags, 1 + len(raw))
-        if kind == 12:
+        if kind == 4:
+            self.acked()
+        elif kind == 12:
             self.client.sendall(b"\xd0\x00")
         elif kind in (8, 10):
             number = body.take(2)
@@ -126,6 +128,9 @@ class RawBroker(threading.Thread):
             else:
                 self.client.sendall(b"\xb0" + varint(2 + 2 * len(five)) + number + (five + b"\x11" if five else b""))
         return kind != 14
+
+    def acked(self):
+        """A message that was sent at QoS 1 is acknowledged."""
 
     def connect(self, body):
         body.text()

@@ -4,10 +4,15 @@ import os
 import signal
 import socket
 
+import struct
+
 import pytest
 
+from conftest import wait_until
 from gwfix import gateway  # noqa: F401
+from rawbroker import RawBroker, text, varint
 from simfix import HEAD, line  # noqa: F401
+from test_mqtt_limits import alone  # noqa: F401
 
 # freed memory is overwritten, so that its use shows in every build
 PERTURBED = {**os.environ, "MALLOC_PERTURB_": "165"}
@@ -58,3 +63,37 @@ def test_a_stop_while_one_bus_ends_before_the_other(line, broker, client, gatewa
     assert g.stop() == 0
     client.wait_for("xnet/sts/d3/status", "offline", since=mark)
     client.wait_for("xnet/sts/gx/status", "offline", since=mark)
+
+
+class Window(RawBroker):
+    """Has commands of QoS 1 that waited for room in their window of one: each goes out when the one before it is
+    acknowledged, also behind the answer to an UNSUBSCRIBE. It is slow with its own acknowledgements."""
+    def __init__(self, waiting, **options):
+        self.waiting, self.sent = waiting, 0
+        super().__init__(acks=lambda kind, m: kind != 3 or not self.is_over(m), **options)
+
+    def is_over(self, m):
+        if m.topic != "xnet/sts/gw/status" or m.payload != "offline" or self.sent:
+            return False
+        self.next()
+        return True  # acknowledged with the first of them
+
+    def next(self):
+        self.sent += 1
+        topic = text("xnet/cmd/d/P") + struct.pack(">H", self.sent) + (b"\0" if self.version == 5 else b"")
+        payload = b"%d" % self.sent
+        self.client.sendall(b"\x32" + varint(len(topic) + len(payload)) + topic + payload)
+
+    def acked(self):
+        if self.sent < self.waiting:
+            self.next()
+
+
+@pytest.mark.parametrize("version", [5, 4])
+def test_a_command_that_comes_behind_the_last_status_is_answered(alone, version):
+    raw = Window(5, version=version)
+    g = alone(raw.url)
+    wait_until(lambda: raw.of("xnet/sts/gw/status"))
+    assert g.stop() == 0
+    refused = [m.payload for m in raw.of("xnet/sts/d/Nak")]
+    assert raw.sent == 5 and len(refused) == 5 and all("shutting down" in r for r in refused)

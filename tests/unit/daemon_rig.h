@@ -263,6 +263,12 @@ void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 	*out = (struct mqtt_figures){.connected = rig.g.link[0].connected};
 }
 
+bool mqtt_idle(struct mqtt_client *c)
+{
+	(void)c;
+	return true;
+}
+
 void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 {
 	(void)limit;
