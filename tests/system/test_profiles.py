@@ -62,6 +62,22 @@ def test_its_own_tests_pass_and_it_is_complete(name):
     assert int(done.stdout.split()[0]) > 3
 
 
+@pytest.mark.parametrize("name, relays", [("waveshare-relay-16ch", 16), ("waveshare-relay-32ch", 32)])
+def test_a_response_of_these_boards_holds_one_byte_of_coils(name, relays, tmp_path):
+    """Their firmware sends more than one in reverse order (simonvetter/modbus issue 47)."""
+    config = tmp_path / "devices.yaml"
+    config.write_text(f"""\
+mqtt: {{broker: "mqtt://localhost"}}
+buses: {{a: {{port: /dev/ttyUSB0, baud: 9600}}}}
+devices: {{r: {{bus: a, id: 1, profile: {name}}}}}
+""")
+    done = xnetctl("plan", "-P", PROFILES, str(config))
+    assert done.returncode == 0, done.stderr
+    coils = [line.split("coil")[1].split()[:3] for line in done.stdout.splitlines() if " coil " in line]
+    assert sum(int(count) for _, _, count in coils) == relays
+    assert max(int(count) for _, _, count in coils) == 8
+
+
 def test_what_the_gateway_would_not_tell_is_none(tmp_path):
     profile = tmp_path / "sum.yaml"
     profile.write_text("""\
