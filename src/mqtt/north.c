@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
-#include "core/base/topic.h"
+#include "core/base/text.h"
 #include "mqtt/request.h"
 
 #define OWN_FIFO (256u << 10) /* of an outbox of its own, before the daemon says how much */
@@ -258,7 +258,7 @@ void north_echo(struct json *j, const char *name, const char *text, size_t most)
 		return;
 	}
 	for (size_t len; at < most; at += len) {
-		len = topic_utf8_next(text + at, n - at);
+		len = text_utf8_next(text + at, n - at);
 		if (!len)
 			len = 1; /* no character: the JSON writer replaces it */
 		if (at + len > most)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/base/topic.h"
 #include "mqtt/json_parse.h"
 
@@ -51,7 +52,7 @@ static bool refuse_payload(struct incoming *h, const char *param)
 	if (e->len > XNET_PAYLOAD_MAX)
 		refuse(h, param,
 		       arena_printf(h->memory, "payload longer than %d bytes", XNET_PAYLOAD_MAX));
-	else if (!topic_utf8(e->payload, e->len))
+	else if (!text_utf8(e->payload, e->len))
 		refuse(h, param, "payload is not UTF-8 text");
 	else
 		return false;
@@ -408,7 +409,7 @@ static const struct {
 bool xnet_event(struct xnet *x, const struct mqtt_event *e, struct north_event *out)
 {
 	struct incoming h = {.x = x, .e = e, .out = out};
-	if (!topic_utf8(e->topic, strlen(e->topic)) || !topic_split(e->topic, x->prefix, &h.t))
+	if (!text_utf8(e->topic, strlen(e->topic)) || !topic_split(e->topic, x->prefix, &h.t))
 		return false;
 	for (size_t i = 0; i < sizeof class_row / sizeof *class_row; i++) {
 		if (!topic_is(&h.t, 0, class_row[i].class_))

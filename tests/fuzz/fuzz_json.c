@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/json.h"
-#include "core/base/topic.h"
+#include "core/base/text.h"
 #include "mqtt/json_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,7 +22,7 @@ static void write_and_read(const char *text, size_t len)
 	jw_int(&j, NULL, (int64_t)len);
 	jw_close(&j, ']');
 	jw_close(&j, '}');
-	if (!topic_utf8(j.text, j.len) || strlen(j.text) != j.len)
+	if (!text_utf8(j.text, j.len) || strlen(j.text) != j.len)
 		abort();
 	/* a NUL is written as an escape, which readers need not take; a number may be out of their
 	 * range */
@@ -30,7 +30,7 @@ static void write_and_read(const char *text, size_t len)
 		goto out;
 	if (!json_parse_object(j.text, j.len, &m, error, sizeof error) || m.n != 3)
 		abort();
-	if (topic_utf8(text, len) && strcmp(m.member[0].text, text) != 0)
+	if (text_utf8(text, len) && strcmp(m.member[0].text, text) != 0)
 		abort();
 	json_members_free(&m);
 out:

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/text.h"
 #include "core/base/topic.h"
 
 static void a_topic_is_cut_behind_its_prefix(void **state)
@@ -100,7 +101,7 @@ static void only_well_formed_utf8_without_nul_passes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof utf8_row / sizeof *utf8_row; i++) {
-		if (topic_utf8(utf8_row[i].text, utf8_row[i].n) != utf8_row[i].good)
+		if (text_utf8(utf8_row[i].text, utf8_row[i].n) != utf8_row[i].good)
 			fail_msg("row %zu", i);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/json.h"
-#include "core/base/topic.h"
+#include "core/base/text.h"
 
 struct source {
 	struct jread *r;
@@ -262,7 +262,7 @@ bool jread_parse(struct jread *r, const char *text, size_t len)
 	memcpy(copy, text, len);
 	*r = (struct jread){.memory = mem_alloc(len + 2, 1)};
 	struct source s = {.r = r, .text = copy, .len = len, .memory = r->memory};
-	bool good = topic_utf8(text, len) || fault(&s, "not UTF-8");
+	bool good = text_utf8(text, len) || fault(&s, "not UTF-8");
 	good = good && value(&s, NULL);
 	blanks(&s);
 	if (good && s.at < len)

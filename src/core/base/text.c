@@ -4,11 +4,49 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/topic.h"
-
 #define REPEATED_MAX 64
 #define ELLIPSIS "\xE2\x80\xA6"
 #define REPLACEMENT "\xEF\xBF\xBD"
+
+/* Rows of the table of well-formed sequences ("The Unicode Standard", table 3-7). */
+static const struct {
+	unsigned char first, last, low, high, len; /* first byte from..to; second byte from..to */
+} utf8_row[] = {
+	{0x01, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+	{0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
+	{0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+};
+
+size_t text_utf8_next(const char *text, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	if (n == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof utf8_row / sizeof *utf8_row; i++) {
+		if (s[0] < utf8_row[i].first || s[0] > utf8_row[i].last)
+			continue;
+		const size_t len = utf8_row[i].len;
+		if (len > n || (len > 1 && (s[1] < utf8_row[i].low || s[1] > utf8_row[i].high)))
+			return 0;
+		for (size_t k = 2; k < len; k++) {
+			if ((s[k] & 0xC0) != 0x80)
+				return 0;
+		}
+		return len;
+	}
+	return 0;
+}
+
+bool text_utf8(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		const size_t len = text_utf8_next(text + i, n - i);
+		if (!len)
+			return false;
+		i += len;
+	}
+	return true;
+}
 
 /* The Unicode Standard, 23.1 to 23.3 and 23.7. */
 static const struct {
@@ -38,7 +76,7 @@ static bool is_control(uint32_t c)
 
 size_t text_next(const char *text, size_t n, enum text_kind *kind)
 {
-	const size_t len = *text ? topic_utf8_next(text, n) : 1;
+	const size_t len = *text ? text_utf8_next(text, n) : 1;
 	*kind = TEXT_BROKEN;
 	if (!len)
 		return 1;

@@ -20,6 +20,12 @@ enum text_kind {
 	TEXT_BROKEN,  /* one byte that is not UTF-8 */
 };
 
+/* Well-formed UTF-8 without NUL (no surrogates, no overlong forms; MQTT 5, section 1.5.4). */
+bool text_utf8(const char *text, size_t n);
+
+/* Length of the first character, 1 to 4; 0: it is not well-formed, or there is none. */
+size_t text_utf8_next(const char *text, size_t n);
+
 /* What text[0..n) begins with. Returns its length in bytes, 1 to 4; n must not be 0. */
 size_t text_next(const char *text, size_t n, enum text_kind *kind);
 

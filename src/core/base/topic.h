@@ -30,10 +30,4 @@ bool topic_match(const char *filter, const char *topic);
  * broker may end the connection for one). */
 bool topic_valid(const char *topic);
 
-/* Well-formed UTF-8 without NUL (no surrogates, no overlong forms; section 1.5.4). */
-bool topic_utf8(const char *text, size_t n);
-
-/* Length of the first character, 1 to 4; 0: it is not well-formed, or there is none. */
-size_t topic_utf8_next(const char *text, size_t n);
-
 #endif
