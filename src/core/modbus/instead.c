@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "core/modbus/words.h"
+#include "core/modbus/exception.h"
 
 void instead_note(struct instead *i, const struct instead *other)
 {

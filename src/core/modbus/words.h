@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * words: what a failed request is called wherever a person reads it: the journal, $SYS, Alerts,
- * Nak, the control socket and xnetctl. One table of exceptions; what else may come is in instead.h.
+ * Nak, the control socket and xnetctl. Exceptions are in exception.h, what else may come in
+ * instead.h.
  */
 #ifndef CORE_MODBUS_WORDS_H
 #define CORE_MODBUS_WORDS_H
 
 #include "core/base/span.h"
+#include "core/modbus/exception.h"
 #include "core/modbus/instead.h"
 
 #define WORDS_MAX 160 /* the longest of these texts, with its NUL */
 
-/* "illegal data address"; "not in the specification" for codes that are not in it. */
-const char *exception_name(uint8_t code);
-
-/* What it means for who asked: "it does not have these registers". NULL: its name says enough. */
-const char *exception_advice(uint8_t code);
-
-/* "exception 2, illegal data address". Returns buf, as all of these do. */
-char *exception_words(uint8_t code, char *buf, size_t size);
-
-/* "holding register 40", "coils 0 to 7" */
+/* "holding register 40", "coils 0 to 7". Returns buf, as all of these do. */
 char *cells_words(const struct span *s, char *buf, size_t size);
 /* "holding register 40 of unit 3" */
 char *span_words(const struct span *s, char *buf, size_t size);
