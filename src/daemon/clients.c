@@ -54,13 +54,22 @@ const char *client_who(const struct gateway *g, client_t number)
 
 /* -- out -------------------------------------------------------------------------- */
 
-static void listen_for(struct gateway *g, struct client *c, bool room)
+/* Its end is always reported. */
+static void listen_for(struct gateway *g, struct client *c)
 {
-	struct epoll_event e = {.events = EPOLLIN | (room ? EPOLLOUT : 0u), .data.u32 = c->number};
-	if (c->polled_out == room)
+	struct epoll_event e = {.events = (c->ended ? 0u : EPOLLIN) | (c->nout ? EPOLLOUT : 0u),
+	                        .data.u32 = c->number};
+	if (c->polled == e.events)
 		return;
-	c->polled_out = room;
+	c->polled = e.events;
 	epoll_ctl(g->control->epoll, EPOLL_CTL_MOD, c->fd, &e);
+}
+
+void client_ends(struct gateway *g, struct client *c)
+{
+	c->ended = true;
+	listen_for(g, c);
+	gateway_wake(g, TIMER_CONTROL, g->now);
 }
 
 bool client_flush(struct gateway *g, struct client *c)
@@ -78,7 +87,9 @@ bool client_flush(struct gateway *g, struct client *c)
 	}
 	c->nout -= at;
 	memmove(c->out, c->out + at, c->nout);
-	listen_for(g, c, c->nout > 0);
+	listen_for(g, c);
+	if (c->ended && !c->nout)
+		gateway_wake(g, TIMER_CONTROL, g->now);
 	return true;
 }
 

@@ -29,8 +29,9 @@ struct client {
 	unsigned under_way, lately;
 	us_t second; /* `lately` counts from then */
 	us_t active;
+	uint32_t polled; /* what epoll waits for */
+	bool ended;      /* it sends no more, and waits for answers */
 	bool gone;       /* its end is still to be said to those who have something of it */
-	bool polled_out; /* epoll waits for room */
 };
 
 struct control {
@@ -45,6 +46,8 @@ struct control {
 /* NULL: it has gone. */
 struct client *client_of(const struct gateway *g, client_t number);
 void client_drop(struct client *c);
+/* It sends no more: it is dropped when nothing goes out to it any more. */
+void client_ends(struct gateway *g, struct client *c);
 /* What waits goes out as far as there is room. False: the client is not there any more. */
 bool client_flush(struct gateway *g, struct client *c);
 

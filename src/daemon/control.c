@@ -105,17 +105,30 @@ static void take_lines(struct gateway *g, struct client *c)
 		client_drop(c);
 }
 
+/* It sends no more, but may still read: its last line counts without a line feed, too. */
+static void take_end(struct gateway *g, struct client *c)
+{
+	const client_t number = c->number;
+	if (c->nin && !take_line(g, c, c->in, c->nin))
+		return;
+	c = client_of(g, number);
+	c->nin = 0;
+	client_ends(g, c);
+}
+
 static void take_bytes(struct gateway *g, struct client *c)
 {
 	const ssize_t n = recv(c->fd, c->in + c->nin, sizeof c->in - c->nin, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n < 0 || c->ended) {
 		client_drop(c);
-		return;
+	} else if (n == 0) {
+		take_end(g, c);
+	} else {
+		c->nin += (size_t)n;
+		take_lines(g, c);
 	}
-	c->nin += (size_t)n;
-	take_lines(g, c);
 }
 
 /* -- they come and go ------------------------------------------------------------- */
@@ -177,7 +190,7 @@ static void come(struct gateway *g)
 		send_away(g, fd);
 		return;
 	}
-	*c = (struct client){.number = ++x->last, .fd = fd, .active = g->now};
+	*c = (struct client){.number = ++x->last, .fd = fd, .polled = EPOLLIN, .active = g->now};
 	socklen_t size = sizeof c->who;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->who, &size) < 0)
 		c->who = (struct ucred){.uid = (uid_t)-1};
@@ -204,7 +217,7 @@ void control_tick(struct gateway *g)
 		                   (monitor_listens(g, c->number) && !c->nout);
 		if (waits)
 			c->active = g->now;
-		if (g->now - c->active >= IDLE)
+		if (g->now - c->active >= IDLE || (c->ended && !waits && !c->nout))
 			client_drop(c);
 		else
 			gateway_wake(g, TIMER_CONTROL, c->active + IDLE);

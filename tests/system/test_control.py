@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The control socket of the running daemon: what it answers, what it carries to a line, who is sent away."""
+import contextlib
 import json
 import os
 import random
@@ -163,6 +164,33 @@ def test_monitor_shows_frames_and_their_cause(plant):
     assert any(x.get("dir") == "in" and x["hex"].startswith("010302") for x in seen)
     assert seen[-1]["why"] == "no response" and seen[-1]["dir"] == "in"
     assert "err" not in c.ask("monitor", bus="rs485", on=False)
+
+
+@contextlib.contextmanager
+def half_closed(path, text):
+    """What comes behind the greeting for a client that sends the text, and no more."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(LIMIT)
+        s.connect(path)
+        s.sendall(text.encode())
+        s.shutdown(socket.SHUT_WR)
+        with s.makefile("r", encoding="utf-8") as lines:
+            assert "err" not in json.loads(next(lines))
+            yield map(json.loads, lines)
+
+
+def test_who_sends_no_more_gets_its_answers_and_then_the_end(plant):
+    p = plant()
+    asked = '{"id":1,"verb":"read","bus":"rs485","unit":1,"table":"holding","addr":10,"count":1}'
+    with half_closed(p.path, asked + "\n" + asked.replace('"id":1', '"id":2') + "\n") as lines:
+        assert [(x["id"], "values" in x) for x in lines] == [(1, True), (2, True)]
+    with half_closed(p.path, asked) as lines:  # without a line feed
+        assert [x["id"] for x in lines] == [1]
+    with half_closed(p.path, "") as lines:
+        assert list(lines) == []
+    for _ in range(5):  # more than can be connected: each has left its place
+        with half_closed(p.path, '{"id":3,"verb":"monitor","bus":"rs485"}') as lines:
+            assert next(lines)["id"] == 3 and next(lines) and next(lines)
 
 
 def test_a_held_line_is_given_back_when_its_client_is_killed(plant, client):
