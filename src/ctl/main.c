@@ -18,6 +18,7 @@ static const struct {
 	{"convert", "convert the configuration of another gateway", verb_convert},
 	{"doctor", "say what is wrong with a line", verb_doctor},
 	{"fleet", "one table of all gateways; ends with 1 if one needs somebody", verb_fleet},
+	{"forget", "clear what a gateway that is gone has left on the broker", verb_forget},
 	{"homeassistant", "print the discovery for Home Assistant", verb_homeassistant},
 	{"keys", "print every key of devices.yaml and of profiles", verb_keys},
 	{"metrics", "health and values as OpenMetrics, for Prometheus", verb_metrics},

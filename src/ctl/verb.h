@@ -38,6 +38,7 @@ int verb_recipe(int argc, char **argv);
 int verb_schema(int argc, char **argv);
 int verb_sim(int argc, char **argv);
 int verb_fleet(int argc, char **argv);
+int verb_forget(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
 int verb_web(int argc, char **argv);
 int verb_top(int argc, char **argv);

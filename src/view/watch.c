@@ -23,6 +23,7 @@
 /* A broker ends a connection that said nothing for 1.5 times this: so a command that a link held up
  * for longer, as long as command_timeout (10 s) or more, goes nowhere. */
 #define KEEPALIVE (5 * US_S)
+#define FLUSH_LOOK (5 * US_MS)
 #define FIFO (64u << 10)
 #define SEND_LIMIT                                                                                 \
 	(2 * US_S) /* a command that is not with the broker by then does not go at all             \
@@ -42,6 +43,8 @@ struct watch {
 	int wake;
 	bool connected;
 	char trouble[192];
+	void (*each)(void *ctx, const struct view_message *m);
+	void *each_ctx;
 	us_t sent_at; /* the last command; 0: none that may still wait */
 	us_t down_at;
 	us_t up_at, retained_at; /* when the last retained message came; 0: none */
@@ -242,6 +245,8 @@ static void take_event(struct watch *w, const struct mqtt_event *e,
 		                               .retained = e->retained,
 		                               .now = watch_now(),
 		                               .wall = watch_wall()};
+		if (w->each)
+			w->each(w->each_ctx, &m);
 		if (w->extra && topic_match(w->extra, e->topic)) {
 			if (other)
 				other(ctx, &m);
@@ -250,6 +255,12 @@ static void take_event(struct watch *w, const struct mqtt_event *e,
 		}
 		break;
 	}
+}
+
+void watch_tap(struct watch *w, void (*each)(void *ctx, const struct view_message *m), void *ctx)
+{
+	w->each = each;
+	w->each_ctx = ctx;
 }
 
 void watch_turn(struct watch *w, void (*other)(void *ctx, const struct view_message *m), void *ctx)
@@ -325,6 +336,26 @@ bool watch_send(struct watch *w, const char *topic, const char *payload, const c
 	                           .correlation = correlation,
 	                           .correlation_len = correlation ? strlen(correlation) : 0});
 	outbox_kick(w->outbox);
+	return true;
+}
+
+void watch_clear(struct watch *w, const char *topic)
+{
+	outbox_post(w->outbox,
+	            &(struct post){.topic = topic, .payload = "", .qos = 1, .retain = true});
+}
+
+bool watch_flush(struct watch *w, us_t limit)
+{
+	const us_t until = watch_now() + limit;
+	struct outbox_figures f;
+
+	outbox_kick(w->outbox);
+	for (outbox_figures(w->outbox, &f); f.posts; outbox_figures(w->outbox, &f)) {
+		if (watch_now() >= until || !w->connected)
+			return false;
+		watch_for(w, FLUSH_LOOK);
+	}
 	return true;
 }
 

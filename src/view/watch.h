@@ -24,6 +24,9 @@ void watch_turn(struct watch *w, void (*other)(void *ctx, const struct view_mess
 bool watch_connected(const struct watch *w);
 const char *watch_trouble(const struct watch *w); /* why not; "" if it is not known yet */
 
+/* Each message is given to this, too, before the view; NULL: no more. The text is the watch's. */
+void watch_tap(struct watch *w, void (*each)(void *ctx, const struct view_message *m), void *ctx);
+
 /* Until connected and what is retained has come, for `limit` µs at most. False: not connected;
  * watch_trouble says why. Blocks. */
 bool watch_settle(struct watch *w, us_t limit);
@@ -38,6 +41,11 @@ void watch_for(struct watch *w, us_t span);
  * sent. */
 bool watch_send(struct watch *w, const char *topic, const char *payload, const char *response,
                 const char *correlation);
+
+/* Empties a retained topic, QoS 1; then, once in a while, waits for `limit` µs at most until the
+ * broker has acknowledged all of them. False: it has not. */
+void watch_clear(struct watch *w, const char *topic);
+bool watch_flush(struct watch *w, us_t limit);
 
 void watch_figures(const struct watch *w, char *broker, size_t size, unsigned *protocol);
 

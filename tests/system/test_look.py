@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import termios
@@ -13,7 +14,8 @@ import urllib.request
 import pytest
 
 from conftest import LIMIT, TOP, free_port, wait_until
-from simfix import PROFILES
+from gwfix import gateway  # noqa: F401
+from simfix import PROFILES, line  # noqa: F401
 
 XNETCTL = os.path.join(TOP, "xnetctl")
 
@@ -387,3 +389,86 @@ def tries(port):
         return get(port)
     except OSError:
         return None
+
+
+# -- forget: what a gateway has left ---------------------------------------------------------------------
+
+RENAMED = """
+gateway: {gateway}
+mqtt: {{broker: "{broker}", prefix: {prefix}, sys_interval: 1s}}
+homeassistant: true
+buses:
+  rs485: {{port: {port}, baud: 115200}}
+devices:
+  meter1: {{profile: eastron-sdm120, bus: rs485, id: 1}}
+{more}"""
+RELAY = "  relay1: {profile: waveshare-relay-8ch, bus: rs485, id: 3}\n"  # as it stands in the file
+TWICE = RELAY.replace("{", "{{").replace("}", "}}")
+
+
+def standing(client, make_client, broker):
+    """What is retained now."""
+    c = make_client(broker, "#")
+    c.publish("end", "here")
+    c.wait_for("end", "here")
+    found = {m.topic: m.text for m in c.all("#") if m.retain and m.text}
+    c.close()
+    return found
+
+
+@pytest.mark.parametrize("old, new", [(("barn", "xnet"), ("stable", "xnet")), (("barn", "old/xnet"), ("barn", "xnet"))])
+def test_forget_clears_what_a_gateway_left_that_was_renamed_while_it_was_off(broker, client, make_client, line, gateway, old, new):
+    l = line(RENAMED.replace("{more}", TWICE).replace("{gateway}", old[0]).replace("{prefix}", old[1]), broker)
+    g = gateway(l)
+    client.wait_for(f"{old[1]}/sts/meter1/status", "online")
+    client.wait_for(f"{old[1]}/sts/relay1/Relay8")
+    client.wait_for(f"homeassistant/device/xnet_{old[0]}/xnet_{old[0]}_relay1/config")
+    wait_until(lambda: client.all(f"{old[1]}/$SYS/{old[0]}/device/relay1/info"))
+    forget = [*(["--prefix", old[1]] if old[1] != "xnet" else []), old[0]]
+    running = xnetctl(broker, "forget", "--yes", *forget)
+    assert running.returncode == 1 and b"is online: stop it first" in running.stderr
+    assert g.stop() == 0
+    with open(l.config, encoding="utf-8") as f:
+        text = f.read().replace(RELAY, "").replace(f"gateway: {old[0]}", f"gateway: {new[0]}")
+    with open(l.config, "w", encoding="utf-8") as f:
+        f.write(text.replace(f"prefix: {old[1]}", f"prefix: {new[1]}"))
+    # another gateway, which has a device of the old name, and took over the relays
+    publish(client, {"sts/neighbour/status": "online", "$SYS/neighbour/version": "1",
+                     "$SYS/neighbour/device/relay1/info": '{"points":[{"name":"Relay1"}]}',
+                     "sts/relay1/Relay1": "on", "sts/relay1/foreign": "kept"}, old[1])
+    g = gateway(l)
+    mark = client.mark()
+    client.wait_for(f"{new[1]}/sts/meter1/status", "online")
+    wait_until(lambda: client.all(f"{new[1]}/$SYS/{new[0]}/device/meter1/info"))
+    before = standing(client, make_client, broker)
+    assert f"{old[1]}/$SYS/{old[0]}/version" in before and f"{old[1]}/sts/{old[0]}/status" in before
+    listed = xnetctl(broker, "forget", *forget)
+    assert listed.returncode == 0 and b"--yes clears them" in listed.stdout
+    assert standing(client, make_client, broker).keys() >= before.keys()
+    done = xnetctl(broker, "forget", "--yes", *forget)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = standing(client, make_client, broker)
+    gone = before.keys() - after.keys()
+    assert gone == set(done.stdout.decode().split("\n")[:-2]) == set(listed.stdout.decode().split("\n")[:-2])
+    left = [t for t in after if t.startswith((f"{old[1]}/sts/{old[0]}/", f"{old[1]}/$SYS/{old[0]}/"))]
+    assert not left and f"{old[1]}/sts/relay1/foreign" in after and f"{old[1]}/$SYS/neighbour/version" in after
+    assert after[f"{old[1]}/sts/relay1/Relay1"] == "on" and after[f"{old[1]}/sts/neighbour/status"] == "online"
+    assert after[f"{new[1]}/sts/meter1/status"] == "online" and f"{new[1]}/sts/meter1/Volts" in after
+    assert (f"{old[1]}/sts/meter1/Volts" in after) is (old[1] == new[1])
+    assert not [t for t in after if t.startswith("homeassistant/") and f'"{old[1]}/sts/{old[0]}/status"' in after[t]]
+    again = xnetctl(broker, "forget", "--yes", *forget)
+    assert again.returncode == 1 and b"nothing of a gateway" in again.stderr
+
+
+
+def test_forget_reports_what_the_broker_does_not_let_it_clear(make_broker, make_client, tmp_path):
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite #\n")
+    broker = make_broker(extra=[f"acl_file {acl}"])
+    client = make_client(broker, "#")
+    publish(client, {"$SYS/barn/version": "1", "sts/barn/status": "offline"})
+    client.close()
+    acl.write_text("topic read #\ntopic write xnet/sts/#\n")
+    broker.process.send_signal(signal.SIGHUP)
+    done = xnetctl(broker, "forget", "--yes", "barn")
+    assert done.returncode == 1 and b"1 are still there: may this user publish them?" in done.stderr
