@@ -73,7 +73,7 @@ static uint64_t mix_unit(uint64_t h, const struct schedule *s, const struct unit
 		h = mix_time(h, n->base, now);
 		h = mix(h, n->strikes | n->unwell << 8 | (u->good_at > n->failed_at) << 16);
 		h = mix(h, n->group | n->refused << 8 | n->aside << 16 | n->passed << 17 |
-		                   (n->refused_since > 0) << 18 | (n->last == NEVER_READ) << 19);
+		                   n->doubted << 18 | (n->last == NEVER_READ) << 19);
 	}
 	return h;
 }
@@ -257,13 +257,13 @@ static void explore(const struct scene *s)
 /* -- the scenes ------------------------------------------------------------------- */
 
 #define ALL_FUNCTIONS (1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 6 | 1u << 8)
-#define HOLDING(unit, addr, len)                                                                   \
+#define HOLDING(id, at, count)                                                                     \
 	{                                                                                          \
-		unit, TABLE_HOLDING, addr, len, 0, CLASS_NORMAL, false                             \
+		.unit = id, .table = TABLE_HOLDING, .addr = at, .len = count, .prio = CLASS_NORMAL \
 	}
-#define INPUT(unit, addr, len)                                                                     \
+#define INPUT(id, at, count)                                                                       \
 	{                                                                                          \
-		unit, TABLE_INPUT, addr, len, 0, CLASS_NORMAL, false                               \
+		.unit = id, .table = TABLE_INPUT, .addr = at, .len = count, .prio = CLASS_NORMAL   \
 	}
 #define EVERYWHERE                                                                                 \
 	{                                                                                          \

@@ -46,13 +46,14 @@ static void plant_open(struct plant *p, uint32_t baud, uint64_t seed, us_t perio
 		                                .max_read = 125,
 		                                .max_hole = UINT16_MAX};
 		for (unsigned b = 0; b < BLOCKS; b++)
-			p->want[u * BLOCKS + b] = (struct want){(uint8_t)(u + 1),
-			                                        TABLE_HOLDING,
-			                                        (uint16_t)(1000 * b),
-			                                        (uint16_t)(10 + 5 * b),
-			                                        period,
-			                                        CLASS_NORMAL,
-			                                        false};
+			p->want[u * BLOCKS + b] = (struct want){
+				.unit = (uint8_t)(u + 1),
+				.table = TABLE_HOLDING,
+				.addr = (uint16_t)(1000 * b),
+				.len = (uint16_t)(10 + 5 * b),
+				.period = period,
+				.prio = CLASS_NORMAL,
+			};
 	}
 	schedule_adopt(p->schedule, p->want, UNITS * BLOCKS, p->rule, UNITS, p->rig.now);
 	schedule_port_back(p->schedule, p->rig.now);

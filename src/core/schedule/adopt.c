@@ -161,11 +161,12 @@ static void units_forget(struct schedule *s)
 static void units_range(struct schedule *s)
 {
 	for (size_t i = 0; i < s->nunit; i++)
-		s->unit[i]->first = s->unit[i]->n = 0;
+		s->unit[i]->first = s->unit[i]->n = s->unit[i]->npatient = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		struct unit *u = unit_find(s, s->node[i].want.unit);
 		if (u->n++ == 0)
 			u->first = i;
+		u->npatient += patience_own(&s->node[i]);
 	}
 	for (size_t i = 0; i < s->nunit; i++)
 		unit_pages(s->unit[i]);

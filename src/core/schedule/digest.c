@@ -12,15 +12,10 @@
  * has to be compared with the others.
  */
 
-us_t node_slack(const struct node *n)
-{
-	if (n->aside || n->want.period == PERIOD_ONCE)
-		return 0;
-	return n->want.period / 20;
-}
-
 static bool lane_same(const struct node *a, const struct node *b)
 {
+	if (a->want.period == b->want.period) /* as of most neighbours */
+		return a->want.prio == b->want.prio || a->want.period == PERIOD_FASTEST;
 	return node_rank(a) == node_rank(b) && node_period(a) == node_period(b);
 }
 
@@ -98,9 +93,10 @@ void unit_changed(struct unit *u)
 		kept_drop(u, table);
 }
 
-void node_changed(struct unit *u, size_t i)
+void nodes_changed(struct unit *u, size_t first, size_t last)
 {
-	u->page[(i - u->first) / PAGE_NODES].stale = true;
+	for (size_t i = (first - u->first) / PAGE_NODES; i <= (last - u->first) / PAGE_NODES; i++)
+		u->page[i].stale = true;
 	u->all.stale = true;
 }
 
@@ -125,10 +121,4 @@ size_t nodes_from(const struct schedule *s, const struct unit *u, const struct s
 			high = mid;
 	}
 	return low;
-}
-
-bool nodes_within(const struct schedule *s, const struct unit *u, size_t i, const struct span *span)
-{
-	return i < u->first + u->n && s->node[i].want.table == span->table &&
-	       s->node[i].want.addr < (uint32_t)span->addr + span->count;
 }

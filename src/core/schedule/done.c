@@ -6,15 +6,30 @@
 #define BUSY_FIRST (100 * US_MS)
 #define ALTERNATE 6
 
+/* The next point of the grid; neighbours mostly have the same one. */
+struct next_point {
+	us_t period, at;
+	uint16_t steps;
+};
+
+static us_t next_point(const struct schedule *s, const struct node *n, us_t now,
+                       struct next_point *p)
+{
+	if (p->period != n->want.period || p->steps != n->steps)
+		*p = (struct next_point){n->want.period, grid_next(s, n, now), n->steps};
+	return p->at;
+}
+
 /* vain: it was asked for since it was due, and not answered: what was passed over is no overload.
  */
-static void node_read(const struct schedule *s, struct unit *u, struct node *n, bool vain, us_t now)
+static void node_read(const struct schedule *s, struct unit *u, struct node *n, bool vain, us_t now,
+                      struct next_point *point)
 {
 	const us_t period = n->want.period;
 	n->last = now;
 	n->group = n->refused = n->asides = n->unwell = n->strikes = 0;
-	n->refused_since = n->failed_at = 0;
-	n->passed = false;
+	n->failed_at = 0;
+	n->doubted = n->passed = false;
 	if (n->aside) {
 		n->aside = false;
 		n->due = us_min(n->due, now);
@@ -34,8 +49,8 @@ static void node_read(const struct schedule *s, struct unit *u, struct node *n, 
 		n->due += period;
 		return;
 	}
-	const us_t next = grid_next(s, n, now);
-	const us_t passed = (next - n->due) / period - 1;
+	const us_t next = next_point(s, n, now, point);
+	const us_t passed = next - n->due < 2 * period ? 0 : (next - n->due) / period - 1;
 	if (passed > 0 && !vain)
 		u->count.missed += (uint32_t)passed;
 	n->base = passed > 0 ? now : next - period;
@@ -60,6 +75,7 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 {
 	const size_t kind = table_kind(span->table);
 	us_t again = US_NEVER;
+	struct next_point point = {0};
 	size_t fastest = 0, rest = 0, first = SIZE_MAX, last = 0;
 	bool well_again = false, others = u->nlearnt > 0;
 	if (u->nlearnt)
@@ -71,9 +87,9 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 		const bool vain = n->vain || n->failed_at;
 		well_again |= n->aside;
 		others |= n->group != 0;
-		patience_answered(n, turnaround);
-		node_read(s, u, n, vain, now);
-		node_changed(u, i);
+		if (n->vain)
+			patience_answered(u, n, turnaround);
+		node_read(s, u, n, vain, now, &point);
 		first = first == SIZE_MAX ? i : first;
 		last = i;
 		if (n->want.period != PERIOD_FASTEST)
@@ -81,6 +97,8 @@ static void span_read(struct schedule *s, struct unit *u, const struct span *spa
 		fastest += n->want.period == PERIOD_FASTEST;
 		rest += n->want.period != PERIOD_FASTEST;
 	}
+	if (first <= last)
+		nodes_changed(u, first, last);
 	/* what is to be read again at once stays in the plan, the others leave it */
 	kept_was_read(u, span, first, last, fastest && rest ? now : again);
 	if (well_again)

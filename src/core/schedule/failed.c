@@ -14,6 +14,8 @@
  * a device does not give fails again and again. */
 void loss_learn(struct schedule *s, struct unit *u, const struct span *span, bool failed)
 {
+	if (!failed && !u->loss && u->nloss == LOSS_READS)
+		return; /* as it is on a good line: it stays 0 */
 	const size_t n = members_of(s, u, span);
 	for (size_t i = 0; i < n; i++)
 		if (s->set[i]->strikes || s->set[i]->aside || s->set[i]->last == NEVER_READ)

@@ -15,7 +15,9 @@
 struct kept {
 	us_t until;      /* then something else can be read along */
 	us_t turnaround; /* that it was made for */
-	size_t n;
+	size_t nodes;    /* it was made of so many */
+	uint32_t last;   /* of them */
+	uint32_t n;
 	struct kept_read {
 		uint32_t first; /* node; its wants go up to the next read's first */
 		struct span span;
@@ -28,16 +30,38 @@ void kept_drop(struct unit *u, uint8_t table)
 	u->plan[table & 3] = NULL;
 }
 
+/* Where a request more costs something else by now, other holes may pay. */
+static bool turnaround_same(const struct schedule *s, us_t a, us_t b)
+{
+	const us_t differ = a > b ? a - b : b - a;
+	return s->wire.baud == 0 || differ <= b / 8;
+}
+
+/* Was it made of just these? Of neighbours the ends say it. */
+static bool kept_is_of(const struct schedule *s, const struct kept *k, size_t n, us_t turnaround)
+{
+	const size_t first = (size_t)(s->set[0] - s->node),
+		     last = (size_t)(s->set[n - 1] - s->node);
+	return k && k->nodes == n && last - first + 1 == n && k->read[0].first == first &&
+	       k->last == last && (s->wire.baud == 0 || turnaround == k->turnaround);
+}
+
 void kept_make(struct schedule *s, struct unit *u, const struct plan_limits *l, size_t n,
                us_t until)
 {
 	const uint8_t table = s->list[0]->table;
+	if (kept_is_of(s, u->plan[table & 3], n, l->turnaround)) {
+		u->plan[table & 3]->until = until; /* what was due together is so again */
+		return;
+	}
 	struct share *share = mem_alloc(n, sizeof *share);
 	const size_t reads = plan_shares(&s->wire, l, s->list, n, share);
 	struct kept *k = mem_alloc(1, sizeof *k + reads * sizeof k->read[0]);
 	k->until = until;
 	k->turnaround = l->turnaround;
-	k->n = reads;
+	k->nodes = n;
+	k->last = (uint32_t)(s->set[n - 1] - s->node);
+	k->n = (uint32_t)reads;
 	for (size_t i = 0; i < reads; i++)
 		k->read[i] = (struct kept_read){(uint32_t)(s->set[share[i].first] - s->node),
 		                                share[i].span};
@@ -45,13 +69,6 @@ void kept_make(struct schedule *s, struct unit *u, const struct plan_limits *l, 
 	kept_drop(u, table);
 	u->plan[table & 3] = k;
 	s->looked += n;
-}
-
-/* Where a request more costs something else by now, other holes may pay. */
-static bool turnaround_same(const struct schedule *s, us_t a, us_t b)
-{
-	const us_t differ = a > b ? a - b : b - a;
-	return s->wire.baud == 0 || differ <= b / 8;
 }
 
 /* The last read that begins at this node or before. */

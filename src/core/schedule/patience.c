@@ -4,11 +4,18 @@
 /* A unit's time-out follows its recent turnarounds. Some registers take much longer than their
  * neighbours (the device asks a sensor first), so each want has a time-out of its own as well:
  * twice what it was asked for in vain, then the configured one; and once an answer has shown that
- * less was too short, never that little again. */
+ * less was too short, never that little again. Time-outs are a minute at most: µs in 32 bits. */
+
+bool patience_own(const struct node *n)
+{
+	return n->patience || n->least;
+}
 
 us_t patience_of(const struct schedule *s, const struct unit *u, const struct span *span)
 {
 	us_t t = 0;
+	if (!u->npatient)
+		return 0;
 	for (size_t i = nodes_from(s, u, span); nodes_within(s, u, i, span); i++)
 		if (node_inside(&s->node[i], span))
 			t = us_max(t, us_max(s->node[i].patience, s->node[i].least));
@@ -21,18 +28,22 @@ void patience_failed(struct schedule *s, struct unit *u, const struct turn *t)
 		struct node *n = &s->node[i];
 		if (!node_inside(n, &t->span))
 			continue;
+		u->npatient -= patience_own(n);
 		/* the whole time in vain: it is not the time; from the beginning */
 		if (t->timeout >= u->rule.timeout)
 			n->patience = 0;
 		else
-			n->patience = n->patience ? u->rule.timeout : 2 * t->timeout;
-		n->vain = us_max(n->vain, t->timeout);
+			n->patience = (uint32_t)(n->patience ? u->rule.timeout : 2 * t->timeout);
+		n->vain = (uint32_t)us_max(n->vain, t->timeout);
+		u->npatient += patience_own(n);
 	}
 }
 
-void patience_answered(struct node *n, us_t turnaround)
+void patience_answered(struct unit *u, struct node *n, us_t turnaround)
 {
-	if (n->vain && 2 * turnaround > n->vain)
-		n->least = us_max(n->least, 2 * turnaround);
+	u->npatient -= patience_own(n);
+	if (2 * turnaround > n->vain)
+		n->least = (uint32_t)us_max(n->least, 2 * turnaround);
 	n->vain = n->patience = 0;
+	u->npatient += patience_own(n);
 }

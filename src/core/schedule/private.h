@@ -40,25 +40,27 @@
 
 enum rank { RANK_HIGH, RANK_NORMAL, RANK_LOW, RANK_FASTEST, RANKS };
 
-/* One want, or one demand, and where it stands. */
+/* One want, or one demand, and where it stands. Small: there is one for each point, and each read
+ * goes through those of its unit. */
 struct node {
 	struct want want;
 	us_t due;  /* also of what is aside: its next try */
 	us_t base; /* age is counted from here: the grid point before, or the last read if late */
 	us_t last; /* last good read, or NEVER_READ */
-	us_t vain; /* so long its answer was last waited for in vain; 0: it came */
-	us_t patience; /* so long it is waited for next; 0: as for its unit */
-	us_t least;    /* never less: its answer has come later than a time-out; 0: not learnt */
-	us_t refused_since; /* since when it was part of a refused block; 0: not suspected */
-	uint16_t steps;     /* its grid points are origin + steps × pitch + k × period */
+	us_t failed_at; /* the last of `strikes`; 0: none */
+	/* µs; see patience.c */
+	uint32_t vain;     /* so long its answer was last waited for in vain; 0: it came */
+	uint32_t patience; /* so long it is waited for next; 0: as for its unit */
+	uint32_t least;  /* never less: its answer has come later than a time-out; 0: not learnt */
+	uint16_t steps;  /* its grid points are origin + steps × pitch + k × period */
 	uint8_t group;   /* while a culprit is searched only equals share a read; 0: no suspicion */
 	uint8_t refused; /* times refused alone */
 	uint8_t asides;
 	uint8_t unwell;  /* exceptions in a row that are not about addresses */
 	uint8_t strikes; /* failures in a row, between which the unit answered something else */
-	us_t failed_at;  /* the last of them; 0: none */
-	bool aside;
-	bool passed; /* another was read in its place, as its answer could be mistaken */
+	bool aside : 1;
+	bool doubted : 1; /* it was part of a refused block */
+	bool passed : 1;  /* another was read in its place, as its answer could be mistaken */
 };
 
 struct learnt {
@@ -94,7 +96,8 @@ struct unit {
 	bool pass;             /* another unit goes first, once */
 	bool suspect;          /* everyone else who is due goes first */
 	us_t wait_until;       /* asked again not before */
-	size_t first, n;       /* its nodes */
+	size_t first, n;       /* its nodes; */
+	size_t npatient;       /* so many of them have a time-out of their own */
 	struct digest all;
 	struct digest *page; /* of PAGE_NODES each */
 	size_t npage;
@@ -192,6 +195,14 @@ static inline us_t node_period(const struct node *n)
 	return n->want.period == PERIOD_ONCE ? PERIOD_OF_ONCE : n->want.period;
 }
 
+/* So long before it is due it is read along with others. */
+static inline us_t node_slack(const struct node *n)
+{
+	if (n->aside || n->want.period == PERIOD_ONCE)
+		return 0;
+	return n->want.period / 20;
+}
+
 static inline bool node_inside(const struct node *n, const struct span *s)
 {
 	return n->want.table == s->table && n->want.addr >= s->addr &&
@@ -223,17 +234,20 @@ us_t grid_next(const struct schedule *s, const struct node *n,
 void demands_drop(struct schedule *s, uint8_t unit);
 
 /* digest.c */
-us_t node_slack(const struct node *n); /* so long before it is due it is read along with others */
 const struct digest *unit_digest(struct schedule *s, struct unit *u, us_t now);
 void unit_pages(struct unit *u); /* its nodes are others now */
 /* To be called when something of them has changed that goes into digests and plans: everything but
- * counts of failures. node_changed() leaves the plan: see kept_was_read(). */
+ * counts of failures. nodes_changed() leaves the plan: see kept_was_read(). */
 void unit_changed(struct unit *u);
-void node_changed(struct unit *u, size_t i);
+void nodes_changed(struct unit *u, size_t first, size_t last);
 /* for (i = nodes_from(…); nodes_within(…, i, span); i++): all that begin in the span. */
 size_t nodes_from(const struct schedule *s, const struct unit *u, const struct span *span);
-bool nodes_within(const struct schedule *s, const struct unit *u, size_t i,
-                  const struct span *span);
+static inline bool nodes_within(const struct schedule *s, const struct unit *u, size_t i,
+                                const struct span *span)
+{
+	return i < u->first + u->n && s->node[i].want.table == span->table &&
+	       s->node[i].want.addr < (uint32_t)span->addr + span->count;
+}
 
 /* kept.c */
 /* From s->set and s->list, n nodes of one table and no group, as planned with these limits. */
@@ -254,7 +268,8 @@ bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out)
 /* patience.c */
 us_t patience_of(const struct schedule *s, const struct unit *u, const struct span *span);
 void patience_failed(struct schedule *s, struct unit *u, const struct turn *t);
-void patience_answered(struct node *n, us_t turnaround);
+void patience_answered(struct unit *u, struct node *n, us_t turnaround); /* it was in vain before */
+bool patience_own(const struct node *n); /* it has a time-out of its own */
 
 /* jobs.c */
 struct job *jobs_take(struct schedule *s,

@@ -67,7 +67,7 @@ void refused_search_ends(struct schedule *s, struct unit *u)
 	bool any = false;
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		const struct node *n = &s->node[i];
-		if (!n->refused_since || n->aside)
+		if (!n->doubted || n->aside)
 			continue;
 		suspected[n->want.table & 3] = true;
 		any = true;
@@ -110,7 +110,7 @@ size_t members_of(struct schedule *s, const struct unit *u, const struct span *s
 bool members_suspected(const struct schedule *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (s->set[i]->refused_since)
+		if (s->set[i]->doubted)
 			return true;
 	return false;
 }
@@ -168,7 +168,7 @@ void block_split(struct schedule *s, struct unit *u, size_t n, const struct span
 	const uint8_t low = has_hole ? s->set[0]->group : group_new(u);
 	const uint8_t high = has_hole ? s->set[0]->group : group_new(u);
 	for (size_t i = 0; i < n; i++) {
-		s->set[i]->refused_since = now;
+		s->set[i]->doubted = true;
 		s->set[i]->due = us_min(s->set[i]->due, now); /* the search needs it */
 		s->set[i]->base =
 			us_min(s->set[i]->base, now - FIRST_URGENCY * node_period(s->set[i]));
@@ -210,8 +210,7 @@ void want_refused(const struct schedule *s, struct unit *u, struct node *n, unsi
                   us_t now, struct effects *e)
 {
 	n->group = n->group ? n->group : group_new(u);
-	if (!n->refused_since)
-		n->refused_since = now;
+	n->doubted = true;
 	if (n->refused < UINT8_MAX)
 		n->refused++;
 	if (n->refused < enough)
@@ -314,5 +313,5 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		s->set[i]->refused_since = now; /* once more, to be sure */
+		s->set[i]->doubted = true; /* once more, to be sure */
 }

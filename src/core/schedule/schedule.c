@@ -225,7 +225,8 @@ void schedule_forget(struct schedule *s, uint8_t unit, us_t now)
 	for (size_t i = u->first; i < u->first + u->n; i++) {
 		struct node *n = &s->node[i];
 		n->group = n->refused = n->asides = n->unwell = n->strikes = 0;
-		n->refused_since = n->failed_at = 0;
+		n->failed_at = 0;
+		n->doubted = false;
 		n->due = n->aside ? now : n->due;
 		n->aside = false;
 	}

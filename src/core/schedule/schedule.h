@@ -23,9 +23,9 @@ enum want_class { CLASS_HIGH, CLASS_NORMAL, CLASS_LOW };
 struct want {
 	uint8_t unit, table;
 	uint16_t addr, len; /* cells */
-	us_t period;        /* µs, PERIOD_FASTEST or PERIOD_ONCE */
 	uint8_t prio;       /* enum want_class */
 	bool barrier;       /* always alone in its request */
+	us_t period;        /* µs, PERIOD_FASTEST or PERIOD_ONCE */
 };
 
 /* For qsort: by unit, table, address and length. */
