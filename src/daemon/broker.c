@@ -121,11 +121,12 @@ static bool same_connection(unsigned link, const struct model *x, const struct m
 }
 
 /* Ends a link whose settings have changed, or that the model has no more. */
-static void leave(struct gateway *g, unsigned link, us_t limit)
+static void leave(struct gateway *g, unsigned link, us_t limit,
+                  void (*end)(struct mqtt_client *c, int64_t limit))
 {
 	struct link *l = &g->link[link];
 	events_leave(g, link, true);
-	mqtt_destroy(l->mqtt, limit);
+	end(l->mqtt, limit);
 	events_leave(g, link, false);
 	*l = (struct link){0};
 }
@@ -138,7 +139,7 @@ static void leave_broker(struct gateway *g, const struct model *old)
 	north_status(g->north, NORTH_GATEWAY, false);
 	health_stopped(g, old);
 	outbox_kick(g->outbox);
-	leave(g, 0, CHANGE_LIMIT);
+	leave(g, 0, CHANGE_LIMIT, mqtt_leave);
 	events_rival_over(g, old->gateway);
 }
 
@@ -154,7 +155,7 @@ static void leave_changed(struct gateway *g, const struct model *old)
 		if (i == 0)
 			leave_broker(g, old);
 		else
-			leave(g, i, CHANGE_LIMIT);
+			leave(g, i, CHANGE_LIMIT, mqtt_leave);
 	}
 }
 
@@ -234,7 +235,7 @@ void broker_destroy(struct gateway *g, us_t limit)
 	for (unsigned i = 0; i < NORTH_LINKS; i++) {
 		const us_t left = end - clock_now();
 		if (g->link[i].mqtt)
-			leave(g, i, left > 0 ? left : 0);
+			leave(g, i, left > 0 ? left : 0, mqtt_destroy);
 	}
 	while (events_refuse_rest(g)) /* nobody is there any more: the journal has them */
 		;

@@ -301,32 +301,16 @@ static void join(struct mqtt_client *c)
 		;
 	const bool ended = c->ended;
 	c->left_open |= !ended;
+	const bool left = c->left_open;
 	pthread_mutex_unlock(&c->lock);
-	if (ended)
+	if (ended && !(left && c->lives_on))
 		pthread_join(c->thread, NULL);
 	else
 		pthread_detach(c->thread);
 }
 
-void mqtt_destroy(struct mqtt_client *c, int64_t limit)
+static void client_free(struct mqtt_client *c)
 {
-	if (!c)
-		return;
-	outbox_on_kick(c->outbox, NULL, NULL);
-	outbox_statuses_first(c->outbox);
-	pthread_mutex_lock(&c->lock);
-	c->ending = true;
-	c->end_by = client_now() + limit;
-	client_wake(c);
-	pthread_mutex_unlock(&c->lock);
-	join(c);
-	pthread_mutex_lock(&c->push_lock);
-	c->gone = true;
-	pthread_mutex_unlock(&c->push_lock);
-	if (c->left_open) { /* the library still knows it */
-		outbox_abandoned(c->outbox);
-		return;
-	}
 	mqtt_subscribe(c, NULL, 0, 0);
 	free(c->wish);
 	for (size_t i = 0; i < c->nhave; i++)
@@ -344,4 +328,49 @@ void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->push_lock);
 	free(c);
+}
+
+void client_release(struct mqtt_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool last = --c->holders == 0;
+	pthread_mutex_unlock(&c->lock);
+	if (last)
+		client_free(c);
+}
+
+static void finish(struct mqtt_client *c, int64_t limit, bool lives_on)
+{
+	if (!c)
+		return;
+	outbox_on_kick(c->outbox, NULL, NULL);
+	outbox_statuses_first(c->outbox);
+	pthread_mutex_lock(&c->lock);
+	c->ending = true;
+	c->lives_on = lives_on;
+	c->holders = 2;
+	c->end_by = client_now() + limit;
+	client_wake(c);
+	pthread_mutex_unlock(&c->lock);
+	join(c);
+	pthread_mutex_lock(&c->push_lock);
+	c->gone = true;
+	pthread_mutex_unlock(&c->push_lock);
+	if (c->left_open) { /* the library still knows it */
+		outbox_abandoned(c->outbox);
+		if (lives_on)
+			client_release(c);
+		return;
+	}
+	client_free(c);
+}
+
+void mqtt_destroy(struct mqtt_client *c, int64_t limit)
+{
+	finish(c, limit, false);
+}
+
+void mqtt_leave(struct mqtt_client *c, int64_t limit)
+{
+	finish(c, limit, true);
 }

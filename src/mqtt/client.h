@@ -92,4 +92,8 @@ bool mqtt_idle(struct mqtt_client *c);
  * and let the Last Will speak. Frees. NULL is fine. */
 void mqtt_destroy(struct mqtt_client *c, int64_t limit);
 
+/* The same where the process goes on: a connection that does not end in time is given up behind
+ * main's back, with what the Last Will says, so that nothing more is delivered to it. */
+void mqtt_leave(struct mqtt_client *c, int64_t limit);
+
 #endif

@@ -61,6 +61,8 @@ struct mqtt_client {
 	uint32_t alone_id, alone_number;
 	char why[192], last_error[192];
 	bool left_open;
+	bool lives_on;    /* mqtt_leave: the publisher ends what is left open */
+	unsigned holders; /* then the last of main and the publisher frees */
 
 	char **denied; /* filters whose refusal was reported; the library's receiving thread only */
 	size_t ndenied;
@@ -108,6 +110,7 @@ void client_report_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const
                          const char *text);
 void client_wake(struct mqtt_client *c);      /* with the lock held */
 bool client_abandoned(struct mqtt_client *c); /* main gave up waiting: the outbox may be gone */
+void client_release(struct mqtt_client *c);   /* one of the holders has done with it */
 void *publisher_run(void *ctx);
 
 /* client_explain.c: text holds what the library said, perhaps nothing, and gets what to tell a

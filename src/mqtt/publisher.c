@@ -241,10 +241,10 @@ static bool end(struct mqtt_client *c, const struct news *n, us_t now)
 
 /* -- back to the first broker ------------------------------------------------------------------ */
 
-/* The broker that is left must not keep us online: it gets what the Last Will says. */
-static void leave_for_first(struct mqtt_client *c, us_t now)
+/* A broker that is left must not keep us online: it gets what the Last Will says, behind all that
+ * was handed over. */
+static void part(struct mqtt_client *c)
 {
-	const size_t before = c->failover.at;
 	const struct pace_mark none = {0};
 	const struct outgoing will = {.topic = c->will_topic,
 	                              .payload = c->will_text,
@@ -261,6 +261,12 @@ static void leave_for_first(struct mqtt_client *c, us_t now)
 	}
 	paho_disconnect(c->paho, 100);
 	set_state(c, CLIENT_PARTING);
+}
+
+static void leave_for_first(struct mqtt_client *c, us_t now)
+{
+	const size_t before = c->failover.at;
+	part(c);
 	c->retry_at = now + PARTING;
 	c->returns = true;
 	c->left = before;
@@ -440,6 +446,26 @@ static void turn_until_ended(struct mqtt_client *c)
 	}
 }
 
+/* Main has gone on; the outbox is not ours any more. */
+static void end_late(struct mqtt_client *c)
+{
+	const us_t until = client_now() + PARTING;
+	if (c->state == CLIENT_UP) {
+		for (size_t i = 0; i < c->nhave; i++)
+			paho_unsubscribe(c->paho, c->have[i]);
+		part(c);
+		pthread_mutex_lock(&c->lock);
+		while (!c->parted && client_now() < until) {
+			wait_until(c, until);
+			c->woken = false;
+		}
+		pthread_mutex_unlock(&c->lock);
+	}
+	set_state(c, CLIENT_IDLE);
+	drop_handle(c);
+	client_release(c);
+}
+
 void *publisher_run(void *ctx)
 {
 	struct mqtt_client *c = ctx;
@@ -454,11 +480,14 @@ void *publisher_run(void *ctx)
 		c->retry_at = client_now() + HEAD_START;
 	turn_until_ended(c);
 	atomic_fetch_sub(&clients, 1);
-	if (c->state == CLIENT_CONNECTING) /* left to the library */
-		atomic_fetch_sub(&connecting, 1);
 	pthread_mutex_lock(&c->lock);
+	const bool late = c->left_open && c->lives_on;
 	c->ended = true;
 	pthread_cond_signal(&c->cond_ended);
 	pthread_mutex_unlock(&c->lock);
+	if (late)
+		end_late(c);
+	else if (c->state == CLIENT_CONNECTING) /* left to the library */
+		atomic_fetch_sub(&connecting, 1);
 	return NULL;
 }

@@ -152,10 +152,11 @@ static void set_closing(struct watch *w, bool closing)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void disconnect(struct watch *w, us_t limit)
+static void disconnect(struct watch *w, us_t limit,
+                       void (*end)(struct mqtt_client *c, int64_t limit))
 {
 	set_closing(w, true);
-	mqtt_destroy(w->mqtt, limit);
+	end(w->mqtt, limit);
 	outbox_destroy(w->outbox);
 	drop_all(w);
 	set_closing(w, false);
@@ -175,7 +176,7 @@ static void discard_late(struct watch *w)
 	w->sent_at = 0;
 	w->connected = false;
 	snprintf(w->trouble, sizeof w->trouble, "the broker did not take a command in time");
-	disconnect(w, 0);
+	disconnect(w, 0, mqtt_leave);
 	connect_it(w);
 }
 
@@ -200,7 +201,7 @@ void watch_destroy(struct watch *w)
 {
 	if (!w)
 		return;
-	disconnect(w, END_LIMIT);
+	disconnect(w, END_LIMIT, mqtt_destroy);
 	close(w->wake);
 	free(w->extra);
 	pthread_cond_destroy(&w->room);

@@ -89,6 +89,18 @@ class Window(RawBroker):
             self.next()
 
 
+class Deaf(RawBroker):
+    """Acknowledges no publication once it is said so."""
+    def __init__(self):
+        self.acknowledges, self.ended = True, 0
+        super().__init__(acks=lambda kind, _: kind != 3 or self.acknowledges)
+
+    def packet(self, stream):
+        going = super().packet(stream)
+        self.ended += not going
+        return going
+
+
 @pytest.mark.parametrize("version", [5, 4])
 def test_a_command_that_comes_behind_the_last_status_is_answered(alone, version):
     raw = Window(5, version=version)
@@ -97,3 +109,17 @@ def test_a_command_that_comes_behind_the_last_status_is_answered(alone, version)
     assert g.stop() == 0
     refused = [m.payload for m in raw.of("xnet/sts/d/Nak")]
     assert raw.sent == 5 and len(refused) == 5 and all("shutting down" in r for r in refused)
+
+
+def test_a_reload_leaves_no_connection_to_a_broker_that_acknowledges_nothing(alone, broker, client, tmp_path):
+    deaf = Deaf()
+    g = alone(deaf.url)
+    wait_until(lambda: deaf.of("xnet/sts/gw/status"))
+    deaf.acknowledges = False
+    config = tmp_path / "devices.yaml"
+    config.write_text(config.read_text().replace(deaf.url, broker.url))
+    g.reload()
+    client.wait_for("xnet/sts/gw/status", "online")
+    wait_until(lambda: deaf.ended, what="the end of the old connection")
+    assert [m.payload for m in deaf.of("xnet/sts/gw/status")][-1] == "offline"
+    assert g.stop() == 0

@@ -275,6 +275,11 @@ void mqtt_destroy(struct mqtt_client *c, int64_t limit)
 	rig.own.ends += c && rig_is_own(c);
 }
 
+void mqtt_leave(struct mqtt_client *c, int64_t limit)
+{
+	mqtt_destroy(c, limit);
+}
+
 /* -- the rig ----------------------------------------------------------------------------------- */
 
 static inline void rig_write(const char *text)
