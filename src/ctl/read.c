@@ -281,7 +281,7 @@ static void json_point(struct json *j, const struct point *p, enum image_state s
 	jw_open(j, NULL, '{');
 	jw_string(j, "name", p->name);
 	if (state == IMAGE_VALUE)
-		jw_value(j, "value", text);
+		point_json(j, p, "value", text);
 	else
 		jw_string(j, "why", why ? why->why : state_words[state]);
 	if (p->unit)

@@ -116,7 +116,10 @@ int write_report(const struct write *w, bool good, const char *outcome, const ch
 	if (w->json) {
 		jw_open(&j, NULL, '{');
 		jw_string(&j, "outcome", outcome);
-		jw_value(&j, "value", value);
+		if (w->target.point)
+			point_json(&j, w->target.point, "value", value);
+		else
+			jw_value(&j, "value", value);
 		if (reason[0])
 			jw_string(&j, "reason", reason);
 		jw_close(&j, '}');

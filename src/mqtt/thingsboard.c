@@ -49,12 +49,9 @@ static bool same_sample(const struct tb_item *a, const struct tb_item *b)
 /* A key keeps its type: texts stay texts, also where they look like numbers. */
 static void put_value(struct json *j, const struct point *p, const char *text)
 {
-	const uint8_t c = p->codec.type;
-	const bool words = p->source == SOURCE_REGISTER &&
-	                   (p->nlabel || c == TYPE_STRING || c == TYPE_BYTES || c == TYPE_DATETIME);
-	if (p->source == SOURCE_REGISTER && c == TYPE_ARRAY && text[0] == '[')
+	if (p->source == SOURCE_REGISTER && p->codec.type == TYPE_ARRAY && text[0] == '[')
 		jw_raw(j, p->name, text);
-	else if (words)
+	else if (point_is_words(p))
 		jw_string(j, p->name, text);
 	else if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
 		jw_bool(j, p->name, text[1] == 'n');

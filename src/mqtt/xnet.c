@@ -147,22 +147,6 @@ static void passing(void *self, const struct north_value *v)
 	                                                           buf, sizeof buf)});
 }
 
-/* Texts that look like numbers stay texts where the point's type says so. */
-static void member(struct json *j, const struct point *p, const char *name, const char *text)
-{
-	const uint8_t t = p->codec.type;
-	const bool words = p->source == SOURCE_REGISTER &&
-	                   (p->nlabel || t == TYPE_STRING || t == TYPE_BYTES || t == TYPE_DATETIME);
-	if (!text)
-		jw_null(j, name);
-	else if (p->source == SOURCE_REGISTER && t == TYPE_ARRAY && text[0] == '[')
-		jw_raw(j, name, text);
-	else if (words && strcmp(text, "None") != 0)
-		jw_string(j, name, text);
-	else
-		jw_value(j, name, text);
-}
-
 static void history(void *self, uint32_t device, uint32_t point, const char *text, int64_t unix_ms)
 {
 	struct xnet *x = self;
@@ -171,7 +155,7 @@ static void history(void *self, uint32_t device, uint32_t point, const char *tex
 	struct json j = {0};
 	jw_open(&j, NULL, '{');
 	jw_time(&j, "ts", unix_ms);
-	member(&j, p, "v", text);
+	point_json(&j, p, "v", text);
 	jw_close(&j, '}');
 	xnet_topic(x, "hist", x->model->device[device].name, p->name, topic);
 	outbox_post(x->outbox, &(struct post){.topic = topic,
@@ -192,7 +176,7 @@ static void snapshot(void *self, uint32_t device, int64_t unix_ms,
 	jw_time(&j, "ts", unix_ms);
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		if (xnet_published(&d->set->point[i]))
-			member(&j, &d->set->point[i], d->set->point[i].name, text(ctx, i));
+			point_json(&j, &d->set->point[i], d->set->point[i].name, text(ctx, i));
 	}
 	jw_close(&j, '}');
 	outbox_set(x->outbox, x->device[device].snapshot, j.text, true);

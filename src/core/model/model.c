@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLE_EXPONENT 64  /* to an exponent: a scale that changes is read with its value */
-#define EXPONENT_LIMIT 10 /* SunSpec scale factors: −10 to 10 */
-#define EXPONENT_DECIMALS 6
+#define HOLE_EXPONENT 64      /* to an exponent: a scale that changes is read with its value */
+#define EXPONENT_LIMIT 10     /* SunSpec scale factors: −10 to 10 */
 #define WALK_AGAIN (5 * US_S) /* a head that was not answered */
 
 void model_destroy(struct model *m)
@@ -436,49 +435,6 @@ enum codec_fault point_encode(const struct point *p, const struct value *v,
 		raw = value_real(r);
 	}
 	return codec_encode(c, &raw, words, mask);
-}
-
-/* The integer a value is; labels belong to integers only. */
-static bool value_code(const struct value *v, int64_t *out)
-{
-	const double r = value_number(v);
-	if (!(fabs(r) < 9223372036854775808.0) || r != trunc(r))
-		return false;
-	if (v->kind != VALUE_REAL && v->places == 0) {
-		*out = (int64_t)(v->neg ? 0 - v->mant : v->mant);
-		return v->mant <= INT64_MAX;
-	}
-	*out = (int64_t)r;
-	return true;
-}
-
-const struct label *point_label(const struct point *p, const struct value *v)
-{
-	int64_t code;
-	if (!p->nlabel || v->kind == VALUE_TEXT || v->kind == VALUE_NONE || !value_code(v, &code))
-		return NULL;
-	for (unsigned i = 0; i < p->nlabel; i++)
-		if (p->label[i].code == code)
-			return &p->label[i];
-	return NULL;
-}
-
-int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
-                size_t size)
-{
-	const struct label *label = point_label(p, v);
-	if (label)
-		return snprintf(buf, size, "%s", label->text);
-	int decimals = (int)p->codec.decimals; /* NOLINT(bugprone-signed-char-misuse): a number */
-	if (decimals < 0 && v->kind == VALUE_DECIMAL) /* the exponent's own */
-		decimals = v->places < EXPONENT_DECIMALS ? v->places : EXPONENT_DECIMALS;
-	const int len = value_print(v, decimals, buf, size);
-	const bool number =
-		v->kind == VALUE_DECIMAL || (v->kind == VALUE_REAL && isfinite(v->real));
-	if (!unit || !*unit || !number)
-		return len;
-	const size_t at = (size_t)len < size ? (size_t)len : size;
-	return len + snprintf(buf + at, size - at, " %s", unit);
 }
 
 void mqtt_use(struct mqtt_conf *m, size_t i)

@@ -23,7 +23,11 @@ struct label {
 	const char *text;
 };
 
-enum point_source { SOURCE_REGISTER, SOURCE_EXPR };
+enum point_source {
+	SOURCE_REGISTER,
+	SOURCE_EXPR,
+	SOURCE_DEVICE_ID /* a text of Read Device Identification; addr[0] is its object */
+};
 enum rate { RATE_FAST, RATE_NORMAL, RATE_SLOW, RATE_ONCE, RATE_NONE /* `every` decides */ };
 enum poll_mode { POLL_ALWAYS, POLL_ON_DEMAND };
 enum point_category { CATEGORY_AUTO, CATEGORY_NONE, CATEGORY_CONFIG, CATEGORY_DIAGNOSTIC };
@@ -310,6 +314,14 @@ struct model {
 	size_t nparameter;
 };
 
+/* Are its values words, also where they look like numbers? */
+static inline bool point_is_words(const struct point *p)
+{
+	const uint8_t t = p->codec.type;
+	return p->source != SOURCE_EXPR &&
+	       (p->nlabel || t == TYPE_STRING || t == TYPE_BYTES || t == TYPE_DATETIME);
+}
+
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 
 /* The wants and rules of one bus. Points of a SunSpec model are read with its head, which proves
@@ -374,5 +386,10 @@ const struct label *point_label(const struct point *p, const struct value *v);
 /* What stands on the topic: label, number with its decimals, text, None. unit NULL: without. */
 int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
                 size_t size);
+
+/* The same text as a member of a JSON object: a number, text or list as the point's type says; None
+ * and NULL are null. */
+struct json;
+void point_json(struct json *j, const struct point *p, const char *name, const char *text);
 
 #endif
