@@ -89,9 +89,18 @@ static void check_reserved(struct load *l, const struct device *d)
 /* After mistakes it may have them elsewhere. */
 static void check_points(struct load *l, const struct device *d)
 {
+	uint32_t asked = 0;
+	for (uint32_t i = 0; i < d->set->n; i++)
+		asked += d->set->point[i].source == SOURCE_DEVICE_ID;
 	if (d->set->n == 0 && l->d->errors == 0)
 		diag_warn(l->d, d->where, "device \"%s\" has no points: it is never polled",
 		          d->name);
+	else if (asked == d->set->n && l->d->errors == 0)
+		diag_warn(
+			l->d, d->where,
+			"device \"%s\" has only points with device_id, which are read when it has "
+			"responded to another read: add a point in a register",
+			d->name);
 }
 
 static void check_names(struct load *l)

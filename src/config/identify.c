@@ -6,6 +6,7 @@
 #include "config/pointset.h"
 #include "config/scalar.h"
 #include "core/base/text.h"
+#include "core/model/devid.h"
 
 struct identity {
 	const struct pointset *set;
@@ -18,7 +19,14 @@ static void set_identity_point(struct load *l, const struct hit *h, void *object
 {
 	struct identity *x = object;
 	x->by_point = true;
-	x->device->identify_point = pointset_index(l, x->set, "identify", h->value);
+	const int i = pointset_index(l, x->set, "identify", h->value);
+	if (i >= 0 && x->set->point[i].source == SOURCE_DEVICE_ID)
+		diag_error(l->d, h->value->where,
+		           "identify: \"%s\" is an object of the device's identification; write "
+		           "device_id: {object: text} instead of point",
+		           x->set->point[i].name);
+	else
+		x->device->identify_point = i;
 }
 
 static void set_words(struct load *l, const struct hit *h, void *object)
@@ -39,22 +47,20 @@ static void set_words(struct load *l, const struct hit *h, void *object)
 	x->device->identify_text = n ? words[0] : NULL;
 }
 
-/* vendor, product, revision or a number; -1: reported. */
-static int device_id_object(struct load *l, const struct node *key)
+int device_id_object(struct load *l, const struct node *n)
 {
-	static const char *const names[] = {"vendor", "product", "revision"};
-	int64_t n;
-	for (int i = 0; i < (int)COUNT(names); i++)
-		if (node_is_text(key, names[i]))
-			return i;
-	if (key->text[0] < '0' || key->text[0] > '9') {
+	int64_t v;
+	const char *text = scalar_text(l->d, "device_id", n);
+	const int named = text ? devid_object(text) : -1;
+	if (!text || named >= 0)
+		return named;
+	if (text[0] < '0' || text[0] > '9') {
 		char echo[TEXT_ECHO_SIZE];
-		diag_error(l->d, key->where,
-		           "device_id: %s is not one of vendor, product, revision and 0 to 255",
-		           text_echo(key->text, echo));
+		diag_error(l->d, n->where, "device_id: %s is not one of " DEVICE_ID_OBJECTS,
+		           text_echo(text, echo));
 		return -1;
 	}
-	return scalar_int(l->d, "device_id", key, 0, 255, &n) ? (int)n : -1;
+	return scalar_int(l->d, "device_id", n, 0, 255, &v) ? (int)v : -1;
 }
 
 static void add_object(struct load *l, const struct pair *pair, struct device *d,
@@ -109,7 +115,8 @@ static const struct key identify_keys[] = {
 	{"device_id", .type = KEY_OTHER, .set = set_device_id,
          .form = "{vendor: text, product: text, revision: text, 0 to 255: text}",
          .doc = "Instead of a point: texts that the device must return to Read Device "
-                "Identification (function 43/14), by object; * in a text is any characters."},
+                "Identification (function 43/14), by object, as device_id of a point names it; * "
+                "in a text is any characters."},
 };
 
 const struct keyset keyset_identify = {

@@ -284,6 +284,10 @@ void layers_profile(struct layers *x, const struct profile *p);
 void device_make(struct load *l, struct layers *layers, struct device *out);
 
 /* -- identify.c -- */
+/* An object of Read Device Identification by name or number; -1: reported. */
+#define DEVICE_ID_OBJECTS                                                                          \
+	"vendor, product, revision, url, product_name, model, application and 0 to 255"
+int device_id_object(struct load *l, const struct node *n);
 extern const struct keyset keyset_identify;
 /* How the device is recognised, by its profile, and whether its own keys say to ignore that. */
 void identify_read(struct load *l, const struct layers *layers, struct device *d);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* One point: all keys it may have, read from its layers. What its raw words mean is in value.c. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,20 @@ static void set_expr(struct load *l, const struct hit *h, void *object)
 	set_reference(l, h, object);
 	d->p.source = SOURCE_EXPR;
 	d->source_where = h->name->where;
+}
+
+static void set_device_id(struct load *l, const struct hit *h, void *object)
+{
+	struct draft *d = object;
+	d->p.source = SOURCE_DEVICE_ID;
+	d->source_where = h->name->where;
+	const int64_t named = device_id_object(l, h->value), n = named + d->recipe->shift;
+	if (named >= 0 && (n < 0 || n > UINT8_MAX))
+		diag_error(l->d, h->value->where,
+		           "device_id: the repetition leads to object %" PRId64 ", beyond 0 to 255",
+		           n);
+	else if (named >= 0)
+		d->p.addr[0] = (uint16_t)n;
 }
 
 /* "0.2" or "1%". */
@@ -87,6 +102,10 @@ static const struct key point_keys[] = {
 	{"expr", SET(set_expr, "expression"), D(expr),
          .doc = "Computed from other points of the device: + - * / % < > == && || ?: min max abs "
                 "round floor."},
+	{"device_id", SET(set_device_id, "like vendor, product, revision, or 0 to 255"),
+         .doc = "Text of this object of Read Device Identification (function 43/14); read each "
+                "time "
+                "the device comes online."},
 	/* what it means */
 	{"type", KEY_CHOICE, P(codec.type), .choice = type_words,
          .preset = "bool for bits, else u16", .doc = "Data type in the registers."},
@@ -235,7 +254,8 @@ static void exclusive(struct load *l, struct hits *hits, const char *const *name
 
 static void hits_collect(struct load *l, const struct recipe *r, struct hits *hits)
 {
-	static const char *const sources[] = {"coil", "discrete", "input", "holding", "expr", NULL};
+	static const char *const sources[] = {"coil", "discrete",  "input", "holding",
+	                                      "expr", "device_id", NULL};
 	static const char *const fields[] = {"bit", "bits", NULL};
 	static const char *const periods[] = {"every", "rate", NULL};
 	memset(hits, 0, sizeof *hits);
@@ -256,7 +276,9 @@ static void resolve_type(struct draft *d)
 {
 	struct codec *c = &d->p.codec;
 	const bool cell = d->p.source == SOURCE_REGISTER && table_is_bits(d->p.table);
-	if (!d->has_type)
+	if (d->p.source == SOURCE_DEVICE_ID)
+		c->type = TYPE_STRING;
+	else if (!d->has_type)
 		c->type = cell ? TYPE_BOOL : c->byte ? TYPE_U8 : TYPE_U16;
 	d->stated = *c;
 	if (c->array) {
@@ -292,7 +314,10 @@ static void resolve_decimals(struct draft *d)
 static void resolve_period(struct draft *d, const struct ratings *rates)
 {
 	struct point *p = &d->p;
-	if (d->has_every) {
+	if (p->source == SOURCE_DEVICE_ID) {
+		p->rate = RATE_ONCE;
+		p->period = PERIOD_ONCE;
+	} else if (d->has_every) {
 		p->period = d->every;
 		p->rate = RATE_NONE;
 	} else if (!d->has_rate && rates->every >= 0) {

@@ -37,6 +37,7 @@ static bool is_float(uint8_t type)
 }
 
 static const char computed[] = "a point that is computed";
+static const char identification[] = "a text of the device's identification";
 
 /* Keys that mean nothing on such a point; the first one there is reported. */
 static void refuse(struct load *l, const struct draft *d, const char *const *keys, const char *on)
@@ -69,7 +70,8 @@ static void refuse_beside(struct load *l, const struct draft *d, const char *con
 /* Is there one under a wrong name, or no keys at all where some must be? Then that was reported. */
 static bool source_meant(const struct recipe *r)
 {
-	static const char *const keys[] = {"coil", "discrete", "input", "holding", "expr"};
+	static const char *const keys[] = {"coil",    "discrete", "input",
+	                                   "holding", "expr",     "device_id"};
 	for (unsigned i = 0; i < r->n; i++)
 		for (size_t k = 0; k < COUNT(keys); k++)
 			if ((r->map[i]->kind != NODE_MAP && !node_is_null(r->map[i])) ||
@@ -93,8 +95,9 @@ static void check_source(struct load *l, struct draft *d)
 			if (strcmp(of->points[i]->pair[k].key->text, d->p.name) != 0)
 				names[n++] = of->points[i]->pair[k].key->text;
 	diag_error(l->d, d->p.where,
-	           "point \"%s\" needs one of coil, discrete, input, holding and expr%s", d->p.name,
-	           scalar_hint(d->p.name, names, n, hint, sizeof hint));
+	           "point \"%s\" needs one of coil, discrete, input, holding, expr and "
+	           "device_id%s",
+	           d->p.name, scalar_hint(d->p.name, names, n, hint, sizeof hint));
 }
 
 static void check_bit_table(struct load *l, struct draft *d)
@@ -392,12 +395,15 @@ static void check_vain(struct load *l, const struct draft *d)
 	static const char *const again[] = {"heartbeat", NULL};
 	static const char *const values[] = {"scale", "offset",  "decimals", "na",
 	                                     "valid", "counter", "deadband", NULL};
+	static const char *const of_numbers[] = {"order", "deadband", "heartbeat", NULL};
 	static const char *const of_change[] = {"deadband", "heartbeat", NULL};
 	static const char *const of_publishing[] = {"history", "heartbeat", "min_interval", NULL};
 	for (size_t i = 0; d->p.codec.type == TYPE_BOOL && i < COUNT(makers); i++)
 		refuse_beside(l, d, number, makers[i], "a bit");
 	if (d->p.source == SOURCE_EXPR)
 		refuse_beside(l, d, words, "expr", computed);
+	else if (d->p.source == SOURCE_DEVICE_ID)
+		refuse_beside(l, d, of_numbers, "device_id", identification);
 	else if (d->p.period == PERIOD_ONCE)
 		refuse_beside(l, d, again, "rate", "a point that is read once");
 	if (d->p.filter.mode == PUBLISH_NEVER)
@@ -425,9 +431,13 @@ void point_check(struct load *l, struct draft *d, size_t errors)
 		"type",   "length",        "array",       "byte",     "bit",    "bits", "scale",
 		"offset", "exponent_from", "factor_from", "na",       "layout", "zone", "rate",
 		"every",  "barrier",       "together",    "priority", NULL};
+	static const char *const values[] = {"values",   "unit", "na",    "valid", "counter",
+	                                     "decimals", "poll", "stale", NULL};
 	check_source(l, d);
-	if (d->p.source == SOURCE_EXPR) {
-		refuse(l, d, registers, computed);
+	if (d->p.source != SOURCE_REGISTER) {
+		refuse(l, d, registers, d->p.source == SOURCE_EXPR ? computed : identification);
+		if (d->p.source == SOURCE_DEVICE_ID)
+			refuse(l, d, values, identification);
 	} else {
 		if (table_is_bits(d->p.table))
 			check_bit_table(l, d);

@@ -176,7 +176,7 @@ static void draft_check_inputs(const struct making *m, const struct draft *d)
 {
 	for (const int32_t *k = m->needs[d - m->draft]; *k >= 0; k++) {
 		const struct point *p = &m->draft[*k].p;
-		if (p->source == SOURCE_REGISTER && p->codec.type >= TYPE_STRING)
+		if (p->source != SOURCE_EXPR && p->codec.type >= TYPE_STRING)
 			diag_error(m->l->d, d->p.where,
 			           "point \"%s\" is computed from \"%s\", which is %s", d->p.name,
 			           p->name, p->codec.type == TYPE_ARRAY ? "an array" : "a text");

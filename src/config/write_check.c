@@ -28,9 +28,9 @@ static void check_place(struct load *l, struct draft *d)
 {
 	const struct point *p = &d->p;
 	const bool read_only = p->table == TABLE_INPUT || p->table == TABLE_DISCRETE;
-	if (p->source == SOURCE_EXPR)
-		diag_error(l->d, at(d, "write"),
-		           "write: a point that is computed cannot be written");
+	if (p->source != SOURCE_REGISTER)
+		diag_error(l->d, at(d, "write"), "write: a point that is %s cannot be written",
+		           p->source == SOURCE_EXPR ? "computed" : "part of the identification");
 	else if (read_only && d->w.address < 0 && !d->w.raw)
 		diag_error(l->d, at(d, "write"),
 		           "write: %s cannot be written; give the address of a %s by address",

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "ctl/image.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bus/clock.h"
 #include "core/base/arena.h"
+#include "core/model/devid.h"
 #include "core/schedule/plan.h"
 #include "ctl/stop.h"
 
@@ -22,8 +24,13 @@ void image_free(struct image *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		free(m->block[i]);
+	for (uint32_t i = 0; m->text && i < m->device->set->n; i++)
+		free(m->text[i]);
+	free((void *)m->text);
 	free(m->block);
 	m->block = NULL;
+	m->text = NULL;
+	m->text_reply = NULL;
 	m->n = 0;
 }
 
@@ -47,6 +54,16 @@ bool image_fetch(struct wireline *l, const struct span *s, const struct unit_rul
 	return true;
 }
 
+static struct image_block *keep(struct image *m, struct image_block *b)
+{
+	const bool silent = b->reply.outcome != OUT_OK && b->reply.outcome != OUT_REFUSED;
+	m->silent = silent ? m->silent + 1 : 0;
+	m->dead = m->silent >= SILENT_MOST || b->reply.outcome == OUT_LINK;
+	m->block = mem_grow(m->block, m->n + 1, sizeof(*m->block));
+	m->block[m->n++] = b;
+	return b;
+}
+
 static struct image_block *fetch(struct image *m, const struct span *s)
 {
 	struct image_block *b = mem_alloc(1, sizeof(*b));
@@ -54,12 +71,7 @@ static struct image_block *fetch(struct image *m, const struct span *s)
 	b->span = *s;
 	b->span.unit = m->unit;
 	image_fetch(m->line, &b->span, &m->device->rule, m->timeout, false, b->word, &b->reply);
-	const bool silent = b->reply.outcome != OUT_OK && b->reply.outcome != OUT_REFUSED;
-	m->silent = silent ? m->silent + 1 : 0;
-	m->dead = m->silent >= SILENT_MOST || b->reply.outcome == OUT_LINK;
-	m->block = mem_grow(m->block, m->n + 1, sizeof(*m->block));
-	m->block[m->n++] = b;
-	return b;
+	return keep(m, b);
 }
 
 static const struct image_block *find(const struct image *m, const struct span *s, bool good)
@@ -175,12 +187,53 @@ static void read_table(struct image *m, const struct want *w, size_t n)
 	free((void *)list);
 }
 
-void image_read(struct image *m, const bool *want)
+/* -- points with device_id --------------------------------------------------------------- */
+
+static void take_text(void *ctx, uint8_t object, const struct value *v)
 {
-	if (m->device->set->sunspec)
-		walk(m);
-	if (!model_bound(m->device))
-		return;
+	const struct image *m = ctx;
+
+	for (uint32_t i = 0; i < m->device->set->n; i++) {
+		const struct point *p = &m->device->set->point[i];
+		if (devid_point(p) && p->addr[0] == object && !m->text[i])
+			m->text[i] = mem_strdup(v->kind == VALUE_TEXT ? v->text : "");
+	}
+}
+
+static void read_texts(struct image *m)
+{
+	struct devid_read state;
+	struct request r;
+	struct image_block *b = NULL;
+
+	m->text = mem_alloc(m->device->set->n, sizeof(char *));
+	devid_read_begin(&state, m->device);
+	while (!m->dead && !stop_asked() && devid_read_next(&state, m->device, &r)) {
+		b = mem_alloc(1, sizeof(*b));
+		r.unit = m->unit;
+		line_ask(m->line, &r, m->timeout, false, &b->reply);
+		keep(m, b);
+		if (b->reply.outcome == OUT_OK)
+			devid_read_take(&state, b->reply.pdu, b->reply.len, take_text, m);
+		else
+			devid_read_failed(&state,
+			                  b->reply.outcome == OUT_REFUSED ? b->reply.exception : 0);
+	}
+	m->text_reply = b ? &b->reply : NULL;
+	if (b && (b->reply.outcome == OUT_OK || b->reply.outcome == OUT_REFUSED))
+		devid_read_why(&state, b->reply.why, sizeof(b->reply.why));
+}
+
+static bool texts_wanted(const struct image *m, const bool *want)
+{
+	for (uint32_t i = 0; i < m->device->set->n; i++)
+		if (devid_point(&m->device->set->point[i]) && (!want || want[i]))
+			return true;
+	return false;
+}
+
+static void read_registers(struct image *m, const bool *want)
+{
 	struct want *w = mem_alloc(2u * m->device->set->n + 1, sizeof(*w));
 	const size_t n = collect(m, want, w);
 	if (n)
@@ -191,6 +244,16 @@ void image_read(struct image *m, const bool *want)
 		read_table(m, w + i, k);
 	}
 	free(w);
+}
+
+void image_read(struct image *m, const bool *want)
+{
+	if (m->device->set->sunspec)
+		walk(m);
+	if (model_bound(m->device))
+		read_registers(m, want);
+	if (!m->dead && texts_wanted(m, want))
+		read_texts(m);
 }
 
 static bool gather(const struct image *m, const struct point *p, uint16_t *out,
@@ -227,6 +290,22 @@ const uint16_t *image_words(const struct image *m, uint32_t point, uint16_t out[
 	return readable(p) && gather(m, p, out, &why) ? out : NULL;
 }
 
+static enum image_state text_value(const struct image *m, uint32_t point, char *text,
+                                   struct value *v, const struct reply **why)
+{
+	*v = value_none();
+	if (!m->text)
+		return IMAGE_UNREAD;
+	if (!m->text[point]) {
+		*why = m->text_reply;
+		return IMAGE_FAILED;
+	}
+	snprintf(text, VALUE_TEXT_MAX, "%s", m->text[point]);
+	if (*text)
+		*v = (struct value){.kind = VALUE_TEXT, .text = text};
+	return IMAGE_VALUE;
+}
+
 enum image_state image_value(const struct image *m, uint32_t point, char *text, struct value *v,
                              const struct reply **why)
 {
@@ -237,6 +316,8 @@ enum image_state image_value(const struct image *m, uint32_t point, char *text, 
 	const struct reply *skip;
 
 	*why = NULL;
+	if (devid_point(p))
+		return text_value(m, point, text, v, why);
 	if (p->source != SOURCE_REGISTER)
 		return IMAGE_COMPUTED;
 	if (p->write && p->write->only)

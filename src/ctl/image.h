@@ -8,7 +8,7 @@
 
 #include "ctl/line.h"
 
-struct image_block {
+struct image_block { /* count 0: of function 43/14 */
 	struct span span;
 	struct reply reply;
 	uint16_t word[CELLS_MAX];
@@ -21,8 +21,10 @@ struct image {
 	us_t timeout;
 	struct image_block **block;
 	size_t n;
-	unsigned silent; /* requests in a row without a response */
-	bool dead;       /* too many: nothing more is asked */
+	char **text; /* by point, of those with device_id; NULL: none was returned */
+	const struct reply *text_reply; /* the last of function 43/14; NULL: it was not asked for */
+	unsigned silent;                /* requests in a row without a response */
+	bool dead;                      /* too many: nothing more is asked */
 };
 
 void image_init(struct image *m, struct wireline *l, const struct device *d, uint8_t unit,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/devid.h"
+
 static const char *const status_word[] = {"", "tested", "captured", "documented", "experimental"};
 
 /* Text in a cell of a table. */
@@ -167,6 +169,12 @@ static void print_register(const struct model *m, const struct point *first,
 {
 	const struct codec *c = &first->codec;
 
+	if (first->source == SOURCE_DEVICE_ID) {
+		char object[32];
+		printf("function 43/14, %s",
+		       devid_object_words(first->addr[0], object, sizeof(object)));
+		return;
+	}
 	if (first->source != SOURCE_REGISTER) {
 		fputs("computed", stdout);
 		return;
@@ -187,8 +195,7 @@ static void print_register(const struct model *m, const struct point *first,
 static void print_row(const struct model *m, const struct point *first, const struct point *last)
 {
 	static const char *const rate[] = {"fast", "normal", "slow", "once", ""};
-	const bool polled =
-		first->source == SOURCE_REGISTER && !(first->write && first->write->only);
+	const bool polled = first->source != SOURCE_EXPR && !(first->write && first->write->only);
 
 	printf("| `%s`", first->name);
 	if (first != last)

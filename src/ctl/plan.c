@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/base/arena.h"
+#include "core/model/devid.h"
 #include "core/schedule/advise.h"
 #include "core/schedule/plan.h"
 #include "ctl/verb.h"
@@ -122,6 +123,22 @@ static const struct unit_rule *rule_of(const struct unit_rule *r, size_t n, uint
 	return NULL;
 }
 
+/* Points with device_id: read when nobody else needs the line. */
+static void print_texts(const struct model *m, uint32_t bus)
+{
+	for (size_t i = 0; i < m->ndevice; i++) {
+		const struct device *d = &m->device[i];
+		unsigned n = 0;
+		for (uint32_t k = 0; d->bus == bus && d->enabled && k < d->set->n; k++)
+			n += devid_point(&d->set->point[k]);
+		if (!n)
+			continue;
+		printf("  %-16s", d->name);
+		print_period(PERIOD_ONCE);
+		printf("  function 43/14, %u point%s\n", n, n == 1 ? "" : "s");
+	}
+}
+
 static void print_bus(const struct model *m, uint32_t bus)
 {
 	const struct bus_conf *b = &m->bus[bus];
@@ -144,6 +161,7 @@ static void print_bus(const struct model *m, uint32_t bus)
 		if (r)
 			print_group(m, bus, &wire, want + i, k, r, nrule == 1);
 	}
+	print_texts(m, bus);
 	print_load(&wire, want, n, rule, nrule);
 	free(want);
 	free(rule);

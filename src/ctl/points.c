@@ -5,6 +5,7 @@
 
 #include "config/scalar.h"
 #include "core/base/json.h"
+#include "core/model/devid.h"
 #include "ctl/verb.h"
 
 static void help(void)
@@ -70,6 +71,8 @@ static void place_text(const struct device *d, const struct point *p, char *buf,
 		         p->offset[0]);
 	else if (p->source == SOURCE_REGISTER)
 		snprintf(buf, size, "%s 0x%04X", tables[p->table], p->addr[0]);
+	else if (p->source == SOURCE_DEVICE_ID)
+		devid_place(p->addr[0], buf, size);
 	else
 		snprintf(buf, size, "computed");
 }
@@ -160,6 +163,8 @@ static void json_row(struct list *l, const struct device *d, const struct point 
 		jw_int(j, "address", p->addr[0]);
 		jw_int(j, "registers", codec_words(&p->codec));
 	}
+	if (p->source == SOURCE_DEVICE_ID)
+		jw_int(j, "device_id", p->addr[0]);
 	jw_string(j, "access", access_of(p));
 	period_text(p, period, sizeof(period));
 	jw_string(j, "every", period);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/model/devid.h"
 #include "ctl/catalogue.h"
 #include "ctl/verb.h"
 
@@ -54,6 +55,8 @@ static void print_point(const struct sunspec *s, const struct point *p)
 		snprintf(place, sizeof(place), "%s + %u", s->part[p->part - 1].name, p->offset[0]);
 	else if (p->source == SOURCE_REGISTER)
 		snprintf(place, sizeof(place), "%s 0x%04X", table[p->table], p->addr[0]);
+	else if (p->source == SOURCE_DEVICE_ID)
+		devid_place(p->addr[0], place, sizeof(place));
 	printf("  %-36s %-16s %-3s %-7s %s", p->name, place, access_of(p), rate[p->rate],
 	       p->unit ? p->unit : "");
 	for (uint16_t i = 0; i < p->nlabel; i++)

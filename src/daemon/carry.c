@@ -2,6 +2,7 @@
 #include "daemon/carry.h"
 
 #include "daemon/device.h"
+#include "daemon/devid.h"
 #include "daemon/readings.h"
 
 #include <string.h>
@@ -80,6 +81,8 @@ static bool same_layout(const struct layout *a, const struct layout *b)
 static bool same_place(const struct point *a, const struct point *b)
 {
 	const struct codec *x = &a->codec, *y = &b->codec;
+	if (a->source == SOURCE_DEVICE_ID && b->source == SOURCE_DEVICE_ID)
+		return a->addr[0] == b->addr[0];
 	return a->source == SOURCE_REGISTER && b->source == SOURCE_REGISTER &&
 	       a->table == b->table && a->parts == b->parts &&
 	       memcmp(a->addr, b->addr, a->parts * sizeof *a->addr) == 0 && x->type == y->type &&
@@ -171,6 +174,7 @@ static void carry_device(struct device_state *from, struct device_state *to, boo
 		to->identifies = from->identifies;
 		from->identifies = NULL;
 	}
+	to->texts_due = from->texts_due;
 	to->seen = from->seen;
 	to->newest = from->newest;
 	to->error = from->error;
@@ -229,6 +233,8 @@ static void demand(struct gateway *g, uint32_t point)
 	struct plant *p = g->plant;
 	const struct device *d = plant_device(p, point);
 	const struct point *pt = plant_point(p, point);
+	if (devid_point(pt))
+		devid_read(g, p->reading[point].device);
 	if (pt->source != SOURCE_REGISTER || pt->absent || plant_raw_words(pt) == 0)
 		return;
 	for (int part = plant_apart(p, point); part >= 0; part--) {
@@ -256,6 +262,10 @@ void carry_demand(struct gateway *g)
 {
 	for (size_t i = 0; i < g->model->ndevice; i++) {
 		const struct device *d = &g->model->device[i];
+		if (g->plant->device[i].texts_due) { /* as the reload came */
+			g->plant->device[i].texts_due = false;
+			devid_read(g, (uint32_t)i);
+		}
 		for (uint32_t k = 0; d->enabled && model_bound(d) && k < d->set->n; k++)
 			demand_unknown(g, d, k);
 	}

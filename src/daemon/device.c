@@ -209,6 +209,8 @@ void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 		const struct device *dev = &g->plant->model->device[d];
 		if (b->lent_offline && g->plant->device[d].phase == PHASE_OFFLINE)
 			continue; /* it is not polled: until its line is given back */
+		if (g->plant->device[d].phase == PHASE_ONLINE)
+			devid_texts(g, (uint32_t)d);
 		if (!model_bound(dev))
 			still_walking(g, (uint32_t)d);
 		else if (!device_must_identify(dev))

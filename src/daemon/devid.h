@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * devid: asks devices by Read Device Identification (function 43/14) what they are, where their
- * profile says so, with requests of the lowest class on the line.
+ * profile says so, and for the texts of points with device_id, with requests of the lowest class on
+ * the line.
  */
 #ifndef DAEMON_DEVID_H
 #define DAEMON_DEVID_H
@@ -13,6 +14,12 @@
 /* The device answers, and is not online: it is asked, if it is time and no request is on its way.
  */
 void devid_check(struct gateway *g, uint32_t device);
+
+/* Its points with device_id are to be read: now if it is online, else when it comes. */
+void devid_read(struct gateway *g, uint32_t device);
+
+/* It is online and has answered: the next request for these points, if it is time. */
+void devid_texts(struct gateway *g, uint32_t device);
 
 /* A request of it has ended: the device goes online, or is another one, or is asked again. */
 void devid_report(struct gateway *g, const struct report *r);

@@ -4,6 +4,7 @@
 #include "core/modbus/words.h"
 #include "core/value/expr.h"
 #include "daemon/confirm.h"
+#include "daemon/devid.h"
 #include "daemon/readings.h"
 
 #include <stdio.h>
@@ -90,6 +91,24 @@ static const char *demand(struct gateway *g, const struct awaited *a, us_t due)
 	return bus_demand(p->bus[d->bus].bus, &s, due) ? NULL : "busy";
 }
 
+static void await(struct get *t, const struct awaited *a)
+{
+	t->awaited = mem_grow(t->awaited, t->n + 1, sizeof *t->awaited);
+	t->awaited[t->n++] = *a;
+}
+
+/* Read with all the others of its device, by function 43/14. */
+static const char *ask_text(struct gateway *g, struct get *t, uint32_t point)
+{
+	const uint32_t device = g->plant->reading[point].device;
+	if (g->plant->device[device].phase != PHASE_ONLINE)
+		return "the device is offline";
+	g->plant->reading[point].publish_next = true;
+	await(t, &(struct awaited){.point = point});
+	devid_read(g, device);
+	return NULL;
+}
+
 /* NULL: on its way. Of an expression its inputs are read. */
 static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigned depth)
 {
@@ -106,6 +125,8 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 	}
 	if (pt->absent)
 		return "the device has no such point";
+	if (pt->source == SOURCE_DEVICE_ID)
+		return ask_text(g, t, point);
 	if (plant_raw_words(pt) == 0)
 		return "cannot be read";
 	if (awaits(t, point))
@@ -115,8 +136,7 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 		fault = demand(g, &a, t->again ? g->now + TRY_AGAIN : g->now);
 		if (fault)
 			break;
-		t->awaited = mem_grow(t->awaited, t->n + 1, sizeof *t->awaited);
-		t->awaited[t->n++] = a;
+		await(t, &a);
 	}
 	return fault;
 }
@@ -124,10 +144,12 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 static const char *ask_all(struct gateway *g, struct get *t, const struct device *d)
 {
 	const char *fault = NULL;
-	for (uint32_t i = 0; i < d->set->n && !fault; i++)
-		if (!d->set->point[i].hidden && plant_raw_words(&d->set->point[i]) &&
-		    !d->set->point[i].absent)
+	for (uint32_t i = 0; i < d->set->n && !fault; i++) {
+		const struct point *pt = &d->set->point[i];
+		const bool text = devid_point(pt) && !g->plant->reading[d->point0 + i].refused;
+		if (!pt->hidden && !pt->absent && (text || plant_raw_words(pt)))
 			fault = ask(g, t, d->point0 + i, 0);
+	}
 	return fault;
 }
 
@@ -174,7 +196,7 @@ static void done(struct get *t, size_t i)
 
 static bool touches(const struct span *s, const struct span *block, bool wholly)
 {
-	if (s->unit != block->unit || s->table != block->table)
+	if (!s->count || s->unit != block->unit || s->table != block->table)
 		return false;
 	const unsigned end = s->addr + s->count, block_end = block->addr + block->count;
 	return wholly ? s->addr >= block->addr && end <= block_end
@@ -225,6 +247,21 @@ void gets_read(struct gateway *g, uint32_t bus, const struct report *r)
 void gets_read_failed(struct gateway *g, uint32_t bus, const struct report *r)
 {
 	take(g, bus, r, false);
+}
+
+void gets_text(struct gateway *g, uint32_t point, const char *why)
+{
+	for (size_t k = 0; k < g->gets->n; k++) {
+		struct get *t = g->gets->get[k];
+		for (size_t i = t->n; i-- > 0;) {
+			if (t->awaited[i].point != point)
+				continue;
+			if (why && !t->reason[0])
+				snprintf(t->reason, sizeof t->reason, "%s: %s",
+				         plant_point(g->plant, point)->name, why);
+			done(t, i);
+		}
+	}
 }
 
 static void answer(struct gateway *g, const struct get *t, const char *reason)

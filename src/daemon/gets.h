@@ -20,6 +20,9 @@ void gets_begin(struct gateway *g, const struct north_item *i, struct north_requ
 void gets_read(struct gateway *g, uint32_t bus, const struct report *r);
 void gets_read_failed(struct gateway *g, uint32_t bus, const struct report *r);
 
+/* A point with device_id was read, or why it could not be. */
+void gets_text(struct gateway *g, uint32_t point, const char *why);
+
 /* The turn's end, when all readings are published: answers those that are complete, or wait too
  * long. */
 void gets_turn(struct gateway *g);

@@ -160,7 +160,7 @@ static const char *type_of(const struct point *p)
 	if (p->nlabel && p->source == SOURCE_REGISTER)
 		return p->codec.type == TYPE_BOOL ? "bool" : "enum";
 	const unsigned n = sizeof types / sizeof *types;
-	if (p->source == SOURCE_REGISTER && p->codec.type < n && types[p->codec.type])
+	if (p->source != SOURCE_EXPR && p->codec.type < n && types[p->codec.type])
 		return types[p->codec.type];
 	return "number";
 }

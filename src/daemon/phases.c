@@ -4,6 +4,7 @@
 #include "core/modbus/words.h"
 #include "daemon/commands.h"
 #include "daemon/device.h"
+#include "daemon/devid.h"
 #include "daemon/health_device.h"
 #include "daemon/log.h"
 #include "daemon/readings.h"
@@ -16,6 +17,7 @@ static void came(struct gateway *g, uint32_t device)
 	gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name);
 	north_status(g->north, (int32_t)device, true);
 	readings_publish_device(g, device);
+	devid_read(g, device);
 	commands_device_online(g, device);
 	gateway_wake(g, TIMER_STALE, g->now + US_S);
 }

@@ -82,6 +82,8 @@ struct device_state {
 	struct devid devid;        /* function 43/14: how far that is … */
 	uint64_t devid_job;        /* … its request on its way; 0: none … */
 	uint8_t devid_failed;      /* … and so often there was no response */
+	bool texts_due;            /* its points with device_id are to be read, since it came … */
+	struct devid_read texts;   /* … and so far that is */
 	uint8_t error, exception;  /* the last failed request: enum outcome; OUT_OK: none yet */
 	bool error_wrote;          /* it was a write */
 	struct span error_span;    /* of these registers */

@@ -36,7 +36,7 @@ static bool is_bit(const struct point *p)
 
 static bool is_text(const struct point *p)
 {
-	return p->source == SOURCE_REGISTER && p->codec.type >= TYPE_STRING;
+	return p->source != SOURCE_EXPR && p->codec.type >= TYPE_STRING;
 }
 
 static const char *label_of(const struct point *p, bool one)

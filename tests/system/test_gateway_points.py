@@ -55,6 +55,8 @@ identify: {%s}
 points:
   Type: {holding: 0, rate: once}
   Serial: {holding: 1, rate: once}
+  Maker: {device_id: vendor}
+  Label: {device_id: 0x81}
   Channels: {holding: 2, rate: fast}
   Base: {holding: 3, rate: fast}
   Double: {expr: "Base * 2", decimals: 0}
@@ -139,6 +141,11 @@ def test_a_device_is_recognised_by_function_43(board, client):
     client.publish("xnet/cmd/board/Out1", "9")
     client.wait_for("xnet/sts/board/Out1", "9")
     assert l.writes("board")
+    client.wait_for("xnet/sts/board/Maker", "no")  # the rule's text
+    client.wait_for("xnet/sts/board/Label", "Label")  # by the simulator, for want of a better one
+    l.set("board", "Label", "A17")
+    client.publish("xnet/get/board/Label", "")
+    client.wait_for("xnet/sts/board/Label", "A17")
 
 
 def test_another_device_by_function_43_takes_no_command(board, client):

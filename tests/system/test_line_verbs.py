@@ -10,7 +10,7 @@ import pytest
 
 from conftest import LIMIT, TOP, wait_until
 from linefix import Unit, wire  # noqa: F401
-from simfix import HOUSE, PROFILES, line  # noqa: F401
+from simfix import HEAD, HOUSE, PROFILES, line  # noqa: F401
 
 FAST = HOUSE.replace("baud: 9600", "baud: 115200")
 
@@ -40,6 +40,32 @@ def test_a_point_a_device_and_registers_are_read(line):
     assert "# a point for it:   Name: {input: 0x0000, type: f32}" in done.stdout
     bits = json.loads(xnetctl("read", *config, "--json", "relay1", "coil:0", 8).stdout)
     assert bits["values"] == 8 * [0] and bits["unit"] == 3
+
+
+PLATE = HEAD + """\
+  plate:
+    bus: rs485
+    id: 1
+    points:
+      Serial: {{holding: 0, type: string, length: 2}}
+      Pair: {{holding: 4, array: 2}}
+      Firmware: {{device_id: revision}}
+      Label: {{device_id: 0x80}}
+"""
+
+
+def test_texts_are_texts_and_lists_are_lists_in_json(line):
+    plant = line(PLATE)
+    plant.freeze()
+    plant.set("plate", "Serial", "0.50")
+    plant.set("plate", "Label", "17")
+    done = xnetctl("read", "-c", plant.config, "--json", "plate")
+    values = {p["name"]: p["value"] for p in json.loads(done.stdout)["points"]}
+    assert [values[n] for n in ("Serial", "Firmware", "Label")] == ["0.50", "1.0", "17"] and isinstance(values["Pair"], list)
+    assert xnetctl("read", "-c", plant.config, "plate.Label").stdout.split() == ["Label", "17"]
+    plant.fault("plate", "exception 1")
+    done = xnetctl("read", "-c", plant.config, "plate.Label")
+    assert done.returncode == 1 and "exception 1, illegal function, to function 43/14" in done.stdout
 
 
 @pytest.mark.parametrize("arguments, status, text", [

@@ -416,6 +416,49 @@ static void a_device_is_recognised_by_its_own_rules(void **state)
 	simdevice_destroy(s);
 }
 
+static void note_text(void *ctx, uint8_t object, const struct value *v)
+{
+	char *to = ctx;
+	snprintf(to + strlen(to), 1000 - strlen(to), "%u=%s ", object,
+	         v->kind == VALUE_TEXT ? v->text : "-");
+}
+
+/* Points with device_id: long texts, in several answers; an object set by hand. */
+static void it_reports_the_objects_of_its_points(void **state)
+{
+	static const struct point texts[] = {
+		{.name = "Vendor", .source = SOURCE_DEVICE_ID, .addr = {0}, .parts = 1},
+		{.name = "Own", .source = SOURCE_DEVICE_ID, .addr = {200}, .parts = 1},
+		{.name = "Other", .source = SOURCE_DEVICE_ID, .addr = {201}, .parts = 1},
+	};
+	const struct pointset texts_set = {.point = texts, .n = 3};
+	const struct device d = {.name = "d",
+	                         .id = 1,
+	                         .vendor = "Acme",
+	                         .set = &texts_set,
+	                         .identify_point = -1,
+	                         .rule = {.max_hole = UINT16_MAX}};
+	struct devid_read reading;
+	struct request r;
+	const char *why;
+	char text[1000] = "", longest[241] = "", expected[600];
+	unsigned requests = 0;
+
+	(void)state;
+	struct simdevice *s = simdevice_create(&d, 1, 0);
+	memset(longest, 'x', sizeof(longest) - 1);
+	assert_true(simdevice_set(s, "Own", longest, &why));
+	devid_read_begin(&reading, &d);
+	for (; devid_read_next(&reading, &d, &r); requests++) {
+		const size_t n = simdevice_answer(s, r.pdu, r.len, answer);
+		devid_read_take(&reading, answer, n, note_text, text);
+	}
+	assert_int_equal(requests, 3);
+	snprintf(expected, sizeof(expected), "0=Acme 2=1.0 200=%s 201=Other ", longest);
+	assert_string_equal(text, expected);
+	simdevice_destroy(s);
+}
+
 static void scales_counts_and_names_fit_together(void **state)
 {
 	static const char *const word[] = {"SDM630"};
@@ -467,6 +510,7 @@ int main(void)
 		TEST(actions_are_taken_and_cannot_be_read),
 		cmocka_unit_test(scales_counts_and_names_fit_together),
 		cmocka_unit_test(a_device_is_recognised_by_its_own_rules),
+		cmocka_unit_test(it_reports_the_objects_of_its_points),
 		TEST(set_puts_a_value_and_auto_lets_it_move_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/devid.h"
 #include "core/sim/chain.h"
 #include "core/sim/server.h"
 #include "core/sim/values.h"
@@ -20,6 +21,7 @@ struct simdevice {
 	bool frozen;
 	struct server server;
 	char identity[DEVICE_ID_RULES][DEVICE_ID_TEXT_MAX + 1];
+	char *object[SERVER_OBJECTS]; /* set by hand */
 };
 
 /* -- values that move ------------------------------------------------------------ */
@@ -359,15 +361,27 @@ static bool parse(const struct point *p, const char *text, struct value *v)
 	return value_parse_number(text, &end, v) && *end == '\0';
 }
 
+static void set_object(struct simdevice *s, unsigned object, const char *text)
+{
+	free(s->object[object]);
+	s->server.object[object] = s->object[object] = mem_strdup(text);
+}
+
 bool simdevice_set(struct simdevice *s, const char *point, const char *text, const char **why)
 {
 	const int i = model_find_point(s->device->set, point, strlen(point));
 	struct value v;
 
 	*why = "no such point";
-	if (i < 0 || !simimage_has(&s->device->set->point[i]))
+	if (i < 0)
 		return false;
 	const struct point *p = &s->device->set->point[i];
+	if (devid_point(p)) {
+		set_object(s, p->addr[0], strcmp(text, "auto") == 0 ? p->name : text);
+		return true;
+	}
+	if (!simimage_has(p))
+		return false;
 	s->held[i] = strcmp(text, "auto") != 0;
 	if (!s->held[i])
 		return true;
@@ -378,7 +392,8 @@ bool simdevice_set(struct simdevice *s, const char *point, const char *text, con
 	return simimage_put(&s->image, (uint32_t)i, &v);
 }
 
-/* What function 43/14 must say for its profile to recognise it: the texts without their `*`. */
+/* What function 43/14 must say for its profile to recognise it: the texts without their `*`; and
+ * something for each point. */
 static void say_identity(struct simdevice *s)
 {
 	const struct device *d = s->device;
@@ -391,6 +406,11 @@ static void say_identity(struct simdevice *s)
 				text[n++] = *p;
 		text[n] = '\0';
 		s->server.object[d->device_id[i].object] = text;
+	}
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		if (devid_point(p) && !s->server.object[p->addr[0]])
+			s->server.object[p->addr[0]] = p->name;
 	}
 }
 
@@ -424,6 +444,8 @@ void simdevice_destroy(struct simdevice *s)
 	if (!s)
 		return;
 	simimage_free(&s->image);
+	for (size_t i = 0; i < SERVER_OBJECTS; i++)
+		free(s->object[i]);
 	free(s->held);
 	free(s);
 }

@@ -92,6 +92,10 @@ unsigned codec_words(const struct codec *c); /* registers it occupies */
  * bit becomes real. bytes: at most 63 registers. Word order does not apply to texts and bytes. */
 void codec_decode(const struct codec *c, const uint16_t *words, char *text, struct value *out);
 
+/* The text in bytes of a device: to the first NUL, without blanks at its ends, in UTF-8. text:
+ * VALUE_TEXT_MAX; n: at most 255. Gives VALUE_NONE for an empty one. */
+void codec_text(const unsigned char *bytes, size_t n, char *text, struct value *out);
+
 enum codec_fault {
 	CODEC_OK,
 	CODEC_KIND,  /* a text where a number is needed, or the reverse */

@@ -50,14 +50,12 @@ static void bytes_put(const struct codec *c, const unsigned char *bytes, uint16_
 }
 
 /* What a device says goes to terminals and data bases: no control characters, no broken UTF-8. */
-void string_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out)
+void codec_text(const unsigned char *bytes, size_t n, char *text, struct value *out)
 {
-	unsigned char bytes[BYTES_MAX] = {0};
-	unsigned n = byte_count(c);
-	bytes_get(c, words, bytes);
 	const unsigned char *nul = memchr(bytes, 0, n);
+	*out = value_none();
 	if (nul)
-		n = (unsigned)(nul - bytes);
+		n = (size_t)(nul - bytes);
 	while (n && (bytes[n - 1] == ' ' || bytes[n - 1] == 0xFF)) /* 0xFF: never written memory */
 		n--;
 	size_t used = text_clean((const char *)bytes, n, text, VALUE_TEXT_MAX);
@@ -67,6 +65,13 @@ void string_to_text(const struct codec *c, const uint16_t *words, char *text, st
 		text[used - 1] = '\0';
 	if (used) /* nothing in it: the device has no text */
 		*out = (struct value){.kind = VALUE_TEXT, .text = text};
+}
+
+void string_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out)
+{
+	unsigned char bytes[BYTES_MAX] = {0};
+	bytes_get(c, words, bytes);
+	codec_text(bytes, byte_count(c), text, out);
 }
 
 enum codec_fault string_from_text(const struct codec *c, const char *text, uint16_t *words,
