@@ -424,6 +424,42 @@ static void at_the_very_end_nothing_is_left_unanswered(void **state)
 	assert_string_equal(command_end_name(rig_last(&g)->end), "failed");
 }
 
+/* The process, or the machine, stood still: a read that had no chance to come says nothing. */
+static void time_that_stood_still_ends_no_reading_back(void **state)
+{
+	(void)state;
+	rig_command(&g, P_SETPOINT, "45");
+	rig_command(&g, P_DOOR, "on");
+	while (g.nwrite < 3)
+		rig_step(&g);
+	g.now += 60 * US_S;
+	command_tick(g.t, g.now);
+	rig_take(&g);
+	settle();
+	assert_int_equal(g.stuck, 0);
+	assert_int_equal(g.nreported, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(g.reported[i].end, COMMAND_VERIFIED);
+}
+
+/* A bus that reads nothing at all, and a stop in between: it ends all the same. */
+static void a_write_that_is_never_read_back_ends(void **state)
+{
+	(void)state;
+	rig_command(&g, P_SETPOINT, "45");
+	while (g.nwrite < 1)
+		rig_step(&g);
+	for (int i = 0; i < 2 && command_alive(g.t); i++) {
+		g.ndemand = 0;
+		g.now = command_due(g.t) + (i == 0 ? 60 * US_S : 0);
+		command_tick(g.t, g.now);
+		rig_take(&g);
+	}
+	assert_int_equal(rig_only(&g)->end, COMMAND_FAILED);
+	assert_string_equal(g.reason[0],
+	                    "acknowledged, but could not be read back: not read in time");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -446,6 +482,8 @@ int main(void)
 		T(the_end_tells_what_became_of_a_write),
 		T(jobs_closed_by_shutting_down_say_so),
 		T(at_the_very_end_nothing_is_left_unanswered),
+		T(time_that_stood_still_ends_no_reading_back),
+		T(a_write_that_is_never_read_back_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

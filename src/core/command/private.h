@@ -7,6 +7,10 @@
 
 #include "core/command/command.h"
 
+#define READ_BACK_WITHIN                                                                           \
+	(10 * US_S) /* of the device's time, not of a machine that stands still                    \
+	             */
+
 enum state {
 	STATE_DRAFT,     /* not in the table yet */
 	STATE_WAITING,   /* its job is with the bus */

@@ -7,7 +7,6 @@
 #include "core/command/private.h"
 #include "core/modbus/words.h"
 
-#define READ_BACK_WITHIN (10 * US_S)
 #define READ_AGAIN (500 * US_MS)
 #define READS_MAX 3
 #define BUSY_MAX 20

@@ -2,6 +2,7 @@
 /* What time, a lost device, a closed line or the end of the daemon do to commands. */
 #include "core/command/private.h"
 
+#define STOOD_STILL (2 * US_S) /* a busy machine is not so late */
 #define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
 
 void command_offline(struct command_table *t, uint32_t device, us_t now)
@@ -34,6 +35,17 @@ void command_moved(struct command_table *t, uint32_t device, us_t now)
 	}
 }
 
+/* Nobody was here when it fell due: the process or the machine stood still, and with it the line.
+ * The read gets its whole time once more. */
+static bool record_stood_still(struct command_table *t, struct record *r, us_t now)
+{
+	if (now < r->due + STOOD_STILL)
+		return false;
+	r->due = now + READ_BACK_WITHIN;
+	act_demand(t, r, now);
+	return true;
+}
+
 /* Each state has one way to end by time, so that no command waits for ever. A job that the bus may
  * be sending is not declared dead at its expiry: it is recalled, and the bus says whether it went
  * out; only a bus that says nothing at all is given up. */
@@ -63,7 +75,7 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 		}
 		break;
 	default:
-		if (now >= r->due)
+		if (now >= r->due && !record_stood_still(t, r, now))
 			record_unread(t, r, "not read in time", now);
 	}
 }
