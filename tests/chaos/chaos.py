@@ -85,7 +85,7 @@ class World:
         self.dir = options.keep or tempfile.mkdtemp(prefix="xnet-chaos.")
         os.makedirs(self.dir, exist_ok=True)
         self.log = {"seed": options.seed, "devices": {}, "truth": [], "traffic": [], "commands": [], "answers": [],
-                    "faults": [], "samples": [], "ends": [], "ready": 20.0, "end": 0.0}
+                    "faults": [], "samples": [], "ends": [], "ready": 20.0, "end": 0.0, "kept": {}, "lines": {}}
         self.devices, self.buses = {}, {}
         self.port, self.broker, self.daemon, self.expected_end = free_port(), None, None, False
         self.uplink, self.absent = Uplink(free_port(), self.port), None
@@ -283,6 +283,17 @@ class World:
             await asyncio.sleep(r.uniform(3, 8))
             d = r.choice(list(self.devices.values()))
             d.set_trouble(1 - d.cells[("holding", 110)])
+            r.choice(list(self.devices.values())).glitch = r.random() < 0.5
+
+    async def look_at_the_end(self):
+        """What the broker has for a client that comes only now."""
+        late = Client(self.port, "late", 4, ["xnet/sts/#"],
+                      lambda topic, payload, *_: self.log["kept"].setdefault(topic, payload.decode(errors="replace")))
+        self.log["kept_at"] = self.now()
+        asyncio.ensure_future(late.run())
+        await asyncio.sleep(2)
+        self.log["lines"] = {b.name: {"requests": b.requests, "early": b.early} for b in self.buses.values()
+                             if isinstance(b, Line)}
 
     async def run(self):
         await self.make_buses()
@@ -306,6 +317,7 @@ class World:
             await Faults(self).run(self.options.seconds)
         while self.now() < self.options.seconds:
             await asyncio.sleep(0.2)
+        await self.look_at_the_end()
         self.log["end"] = self.now()
         self.log["faults"].append({"k": "fault", "t": self.now(), "end": None, "target": "daemon", "what": "the end"})
         if self.daemon.returncode is None:

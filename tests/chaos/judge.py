@@ -49,8 +49,8 @@ class Judge:
 
     # Faults
 
-    def excuses(self, device, point=None):
-        """The merged times that excuse a delay."""
+    def excuses(self, device, point=None, own=True):
+        """The merged times that excuse a delay. own: also what a register of its own does."""
         bus = self.devices[device]["bus"]
         spans = [(-1e9, self.log["ready"])]
         for f in self.log["faults"]:
@@ -60,6 +60,8 @@ class Judge:
                 spans.append((f["t"], end + RECOVERY[kind]))
             elif f["target"] == "gone:" + device:
                 spans.append((f["t"], end + RECOVERY["dev"]))
+            elif f["target"] == "dev:" + device and not own:
+                pass
             elif f["target"] == "dev:" + device:
                 spans.append((f["t"], end + 60 if point == "Bad" else f["t"] + RECOVERY["dev"]))
                 spans.append((end, end + RECOVERY["dev"]))
@@ -337,6 +339,46 @@ class Judge:
                         break
                     at += 5.0
 
+    def kept(self):
+        """What the broker kept for a client that came at the end."""
+        for device in self.devices if self.log.get("kept") else ():
+            at, kept = self.log["kept_at"], self.log["kept"]
+            for point, (_, _, _, period, _) in POINTS.items():
+                limit = 2 * period + 4
+                if self.covered(self.excuses(device, point), at - limit, at):
+                    continue
+                held = {x for t, v, e in self.reads.get((device, point), []) if e["good"] and at - limit < t < at + 1
+                        for x in (str(v), ("off", "on")[v & 1])}
+                text = kept.get(f"xnet/sts/{device}/{point}")
+                if held and text not in held and point not in ("Pulse", "Trouble"):
+                    self.say(at, "not kept", f"{device}/{point}: {text}, but read as {sorted(held)[0]}", device)
+            status = kept.get(f"xnet/sts/{device}/status")
+            if status != "online" and not self.covered(self.excuses(device), at - 8, at):
+                self.say(at, "not kept", f"{device}/status: {status}", device)
+        if self.log.get("kept") and self.log["kept"].get("xnet/sts/gw/status") != "online" and not self.global_at(at):
+            self.say(at, "not kept", f"gw/status: {self.log['kept'].get('xnet/sts/gw/status')}")
+
+    def silence(self):
+        """Some begin while a late answer comes in: nobody can avoid that."""
+        for name, line in self.log.get("lines", {}).items():
+            if line["early"] > 5 + line["requests"] / 100:
+                self.say(self.end, "no silence", f"{name}: {line['early']} of {line['requests']} requests began less than "
+                         "the silence after what came before")
+
+    def stale(self):
+        """What cannot be read any more is None; a device that is offline has its status for that."""
+        for device in self.devices:
+            spans = self.excuses(device, "Bad", own=False)
+            reads = [t for t, _, e in self.reads.get((device, "Bad"), []) if e["good"]]
+            for a, b in zip(reads, reads[1:] + [self.end]):
+                at = a + STALE + 4
+                if b < at or self.covered(spans, a - 1, at) or \
+                        any(m["payload"] == "offline" and a - 1 < m["t"] < at for m in self.published.get((device, "status"), [])):
+                    continue
+                last = [m["payload"] for m in self.published.get((device, "Bad"), []) if m["t"] < at]
+                if last and last[-1] != "None":
+                    self.say(at, "not None", f"{device}/Bad {last[-1]}, but not read for {at - a:.1f} s", device)
+
     def gaps(self, device, point, rule, times, spans, limit):
         last = self.log["ready"]
         for t in times + [self.end]:
@@ -420,8 +462,8 @@ class Judge:
                 self.say(e["t"], "end", f"xnetd took {e['took']:.1f} s to end")
 
     def judge(self):
-        for part in (self.values, self.commands, self.progress, self.current, self.states, self.gateway_alerts, self.resources,
-                     self.ends):
+        for part in (self.values, self.commands, self.progress, self.current, self.kept, self.silence, self.stale, self.states,
+                     self.gateway_alerts, self.resources, self.ends):
             part()
         self.found.sort(key=lambda v: v["t"])
         return self.found

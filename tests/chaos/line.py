@@ -8,6 +8,7 @@ import tty
 from device import TIMEOUT
 
 CHARACTER = 10 / 38400  # seconds
+SILENCE = 0.0015  # seconds: a little less than the 1.75 ms above 19200 baud
 
 
 def crc(data):
@@ -50,7 +51,8 @@ class Line:
         self.master = self.slave = None
         self.buf, self.requests, self.held, self.free = b"", 0, {}, 0.0
         self.last_due = {}
-        self.writes_seen = []
+        self.latest = (0, None, b"")  # number, truth and own answer of the newest request
+        self.spoke, self.early = 0.0, 0  # when this line last said something; requests too soon behind that
         self.open()
 
     def open(self):
@@ -87,9 +89,11 @@ class Line:
 
     def readable(self):
         try:
-            self.buf += os.read(self.master, 4096)
+            got = os.read(self.master, 4096)
         except OSError:
             return
+        self.early += not self.buf and self.now() - self.spoke < SILENCE
+        self.buf += got
         while self.buf:
             n = request_length(self.buf)
             if n is None or n > len(self.buf):
@@ -124,6 +128,7 @@ class Line:
             return
         pdu, entry = device.execute(f[1:-2])
         entry["q"] = self.now()
+        self.latest = (self.requests, entry, frame(unit, pdu) if pdu else b"")
         if self.fault == "echo":
             self.send(f, self.now())
         if pdu is None or struck == "lost answer":
@@ -175,11 +180,21 @@ class Line:
 
     def out(self, data, entry, request):
         self.send(data, self.now())
-        if entry is not None:  # believed at most when no newer request was out already
-            entry["sent"] = self.now()
-            entry["good"] = request == self.requests and self.now() - entry["t"] < TIMEOUT + 0.35
+        number, newest, answer = self.latest
+        if data == answer and number != request:  # an older request's answer says the same as that to the newest
+            self.sent(newest, number)
+        if entry is not None:
+            self.sent(entry, request)
+
+    def sent(self, entry, request):
+        """Believed at most when no newer request was out already."""
+        if entry["good"]:
+            return
+        entry["sent"] = self.now()
+        entry["good"] = request == self.requests and self.now() - entry["t"] < TIMEOUT + 0.35
 
     def send(self, data, _):
+        self.spoke = self.now()
         try:
             os.write(self.master, data)
         except (OSError, TypeError):
