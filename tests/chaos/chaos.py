@@ -210,7 +210,17 @@ class World:
         if self.expected_end == "memory" and process.returncode == -signal.SIGABRT:
             return
         if self.expected_end in (False, "memory"):
+            f = {"k": "fault", "t": self.now(), "end": None, "target": "daemon", "what": "it ended by itself"}
+            self.log["faults"].append(f)
             self.log["ends"].append({"t": self.now(), "code": process.returncode, "want": "to run", "took": 0})
+            await asyncio.sleep(1)
+            if self.daemon is process and not self.expected_end:  # as systemd would
+                await self.start_daemon()
+            f["end"] = self.now()
+
+    def signal_daemon(self, sig):
+        if self.daemon.returncode is None:
+            self.daemon.send_signal(sig)
 
     async def end_daemon(self, sig):
         self.expected_end = True
@@ -280,7 +290,7 @@ class World:
     async def troubles(self):
         r = self.fork("trouble")
         while True:
-            await asyncio.sleep(r.uniform(3, 8))
+            await asyncio.sleep(r.uniform(1, 4))
             d = r.choice(list(self.devices.values()))
             d.set_trouble(1 - d.cells[("holding", 110)])
             r.choice(list(self.devices.values())).glitch = r.random() < 0.5

@@ -6,7 +6,7 @@ import json
 from device import MAXIMUM, WRITABLE
 from mqtt import Client
 
-KINDS = ("valid",) * 12 + ("invalid", "invalid", "burst", "retained", "unknown", "several", "several", "expiring",
+KINDS = ("valid",) * 9 + ("invalid", "invalid", "burst", "retained", "retained", "unknown", "several", "several", "expiring", "expiring",
          "pulse", "pulse", "pulse")
 
 

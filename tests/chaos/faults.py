@@ -8,20 +8,24 @@ from line import Line
 from mqtt import packet, text
 
 BROKER = ("restart", "restart without store", "stopped", "kicked", "gone", "uplink slow", "uplink frozen", "uplink cut",
+          "uplink twice",
           "acl: no publishing", "acl: no commands")
 DAEMON = ("reload same", "reload changed", "reload invalid", "terminated", "killed", "stopped", "device removed",
           "no directory", "full disk", "little memory", "clock jump")
-QUIET = ("clock jump",)  # excuses nothing
+QUIET = ("clock jump", "uplink twice")  # excuses nothing
 EXCEPTIONS = (1, 2, 3, 4, 5, 6, 0x0A, 0x0B, "silent")
 
 
 class Faults:
     """Two loops: one fault on a line or device after the other on three at a time, and now and then one that
-    concerns all. Between two storms there is calm, or nothing could be demanded."""
+    concerns all. Nothing can be demanded of time in a storm: first all have their turn, then only those of a line or
+    device, and then there is calm."""
+
+    ALL, LOCAL, CALM = 50, 35, 35  # seconds of each
 
     def __init__(self, world):
         self.world, self.busy = world, set()
-        self.pace = world.fork("pace").choice((0.4, 1, 2))  # some seeds are one storm, others are mostly calm
+        self.pace = world.fork("pace").choice((0.4, 1))  # some seeds are one storm
         self.local, self.wide = world.fork("local faults"), world.fork("wide faults")
 
     def note(self, target, what):
@@ -32,19 +36,27 @@ class Faults:
     async def run(self, until):
         w = self.world
         await asyncio.sleep(max(0, w.log["ready"] - w.now()))
-        await asyncio.gather(*[self.locals(until - 15) for _ in range(4)], self.wides(until - 25))
+        await asyncio.gather(*[self.locals(until - 25) for _ in range(4)], self.wides(until - 30))
+
+    async def turn(self, last, pause):
+        """The pause, and more where only the next storm has its time; seconds that are left of this one."""
+        w = self.world
+        await asyncio.sleep(self.pace * pause)
+        while (at := (w.now() - w.log["ready"]) % (self.ALL + self.LOCAL + self.CALM)) > last - 2:
+            await asyncio.sleep(0.5)
+        return last - at
 
     async def locals(self, until):
         r, w = self.local, self.world
         while w.now() < until:
-            await asyncio.sleep(self.pace * r.uniform(1, 9))
+            left = await self.turn(self.ALL + self.LOCAL, r.uniform(1, 9))
             if w.now() >= until:
                 break
             bus = r.choice(["line1", "line2"] * 2 + [b for b in w.buses if b.startswith("tcp")])
             if bus in self.busy or not self.wanted(bus.rstrip("0123456789")):
                 continue
             self.busy.add(bus)
-            last = min(r.uniform(3, 15), until - w.now() + 3)
+            last = max(2, min(r.uniform(3, 15), until - w.now() + 3, left))
             if r.random() < 0.25:
                 await self.bad_register(r.choice([d for d in w.devices.values() if d.bus == bus]), r, last)
             else:
@@ -72,14 +84,14 @@ class Faults:
     async def wides(self, until):
         r, w = self.wide, self.world
         while w.now() < until:
-            await asyncio.sleep(self.pace * r.uniform(8, 30))
+            await self.turn(self.ALL, r.uniform(6, 20))
             if w.now() >= until:
                 break
             broker = [k for k in BROKER if self.wanted("broker", k)]
             daemon = [k for k in DAEMON if self.wanted("daemon", k) and w.can(k)]
             if broker and (r.random() < 0.45 or not daemon):
                 kind = r.choice(broker)
-                f = self.note("broker", kind)
+                f = self.note("network" if kind in QUIET else "broker", kind)
                 await self.broker(kind, r)
             elif daemon:
                 kind = r.choice(daemon)
@@ -136,7 +148,7 @@ class Faults:
 
     async def reload(self, extra):
         self.world.configure(extra)
-        self.world.daemon.send_signal(signal.SIGHUP)
+        self.world.signal_daemon(signal.SIGHUP)
         await asyncio.sleep(2)
 
     async def daemon(self, kind, r, f):
@@ -166,12 +178,11 @@ class Faults:
             for n in names:
                 os.rename(n + ".away", n)
         elif kind == "stopped":
-            w.daemon.send_signal(signal.SIGSTOP)
+            w.signal_daemon(signal.SIGSTOP)
             await asyncio.sleep(r.uniform(2, 25))
-            w.daemon.send_signal(signal.SIGCONT)
-        else:
-            if w.daemon.returncode is None:
-                await w.end_daemon(signal.SIGTERM if kind == "terminated" else signal.SIGKILL)
+            w.signal_daemon(signal.SIGCONT)
+        elif w.daemon.returncode is None:
+            await w.end_daemon(signal.SIGTERM if kind == "terminated" else signal.SIGKILL)
             await self.start_again(r)
 
     async def start_again(self, r):
@@ -194,7 +205,7 @@ class Faults:
                 f["what"] += ", it ended"
                 await self.start_again(r)
                 return
-            w.daemon.send_signal(signal.SIGHUP)
+            w.signal_daemon(signal.SIGHUP)
         w.limit_memory(None)
         w.expected_end = False
 
@@ -204,6 +215,6 @@ class Faults:
         f = self.note("gone:" + device, "removed from the configuration")
         for w.absent in (device, None):
             w.configure()
-            w.daemon.send_signal(signal.SIGHUP)
+            w.signal_daemon(signal.SIGHUP)
             await asyncio.sleep(r.uniform(3, 10) if w.absent else 2)
         f["end"] = w.now()

@@ -12,6 +12,7 @@ from device import LAST, NUMBER, POINTS, PULSE, STALE
 
 RECOVERY = {"line": 20.0, "tcp": 12.0, "broker": 12.0, "daemon": 15.0, "all": 5.0, "dev": 15.0}  # seconds
 AGE = 3.0  # seconds from a read to its publication
+GONE = 8.0  # seconds without an answer after which a device that is asked must be offline
 OUTCOME = 6.0  # seconds after a command's own time until its outcome must be there
 LATE = 0.5  # seconds on the way from the gateway's decision to the device's ear
 GROWTH = {"rss": 4000, "fds": 6, "threads": 2}  # kB, number, number
@@ -401,6 +402,21 @@ class Judge:
                 if m["payload"] == "online" and (not i or m["t"] - answered[i - 1] > 5) and not self.global_at(m["t"]):
                     self.say(m["t"], "untrue status", f"{device} online, but it has not answered for 5 s", device)
             self.alert(device, spans)
+            self.gone(device)
+
+    def gone(self, device):
+        """Asked, and asked again, without an answer: offline, and this is published."""
+        times = [e["t"] for e in self.log["truth"] if e.get("dev") == device and e["k"] in ("lost", "read", "write", "denied")]
+        answers = sorted(e["sent"] for e in self.log["truth"] if e.get("dev") == device and e.get("sent"))
+        for a, b in zip([0.0] + answers, answers + [self.end]):
+            if b - a < GONE:
+                continue
+            asked = times[bisect.bisect_right(times, a):bisect.bisect_left(times, b)]
+            if len(asked) < 6 or asked[5] + 6 > b or self.global_at(asked[5] + 6) or self.global_at(a):
+                continue
+            said = [m["payload"] for m in self.published.get((device, "status"), []) if m["t"] < asked[5] + 6]
+            if not said or said[-1] != "offline":
+                self.say(asked[5] + 6, "untrue status", f"{device} not offline, silent since {a:.3f}, asked six times", device)
 
     def global_at(self, t):
         return any(f["target"] in ("broker", "daemon", "all") and f["t"] <= t <= (f["end"] or 1e9) + 15
@@ -445,10 +461,10 @@ class Judge:
         for s in self.log["samples"]:
             by_pid.setdefault(s["pid"], []).append(s)
         for pid, samples in by_pid.items():
-            if samples[-1]["t"] - samples[0]["t"] < 90:
-                continue
-            n = len(samples)
+            n, lived = len(samples), samples[-1]["t"] - samples[0]["t"]
             for key, most in GROWTH.items():
+                if lived < (90 if key == "rss" else 40):
+                    continue
                 early = max(s[key] for s in samples[n // 6:n // 2])
                 late = min(s[key] for s in samples[3 * n // 4:])
                 if late - early > most:

@@ -1,8 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""The network between the gateway and its broker: slow, standing still, or cut. What stood still comes afterwards."""
+"""The network between the gateway and its broker: slow, standing still, or cut. What stood still comes afterwards.
+
+Or what came with QoS 1 comes twice, as after a lost acknowledgement.
+"""
 import asyncio
 
 SLOW = 4000  # bytes per second
+
+
+class Packets:
+    """Whole MQTT packets out of a stream, published ones of QoS 1 twice."""
+
+    def __init__(self):
+        self.rest = b""
+
+    def doubled(self, data):
+        self.rest, out = self.rest + data, b""
+        while len(self.rest) > 1:
+            size, at = 0, 1
+            while at < len(self.rest) and at < 5:
+                size |= (self.rest[at] & 127) << 7 * (at - 1)
+                at += 1
+                if self.rest[at - 1] < 128:
+                    break
+            if self.rest[at - 1] >= 128 or len(self.rest) < at + size:
+                break
+            one, self.rest = self.rest[:at + size], self.rest[at + size:]
+            out += one
+            if one[0] & 0xF6 == 0x32:
+                out += bytes([one[0] | 8]) + one[1:]
+        return out
 
 
 class Uplink:
@@ -25,7 +52,7 @@ class Uplink:
             return
         self.open |= {writer, back}
         try:
-            await asyncio.gather(self.carry(reader, back), self.carry(there, writer))
+            await asyncio.gather(self.carry(reader, back), self.carry(there, writer, Packets()))
         except OSError:
             pass
         finally:
@@ -33,7 +60,7 @@ class Uplink:
                 self.open.discard(w)
                 w.transport.abort()
 
-    async def carry(self, reader, writer):
+    async def carry(self, reader, writer, packets=None):
         while True:
             while self.mode == "frozen":
                 await asyncio.sleep(0.05)
@@ -42,6 +69,8 @@ class Uplink:
                 raise ConnectionError
             if self.mode == "slow":
                 await asyncio.sleep(len(data) / SLOW)
+            if packets and (self.mode == "twice" or packets.rest):
+                data = packets.doubled(data)
             while self.mode == "frozen":  # what was under way stands still, too
                 await asyncio.sleep(0.05)
             writer.write(data)
