@@ -60,6 +60,8 @@ void plant_index(struct plant *p, uint32_t bus)
 			index_point(p, b, dev, i);
 		}
 	}
+	if (b->nplace) /* most stand in one */
+		b->place = mem_grow(b->place, b->nplace, sizeof *b->place);
 	qsort(b->place, b->nplace, sizeof *b->place, place_compare);
 }
 

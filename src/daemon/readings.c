@@ -241,31 +241,11 @@ static bool join_parts(struct gateway *g, uint32_t point, const struct span *blo
 	return whole;
 }
 
-static bool covers(const struct span *block, const struct span *s)
-{
-	return block->addr <= s->addr && block->addr + block->count >= s->addr + s->count;
-}
-
-static void take_words(struct gateway *g, uint32_t point, const uint16_t *now, us_t at);
-
-void reading_take(struct gateway *g, uint32_t point, const struct span *block,
-                  const uint16_t *words, us_t at)
-{
-	const struct point *pt = plant_point(g->plant, point);
-	const struct span s = model_span(plant_device(g->plant, point), pt);
-	uint16_t now[CELLS_MAX];
-	if (covers(block, &s))
-		model_gather(pt, block, words, now);
-	else if (!join_parts(g, point, block, words, now))
-		return;
-	take_words(g, point, now, at);
-}
-
-static void take_words(struct gateway *g, uint32_t point, const uint16_t *now, us_t at)
+static void take_words(struct gateway *g, uint32_t point, const struct point *pt,
+                       const uint16_t *now, us_t at)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
-	const struct point *pt = plant_point(p, point);
 	const unsigned n = plant_raw_words(pt);
 	note_read(state_of(p, point), r, pt, at);
 	r->refused = false;
@@ -285,6 +265,23 @@ static void take_words(struct gateway *g, uint32_t point, const uint16_t *now, u
 	struct value v;
 	codec_decode(&pt->codec, now, text, &v);
 	reading_settle(g, point, v, at);
+}
+
+void reading_take(struct gateway *g, uint32_t point, const struct span *block,
+                  const uint16_t *words, us_t at)
+{
+	const struct point *pt = plant_point(g->plant, point);
+	if (pt->parts != 2 && !table_is_bits(block->table)) { /* as most: they lie there as one */
+		take_words(g, point, pt, words + (pt->addr[0] - block->addr), at);
+		return;
+	}
+	const struct span s = model_span(plant_device(g->plant, point), pt);
+	uint16_t now[CELLS_MAX];
+	if (block->addr <= s.addr && block->addr + block->count >= s.addr + s.count)
+		model_gather(pt, block, words, now);
+	else if (!join_parts(g, point, block, words, now))
+		return;
+	take_words(g, point, pt, now, at);
 }
 
 void reading_none(struct gateway *g, uint32_t point, enum quality q)

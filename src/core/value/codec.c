@@ -91,15 +91,15 @@ static const struct row table[] = {
 
 unsigned codec_words(const struct codec *c)
 {
+	const struct row *t = &table[c->type];
+	if (t->words && c->type != TYPE_BOOL)
+		return t->words;
 	if (c->type == TYPE_ARRAY) {
 		const struct codec e = codec_element(c);
 		return c->array * codec_words(&e);
 	}
-	const struct row *t = &table[c->type];
-	if (c->type == TYPE_BOOL && c->length)
-		return c->length;
-	if (t->words)
-		return t->words;
+	if (c->type == TYPE_BOOL)
+		return c->length ? c->length : t->words;
 	if (c->type == TYPE_DATETIME && c->layout)
 		return time_words(c->layout);
 	if (!c->length)
