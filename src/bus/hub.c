@@ -37,6 +37,7 @@ struct hub {
 	/* The thread's own. */
 	struct bus **heap; /* what is due first on top */
 	size_t n, room;
+	unsigned waits;            /* after which nothing was left unreported */
 	struct line_up waiting[2]; /* those that are down go behind the others */
 	us_t connect_at;           /* see connect_take() */
 };
@@ -197,10 +198,17 @@ static void hub_run(struct hub *h, struct bus *b)
 	heap_put(h, b);
 }
 
-/* Something happened on what it waits on. */
-static void hub_happened(struct hub *h, struct bus *b, bool input, bool output)
+unsigned hub_waits(const struct bus *b)
 {
+	return b->hub->waits;
+}
+
+/* Something happened on what it waits on. */
+static void hub_happened(struct hub *h, struct bus *b, uint32_t events)
+{
+	const bool input = events & ~(uint32_t)EPOLLOUT, output = events & EPOLLOUT;
 	b->port.ready |= input;
+	b->port.ended |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	if ((input && (b->wait == WAIT_INPUT || b->wait == WAIT_LINK)) ||
 	    ((input || output) && b->wait == WAIT_OUTPUT))
 		hub_run(h, b);
@@ -261,7 +269,7 @@ static void wait_one(struct hub *h, const struct timespec *left)
 	if (f[0].revents)
 		hub_woken(h);
 	if (b && f[1].revents)
-		hub_happened(h, b, true, false);
+		hub_happened(h, b, EPOLLIN);
 }
 
 /* Before Linux 5.11 to the millisecond. */
@@ -278,12 +286,12 @@ static void wait_many(struct hub *h, const struct timespec *left)
 {
 	struct epoll_event e[EVENTS];
 	const int n = epoll_until(h->epoll, e, left);
+	h->waits += n >= 0 && n < EVENTS;
 	for (int i = 0; i < n; i++)
 		if (!e[i].data.ptr)
 			hub_woken(h);
 		else
-			hub_happened(h, e[i].data.ptr, e[i].events & ~(uint32_t)EPOLLOUT,
-			             e[i].events & EPOLLOUT);
+			hub_happened(h, e[i].data.ptr, e[i].events);
 }
 
 static us_t hub_until(const struct hub *h)

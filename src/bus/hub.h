@@ -23,5 +23,7 @@ void hub_stir(struct bus *b);
 /* The rest is for the hub's own thread, of b: may it connect now? False: it is called when it may.
  * at_once: whatever the others do. */
 bool hub_permits(struct bus *b, bool at_once);
+/* A number that is another one as soon as all that has happened on sockets was noted again. */
+unsigned hub_waits(const struct bus *b);
 
 #endif

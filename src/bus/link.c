@@ -104,11 +104,26 @@ static bool link_spent(const struct bus *b)
 	       clock_now() - b->answered_at < SPAN_TIME;
 }
 
+bool link_alive(struct bus *b)
+{
+	b->looked = hub_waits(b);
+	return port_alive(&b->port);
+}
+
+/* Since it was last read from the hub has waited, and nothing came: a read goes without another
+ * look. A command has one of its own. */
+static bool link_quiet(const struct bus *b)
+{
+	const struct port *p = &b->port;
+	return b->turn.kind != TURN_JOB && !p->ready && !p->ended && !p->nrx &&
+	       hub_waits(b) != b->looked;
+}
+
 bool link_holds(struct bus *b)
 {
 	if (!b->port.ops->connects || !b->port.answers)
 		return true;
-	if (!port_alive(&b->port)) {
+	if (!link_quiet(b) && !link_alive(b)) {
 		link_ended(b);
 		return false;
 	}

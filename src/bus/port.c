@@ -420,7 +420,7 @@ void port_close(struct port *p)
 	if (p->opening)
 		tcp_abandon(&p->tcp);
 	p->opening = false;
-	p->ready = false;
+	p->ready = p->ended = false;
 	p->fd = -1;
 	p->nrx = 0;
 	memset(p->asked, 0, sizeof(p->asked));

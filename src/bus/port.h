@@ -78,6 +78,7 @@ struct port {
 	void *ctx;
 	bool ready; /* there may be something to read: set by who waits for it, cleared when all is
 	             * taken */
+	bool ended; /* the peer sends no more: set by who waits for it */
 	uint16_t transaction, nrx;
 	bool zero;        /* the request's unit is 0 and shown as 255: on TCP it answers */
 	bool broken;      /* the link ended without a farewell (probes unanswered, reset) */

@@ -25,6 +25,7 @@ static bool transact_receive(struct bus *b, bool at_once)
 	uint8_t buf[ADU_RTU_MAX];
 	struct exchange *x = &b->run.exchange;
 	const unsigned answers = x->answers;
+	b->looked = hub_waits(b);
 	const int n = port_take(&b->port, buf, sizeof(buf));
 	const us_t now = clock_now();
 	bool on = n >= 0;

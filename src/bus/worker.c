@@ -345,7 +345,7 @@ static bool worker_chooses(struct bus *b)
 		return true;
 	}
 	worker_tidy(b);
-	if (worker_looks(b) && !port_alive(&b->port)) {
+	if (worker_looks(b) && !link_alive(b)) {
 		link_ended(b);
 		link_lost(b);
 	}

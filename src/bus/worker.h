@@ -69,6 +69,7 @@ struct bus {
 	enum bus_permit permit;
 	size_t place;     /* in its heap */
 	unsigned watched; /* the socket it knows, see struct tcp_opening */
+	unsigned looked;  /* hub_waits() when the port was last read from */
 
 	/* The thread's own. */
 	enum bus_state state;
@@ -133,6 +134,8 @@ bool link_is_down(const struct bus *b); /* several connects in a row have failed
 void link_down(struct bus *b);
 void link_lost(struct bus *b);   /* a connection that broke is tried again first */
 void link_proven(struct bus *b); /* something answered: it is reported up. Uses b->report */
+/* Is the link still there? See port_alive(). */
+bool link_alive(struct bus *b);
 /* Before something is sent: is the connection still good for it, as far as can be known? */
 bool link_holds(struct bus *b);
 void link_ended(struct bus *b); /* by the peer */
