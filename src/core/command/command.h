@@ -172,8 +172,8 @@ void command_destroy(struct command_table *t); /* NULL is fine */
 void command_adopt(struct command_table *t, const struct model *m, us_t now);
 
 /* Before command_adopt(): ends the pulses whose point that model has no more, now, and takes back
- * what waits to be written there. True: some are still under way; adopt when they are done, or when
- * you will not wait longer. */
+ * what waits and would be refused there, or write something else. True: some are still under way;
+ * adopt when they are done, or when you will not wait longer. */
 bool command_leave(struct command_table *t, const struct model *m, us_t now);
 
 /* True: accepted, which of several values means all of them. */

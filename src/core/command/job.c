@@ -382,5 +382,9 @@ void record_launch(struct command_table *t, struct record *r, us_t now)
 		record_retry(r, now + PULSE_AGAIN);
 		return;
 	}
+	if (r->leaves) { /* it was on the wire when the configuration changed */
+		record_end(t, r, COMMAND_FAILED, NULL, COMMAND_CHANGED, now);
+		return;
+	}
 	records_launch(t, &r, 1, now);
 }

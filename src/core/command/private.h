@@ -31,7 +31,7 @@ struct record {
 	bool alone;       /* its job holds no other record */
 	bool replaceable; /* and a newer one takes its job's place on the bus */
 	bool recalled;    /* its job, at its expiry */
-	bool leaves;      /* its job was taken back: the point goes with a reload */
+	bool leaves;      /* its job was taken back: a reload would not write it */
 	bool overtaken;   /* a newer one may replace it on the bus */
 	bool ends_later;  /* the `off` of this pulse has a record of its own */
 	bool stuck;       /* an `off` that failed, which was reported */

@@ -341,7 +341,52 @@ static struct lane lane_in(const struct model *old, const struct model *m, const
 	return to;
 }
 
-/* One whose point goes is taken back while it waits. True: it may be on the wire. */
+static bool same_rule(const struct write_rule *a, const struct write_rule *b)
+{
+	return a->on == b->on && a->off == b->off && a->toggle == b->toggle &&
+	       a->raw_len == b->raw_len && (!a->raw_len || memcmp(a->raw, b->raw, a->raw_len) == 0);
+}
+
+static bool same_value(const struct command_value *a, const struct command_value *b)
+{
+	return a->toggle == b->toggle && a->n == b->n && value_same(&a->v, &b->v) &&
+	       memcmp(a->word, b->word, a->n * sizeof *a->word) == 0 &&
+	       memcmp(a->mask, b->mask, a->n * sizeof *a->mask) == 0;
+}
+
+/* Would the same payload write the same, and would it be taken? `now` is what it was. */
+static bool still_meant(const struct command_table *t, const struct record *r,
+                        const struct point *p)
+{
+	struct value exponent, factor;
+	struct command_value v;
+	char reason[COMMAND_REASON_MAX];
+	struct command_input in =
+		record_input(t, r->device, record_point(t, r), r->text, &exponent, &factor);
+	in.now = r->value.v.kind == VALUE_TEXT ? r->value.text : NULL;
+	in.own = r->origin == COMMAND_FROM_GATEWAY;
+	return same_rule(record_point(t, r)->write, p->write) &&
+	       command_check(p, &in, &v, reason, sizeof reason) && same_value(&r->value, &v);
+}
+
+static bool still_permitted(const struct record *r, const struct model *m, const struct device *d)
+{
+	return r->origin != COMMAND_FROM_BROKER || (!m->commands_off && d->commands) ||
+	       r->state == STATE_VERIFYING; /* it was written */
+}
+
+/* Does the command go on under the new configuration as it was accepted under this one? */
+static bool record_stays(const struct command_table *t, const struct record *r,
+                         const struct model *m)
+{
+	const struct lane to = lane_in(t->model, m, &t->lane[r->lane]);
+	if (to.device == GONE || r->origin == COMMAND_PULSE_END)
+		return to.device != GONE;
+	const struct device *d = &m->device[to.device];
+	return still_permitted(r, m, d) && still_meant(t, r, &d->set->point[to.point]);
+}
+
+/* One that does not go on is taken back while it waits. True: it may be on the wire. */
 static bool record_leave(struct command_table *t, struct record *r, us_t now)
 {
 	if (r->state == STATE_WAITING && r->job) {
@@ -366,11 +411,11 @@ bool command_leave(struct command_table *t, const struct model *m, us_t now)
 	bool any = false;
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
-		if (lane_in(t->model, m, &t->lane[r->lane]).device != GONE)
+		if (record_stays(t, r, m))
 			continue;
 		if (r->origin == COMMAND_PULSE_END)
 			pulse_hurry(t, r, now);
-		any |= record_pulses(t, r) || record_leave(t, r, now);
+		any |= r->origin == COMMAND_PULSE_END || record_leave(t, r, now);
 	}
 	return any;
 }

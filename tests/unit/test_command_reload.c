@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/* A reload while commands live: what the new configuration would write otherwise, or not at all, is
+ * not written any more. */
+#include "command_rig.h"
+
+static struct point changed[RIG_POINTS];
+static struct write_rule rule_of;
+static struct pointset set_of;
+static struct device device_of;
+static struct model next;
+
+/* The configuration as it is, to be changed by the test. */
+static struct point *change(uint32_t point)
+{
+	memcpy(changed, points, sizeof changed);
+	if (points[point].write)
+		rule_of = *points[point].write;
+	changed[point].write = &rule_of;
+	set_of = rig_set;
+	set_of.point = changed;
+	device_of = rig_device;
+	device_of.set = &set_of;
+	next = rig_model;
+	next.device = &device_of;
+	return &changed[point];
+}
+
+static void reload(const struct model *m)
+{
+	if (command_leave(g.t, m, g.now)) {
+		rig_take(&g);
+		command_leave(g.t, m, g.now);
+	}
+	rig_take(&g);
+	command_adopt(g.t, m, g.now);
+	rig_take(&g);
+}
+
+/* What waits is taken back: nothing is written, and the sender gets to know. */
+static void gone(uint32_t point, const char *text)
+{
+	g.nreported = g.nwrite = 0;
+	rig_command(&g, point, text);
+	assert_int_equal(g.njob, 1);
+	reload(&next);
+	expect(COMMAND_FAILED, "changed by a reload of the configuration", 0);
+	reload(&rig_model);
+}
+
+static void another_meaning_of_the_registers(void **state)
+{
+	(void)state;
+	change(P_SETPOINT)->codec.scale.places = 2;
+	gone(P_SETPOINT, "45");
+	change(P_SETPOINT)->codec.offset = (struct decimal){5, 0};
+	gone(P_SETPOINT, "45");
+	change(P_SETPOINT)->codec.byte = 2;
+	gone(P_SETPOINT, "20");
+	change(P_FIELD)->codec.bit = 4;
+	gone(P_FIELD, "3");
+	change(P_FIELD)->codec.bits = 8;
+	gone(P_FIELD, "3");
+	change(P_BOTH)->codec.order = ORDER_LITTLE;
+	gone(P_BOTH, "70000");
+	static const struct label others[] = {{0, "off"}, {1, "remote"}, {2, "local"}};
+	change(P_MODE)->label = others;
+	gone(P_MODE, "remote");
+	change(P_ONOFF);
+	rule_of.on = 0x400;
+	gone(P_ONOFF, "on");
+	change(P_RELAY);
+	rule_of.toggle = 0x5501;
+	gone(P_RELAY, "toggle");
+	change(P_ACTION);
+	rule_of.raw = (const uint8_t *)"\x43";
+	gone(P_ACTION, "on");
+}
+
+static void what_may_not_be_written_any_more(void **state)
+{
+	(void)state;
+	change(P_SETPOINT);
+	rule_of.max = 40;
+	gone(P_SETPOINT, "45");
+	change(P_SETPOINT);
+	rule_of.has_step = true;
+	rule_of.step = 10;
+	gone(P_SETPOINT, "45");
+	change(P_MODE);
+	rule_of.confirm = "really";
+	gone(P_MODE, "local");
+	change(P_PUMP);
+	device_of.commands = false;
+	gone(P_PUMP, "on");
+	change(P_PUMP);
+	next.commands_off = true;
+	gone(P_PUMP, "on");
+}
+
+/* Not only what the bus has: also what waits for its time, or for a busy device. */
+static void what_waits_in_the_table(void **state)
+{
+	(void)state;
+	rig_command(&g, P_EEPROM, "6");
+	settle();
+	g.nreported = 0;
+	fault(EXCEPTION, 1, EXC_BUSY);
+	rig_command(&g, P_MODE, "local");
+	rig_step(&g);                   /* again in 250 ms */
+	rig_command(&g, P_EEPROM, "7"); /* in 5 s */
+	change(P_MODE);
+	device_of.commands = false;
+	g.nwrite = 0;
+	reload(&next);
+	settle();
+	assert_int_equal(g.nreported, 2);
+	assert_int_equal(g.nwrite, 0);
+	reload(&rig_model);
+}
+
+/* The scale it is read with is not the one it was written with. */
+static void what_was_written_is_not_compared_with_another_meaning(void **state)
+{
+	(void)state;
+	rig_command(&g, P_SETPOINT, "45");
+	assert_true(rig_step(&g));
+	change(P_SETPOINT)->codec.scale.places = 2;
+	reload(&next);
+	expect(COMMAND_ACKNOWLEDGED, "", 1);
+	/* nor written again for it */
+	g.nreported = g.nwrite = 0;
+	reload(&rig_model);
+	fault(LOST_ANSWER, 1, 0);
+	rig_command(&g, P_SETPOINT, "50");
+	assert_true(rig_step(&g));
+	reload(&next);
+	expect(COMMAND_FAILED, "no response; not known whether it was carried out", 1);
+	reload(&rig_model);
+}
+
+static void what_stays_goes_on(uint32_t point, const char *text)
+{
+	g.nreported = g.nwrite = 0;
+	rig_command(&g, point, text);
+	reload(&next);
+	settle();
+	assert_int_equal(g.nreported, 1);
+	assert_true(command_end_good(g.reported[0].end));
+	assert_int_equal(g.nwrite, 1);
+	reload(&rig_model);
+}
+
+static void what_means_the_same_goes_on(void **state)
+{
+	(void)state;
+	change(P_SETPOINT)->codec.decimals = 2;
+	rule_of.max = 50;
+	what_stays_goes_on(P_SETPOINT, "45");
+	static const struct label more[] = {{0, "off"}, {1, "local"}, {2, "remote"}, {3, "auto"}};
+	change(P_MODE)->label = more;
+	changed[P_MODE].nlabel = 4;
+	what_stays_goes_on(P_MODE, "remote");
+	change(P_CLOCK);
+	what_stays_goes_on(P_CLOCK, "now");
+	change(P_NAME);
+	what_stays_goes_on(P_NAME, "barn");
+	change(P_RELAY);
+	what_stays_goes_on(P_RELAY, "toggle");
+	change(P_ACTION);
+	what_stays_goes_on(P_ACTION, "on");
+	change(P_ONOFF);
+	what_stays_goes_on(P_ONOFF, "on");
+	g.holding[241] = 2;
+	change(P_POWER);
+	what_stays_goes_on(P_POWER, "1500");
+}
+
+/* commands: off does not leave a pulse on, and stops nothing that the configuration asks for. */
+static void what_nobody_sent_goes_on(void **state)
+{
+	(void)state;
+	const struct command_item item = {P_MODE, "local"};
+	struct command_request q = {.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY};
+	rig_command(&g, P_DOOR, "on");
+	assert_true(rig_step(&g));
+	rig_submit(&g, &q);
+	change(P_DOOR);
+	device_of.commands = false;
+	reload(&next);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.holding[41], 1);
+	reload(&rig_model);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(another_meaning_of_the_registers),
+		T(what_may_not_be_written_any_more),
+		T(what_waits_in_the_table),
+		T(what_was_written_is_not_compared_with_another_meaning),
+		T(what_means_the_same_goes_on),
+		T(what_nobody_sent_goes_on),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
