@@ -360,11 +360,11 @@ void commands_model_ends(struct gateway *g)
 	setup_model_ends(g);
 }
 
-void commands_model_begins(struct gateway *g)
+void commands_model_begins(struct gateway *g, const struct model *old)
 {
 	command_adopt(g->table, g->model, g->now);
 	commands_act(g); /* what ended with its point is reported, and out of the journal */
-	keep_model_begins(g);
+	keep_model_begins(g, old);
 	setup_model_begins(g);
 	pulses_model_begins(g);
 	commands_act(g);

@@ -52,7 +52,7 @@ bool commands_hold_reload(struct gateway *g, const struct model *next);
 
 /* Around a reload: what refers to points is put on the new model's, or ends. */
 void commands_model_ends(struct gateway *g);
-void commands_model_begins(struct gateway *g);
+void commands_model_begins(struct gateway *g, const struct model *old);
 
 /* Something may be due: expiry, keep-alive, pulse's end. */
 void commands_tick(struct gateway *g);

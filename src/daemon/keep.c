@@ -79,11 +79,15 @@ static void forget(struct kept *k)
 	free(k->safe_value);
 }
 
-static struct kept *find_before(const struct gateway *g, const char *source)
+/* Another register or unit id by the same name is another: nobody has commanded that. */
+static struct kept *find_before(const struct gateway *g, const struct model *old,
+                                const char *source)
 {
-	for (size_t i = 0; i < g->keep->nbefore; i++)
-		if (g->keep->before[i].source && strcmp(g->keep->before[i].source, source) == 0)
-			return &g->keep->before[i];
+	for (size_t i = 0; i < g->keep->nbefore; i++) {
+		struct kept *k = &g->keep->before[i];
+		if (k->source && strcmp(k->source, source) == 0)
+			return command_place_stays(old, k->device, k->point, g->model) ? k : NULL;
+	}
 	return NULL;
 }
 
@@ -100,14 +104,14 @@ static void begin_safe(struct gateway *g, struct kept *k, bool was)
 	k->safe_value = NULL;
 }
 
-static void begin(struct gateway *g, uint32_t device, uint32_t point)
+static void begin(struct gateway *g, const struct model *old, uint32_t device, uint32_t point)
 {
 	const struct device *d = &g->model->device[device];
 	char source[2 * NAME_MAX_LEN + 2];
 	snprintf(source, sizeof source, "%s/%s", d->name, d->set->point[point].name);
 	g->keep->kept = mem_grow(g->keep->kept, g->keep->n + 1, sizeof *g->keep->kept);
 	struct kept *k = &g->keep->kept[g->keep->n++];
-	struct kept *was = find_before(g, source);
+	struct kept *was = find_before(g, old, source);
 	*k = was ? *was
 	         : (struct kept){.rewrite_at = US_NEVER,
 	                         .sync_at = US_NEVER,
@@ -128,16 +132,20 @@ static void begin(struct gateway *g, uint32_t device, uint32_t point)
 	wake(g, k);
 }
 
-void keep_model_begins(struct gateway *g)
+void keep_model_begins(struct gateway *g, const struct model *old)
 {
 	for (uint32_t i = 0; i < g->model->ndevice; i++) {
 		const struct device *d = &g->model->device[i];
 		for (uint32_t p = 0; d->enabled && p < d->set->n; p++)
 			if (has_rule(d->set->point[p].write))
-				begin(g, i, p);
+				begin(g, old, i, p);
 	}
 	for (size_t i = 0; i < g->keep->nbefore; i++) {
 		struct kept *k = &g->keep->before[i];
+		if (k->source && k->last)
+			log_warn("%s: keep-alive ended: a reload of the configuration removed or "
+			         "moved it",
+			         k->source);
 		if (k->source && safe_in_force(&k->safe))
 			gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
 		forget(k);

@@ -12,7 +12,9 @@
 void keep_create(struct gateway *g);
 void keep_destroy(struct gateway *g);
 
-void keep_model_begins(struct gateway *g);
+/* old: the model before; NULL at the start. What is in force, or repeated, goes on where it is the
+ * same register of the same device. */
+void keep_model_begins(struct gateway *g, const struct model *old);
 void keep_model_ends(struct gateway *g);
 
 /* Somebody's command for the point was accepted. */

@@ -219,7 +219,7 @@ void loop_create(struct gateway *g)
 	broker_create(g);
 	health_create(g);
 	health_model(g, NULL);
-	commands_model_begins(g);
+	commands_model_begins(g, NULL);
 	control_create(g);
 	if (systemd_watchdog_period() != US_NEVER)
 		gateway_wake(g, TIMER_WATCHDOG, g->now);

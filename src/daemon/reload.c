@@ -192,7 +192,7 @@ static void take_over(struct gateway *g)
 	change_plant(g, next);
 	broker_adopt(g, old);
 	health_model(g, old);
-	commands_model_begins(g);
+	commands_model_begins(g, old);
 	phases_broadcast(g);
 	readings_publish_current(g);
 	model_destroy(old);

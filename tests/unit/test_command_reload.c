@@ -175,6 +175,40 @@ static void what_means_the_same_goes_on(void **state)
 	what_stays_goes_on(P_POWER, "1500");
 }
 
+/* Where a SunSpec model is, the new configuration finds out, or takes over, after this. */
+static void a_sunspec_point_is_known_by_its_model(void **state)
+{
+	(void)state;
+	static const uint16_t id[] = {123, 124};
+	static struct sunspec_part part[] = {{.id = &id[0], .nid = 1, .nth = 1},
+	                                     {.id = &id[1], .nid = 1, .nth = 1}};
+	static struct sunspec before = {.part = part, .npart = 2, .bound = true};
+	static struct sunspec after = {.part = part, .npart = 2};
+	static struct point p[RIG_POINTS];
+	change(P_MODE)->part = 1;
+	memcpy(p, changed, sizeof p);
+	set_of.sunspec = &before;
+	struct pointset set = set_of;
+	set.point = p;
+	struct device d = device_of;
+	d.set = &set;
+	struct model m = next;
+	m.device = &d;
+	reload(&m);
+	changed[P_MODE].addr[0] = 0; /* not known yet */
+	set_of.sunspec = &after;
+	rig_command(&g, P_MODE, "local");
+	assert_true(command_place_stays(&m, 0, P_MODE, &next));
+	assert_false(command_leave(g.t, &next, g.now));
+	changed[P_MODE].offset[0] = 3;
+	assert_false(command_place_stays(&m, 0, P_MODE, &next));
+	changed[P_MODE].offset[0] = 0;
+	changed[P_MODE].part = 2;
+	assert_false(command_place_stays(&m, 0, P_MODE, &next));
+	settle();
+	reload(&rig_model);
+}
+
 /* commands: off does not leave a pulse on, and stops nothing that the configuration asks for. */
 static void what_nobody_sent_goes_on(void **state)
 {
@@ -203,6 +237,7 @@ int main(void)
 		T(what_waits_in_the_table),
 		T(what_was_written_is_not_compared_with_another_meaning),
 		T(what_means_the_same_goes_on),
+		T(a_sunspec_point_is_known_by_its_model),
 		T(what_nobody_sent_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

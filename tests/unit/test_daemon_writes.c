@@ -66,6 +66,55 @@ static void a_reload_keeps_what_is_repeated_and_when(void **state)
 	assert_int_equal(rig_bus()->njob, 0);
 }
 
+/* The same name at another unit id, register or port is another device, which nobody commanded. */
+static void a_keep_alive_does_not_go_to_another_device(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *device, *profile, *line;
+	} other[] = {
+		{"devices:\n  pump: {bus: line, id: 2, every: 1s, profile: own}\n", KEPT, NULL},
+		{DEVICE,
+	         "points:\n  Level: {holding: 4, write: true, rewrite: 60s, verify: false}\n",
+	         NULL},
+		{DEVICE, KEPT, "port: /dev/other"},
+	};
+	rig_begin(DEVICE, KEPT);
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+		rig_unit(1, true);
+		command("20", 20);
+		rig_write_profile(other[i].profile);
+		rig.line = other[i].line;
+		rig_reload(other[i].device);
+		rig_unit(1, true);
+		rig_unit(2, true);
+		rig_pass(200 * US_S);
+		if (rig_bus()->njob)
+			fail_msg("%zu: %u written unasked", i, rig_bus()->job[0].value[0]);
+		rig.line = NULL;
+		rig_write_profile(KEPT);
+		rig_reload(DEVICE);
+	}
+}
+
+/* Nor a safe value: what is in force was of the other one. */
+static void a_safe_value_does_not_go_to_another_device(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, SAFE);
+	rig_unit(1, true);
+	command("20", 20);
+	rig_broker(false);
+	rig_pass(10 * US_S);
+	rig_job(3, 5, OUT_OK);
+	rig_broker(true);
+	rig_reload("devices:\n  pump: {bus: line, id: 2, every: 1s, profile: own}\n");
+	rig_unit(2, true);
+	rig_pass(60 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	assert_non_null(strstr(rig_said(), "house/Alerts {\"faults\":[],\"warnings\":[]}"));
+}
+
 static void a_stop_leaves_the_safe_value(void **state)
 {
 	(void)state;
@@ -438,6 +487,8 @@ int main(void)
 		RIG_TEST(commands_off_writes_nothing),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
 		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
+		RIG_TEST(a_keep_alive_does_not_go_to_another_device),
+		RIG_TEST(a_safe_value_does_not_go_to_another_device),
 		RIG_TEST(a_stop_leaves_the_safe_value),
 		RIG_TEST(a_safe_value_is_written_when_the_broker_stays_away),
 		RIG_TEST(a_short_outage_of_the_broker_is_none),

@@ -176,6 +176,10 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now);
  * adopt when they are done, or when you will not wait longer. */
 bool command_leave(struct command_table *t, const struct model *m, us_t now);
 
+/* Has the point the same name, and is it the same register of the same device on the same bus? */
+bool command_place_stays(const struct model *old, uint32_t device, uint32_t point,
+                         const struct model *m);
+
 /* True: accepted, which of several values means all of them. */
 bool command_submit(struct command_table *t, const struct command_request *r, us_t now);
 

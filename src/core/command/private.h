@@ -94,7 +94,11 @@ struct command_table {
 	bool closing;
 };
 
+#define GONE UINT32_MAX /* device and point of what a reload removed */
+
 /* table.c */
+/* Places for the model's points and devices; what was there before is the caller's. */
+void table_fit(struct command_table *t, const struct model *m);
 #define COMMAND_MOVED "the device is gone, or another one stands there"
 #define COMMAND_CHANGED "changed by a reload of the configuration"
 const struct device *record_device(const struct command_table *t, const struct record *r);
