@@ -20,6 +20,7 @@ static const struct node *parameters_node(struct load *l, const struct node *tes
 	                     .weight = found->value->weight + 1,
 	                     .n = 1,
 	                     .pair = pair};
+	node_hash(map);
 	return map;
 }
 
@@ -58,6 +59,8 @@ static const struct node *choice_node(struct load *l, const char *name, const st
 		.where = choice->where, .kind = NODE_SCALAR, .weight = 1, .text = name};
 	*heading = *key;
 	heading->text = "parameters";
+	node_hash(key);
+	node_hash(heading);
 	pair[0] = (struct pair){heading, &map[1]};
 	pair[1] = (struct pair){key, choice};
 	for (unsigned i = 0; i < 2; i++)
@@ -66,6 +69,8 @@ static const struct node *choice_node(struct load *l, const char *name, const st
 		                       .weight = i ? 3 : 5, /* keys count, too */
 		                       .n = 1,
 		                       .pair = &pair[i]};
+	node_hash(&map[1]);
+	node_hash(&map[0]);
 	return map;
 }
 
@@ -141,8 +146,8 @@ void profile_device(struct load *l, const struct profile *p, struct profile_test
 		test_read(l, p, device[test[i].device].set, list->item[i], &test[i]);
 	}
 	bus_use(l, 0, p, "profile", p->where);
-	buses_finish(l);
 	l->m->device = device;
+	buses_finish(l);
 	*tests = test;
 	*ntest = n;
 	check_model(l);

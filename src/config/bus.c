@@ -288,10 +288,7 @@ void buses_load(struct load *l)
 
 int bus_find(const struct load *l, const char *name)
 {
-	for (size_t i = 0; i < l->buses.n; i++)
-		if (strcmp(l->buses.entry[i].name, name) == 0)
-			return (int)i;
-	return -1;
+	return name_table_find(&l->buses.by_name, name, strlen(name));
 }
 
 static void use_baud(struct load *l, struct bus_draft *b, uint32_t baud, const char *device,
@@ -338,28 +335,29 @@ void bus_use(struct load *l, size_t bus, const struct profile *p, const char *de
 	use_format(l, b, p->format, device, where);
 }
 
-/* What is at its end, so that two can be compared; NULL: not known. */
+/* Its kind and what is at its end, so that two can be compared; NULL: not known. */
 static const char *bus_end(struct load *l, const struct bus_conf *b)
 {
 	char real[PATH_MAX];
-	if (b->kind == BUS_SERIAL)
-		return b->port && realpath(b->port, real) ? arena_strdup(l->scratch, real)
-		                                          : b->port;
-	return b->host ? arena_printf(l->scratch, "%s:%u", b->host, b->tcp_port) : NULL;
+	if (b->kind == BUS_SERIAL && b->port)
+		return arena_printf(l->scratch, "%d %s", b->kind,
+		                    realpath(b->port, real) ? real : b->port);
+	return b->kind != BUS_SERIAL && b->host
+	               ? arena_printf(l->scratch, "%d %s:%u", b->kind, b->host, b->tcp_port)
+	               : NULL;
 }
 
 /* Two masters on one line: neither would get an answer that is surely its own. */
 static void check_ends(struct load *l)
 {
-	const char **end = arena_array(l->scratch, l->buses.n, sizeof *end);
+	struct name_table by_end = {0};
 	for (size_t i = 0; i < l->buses.n; i++) {
 		const struct bus_conf *b = &l->bus[i].conf;
-		size_t k = 0;
-		end[i] = bus_end(l, b);
-		while (k < i && (l->bus[k].conf.kind != b->kind || !end[k] || !end[i] ||
-		                 strcmp(end[k], end[i]) != 0))
-			k++;
-		if (k == i)
+		const char *end = bus_end(l, b);
+		const int32_t k = end ? name_table_find(&by_end, end, strlen(end)) : -1;
+		if (end)
+			name_table_add(l->scratch, &by_end, end, (int32_t)i);
+		if (k < 0)
 			continue;
 		if (b->kind == BUS_TCP)
 			diag_warn(l->d, b->where,
@@ -381,4 +379,5 @@ void buses_finish(struct load *l)
 		b[i] = l->bus[i].conf;
 	l->m->bus = b;
 	l->m->nbus = l->buses.n;
+	model_index(l->m, l->arena);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What only the whole model can show. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/load.h"
@@ -247,43 +248,68 @@ static void check_functions(struct load *l, const struct device *d)
 	}
 }
 
-/* `together` promises one request. */
-static void check_together(struct load *l, const struct device *d, const struct point *first)
+/* The points of one `together`. */
+struct group_reach {
+	uint32_t from, end; /* cells; end 0: no such group */
+	bool mixed;         /* not all in one table: reported */
+};
+
+/* The group with this first point: `together` promises one request. */
+static void check_group(struct load *l, const struct device *d, const struct point *first,
+                        const struct group_reach *g)
 {
-	struct span all = model_span(d, first);
-	uint32_t end = all.addr + all.count;
-	for (uint32_t i = 0; i < d->set->n; i++) {
-		const struct point *p = &d->set->point[i];
-		const struct span s = model_span(d, p);
-		if (!p->together || strcmp(p->together, first->together) != 0)
-			continue;
-		if (p < first)
-			return; /* reported with the first of them */
-		if (p->table != first->table) {
-			diag_error(l->d, p->where,
-			           "together: \"%s\" and \"%s\" are not in the same table", p->name,
-			           first->name);
-			return;
-		}
-		all.addr = s.addr < all.addr ? s.addr : all.addr;
-		end = s.addr + s.count > end ? s.addr + s.count : end;
-	}
 	const uint32_t bits = 16U * d->rule.max_read;
 	const uint32_t most = !table_is_bits(first->table) ? d->rule.max_read
 	                      : bits < READ_BITS_MAX       ? bits
 	                                                   : READ_BITS_MAX;
-	if (end - all.addr > most)
+	if (g->end - g->from > most)
 		diag_error(l->d, first->where,
 		           "together: the points \"%s\" lie %u apart, one read takes %u",
-		           first->together, end - all.addr, most);
+		           first->together, g->end - g->from, most);
 	for (unsigned i = 0; i < d->rule.nwindow; i++) {
 		const struct window *w = &d->rule.window[i];
-		const bool begins = all.addr >= w->first && all.addr <= w->last;
-		if (begins && end - 1 > w->last)
+		const bool begins = g->from >= w->first && g->from <= w->last;
+		if (begins && g->end - 1 > w->last)
 			diag_error(l->d, first->where,
 			           "together: the points \"%s\" cross a border of the windows",
 			           first->together);
 	}
+}
+
+static void reach_add(struct load *l, const struct device *d, const struct point *p,
+                      struct group_reach *g)
+{
+	const struct point *first = &d->set->point[p->together_first];
+	const struct span s = model_span(d, p);
+	const uint32_t end = s.addr + s.count;
+	if (g->mixed)
+		return;
+	if (p->table != first->table) {
+		g->mixed = true;
+		diag_error(l->d, p->where, "together: \"%s\" and \"%s\" are not in the same table",
+		           p->name, first->name);
+		return;
+	}
+	g->from = p == first || s.addr < g->from ? s.addr : g->from;
+	g->end = end > g->end ? end : g->end;
+}
+
+static void check_together(struct load *l, const struct device *d)
+{
+	struct group_reach *group = NULL; /* by its first point */
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const struct point *p = &d->set->point[i];
+		if (!p->together)
+			continue;
+		if (!group)
+			group = mem_alloc(d->set->n, sizeof *group);
+		reach_add(l, d, p, &group[p->together_first]);
+	}
+	for (uint32_t i = 0; group && i < d->set->n; i++)
+		if (d->set->point[i].together && d->set->point[i].together_first == i &&
+		    !group[i].mixed)
+			check_group(l, d, &d->set->point[i], &group[i]);
+	free(group);
 }
 
 void check_model(struct load *l)
@@ -296,9 +322,7 @@ void check_model(struct load *l)
 		check_widths(l, &l->m->device[i]);
 		check_functions(l, &l->m->device[i]);
 		check_echo(l, &l->m->device[i]);
-		for (uint32_t k = 0; k < l->m->device[i].set->n; k++)
-			if (l->m->device[i].set->point[k].together)
-				check_together(l, &l->m->device[i], &l->m->device[i].set->point[k]);
+		check_together(l, &l->m->device[i]);
 	}
 	model_contrary(l);
 	for (size_t i = 0; i < l->m->ndevice && check_expiry(l, &l->m->device[i]); i++)

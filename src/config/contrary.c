@@ -121,15 +121,10 @@ void point_contrary(struct load *l, const struct draft *d)
 /* Points of one `together` are one read: the shortest period of them holds for all. */
 static void check_periods(struct load *l, const struct device *d)
 {
-	struct name_table group = {0}; /* to its first point */
 	for (uint32_t i = 0; i < d->set->n; i++) {
 		const struct point *p = &d->set->point[i];
-		if (!p->together)
-			continue;
-		name_table_add(l->scratch, &group, p->together, (int32_t)i);
-		const struct point *first =
-			&d->set->point[name_table_find(&group, p->together, strlen(p->together))];
-		if (first->period != p->period)
+		const struct point *first = &d->set->point[p->together_first];
+		if (p->together && first->period != p->period)
 			diag_warn(l->d, p->where,
 			          "together: \"%s\" and \"%s\" have different periods; they "
 			          "are read in one request, at the shorter one",
@@ -151,14 +146,10 @@ static void check_commands_off(struct load *l, const struct device *d)
 	}
 }
 
-static void check_shared(struct load *l, const struct device *d)
+/* users: of each id of each bus, how many devices have it. */
+static void check_shared(struct load *l, const struct device *d, const uint16_t *users)
 {
-	for (size_t i = 0; d->shared && i < l->m->ndevice; i++) {
-		const struct device *other = &l->m->device[i];
-		if (other != d && other->bus == d->bus && other->id == d->id)
-			return;
-	}
-	if (d->shared && l->d->errors == 0)
+	if (d->shared && users[d->bus * 256U + d->id] < 2 && l->d->errors == 0)
 		diag_warn(l->d, d->where,
 		          "device \"%s\": shared: true, but no other device on its bus has id %u; "
 		          "remove shared, or check id and bus",
@@ -181,10 +172,13 @@ static void check_buses(struct load *l)
 
 void model_contrary(struct load *l)
 {
+	uint16_t *users = arena_array(l->scratch, (l->m->nbus + 1) * 256, sizeof *users);
+	for (size_t i = 0; i < l->m->ndevice; i++)
+		users[l->m->device[i].bus * 256U + l->m->device[i].id]++;
 	check_buses(l);
 	for (size_t i = 0; i < l->m->ndevice; i++) {
 		const struct device *d = &l->m->device[i];
-		check_shared(l, d);
+		check_shared(l, d, users);
 		check_commands_off(l, d);
 		/* devices that are configured alike share a set */
 		if (i == 0 || d->set != l->m->device[i - 1].set)

@@ -23,6 +23,7 @@ struct member {
 struct members {
 	struct member *member;
 	size_t n, room;
+	struct name_table by_name;
 };
 
 /* -- names ------------------------------------------------------------------------------------- */
@@ -52,10 +53,8 @@ static bool name_range_parse(const char *s, struct name_range *r)
 
 static struct member *member_find(const struct members *m, const char *name)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (strcmp(m->member[i].name, name) == 0)
-			return &m->member[i];
-	return NULL;
+	const int32_t i = name_table_find(&m->by_name, name, strlen(name));
+	return i < 0 ? NULL : &m->member[i];
 }
 
 static struct member *member_add(struct load *l, struct members *m, const char *name)
@@ -68,6 +67,7 @@ static struct member *member_add(struct load *l, struct members *m, const char *
 		m->member = more;
 	}
 	m->member[m->n] = (struct member){.name = name};
+	name_table_add(l->scratch, &m->by_name, name, (int32_t)m->n);
 	return &m->member[m->n++];
 }
 

@@ -51,6 +51,7 @@ struct entry {
 struct entries {
 	struct entry *entry;
 	size_t n, room;
+	struct name_table by_name;
 };
 
 struct bus_draft {
@@ -80,7 +81,7 @@ struct load {
 	const struct node *numbered; /* points of whose addresses a doubt was reported */
 	bool *no_id;                 /* per device: which one is meant is not known; NULL: none */
 	struct profile *profile;     /* all parsed ones */
-	struct cached *cached;       /* point sets, see pointset.c */
+	struct cache *cache;         /* point sets, see alike.c; NULL: none yet */
 };
 
 /* A text for the model: a copy in which {n} is the number of the repetition. */

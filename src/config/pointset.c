@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "config/pointset.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,14 +342,26 @@ static void points_pace(struct point *point, uint32_t n)
 	}
 }
 
+/* i: of p in the set. */
+static uint32_t together_first(struct load *l, struct name_table *together, const struct point *p,
+                               uint32_t i)
+{
+	if (!p->together)
+		return i;
+	name_table_add(l->scratch, together, p->together, (int32_t)i);
+	return (uint32_t)name_table_find(together, p->together, strlen(p->together));
+}
+
 static void points_finish(struct making *m, struct point *point)
 {
+	struct name_table together = {0}; /* to the first with that word */
 	for (size_t i = 0; i < m->n; i++) {
 		struct draft *d = &m->draft[i];
 		if (m->index[i] < 0)
 			continue;
 		struct point *p = &point[m->index[i]];
 		*p = d->p;
+		p->together_first = together_first(m->l, &together, p, (uint32_t)m->index[i]);
 		p->exponent_from = d->p.exponent_from < 0 ? -1 : m->index[d->p.exponent_from];
 		p->factor_from = d->p.factor_from < 0 ? -1 : m->index[d->p.factor_from];
 		p->count_from = d->p.count_from < 0 ? -1 : m->index[d->p.count_from];
@@ -360,19 +371,8 @@ static void points_finish(struct making *m, struct point *point)
 	}
 }
 
-/* A set that was made, and of what. */
-struct cached {
-	struct cached *next;
-	const struct profile *profile;
-	const struct node **node; /* two of each deciding key */
-	const struct pointset *set;
-	struct recipes all; /* also those left out */
-	bool faulty;        /* there were mistakes: each place of them is reported */
-	bool *broken;       /* by point */
-};
-
-static const struct pointset *pointset_make(struct load *l, const struct layers *layers,
-                                            struct cached *c)
+const struct pointset *pointset_make(struct load *l, const struct layers *layers,
+                                     struct pointset_origin *from)
 {
 	struct making m = {.l = l, .layers = layers};
 	struct pointset *s = arena_alloc(l->arena, sizeof *s);
@@ -391,92 +391,15 @@ static const struct pointset *pointset_make(struct load *l, const struct layers 
 	points_finish(&m, point);
 	points_pace(point, s->n);
 	s->point = point;
+	pointset_sort(s, l->arena);
 	s->sunspec = sunspec_make(l, layers->profile, point, s->n);
 	groups_finish(&m, s);
-	c->all = m.recipes;
-	c->broken = arena_array(l->scratch, s->n, sizeof *c->broken);
+	from->all = m.recipes;
+	from->broken = arena_array(l->scratch, s->n, sizeof *from->broken);
 	for (size_t i = 0; i < m.n; i++)
 		if (m.index[i] >= 0)
-			c->broken[m.index[i]] = m.draft[i].broken;
+			from->broken[m.index[i]] = m.draft[i].broken;
 	return s;
-}
-
-/* -- one set for all devices that are configured alike -- */
-
-/* A key that is not said to be the device's alone decides: a forgotten flag costs time, no more. */
-static size_t deciding_keys(const char *name[2 * KEYSET_MAX])
-{
-	size_t n = 0;
-	for (size_t i = 0; i < keyset_device.n; i++)
-		if (!(keyset_device.key[i].flags & (KEY_FORCE | KEY_ALONE)))
-			name[n++] = keyset_device.key[i].name;
-	for (size_t i = 0; i < keyset_point.n; i++)
-		if (keyset_point.key[i].flags & KEY_INHERIT)
-			name[n++] = keyset_point.key[i].name;
-	return n;
-}
-
-/* What devices.yaml says of the points of this device: two nodes a key, for a range and one of it.
- * How many. */
-static size_t deciding_nodes(struct load *l, const struct layers *layers, const struct node ***node)
-{
-	const char *name[2 * KEYSET_MAX];
-	const size_t n = deciding_keys(name);
-	assert(layers->own <= 2);
-	*node = arena_array(l->scratch, 2 * n, sizeof **node);
-	for (size_t k = 0; k < n; k++) {
-		/* an entry that says nothing about points is as if it were not there */
-		size_t at = 2 * k;
-		for (unsigned i = 0; i < layers->own; i++) {
-			(*node)[at] = node_get(layers->device[i], name[k]);
-			at += (*node)[at] != NULL;
-		}
-	}
-	return 2 * n;
-}
-
-const struct pointset *pointset_get(struct load *l, const struct layers *layers)
-{
-	struct cached *c = arena_alloc(l->scratch, sizeof *c);
-	c->profile = layers->profile;
-	const size_t n = deciding_nodes(l, layers, &c->node);
-	for (const struct cached *old = l->cached; old; old = old->next) {
-		/* where a SunSpec device has its models is its own affair */
-		bool same = old->profile == c->profile && !old->set->sunspec;
-		for (size_t k = 0; same && k < n; k++)
-			same = node_same(old->node[k], c->node[k]);
-		if (same && (!old->faulty || memcmp(old->node, c->node, n * sizeof *c->node) == 0))
-			return old->set;
-	}
-	const size_t errors = l->d->errors;
-	c->set = pointset_make(l, layers, c);
-	c->faulty = l->d->errors > errors;
-	c->next = l->cached;
-	l->cached = c;
-	return c->set;
-}
-
-static const struct cached *cached_find(const struct load *l, const struct pointset *s)
-{
-	const struct cached *c = l->cached;
-	while (c && c->set != s)
-		c = c->next;
-	return c;
-}
-
-bool pointset_broken(const struct load *l, const struct pointset *s, uint32_t point)
-{
-	const struct cached *c = cached_find(l, s);
-	return c && c->broken[point];
-}
-
-bool pointset_omits(const struct load *l, const struct pointset *s, const struct node *name)
-{
-	const struct cached *c = cached_find(l, s);
-	for (size_t i = 0; c && i < c->all.n; i++)
-		if (node_is_text(name, c->all.recipe[i].name))
-			return model_find_point(s, name->text, strlen(name->text)) < 0;
-	return false;
 }
 
 int pointset_index(struct load *l, const struct pointset *s, const char *key,

@@ -59,6 +59,15 @@ bool making_absent(const struct making *m, const char *name, size_t len);
 /* For expr_compile: indexes of the finished set; ctx is the making. */
 int making_lookup(void *ctx, const char *name, size_t len);
 
+/* What else is known of a set that was made. Scratch memory. */
+struct pointset_origin {
+	struct recipes all; /* also those left out */
+	bool *broken;       /* by point */
+};
+
+const struct pointset *pointset_make(struct load *l, const struct layers *layers,
+                                     struct pointset_origin *from);
+
 /* -- selection.c -- */
 /* Marks those that only and omit leave as wanted. */
 void drafts_select(struct making *m);

@@ -15,8 +15,16 @@ static const struct node *names_own(const struct making *m, const char *key)
 	return v;
 }
 
+/* Only that name itself is meant. */
+static bool pattern_plain(const char *pattern)
+{
+	return !strpbrk(pattern, "*?[\\") && strcmp(pattern, "essential") != 0;
+}
+
 static bool pattern_absent(const struct making *m, const char *pattern)
 {
+	if (pattern_plain(pattern))
+		return making_absent(m, pattern, strlen(pattern));
 	for (size_t i = 0; i < m->nabsent; i++)
 		if (fnmatch(pattern, m->absent[i], 0) == 0)
 			return true;
@@ -39,6 +47,22 @@ static bool names_point(const struct draft *d, const char *key, const char *patt
 	return fnmatch(pattern, d->p.name, 0) == 0;
 }
 
+/* False: it names none. */
+static bool pattern_mark(const struct making *m, const char *key, const char *pattern, bool *marks)
+{
+	bool found = false;
+	if (pattern_plain(pattern)) {
+		const int32_t i = name_table_find(&m->by_name, pattern, strlen(pattern));
+		if (i >= 0)
+			marks[i] = true;
+		return i >= 0;
+	}
+	for (size_t i = 0; i < m->n; i++)
+		if (names_point(&m->draft[i], key, pattern))
+			marks[i] = found = true;
+	return found;
+}
+
 /* `only` or `omit`: marks[i] for each point it names. Wildcards as in a shell. */
 static bool names_mark(struct making *m, const char *key, const struct node *v, bool *marks)
 {
@@ -47,13 +71,8 @@ static bool names_mark(struct making *m, const char *key, const struct node *v, 
 	const struct node *const *item = v->kind == NODE_LIST ? v->item : &v;
 	for (uint32_t k = 0; k < (v->kind == NODE_LIST ? v->n : 1); k++) {
 		char hint[96];
-		bool found = false;
 		const char *pattern = scalar_text(m->l->d, key, item[k]);
-		for (size_t i = 0; pattern && i < m->n; i++) {
-			if (names_point(&m->draft[i], key, pattern))
-				marks[i] = found = true;
-		}
-		if (!pattern || found)
+		if (!pattern || pattern_mark(m, key, pattern, marks))
 			continue;
 		if (!pattern_absent(m, pattern))
 			diag_error(m->l->d, item[k]->where, "%s: there is no point \"%s\"%s", key,

@@ -173,13 +173,12 @@ static void set_section(struct load *l, const struct hit *h, void *object)
 
 static void entries_add(struct load *l, struct entries *e, const char *what, const struct pair *p)
 {
-	for (size_t i = 0; i < e->n; i++) {
-		if (strcmp(e->entry[i].name, p->key->text) == 0) {
-			diag_error(l->d, p->key->where, "%s \"%s\" is already given in %s:%u", what,
-			           p->key->text, e->entry[i].key->where.file,
-			           e->entry[i].key->where.line);
-			return;
-		}
+	const char *name = p->key->text;
+	const int32_t at = name_table_find(&e->by_name, name, strlen(name));
+	if (at >= 0) {
+		diag_error(l->d, p->key->where, "%s \"%s\" is already given in %s:%u", what, name,
+		           e->entry[at].key->where.file, e->entry[at].key->where.line);
+		return;
 	}
 	if (e->n == ENTRIES_MAX) {
 		diag_error(l->d, p->key->where, "%s: more than %d", what, ENTRIES_MAX);
@@ -193,7 +192,8 @@ static void entries_add(struct load *l, struct entries *e, const char *what, con
 		e->entry = more;
 		e->room = e->room ? 2 * e->room : 64;
 	}
-	e->entry[e->n++] = (struct entry){p->key->text, p->key, p->value};
+	name_table_add(l->scratch, &e->by_name, name, (int32_t)e->n);
+	e->entry[e->n++] = (struct entry){name, p->key, p->value};
 }
 
 static void set_entries(struct load *l, const struct hit *h, void *object)

@@ -122,7 +122,7 @@ static void push(struct builder *b, const struct node *n)
 	b->stack[b->n++] = n;
 }
 
-/* Returns its index, or SIZE_MAX without an anchor. */
+/* Its index, or SIZE_MAX without an anchor. */
 static size_t anchor_open(struct builder *b, const yaml_char_t *name, struct where where)
 {
 	if (!name)
@@ -192,10 +192,7 @@ static void keyhash_init(struct keyhash *h, size_t n)
 /* The key that is there already, or NULL and it is put in. */
 static const struct node *keyhash_add(struct keyhash *h, const struct node *key)
 {
-	uint32_t hash = 2166136261U;
-	for (const char *s = key->text; *s; s++)
-		hash = (hash ^ (uint8_t)*s) * 16777619U;
-	size_t i = hash & h->mask;
+	size_t i = key->hash & h->mask;
 	for (; h->slot[i]; i = (i + 1) & h->mask)
 		if (strcmp(h->slot[i]->text, key->text) == 0)
 			return h->slot[i];
@@ -360,6 +357,7 @@ static const struct node *build_collection(struct builder *b, const yaml_event_t
 		n->n = (uint32_t)count;
 	}
 	b->n = first;
+	node_hash(n);
 	anchor_close(b, anchor, n);
 	return n;
 }
@@ -373,6 +371,7 @@ static const struct node *build_scalar(struct builder *b, const yaml_event_t *e)
 		builder_error(b, n->where, "a text may not contain a NUL character");
 	tag_check(b, e, e->data.scalar.tag);
 	n->text = arena_strndup(b->arena, text, len);
+	node_hash(n);
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	anchor_close(b, anchor_open(b, e->data.scalar.anchor, n->where), n);
 	return n;
@@ -439,53 +438,4 @@ bool yaml_parse(struct arena *a, const char *name, const char *text, size_t len,
 	if (*root && node_is_null(*root))
 		*root = NULL;
 	return !b.failed;
-}
-
-const struct pair *node_find(const struct node *map, const char *key)
-{
-	if (!map || map->kind != NODE_MAP)
-		return NULL;
-	if (map->by_key) {
-		const int32_t i = name_table_find(map->by_key, key, strlen(key));
-		return i < 0 ? NULL : &map->pair[i];
-	}
-	for (uint32_t i = 0; i < map->n; i++)
-		if (strcmp(map->pair[i].key->text, key) == 0)
-			return &map->pair[i];
-	return NULL;
-}
-
-const struct node *node_get(const struct node *map, const char *key)
-{
-	const struct pair *p = node_find(map, key);
-	return p ? p->value : NULL;
-}
-
-bool node_is_null(const struct node *n)
-{
-	return n->kind == NODE_SCALAR && !n->quoted &&
-	       (!*n->text || strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0);
-}
-
-bool node_is_text(const struct node *n, const char *text)
-{
-	return n && n->kind == NODE_SCALAR && strcmp(n->text, text) == 0;
-}
-
-bool node_same(const struct node *a, const struct node *b)
-{
-	if (a == b)
-		return true;
-	if (!a || !b || a->kind != b->kind || a->n != b->n || a->weight != b->weight)
-		return false;
-	if (a->kind == NODE_SCALAR)
-		return a->quoted == b->quoted && strcmp(a->text, b->text) == 0;
-	for (uint32_t i = 0; i < a->n; i++) {
-		if (a->kind == NODE_LIST && !node_same(a->item[i], b->item[i]))
-			return false;
-		if (a->kind == NODE_MAP && (!node_same(a->pair[i].key, b->pair[i].key) ||
-		                            !node_same(a->pair[i].value, b->pair[i].value)))
-			return false;
-	}
-	return true;
 }

@@ -35,6 +35,7 @@ struct node {
 	uint8_t kind;    /* enum node_kind */
 	bool quoted;     /* a scalar in quotes or a block: surely a text */
 	uint32_t weight; /* nodes below and with it, aliases followed */
+	uint32_t hash;   /* the same for all that are node_same() */
 	uint32_t n;      /* items or pairs */
 	union {
 		const char *text;               /* NODE_SCALAR */
@@ -64,5 +65,8 @@ bool node_is_text(const struct node *n, const char *text);
 
 /* The same content, wherever it stands. Both NULL is the same. */
 bool node_same(const struct node *a, const struct node *b);
+
+/* Sets its hash, out of what is in it: for who makes nodes, from the innermost outwards. */
+void node_hash(struct node *n);
 
 #endif

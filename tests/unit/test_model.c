@@ -25,7 +25,18 @@ static struct model model_of(struct point *p, uint32_t n, struct pointset *set, 
 	                     .enabled = true,
 	                     .set = set,
 	                     .rule = {.unit = 7, .max_read = 125, .max_hole = UINT16_MAX}};
-	return (struct model){.device = d, .ndevice = 1, .npoint = n};
+	return (struct model){.device = d, .ndevice = 1, .npoint = n, .nbus = 1};
+}
+
+/* As model_wants(), of bus 0. */
+static size_t wants_made(struct model m, const uint8_t *how, struct want **w, struct unit_rule **r,
+                         size_t *nrule)
+{
+	struct arena *a = arena_create();
+	model_index(&m, a);
+	const size_t n = model_wants(&m, 0, how, w, r, nrule);
+	arena_destroy(a);
+	return n;
 }
 
 static size_t wants_of(struct point *p, uint32_t n, const uint8_t *on_demand, struct want *out)
@@ -36,7 +47,7 @@ static size_t wants_of(struct point *p, uint32_t n, const uint8_t *on_demand, st
 	struct want *w;
 	struct unit_rule *r;
 	size_t nrule;
-	const size_t found = model_wants(&m, 0, on_demand, &w, &r, &nrule);
+	const size_t found = wants_made(m, on_demand, &w, &r, &nrule);
 	assert_int_equal(nrule, 1);
 	assert_int_equal(r[0].unit, 7);
 	assert_true(found <= 16);
@@ -142,7 +153,7 @@ static void no_hull_goes_over_a_hole_that_is_not_to_be_read(void **state)
 	p[0].addr[1] = 625;
 	p[2].exponent_from = 3;
 	d.rule.max_hole = 20;
-	assert_int_equal(model_wants(&m, 0, NULL, &w, &r, &nrule), 5);
+	assert_int_equal(wants_made(m, NULL, &w, &r, &nrule), 5);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(w[i].len, 1);
 	free(w);
@@ -181,11 +192,11 @@ static void no_hull_crosses_a_window(void **state)
 	p[0].addr[1] = 130;
 	d.rule.window = window;
 	d.rule.nwindow = 2;
-	assert_int_equal(model_wants(&m, 0, NULL, &w, &r, &nrule), 2);
+	assert_int_equal(wants_made(m, NULL, &w, &r, &nrule), 2);
 	free(w);
 	free(r);
 	d.enabled = false;
-	assert_int_equal(model_wants(&m, 0, NULL, &w, &r, &nrule), 0);
+	assert_int_equal(wants_made(m, NULL, &w, &r, &nrule), 0);
 	assert_int_equal(nrule, 0);
 	free(w);
 	free(r);
@@ -209,11 +220,11 @@ static void devices_behind_one_id_share_the_stricter_rule(void **state)
 	         .rule = {.max_read = 60, .max_hole = 20, .timeout = 9}},
 		{.name = "c", .bus = 1, .id = 7, .enabled = true, .set = &set},
 	};
-	const struct model m = {.device = d, .ndevice = 3};
+	const struct model m = {.device = d, .ndevice = 3, .nbus = 2};
 	struct want *w;
 	struct unit_rule *r;
 	size_t nrule;
-	assert_int_equal(model_wants(&m, 0, NULL, &w, &r, &nrule), 1);
+	assert_int_equal(wants_made(m, NULL, &w, &r, &nrule), 1);
 	assert_int_equal(nrule, 1);
 	assert_int_equal(r->max_read, 60);
 	assert_int_equal(r->max_hole, 10);

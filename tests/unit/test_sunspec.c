@@ -394,11 +394,14 @@ static bool wants_cover(const struct want *w, size_t n, uint16_t addr, uint16_t 
 
 static size_t wants_of(const struct rig *r, struct want *out)
 {
-	const struct model m = {.device = &r->d, .ndevice = 1, .npoint = 8};
+	struct model m = {.device = &r->d, .ndevice = 1, .npoint = 8, .nbus = 1};
+	struct arena *a = arena_create();
 	struct unit_rule *rule;
 	struct want *w;
 	size_t nrule;
+	model_index(&m, a);
 	const size_t n = model_wants(&m, 0, NULL, &w, &rule, &nrule);
+	arena_destroy(a);
 	memcpy(out, w, n * sizeof *w);
 	free(w);
 	free(rule);

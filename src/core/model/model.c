@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/model.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLE_EXPONENT 64      /* to an exponent: a scale that changes is read with its value */
-#define EXPONENT_LIMIT 10     /* SunSpec scale factors: −10 to 10 */
-#define WALK_AGAIN (5 * US_S) /* a head that was not answered */
+#define EXPONENT_LIMIT 10 /* SunSpec scale factors: −10 to 10 */
 
 void model_destroy(struct model *m)
 {
@@ -16,55 +15,126 @@ void model_destroy(struct model *m)
 		arena_destroy(m->arena);
 }
 
+static int device_order(const void *a, const void *b, void *m)
+{
+	const struct device *device = ((const struct model *)m)->device;
+	return strcmp(device[*(const uint32_t *)a].name, device[*(const uint32_t *)b].name);
+}
+
+static int point_order(const void *a, const void *b, void *s)
+{
+	const struct point *point = ((const struct pointset *)s)->point;
+	return strcmp(point[*(const uint16_t *)a].name, point[*(const uint16_t *)b].name);
+}
+
+static void index_buses(struct model *m, struct arena *a)
+{
+	uint32_t *end = arena_array(a, m->nbus, sizeof *end);
+	uint32_t *device = arena_array(a, m->ndevice, sizeof *device);
+	for (size_t i = 0; i < m->ndevice; i++)
+		end[m->device[i].bus]++;
+	for (size_t b = 1; b < m->nbus; b++)
+		end[b] += end[b - 1];
+	for (size_t i = m->ndevice; i-- > 0;)
+		device[--end[m->device[i].bus]] = (uint32_t)i;
+	/* now they are where each begins: the next one's begin is its end */
+	for (size_t b = 0; b < m->nbus; b++)
+		end[b] = b + 1 < m->nbus ? end[b + 1] : (uint32_t)m->ndevice;
+	m->on_bus = device;
+	m->bus_end = end;
+}
+
+void model_index(struct model *m, struct arena *a)
+{
+	uint32_t *by_name = arena_array(a, m->ndevice, sizeof *by_name);
+	for (uint32_t i = 0; i < m->ndevice; i++)
+		by_name[i] = i;
+	qsort_r(by_name, m->ndevice, sizeof *by_name, device_order, m);
+	m->by_name = by_name;
+	if (m->nbus)
+		index_buses(m, a);
+}
+
+void pointset_sort(struct pointset *s, struct arena *a)
+{
+	uint16_t *by_name = arena_array(a, s->n, sizeof *by_name);
+	assert(s->n <= UINT16_MAX);
+	for (uint32_t i = 0; i < s->n; i++)
+		by_name[i] = (uint16_t)i;
+	qsort_r(by_name, s->n, sizeof *by_name, point_order, s);
+	s->by_name = by_name;
+}
+
+const uint32_t *model_on_bus(const struct model *m, uint32_t bus, size_t *n)
+{
+	const uint32_t first = bus ? m->bus_end[bus - 1] : 0;
+	*n = m->bus_end[bus] - first;
+	return m->on_bus + first;
+}
+
+/* As strcmp(), of a name and one that is not terminated. */
+static int name_compare(const char *name, const char *other, size_t len)
+{
+	const int order = strncmp(name, other, len);
+	return order ? order : name[len] != '\0';
+}
+
 int model_find_device(const struct model *m, const char *name, size_t len)
 {
-	for (size_t i = 0; i < m->ndevice; i++)
-		if (strncmp(m->device[i].name, name, len) == 0 && m->device[i].name[len] == '\0')
-			return (int)i;
+	size_t first = 0, end = m->ndevice;
+	while (first < end) {
+		const size_t i = m->by_name ? first + (end - first) / 2 : first;
+		const uint32_t at = m->by_name ? m->by_name[i] : (uint32_t)i;
+		const int order = name_compare(m->device[at].name, name, len);
+		if (order == 0)
+			return (int)at;
+		if (order < 0 || !m->by_name)
+			first = i + 1;
+		else
+			end = i;
+	}
 	return -1;
 }
 
 int model_find_point(const struct pointset *s, const char *name, size_t len)
 {
-	for (uint32_t i = 0; i < s->n; i++)
-		if (strncmp(s->point[i].name, name, len) == 0 && s->point[i].name[len] == '\0')
-			return (int)i;
+	size_t first = 0, end = s->n;
+	while (first < end) {
+		const size_t i = s->by_name ? first + (end - first) / 2 : first;
+		const uint32_t at = s->by_name ? s->by_name[i] : (uint32_t)i;
+		const int order = name_compare(s->point[at].name, name, len);
+		if (order == 0)
+			return (int)at;
+		if (order < 0 || !s->by_name)
+			first = i + 1;
+		else
+			end = i;
+	}
 	return -1;
 }
 
 int model_find_device_from(const struct model *m, const char *name, size_t first)
 {
-	for (size_t i = 0; i < m->ndevice; i++) {
-		const size_t at = (first + i) % m->ndevice;
-		if (strcmp(m->device[at].name, name) == 0)
-			return (int)at;
-	}
-	return -1;
+	if (first < m->ndevice && strcmp(m->device[first].name, name) == 0)
+		return (int)first;
+	return model_find_device(m, name, strlen(name));
 }
 
 int model_find_point_from(const struct pointset *s, const char *name, size_t first)
 {
-	for (uint32_t i = 0; i < s->n; i++) {
-		const size_t at = (first + i) % s->n;
-		if (strcmp(s->point[at].name, name) == 0)
-			return (int)at;
-	}
-	return -1;
+	if (first < s->n && strcmp(s->point[first].name, name) == 0)
+		return (int)first;
+	return model_find_point(s, name, strlen(name));
 }
 
 /* -- registers of a point ---------------------------------------------------------- */
-
-static unsigned part_words(const struct point *p)
-{
-	return codec_words(&p->codec) / (p->parts == 2 ? 2 : 1);
-}
 
 struct span model_span(const struct device *d, const struct point *p)
 {
 	struct span s = {.unit = d->id, .table = p->table, .addr = p->addr[0]};
 	if (p->source != SOURCE_REGISTER)
 		return s;
-	const unsigned words = part_words(p);
+	const unsigned words = model_part_words(p);
 	uint16_t last = p->addr[0];
 	if (p->parts == 2 && p->addr[1] < s.addr)
 		s.addr = p->addr[1];
@@ -85,293 +155,10 @@ uint16_t model_word(const struct span *block, const uint16_t *words, unsigned ad
 void model_gather(const struct point *p, const struct span *block, const uint16_t *words,
                   uint16_t *out)
 {
-	const unsigned n = part_words(p), parts = p->parts == 2 ? 2 : 1;
+	const unsigned n = model_part_words(p), parts = p->parts == 2 ? 2 : 1;
 	for (unsigned part = 0; part < parts; part++)
 		for (unsigned i = 0; i < n; i++)
 			*out++ = model_word(block, words, p->addr[part] + i);
-}
-
-/* -- wants --------------------------------------------------------------------------- */
-
-struct want_list {
-	struct want *want;
-	size_t n, room;
-};
-
-static void want_add(struct want_list *l, const struct want *w)
-{
-	if (l->n == l->room) {
-		l->room = l->room ? 2 * l->room : 64;
-		l->want = mem_grow(l->want, l->room, sizeof *l->want);
-	}
-	l->want[l->n++] = *w;
-}
-
-static bool point_polled(const struct device *d, uint32_t i, const uint8_t *how)
-{
-	const struct point *p = &d->set->point[i];
-	if (p->source != SOURCE_REGISTER || p->absent || (p->write && p->write->only))
-		return false;
-	return p->poll != POLL_ON_DEMAND || (how && how[d->point0 + i] & WANT_ON_DEMAND);
-}
-
-/* Can the device give this many cells from there in one answer? */
-static bool span_readable(const struct device *d, const struct span *s)
-{
-	unsigned limit = d->rule.max_read ? d->rule.max_read : READ_REGISTERS_MAX;
-	if (table_is_bits(s->table))
-		limit = limit * 16 < READ_BITS_MAX ? limit * 16 : READ_BITS_MAX;
-	if (s->count > limit)
-		return false;
-	const unsigned last = s->addr + s->count - 1U;
-	for (unsigned i = 0; i < d->rule.nwindow; i++) {
-		const struct window *w = &d->rule.window[i];
-		const bool first_in = s->addr >= w->first && s->addr <= w->last;
-		const bool last_in = last >= w->first && last <= w->last;
-		if (first_in != last_in)
-			return false;
-	}
-	return true;
-}
-
-/* Is what lies between two spans small enough to be read for nothing? */
-static bool hole_small(const struct device *d, struct span a, struct span b, unsigned most)
-{
-	const unsigned end = a.addr < b.addr ? a.addr + a.count : b.addr + b.count;
-	const unsigned next = a.addr < b.addr ? b.addr : a.addr;
-	const unsigned limit = d->rule.max_hole < most ? d->rule.max_hole : most;
-	return next <= end + limit;
-}
-
-struct span model_part(const struct device *d, const struct point *p, unsigned part)
-{
-	return (struct span){.unit = d->id,
-	                     .table = p->table,
-	                     .addr = p->addr[part],
-	                     .count = (uint16_t)part_words(p)};
-}
-
-bool model_apart(const struct device *d, const struct point *p)
-{
-	const struct span whole = model_span(d, p);
-	return p->parts == 2 && !p->part && /* a model is read as one */
-	       (!span_readable(d, &whole) ||
-	        !hole_small(d, model_part(d, p, 0), model_part(d, p, 1), UINT16_MAX));
-}
-
-static struct span span_hull(struct span a, struct span b)
-{
-	const unsigned end_a = a.addr + a.count, end_b = b.addr + b.count;
-	const uint16_t first = a.addr < b.addr ? a.addr : b.addr;
-	a.count = (uint16_t)((end_a > end_b ? end_a : end_b) - first);
-	a.addr = first;
-	return a;
-}
-
-/* What is read for a point: of a SunSpec model its head as well. */
-static struct span read_span(const struct device *d, const struct point *p)
-{
-	struct span head = model_span(d, p);
-	if (!p->part)
-		return head;
-	const struct span own = head;
-	head.addr = d->set->sunspec->part[p->part - 1].is.at;
-	head.count = SUNSPEC_HEAD;
-	return span_hull(head, own);
-}
-
-static struct want point_want(const struct point *p, struct span s)
-{
-	return (struct want){.unit = s.unit,
-	                     .table = s.table,
-	                     .addr = s.addr,
-	                     .len = s.count,
-	                     .period = p->period,
-	                     .prio = p->prio,
-	                     .barrier = p->barrier};
-}
-
-/* A point alone; its two parts, or its exponent, in the same request where the device can do that.
- */
-static void want_point(struct want_list *l, const struct device *d, const struct point *p,
-                       bool apart)
-{
-	const struct span span = read_span(d, p);
-	struct want w = point_want(p, span);
-	if (apart || model_apart(d, p)) {
-		for (unsigned part = 0; part < 2; part++) {
-			w = point_want(p, model_part(d, p, part));
-			want_add(l, &w);
-		}
-		return;
-	}
-	if (p->exponent_from >= 0) {
-		const struct point *e = &d->set->point[p->exponent_from];
-		const struct span both = span_hull(span, model_span(d, e));
-		if (e->source == SOURCE_REGISTER && e->table == p->table &&
-		    span_readable(d, &both) &&
-		    (p->part || hole_small(d, span, model_span(d, e), HOLE_EXPONENT)))
-			w = point_want(p, both);
-	}
-	want_add(l, &w);
-}
-
-static bool same_group(const struct point *a, const struct point *b)
-{
-	return a->together && b->together && a->table == b->table &&
-	       strcmp(a->together, b->together) == 0;
-}
-
-/* The group of point i as one want; true also when an earlier member has done it. */
-static bool want_group(struct want_list *l, const struct device *d, uint32_t i, const uint8_t *how)
-{
-	const struct point *p = &d->set->point[i];
-	struct span hull = read_span(d, p);
-	struct want w = point_want(p, hull);
-	bool first = true;
-	if (!p->together)
-		return false;
-	for (uint32_t k = 0; k < d->set->n; k++) {
-		const struct point *q = &d->set->point[k];
-		if (!same_group(p, q) || !point_polled(d, k, how))
-			continue;
-		first &= k >= i;
-		hull = span_hull(hull, read_span(d, q));
-		w.period = q->period < w.period ? q->period : w.period;
-		w.prio = q->prio < w.prio ? q->prio : w.prio;
-		w.barrier |= q->barrier;
-	}
-	if (!span_readable(d, &hull))
-		return false;
-	w.addr = hull.addr;
-	w.len = hull.count;
-	if (first)
-		want_add(l, &w);
-	return true;
-}
-
-static int want_compare(const void *pa, const void *pb)
-{
-	const struct want *a = pa, *b = pb;
-	if (a->unit != b->unit)
-		return a->unit < b->unit ? -1 : 1;
-	if (a->table != b->table)
-		return a->table < b->table ? -1 : 1;
-	if (a->addr != b->addr)
-		return a->addr < b->addr ? -1 : 1;
-	if (a->len != b->len)
-		return a->len > b->len ? -1 : 1;
-	return (a->period > b->period) - (a->period < b->period);
-}
-
-/* b lies in a and is read often enough with it. */
-static bool want_covers(const struct want *a, const struct want *b)
-{
-	const bool same = a->addr == b->addr && a->len == b->len;
-	return a->unit == b->unit && a->table == b->table && a->addr <= b->addr &&
-	       a->addr + a->len >= b->addr + b->len && a->period <= b->period &&
-	       (same || (!a->barrier && !b->barrier));
-}
-
-static void want_merge(struct want_list *l)
-{
-	size_t n = 0;
-	if (l->n)
-		qsort(l->want, l->n, sizeof *l->want, want_compare);
-	for (size_t i = 0; i < l->n; i++) {
-		struct want *by = NULL;
-		/* sorted: nothing further away than the longest read can reach it */
-		for (size_t k = n; k-- > 0 && !by;) {
-			struct want *w = &l->want[k];
-			if (w->unit != l->want[i].unit || w->table != l->want[i].table ||
-			    w->addr + READ_BITS_MAX < l->want[i].addr)
-				break;
-			if (want_covers(w, &l->want[i]))
-				by = w;
-		}
-		if (!by) {
-			l->want[n++] = l->want[i];
-			continue;
-		}
-		by->prio = l->want[i].prio < by->prio ? l->want[i].prio : by->prio;
-		by->barrier |= l->want[i].barrier;
-	}
-	l->n = n;
-}
-
-static us_t later(us_t a, us_t b)
-{
-	return a > b ? a : b;
-}
-
-/* Two devices behind one id: the stricter of each. */
-static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
-{
-	struct unit_rule *r = rule;
-	while (r < rule + *n && r->unit != d->id)
-		r++;
-	if (r == rule + *n) {
-		*r = d->rule;
-		r->unit = d->id;
-		(*n)++;
-		return;
-	}
-	r->timeout = later(r->timeout, d->rule.timeout);
-	r->pause = later(r->pause, d->rule.pause);
-	r->pause_after_write = later(r->pause_after_write, d->rule.pause_after_write);
-	if (d->rule.max_read && d->rule.max_read < r->max_read)
-		r->max_read = d->rule.max_read;
-	if (d->rule.max_hole < r->max_hole)
-		r->max_hole = d->rule.max_hole;
-	r->has_mask_write &= d->rule.has_mask_write;
-	r->functions = r->functions && d->rule.functions ? r->functions & d->rule.functions
-	                                                 : r->functions | d->rule.functions;
-	r->loose_echo |= d->rule.loose_echo;
-	if (d->rule.retries < r->retries)
-		r->retries = d->rule.retries;
-	if (!r->read_function)
-		r->read_function = d->rule.read_function;
-	if (!r->nwindow) {
-		r->window = d->rule.window;
-		r->nwindow = d->rule.nwindow;
-	}
-}
-
-/* The one thing a device whose chain is not known can be asked for. */
-static void want_walk(struct want_list *l, const struct device *d)
-{
-	const struct want w = {.unit = d->id,
-	                       .table = TABLE_HOLDING,
-	                       .addr = d->set->sunspec->walk.next,
-	                       .len = SUNSPEC_HEAD,
-	                       .period = WALK_AGAIN,
-	                       .prio = CLASS_HIGH};
-	want_add(l, &w);
-}
-
-size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *how, struct want **wants,
-                   struct unit_rule **rules, size_t *nrule)
-{
-	struct want_list list = {0};
-	*rules = mem_alloc(m->ndevice, sizeof **rules);
-	*nrule = 0;
-	for (size_t i = 0; i < m->ndevice; i++) {
-		const struct device *d = &m->device[i];
-		if (d->bus != bus || !d->enabled)
-			continue;
-		rule_add(*rules, nrule, d);
-		if (!model_bound(d)) {
-			want_walk(&list, d);
-			continue;
-		}
-		for (uint32_t k = 0; k < d->set->n; k++)
-			if (point_polled(d, k, how) && !want_group(&list, d, k, how))
-				want_point(&list, d, &d->set->point[k],
-				           how && how[d->point0 + k] & WANT_APART);
-	}
-	want_merge(&list);
-	*wants = list.want ? list.want : mem_alloc(1, sizeof **wants);
-	return list.n;
 }
 
 /* -- values --------------------------------------------------------------------------- */

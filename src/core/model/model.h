@@ -93,9 +93,10 @@ struct point {
 	/* reading */
 	uint8_t rate, prio, poll;
 	bool barrier;
-	const char *together; /* NULL: none */
-	us_t period;          /* resolved; PERIOD_FASTEST, PERIOD_ONCE */
-	us_t stale;           /* resolved */
+	const char *together;    /* NULL: none */
+	uint32_t together_first; /* first point of the set with that word */
+	us_t period;             /* resolved; PERIOD_FASTEST, PERIOD_ONCE */
+	us_t stale;              /* resolved */
 	/* publishing */
 	struct filter_rule filter;
 	bool retain, history;
@@ -141,6 +142,7 @@ struct group_rule {
 struct pointset {
 	const struct point *point;
 	uint32_t n;
+	const uint16_t *by_name; /* points in the order of their names; NULL: not sorted */
 	struct where where;
 	const struct group_rule *group;
 	size_t ngroup;
@@ -309,7 +311,10 @@ struct model {
 	size_t nbus;
 	const struct device *device;
 	size_t ndevice;
-	size_t npoint;                             /* of all devices together */
+	size_t npoint;           /* of all devices together */
+	const uint32_t *by_name; /* devices in the order of their names; NULL: not sorted */
+	const uint32_t *on_bus;  /* devices, those of one bus side by side, ascending */
+	const uint32_t *bus_end; /* by bus: where its devices end in on_bus */
 	const struct profile_parameter *parameter; /* of a profile loaded alone, else none */
 	size_t nparameter;
 };
@@ -323,6 +328,14 @@ static inline bool point_is_words(const struct point *p)
 }
 
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
+
+/* Fills by_name, on_bus and bus_end: once buses and devices are there. Memory of the arena. */
+void model_index(struct model *m, struct arena *a);
+/* Fills by_name. */
+void pointset_sort(struct pointset *s, struct arena *a);
+
+/* The devices of a bus, n of them. */
+const uint32_t *model_on_bus(const struct model *m, uint32_t bus, size_t *n);
 
 /* The wants and rules of one bus. Points of a SunSpec model are read with its head, which proves
  * that the model still stands there; a device that is not bound wants what its walk reads next.
@@ -338,6 +351,12 @@ size_t model_wants(const struct model *m, uint32_t bus, const uint8_t *how, stru
 static inline bool model_bound(const struct device *d)
 {
 	return !d->set->sunspec || d->set->sunspec->bound;
+}
+
+/* Registers of each of its parts. */
+static inline unsigned model_part_words(const struct point *p)
+{
+	return codec_words(&p->codec) / (p->parts == 2 ? 2 : 1);
 }
 
 /* Registers a point occupies, from its lowest address to its highest. */
@@ -360,8 +379,8 @@ void model_gather(const struct point *p, const struct span *block, const uint16_
 int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
 int model_find_point(const struct pointset *s, const char *name, size_t len);
 
-/* The same by a whole name, looked for from `first` on and then from the beginning: who looks for
- * one after the other, in the order of another model, gives where the last one was, plus 1. */
+/* The same by a whole name that is probably at `first`: who looks for one after the other, in the
+ * order of another model, gives where the last one was, plus 1. */
 int model_find_device_from(const struct model *m, const char *name, size_t first);
 int model_find_point_from(const struct pointset *s, const char *name, size_t first);
 
