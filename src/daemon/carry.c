@@ -27,10 +27,9 @@ static bool same_conf(const struct bus_conf *a, const struct bus_conf *b)
 /* The bus of the new plant that goes on with this one's thread; NULL: none, its thread ends. */
 static struct plant_bus *bus_of(const struct plant_bus *from, struct plant *to)
 {
-	for (size_t i = 0; i < to->model->nbus; i++)
-		if (strcmp(to->bus[i].conf->name, from->conf->name) == 0)
-			return same_conf(to->bus[i].conf, from->conf) ? &to->bus[i] : NULL;
-	return NULL;
+	const char *name = from->conf->name;
+	const int i = model_find_bus(to->model, name, strlen(name));
+	return i >= 0 && same_conf(to->bus[i].conf, from->conf) ? &to->bus[i] : NULL;
 }
 
 static void carry_one_bus(struct plant_bus *from, struct plant_bus *to)
@@ -135,7 +134,8 @@ static void carry_points(struct plant *from, const struct device *old, struct pl
 		struct reading *a = &from->reading[old->point0 + (uint32_t)was];
 		struct reading *b = &to->reading[dev->point0 + i];
 		b->asked = a->asked;
-		to->on_demand[dev->point0 + i] = a->asked > 0;
+		if (a->asked)
+			to->how[dev->point0 + i] |= WANT_ON_DEMAND;
 		if (!same || p->absent || !same_place(&old->set->point[was], p))
 			continue;
 		carry_reading(a, b);
@@ -249,13 +249,14 @@ static void demand_unknown(struct gateway *g, const struct device *d, uint32_t i
 {
 	const struct reading *r = &g->plant->reading[d->point0 + i];
 	const struct point *pt = &d->set->point[i];
-	const bool polled = pt->poll == POLL_ALWAYS || g->plant->on_demand[d->point0 + i];
+	const bool polled =
+		pt->poll == POLL_ALWAYS || g->plant->how[d->point0 + i] & WANT_ON_DEMAND;
 	if (!polled || r->refused || (r->at && !r->publish_next))
 		return;
 	demand(g, d->point0 + i);
-	for (uint32_t k = 0; pt->source == SOURCE_EXPR && k < d->set->n; k++)
-		if (expr_uses(pt->expr, (int)k))
-			demand(g, d->point0 + k);
+	size_t at = 0;
+	for (int k; pt->source == SOURCE_EXPR && (k = expr_next(pt->expr, &at)) >= 0;)
+		demand(g, d->point0 + (uint32_t)k);
 }
 
 void carry_demand(struct gateway *g)

@@ -7,18 +7,25 @@
 #define SOON (10 * US_S) /* a poll that comes within this is waited for */
 #define NESTED_MAX 8     /* expressions in expressions */
 
-static bool uses(const struct point *pt, uint32_t index)
+/* The next of the points it is made of; -1: no more. *at is 0 at first. */
+static int32_t next_of(const struct point *pt, size_t *at)
 {
-	const int32_t i = (int32_t)index;
-	return pt->source == SOURCE_EXPR ? expr_uses(pt->expr, i)
-	                                 : pt->exponent_from == i || pt->factor_from == i;
+	const int32_t from[] = {pt->exponent_from, pt->factor_from};
+	if (pt->source == SOURCE_EXPR)
+		return expr_next(pt->expr, at);
+	while (*at < sizeof from / sizeof *from) {
+		const int32_t i = from[(*at)++];
+		if (i >= 0)
+			return i;
+	}
+	return -1;
 }
 
 static bool polled(const struct plant *p, uint32_t point)
 {
 	const struct point *pt = plant_point(p, point);
 	return pt->period != PERIOD_ONCE && !p->reading[point].refused &&
-	       (pt->poll == POLL_ALWAYS || p->on_demand[point]);
+	       (pt->poll == POLL_ALWAYS || p->how[point] & WANT_ON_DEMAND);
 }
 
 /* When the oldest was read of the others that the point is made of; what is read just once is not
@@ -30,10 +37,9 @@ static us_t others_fresh(const struct plant *p, uint32_t point, unsigned depth)
 	us_t oldest = US_NEVER;
 	if (pt->source == SOURCE_REGISTER && pt->exponent_from < 0 && pt->factor_from < 0)
 		return oldest;
-	for (uint32_t i = 0; depth < NESTED_MAX && i < d->set->n; i++) {
-		if (!uses(pt, i))
-			continue;
-		const uint32_t other = d->point0 + i;
+	size_t next = 0;
+	for (int32_t i; depth < NESTED_MAX && (i = next_of(pt, &next)) >= 0;) {
+		const uint32_t other = d->point0 + (uint32_t)i;
 		const us_t below = others_fresh(p, other, depth + 1);
 		const bool own = d->set->point[i].source == SOURCE_REGISTER && polled(p, other);
 		const us_t at = own ? p->reading[other].at : US_NEVER;
@@ -65,9 +71,9 @@ static void ask(struct gateway *g, uint32_t point, us_t due, unsigned depth)
 	struct plant *p = g->plant;
 	const struct device *d = plant_device(p, point);
 	const struct point *pt = plant_point(p, point);
-	for (uint32_t i = 0; depth < NESTED_MAX && i < d->set->n; i++)
-		if (uses(pt, i))
-			ask(g, d->point0 + i, due, depth + 1);
+	size_t next = 0;
+	for (int32_t i; depth < NESTED_MAX && (i = next_of(pt, &next)) >= 0;)
+		ask(g, d->point0 + (uint32_t)i, due, depth + 1);
 	if (pt->source != SOURCE_REGISTER || plant_raw_words(pt) == 0 || pt->absent ||
 	    p->reading[point].refused || (polled(p, point) && pt->period <= SOON) ||
 	    (depth && !polled(p, point)))

@@ -45,10 +45,7 @@ static void finish(struct gateway *g, client_t c)
 
 static int bus_named(const struct model *m, const char *name)
 {
-	for (size_t i = 0; i < m->nbus; i++)
-		if (strcmp(m->bus[i].name, name) == 0)
-			return (int)i;
-	return -1;
+	return model_find_bus(m, name, strlen(name));
 }
 
 /* -- lists ------------------------------------------------------------------------ */

@@ -62,14 +62,14 @@ static us_t pace(const struct plant *p, uint32_t point, unsigned depth)
 	const struct point *pt = plant_point(p, point);
 	const struct device *d = plant_device(p, point);
 	if (pt->source == SOURCE_REGISTER)
-		return p->reading[point].refused ||
-		                       (pt->poll != POLL_ALWAYS && !p->on_demand[point])
+		return p->reading[point].refused || (pt->poll != POLL_ALWAYS &&
+		                                     !(p->how[point] & WANT_ON_DEMAND))
 		               ? PERIOD_ONCE
 		               : pt->period;
 	us_t fastest = PERIOD_ONCE;
-	for (uint32_t i = 0; depth < NESTED_MAX && i < d->set->n; i++) {
-		const us_t one = expr_uses(pt->expr, (int)i) ? pace(p, d->point0 + i, depth + 1)
-		                                             : PERIOD_ONCE;
+	size_t at = 0;
+	for (int i; depth < NESTED_MAX && (i = expr_next(pt->expr, &at)) >= 0;) {
+		const us_t one = pace(p, d->point0 + (uint32_t)i, depth + 1);
 		fastest = one < fastest ? one : fastest;
 	}
 	return fastest;
@@ -91,19 +91,20 @@ static struct round look(const struct plant *p, uint32_t point)
 	const struct expr *e = plant_point(p, point)->expr;
 	const us_t at = p->reading[point].at;
 	struct round o = {.period = PERIOD_ONCE, .oldest = US_NEVER};
-	for (uint32_t i = 0; i < d->set->n; i++) {
-		const struct reading *in = &p->reading[d->point0 + i];
-		if (!expr_uses(e, (int)i))
-			continue;
+	size_t next = 0;
+	for (int i; (i = expr_next(e, &next)) >= 0;) {
+		const uint32_t one_of = d->point0 + (uint32_t)i;
+		const struct reading *in = &p->reading[one_of];
 		o.incomplete |= !in->refused && (in->quality == QUALITY_NEVER || in->undecoded);
 		o.missing |= in->quality != QUALITY_GOOD;
 		o.newest = in->at > o.newest ? in->at : o.newest;
-		const us_t one = in->at > at ? pace(p, d->point0 + i, 0) : PERIOD_ONCE;
+		const us_t one = in->at > at ? pace(p, one_of, 0) : PERIOD_ONCE;
 		o.period = one < o.period ? one : o.period;
 	}
-	for (uint32_t i = 0; o.period != PERIOD_ONCE && i < d->set->n; i++) {
-		const struct reading *in = &p->reading[d->point0 + i];
-		if (!expr_uses(e, (int)i) || pace(p, d->point0 + i, 0) != o.period)
+	next = 0;
+	for (int i; o.period != PERIOD_ONCE && (i = expr_next(e, &next)) >= 0;) {
+		const struct reading *in = &p->reading[d->point0 + (uint32_t)i];
+		if (pace(p, d->point0 + (uint32_t)i, 0) != o.period)
 			continue;
 		o.lagging |= in->at <= at;
 		o.oldest = in->at < o.oldest ? in->at : o.oldest;

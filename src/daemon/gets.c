@@ -33,6 +33,7 @@ struct get {
 	uint8_t again; /* asked once more for the second read of a counter */
 	struct awaited *awaited;
 	size_t n;
+	uint8_t *times;   /* by point of the device: how often it is among them */
 	char reason[256]; /* why a point could not be read; "": none yet */
 };
 
@@ -67,14 +68,6 @@ static void outcome(struct gateway *g, uint32_t device, const char *param, const
 
 /* -- asking ----------------------------------------------------------------------- */
 
-static bool awaits(const struct get *t, uint32_t point)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (t->awaited[i].point == point)
-			return true;
-	return false;
-}
-
 static struct span span_of(const struct plant *p, const struct awaited *a)
 {
 	const struct device *d = plant_device(p, a->point);
@@ -91,8 +84,9 @@ static const char *demand(struct gateway *g, const struct awaited *a, us_t due)
 	return bus_demand(p->bus[d->bus].bus, &s, due) ? NULL : "busy";
 }
 
-static void await(struct get *t, const struct awaited *a)
+static void await(const struct gateway *g, struct get *t, const struct awaited *a)
 {
+	t->times[a->point - g->model->device[t->device].point0]++;
 	t->awaited = mem_grow(t->awaited, t->n + 1, sizeof *t->awaited);
 	t->awaited[t->n++] = *a;
 }
@@ -104,7 +98,7 @@ static const char *ask_text(struct gateway *g, struct get *t, uint32_t point)
 	if (g->plant->device[device].phase != PHASE_ONLINE)
 		return "the device is offline";
 	g->plant->reading[point].publish_next = true;
-	await(t, &(struct awaited){.point = point});
+	await(g, t, &(struct awaited){.point = point});
 	devid_read(g, device);
 	return NULL;
 }
@@ -118,9 +112,9 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 	const char *fault = NULL;
 	if (pt->source == SOURCE_EXPR) {
 		p->reading[point].publish_next = true;
-		for (uint32_t i = 0; i < d->set->n && depth < NESTED_MAX && !fault; i++)
-			if (expr_uses(pt->expr, (int)i))
-				fault = ask(g, t, d->point0 + i, depth + 1);
+		size_t at = 0;
+		for (int i; depth < NESTED_MAX && !fault && (i = expr_next(pt->expr, &at)) >= 0;)
+			fault = ask(g, t, d->point0 + (uint32_t)i, depth + 1);
 		return fault;
 	}
 	if (pt->absent)
@@ -129,14 +123,14 @@ static const char *ask(struct gateway *g, struct get *t, uint32_t point, unsigne
 		return ask_text(g, t, point);
 	if (plant_raw_words(pt) == 0)
 		return "cannot be read";
-	if (awaits(t, point))
+	if (t->times[point - d->point0])
 		return NULL;
 	for (int part = plant_apart(p, point); part >= 0 && !fault; part--) {
 		const struct awaited a = {.point = point, .part = (uint8_t)part};
 		fault = demand(g, &a, t->again ? g->now + TRY_AGAIN : g->now);
 		if (fault)
 			break;
-		await(t, &a);
+		await(g, t, &a);
 	}
 	return fault;
 }
@@ -157,6 +151,7 @@ static void forget(struct get *t)
 {
 	free(t->param);
 	free(t->awaited);
+	free(t->times);
 	free(t);
 }
 
@@ -176,6 +171,7 @@ void gets_begin(struct gateway *g, const struct north_item *i, struct north_requ
 	t->param = mem_strdup(i->param);
 	t->point = i->point == NORTH_ALL ? NORTH_ALL : d->point0 + i->point;
 	t->asked = g->now;
+	t->times = mem_alloc(d->set->n, 1);
 	if (!fault)
 		fault = i->point == NORTH_ALL ? ask_all(g, t, d) : ask(g, t, t->point, 0);
 	if (fault) {
@@ -189,8 +185,9 @@ void gets_begin(struct gateway *g, const struct north_item *i, struct north_requ
 
 /* -- what became of it ------------------------------------------------------------ */
 
-static void done(struct get *t, size_t i)
+static void done(const struct gateway *g, struct get *t, size_t i)
 {
+	t->times[t->awaited[i].point - g->model->device[t->device].point0]--;
 	t->awaited[i] = t->awaited[--t->n];
 }
 
@@ -217,7 +214,7 @@ static void failed(struct gateway *g, struct get *t, size_t i, bool alone, const
 		snprintf(t->reason, sizeof t->reason, "%s: %s", name,
 		         failure_words_of(r->outcome, r->exception, &r->instead, &r->span, false,
 		                          why, sizeof why));
-	done(t, i);
+	done(g, t, i);
 }
 
 static void take(struct gateway *g, uint32_t bus, const struct report *r, bool good)
@@ -232,7 +229,7 @@ static void take(struct gateway *g, uint32_t bus, const struct report *r, bool g
 			if (!touches(&s, &r->span, good))
 				continue;
 			if (good)
-				done(t, i);
+				done(g, t, i);
 			else
 				failed(g, t, i, s.count == r->span.count, r);
 		}
@@ -259,7 +256,7 @@ void gets_text(struct gateway *g, uint32_t point, const char *why)
 			if (why && !t->reason[0])
 				snprintf(t->reason, sizeof t->reason, "%s: %s",
 				         plant_point(g->plant, point)->name, why);
-			done(t, i);
+			done(g, t, i);
 		}
 	}
 }

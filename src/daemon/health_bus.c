@@ -53,18 +53,16 @@ void health_bus_carry(struct gateway *g, const struct model *old, const struct b
 {
 	for (size_t i = 0; i < old->nbus; i++) {
 		const char *name = old->bus[i].name;
-		size_t j = 0;
-		while (j < g->model->nbus && strcmp(g->model->bus[j].name, name) != 0)
-			j++;
+		const int j = model_find_bus(g->model, name, strlen(name));
 		/* a port opened anew counts anew: its samples would go backwards */
-		if (j < g->model->nbus && g->plant->bus[j].since != g->now)
+		if (j >= 0 && g->plant->bus[j].since != g->now)
 			to[j] = from[i];
 		else
 			for (int a = ALERT_PORT_GONE; a <= ALERT_BUS_OVERLOADED; a++) {
 				gateway_alert_end(g, ALERT_FAULT, (enum gateway_alert)a, name);
 				gateway_alert_end(g, ALERT_WARNING, (enum gateway_alert)a, name);
 			}
-		for (size_t t = 0; j == g->model->nbus && leaf_name(LEAF_BUS, t); t++)
+		for (size_t t = 0; j < 0 && leaf_name(LEAF_BUS, t); t++)
 			put(g, name, leaf_name(LEAF_BUS, t), NULL);
 	}
 }

@@ -11,9 +11,9 @@
 static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 {
 	struct plant *p = g->plant;
-	if (p->on_demand[point] == wanted)
+	if (((p->how[point] & WANT_ON_DEMAND) != 0) == wanted)
 		return;
-	p->on_demand[point] = wanted;
+	p->how[point] ^= WANT_ON_DEMAND;
 	p->bus[plant_device(p, point)->bus].rewant = true;
 	if (!wanted) {
 		reading_none(g, point, QUALITY_STALE);

@@ -24,7 +24,7 @@ static int place_compare(const void *a, const void *b)
 
 bool plant_apart(const struct plant *p, uint32_t point)
 {
-	return p->reading[point].apart ||
+	return p->how[point] & WANT_APART ||
 	       model_apart(plant_device(p, point), plant_point(p, point));
 }
 
@@ -43,16 +43,16 @@ static void index_point(const struct plant *plant, struct plant_bus *b, const st
 void plant_index(struct plant *p, uint32_t bus)
 {
 	struct plant_bus *b = &p->bus[bus];
-	size_t n = 0;
-	for (size_t d = 0; d < p->model->ndevice; d++)
-		if (p->model->device[d].bus == bus)
-			n += p->model->device[d].set->n;
+	size_t n = 0, ndevice;
+	const uint32_t *device = model_on_bus(p->model, bus, &ndevice);
+	for (size_t d = 0; d < ndevice; d++)
+		n += p->model->device[device[d]].set->n;
 	free(b->place);
 	b->place = mem_alloc(2 * n, sizeof *b->place); /* some stand in two places */
 	b->nplace = 0;
-	for (size_t d = 0; d < p->model->ndevice; d++) {
-		const struct device *dev = &p->model->device[d];
-		if (dev->bus != bus || !dev->enabled || !model_bound(dev))
+	for (size_t d = 0; d < ndevice; d++) {
+		const struct device *dev = &p->model->device[device[d]];
+		if (!dev->enabled || !model_bound(dev))
 			continue;
 		for (uint32_t i = 0; i < dev->set->n; i++) {
 			if (plant_raw_words(&dev->set->point[i]) == 0 || dev->set->point[i].absent)
@@ -138,7 +138,7 @@ struct plant *plant_build(struct gateway *g, struct model *m)
 	p->bus = mem_alloc(m->nbus, sizeof *p->bus);
 	p->device = mem_alloc(m->ndevice, sizeof *p->device);
 	p->reading = mem_alloc(m->npoint, sizeof *p->reading);
-	p->on_demand = mem_alloc(m->npoint, 1);
+	p->how = mem_alloc(m->npoint, 1);
 	for (size_t d = 0; d < m->ndevice; d++)
 		start_device(g, p, d);
 	index_units(p);
@@ -156,13 +156,8 @@ void plant_rewant(struct gateway *g, uint32_t bus)
 	struct want *wants = NULL;
 	struct unit_rule *rules = NULL;
 	size_t nrule = 0;
-	uint8_t *how = mem_alloc(p->model->npoint, 1);
-	for (size_t i = 0; i < p->model->npoint; i++)
-		how[i] = (uint8_t)((p->on_demand[i] ? WANT_ON_DEMAND : 0) |
-		                   (p->reading[i].apart ? WANT_APART : 0));
-	const size_t n = model_wants(p->model, bus, how, &wants, &rules, &nrule);
+	const size_t n = model_wants(p->model, bus, p->how, &wants, &rules, &nrule);
 	bus_adopt(p->bus[bus].bus, wants, n, rules, nrule);
-	free(how);
 	free(wants);
 	free(rules);
 }
@@ -218,7 +213,7 @@ void plant_release(struct plant *p)
 	free(p->bus);
 	free(p->device);
 	free(p->reading);
-	free(p->on_demand);
+	free(p->how);
 	assert(p->nchange == 0); /* each device_go() is followed by phases_take() */
 	free(p->change);
 	free(p->tag_bus);

@@ -47,7 +47,6 @@ struct reading {
 	bool refused : 1;      /* the device refuses its registers again and again … */
 	bool denied : 1;       /* … as not there */
 	bool implausible : 1;  /* read outside `valid`, and no pattern of a sleeping device */
-	bool apart : 1;        /* it refuses them in one request: read in two */
 	bool publish_next : 1; /* somebody asked: the next read is published even if unchanged */
 	bool undecoded : 1;    /* its scale stands in another point: decoded at the turn's end */
 	uint8_t parts : 3; /* of one read in two requests: enum part_seen; in word[2], word[3] */
@@ -148,7 +147,7 @@ struct plant {
 	struct plant_bus *bus;
 	struct device_state *device;
 	struct reading *reading;
-	uint8_t *on_demand; /* per point: polled though it is on-demand */
+	uint8_t *how; /* per point, for model_wants(): polled though it is on demand; read in two */
 	struct phase_change *change;
 	size_t nchange;
 	/* over all models */

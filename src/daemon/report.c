@@ -154,7 +154,7 @@ static bool try_apart(struct gateway *g, uint32_t point, const struct span *refu
 	if (pt->parts != 2 || pt->part || !pt->counter || plant_apart(g->plant, point) ||
 	    refused->addr != s.addr || refused->count != s.count)
 		return false;
-	g->plant->reading[point].apart = true;
+	g->plant->how[point] |= WANT_APART;
 	char cells[48];
 	log_info("device %s: point %s is read in two requests, as it refuses %s",
 	         plant_device(g->plant, point)->name, pt->name,

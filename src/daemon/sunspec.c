@@ -232,27 +232,34 @@ void sunspec_failed(struct gateway *g, struct plant_bus *b, const struct report 
 
 /* -- reload ------------------------------------------------------------------------- */
 
-static void carry_one(const struct plant *from, struct plant *to, uint32_t device)
+/* True: it has addresses now. */
+static bool carry_one(const struct plant *from, struct plant *to, uint32_t device)
 {
 	const struct device *d = &to->model->device[device];
 	const int was = carry_device_of(from, to, device);
 	const struct sunspec *old = was < 0 ? NULL : models_of(from, (uint32_t)was);
 	if (!old || !old->bound || !d->enabled)
-		return;
+		return false;
 	if (sunspec_bind(d, &old->walk.chain) == 0) {
 		plant_unbind(to, device, to->device[device].walk_from);
-		return;
+		return false;
 	}
 	to->device[device].walk_from = from->device[was].walk_from;
 	plant_round(to, device);
-	plant_index(to, d->bus);
+	return true;
 }
 
 void sunspec_carry(struct plant *from, struct plant *to)
 {
-	for (uint32_t d = 0; d < to->model->ndevice; d++)
-		if (models_of(to, d))
-			carry_one(from, to, d);
+	for (uint32_t b = 0; b < to->model->nbus; b++) {
+		size_t n;
+		const uint32_t *device = model_on_bus(to->model, b, &n);
+		bool any = false;
+		for (size_t i = 0; i < n; i++)
+			any |= models_of(to, device[i]) && carry_one(from, to, device[i]);
+		if (any)
+			plant_index(to, b);
+	}
 }
 
 /* What was refused in the walk before, or under the profile as it was, says nothing now. */

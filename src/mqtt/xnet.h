@@ -59,8 +59,6 @@ const char *xnet_properties(const struct xnet *x, const struct point *p,
 bool xnet_published(const struct point *p);
 void xnet_adopt(void *self, const struct model *m); /* as north_ops has it */
 
-bool xnet_bus_exists(const struct model *m, const char *name, size_t len);
-
 /* xnet_before.c: topics below $SYS as they stand retained when we subscribe. Of our own tree: what
  * is published no more, or retained no more, is cleared. Of another gateway's: it has that device
  * now. All of it may be forged: it has bounds, and never makes us clear what another gateway says

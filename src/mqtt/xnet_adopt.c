@@ -187,15 +187,6 @@ static void clear_gone(struct xnet *x, const struct slots_of *old, const struct 
 	}
 }
 
-bool xnet_bus_exists(const struct model *m, const char *name, size_t len)
-{
-	for (size_t i = 0; i < m->nbus; i++) {
-		if (strlen(m->bus[i].name) == len && memcmp(m->bus[i].name, name, len) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Does a topic of the health tree still belong to something? */
 static bool sys_lives(const struct xnet *x, const char *topic)
 {
@@ -206,7 +197,7 @@ static bool sys_lives(const struct xnet *x, const char *topic)
 	if (t.n > 4 && topic_is(&t, 2, "device"))
 		return model_find_device(x->model, t.at[3], t.len[3]) >= 0;
 	if (t.n > 4 && topic_is(&t, 2, "bus"))
-		return xnet_bus_exists(x->model, t.at[3], t.len[3]);
+		return model_find_bus(x->model, t.at[3], t.len[3]) >= 0;
 	return true;
 }
 

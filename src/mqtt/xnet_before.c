@@ -165,7 +165,7 @@ static void info_before(struct xnet *x, const char *name, const struct mqtt_even
 static void bus_before(struct xnet *x, const char *name)
 {
 	char topic[XNET_TOPIC_MAX], path[NAME_MAX_LEN + 32];
-	if (xnet_bus_exists(x->model, name, strlen(name)) ||
+	if (model_find_bus(x->model, name, strlen(name)) >= 0 ||
 	    !may_clear(x->past, leaf_count(LEAF_BUS)))
 		return;
 	for (size_t i = 0; leaf_name(LEAF_BUS, i); i++) {

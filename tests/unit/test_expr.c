@@ -207,12 +207,12 @@ static void an_expression_knows_its_inputs(void **state)
 	struct arena *a = arena_create();
 	unsigned column;
 	char message[160];
-	struct expr *e = expr_compile(a, "Power + (Zero ? Gas : 1)", look_up, NULL, &column,
-	                              message, sizeof message);
-	assert_true(expr_uses(e, 0));
-	assert_true(expr_uses(e, 1));
-	assert_true(expr_uses(e, 2));
-	assert_false(expr_uses(e, 3));
+	struct expr *e = expr_compile(a, "Gas * Gas + Power + (Zero ? Gas : 1)", look_up, NULL,
+	                              &column, message, sizeof message);
+	size_t at = 0;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(expr_next(e, &at), i);
+	assert_int_equal(expr_next(e, &at), -1);
 	arena_destroy(a);
 }
 

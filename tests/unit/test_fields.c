@@ -41,8 +41,8 @@ FIELDS_OF(point, x, x.name, x.where, x.source, x.table, x.parts, {0}, x.part, {0
           x.codec, x.expr, x.exponent_from, x.factor_from, x.count_from, x.repeat_n, x.hidden,
           x.label, x.nlabel, x.has_valid, x.valid_min, x.valid_max, x.counter, x.unit,
           x.description, x.class_, x.state_class, x.icon, x.title, x.category, x.announced, x.rate,
-          x.prio, x.poll, x.barrier, x.together, x.period, x.stale, x.filter, x.retain, x.history,
-          x.qos, x.alert, x.alert_code, x.alert_desc, x.write)
+          x.prio, x.poll, x.barrier, x.together, x.together_first, x.period, x.stale, x.filter,
+          x.retain, x.history, x.qos, x.alert, x.alert_code, x.alert_desc, x.write)
 
 FIELDS_OF(codec, x, x.type, x.order, x.length, x.byte, x.bit, x.bits, x.array, x.of, x.nna, x.words,
           x.on, x.off, x.decimals, x.scale, x.offset, x.na, x.layout)
@@ -66,8 +66,8 @@ FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_c
           x.error_at, x.instead, x.failed_since, x.unreached, x.late, x.late_at, x.invalid,
           x.doubtful, x.suspected, x.denied_by, x.doubt_since, x.foreign, x.response)
 FIELDS_OF(reading, x, x.at, x.value, x.filter, {{0}}, x.counter, x.device, x.asked, x.quality,
-          x.known, x.refused, x.denied, x.implausible, x.apart, x.publish_next, x.undecoded,
-          x.parts, x.rounded)
+          x.known, x.refused, x.denied, x.implausible, x.publish_next, x.undecoded, x.parts,
+          x.rounded)
 
 static void every_field_is_listed(void **state)
 {

@@ -220,7 +220,8 @@ static void devices_behind_one_id_share_the_stricter_rule(void **state)
 	         .rule = {.max_read = 60, .max_hole = 20, .timeout = 9}},
 		{.name = "c", .bus = 1, .id = 7, .enabled = true, .set = &set},
 	};
-	const struct model m = {.device = d, .ndevice = 3, .nbus = 2};
+	static const struct bus_conf bus[] = {{.name = "x"}, {.name = "w"}};
+	const struct model m = {.device = d, .ndevice = 3, .bus = bus, .nbus = 2};
 	struct want *w;
 	struct unit_rule *r;
 	size_t nrule;
@@ -232,6 +233,7 @@ static void devices_behind_one_id_share_the_stricter_rule(void **state)
 	assert_false(r->has_mask_write);
 	free(w);
 	free(r);
+	assert_int_equal(model_find_bus(&m, "w", 1), 1);
 	assert_int_equal(model_find_device(&m, "ab", 2), 1);
 	assert_int_equal(model_find_device(&m, "ab", 1), 0);
 	assert_int_equal(model_find_device(&m, "abc", 3), -1);

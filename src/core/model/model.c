@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +16,73 @@ void model_destroy(struct model *m)
 		arena_destroy(m->arena);
 }
 
-static int device_order(const void *a, const void *b, void *m)
+/* Devices, buses or points: each begins with its name. */
+struct named {
+	const void *item;
+	size_t n, size;
+	const uint16_t *by_name; /* in the order of their names; NULL: not sorted */
+};
+
+static const char *name_of(const struct named *l, size_t i)
 {
-	const struct device *device = ((const struct model *)m)->device;
-	return strcmp(device[*(const uint32_t *)a].name, device[*(const uint32_t *)b].name);
+	return *(const char *const *)((const char *)l->item + i * l->size);
 }
 
-static int point_order(const void *a, const void *b, void *s)
+static int name_order(const void *a, const void *b, void *named)
 {
-	const struct point *point = ((const struct pointset *)s)->point;
-	return strcmp(point[*(const uint16_t *)a].name, point[*(const uint16_t *)b].name);
+	return strcmp(name_of(named, *(const uint16_t *)a), name_of(named, *(const uint16_t *)b));
+}
+
+static const uint16_t *names_sort(struct named l, struct arena *a)
+{
+	uint16_t *by_name = arena_array(a, l.n, sizeof *by_name);
+	assert(l.n <= UINT16_MAX);
+	for (size_t i = 0; i < l.n; i++)
+		by_name[i] = (uint16_t)i;
+	qsort_r(by_name, l.n, sizeof *by_name, name_order, &l);
+	return by_name;
+}
+
+/* As strcmp(), of a name and one that is not terminated. */
+static int name_compare(const char *name, const char *other, size_t len)
+{
+	const int order = strncmp(name, other, len);
+	return order ? order : name[len] != '\0';
+}
+
+static int name_find(struct named l, const char *name, size_t len)
+{
+	size_t first = 0, end = l.n;
+	while (first < end) {
+		const size_t i = l.by_name ? first + (end - first) / 2 : first;
+		const size_t at = l.by_name ? l.by_name[i] : i;
+		const int order = name_compare(name_of(&l, at), name, len);
+		if (order == 0)
+			return (int)at;
+		if (order < 0 || !l.by_name)
+			first = i + 1;
+		else
+			end = i;
+	}
+	return -1;
+}
+
+static struct named devices_of(const struct model *m)
+{
+	static_assert(offsetof(struct device, name) == 0, "name_of");
+	return (struct named){m->device, m->ndevice, sizeof *m->device, m->by_name};
+}
+
+static struct named buses_of(const struct model *m)
+{
+	static_assert(offsetof(struct bus_conf, name) == 0, "name_of");
+	return (struct named){m->bus, m->nbus, sizeof *m->bus, m->bus_by_name};
+}
+
+static struct named points_of(const struct pointset *s)
+{
+	static_assert(offsetof(struct point, name) == 0, "name_of");
+	return (struct named){s->point, s->n, sizeof *s->point, s->by_name};
 }
 
 static void index_buses(struct model *m, struct arena *a)
@@ -46,23 +104,15 @@ static void index_buses(struct model *m, struct arena *a)
 
 void model_index(struct model *m, struct arena *a)
 {
-	uint32_t *by_name = arena_array(a, m->ndevice, sizeof *by_name);
-	for (uint32_t i = 0; i < m->ndevice; i++)
-		by_name[i] = i;
-	qsort_r(by_name, m->ndevice, sizeof *by_name, device_order, m);
-	m->by_name = by_name;
+	m->by_name = names_sort(devices_of(m), a);
+	m->bus_by_name = names_sort(buses_of(m), a);
 	if (m->nbus)
 		index_buses(m, a);
 }
 
 void pointset_sort(struct pointset *s, struct arena *a)
 {
-	uint16_t *by_name = arena_array(a, s->n, sizeof *by_name);
-	assert(s->n <= UINT16_MAX);
-	for (uint32_t i = 0; i < s->n; i++)
-		by_name[i] = (uint16_t)i;
-	qsort_r(by_name, s->n, sizeof *by_name, point_order, s);
-	s->by_name = by_name;
+	s->by_name = names_sort(points_of(s), a);
 }
 
 const uint32_t *model_on_bus(const struct model *m, uint32_t bus, size_t *n)
@@ -72,45 +122,19 @@ const uint32_t *model_on_bus(const struct model *m, uint32_t bus, size_t *n)
 	return m->on_bus + first;
 }
 
-/* As strcmp(), of a name and one that is not terminated. */
-static int name_compare(const char *name, const char *other, size_t len)
-{
-	const int order = strncmp(name, other, len);
-	return order ? order : name[len] != '\0';
-}
-
 int model_find_device(const struct model *m, const char *name, size_t len)
 {
-	size_t first = 0, end = m->ndevice;
-	while (first < end) {
-		const size_t i = m->by_name ? first + (end - first) / 2 : first;
-		const uint32_t at = m->by_name ? m->by_name[i] : (uint32_t)i;
-		const int order = name_compare(m->device[at].name, name, len);
-		if (order == 0)
-			return (int)at;
-		if (order < 0 || !m->by_name)
-			first = i + 1;
-		else
-			end = i;
-	}
-	return -1;
+	return name_find(devices_of(m), name, len);
+}
+
+int model_find_bus(const struct model *m, const char *name, size_t len)
+{
+	return name_find(buses_of(m), name, len);
 }
 
 int model_find_point(const struct pointset *s, const char *name, size_t len)
 {
-	size_t first = 0, end = s->n;
-	while (first < end) {
-		const size_t i = s->by_name ? first + (end - first) / 2 : first;
-		const uint32_t at = s->by_name ? s->by_name[i] : (uint32_t)i;
-		const int order = name_compare(s->point[at].name, name, len);
-		if (order == 0)
-			return (int)at;
-		if (order < 0 || !s->by_name)
-			first = i + 1;
-		else
-			end = i;
-	}
-	return -1;
+	return name_find(points_of(s), name, len);
 }
 
 int model_find_device_from(const struct model *m, const char *name, size_t first)

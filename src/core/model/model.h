@@ -311,10 +311,11 @@ struct model {
 	size_t nbus;
 	const struct device *device;
 	size_t ndevice;
-	size_t npoint;           /* of all devices together */
-	const uint32_t *by_name; /* devices in the order of their names; NULL: not sorted */
-	const uint32_t *on_bus;  /* devices, those of one bus side by side, ascending */
-	const uint32_t *bus_end; /* by bus: where its devices end in on_bus */
+	size_t npoint;               /* of all devices together */
+	const uint16_t *by_name;     /* devices in the order of their names; NULL: not sorted */
+	const uint16_t *bus_by_name; /* the same of buses */
+	const uint32_t *on_bus;      /* devices, those of one bus side by side, ascending */
+	const uint32_t *bus_end;     /* by bus: where its devices end in on_bus */
 	const struct profile_parameter *parameter; /* of a profile loaded alone, else none */
 	size_t nparameter;
 };
@@ -329,7 +330,8 @@ static inline bool point_is_words(const struct point *p)
 
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 
-/* Fills by_name, on_bus and bus_end: once buses and devices are there. Memory of the arena. */
+/* Fills by_name, bus_by_name, on_bus and bus_end: once buses and devices are there. Memory of the
+ * arena. */
 void model_index(struct model *m, struct arena *a);
 /* Fills by_name. */
 void pointset_sort(struct pointset *s, struct arena *a);
@@ -378,6 +380,7 @@ void model_gather(const struct point *p, const struct span *block, const uint16_
 
 int model_find_device(const struct model *m, const char *name, size_t len); /* -1: none */
 int model_find_point(const struct pointset *s, const char *name, size_t len);
+int model_find_bus(const struct model *m, const char *name, size_t len);
 
 /* The same by a whole name that is probably at `first`: who looks for one after the other, in the
  * order of another model, gives where the last one was, plus 1. */

@@ -162,8 +162,9 @@ static bool needs_absent(const struct sunspec *s, const struct point *p)
 {
 	if (absent(s, p->exponent_from) || absent(s, p->factor_from) || absent(s, p->count_from))
 		return true;
-	for (uint32_t i = 0; p->expr && i < s->npoint; i++)
-		if (s->point[i].absent && expr_uses(p->expr, (int)i))
+	size_t at = 0;
+	for (int i; p->expr && (i = expr_next(p->expr, &at)) >= 0;)
+		if (absent(s, i))
 			return true;
 	return group_lacks(s, p);
 }

@@ -47,7 +47,8 @@ struct code {
 };
 
 struct expr {
-	size_t n;
+	size_t n, ninput;
+	int32_t *input; /* each index once, ascending */
 	struct code code[];
 };
 
@@ -301,6 +302,30 @@ static bool parse_choice(struct parser *p)
 	return true;
 }
 
+static int index_order(const void *a, const void *b)
+{
+	const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+	return (x > y) - (x < y);
+}
+
+static struct expr *expr_make(struct arena *a, const struct parser *p)
+{
+	struct expr *e = arena_alloc(a, sizeof *e + p->n * sizeof *p->code);
+	int32_t index[CODE_MAX];
+	size_t n = 0;
+	e->n = p->n;
+	memcpy(e->code, p->code, p->n * sizeof *p->code);
+	for (size_t i = 0; i < p->n; i++)
+		if (p->code[i].op == OP_INPUT)
+			index[n++] = p->code[i].arg;
+	qsort(index, n, sizeof *index, index_order);
+	e->input = arena_array(a, n, sizeof *e->input);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || index[i] != index[i - 1])
+			e->input[e->ninput++] = index[i];
+	return e;
+}
+
 struct expr *expr_compile(struct arena *a, const char *text, expr_lookup lookup, void *ctx,
                           unsigned *column, char *message, size_t size)
 {
@@ -314,13 +339,10 @@ struct expr *expr_compile(struct arena *a, const char *text, expr_lookup lookup,
 			complain(p, *p->at == '=' ? "'=' does not compare; write '=='"
 			                          : "an operator expected");
 	}
-	if (p->wrong) {
+	if (p->wrong)
 		*column = (unsigned)(p->wrong - text) + 1;
-	} else {
-		e = arena_alloc(a, sizeof *e + p->n * sizeof *p->code);
-		e->n = p->n;
-		memcpy(e->code, p->code, p->n * sizeof *p->code);
-	}
+	else
+		e = expr_make(a, p);
 	free(p);
 	return e;
 }
@@ -438,20 +460,7 @@ struct value expr_eval(const struct expr *e, struct value (*input)(void *ctx, in
 	return cell_value(*top);
 }
 
-bool expr_uses(const struct expr *e, int index)
-{
-	for (size_t i = 0; i < e->n; i++)
-		if (e->code[i].op == OP_INPUT && e->code[i].arg == index)
-			return true;
-	return false;
-}
-
 int expr_next(const struct expr *e, size_t *at)
 {
-	while (*at < e->n) {
-		const size_t i = (*at)++;
-		if (e->code[i].op == OP_INPUT)
-			return e->code[i].arg;
-	}
-	return -1;
+	return *at < e->ninput ? e->input[(*at)++] : -1;
 }

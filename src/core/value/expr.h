@@ -23,10 +23,8 @@ struct expr *expr_compile(struct arena *a, const char *text, expr_lookup lookup,
 struct value expr_eval(const struct expr *e, struct value (*input)(void *ctx, int index),
                        void *ctx);
 
-/* Does it use this index? For knowing what to recompute. */
-bool expr_uses(const struct expr *e, int index);
-
-/* The next index it uses, each time that it does; -1: no more. *at is 0 at first. */
+/* The next index it uses, ascending, each once; -1: no more. *at is 0 at first. For knowing what to
+ * recompute. */
 int expr_next(const struct expr *e, size_t *at);
 
 #endif
