@@ -35,7 +35,7 @@ struct setting {
 /* Something that was seen on the line. */
 struct seen {
 	us_t at;              /* monotonic, end of the frame */
-	int64_t wall_us;      /* µs since 1970 */
+	int64_t wall_us;      /* its begin, µs since 1970 */
 	char way;             /* 'o' sent by the gateway or by us, 'i' received, '?' nobody knows */
 	const uint8_t *bytes; /* a frame with unit and CRC, or what is none */
 	size_t n;

@@ -244,6 +244,7 @@ static size_t own_late(struct wireline *l, uint8_t *unit, size_t room)
 /* -- listening -------------------------------------------------------------------- */
 
 struct listening {
+	const struct wire *wire;
 	seen_take *take;
 	void *ctx;
 };
@@ -257,7 +258,8 @@ static bool own_seen(void *ctx, const uint8_t *bytes, size_t n, bool frame, us_t
 	clock_gettime(CLOCK_REALTIME, &now);
 	const int64_t wall = now.tv_sec * US_S + now.tv_nsec / 1000;
 	const struct seen s = {.at = at,
-	                       .wall_us = wall - (clock_now() - at),
+	                       .wall_us =
+	                               wall - (clock_now() - at) - wire_chars(t->wire, (unsigned)n),
 	                       .way = '?',
 	                       .bytes = bytes,
 	                       .n = n,
@@ -268,7 +270,7 @@ static bool own_seen(void *ctx, const uint8_t *bytes, size_t n, bool frame, us_t
 static bool own_listen(struct wireline *l, us_t until, seen_take *take, void *ctx)
 {
 	struct own *o = own_of(l);
-	struct listening t = {take, ctx};
+	struct listening t = {&o->line.wire, take, ctx};
 	struct cut *c = mem_alloc(1, sizeof(*c));
 	const us_t chars = wire_chars(&o->line.wire, 7) / 2;
 	bool on = true, good = true;

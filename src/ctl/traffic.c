@@ -156,14 +156,17 @@ static void note(struct traffic *t, const struct seen *s, bool frame, bool reque
 		t->note(t->ctx, &n);
 }
 
-/* Characters of silence before the frame. `at` is its end; through the gateway, roughly. */
+static int64_t end_of(const struct traffic *t, const struct seen *s)
+{
+	return s->wall_us + wire_chars(&t->wire, (unsigned)s->n);
+}
+
+/* Characters of silence before the frame. */
 static double gap_before(const struct traffic *t, const struct seen *s)
 {
-	const us_t begun = s->at - wire_chars(&t->wire, (unsigned)s->n);
-
-	if (!t->wire.char_ns || !t->last_end || begun < t->last_end)
+	if (!t->wire.char_ns || !t->last_us || s->wall_us < t->last_us)
 		return -1;
-	return (double)(begun - t->last_end) * 1e3 / t->wire.char_ns;
+	return (double)(s->wall_us - t->last_us) * 1e3 / t->wire.char_ns;
 }
 
 static void take_request(struct traffic *t, const struct seen *s, const struct frame *f)
@@ -176,6 +179,7 @@ static void take_request(struct traffic *t, const struct seen *s, const struct f
 	t->now = (struct transaction){
 		.wall_us = s->wall_us, .gap = gap_before(t, s), .unit = f->unit, .fc = f->pdu[0]};
 	t->asked_at = s->at;
+	t->asked_us = end_of(t, s);
 	say_request(t, &t->request, t->now.what, sizeof(t->now.what));
 	note(t, s, true, true, client ? "another client" : t->now.what);
 	t->pending = f->unit != 0 && !client;
@@ -194,7 +198,7 @@ static void take_response(struct traffic *t, const struct seen *s, const struct 
 	char value[96];
 
 	t->pending = false;
-	x->took = s->at - wire_chars(&t->wire, (unsigned)s->n) - t->asked_at;
+	x->took = s->wall_us - t->asked_us;
 	x->took = x->took < 0 ? 0 : x->took;
 	x->kind = exception ? TRAFFIC_EXCEPTION : TRAFFIC_OK;
 	say_value(t, &t->request, f, value, sizeof(value));
@@ -284,7 +288,7 @@ static void take_one(struct traffic *t, const struct seen *s)
 		take_request(t, s, &f);
 	else
 		take_odd(t, s, frame ? &f : NULL);
-	t->last_end = s->at;
+	t->last_us = end_of(t, s);
 	t->busy += wire_chars(&t->wire, (unsigned)s->n);
 }
 
@@ -301,6 +305,7 @@ void traffic_take(struct traffic *t, const struct seen *s)
 		one.n = f.len;
 		take_one(t, &one);
 		one.bytes += f.len;
+		one.wall_us += wire_chars(&t->wire, (unsigned)f.len);
 		one.n = rest;
 	}
 	take_one(t, &one);

@@ -48,7 +48,8 @@ struct traffic {
 	bool pending;
 	struct request request;
 	struct transaction now;
-	us_t asked_at, last_end;
+	us_t asked_at;             /* end of the request … */
+	int64_t asked_us, last_us; /* … and of the last frame, µs since 1970 */
 	us_t begun, busy;
 	uint16_t transaction;
 	unsigned count[TRAFFIC_KINDS];

@@ -164,13 +164,10 @@ static void begin(struct traffic *t, struct said *s)
 static void see(struct traffic *t, char way, uint8_t unit, const uint8_t *pdu, size_t n, us_t at)
 {
 	uint8_t bytes[ADU_RTU_MAX];
-	const struct seen s = {.at = at,
-	                       .wall_us = at,
-	                       .way = way,
-	                       .bytes = bytes,
-	                       .n = make(bytes, unit, pdu, n),
-	                       .why = ""};
+	struct seen s = {
+		.at = at, .way = way, .bytes = bytes, .n = make(bytes, unit, pdu, n), .why = ""};
 
+	s.wall_us = at - wire_chars(&t->wire, (unsigned)s.n);
 	traffic_take(t, &s);
 }
 
@@ -218,6 +215,40 @@ static void test_through_the_gateway_a_request_that_came_in_is_another_clients(v
 	assert_int_equal(s.n, 2);
 	assert_int_equal(s.t[1].kind, TRAFFIC_CLIENT);
 	assert_string_equal(s.t[1].outcome, "ANOTHER CLIENT");
+}
+
+/* The gateway gives the time at which a frame begins; when its line arrives here says nothing. */
+static void test_times_are_of_the_line_and_not_of_the_way_to_us(void **state)
+{
+	uint8_t bytes[2][64];
+	struct said s = {0};
+	struct traffic t;
+	const size_t n = make(bytes[0], 2, ask, sizeof(ask)),
+		     m = make(bytes[1], 2, say, sizeof(say));
+
+	(void)state;
+	begin(&t, &s);
+	t.gateway = true;
+	for (unsigned i = 0; i < 2; i++) {
+		const us_t at = (100 + 50 * i) * MS, asked = at + wire_chars(&t.wire, (unsigned)n);
+		traffic_take(&t, &(struct seen){.at = MS,
+		                                .wall_us = at,
+		                                .way = 'o',
+		                                .bytes = bytes[0],
+		                                .n = n,
+		                                .why = ""});
+		traffic_take(&t, &(struct seen){.at = 2 * MS,
+		                                .wall_us = asked + 5 * MS,
+		                                .way = 'i',
+		                                .bytes = bytes[1],
+		                                .n = m,
+		                                .why = ""});
+	}
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.t[0].took, 5 * MS);
+	assert_int_equal(s.t[1].took, 5 * MS);
+	/* 8 and 9 characters, 5 ms between them: the next begins after 27.3 ms */
+	assert_in_range((int)(s.t[1].gap * 10), 260, 263);
 }
 
 static void test_a_late_response_that_ends_with_00_is_no_other_client(void **state)
@@ -300,6 +331,8 @@ static void test_a_capture_says_the_same_again(void **state)
 	for (size_t i = 0; i < s.n; i++) {
 		assert_int_equal(back.t[i].kind, s.t[i].kind);
 		assert_int_equal(back.t[i].wall_us, s.t[i].wall_us);
+		assert_int_equal(back.t[i].took, s.t[i].took);
+		assert_int_equal((int)back.t[i].gap, (int)s.t[i].gap);
 		assert_string_equal(back.t[i].what, s.t[i].what);
 	}
 	fclose(s.capture);
@@ -384,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_a_response_belongs_to_its_request_and_a_late_one_to_none),
 		cmocka_unit_test(
 			test_through_the_gateway_a_request_that_came_in_is_another_clients),
+		cmocka_unit_test(test_times_are_of_the_line_and_not_of_the_way_to_us),
 		cmocka_unit_test(test_a_late_response_that_ends_with_00_is_no_other_client),
 		cmocka_unit_test(test_several_frames_at_once_are_taken_apart),
 		cmocka_unit_test(test_a_capture_says_the_same_again),
