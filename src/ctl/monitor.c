@@ -155,7 +155,7 @@ static void report(void *ctx, const struct transaction *t)
 {
 	const struct monitor *m = ctx;
 
-	if (m->out)
+	if (m->out || (m->options.unit >= 0 && t->unit >= 0 && t->unit != m->options.unit))
 		return;
 	if (m->json)
 		print_json(t);

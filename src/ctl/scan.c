@@ -131,6 +131,10 @@ static int parse(struct scan *s, int argc, char **argv)
 
 	if (status)
 		return status;
+	if (s->options.unit > 0) /* as --ids */
+		s->first = s->last = (unsigned)s->options.unit;
+	if (s->options.unit >= SCAN_IDS)
+		return line_usage(&verb, "unit ids are 1 to 247");
 	if (optind + 1 == argc)
 		return 0;
 	return line_usage(&verb, optind == argc ? "which line? xnetctl ports lists the serial ports"

@@ -35,8 +35,9 @@ static bool take_number(const char *verb, const char *option, unsigned long leas
 {
 	if (whole_parse(optarg, most, n) && *n >= least)
 		return true;
-	fprintf(stderr, "xnetctl %s: %s %s: not a number from %lu to %lu\n", verb, option,
-	        says_clean(optarg), least, most);
+	const bool ids = strcmp(verb, "scan") == 0 && strcmp(option, "--id") == 0;
+	fprintf(stderr, "xnetctl %s: %s %s: not a number from %lu to %lu%s\n", verb, option,
+	        says_clean(optarg), least, most, ids ? "; several ids are --ids 1-5" : "");
 	return false;
 }
 
@@ -267,20 +268,27 @@ static bool find_name(struct target *t, const struct line_options *o, const char
 	return find_bus(t, word) || find_device(t, word);
 }
 
+/* The device before the point; NULL: none. */
+static const struct device *named_device(const struct target *t, const char *word)
+{
+	const size_t len = strcspn(word, "./");
+	const int i = t->model && word[len] ? model_find_device(t->model, word, len) : -1;
+
+	return i < 0 ? NULL : &t->model->device[i];
+}
+
 /* What it may have been meant to be. */
 static const char *nearest(const struct target *t, const char *word, char *buf, size_t size)
 {
 	const char *known[KNOWN_MAX];
 	const struct model *m = t->model;
-	const size_t len = strcspn(word, "./");
+	const struct device *d = named_device(t, word);
 	size_t n = 0;
 
-	const int i = m ? model_find_device(m, word, len) : -1;
-	if (i >= 0 && word[len]) {
-		const struct device *d = &m->device[i];
+	if (d) {
 		for (uint32_t k = 0; k < d->set->n && n < KNOWN_MAX; k++)
 			known[n++] = d->set->point[k].name;
-		const char *near = diag_nearest(word + len + 1, known, n);
+		const char *near = diag_nearest(word + strlen(d->name) + 1, known, n);
 		if (near)
 			snprintf(buf, size, "%s.%s", d->name, near);
 		return near ? buf : NULL;
@@ -296,10 +304,18 @@ static int unknown(const struct target *t, const char *verb, const char *word)
 {
 	char buf[160];
 	const char *near = nearest(t, word, buf, sizeof(buf));
+	const struct device *d = named_device(t, word);
 
-	fprintf(stderr, "xnetctl %s: there is no device, bus or port '%s'", verb, says_clean(word));
+	if (d)
+		fprintf(stderr, "xnetctl %s: device %s has no point '%s'", verb, d->name,
+		        says_clean(word + strlen(d->name) + 1));
+	else
+		fprintf(stderr, "xnetctl %s: there is no device, bus or port '%s'", verb,
+		        says_clean(word));
 	if (near)
 		fprintf(stderr, ": did you mean '%s'?\n", near);
+	else if (d)
+		fprintf(stderr, ": xnetctl points %s lists them\n", d->name);
 	else if (t->model)
 		fprintf(stderr, " in %s: xnetctl ports lists the serial ports\n", t->model->file);
 	else

@@ -223,8 +223,9 @@ static void take_odd(struct traffic *t, const struct seen *s, const struct frame
 	const bool head = t->pending && s->n > 1 && s->bytes[0] == t->request.unit &&
 	                  (s->bytes[1] & 0x7F) == t->request.pdu[0];
 
-	if (f && !t->transaction)
-		return;   /* its request went out before we looked */
+	/* its request went out before we looked, or it had begun */
+	if (!t->transaction && (f || !t->last_us))
+		return;
 	if (head && !f) { /* it began as the response that is awaited */
 		const size_t need = t->request.answer_len + 3U;
 		t->pending = false;

@@ -130,8 +130,10 @@ def test_add_puts_lines_into_the_configuration_and_leaves_the_rest(wire, tmp_pat
     done = scan("-c", config, "--ids", "3-5", "--baud", 9600, "--add", line.port, stdin=subprocess.DEVNULL)
     assert done.returncode == 1 and "is left as it was" in done.stderr
     assert config.read_text().split("\n") == before
-    done = scan("-c", config, "--ids", "3-5", "--add", "--yes", "--baud", 9600, "rs485")
+    mark = len(line.requests)
+    done = scan("-c", config, "--id", 4, "--add", "--yes", "--baud", 9600, "rs485")
     assert done.returncode == 0, done.stderr
+    assert {r[0] for r in line.requests[mark:]} == {4}
     after = config.read_text().split("\n")
     added = "    mr6c: {profile: wb-mr6c, bus: rs485, id: 4}"
     assert after == before[:8] + [added] + before[8:]
@@ -178,6 +180,8 @@ def test_the_progress_is_one_line_of_the_terminal(wire, tmp_path, columns):
     (["nowhere"], 64, "there is no device, bus or port 'nowhere'"),
     ([], 64, "which line?"),
     (["--ids", "5-2", "/dev/null"], 64, "--ids"),
+    (["--id", "1-5", "/dev/null"], 64, "several ids are --ids 1-5"),
+    (["--id", "250", "/dev/null"], 64, "unit ids are 1 to 247"),
     (["--lines", "9600-9X1", "/dev/null"], 64, "--lines"),
     (["--baud", "9600x", "/dev/null"], 64, "--baud"),
 ])

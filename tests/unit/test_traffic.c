@@ -251,6 +251,26 @@ static void test_times_are_of_the_line_and_not_of_the_way_to_us(void **state)
 	assert_in_range((int)(s.t[1].gap * 10), 260, 263);
 }
 
+static void test_the_rest_of_a_frame_at_the_beginning_is_no_noise(void **state)
+{
+	struct said s = {0};
+	struct traffic t;
+	const struct seen rest = {.at = 20 * MS,
+	                          .wall_us = 20 * MS,
+	                          .way = 'i',
+	                          .bytes = say,
+	                          .n = sizeof(say),
+	                          .why = ""};
+
+	(void)state;
+	begin(&t, &s);
+	traffic_take(&t, &rest);
+	assert_int_equal(s.n, 0);
+	traffic_take(&t, &rest); /* but all of it may be at another baud rate */
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.t[0].kind, TRAFFIC_STRAY);
+}
+
 static void test_a_late_response_that_ends_with_00_is_no_other_client(void **state)
 {
 	uint8_t bytes[64];
@@ -417,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_a_response_belongs_to_its_request_and_a_late_one_to_none),
 		cmocka_unit_test(
 			test_through_the_gateway_a_request_that_came_in_is_another_clients),
+		cmocka_unit_test(test_the_rest_of_a_frame_at_the_beginning_is_no_noise),
 		cmocka_unit_test(test_times_are_of_the_line_and_not_of_the_way_to_us),
 		cmocka_unit_test(test_a_late_response_that_ends_with_00_is_no_other_client),
 		cmocka_unit_test(test_several_frames_at_once_are_taken_apart),
