@@ -106,7 +106,7 @@ static void take_failure(struct gateway *g, uint32_t device, const struct report
 		return;
 	if (r->outcome == OUT_REFUSED)
 		exception_words(r->exception, words, sizeof words);
-	else if (r->outcome == OUT_GARBLED)
+	else if (r->outcome != OUT_TIMEOUT)
 		snprintf(words, sizeof words, "no valid response");
 	s->devid_failed = 0;
 	snprintf(text, sizeof text, "does not report its identity: %s to function 43/14", words);
@@ -215,8 +215,9 @@ void devid_report(struct gateway *g, const struct report *r)
 	if (i == p->model->ndevice)
 		return; /* it went offline, or the configuration is another one */
 	p->device[i].devid_job = 0;
-	const bool failed =
-		r->outcome == OUT_REFUSED || r->outcome == OUT_TIMEOUT || r->outcome == OUT_GARBLED;
+	/* a peer whose answer ends the connection would end it again and again */
+	const bool failed = r->outcome == OUT_REFUSED || r->outcome == OUT_TIMEOUT ||
+	                    r->outcome == OUT_GARBLED || (r->outcome == OUT_LINK && r->sent);
 	if (r->outcome != OUT_OK && !failed)
 		return; /* it was not asked */
 	if (p->device[i].phase == PHASE_ONLINE)

@@ -45,6 +45,7 @@ static void identification_fails(enum outcome outcome, uint8_t exception)
 	rig_report((struct report){.kind = REPORT_JOB,
 	                           .outcome = (uint8_t)outcome,
 	                           .exception = exception,
+	                           .sent = outcome == OUT_EXPIRED ? 0 : rig.now,
 	                           .id = rig_bus()->job[0].id});
 }
 
@@ -104,12 +105,12 @@ static void an_identification_that_is_refused_or_does_not_come_is_none(void **st
 	rig_unit(1, true);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(rig.g.plant->device[0].phase, PHASE_IDENTIFYING);
-		identification_fails(i == 1 ? OUT_GARBLED : OUT_TIMEOUT, 0);
+		identification_fails(i == 1 ? OUT_GARBLED : i ? OUT_LINK : OUT_TIMEOUT, 0);
 		rig_pass(5 * US_S);
 		rig_read(0, 123);
 	}
 	assert_int_equal(rig.g.plant->device[0].phase, PHASE_STRANGER);
-	assert_non_null(strstr(rig_said(), "no response to function 43/14"));
+	assert_non_null(strstr(rig_said(), "no valid response to function 43/14"));
 	assert_null(strstr(rig.said, "meter/Watts 12.3"));
 	/* late, after it went away: of nobody any more */
 	rig_bus()->njob = 0;
@@ -294,7 +295,8 @@ static void texts_without_a_response_are_given_up(void **state)
 	assert_int_equal(rig_bus()->njob, 0);
 	rig_pass(5 * US_S);
 	rig_read(0, 5);
-	texts_fail(2, 0, OUT_GARBLED, 0);
+	texts_fail(2, 0, OUT_LINK,
+	           0); /* an answer that ends the connection, as one that is too long */
 	rig_pass(5 * US_S);
 	rig_read(0, 5);
 	must_be_asked(1, 0);
