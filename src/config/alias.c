@@ -53,8 +53,8 @@ static const struct alias aliases[] = {
 	{"device", "max_read_registers max_registers", "max_read", NULL},
 	{"device", "disabled", "enabled", "enabled: false"},
 	{"device", "availability availability_topic available online", "",
-         "made by the gateway: xnet/sts/<dev>/status follows the responses, also where one "
-         "register is refused; a register that says it is a point of its own"},
+         "made by the gateway: xnet/sts/<dev>/status follows the responses; a register that has it "
+         "is a point"},
 	{"device", "readonly read_only", "commands", "commands: off"},
 
 	{"point",
