@@ -66,7 +66,8 @@ static bool value_of(struct replay *r, uint32_t index, struct value *out)
 			*out = value_none();
 		return true;
 	}
-	if (codec_words(&p->codec) > CELLS_MAX || !gather(r->test, p, words))
+	if (p->source == SOURCE_DEVICE_ID || codec_words(&p->codec) > CELLS_MAX ||
+	    !gather(r->test, p, words))
 		return false;
 	point_decode(p, words, depends(r, p->exponent_from, &exponent),
 	             depends(r, p->factor_from, &factor), r->text, out);
