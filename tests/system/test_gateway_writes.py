@@ -367,6 +367,24 @@ def test_a_pulse_cut_by_a_crash_is_ended_at_the_next_start(line, broker, client,
     assert said(l, "boiler") == [(5, 6, [0xFF00]), (5, 6, [0])]
 
 
+def test_a_pulse_cut_by_a_crash_is_not_ended_in_another_register(line, broker, client, gateway, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    env = {**os.environ, "RUNTIME_DIRECTORY": str(run)}
+    l = plant(line, broker, client, gateway, pulse="50s", env=env)
+    client.wait_for("xnet/sts/boiler/Door", "off")
+    client.publish("xnet/cmd/boiler/Door", "on")
+    l.wait_writes("boiler", 1)
+    l.gateway.kill()
+    l.edit(("coil: 6", "coil: 7"))
+    mark = client.mark()
+    gateway(l, env=env)
+    client.wait_for("xnet/sts/plant/Alerts", lambda m: "boiler/Door" in m.text and "no longer configured" in m.text, since=mark)
+    command(client, "boiler/SetPoint", "45", "45.0")  # what was left to do is done before
+    assert said(l, "boiler") == [(5, 6, [0xFF00]), (6, 40, [450])]
+    assert os.listdir(run) == ["pulse.boiler.Door"]
+
+
 def test_a_pulse_of_a_point_that_is_gone_since_is_told_at_the_next_start(line, broker, client, gateway, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
