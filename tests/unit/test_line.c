@@ -29,6 +29,7 @@ struct plant {
 	us_t read[UNITS * BLOCKS], gap; /* each want's last read; the longest between two */
 	unsigned good[UNITS + 1], jobs_ok, jobs_unsent;
 	us_t limit; /* wire time of all good reads */
+	us_t vain;  /* the longest turn that brought nothing */
 };
 
 static uint64_t job_id;
@@ -125,6 +126,8 @@ static void turn_once(struct plant *p)
 	}
 	const us_t begun = r->now;
 	carry_out(p, &t);
+	if (p->run.outcome != OUT_OK && r->now - begun > p->vain)
+		p->vain = r->now - begun;
 	schedule_done(p->schedule, &t, p->run.outcome, p->run.exception, p->run.turnaround,
 	              r->now - begun, r->now, &e);
 }
@@ -166,6 +169,39 @@ static void polled_as_fast_as_possible_the_line_is_full(void **state)
 		              ratio, gap);
 		assert_true(ratio <= row[i].most);
 		assert_true(gap <= 1.05);
+		plant_close(&p);
+	}
+}
+
+/* What a silent unit is probed with, or what is refused is tried again with, comes between two
+ * reads of a value once at most. */
+static void no_value_waits_for_more_than_one_vain_request(void **state)
+{
+	(void)state;
+	static const uint32_t baud[] = {9600, 19200, 38400, 115200};
+	for (unsigned i = 0; i < 8; i++) {
+		const bool silent = i % 2;
+		struct plant p;
+		plant_open(&p, baud[i / 2], 8, PERIOD_FASTEST);
+		if (!silent)
+			p.want[UNITS * BLOCKS - 1].addr = 9000; /* refused */
+		schedule_adopt(p.schedule, p.want, UNITS * BLOCKS, p.rule, UNITS, p.rig.now);
+		if (silent)
+			simline_fault(p.rig.sim, UNITS, SIM_LOST, 1u << 30, 0);
+		run_until(&p, p.rig.now + 30 * US_S); /* found out */
+		p.vain = p.gap = 0;
+		const unsigned before = all_good(&p);
+		const us_t start = p.rig.now;
+		run_until(&p, start + 120 * US_S);
+		const unsigned read = UNITS * BLOCKS - (silent ? BLOCKS : 1);
+		const double scan = (double)(p.rig.now - start) * read / (all_good(&p) - before);
+		print_message("%u baud, %s: worst gap / scan %.3f, less one vain request of %.1f "
+		              "ms %.3f\n",
+		              baud[i / 2], silent ? "a silent unit" : "a refused block",
+		              (double)p.gap / scan, (double)p.vain / 1e3,
+		              (double)(p.gap - p.vain) / scan);
+		assert_true(p.vain > 0);
+		assert_true((double)(p.gap - p.vain) <= 1.05 * scan);
 		plant_close(&p);
 	}
 }
@@ -282,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(polled_as_fast_as_possible_the_line_is_full),
+		cmocka_unit_test(no_value_waits_for_more_than_one_vain_request),
 		cmocka_unit_test(a_silent_unit_costs_the_others_next_to_nothing),
 		cmocka_unit_test(a_spoilt_line_keeps_its_rate),
 		cmocka_unit_test(units_that_answer_twice_are_read_at_half_the_rate),
