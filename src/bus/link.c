@@ -111,12 +111,13 @@ bool link_alive(struct bus *b)
 }
 
 /* Since it was last read from the hub has waited, and nothing came: a read goes without another
- * look. A command has one of its own. */
+ * look; so it does at once behind an answer, if the peer is none that ends connections after a few.
+ * A command has a look of its own. */
 static bool link_quiet(const struct bus *b)
 {
 	const struct port *p = &b->port;
 	return b->turn.kind != TURN_JOB && !p->ready && !p->ended && !p->nrx &&
-	       hub_waits(b) != b->looked;
+	       (hub_waits(b) != b->looked || p->answers > SPAN_MOST);
 }
 
 bool link_holds(struct bus *b)
