@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ctl/target.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,8 +112,14 @@ static bool load(struct target *t, const struct line_options *o, const char *ver
 {
 	struct diag d;
 
-	if (!o->given && access(o->paths.file, F_OK) != 0)
+	if (!o->given && access(o->paths.file, R_OK) != 0) {
+		if (errno == EACCES)
+			fprintf(stderr,
+			        "xnetctl %s: %s may not be read by this user, so names of devices "
+			        "and points are not known: use sudo, or the group xnetd\n",
+			        verb, o->paths.file);
 		return true;
+	}
 	diag_init(&d);
 	t->model = config_load(&o->paths, &d);
 	if (!t->model && o->given)
