@@ -3,6 +3,7 @@
 
 #include "bus/serial.h"
 #include "config/busload.h"
+#include "daemon/descriptors.h"
 #include "mqtt/tls.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@ void checkup(const struct model *m, struct diag *d)
 {
 	char why[320];
 	busload_warn(m, d);
+	if (descriptors_lack(m, why, sizeof why))
+		diag_error(d, m->bus[0].where, "%s", why);
 	for (size_t i = 0; i < m->nbus; i++)
 		if (m->bus[i].kind == BUS_SERIAL && !serial_fit(&m->bus[i], why, sizeof why))
 			diag_warn(d, m->bus[i].where, "bus \"%s\": %s", m->bus[i].name, why);

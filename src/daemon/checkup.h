@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checkup: what xnetd --check finds wrong beyond the configuration's own words: the load, the files
- * for TLS, ports that cannot be used, files that the service may not read.
+ * checkup: what xnetd --check finds wrong beyond the configuration's own words: the load, file
+ * descriptors, the files for TLS, ports that cannot be used, files that the service may not read.
  */
 #ifndef DAEMON_CHECKUP_H
 #define DAEMON_CHECKUP_H

@@ -374,6 +374,7 @@ void health_publish(struct gateway *g)
 		publish_process(g);
 		publish_commands(g);
 	}
+	log_suppressed();
 	gateway_wake(g, TIMER_HEALTH, g->now + every);
 }
 

@@ -17,12 +17,13 @@
 #define DEBUG_FOR 600 /* seconds of debug when a message asked for it */
 
 /* Lines at once (a large site starting up or losing a line is not cut), and a second for ever.
- * Warnings have a bucket of their own: who makes us write info, or debug by message, drowns none.
+ * Warnings have a larger bucket of their own: who makes us write info, or debug by message, drowns
+ * none; and what is suppressed of them is reported with the last one's text, see log_suppressed().
  */
 static struct bucket {
 	const double burst, per_second;
 	double tokens;
-} buckets[] = {{100, 5, 100}, {100, 5, 100}, {1000, 50, 1000}};
+} buckets[] = {{1000, 20, 1000}, {100, 5, 100}, {1000, 50, 1000}};
 
 enum { BUCKET_WARN, BUCKET_INFO, BUCKET_DEBUG };
 
@@ -32,7 +33,8 @@ static struct {
 	bool priorities;
 	time_t debug_until; /* 0: not asked for by a message */
 	struct timespec last;
-	unsigned dropped;
+	unsigned dropped, warnings; /* warnings: of these */
+	char lost[256];             /* the last of them */
 } state = {.level = LEVEL_INFO, .opened = LEVEL_INFO};
 
 static const struct {
@@ -138,6 +140,34 @@ static bool take_token(enum log_level level)
 	return true;
 }
 
+__attribute__((format(printf, 2, 0))) static void drop(enum log_level level, const char *fmt,
+                                                       va_list ap)
+{
+	state.dropped++;
+	if (level > LEVEL_WARN)
+		return;
+	state.warnings++;
+	vsnprintf(state.lost, sizeof state.lost, fmt, ap);
+}
+
+void log_suppressed(void)
+{
+	char note[sizeof state.lost + 128], text[sizeof note];
+	const unsigned dropped = state.dropped, warnings = state.warnings;
+	if (!dropped)
+		return;
+	if (warnings)
+		snprintf(note, sizeof note,
+		         "%u messages suppressed, %u of them warnings; the last: %s", dropped,
+		         warnings, state.lost);
+	else
+		snprintf(note, sizeof note, "%u messages suppressed", dropped);
+	text_clean(note, strlen(note), text, sizeof text);
+	if (!emit(LEVEL_WARN, text))
+		return;
+	state.dropped = state.warnings = 0;
+}
+
 __attribute__((format(printf, 2, 0))) static void put(enum log_level level, const char *fmt,
                                                       va_list ap)
 {
@@ -145,20 +175,18 @@ __attribute__((format(printf, 2, 0))) static void put(enum log_level level, cons
 	if (level > state.level)
 		return;
 	if (!take_token(level)) {
-		state.dropped++;
+		drop(level, fmt, ap);
 		return;
 	}
-	if (state.dropped) {
-		char note[64];
-		snprintf(note, sizeof note, "%u messages suppressed", state.dropped);
-		state.dropped = 0;
-		emit(LEVEL_WARN, note);
-	}
+	log_suppressed();
+	va_list again;
+	va_copy(again, ap);
 	char raw[LINE_MAX_LEN + 8], text[LINE_MAX_LEN]; /* so that a cut shows */
 	vsnprintf(raw, sizeof raw, fmt, ap);
 	text_clean(raw, strlen(raw), text, sizeof text); /* a payload must not forge a line */
 	if (!emit(level, text))
-		state.dropped++;
+		drop(level, fmt, again);
+	va_end(again);
 }
 
 void log_error(const char *fmt, ...)

@@ -5,8 +5,9 @@
  *
  * Where standard error is no terminal, each line begins with its priority as "<4>"
  * (sd-daemon(3)); on a terminal it is plain text, and control characters are blanks. Never blocks:
- * what the reader does not take is dropped and counted, and more than a few lines a second are
- * summed up in one. Warnings are counted apart: a flood of other lines drowns none.
+ * what the reader does not take is suppressed and counted, and more than a few lines a second are
+ * summed up in one. Warnings are counted apart: a flood of other lines suppresses none, and where
+ * there are too many of them, the sum says how many and what the last one was.
  */
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H
@@ -28,6 +29,10 @@ void log_set_level(enum log_level level);
 
 /* "error", "warn", "info", "debug"; false: no such level. */
 bool log_parse_level(const char *word, enum log_level *out);
+
+/* Reports what was suppressed since, if anything was. Call now and then: else only the next line
+ * would bring it. */
+void log_suppressed(void);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

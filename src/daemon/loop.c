@@ -6,6 +6,7 @@
 #include "daemon/broker.h"
 #include "daemon/commands.h"
 #include "daemon/control.h"
+#include "daemon/descriptors.h"
 #include "daemon/events.h"
 #include "daemon/gets.h"
 #include "daemon/health.h"
@@ -266,7 +267,9 @@ int loop_run(struct model *m, const struct config_paths *paths, const struct loo
 	loop_started(&g, start);
 	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice,
 	         m->npoint);
-	char line[160];
+	char why[320], line[160];
+	if (descriptors_lack(m, why, sizeof why))
+		log_error("%s", why);
 	health_status_line(&g, line, sizeof line);
 	systemd_ready(line);
 	while (!g.stopping) {

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "daemon/checkup.h"
+#include "daemon/descriptors.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
 
@@ -123,6 +124,7 @@ static void tame_process(void)
 	/* the broker's password is in memory: no core of it, and nobody of the same user looks */
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+	descriptors_raise();
 	/* one arena for all threads: each would take its own, and bus threads hardly allocate */
 	mallopt(M_ARENA_MAX, 1);
 	signal(SIGPIPE, SIG_IGN);

@@ -4,6 +4,7 @@
 #include "daemon/broker.h"
 #include "daemon/carry.h"
 #include "daemon/commands.h"
+#include "daemon/descriptors.h"
 #include "daemon/gets.h"
 #include "daemon/health.h"
 #include "daemon/lastgood.h"
@@ -198,6 +199,9 @@ static void take_over(struct gateway *g)
 	model_destroy(old);
 	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,
 	         next->npoint);
+	char why[320];
+	if (descriptors_lack(next, why, sizeof why))
+		log_error("%s", why);
 	health_reloaded(g, NULL);
 	health_last_good(g, &r->kept, NULL);
 	gateway_alert_end(g, ALERT_WARNING, ALERT_CONFIG_REJECTED, r->paths.file);

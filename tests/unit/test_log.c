@@ -87,6 +87,23 @@ static void a_flood_is_summed_up_and_drowns_no_warning(void **state_)
 	assert_non_null(strstr(written(), "<4>900 messages suppressed\n<3>true trouble\n"));
 }
 
+static void warnings_are_never_suppressed_in_silence(void **state_)
+{
+	(void)state_;
+	for (unsigned i = 0; i < 1500; i++) {
+		log_warn("bus b%u is down", i);
+		if (i % 100 == 0)
+			written();
+	}
+	written();
+	log_suppressed(); /* nothing else is logged any more */
+	assert_string_equal(written(),
+	                    "<4>500 messages suppressed, 500 of them warnings; the last: "
+	                    "bus b1499 is down\n");
+	log_suppressed();
+	assert_string_equal(written(), "");
+}
+
 static void debug_by_message_ends_and_is_limited(void **state_)
 {
 	(void)state_;
@@ -144,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(foreign_text_forges_no_line),
 		TEST(a_flood_is_summed_up_and_drowns_no_warning),
+		TEST(warnings_are_never_suppressed_in_silence),
 		TEST(debug_by_message_ends_and_is_limited),
 		TEST(other_levels_by_message_stay),
 		TEST(debug_on_the_command_line_is_whole),

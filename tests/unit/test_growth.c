@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How the cost of reading a configuration, and of taking it over while running, grows with it.
+ * Counted are calls of what loops over names, points and inputs call (the linker puts the counting
+ * ones in their place), never time.
+ */
+#include "daemon_rig.h"
+
+#include <stdatomic.h>
+
+#include "daemon/descriptors.h"
+
+#define SMALL 100
+#define LARGE (4 * SMALL)
+#define MOST 5 /* times as many calls; comparing all with all would be 16 */
+
+static atomic_ulong calls;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
+#define COUNTED(type, name, parameters, ...)                                                       \
+	type __real_##name parameters;                                                             \
+	type __wrap_##name parameters;                                                             \
+	type __wrap_##name parameters                                                              \
+	{                                                                                          \
+		atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);                        \
+		return __real_##name(__VA_ARGS__);                                                 \
+	}
+
+COUNTED(int, strcmp, (const char *a, const char *b), a, b)
+COUNTED(int, strncmp, (const char *a, const char *b, size_t n), a, b, n)
+COUNTED(unsigned, codec_words, (const struct codec *c), c)
+COUNTED(struct span, model_span, (const struct device *d, const struct point *p), d, p)
+COUNTED(int, expr_next, (const struct expr *e, size_t *at), e, at)
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
+struct texts {
+	char *devices, *profile;
+	size_t ndevices, nprofile;
+};
+
+/* What a kind of configuration puts into the two texts. */
+typedef void write_kind(FILE *devices, FILE *profile, unsigned n);
+
+static void buses_of_one_device(FILE *devices, FILE *profile, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		fprintf(devices, "  b%u: {port: /dev/none%u}\n", i, i);
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", devices);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(devices, "  d%u: {bus: b%u, id: 1, profile: own}\n", i, i);
+	fputs("points:\n  P: {holding: 1}\n", profile);
+}
+
+static void devices_with_points_of_their_own(FILE *devices, FILE *profile, unsigned n)
+{
+	for (unsigned i = 0; i < n / 50; i++)
+		fprintf(devices, "  b%u: {tcp: h%u}\n", i, i);
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", devices);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(devices,
+		        "  d%u: {bus: b%u, id: %u, profile: own, points: {X%u: {holding: %u}}}\n",
+		        i, i / 50, i % 50 + 1, i, i + 9);
+	fputs("points:\n  P: {holding: 1}\n", profile);
+}
+
+static void points_read_together(FILE *devices, FILE *profile, unsigned n)
+{
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", devices);
+	fputs("points:\n", profile);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(profile, "  P%u: {holding: %u, together: g%u}\n", i, i, i / 2);
+}
+
+static void points_that_are_listed(FILE *devices, FILE *profile, unsigned n)
+{
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own, only: [", devices);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(devices, "%sP%u", i ? ", " : "", i);
+	fputs("], omit: [P0", devices);
+	for (unsigned i = 1; i < n / 2; i++)
+		fprintf(devices, ", P%u", i);
+	fputs("]}\n", devices);
+	fputs("points:\n", profile);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(profile, "  P%u: {holding: %u}\n", i, i);
+}
+
+static void expressions(FILE *devices, FILE *profile, unsigned n)
+{
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", devices);
+	fputs("points:\n  P0: {holding: 0}\n", profile);
+	for (unsigned i = 1; i < n; i++)
+		fprintf(profile, "  P%u: {expr: P%u + P0}\n", i, i % 5 ? i - 1 : 0);
+}
+
+static struct texts texts_of(write_kind *kind, unsigned n)
+{
+	struct texts t;
+	FILE *devices = open_memstream(&t.devices, &t.ndevices);
+	FILE *profile = open_memstream(&t.profile, &t.nprofile);
+	kind(devices, profile, n);
+	fclose(devices);
+	fclose(profile);
+	return t;
+}
+
+/* Calls for a reload of the same configuration, with all that it reads. */
+static unsigned long reload_calls(write_kind *kind, unsigned n)
+{
+	struct texts t = texts_of(kind, n);
+	rig_begin(t.devices, t.profile);
+	calls = 0;
+	rig_reload(t.devices);
+	const unsigned long counted = calls;
+	assert_int_equal(rig_end(NULL), 0);
+	free(t.devices);
+	free(t.profile);
+	return counted;
+}
+
+static void four_times_the_size_costs_four_times_as_much(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		write_kind *kind;
+	} rows[] = {
+		{"buses", buses_of_one_device},     {"devices", devices_with_points_of_their_own},
+		{"together", points_read_together}, {"only, omit", points_that_are_listed},
+		{"expressions", expressions},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const unsigned long small = reload_calls(rows[i].kind, SMALL),
+				    large = reload_calls(rows[i].kind, LARGE);
+		print_message("%s: %lu calls, %lu\n", rows[i].name, small, large);
+		assert_true(small > SMALL);
+		assert_true(large < MOST * small);
+	}
+}
+
+static void buses_need_descriptors(void **state)
+{
+	(void)state;
+	char why[320];
+	struct bus_conf bus[1100] = {{.kind = BUS_TCP}};
+	struct model m = {.bus = bus, .nbus = 1100};
+	for (size_t i = 0; i < m.nbus; i++)
+		bus[i].kind = BUS_TCP;
+	assert_true(descriptors_beyond(&m, 1024, why, sizeof why));
+	assert_non_null(strstr(why, "1100 buses need 1164 file descriptors and 1024 are allowed"));
+	assert_non_null(strstr(why, "LimitNOFILE=1164"));
+	assert_false(descriptors_beyond(&m, 1164, why, sizeof why));
+	bus[0].kind = BUS_SERIAL;
+	assert_true(descriptors_beyond(&m, 1165, why, sizeof why));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(four_times_the_size_costs_four_times_as_much),
+		cmocka_unit_test(buses_need_descriptors),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
