@@ -110,6 +110,8 @@ static void put_place(struct json *j, const struct device *d, const struct point
 {
 	static const char *const tables[] = {"coil", "discrete", "holding", "input"};
 	const struct span s = model_span(d, p);
+	if (devid_point(p))
+		jw_int(j, "device_id", p->addr[0]);
 	if (p->source != SOURCE_REGISTER || !model_bound(d))
 		return;
 	jw_string(j, "table", tables[s.table]);

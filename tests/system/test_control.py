@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import LIMIT, wait_until
+from conftest import LIMIT, TOP, wait_until
 from gwfix import gateway  # noqa: F401
 from simfix import HEAD, line  # noqa: F401
 
@@ -116,6 +116,10 @@ def test_it_answers_what_the_daemon_knows(plant):
     assert [x["name"] for x in points] == ["Level", "Text"]
     assert points[0]["table"] == "holding" and points[0]["addr"] == 10 and points[0]["writable"]
     assert c.ask("points", device="board", **{"from": 1})["points"][0]["name"] == "Text"
+    with open(os.path.join(TOP, "doc", "control.md"), encoding="utf-8") as f:
+        rows = {s.split("`")[1]: set(s.split("`")[1::2]) for s in f if s.startswith("| `")}
+    for verb, item in (("buses", bus), ("devices", c.ask("devices")["devices"][0]), ("points", points[0])):
+        assert set(item) <= rows[verb], (verb, set(item) - rows[verb])
     assert c.ask("nonsense")["err"] == "verb"
     assert c.ask("points")["err"] == "args"
     assert c.ask("read", bus="other", unit=1, table="holding", addr=0, count=1)["err"] == "bus"
