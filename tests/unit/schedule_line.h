@@ -29,6 +29,8 @@ struct device {
 	uint8_t exception; /* instead of 2 */
 	bool mute;         /* silence instead */
 	us_t busy_until;   /* exception 6 before */
+	us_t queued; /* an answer is waited for so much longer: of a gateway with a queue, whose
+	              * answers name their requests (Modbus TCP); 0: a line */
 	us_t requests, timeouts;
 };
 
@@ -210,10 +212,11 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 	const bool mute = d->mute && !job && sim_refuses(l, d, &t->span);
 	if (silent || late || mute || (l->lost && l->lost(l))) {
 		o = OUT_TIMEOUT;
-		took = wire_chars(&l->wire, 8) + l->wire.silence + t->timeout;
+		took = wire_chars(&l->wire, 8) + l->wire.silence + t->timeout + d->queued;
 		l->silent_busy += took;
 		d->timeouts++;
-		peer_unanswered(t->peer, &sig, l->now + took, t->configured);
+		if (!d->queued)
+			peer_unanswered(t->peer, &sig, l->now + took, t->configured);
 	} else {
 		exception = job ? 0 : sim_refuses(l, d, &t->span);
 		o = exception ? OUT_REFUSED : OUT_OK;

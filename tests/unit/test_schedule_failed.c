@@ -289,6 +289,40 @@ static void a_line_that_loses_answers_sets_nothing_aside(void **state)
 		}
 }
 
+/* Two requests, and then those of the first block until that has failed twice more. */
+static bool first_block_lost(struct line_sim *l)
+{
+	const us_t timeouts = l->device[1].timeouts;
+	if (l->turn.span.unit != 1)
+		return false;
+	return timeouts < 2 || (timeouts < 4 && l->turn.span.addr == 0);
+}
+
+/* What is waited for because other requests lie before it in a gateway's queue is no cost of its
+ * own: after an outage of seconds it would not be asked for for minutes. */
+static void a_queue_makes_no_block_rest_for_long(void **state)
+{
+	(void)state;
+	sim_blocks(&line, 9600, 5 * US_MS, 3, 1000, 1, US_S);
+	sim_unit(&line, 2, 5 * US_MS);
+	sim_want(&line, 2, 0, 1, US_S);
+	sim_adopt(&line);
+	sim_run(&line, MINUTE);
+	line.lost = first_block_lost;
+	line.device[1].queued = 4 * US_S;
+	sim_measure(&line);
+	for (size_t i = 0; i < line.n; i++)
+		line.reading[i] = (struct reading){.last = line.now, .reads = 1};
+	sim_run(&line, 5 * MINUTE);
+	assert_int_equal(line.device[1].timeouts, 4);
+	for (size_t i = 0; i < line.n; i++)
+		if (line.reading[i].worst > 40 * US_S) /* 4 failures, 2 rests */
+			fail_msg("block %zu: not read for %d s", i,
+			         (int)(line.reading[i].worst / US_S));
+	assert_int_equal(line.aside, 0);
+	sim_end(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +337,7 @@ int main(void)
 		cmocka_unit_test(a_long_read_that_is_ignored_gets_shorter),
 		cmocka_unit_test(a_demand_of_a_bad_register_ends_and_harms_nobody),
 		cmocka_unit_test(a_line_that_loses_answers_sets_nothing_aside),
+		cmocka_unit_test(a_queue_makes_no_block_rest_for_long),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

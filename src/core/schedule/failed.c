@@ -94,7 +94,8 @@ struct node *sample_of(struct schedule *s, const struct unit *u, struct node *n)
 	return best;
 }
 
-/* What it may cost while it is searched, as of a silent unit. */
+/* What it may cost while it is searched, as of a silent unit. What was waited for longer was for
+ * others that lay before it in a gateway: no cost of its own. */
 static void members_rest(struct schedule *s, const struct unit *u, size_t n, us_t took, us_t now)
 {
 	const us_t until = now + (silent_share(s, u) - 1) * took;
@@ -137,5 +138,5 @@ void block_failed(struct schedule *s, struct unit *u, const struct span *span, u
 		for (size_t i = 0; i < n; i++)
 			s->set[i]->strikes = (uint8_t)(strikes - 1);
 	}
-	members_rest(s, u, n, took, now);
+	members_rest(s, u, n, us_min(took, u->rule.timeout), now);
 }
