@@ -10,7 +10,8 @@
 #define LONG_LIFE (600 * US_S) /* whoever was there is gone */
 #define SHORT_LIVES 3
 #define IGNORES (1400 * US_MS)
-#define IGNORES_TLS (3 * US_S) /* the handshake of a small machine takes a second */
+#define IGNORES_AGAIN (4500 * US_MS) /* the second time; the library gives up after 6 s */
+#define IGNORES_TLS (3 * US_S)       /* the handshake of a small machine takes a second */
 
 void retry_begin(struct retry *r, uint8_t version, us_t now)
 {
@@ -21,7 +22,7 @@ void retry_begin(struct retry *r, uint8_t version, us_t now)
 void retry_up(struct retry *r, us_t now)
 {
 	r->has[r->protocol == 5] = true;
-	r->closed = r->swaps = 0;
+	r->closed = r->ignored = r->swaps = 0;
 	r->up_since = now;
 }
 
@@ -38,8 +39,8 @@ static bool other_version(struct retry *r, enum retry_failure f, bool was_up)
 	const uint8_t before = r->protocol;
 	if (r->version)
 		return false;
-	if (f == RETRY_IGNORED) {
-		r->protocol = 4;
+	if (f == RETRY_IGNORED) { /* once: a busy machine, or a broker that is starting */
+		r->protocol = r->ignored > 1 || r->has[0] ? 4 : 5;
 	} else if (f == RETRY_VERSION) {
 		r->only_this = r->protocol == 5;
 		r->protocol = r->protocol == 5 ? 4 : 5;
@@ -58,6 +59,8 @@ us_t retry_patience(const struct retry *r, bool tls)
 {
 	if (r->protocol != 5 || r->patient || r->version || r->only_this || r->has[1])
 		return US_NEVER;
+	if (r->ignored)
+		return IGNORES_AGAIN;
 	return tls ? IGNORES_TLS : IGNORES;
 }
 
@@ -91,6 +94,7 @@ static bool lower_will(struct retry *r, enum retry_failure f)
 us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now)
 {
 	r->patient = false;
+	r->ignored = f == RETRY_IGNORED ? r->ignored + 1 : 0;
 	if (was_up) {
 		r->down_since = now;
 		count_life(r, f, now);

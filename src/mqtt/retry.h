@@ -35,6 +35,7 @@ struct retry {
 	bool patient;      /* this attempt is not cut short */
 	bool only_this;    /* the broker said that it speaks only this one */
 	bool has[2];       /* 3.1.1, 5 has worked with it */
+	unsigned ignored;  /* attempts with 5 in a row that it did not answer */
 	unsigned closed;   /* attempts with 5 in a row that the broker closed without an answer */
 	unsigned short_lives; /* connections in a row that ended soon after they were made */
 	unsigned swaps;       /* attempts with another version at once, in a row */

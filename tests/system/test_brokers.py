@@ -165,8 +165,8 @@ def test_a_broker_that_does_not_answer_to_mqtt_5_gets_3_1_1_soon(house):
     b = Deaf(version=4)
     house(b.url)
     wait_until(lambda: b.of("xnet/sts/house/status"), LIMIT, "a connection")
-    assert b.ignored == 1 and b.connects[0].level == 4
-    assert b.connects[0].at - b.at < 5  # 1.4 s on an idle machine; the library gives up after 6 s, and tries 5 again
+    assert b.ignored == 2 and b.connects[0].level == 4  # once may be a busy machine
+    assert b.connects[0].at - b.at < 8  # 4.5 s on an idle machine; the library gives up after 6 s, and tries 5 again
 
 
 @pytest.mark.parametrize("version", [5, 4])

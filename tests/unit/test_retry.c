@@ -266,13 +266,20 @@ static void a_rival_that_is_gone_is_forgotten(void **state)
 }
 
 /* It accepts the connection and says nothing to a CONNECT of 5. */
-static void a_broker_that_ignores_5_gets_3_1_1_at_once(void **state)
+static void a_broker_that_ignores_5_twice_gets_3_1_1(void **state)
 {
 	(void)state;
 	struct retry r;
 	retry_begin(&r, 0, 0);
 	assert_true(retry_patience(&r, false) <= 1500 * US_MS);
 	assert_true(retry_patience(&r, true) <= 3 * US_S);
+	/* a busy machine, or a broker that is starting, is late once: 3.1.1 would be without expiry
+	 * and response topics for as long as the connection lives */
+	const us_t first = retry_patience(&r, false);
+	assert_true(retry_down(&r, RETRY_IGNORED, false, 0) <= US_S);
+	assert_int_equal(r.protocol, 5);
+	assert_true(retry_patience(&r, false) >= 2 * first);
+	assert_true(retry_patience(&r, false) <= 5 * US_S);
 	assert_int_equal(retry_down(&r, RETRY_IGNORED, false, 0), 0);
 	assert_int_equal(r.protocol, 4);
 	assert_true(retry_patience(&r, false) == US_NEVER);
@@ -284,6 +291,14 @@ static void a_broker_that_ignores_5_gets_3_1_1_at_once(void **state)
 	assert_true(retry_patience(&r, false) == US_NEVER);
 	retry_down(&r, RETRY_NETWORK, false, 2 * US_S);
 	assert_true(retry_patience(&r, false) < US_NEVER);
+	/* where 3.1.1 has worked it is known, and goes at once */
+	struct retry known = r;
+	known.protocol = 4;
+	retry_up(&known, 2 * US_S);
+	retry_down(&known, RETRY_NETWORK, true, 3 * US_S);
+	assert_int_equal(known.protocol, 5);
+	assert_int_equal(retry_down(&known, RETRY_IGNORED, false, 4 * US_S), 0);
+	assert_int_equal(known.protocol, 4);
 	/* one that has answered to 5 is not given up */
 	retry_up(&r, 3 * US_S);
 	retry_down(&r, RETRY_NETWORK, true, 4 * US_S);
@@ -308,7 +323,7 @@ int main(void)
 		cmocka_unit_test(two_of_one_client_id_wear_themselves_out),
 		cmocka_unit_test(a_reason_of_the_broker_is_no_sign_of_a_rival),
 		cmocka_unit_test(a_rival_that_is_gone_is_forgotten),
-		cmocka_unit_test(a_broker_that_ignores_5_gets_3_1_1_at_once),
+		cmocka_unit_test(a_broker_that_ignores_5_twice_gets_3_1_1),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
