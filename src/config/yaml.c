@@ -347,7 +347,7 @@ static const struct node *build_collection(struct builder *b, const yaml_event_t
 		return NULL;
 	const size_t count = b->n - first;
 	if (map) {
-		if (!map_fill(b, n, b->stack + first, count / 2))
+		if (!map_fill(b, n, count ? b->stack + first : NULL, count / 2))
 			return NULL;
 	} else {
 		const struct node **item = arena_array(b->arena, count, sizeof *item);
