@@ -295,6 +295,18 @@ class World:
             d.set_trouble(1 - d.cells[("holding", 110)])
             r.choice(list(self.devices.values())).glitch = r.random() < 0.5
 
+    async def leave_retained(self):
+        """Commands that were there before it, and come again with each subscription: none may be carried out."""
+        old = Client(self.port, "old", 4, [], self.heard)
+        asyncio.ensure_future(old.run())
+        while not old.ready:
+            await asyncio.sleep(0.05)
+        for i, device in enumerate(list(self.devices)[::2]):
+            c = {"k": "cmd", "id": f"old.{i}", "t": self.now(), "acked": False, "items": [[device, "Set1", 59000 + i]],
+                 "class": "invalid", "answer": False, "expiry": None}
+            self.log["commands"].append(c)
+            await old.publish(f"xnet/cmd/{device}/Set1", str(59000 + i), True)
+
     async def look_at_the_end(self):
         """What the broker has for a client that comes only now."""
         late = Client(self.port, "late", 4, ["xnet/sts/#"],
@@ -314,6 +326,7 @@ class World:
         observer = Client(self.port, "observer", 4, ["xnet/#"], self.heard)
         asyncio.ensure_future(observer.run())
         await asyncio.sleep(0.5)
+        await self.leave_retained()
         await self.start_daemon()
         counter = [0]
         for part in [self.lag(), self.crowd(), self.sample(), self.troubles()]:

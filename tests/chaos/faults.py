@@ -64,7 +64,7 @@ class Faults:
             self.busy.discard(bus)
 
     async def bad_register(self, device, r, last):
-        device.bad = r.choice(EXCEPTIONS)
+        device.bad, last = r.choice(EXCEPTIONS), last * 1.6  # so long that it becomes stale
         f = self.note("dev:" + device.name, f"Bad answers {device.bad}")
         await asyncio.sleep(last)
         device.bad = None

@@ -12,7 +12,7 @@ from device import LAST, NUMBER, POINTS, PULSE, STALE
 
 RECOVERY = {"line": 20.0, "tcp": 12.0, "broker": 12.0, "daemon": 15.0, "all": 5.0, "dev": 15.0}  # seconds
 AGE = 3.0  # seconds from a read to its publication
-GONE = 8.0  # seconds without an answer after which a device that is asked must be offline
+GONE = 6.0  # seconds without an answer after which a device that is asked must be offline
 OUTCOME = 6.0  # seconds after a command's own time until its outcome must be there
 LATE = 0.5  # seconds on the way from the gateway's decision to the device's ear
 GROWTH = {"rss": 4000, "fds": 6, "threads": 2}  # kB, number, number
@@ -57,7 +57,9 @@ class Judge:
         for f in self.log["faults"]:
             kind = f["target"].rstrip("0123456789")
             end = f["end"] if f["end"] is not None else 1e9
-            if f["target"] in (bus, "broker", "daemon", "all"):
+            if f["target"] == "all":
+                spans.append((f["t"], self.over(f)))
+            elif f["target"] in (bus, "broker", "daemon"):
                 spans.append((f["t"], end + RECOVERY[kind]))
             elif f["target"] == "gone:" + device:
                 spans.append((f["t"], end + RECOVERY["dev"]))
@@ -76,10 +78,15 @@ class Judge:
                 merged.append([a, b])
         return merged
 
+    @staticmethod
+    def over(f):
+        """Until then a machine that was late excuses a delay: it had no time to catch up, but ten times what it was late is enough."""
+        return f["end"] + min(RECOVERY["all"], 10 * (f["end"] - f["t"]))
+
     def late(self):
         """Seconds, merged, in which nobody is blamed for time, as the machine was late."""
         total, reached = 0.0, 0.0
-        for a, b in sorted((f["t"], f["end"] + RECOVERY["all"]) for f in self.log["faults"] if f["target"] == "all"):
+        for a, b in sorted((f["t"], self.over(f)) for f in self.log["faults"] if f["target"] == "all"):
             total += max(0.0, b - max(a, reached))
             reached = max(reached, b)
         return total
@@ -356,8 +363,20 @@ class Judge:
             status = kept.get(f"xnet/sts/{device}/status")
             if status != "online" and not self.covered(self.excuses(device), at - 8, at):
                 self.say(at, "not kept", f"{device}/status: {status}", device)
-        if self.log.get("kept") and self.log["kept"].get("xnet/sts/gw/status") != "online" and not self.global_at(at):
-            self.say(at, "not kept", f"gw/status: {self.log['kept'].get('xnet/sts/gw/status')}")
+        self.kept_as_published()
+
+    def kept_as_published(self):
+        """What was published last is what the broker has, whatever the machine was busy with."""
+        at, kept = self.log.get("kept_at"), self.log.get("kept")
+        if not kept or any(f["target"] in ("broker", "daemon") and (f["end"] or 1e9) + 15 > at > f["t"] for f in self.log["faults"]):
+            return
+        if kept.get("xnet/sts/gw/status") != "online":
+            self.say(at, "not kept", f"gw/status: {kept.get('xnet/sts/gw/status')}")
+        for (device, name), messages in self.published.items():
+            last = messages[-1]
+            if name in ("status", "Alerts") and last["t"] < at - 1 and kept.get(f"xnet/sts/{device}/{name}") != last["payload"]:
+                self.say(at, "not kept", f"{device}/{name}: {kept.get(f'xnet/sts/{device}/{name}')}, "
+                         f"but published as {last['payload']}")
 
     def silence(self):
         """Some begin while a late answer comes in: nobody can avoid that."""
@@ -372,7 +391,7 @@ class Judge:
             spans = self.excuses(device, "Bad", own=False)
             reads = [t for t, _, e in self.reads.get((device, "Bad"), []) if e["good"]]
             for a, b in zip(reads, reads[1:] + [self.end]):
-                at = a + STALE + 4
+                at = a + STALE + 2.5
                 if b < at or self.covered(spans, a - 1, at) or \
                         any(m["payload"] == "offline" and a - 1 < m["t"] < at for m in self.published.get((device, "status"), [])):
                     continue
@@ -412,15 +431,15 @@ class Judge:
             if b - a < GONE:
                 continue
             asked = times[bisect.bisect_right(times, a):bisect.bisect_left(times, b)]
-            if len(asked) < 6 or asked[5] + 6 > b or self.global_at(asked[5] + 6) or self.global_at(a):
+            if len(asked) < 3 or asked[2] + 5 > b or self.global_at(asked[2] + 5) or self.global_at(a):
                 continue
-            said = [m["payload"] for m in self.published.get((device, "status"), []) if m["t"] < asked[5] + 6]
+            said = [m["payload"] for m in self.published.get((device, "status"), []) if m["t"] < asked[2] + 5]
             if not said or said[-1] != "offline":
-                self.say(asked[5] + 6, "untrue status", f"{device} not offline, silent since {a:.3f}, asked six times", device)
+                self.say(asked[2] + 5, "untrue status", f"{device} not offline, silent since {a:.3f}, asked three times", device)
 
     def global_at(self, t):
-        return any(f["target"] in ("broker", "daemon", "all") and f["t"] <= t <= (f["end"] or 1e9) + 15
-                   for f in self.log["faults"])
+        return any(f["target"] in ("broker", "daemon") and f["t"] <= t <= (f["end"] or 1e9) + 15 or
+                   f["target"] == "all" and f["t"] <= t <= self.over(f) for f in self.log["faults"])
 
     def alert(self, device, spans):
         """What Alerts says must have been so, and what is so for long must be said."""
