@@ -11,8 +11,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if __has_feature(coverage_sanitizer) /* for libFuzzer: what is found must not take seconds a run  \
+                                       */
+#define DEVICES 30
+#define POINTS 20
+#define HUNDRED 4
+#else
 #define DEVICES 1000
 #define POINTS 200
+#define HUNDRED 100
+#endif
 #define PAYLOAD_MAX (MQTT_PAYLOAD_MAX + 1000)
 #define TOPIC_MAX 65535
 #define MEMORY_MAX (2u << 20) /* bytes an event */
@@ -135,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct parts p = cut((const char *)data + 3, size - 3);
 	north_adopt(n, &model);
 	north_connected(n, 0, 0);
-	for (unsigned k = 0; k < 1 + data[1] * 100u; k++) {
+	for (unsigned k = 0; k < 1 + data[1] * (unsigned)HUNDRED; k++) {
 		part_put(p.at[0], p.len[0], k, topic, (size_t)sprintf(topic, "xnet/"),
 		         sizeof topic);
 		size_t used = part_put(p.at[1], p.len[1], 0, payload, 0, sizeof payload);
