@@ -109,9 +109,14 @@ static int printed(int status)
 
 int main(int argc, char **argv)
 {
-	static char name[40];
+	static char name[40], explain[] = "--help";
 
 	ascii_begin();
+	if (argc > 2 && strcmp(argv[1], "help") == 0) { /* help VERB */
+		argv[1] = argv[2];
+		argv[2] = explain;
+		argc = 3;
+	}
 	if (argc < 2) {
 		fputs("xnetctl: a verb is missing\nTry 'xnetctl --help'.\n", stderr);
 		return EXIT_USAGE;

@@ -30,6 +30,7 @@ def test_help_names_every_verb():
     for verb in verbs:
         assert f"\n  {verb} " in done.stdout
         done_verb = xnetctl(verb, "--help")
+        assert xnetctl("help", verb).stdout == done_verb.stdout
         assert done_verb.stdout.startswith(f"Usage: xnetctl {verb}")
         assert done_verb.returncode == 0
 
