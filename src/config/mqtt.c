@@ -175,7 +175,7 @@ static const struct key mqtt_keys[] = {
 	{"qos", .type = KEY_OTHER, .set = set_qos, .form = "map",
          .doc = "MQTT QoS by kind of message."},
 	{"retain", KEY_BOOL, MQTT(retain), .preset = "true",
-         .doc = "Publish values as retained messages."},
+         .doc = "Publish values, statuses and Alerts as retained messages."},
 	{"expiry", KEY_DURATION, KEY_OFF, MQTT(expiry), .min = 1 * US_S, .max = 86400 * US_S * 366,
          .preset = "off",
          .doc = "MQTT 5: retained values expire after this; at least 3 x heartbeat."},

@@ -434,7 +434,8 @@ static void publish_current(struct gateway *g, uint32_t device, uint32_t point)
 	if (pt->absent || pt->hidden || pt->filter.mode == PUBLISH_NEVER)
 		return;
 	if (pt->poll == POLL_ON_DEMAND && !r->asked) {
-		if (r->quality == QUALITY_NEVER)
+		if (north_differs(g->north, device, point,
+		                  "None")) /* whatever neighbours brought */
 			north_none(g->north, device, point);
 		return;
 	}

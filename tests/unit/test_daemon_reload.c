@@ -4,6 +4,7 @@
 
 #define ONE(keys) "  meter: {bus: line, id: 1, every: 1s, profile: own" keys "}\n"
 #define TWO "  other: {bus: line, id: 2, every: 1s, profile: own}\n"
+#define HOST "broker: mqtt://h, client_id: c, sys_interval: 0"
 #define POINTS "points:\n  Watts: {holding: 0}\n  Kind: {holding: 1}\n"
 
 static void begin(const char *devices, const char *profile)
@@ -80,11 +81,26 @@ static void a_mistake_changes_nothing(void **state)
 	assert_null(strstr(rig.said, "meter/"));
 }
 
+/* With another prefix all topics are others: each point is there again, also one nobody asks for.
+ */
+static void another_prefix_has_all_topics(void **state)
+{
+	(void)state;
+	begin("devices:\n" ONE(""), POINTS "  Lazy: {holding: 2, poll: on-demand}\n");
+	rig_read(2, 5); /* along with its neighbours */
+	rig_said();
+	rig.mqtt = HOST ", prefix: other";
+	rig_reload("devices:\n" ONE(""));
+	rig_broker(true);
+	assert_non_null(strstr(rig_said(), "other/sts/meter/Lazy None"));
+	rig_reload("devices:\n" ONE(""));
+	assert_null(strstr(rig_said(), "Lazy"));
+}
+
 /* -- which keys need a new thread, a new connection ------------------------------------------- */
 
 #define SERIAL "port: /dev/none"
 #define TCP "tcp: h:502"
-#define HOST "broker: mqtt://h, client_id: c, sys_interval: 0"
 #define BOARD "broker: mqtt://tb, token_file: own.yaml"
 #define BOARDS "broker: mqtts://tb, token_file: own.yaml"
 #define TLS "broker: mqtts://h, client_id: c, sys_interval: 0"
@@ -243,6 +259,7 @@ int main(void)
 		RIG_TEST(other_decimals_are_published_at_once),
 		RIG_TEST(other_limits_hold_from_the_next_read_on),
 		RIG_TEST(a_mistake_changes_nothing),
+		RIG_TEST(another_prefix_has_all_topics),
 		RIG_TEST(each_key_takes_effect_with_a_reload),
 		cmocka_unit_test(no_key_is_forgotten),
 	};
