@@ -192,7 +192,7 @@ static void a_device_that_moves_takes_no_pulse_with_it(void **state)
 	rig_take(&g);
 	settle();
 	assert_string_equal(g.reason[g.nreported - 1],
-	                    "the device is gone, or another one stands there");
+	                    "the device is gone, or another one responds there");
 	assert_int_equal(rig_last(&g)->effect, EFFECT_NONE);
 }
 

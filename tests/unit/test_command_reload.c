@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A reload while commands live: what the new configuration would write otherwise, or not at all, is
- * not written any more. */
+/* What changes while commands live: what the new configuration would write otherwise, or not at
+ * all, and what another device would get, is not written any more. */
 #include "command_rig.h"
 
 static struct point changed[RIG_POINTS];
@@ -227,6 +227,94 @@ static void what_nobody_sent_goes_on(void **state)
 	reload(&rig_model);
 }
 
+/* -- another device ---------------------------------------------------------------------------- */
+
+static const char *unknown;
+
+static const char *forbids(void *ctx, uint32_t device)
+{
+	(void)ctx, (void)device;
+	return unknown;
+}
+
+/* One that waits in each way: for the bus, for its time, for a busy device, for the one before. */
+static void wait_in_all_ways(void)
+{
+	command_destroy(g.t);
+	unknown = NULL;
+	g.t = command_create(&rig_model, &(struct command_ops){.current = current,
+	                                                       .online = online,
+	                                                       .forbids = forbids,
+	                                                       .ctx = &g});
+	rig_command(&g, P_EEPROM, "6");
+	settle();
+	fault(EXCEPTION, 1, EXC_BUSY);
+	rig_command(&g, P_MODE, "local");
+	rig_step(&g);
+	rig_command(&g, P_EEPROM, "7");
+	rig_command(&g, P_PUMP, "on");
+	g.nwrite = g.nreported = 0;
+	unknown = "the device is not identified yet";
+}
+
+static void nothing_went_out(void)
+{
+	rig_take(&g);
+	settle();
+	assert_int_equal(g.nwrite, 0);
+	assert_int_equal(g.nreported, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(g.reported[i].end, COMMAND_FAILED);
+}
+
+static void what_waits_does_not_go_to_a_device_that_must_identify_itself(void **state)
+{
+	(void)state;
+	wait_in_all_ways();
+	command_offline(g.t, 0, g.now); /* whatever answers next may be another one */
+	nothing_went_out();
+	wait_in_all_ways();
+	command_strange(g.t, 0, g.now);
+	nothing_went_out();
+	wait_in_all_ways();
+	reload(&rig_model); /* it is asked for its identity from now on */
+	nothing_went_out();
+}
+
+/* One try is due to a device that need not say what it is. */
+static void what_waits_goes_to_an_offline_device_once(void **state)
+{
+	(void)state;
+	wait_in_all_ways();
+	unknown = NULL;
+	command_offline(g.t, 0, g.now);
+	rig_take(&g);
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.nreported, 3);
+}
+
+static void what_is_on_the_wire_is_not_known(void **state)
+{
+	(void)state;
+	wait_in_all_ways();
+	unknown = NULL;
+	settle();
+	g.nreported = 0;
+	rig_command(&g, P_PUMP, "off");
+	const uint64_t id = g.job[0].id;
+	g.njob = 0; /* not to be taken back */
+	unknown = "the device is not identified yet";
+	command_offline(g.t, 0, g.now);
+	rig_take(&g);
+	assert_int_equal(g.nreported, 0);
+	command_job(g.t, id, OUT_TIMEOUT, 0, g.now, g.now, g.now);
+	rig_take(&g);
+	assert_int_equal(g.nreported, 1);
+	assert_non_null(strstr(g.reason[0], "not known whether it was carried out"));
+	assert_int_equal(g.reported[0].effect, EFFECT_UNKNOWN);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -239,6 +327,9 @@ int main(void)
 		T(what_means_the_same_goes_on),
 		T(a_sunspec_point_is_known_by_its_model),
 		T(what_nobody_sent_goes_on),
+		T(what_waits_does_not_go_to_a_device_that_must_identify_itself),
+		T(what_waits_goes_to_an_offline_device_once),
+		T(what_is_on_the_wire_is_not_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

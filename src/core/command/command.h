@@ -201,7 +201,8 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
                          enum outcome o, uint8_t exception, us_t at, us_t now);
 
 void command_offline(struct command_table *t, uint32_t device, us_t now);
-/* ops.stranger() says so from now on: ends of pulses that wait are taken back. */
+/* ops.forbids() and ops.stranger() say so from now on: what waits, and ends of pulses, are taken
+ * back. command_offline() and command_adopt() ask ops.forbids(), too. */
 void command_strange(struct command_table *t, uint32_t device, us_t now);
 /* Its registers may be elsewhere when it is back: what is not on the wire yet is taken back, and
  * all of its commands fail. Ends of pulses wait until ops.stranger() says that it is back. */

@@ -99,7 +99,7 @@ struct command_table {
 /* table.c */
 /* Places for the model's points and devices; what was there before is the caller's. */
 void table_fit(struct command_table *t, const struct model *m);
-#define COMMAND_MOVED "the device is gone, or another one stands there"
+#define COMMAND_MOVED "the device is gone, or another one responds there"
 #define COMMAND_CHANGED "changed by a reload of the configuration"
 const struct device *record_device(const struct command_table *t, const struct record *r);
 const struct point *record_point(const struct command_table *t, const struct record *r);
@@ -158,8 +158,12 @@ void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
 bool pulse_barred(const struct command_table *t, const struct record *r);
 void pulse_recall(struct command_table *t, struct record *off, us_t now);
 
+/* time.c */
+void device_bar(struct command_table *t, uint32_t device, us_t now);
+
 /* state.c */
 #define SHUTTING_DOWN "shutting down"
+#define NOT_KNOWN "no response; not known whether it was carried out"
 void record_retry(struct record *r, us_t due);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);

@@ -90,6 +90,7 @@ void pulse_recall(struct command_table *t, struct record *off, us_t now)
 
 void command_strange(struct command_table *t, uint32_t device, us_t now)
 {
+	device_bar(t, device, now);
 	for (size_t i = t->n; i-- > 0;)
 		if (t->record[i]->device == device && pulse_barred(t, t->record[i]))
 			pulse_recall(t, t->record[i], now);

@@ -125,10 +125,7 @@ static bool record_leave(struct command_table *t, struct record *r, us_t now)
 		record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
 	else
 		record_end(t, r, COMMAND_FAILED, NULL,
-		           r->state == STATE_UNSURE
-		                   ? "no response; not known whether it was carried out"
-		                   : COMMAND_CHANGED,
-		           now);
+		           r->state == STATE_UNSURE ? NOT_KNOWN : COMMAND_CHANGED, now);
 	return false;
 }
 
@@ -189,4 +186,7 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 		if (t->record[i]->device == GONE)
 			record_end(t, t->record[i], COMMAND_FAILED, NULL, gone_reason(t->record[i]),
 			           now);
+	for (uint32_t i = 0; i < m->ndevice; i++)
+		if (t->device[i].alive || t->device[i].overtaken)
+			device_bar(t, i, now); /* it may have to identify itself anew */
 }

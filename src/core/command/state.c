@@ -10,7 +10,6 @@
 #define READ_AGAIN (500 * US_MS)
 #define READS_MAX 3
 #define BUSY_MAX 20
-#define NOT_KNOWN "no response; not known whether it was carried out"
 #define LATE "could not be sent in time"
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 

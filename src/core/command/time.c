@@ -5,10 +5,30 @@
 #define STOOD_STILL (2 * US_S) /* a busy machine is not so late */
 #define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
 
+/* What the device must not get now, because nobody knows that it is the one that is meant. Ends of
+ * pulses are another matter; what was written is still looked at. */
+void device_bar(struct command_table *t, uint32_t device, us_t now)
+{
+	const char *why = t->ops.forbids ? t->ops.forbids(t->ops.ctx, device) : NULL;
+	for (size_t i = t->n; why && i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->device != device || r->origin == COMMAND_PULSE_END ||
+		    r->state == STATE_VERIFYING)
+			continue;
+		r->moved = true;
+		if (r->state == STATE_WAITING && r->job)
+			act_cancel(t, r);
+		else
+			record_end(t, r, COMMAND_FAILED, NULL,
+			           r->state == STATE_UNSURE ? NOT_KNOWN : why, now);
+	}
+}
+
 void command_offline(struct command_table *t, uint32_t device, us_t now)
 {
 	if (device < t->model->ndevice)
 		t->device[device].unlocked = 0; /* it may come back locked */
+	device_bar(t, device, now);
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)
@@ -160,7 +180,7 @@ static const char *finish_reason(const struct record *r)
 	case STATE_VERIFYING:
 		return "acknowledged, but not read back before the gateway stopped";
 	case STATE_UNSURE:
-		return "no response; not known whether it was carried out";
+		return NOT_KNOWN;
 	default:
 		return SHUTTING_DOWN;
 	}
