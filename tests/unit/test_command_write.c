@@ -261,6 +261,30 @@ static void a_clock_may_go_on_while_it_is_read_back(void **state)
 	expect(COMMAND_DIFFERS, "not taken: device reports 2026-11-21T11:00:00Z", 2);
 }
 
+/* A broker that gets no acknowledgement repeats all that it sent, in order. */
+static void none_of_several_repeated_deliveries_is_carried_out(void **state)
+{
+	(void)state;
+	static const char *const text[] = {"on", "off", "on", "off"};
+	for (int again = 0; again < 2; again++) {
+		for (size_t i = 0; i < 4; i++) {
+			const struct command_item item = {P_PUMP, text[i]};
+			struct command_request q = {.item = &item, .n = 1, .duplicate = again};
+			rig_submit(&g, &q);
+			settle();
+		}
+		g.now += 30 * US_S;
+	}
+	assert_int_equal(g.nwrite, 4);
+	assert_int_equal(g.nreported, 8);
+	/* one that never came before is carried out */
+	const struct command_item item = {P_PUMP, "1"};
+	struct command_request q = {.item = &item, .n = 1, .duplicate = true};
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 5);
+}
+
 static void a_password_goes_first(void **state)
 {
 	(void)state;
@@ -438,6 +462,7 @@ int main(void)
 		T(a_scale_that_stands_in_the_device_is_used),
 		T(what_can_not_be_read_back_is_told_once),
 		T(a_clock_may_go_on_while_it_is_read_back),
+		T(none_of_several_repeated_deliveries_is_carried_out),
 		T(a_password_goes_first),
 		T(a_password_waits_with_the_write_it_is_for),
 		T(no_form_of_a_write_is_believed),

@@ -57,14 +57,19 @@ struct record {
 	char reason[COMMAND_REASON_MAX]; /* of a draft that is refused; "" good */
 };
 
+#define PAYLOADS_KEPT 8
+
 /* All writes of one point; stays when they are done. */
 struct lane {
 	uint32_t device, point; /* UINT32_MAX: gone */
 	uint32_t key;           /* of its jobs: newer ones replace older ones on the bus */
 	uint32_t alive;
 	us_t last_sent; /* 0: never */
-	uint64_t hash;  /* of the last payload, to know it when it is delivered again */
-	us_t commanded; /* the last command was accepted then; 0: none */
+	struct {
+		uint64_t hash;
+		us_t at;         /* accepted then; 0: none */
+	} before[PAYLOADS_KEPT]; /* the last payloads, to know them when delivered again; a ring */
+	uint8_t nbefore;
 };
 
 struct device_state {

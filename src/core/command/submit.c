@@ -197,8 +197,12 @@ static bool draft_known(const struct command_table *t, const struct record *r, u
 	if (!lane)
 		return false;
 	const struct lane *l = &t->lane[lane - 1];
-	return l->commanded && now - l->commanded <= DUPLICATE_WITHIN &&
-	       l->hash == text_hash(r->text);
+	const uint64_t hash = text_hash(r->text);
+	for (size_t i = 0; i < PAYLOADS_KEPT; i++)
+		if (l->before[i].at && now - l->before[i].at <= DUPLICATE_WITHIN &&
+		    l->before[i].hash == hash)
+			return true;
+	return false;
 }
 
 /* One fault refuses them all: each gets the reason, or which other it was. */
@@ -299,13 +303,19 @@ static void lane_cancel(struct command_table *t, const struct record *r, bool si
 	}
 }
 
+static void lane_note(struct lane *l, const char *text, us_t now)
+{
+	l->before[l->nbefore].hash = text_hash(text);
+	l->before[l->nbefore].at = now ? now : 1;
+	l->nbefore = (uint8_t)((l->nbefore + 1) % PAYLOADS_KEPT);
+}
+
 static void drafts_accept(struct command_table *t, struct record **r, size_t n, us_t now)
 {
 	size_t launch = 0;
 	for (size_t i = 0; i < n; i++) {
 		const bool wait = lane_overtake(t, r[i], now);
-		t->lane[r[i]->lane].hash = text_hash(r[i]->text);
-		t->lane[r[i]->lane].commanded = now ? now : 1;
+		lane_note(&t->lane[r[i]->lane], r[i]->text, now);
 		record_insert(t, r[i], now);
 		if (wait)
 			r[i]->state = STATE_PARKED;
