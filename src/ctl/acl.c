@@ -94,7 +94,7 @@ int verb_acl(int argc, char **argv)
 	if (optind < argc)
 		paths.file = argv[optind++];
 	if (optind < argc)
-		return usage("acl");
+		return usage_words("acl", argc, argv, optind, NULL);
 	struct model *m = files_load(&paths, false);
 	if (!m)
 		return EXIT_CONFIG;

@@ -33,7 +33,7 @@ int verb_check(int argc, char **argv)
 	if (optind < argc)
 		paths.file = argv[optind++];
 	if (optind < argc)
-		return usage("check");
+		return usage_words("check", argc, argv, optind, NULL);
 	struct model *m = files_load(&paths, false);
 	if (!m)
 		return EXIT_CONFIG;

@@ -109,6 +109,7 @@ int verb_convert(int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc)
-		return usage("convert");
+		return usage_words("convert", argc, argv, optind + 1,
+		                   "which file? the configuration of another gateway");
 	return convert(argv[optind], format, (long)id);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "ctl/says.h"
 #include "ctl/verb.h"
 
 #define DIRECTORIES (sizeof(((struct config_paths *)0)->profiles) / sizeof(char *) - 1)
@@ -82,4 +83,14 @@ int usage(const char *verb)
 {
 	fprintf(stderr, "Try 'xnetctl %s --help'.\n", verb);
 	return EXIT_USAGE;
+}
+
+int usage_words(const char *verb, int argc, char **argv, int most, const char *missing)
+{
+	if (most < argc)
+		fprintf(stderr, "xnetctl %s: '%s' is one argument too many\n", verb,
+		        says_clean(argv[most]));
+	else
+		fprintf(stderr, "xnetctl %s: %s\n", verb, missing);
+	return usage(verb);
 }

@@ -189,7 +189,7 @@ int verb_fleet(int argc, char **argv)
 	if (status != LOOK_GOES_ON)
 		return status;
 	if (optind < argc)
-		return usage("fleet");
+		return usage_words("fleet", argc, argv, optind, NULL);
 	status = look_begin(&l, &o);
 	if (status)
 		return status;

@@ -333,7 +333,13 @@ int verb_forget(int argc, char **argv)
 		else if (!broker_option(&o, c))
 			return usage("forget");
 	}
-	if (optind + 1 != argc || !*argv[optind] || strpbrk(argv[optind], "/+#"))
+	if (optind + 1 != argc)
+		return usage_words("forget", argc, argv, optind + 1,
+		                   "which gateway? xnetctl fleet lists them");
+	if (!*argv[optind] || strpbrk(argv[optind], "/+#")) {
+		fprintf(stderr, "xnetctl forget: '%s' is no name of a gateway\n",
+		        says_clean(argv[optind]));
 		return usage("forget");
+	}
 	return run(&o, argv[optind], sure);
 }

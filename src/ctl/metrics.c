@@ -291,5 +291,5 @@ int verb_metrics(int argc, char **argv)
 		else if (!broker_option(&o, c))
 			return usage("metrics");
 	}
-	return optind < argc ? usage("metrics") : run(&o, where);
+	return optind < argc ? usage_words("metrics", argc, argv, optind, NULL) : run(&o, where);
 }

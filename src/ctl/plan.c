@@ -208,7 +208,7 @@ int verb_plan(int argc, char **argv)
 	if (optind < argc)
 		paths.file = argv[optind++];
 	if (optind < argc)
-		return usage("plan");
+		return usage_words("plan", argc, argv, optind, NULL);
 	struct model *m = files_load(&paths, false);
 	if (!m)
 		return EXIT_CONFIG;

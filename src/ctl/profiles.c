@@ -118,6 +118,6 @@ int verb_profiles(int argc, char **argv)
 			return usage("profiles");
 	}
 	if (optind + !markdown < argc)
-		return usage("profiles");
+		return usage_words("profiles", argc, argv, optind + !markdown, NULL);
 	return optind < argc ? show(&paths, argv[optind]) : show_all(&paths, markdown);
 }

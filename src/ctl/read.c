@@ -106,15 +106,12 @@ static int parse(struct read *r, int argc, char **argv)
 
 static bool take_register(struct read *r, int argc, char **argv)
 {
-	char why[256];
 	unsigned long n = 1;
 	const unsigned long most = READ_REGISTERS_MAX;
 
 	r->raw = true;
-	if (!place_parse(argv[0], &r->at, why, sizeof(why))) {
-		fprintf(stderr, "xnetctl read: %s\n", why);
+	if (!target_place(&r->target, "read", argv[0], &r->at))
 		return false;
-	}
 	if (argc > 1 &&
 	    (!whole_parse(argv[1], table_is_bits(r->at.table) ? READ_BITS_MAX : most, &n) ||
 	     n == 0 || r->at.addr + n > 65536)) {

@@ -127,5 +127,8 @@ int verb_recipe(int argc, char **argv)
 		if (!files_option(&paths, c))
 			return usage("recipe");
 	}
-	return optind + 1 == argc ? print(&paths, argv[optind]) : usage("recipe");
+	if (optind + 1 != argc)
+		return usage_words("recipe", argc, argv, optind + 1,
+		                   "which recipe? xnetctl recipe --help lists them");
+	return print(&paths, argv[optind]);
 }

@@ -45,12 +45,14 @@ static void help(void)
 	     "line cannot be opened.");
 }
 
-/* "1-247", "17" */
+/* "1-247", "1..247" as in devices.yaml, "17" */
 static bool take_ids(struct scan *s, char *text)
 {
 	unsigned long first, last;
-	char *dash = strchr(text, '-');
+	char *dots = strstr(text, ".."), *dash = dots ? dots + 1 : strchr(text, '-');
 
+	if (dots)
+		*dots = '\0';
 	if (dash)
 		*dash++ = '\0';
 	if (whole_parse(text, SCAN_IDS - 1, &first) &&

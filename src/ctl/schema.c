@@ -32,7 +32,7 @@ int verb_schema(int argc, char **argv)
 		profile = true;
 	}
 	if (optind < argc)
-		return usage("schema");
+		return usage_words("schema", argc, argv, optind, NULL);
 	char *text = config_schema(profile);
 	puts(text);
 	free(text);

@@ -137,7 +137,7 @@ static int parse(struct arguments *a, int argc, char **argv)
 		if (!take(a, c))
 			return 1 + usage("sim");
 	}
-	return optind < argc ? 1 + usage("sim") : 0;
+	return optind < argc ? 1 + usage_words("sim", argc, argv, optind, NULL) : 0;
 }
 
 static bool choose_bus(struct arguments *a, const struct model *m)

@@ -109,7 +109,7 @@ int verb_status(int argc, char **argv)
 		return status;
 	const char *only = optind < argc ? argv[optind++] : NULL;
 	if (optind < argc)
-		return usage("status");
+		return usage_words("status", argc, argv, optind, NULL);
 	status = look_begin(&l, &o);
 	if (status)
 		return status;

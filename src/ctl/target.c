@@ -389,3 +389,17 @@ us_t target_timeout(const struct target *t, const struct line_options *o, uint8_
 		return d->rule.timeout;
 	return t->conf.timeout ? t->conf.timeout : TIMEOUT_DEFAULT;
 }
+
+bool target_place(const struct target *t, const char *verb, const char *text, struct place *p)
+{
+	char why[256];
+
+	if (place_parse(text, p, why, sizeof(why)))
+		return true;
+	if (t->device && model_find_point(t->device->set, text, strlen(text)) >= 0)
+		fprintf(stderr, "xnetctl %s: a point is one word with its device: %s.%s\n", verb,
+		        t->device->name, text);
+	else
+		fprintf(stderr, "xnetctl %s: %s\n", verb, why);
+	return false;
+}

@@ -78,6 +78,9 @@ struct target {
 int target_find(struct target *t, const struct line_options *o, const char *verb, const char *word);
 void target_free(struct target *t);
 
+/* A register as place_parse() understands it. False: standard error says what to write instead. */
+bool target_place(const struct target *t, const char *verb, const char *text, struct place *p);
+
 /* Opens its line, and says on standard error if that is by way of the gateway. NULL: told. */
 struct wireline *target_open(const struct target *t, const struct line_options *o,
                              const char *verb);

@@ -245,7 +245,7 @@ int verb_top(int argc, char **argv)
 			return usage("top");
 	}
 	if (optind < argc)
-		return usage("top");
+		return usage_words("top", argc, argv, optind, NULL);
 	const int status = look_begin(&t.look, &o);
 	if (status)
 		return status;

@@ -77,4 +77,8 @@ void files_report(struct diag *d); /* sorts and prints to standard error */
 /* "Try …": for wrong usage; returns EXIT_USAGE. */
 int usage(const char *verb);
 
+/* The same, behind what is wrong with the words that are no options: argv[most] is one too many, or
+ * else one is missing (may be NULL where none can be). */
+int usage_words(const char *verb, int argc, char **argv, int most, const char *missing);
+
 #endif

@@ -25,12 +25,8 @@ static bool word_parse(const char *text, bool coil, uint16_t *out)
 
 bool write_take_registers(struct write *w, int argc, char **argv)
 {
-	char why[256];
-
-	if (!place_parse(argv[0], &w->at, why, sizeof(why))) {
-		fprintf(stderr, "xnetctl write: %s\n", why);
+	if (!target_place(&w->target, "write", argv[0], &w->at))
 		return false;
-	}
 	const bool coil = w->at.table == TABLE_COIL;
 	if (!coil && w->at.table != TABLE_HOLDING) {
 		fprintf(stderr,

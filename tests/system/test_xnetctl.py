@@ -48,6 +48,29 @@ def test_wrong_usage_ends_with_64(arguments, text):
     assert text in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["acl", "bridge", "check", "convert", "fleet", "forget", "homeassistant", "metrics", "plan",
+                                  "profiles", "recipe", "schema", "sim", "status", "top"])
+def test_wrong_usage_says_what_is_wrong(verb):
+    for words in ([], ["a", "b", "c", "d"]):
+        done = xnetctl(verb, *words, *(["--stdin"] if verb == "sim" else []))
+        if done.returncode == 64:
+            assert not done.stderr.startswith("Try "), f"{verb} {words}: {done.stderr}"
+
+
+@pytest.mark.parametrize("words, text", [
+    (["read", "meter", "Volts"], "a point is one word with its device: meter.Volts"),
+    (["write", "meter", "Volts", 1], "a point is one word with its device: meter.Volts"),
+    (["read", "meter.Nothing"], "device meter has no point 'Nothing': xnetctl points meter lists them"),
+    (["read", "meter.Vots"], "device meter has no point 'Vots': did you mean 'meter.Volts'?"),
+])
+def test_a_point_that_is_written_wrong(tmp_path, words, text):
+    config = tmp_path / "devices.yaml"
+    config.write_text("buses: {line: {port: /dev/none}}\n"
+                      "devices: {meter: {bus: line, id: 1, points: {Volts: {holding: 0, write: true}}}}\n")
+    done = xnetctl(*words, "-c", config)
+    assert done.returncode == 64 and text in done.stderr, done.stderr
+
+
 def test_check_finds_the_map_good(house):
     done = xnetctl("check", "-P", PROFILES, house)
     assert (done.returncode, done.stderr) == (0, "")
