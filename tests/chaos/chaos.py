@@ -26,7 +26,7 @@ import time
 from commands import Commander
 from device import POINTS, PULSE, Device
 from faults import Faults
-from judge import Judge, excerpt
+from judge import Judge
 from line import Line
 from mqtt import Client
 from tcp import Server
@@ -347,6 +347,31 @@ class World:
             await self.end_daemon(signal.SIGTERM)
         self.broker.terminate()
         await self.broker.wait()
+
+
+def excerpt(log, violation, before=3.0, after=1.0, most=25):
+    """What the device, the broker and the faults say around a violation."""
+    a, b, device = violation["t"] - before, violation["t"] + after, violation["dev"]
+    lines = []
+    for e in log["truth"]:
+        if a <= e["t"] <= b and device in (None, e["dev"]):
+            rest = {k: v for k, v in e.items() if k not in ("t", "k", "dev", "bus")}
+            lines.append((e["t"], f"device  {e['dev']} {e['k']} {rest}"))
+    for e in log["traffic"]:
+        if a <= e["t"] <= b and (device is None or f"/{device}/" in e["topic"]):
+            lines.append((e["t"], f"broker  {e['topic']} {e['payload']}"))
+    for c in log["commands"]:
+        if a - 10 <= c["t"] <= b and device in (None, c["items"][0][0]):
+            lines.append((c["t"], f"command {c['id']} {c['class']} {c['items']}"))
+    for f in log["faults"]:
+        if f["t"] <= b and (f["end"] or 1e9) >= a - 10:
+            lines.append((f["t"], f"fault   {f['target']}: {f['what']} until {f['end'] or 0:.3f}"))
+    lines.sort()
+    words = violation["words"].replace("/", " ").replace(":", " ").split()
+    point = [w for w in words if w in POINTS]
+    if point and len(lines) > most:  # other points' values are left out first
+        lines = [x for x in lines if not x[1].startswith("broker") or point[0] in x[1] or "status" in x[1]]
+    return [f"    {t:9.3f} {text}" for t, text in lines[-most:]]
 
 
 def report(options, log, directory):

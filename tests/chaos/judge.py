@@ -49,7 +49,6 @@ class Judge:
                     self.reads.setdefault((e["dev"], name), []).append((e["t"], v, e))
 
     # Faults
-
     def excuses(self, device, point=None, own=True):
         """The merged times that excuse a delay. own: also what a register of its own does."""
         bus = self.devices[device]["bus"]
@@ -93,7 +92,6 @@ class Judge:
 
     @staticmethod
     def covered(spans, a, b):
-        """Does an excuse touch [a, b]?"""
         return any(x <= b and y >= a for x, y in spans)
 
     @staticmethod
@@ -109,7 +107,6 @@ class Judge:
         return max(longest, b - at)
 
     # Values
-
     def values(self):
         for (device, point), messages in self.published.items():
             if device in self.devices and point in POINTS:
@@ -163,7 +160,6 @@ class Judge:
             self.say(t, "None", f"{device}/{point} None, but it was read {t - last:.1f} s before", device)
 
     # Commands
-
     def commands(self):
         asked, self.answers = {}, {}
         for c in self.log["commands"]:
@@ -251,19 +247,19 @@ class Judge:
         if again:  # the same once more is what QoS 1 may bring after a broken connection
             self.say(again[0]["t"], "two outcomes", f"command {c['id']} at {c['t']:.3f}", device)
         if not c["answer"]:
-            return self.outcome_plain(c, life)
+            self.outcome_plain(c, life)
+            return
         if not got:
             sure = c["acked"] and c["t"] + life < self.end
             if sure and not self.disturbed(c["t"] - 6, c["t"] + life, device):
                 self.say(c["t"], "lost outcome", f"command {c['id']} {c['items']}: none within {life:.0f} s", device)
             self.count["unsure"] += 1
-            return None
+            return
         body = json.loads(got[0]["body"])
         results = body.get("results", [body])
         for item in c["items"]:
             mine = [r for r in results if r.get("param") in (item[1], None)] or results
             self.outcome_true(c, item, mine[0], got[0]["t"])
-        return None
 
     def outcome_true(self, c, item, result, t):
         device, point, value = item
@@ -316,7 +312,6 @@ class Judge:
                    (f["end"] is None or f["end"] + 3 >= a) for f in self.log["faults"])
 
     # What must happen
-
     def progress(self):
         for device in self.devices:
             for point, (_, _, _, period, kind) in POINTS.items():
@@ -363,12 +358,13 @@ class Judge:
             status = kept.get(f"xnet/sts/{device}/status")
             if status != "online" and not self.covered(self.excuses(device), at - 8, at):
                 self.say(at, "not kept", f"{device}/status: {status}", device)
-        self.kept_as_published()
+        if self.log.get("kept"):
+            self.kept_as_published()
 
     def kept_as_published(self):
         """What was published last is what the broker has, whatever the machine was busy with."""
-        at, kept = self.log.get("kept_at"), self.log.get("kept")
-        if not kept or any(f["target"] in ("broker", "daemon") and (f["end"] or 1e9) + 15 > at > f["t"] for f in self.log["faults"]):
+        at, kept = self.log["kept_at"], self.log["kept"]
+        if any(f["target"] in ("broker", "daemon") and (f["end"] or 1e9) + 15 > at > f["t"] for f in self.log["faults"]):
             return
         if kept.get("xnet/sts/gw/status") != "online":
             self.say(at, "not kept", f"gw/status: {kept.get('xnet/sts/gw/status')}")
@@ -502,28 +498,3 @@ class Judge:
             part()
         self.found.sort(key=lambda v: v["t"])
         return self.found
-
-
-def excerpt(log, violation, before=3.0, after=1.0, most=25):
-    """What the device, the broker and the faults say around a violation."""
-    a, b, device = violation["t"] - before, violation["t"] + after, violation["dev"]
-    lines = []
-    for e in log["truth"]:
-        if a <= e["t"] <= b and device in (None, e["dev"]):
-            rest = {k: v for k, v in e.items() if k not in ("t", "k", "dev", "bus")}
-            lines.append((e["t"], f"device  {e['dev']} {e['k']} {rest}"))
-    for e in log["traffic"]:
-        if a <= e["t"] <= b and (device is None or f"/{device}/" in e["topic"]):
-            lines.append((e["t"], f"broker  {e['topic']} {e['payload']}"))
-    for c in log["commands"]:
-        if a - 10 <= c["t"] <= b and device in (None, c["items"][0][0]):
-            lines.append((c["t"], f"command {c['id']} {c['class']} {c['items']}"))
-    for f in log["faults"]:
-        if f["t"] <= b and (f["end"] or 1e9) >= a - 10:
-            lines.append((f["t"], f"fault   {f['target']}: {f['what']} until {f['end'] or 0:.3f}"))
-    lines.sort()
-    words = violation["words"].replace("/", " ").replace(":", " ").split()
-    point = [w for w in words if w in POINTS]
-    if point and len(lines) > most:  # other points' values are left out first
-        lines = [x for x in lines if not x[1].startswith("broker") or point[0] in x[1] or "status" in x[1]]
-    return [f"    {t:9.3f} {text}" for t, text in lines[-most:]]
