@@ -41,6 +41,7 @@ static inline void rig_sleep(us_t time)
 /* What the devices' process and the bench share. */
 struct rig_devices {
 	atomic_uint changing; /* so many words of each answer differ from the one before, in turn */
+	atomic_bool stamped;  /* the first two words are the clock's low 32 bits, ms */
 	_Atomic us_t first;   /* the first request since it was set to 0 */
 	atomic_uint reads[RIG_DEVICES];
 	_Atomic uint64_t bare; /* messages of the bare loop */
@@ -73,6 +74,9 @@ static inline void rig_serve_one(struct rig_devices *d, struct rig_link *l)
 		l->added[l->turn++ % words]++;
 	for (size_t i = 0; i < words; i++)
 		answer[3 + 2 * i] = (uint8_t)(answer[3 + 2 * i] + l->added[i]);
+	const uint32_t ms = (uint32_t)(clock_now() / US_MS);
+	for (unsigned i = 0; atomic_load(&d->stamped) && words > 1 && i < 4; i++)
+		answer[2 + i] = (uint8_t)(ms >> (24 - 8 * i));
 	atomic_fetch_add(&d->reads[l->device], 1);
 	tcp_peer_say(l->fd, frame, mbap_build(frame, f.transaction, f.unit, answer, n));
 }
