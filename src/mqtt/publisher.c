@@ -446,7 +446,9 @@ static void turn_until_ended(struct mqtt_client *c)
 	}
 }
 
-/* Main has gone on; the outbox is not ours any more. */
+/* Main has gone on; the outbox is not ours any more. It counts as connecting: the next client waits
+ * for its turn, or the library, which ends its threads with its last handle, could stall it for
+ * tens of seconds. */
 static void end_late(struct mqtt_client *c)
 {
 	const us_t until = client_now() + PARTING;
@@ -463,6 +465,7 @@ static void end_late(struct mqtt_client *c)
 	}
 	set_state(c, CLIENT_IDLE);
 	drop_handle(c);
+	atomic_fetch_sub(&connecting, 1);
 	client_release(c);
 }
 
@@ -482,6 +485,8 @@ void *publisher_run(void *ctx)
 	atomic_fetch_sub(&clients, 1);
 	pthread_mutex_lock(&c->lock);
 	const bool late = c->left_open && c->lives_on;
+	if (late)
+		atomic_fetch_add(&connecting, 1);
 	c->ended = true;
 	pthread_cond_signal(&c->cond_ended);
 	pthread_mutex_unlock(&c->lock);

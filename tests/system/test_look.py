@@ -436,9 +436,12 @@ def test_forget_clears_what_a_gateway_left_that_was_renamed_while_it_was_off(bro
     publish(client, {"sts/neighbour/status": "online", "$SYS/neighbour/version": "1",
                      "$SYS/neighbour/device/relay1/info": '{"points":[{"name":"Relay1"}]}',
                      "sts/relay1/Relay1": "on", "sts/relay1/foreign": "kept"}, old[1])
-    g = gateway(l)
     mark = client.mark()
+    g = gateway(l)
     client.wait_for(f"{new[1]}/sts/meter1/status", "online")
+    for device in "", "_meter1":  # where only the prefix is new, they are on the same topics
+        client.wait_for(f"homeassistant/device/xnet_{new[0]}/xnet_{new[0]}{device}/config",
+                        lambda m: f'"{new[1]}/sts/{new[0]}/status"' in m.text, since=mark)
     wait_until(lambda: client.all(f"{new[1]}/$SYS/{new[0]}/device/meter1/info"))
     before = standing(client, make_client, broker)
     assert f"{old[1]}/$SYS/{old[0]}/version" in before and f"{old[1]}/sts/{old[0]}/status" in before
