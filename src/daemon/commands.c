@@ -167,7 +167,8 @@ static void report(struct gateway *g, const struct command_outcome *o)
 	                                                        : o->sent_text,
 		.reason = o->reason,
 		.end = command_end_name(o->end),
-		.quiet = o->end == COMMAND_SUPERSEDED,
+		.quiet = o->end == COMMAND_SUPERSEDED || o->end == COMMAND_REPEATED,
+		.answered = o->end == COMMAND_REPEATED,
 		.request = o->request,
 	};
 	north_outcome(g->north, &n);

@@ -325,7 +325,7 @@ static void publish_commands(struct gateway *g)
 		{"commands/acknowledged", {COMMAND_ACKNOWLEDGED}, 1},
 		{"commands/sent", {COMMAND_SENT}, 1},
 		{"commands/rejected", {COMMAND_REFUSED, COMMAND_BUSY}, 2},
-		{"commands/superseded", {COMMAND_SUPERSEDED}, 1},
+		{"commands/superseded", {COMMAND_SUPERSEDED, COMMAND_REPEATED}, 2},
 		{"commands/expired", {COMMAND_EXPIRED}, 1},
 		{"commands/failed", {COMMAND_FAILED, COMMAND_DIFFERS}, 2},
 	};

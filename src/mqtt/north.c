@@ -387,7 +387,10 @@ void north_outcome(struct north *n, const struct north_outcome *o)
 		return;
 	if (!own)
 		EACH(n, values_of, o, request_after(o->request));
-	if (request_add(o->request, o))
+	const bool last = request_add(o->request, o);
+	if (last && o->answered && !own)
+		request_free(o->request);
+	else if (last)
 		answer(n, o->request);
 }
 

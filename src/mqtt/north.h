@@ -144,6 +144,7 @@ struct north_outcome {
 	const char *reason; /* NULL: done (no Nak); else the Nak's reason */
 	const char *end;    /* of a command, how it ended: "verified"; NULL: it is none */
 	bool quiet;         /* no Nak, only the MQTT 5 answer: superseded */
+	bool answered;      /* nor that: an earlier delivery of the same message gets it */
 	struct north_request *request; /* of the event; NULL: nobody waits */
 };
 

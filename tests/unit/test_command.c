@@ -295,7 +295,7 @@ static void retained_and_repeated_deliveries_are_not_carried_out(void **state)
 	settle();
 	assert_int_equal(g.nwrite, 1);
 	assert_int_equal(g.nreported, 3);
-	assert_int_equal(g.reported[1].end, COMMAND_SUPERSEDED);
+	assert_int_equal(g.reported[1].end, COMMAND_REPEATED);
 	g.now += 100 * US_S;
 	rig_submit(&g, &q); /* too late to be the same */
 	settle();

@@ -641,6 +641,16 @@ static void a_request_gets_one_answer_with_its_correlation(void **state)
 		told(s),
 		"me/answers {\"ok\":false,\"param\":\"Relay1\",\"value\":\"on\",\"reason\":"
 		"\"superseded\"}");
+	/* delivered twice: the outcome of the first delivery answers */
+	r = ask(s, "site7/xnet/cmd/relay1/Relay1", "on", to)->request;
+	north_outcome(s->n, &(struct north_outcome){.device = 0,
+	                                            .param = "Relay1",
+	                                            .value = "on",
+	                                            .request = r,
+	                                            .reason = "delivered twice",
+	                                            .quiet = true,
+	                                            .answered = true});
+	assert_string_equal(told(s), "");
 }
 
 static void a_request_for_several_points_is_answered_when_all_have_ended(void **state)

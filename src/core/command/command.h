@@ -58,6 +58,7 @@ enum command_end {
 	COMMAND_REFUSED,      /* by a check, or by the device (exception) */
 	COMMAND_FAILED,       /* no answer, line gone, shutting down … */
 	COMMAND_SUPERSEDED,   /* a newer value for the point; no Nak */
+	COMMAND_REPEATED,     /* delivered before: the outcome of that delivery counts, no answer */
 	COMMAND_EXPIRED,      /* not on the wire in time */
 	COMMAND_BUSY,         /* too many at once */
 	COMMAND_ENDS

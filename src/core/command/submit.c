@@ -231,7 +231,7 @@ static bool drafts_duplicate(struct command_table *t, const struct command_reque
 	for (uint32_t i = 0; i < q->n && all; i++)
 		all = draft_known(t, r[i], now);
 	for (uint32_t i = 0; i < q->n && all; i++)
-		record_end(t, r[i], COMMAND_SUPERSEDED, NULL, "delivered twice, carried out once",
+		record_end(t, r[i], COMMAND_REPEATED, NULL, "delivered twice, carried out once",
 		           now);
 	return all;
 }

@@ -17,6 +17,7 @@ static const struct {
 	[COMMAND_REFUSED] = {"refused", false},
 	[COMMAND_FAILED] = {"failed", false},
 	[COMMAND_SUPERSEDED] = {"superseded", false},
+	[COMMAND_REPEATED] = {"repeated", false},
 	[COMMAND_EXPIRED] = {"expired", false},
 	[COMMAND_BUSY] = {"busy", false},
 };
