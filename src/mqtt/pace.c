@@ -93,9 +93,8 @@ static void resize(struct pace *p, const struct pace_mark *m, us_t took, size_t 
 		p->limited = false;
 	} else if (late > LATE && m->bytes > p->shrunk) {
 		/* once for what was under way: what was handed over since met the new window */
-		p->window =
-			between(WINDOW_LEAST, p->window * (size_t)(EARLY + LATE) / 2 / (size_t)late,
-		                p->window * 3 / 4);
+		const int64_t less = (int64_t)p->window * (EARLY + LATE) / 2 / late;
+		p->window = between(WINDOW_LEAST, (size_t)less, p->window * 3 / 4);
 		p->window = between(WINDOW_LEAST, p->window, WINDOW_MOST);
 		p->shrunk = p->handed;
 	}
