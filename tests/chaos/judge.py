@@ -243,8 +243,8 @@ class Judge:
         got = self.answers.get(c["id"], [])
         life = max(LAST.get(p, 10) for _, p, _ in c["items"]) + OUTCOME
         device = c["items"][0][0]
-        again = [a for a in got[1:] if a["body"] != got[0]["body"] or not self.disturbed(got[0]["t"], a["t"], device)]
-        if again:  # the same once more is what QoS 1 may bring after a broken connection
+        again = [a for a in got[1:] if a["body"] != got[0]["body"] or not self.repeatable(got[0]["t"], a["t"], device)]
+        if again:
             self.say(again[0]["t"], "two outcomes", f"command {c['id']} at {c['t']:.3f}", device)
         if not c["answer"]:
             self.outcome_plain(c, life)
@@ -290,7 +290,7 @@ class Judge:
                 if m["t"] >= c["t"] and json.loads(m["payload"]).get("value") == str(value)]
         done = self.written.get((device, point, str(value)), [])
         if len(naks) > 1 and (naks[1]["payload"] != naks[0]["payload"] or
-                              not self.disturbed(naks[0]["t"], naks[1]["t"], device)):
+                              not self.repeatable(naks[0]["t"], naks[1]["t"], device)):
             self.say(naks[1]["t"], "two outcomes", f"{device}/{point} {value}: two Naks", device)
         for m in naks[:1]:
             reason = json.loads(m["payload"])["reason"]
@@ -310,6 +310,12 @@ class Judge:
     def disturbed(self, a, b, device):
         return any(f["target"] in ("broker", "daemon", "all", "gone:" + device) and f["t"] <= b and
                    (f["end"] is None or f["end"] + 3 >= a) for f in self.log["faults"])
+
+    def repeatable(self, a, b, device):
+        """May the same outcome come once more: by QoS 1 after a broken connection, or as what was refused came twice."""
+        return self.disturbed(a, b, device) or any(
+            f["what"] == "uplink twice" and f["t"] <= a and (f["end"] is None or f["end"] + 3 >= b)
+            for f in self.log["faults"])
 
     # What must happen
     def progress(self):
