@@ -7,9 +7,8 @@
 
 #include "core/command/command.h"
 
-#define READ_BACK_WITHIN                                                                           \
-	(10 * US_S) /* of the device's time, not of a machine that stands still                    \
-	             */
+/* For a read-back to come; not counted while the process is suspended. */
+#define READ_BACK_WITHIN (10 * US_S)
 
 enum state {
 	STATE_DRAFT,     /* not in the table yet */

@@ -2,7 +2,7 @@
 /* What time, a lost device, a closed line or the end of the daemon do to commands. */
 #include "core/command/private.h"
 
-#define STOOD_STILL (2 * US_S) /* a busy machine is not so late */
+#define SUSPENDED (2 * US_S)   /* a busy machine is not so late */
 #define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
 
 /* What the device must not get now, because nobody knows that it is the one that is meant. Ends of
@@ -55,11 +55,11 @@ void command_moved(struct command_table *t, uint32_t device, us_t now)
 	}
 }
 
-/* Nobody was here when it fell due: the process or the machine stood still, and with it the line.
+/* The process or the machine was suspended when it fell due, and with it the line.
  * The read gets its whole time once more. */
-static bool record_stood_still(struct command_table *t, struct record *r, us_t now)
+static bool record_was_suspended(struct command_table *t, struct record *r, us_t now)
 {
-	if (now < r->due + STOOD_STILL)
+	if (now < r->due + SUSPENDED)
 		return false;
 	r->due = now + READ_BACK_WITHIN;
 	act_demand(t, r, now);
@@ -95,7 +95,7 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 		}
 		break;
 	default:
-		if (now >= r->due && !record_stood_still(t, r, now))
+		if (now >= r->due && !record_was_suspended(t, r, now))
 			record_unread(t, r, "not read in time", now);
 	}
 }

@@ -62,22 +62,25 @@ int devid_object(const char *name)
 	return -1;
 }
 
-char *devid_place(unsigned object, char *buf, size_t size)
+/* The object's name, or its number behind `number`. */
+static char *object_text(const char *before, const char *number, unsigned object, char *buf,
+                         size_t size)
 {
 	if (object < NAMES)
-		snprintf(buf, size, "device_id %s", names[object]);
+		snprintf(buf, size, "%s%s", before, names[object]);
 	else
-		snprintf(buf, size, "device_id %u", object);
+		snprintf(buf, size, "%s%s%u", before, number, object);
 	return buf;
+}
+
+char *devid_place(unsigned object, char *buf, size_t size)
+{
+	return object_text("device_id ", "", object, buf, size);
 }
 
 char *devid_object_words(unsigned object, char *buf, size_t size)
 {
-	if (object < NAMES)
-		snprintf(buf, size, "%s", names[object]);
-	else
-		snprintf(buf, size, "object %u", object);
-	return buf;
+	return object_text("", "object ", object, buf, size);
 }
 
 /* Basic, regular or extended: the least category with all objects up to this one. */

@@ -40,7 +40,7 @@
 
 enum rank { RANK_HIGH, RANK_NORMAL, RANK_LOW, RANK_FASTEST, RANKS };
 
-/* One want, or one demand, and where it stands. Small: there is one for each point, and each read
+/* One want, or one demand, and its state. Small: there is one for each point, and each read
  * goes through those of its unit. */
 struct node {
 	struct want want;
