@@ -86,6 +86,7 @@ class Wire:
         self.units = units
         self.requests = []  # (unit, pdu, baud)
         self.collisions = 0
+        self.late = 0  # s: the latest of its responses, by a busy machine
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
         self.port = os.path.join(str(directory), "line")
@@ -121,6 +122,7 @@ class Wire:
                 os.write(self.master, self._inject.pop(0))
             for p in [p for p in pending if p[1] <= now]:
                 pending.remove(p)
+                self.late = max(self.late, now - p[1])
                 os.write(self.master, bytes(b ^ 0x55 for b in p[2]) if p[3] else p[2])
             due = min((p[1] for p in pending), default=now + 0.02)
             ready, _, _ = select.select([self.master], [], [], max(0, min(due - now, 0.02)))

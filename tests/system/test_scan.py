@@ -50,9 +50,14 @@ def test_what_responds_is_found_at_each_setting_and_nothing_is_written(wire, tmp
 
 def test_responses_that_meet_the_next_request_are_no_noise(wire, tmp_path):
     """As slow as the scan goes on: each response meets the next request, until it has learned of it."""
-    line = wire({u: Unit(9600, {(3, 0): u}, turnaround=0.031) for u in range(1, 20, 2)})
-    done = scan("--json", "-P", tmp_path, "--ids", "1-20", "--lines", "9600", line.port)
-    assert done.returncode == 0, done.stderr
+    for _ in range(5):
+        line = wire({u: Unit(9600, {(3, 0): u}, turnaround=0.031) for u in range(1, 20, 2)})
+        done = scan("--json", "-P", tmp_path, "--ids", "1-20", "--lines", "9600", line.port)
+        assert done.returncode == 0, done.stderr
+        if line.late < 0.005:
+            break
+    else:
+        pytest.skip("the machine is too busy for responses at their time")
     assert line.collisions > 0
     assert [f["id"] for f in json.loads(done.stdout)["found"]] == list(range(1, 20, 2))
     assert line.collisions < 4
