@@ -12,6 +12,7 @@ from device import LAST, NUMBER, POINTS, PULSE, STALE
 
 RECOVERY = {"line": 20.0, "tcp": 12.0, "broker": 12.0, "daemon": 15.0, "all": 5.0, "dev": 15.0}  # seconds
 AGE = 3.0  # seconds from a read to its publication
+SILENT = ("lost request", "lost answer", "dead unit", "vanished", "refused")  # faults in which nothing comes at all
 GONE = 6.0  # seconds without an answer after which a device that is asked must be offline
 OUTCOME = 6.0  # seconds after a command's own time until its outcome must be there
 LATE = 0.5  # seconds on the way from the gateway's decision to the device's ear
@@ -426,7 +427,9 @@ class Judge:
             self.gone(device)
 
     def gone(self, device):
-        """Asked, and asked again, without an answer: offline, and this is published."""
+        """Asked, and asked again, without an answer: offline, and this is published. While something comes, cut or
+        corrupted, the device is not silent."""
+        garbled = [f for f in self.log["faults"] if device.startswith(f["target"]) and not f["what"].startswith(SILENT)]
         times = [e["t"] for e in self.log["truth"] if e.get("dev") == device and e["k"] in ("lost", "read", "write", "denied")]
         answers = sorted(e["sent"] for e in self.log["truth"] if e.get("dev") == device and e.get("sent"))
         for a, b in zip([0.0] + answers, answers + [self.end]):
@@ -434,6 +437,8 @@ class Judge:
                 continue
             asked = times[bisect.bisect_right(times, a):bisect.bisect_left(times, b)]
             if len(asked) < 3 or asked[2] + 5 > b or self.global_at(asked[2] + 5) or self.global_at(a):
+                continue
+            if any(f["t"] <= asked[2] + 5 and (f["end"] or 1e9) >= a for f in garbled):
                 continue
             said = [m["payload"] for m in self.published.get((device, "status"), []) if m["t"] < asked[2] + 5]
             if not said or said[-1] != "offline":
