@@ -161,7 +161,8 @@ class Line:
         elif struck == "foreign":  # another client's request, seen before the answer, and its answer
             a = bytes([unit, 3]) + self.random.randrange(300, 400).to_bytes(2, "big") + b"\0\1"
             data, entry = a + crc(a) + data, None
-        due = max(self.now() + delay, self.last_due.get(unit, 0))  # units answer in order
+        # units answer in order: timers of the same moment do not keep it
+        due = max(self.now() + delay, self.last_due.get(unit, 0) + 0.0001)
         self.last_due[unit] = due
         asyncio.get_running_loop().call_later(due - self.now(), self.deliver, data, entry, self.requests)
 
