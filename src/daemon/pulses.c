@@ -35,8 +35,8 @@ static void place_text(const struct gateway *g, uint32_t device, uint32_t point,
 	const struct sunspec_part *part = p->part ? &d->set->sunspec->part[p->part - 1] : NULL;
 	snprintf(buf, PLACE_MAX, "%s:%u unit %u table %u model %u.%u at %u, written at %d, bit %d",
 	         b->port ? b->port : b->host, b->tcp_port, d->id, p->table, part ? part->id[0] : 0u,
-	         part ? part->nth : 0u, part ? p->offset[0] : p->addr[0], (int)p->write->address,
-	         p->codec.bit);
+	         part ? part->nth : 0u, (unsigned)(part ? p->offset[0] : p->addr[0]),
+	         (int)p->write->address, p->codec.bit);
 }
 
 /* Is the record of this point's register? One without a place says nothing else. */

@@ -318,7 +318,8 @@ static struct expr *expr_make(struct arena *a, const struct parser *p)
 	for (size_t i = 0; i < p->n; i++)
 		if (p->code[i].op == OP_INPUT)
 			index[n++] = p->code[i].arg;
-	qsort(index, n, sizeof *index, index_order);
+	if (n > 0)
+		qsort(index, n, sizeof *index, index_order);
 	e->input = arena_array(a, n, sizeof *e->input);
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || index[i] != index[i - 1])
