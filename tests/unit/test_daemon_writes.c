@@ -94,6 +94,7 @@ static void a_keep_alive_does_not_go_to_another_device(void **state)
 		rig.line = NULL;
 		rig_write_profile(KEPT);
 		rig_reload(DEVICE);
+		rig_pass(US_S); /* the other line ends */
 	}
 }
 
