@@ -76,6 +76,14 @@ class Client:
         self.socket.close()
 
 
+def connected(path):
+    """A client; None while the socket is not there, or not listened on yet."""
+    try:
+        return Client(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
 @pytest.fixture
 def plant(line, broker, gateway, tmp_path):
     """plant(text): the gateway with its control socket; gives connect()."""
@@ -88,14 +96,14 @@ def plant(line, broker, gateway, tmp_path):
         l = line(text, broker, options=("--profiles", str(profiles)))
         path = str(tmp_path / "ctl")
         g = gateway(arguments=[*l.arguments, "--profiles", str(profiles), "--control", path])
-        wait_until(lambda: os.path.exists(path), what="the control socket")
+        first = wait_until(lambda: connected(path), what="the control socket")
+        made.append(first)
 
         def connect():
             made.append(Client(path))
             return made[-1]
 
         connect.path, connect.line, connect.gateway = path, l, g
-        first = connect()
         wait_until(lambda: first.ask("devices")["devices"][0]["online"], what="the device")
         connect.first = first
         return connect
