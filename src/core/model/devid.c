@@ -62,7 +62,7 @@ int devid_object(const char *name)
 	return -1;
 }
 
-/* The object's name, or its number behind `number`. */
+/* `before`, then the object's name, or `number` and its number. */
 static char *object_text(const char *before, const char *number, unsigned object, char *buf,
                          size_t size)
 {
