@@ -301,6 +301,8 @@ static bool current_done(struct schedule *s, struct unit *u, us_t took, us_t now
 	const bool guest = s->current && s->current->guest;
 	if (guest)
 		guest_done(s, u, took, now);
+	else if (s->current)
+		s->command_at = now;
 	free(s->current);
 	s->current = NULL;
 	return guest;

@@ -12,6 +12,9 @@
 	(200 * US_MS)         /* a full line waits for one so often; it may be in a turn then      \
 	                       */
 #define LENT_EVERY (2 * US_S) /* the same of a lent line */
+/* So much longer it waits for a command, its read-back and the poll between them … */
+#define PUT_OFF (150 * US_MS)
+#define READ_BACK (20 * US_MS) /* … that is asked for within this time of the command */
 
 enum submitted guests_submit(struct schedule *s, const struct job *j)
 {
@@ -88,6 +91,13 @@ static struct job *first_ready(struct schedule *s, us_t now, size_t *at)
 	return NULL;
 }
 
+/* A read-back will follow, or polls are owed their turn for one: by a guest in between the command
+ * would take longer. */
+static bool beside_command(const struct schedule *s, us_t now)
+{
+	return s->debt > 0 || now < s->command_at + READ_BACK;
+}
+
 struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now)
 {
 	struct guests *g = &s->guests;
@@ -104,9 +114,10 @@ struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now)
 		if (g->credit <= 0)
 			return NULL;
 	}
-	if (!fits && now < forced_at(s))
+	const us_t late = now - forced_at(s);
+	if (beside_command(s, now) ? late < PUT_OFF : !fits && late < 0)
 		return NULL;
-	g->went_at = now;
+	g->went_at = now - us_min(us_max(late, 0), PUT_OFF); /* the next one is not late, too */
 	return guests_remove(s, at);
 }
 
@@ -121,6 +132,8 @@ us_t guests_wake(const struct schedule *s, us_t until, us_t now)
 			const us_t lack = -credit(s, now);
 			at = lack >= 0 ? us_max(at, now + (lack + 1) * GUEST_SHARE) : at;
 		}
+		if (s->command_at)
+			at = us_max(at, us_min(s->command_at + READ_BACK, forced_at(s) + PUT_OFF));
 		if (until - at <= cost(s, j)) /* a read comes first; if not: by force */
 			at = us_max(at, g->since ? forced_at(s) : at);
 		wake = us_min(wake, at);

@@ -152,6 +152,7 @@ struct schedule {
 	size_t njob, job_room;
 	struct job *current; /* given out by schedule_next() */
 	struct guests guests;
+	us_t command_at;    /* the last command ended */
 	bool lent;          /* wants and probes pause */
 	us_t turn_at;       /* when it was */
 	uint8_t turn_group; /* what the block's wants have in common */
