@@ -25,6 +25,7 @@ POINTS["Big1"] = ("holding", 66, 2, 2, "set")
 POINTS["Bad"] = ("holding", 100, 2, 2, "step")
 POINTS["Trouble"] = ("holding", 110, 1, 1, "alert")
 POINTS["Pulse"] = ("coil", 0, 1, 2, "pulse")
+POINTS["Still"] = ("input", 210, 2, 2, "still")  # changes only while the broker has a fault, and then once
 NUMBER = {name: i + 1 for i, name in enumerate(POINTS)}
 WRITABLE = [name for name, p in POINTS.items() if p[4] == "set"]
 MAXIMUM = {"Set0": 60000, "Set1": 60000, "Big0": 4000000000, "Big1": 4000000000}
@@ -48,7 +49,7 @@ class Device:
         self.cells[("coil", 0)] = 0
         self.glitch, self.clean = False, []  # the next read of Count brings far too little; reads without, since
         self.bad = None  # "silent", or the exception that reads of Bad bring
-        self.serial = 0
+        self.serial, self.moves = 0, 0  # entries of the truth; changes of Still
 
     def set_trouble(self, on):
         if self.cells[("holding", 110)] != on:
@@ -60,8 +61,8 @@ class Device:
         step = int(self.now() / STEP) + 1
         words = {a: v for (where, a), v in self.cells.items() if where == area}
         for name, (where, a, _, _, kind) in POINTS.items():
-            if where == area and kind in ("step", "count"):
-                v = expected(self.unit, name, step)
+            if where == area and kind in ("step", "count", "still"):
+                v = expected(self.unit, name, self.moves if kind == "still" else step)
                 words[a], words[a + 1] = v >> 16, v & 0xFFFF
         return words
 

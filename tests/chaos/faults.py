@@ -105,10 +105,16 @@ class Faults:
         only = self.world.options.only
         return not only or group in only.split(",") or kind in only.split(",")
 
+    def move(self):
+        """A value that changes now and then no more: what was lost of it is missed until it is published again."""
+        for d in self.world.devices.values():
+            d.moves += 1
+
     async def broker(self, kind, r):
         w = self.world
         if kind == "stopped":
             w.broker.send_signal(signal.SIGSTOP)
+            self.move()
             await asyncio.sleep(r.uniform(2, 20))
             w.broker.send_signal(signal.SIGCONT)
         elif kind == "kicked":
@@ -116,6 +122,8 @@ class Faults:
         elif kind.startswith("acl"):
             w.permit("read xnet/#" if "publishing" in kind else "write xnet/#")
             w.broker.send_signal(signal.SIGHUP)
+            await asyncio.sleep(1)
+            self.move()
             await asyncio.sleep(r.uniform(12, 25))  # one value in 10 s asks for an acknowledgement (doc/brokers.md)
             w.permit()
             w.broker.send_signal(signal.SIGHUP)
@@ -124,11 +132,13 @@ class Faults:
             await asyncio.sleep(0.3)
         elif kind.startswith("uplink"):
             w.uplink.mode = kind.split()[1]
+            self.move()
             await asyncio.sleep(r.uniform(3, 25))
             w.uplink.mode = None
         else:
             w.broker.terminate()
             await w.broker.wait()
+            self.move()
             if kind == "restart without store" and os.path.exists(w.path("mosquitto.db")):
                 os.unlink(w.path("mosquitto.db"))
             await asyncio.sleep(r.uniform(5, 15) if kind == "gone" else r.uniform(0, 1))
