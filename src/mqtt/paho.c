@@ -36,20 +36,20 @@ static void learn_terms(struct paho *p, MQTTProperties *props)
 	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
 	if (!props)
 		return;
-	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
-		p->terms.receive_maximum = (uint16_t)MQTTProperties_getNumericValue(
+	if (p->lib.MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
+		p->terms.receive_maximum = (uint16_t)p->lib.MQTTProperties_getNumericValue(
 			props, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
-	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE))
-		p->terms.maximum_packet = (uint32_t)MQTTProperties_getNumericValue(
+	if (p->lib.MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE))
+		p->terms.maximum_packet = (uint32_t)p->lib.MQTTProperties_getNumericValue(
 			props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE);
-	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_QOS))
-		p->terms.maximum_qos = (uint8_t)MQTTProperties_getNumericValue(
+	if (p->lib.MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_MAXIMUM_QOS))
+		p->terms.maximum_qos = (uint8_t)p->lib.MQTTProperties_getNumericValue(
 			props, MQTTPROPERTY_CODE_MAXIMUM_QOS);
-	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE))
-		p->terms.keepalive = US_S * MQTTProperties_getNumericValue(
+	if (p->lib.MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE))
+		p->terms.keepalive = US_S * p->lib.MQTTProperties_getNumericValue(
 						    props, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE);
-	if (MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE))
-		p->terms.retain = MQTTProperties_getNumericValue(
+	if (p->lib.MQTTProperties_hasProperty(props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE))
+		p->terms.retain = p->lib.MQTTProperties_getNumericValue(
 					  props, MQTTPROPERTY_CODE_RETAIN_AVAILABLE) != 0;
 }
 
@@ -66,7 +66,8 @@ static void on_connect5(void *ctx, MQTTAsync_successData5 *r)
 	struct paho *p = ctx;
 	learn_terms(p, r ? &r->properties : NULL);
 	/* forbidden, and the library would never send anything ("MQTT Version 5.0", 3.2.2.3.3) */
-	if (r && MQTTProperties_hasProperty(&r->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM) &&
+	if (r &&
+	    p->lib.MQTTProperties_hasProperty(&r->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM) &&
 	    !p->terms.receive_maximum)
 		report_down(p, RETRY_VERSION,
 		            "the broker grants no messages over MQTT 5 (Receive Maximum 0)");
@@ -207,16 +208,17 @@ bool paho_connect(struct paho *p, bool plain, bool passing, char *why, size_t si
 	pthread_mutex_unlock(&p->lock);
 	MQTTProperties props = MQTTProperties_initializer;
 	if (p->protocol == 5) {
-		paho_property_int(&props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, MQTT_PACKET_MAX);
+		paho_property_int(p, &props, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE,
+		                  MQTT_PACKET_MAX);
 		o->connectProperties = &props; /* copied by the library */
 	}
 	pthread_mutex_lock(&begins_and_ends);
-	const int rc = MQTTAsync_connect(p->handle, o);
+	const int rc = p->lib.MQTTAsync_connect(p->handle, o);
 	pthread_mutex_unlock(&begins_and_ends);
-	MQTTProperties_free(&props);
+	p->lib.MQTTProperties_free(&props);
 	if (rc == MQTTASYNC_SUCCESS)
 		return true;
-	const char *text = MQTTAsync_strerror(rc);
+	const char *text = p->lib.MQTTAsync_strerror(rc);
 	snprintf(why, size, "cannot begin to connect: %s", text ? text : "the library refuses");
 	return false;
 }
@@ -250,12 +252,13 @@ bool paho_disconnect(struct paho *p, int timeout_ms)
 		o->onSuccess5 = on_disconnect5;
 	else
 		o->onSuccess = on_disconnect;
-	return MQTTAsync_disconnect(p->handle, o) == MQTTASYNC_SUCCESS;
+	return p->lib.MQTTAsync_disconnect(p->handle, o) == MQTTASYNC_SUCCESS;
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
 
-static int create_handle(struct paho *p, const char *client_id, const char *address)
+/* NULL: done; else why not. */
+static const char *create_handle(struct paho *p, const char *client_id, const char *address)
 {
 	MQTTAsync_createOptions v3 = MQTTAsync_createOptions_initializer;
 	MQTTAsync_createOptions v5 = MQTTAsync_createOptions_initializer5;
@@ -272,15 +275,18 @@ static int create_handle(struct paho *p, const char *client_id, const char *addr
 	v3.MQTTVersion = MQTTVERSION_3_1_1;
 	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
 	once.do_openssl_init = 0;
-	MQTTAsync_global_init(&once);
-	int rc =
-		MQTTAsync_createWithOptions(&p->handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE,
-	                                    NULL, p->protocol == 5 ? &v5 : &v3);
+	p->lib.MQTTAsync_global_init(&once);
+	int rc = p->lib.MQTTAsync_createWithOptions(&p->handle, uri, client_id,
+	                                            MQTTCLIENT_PERSISTENCE_NONE, NULL,
+	                                            p->protocol == 5 ? &v5 : &v3);
 	if (rc == MQTTASYNC_SUCCESS)
-		rc = MQTTAsync_setCallbacks(p->handle, p, on_lost, paho_on_message, NULL);
+		rc = p->lib.MQTTAsync_setCallbacks(p->handle, p, on_lost, paho_on_message, NULL);
 	if (rc == MQTTASYNC_SUCCESS && p->protocol == 5)
-		rc = MQTTAsync_setDisconnected(p->handle, p, on_disconnected);
-	return rc;
+		rc = p->lib.MQTTAsync_setDisconnected(p->handle, p, on_disconnected);
+	if (rc == MQTTASYNC_SUCCESS)
+		return NULL;
+	const char *text = p->lib.MQTTAsync_strerror(rc);
+	return text ? text : "the MQTT library refuses this address";
 }
 
 struct paho *paho_create(const struct mqtt_conf *conf, const char *address, const char *client_id,
@@ -297,13 +303,13 @@ struct paho *paho_create(const struct mqtt_conf *conf, const char *address, cons
 	p->terms = (struct paho_terms){.maximum_qos = 2, .retain = true};
 	pthread_mutex_init(&p->lock, NULL);
 	flights_begin(&p->flights, &p->sink);
-	pthread_mutex_lock(&begins_and_ends);
-	const int rc = create_handle(p, client_id, address);
-	pthread_mutex_unlock(&begins_and_ends);
-	if (rc == MQTTASYNC_SUCCESS)
-		return p;
-	const char *text = MQTTAsync_strerror(rc);
-	*why = text ? text : "the MQTT library refuses this address";
+	if (paho_functions(conf->use_tls, &p->lib, why)) {
+		pthread_mutex_lock(&begins_and_ends);
+		*why = create_handle(p, client_id, address);
+		pthread_mutex_unlock(&begins_and_ends);
+		if (!*why)
+			return p;
+	}
 	paho_destroy(p);
 	return NULL;
 }
@@ -314,7 +320,7 @@ void paho_destroy(struct paho *p)
 		return;
 	pthread_mutex_lock(&begins_and_ends);
 	if (p->handle)
-		MQTTAsync_destroy(&p->handle);
+		p->lib.MQTTAsync_destroy(&p->handle);
 	pthread_mutex_unlock(&begins_and_ends);
 	flights_end(&p->flights);
 	tdestroy(p->subscriptions, free);

@@ -5,11 +5,11 @@
 #ifndef MQTT_PAHO_INSIDE_H
 #define MQTT_PAHO_INSIDE_H
 
-#include <MQTTAsync.h>
 #include <pthread.h>
 
 #include "mqtt/flights.h"
 #include "mqtt/paho.h"
+#include "mqtt/paho_functions.h"
 
 struct subscription {
 	struct paho *paho;
@@ -17,6 +17,7 @@ struct subscription {
 };
 
 struct paho {
+	struct paho_functions lib; /* the variant that made the handle */
 	MQTTAsync handle;
 	const struct mqtt_conf *conf;
 	const char *will_topic, *will_text;
@@ -32,9 +33,10 @@ struct paho {
 };
 
 /* Properties of MQTT 5; the library copies the data. */
-void paho_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value);
-void paho_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
-                        size_t n);
+void paho_property_int(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
+                       unsigned value);
+void paho_property_data(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
+                        const void *data, size_t n);
 
 /* The library's callback for a message that came in. */
 int paho_on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m);

@@ -14,23 +14,24 @@
 
 /* -- properties of MQTT 5 ---------------------------------------------------------------------- */
 
-void paho_property_int(MQTTProperties *props, enum MQTTPropertyCodes id, unsigned value)
+void paho_property_int(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
+                       unsigned value)
 {
 	MQTTProperty one = {.identifier = id};
 	one.value.integer4 = value;
-	MQTTProperties_add(props, &one);
+	p->lib.MQTTProperties_add(props, &one);
 }
 
-void paho_property_data(MQTTProperties *props, enum MQTTPropertyCodes id, const void *data,
-                        size_t n)
+void paho_property_data(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
+                        const void *data, size_t n)
 {
 	MQTTProperty one = {.identifier = id};
 	one.value.data.data = (char *)data; /* copied by the library */
 	one.value.data.len = (int)n;
-	MQTTProperties_add(props, &one);
+	p->lib.MQTTProperties_add(props, &one);
 }
 
-static void user_properties(MQTTProperties *props, const char *list)
+static void user_properties(struct paho *p, MQTTProperties *props, const char *list)
 {
 	for (const char *s = list; s && *s;) {
 		MQTTProperty one = {.identifier = MQTTPROPERTY_CODE_USER_PROPERTY};
@@ -40,7 +41,7 @@ static void user_properties(MQTTProperties *props, const char *list)
 		one.value.value.data = (char *)s;
 		one.value.value.len = (int)strlen(s);
 		s += one.value.value.len + 1;
-		MQTTProperties_add(props, &one);
+		p->lib.MQTTProperties_add(props, &one);
 	}
 }
 
@@ -91,21 +92,21 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
 		r.onSuccess5 = on_sent5;
 		r.onFailure5 = on_not_sent5;
 		if (expiry)
-			paho_property_int(&out.properties,
+			paho_property_int(p, &out.properties,
 			                  MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, expiry);
 		if (m->correlation)
-			paho_property_data(&out.properties, MQTTPROPERTY_CODE_CORRELATION_DATA,
+			paho_property_data(p, &out.properties, MQTTPROPERTY_CODE_CORRELATION_DATA,
 			                   m->correlation, m->correlation_len);
 		if (m->response_topic)
-			paho_property_data(&out.properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC,
+			paho_property_data(p, &out.properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC,
 			                   m->response_topic, strlen(m->response_topic));
-		user_properties(&out.properties, m->properties);
+		user_properties(p, &out.properties, m->properties);
 	} else {
 		r.onSuccess = on_sent;
 		r.onFailure = on_not_sent;
 	}
-	const int rc = MQTTAsync_sendMessage(p->handle, m->topic, &out, &r);
-	MQTTProperties_free(&out.properties);
+	const int rc = p->lib.MQTTAsync_sendMessage(p->handle, m->topic, &out, &r);
+	p->lib.MQTTProperties_free(&out.properties);
 	if (rc == MQTTASYNC_BAD_UTF8_STRING)
 		flight_land(f, false, "the topic is not valid UTF-8");
 	else if (rc != MQTTASYNC_SUCCESS)
@@ -123,18 +124,18 @@ static char *copy_bytes(const void *data, size_t n)
 	return copy;
 }
 
-static void learn_properties(struct mqtt_event *e, MQTTProperties *props)
+static void learn_properties(struct paho *p, struct mqtt_event *e, MQTTProperties *props)
 {
 	const MQTTProperty *one =
-		MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_RESPONSE_TOPIC);
+		p->lib.MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_RESPONSE_TOPIC);
 	if (one)
 		e->response_topic = copy_bytes(one->value.data.data, (size_t)one->value.data.len);
-	one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_CORRELATION_DATA);
+	one = p->lib.MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_CORRELATION_DATA);
 	if (one) {
 		e->correlation = copy_bytes(one->value.data.data, (size_t)one->value.data.len);
 		e->correlation_len = (size_t)one->value.data.len;
 	}
-	one = MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL);
+	one = p->lib.MQTTProperties_getProperty(props, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL);
 	if (one)
 		e->expiry = one->value.integer4 ? one->value.integer4 : 1; /* 0 would mean none */
 }
@@ -154,9 +155,9 @@ int paho_on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m)
 		.payload = copy_bytes(m->payload, len <= MQTT_PAYLOAD_MAX ? len : 0),
 	};
 	if (p->protocol == 5)
-		learn_properties(&e, &m->properties);
-	MQTTAsync_freeMessage(&m);
-	MQTTAsync_free(topic);
+		learn_properties(p, &e, &m->properties);
+	p->lib.MQTTAsync_freeMessage(&m);
+	p->lib.MQTTAsync_free(topic);
 	p->sink.message(p->sink.ctx, &e, qos);
 	return 1;
 }
@@ -248,14 +249,14 @@ void paho_subscribe(struct paho *p, const char *filter, uint8_t qos)
 		r.onFailure = on_not_subscribed;
 	}
 	count(p, 1);
-	if (MQTTAsync_subscribe(p->handle, filter, qos, &r) != MQTTASYNC_SUCCESS)
+	if (p->lib.MQTTAsync_subscribe(p->handle, filter, qos, &r) != MQTTASYNC_SUCCESS)
 		count(p, -1);
 }
 
 void paho_unsubscribe(struct paho *p, const char *filter)
 {
 	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	MQTTAsync_unsubscribe(p->handle, filter, &r);
+	p->lib.MQTTAsync_unsubscribe(p->handle, filter, &r);
 }
 
 /* -- questions --------------------------------------------------------------------------------- */
@@ -294,7 +295,7 @@ void paho_ask(struct paho *p)
 	} else {
 		r.onSuccess = on_answer;
 	}
-	MQTTAsync_unsubscribe(p->handle, QUESTION, &r);
+	p->lib.MQTTAsync_unsubscribe(p->handle, QUESTION, &r);
 }
 
 bool paho_mark(struct paho *p, const struct pace_mark *mark)
@@ -311,7 +312,7 @@ bool paho_mark(struct paho *p, const struct pace_mark *mark)
 		r.onSuccess = on_sent;
 		r.onFailure = on_not_sent;
 	}
-	if (MQTTAsync_unsubscribe(p->handle, QUESTION, &r) != MQTTASYNC_SUCCESS)
+	if (p->lib.MQTTAsync_unsubscribe(p->handle, QUESTION, &r) != MQTTASYNC_SUCCESS)
 		flight_land(f, false, NULL);
 	return true;
 }

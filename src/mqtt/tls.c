@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "mqtt/tls.h"
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mqtt/openssl.h"
 #include "mqtt/reach.h"
 
 #define PATIENCE_S 1 /* for each answer */
@@ -20,8 +18,8 @@
 static bool load_ca(SSL_CTX *ctx, const struct mqtt_conf *c, char *buf, size_t size)
 {
 	if (!c->ca)
-		return SSL_CTX_set_default_verify_paths(ctx) == 1;
-	if (SSL_CTX_load_verify_locations(ctx, c->ca, NULL) == 1)
+		return openssl.SSL_CTX_set_default_verify_paths(ctx) == 1;
+	if (openssl.SSL_CTX_load_verify_locations(ctx, c->ca, NULL) == 1)
 		return true;
 	snprintf(buf, size, "TLS: the CA file %s holds no certificate (PEM)", c->ca);
 	return false;
@@ -31,11 +29,11 @@ static bool load_identity(SSL_CTX *ctx, const struct mqtt_conf *c, char *buf, si
 {
 	if (!c->cert || !c->key)
 		return true;
-	if (SSL_CTX_use_certificate_chain_file(ctx, c->cert) != 1)
+	if (openssl.SSL_CTX_use_certificate_chain_file(ctx, c->cert) != 1)
 		snprintf(buf, size, "TLS: %s is not a certificate (PEM)", c->cert);
-	else if (SSL_CTX_use_PrivateKey_file(ctx, c->key, SSL_FILETYPE_PEM) == 1)
+	else if (openssl.SSL_CTX_use_PrivateKey_file(ctx, c->key, SSL_FILETYPE_PEM) == 1)
 		return true;
-	else if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
+	else if (ERR_GET_REASON(openssl.ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
 		snprintf(buf, size, "TLS: the key %s does not belong to the certificate %s", c->key,
 		         c->cert);
 	else
@@ -55,14 +53,14 @@ static int no_passphrase(char *buf, int size, int writing, void *ctx)
 
 static SSL_CTX *load(const struct mqtt_conf *c, char *buf, size_t size)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	ERR_clear_error();
+	SSL_CTX *ctx = openssl.SSL_CTX_new(openssl.TLS_client_method());
+	openssl.ERR_clear_error();
 	if (!ctx)
 		return NULL;
-	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+	openssl.SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	if (load_ca(ctx, c, buf, size) && load_identity(ctx, c, buf, size))
 		return ctx;
-	SSL_CTX_free(ctx);
+	openssl.SSL_CTX_free(ctx);
 	return NULL;
 }
 
@@ -72,8 +70,13 @@ bool tls_files(const struct mqtt_conf *c, char *buf, size_t size)
 	if (!reach_file(c->ca, "CA file", buf, size) ||
 	    !reach_file(c->cert, "certificate", buf, size) || !reach_file(c->key, "key", buf, size))
 		return false;
+	const char *why = "";
+	if (!openssl_load(&why)) {
+		snprintf(buf, size, "TLS: OpenSSL cannot be loaded: %s", why);
+		return false;
+	}
 	SSL_CTX *ctx = load(c, buf, size);
-	SSL_CTX_free(ctx);
+	openssl.SSL_CTX_free(ctx);
 	return ctx || !buf[0];
 }
 
@@ -99,27 +102,27 @@ static void certificate_time(const ASN1_TIME *t, char *buf, size_t size)
 {
 	struct tm tm;
 	buf[0] = '\0';
-	if (ASN1_TIME_to_tm(t, &tm) == 1)
+	if (openssl.ASN1_TIME_to_tm(t, &tm) == 1)
 		strftime(buf, size, "%F", &tm);
 }
 
 /* The first names it is for. */
 static void certificate_names(X509 *cert, char *buf, size_t size)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	GENERAL_NAMES *names = openssl.X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 	size_t n = 0;
 	buf[0] = '\0';
-	for (int i = 0; i < sk_GENERAL_NAME_num(names) && i < 3; i++) {
-		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+	for (int i = 0; i < openssl.OPENSSL_sk_num((const OPENSSL_STACK *)names) && i < 3; i++) {
+		const GENERAL_NAME *g = openssl.OPENSSL_sk_value((const OPENSSL_STACK *)names, i);
 		if (g->type != GEN_DNS || n >= size)
 			continue;
 		n += (size_t)snprintf(buf + n, size - n, "%s%.60s", n ? ", " : "",
-		                      (const char *)ASN1_STRING_get0_data(g->d.dNSName));
+		                      (const char *)openssl.ASN1_STRING_get0_data(g->d.dNSName));
 	}
-	GENERAL_NAMES_free(names);
+	openssl.GENERAL_NAMES_free(names);
 	if (!buf[0])
-		X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, buf,
-		                          (int)size);
+		openssl.X509_NAME_get_text_by_NID(openssl.X509_get_subject_name(cert),
+		                                  NID_commonName, buf, (int)size);
 }
 
 /* cert: the one that is not accepted; NULL: unknown. */
@@ -130,12 +133,12 @@ static void explain_certificate(const struct mqtt_conf *c, X509 *cert, long resu
 	switch (result) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		if (cert)
-			certificate_time(X509_get0_notAfter(cert), what, sizeof what);
+			certificate_time(openssl.X509_get0_notAfter(cert), what, sizeof what);
 		snprintf(buf, size, "TLS: the broker's certificate has expired (%.20s)", what);
 		break;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		if (cert)
-			certificate_time(X509_get0_notBefore(cert), what, sizeof what);
+			certificate_time(openssl.X509_get0_notBefore(cert), what, sizeof what);
 		snprintf(buf, size,
 		         "TLS: the broker's certificate is not valid before %.20s: is the clock of "
 		         "this machine right?",
@@ -158,7 +161,7 @@ static void explain_certificate(const struct mqtt_conf *c, X509 *cert, long resu
 		break;
 	default:
 		snprintf(buf, size, "TLS: the broker's certificate is not accepted: %s",
-		         X509_verify_cert_error_string(result));
+		         openssl.X509_verify_cert_error_string(result));
 	}
 }
 
@@ -199,16 +202,17 @@ static bool explain_alert(const struct mqtt_conf *c, int reason, char *buf, size
 
 static void explain_failure(const struct mqtt_conf *c, SSL *ssl, char *buf, size_t size)
 {
-	const unsigned long error = ERR_peek_last_error();
-	const long result = SSL_get_verify_result(ssl);
-	const char *text = ERR_reason_error_string(error);
-	if (SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO || SSL_get_state(ssl) == TLS_ST_BEFORE ||
+	const unsigned long error = openssl.ERR_peek_last_error();
+	const long result = openssl.SSL_get_verify_result(ssl);
+	const char *text = openssl.ERR_reason_error_string(error);
+	if (openssl.SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO ||
+	    openssl.SSL_get_state(ssl) == TLS_ST_BEFORE ||
 	    ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER)
 		snprintf(buf, size,
 		         "TLS: %.100s:%u does not speak it: the port for mqtts:// is usually 8883",
 		         c->host, (unsigned)c->port);
 	else if (result != X509_V_OK)
-		explain_certificate(c, SSL_get_app_data(ssl), result, buf, size);
+		explain_certificate(c, openssl.SSL_get_ex_data(ssl, 0), result, buf, size);
 	else if (!explain_alert(c, ERR_GET_REASON(error), buf, size))
 		snprintf(buf, size, "TLS: %s", text ? text : "the broker aborts the handshake");
 }
@@ -220,45 +224,50 @@ static SSL *begin(SSL_CTX *ctx, const struct mqtt_conf *c, int fd)
 	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	SSL *ssl = SSL_new(ctx);
+	SSL *ssl = openssl.SSL_new(ctx);
 	if (!ssl)
 		return NULL;
-	SSL_set_fd(ssl, fd);
-	SSL_set_tlsext_host_name(ssl, c->host);
+	openssl.SSL_set_fd(ssl, fd);
+	openssl.SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+	                 (void *)c->host);
 	return ssl;
 }
 
 /* The library forgets what it does not accept: kept until the connection is. */
 static int keep_rejected(int good, X509_STORE_CTX *store)
 {
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	X509 *cert = X509_STORE_CTX_get_current_cert(store);
-	if (!good && cert && !SSL_get_app_data(ssl) && X509_up_ref(cert) == 1)
-		SSL_set_app_data(ssl, cert);
+	SSL *ssl = openssl.X509_STORE_CTX_get_ex_data(store,
+	                                              openssl.SSL_get_ex_data_X509_STORE_CTX_idx());
+	X509 *cert = openssl.X509_STORE_CTX_get_current_cert(store);
+	if (!good && cert && !openssl.SSL_get_ex_data(ssl, 0) && openssl.X509_up_ref(cert) == 1)
+		openssl.SSL_set_ex_data(ssl, 0, cert);
 	return good;
 }
 
 static void demand(SSL *ssl, const struct mqtt_conf *c)
 {
-	X509_VERIFY_PARAM *p = SSL_get0_param(ssl);
-	SSL_set_verify(ssl, SSL_VERIFY_PEER, keep_rejected);
-	if (X509_VERIFY_PARAM_set1_ip_asc(p, c->host) != 1)
-		X509_VERIFY_PARAM_set1_host(p, c->host, 0);
+	X509_VERIFY_PARAM *p = openssl.SSL_get0_param(ssl);
+	openssl.SSL_set_verify(ssl, SSL_VERIFY_PEER, keep_rejected);
+	if (openssl.X509_VERIFY_PARAM_set1_ip_asc(p, c->host) != 1)
+		openssl.X509_VERIFY_PARAM_set1_host(p, c->host, 0);
 }
 
 static void converse(SSL *ssl, const struct mqtt_conf *c, char *buf, size_t size)
 {
 	char byte;
-	ERR_clear_error();
-	if (SSL_connect(ssl) != 1)
+	openssl.ERR_clear_error();
+	if (openssl.SSL_connect(ssl) != 1)
 		explain_failure(c, ssl, buf, size);
-	else if (SSL_read(ssl, &byte, 1) <= 0)
-		explain_alert(c, ERR_GET_REASON(ERR_peek_last_error()), buf, size);
+	else if (openssl.SSL_read(ssl, &byte, 1) <= 0)
+		explain_alert(c, ERR_GET_REASON(openssl.ERR_peek_last_error()), buf, size);
 }
 
 bool tls_explain(const struct mqtt_conf *c, char *buf, size_t size)
 {
+	const char *why;
 	buf[0] = '\0';
+	if (!openssl_load(&why))
+		return false; /* the connection's own attempt says so */
 	SSL_CTX *ctx = load(c, buf, size);
 	const int fd = ctx ? reach_connect(c->host, c->port) : -1;
 	SSL *ssl = fd >= 0 ? begin(ctx, c, fd) : NULL;
@@ -266,26 +275,30 @@ bool tls_explain(const struct mqtt_conf *c, char *buf, size_t size)
 		if (c->tls_verify)
 			demand(ssl, c);
 		converse(ssl, c, buf, size);
-		X509_free(SSL_get_app_data(ssl));
+		openssl.X509_free(openssl.SSL_get_ex_data(ssl, 0));
 	}
-	SSL_free(ssl);
-	SSL_CTX_free(ctx);
+	openssl.SSL_free(ssl);
+	openssl.SSL_CTX_free(ctx);
 	if (fd >= 0)
 		close(fd);
-	ERR_clear_error();
+	openssl.ERR_clear_error();
 	return buf[0] != '\0';
 }
 
 bool tls_port(const struct mqtt_conf *c)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	const char *why;
+	if (!openssl_load(&why))
+		return false;
+	SSL_CTX *ctx = openssl.SSL_CTX_new(openssl.TLS_client_method());
 	const int fd = ctx ? reach_connect(c->host, c->port) : -1;
 	SSL *ssl = fd >= 0 ? begin(ctx, c, fd) : NULL;
-	const bool speaks = ssl && (SSL_connect(ssl) == 1 || SSL_get0_peer_certificate(ssl));
-	SSL_free(ssl);
-	SSL_CTX_free(ctx);
+	const bool speaks =
+		ssl && (openssl.SSL_connect(ssl) == 1 || openssl.SSL_get0_peer_certificate(ssl));
+	openssl.SSL_free(ssl);
+	openssl.SSL_CTX_free(ctx);
 	if (fd >= 0)
 		close(fd);
-	ERR_clear_error();
+	openssl.ERR_clear_error();
 	return speaks;
 }

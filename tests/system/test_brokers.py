@@ -117,16 +117,42 @@ def test_a_broker_behind_a_websocket(broker, client, house):
     client.wait_for("xnet/sts/house/status", "offline", since=mark)
 
 
-def test_a_websocket_in_tls(broker, client, tmp_path, house):
+@pytest.fixture
+def secure(broker, tmp_path):
+    """The broker behind a WebSocket in TLS."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                     "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "ca.pem"],
                    cwd=tmp_path, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
-    web = WebSocket(broker.port, context)
-    house(f"wss://localhost:{web.port}", f", tls: {{ca: {tmp_path}/ca.pem}}")
+    return WebSocket(broker.port, context)
+
+
+def test_a_websocket_in_tls(secure, client, tmp_path, house):
+    house(f"wss://localhost:{secure.port}", f", tls: {{ca: {tmp_path}/ca.pem}}")
     client.wait_for("xnet/sts/house/status", "online")
-    assert web.requests[0][0] == "GET /mqtt HTTP/1.1"
+    assert secure.requests[0][0] == "GET /mqtt HTTP/1.1"
+
+
+def test_openssl_is_loaded_when_a_broker_wants_it(broker, secure, client, tmp_path, house):
+    def libraries():
+        with open(f"/proc/{g.process.pid}/maps") as f:
+            return f.read()
+
+    config = tmp_path / "devices.yaml"
+    g = house(broker.url)
+    client.wait_for("xnet/$SYS/house/mqtt/broker", broker.url)
+    assert "libpaho-mqtt3a.so" in libraries() and "libcrypto" not in libraries() and "libssl" not in libraries()
+    for url, more in ((f"wss://localhost:{secure.port}", f", tls: {{ca: {tmp_path}/ca.pem}}"), (broker.url, "")):
+        mark = client.mark()
+        config.write_text(HOUSE % (url, more))
+        g.reload()
+        client.wait_for("xnet/$SYS/house/mqtt/broker", url, since=mark)
+        client.wait_for("xnet/sts/house/status", "online", since=mark)
+        before = g.text().count("reload: 1 buses")
+        client.publish("xnet/cmd/house/reload")
+        wait_until(lambda: g.text().count("reload: 1 buses") > before, LIMIT, "a command through it")
+        assert "libssl" in libraries()
 
 
 def test_the_next_of_a_list_is_taken_and_the_first_returned_to(make_broker, make_client, house):

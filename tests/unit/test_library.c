@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/* The variants of the MQTT library: which is loaded when, and that they can live beside each other.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mqtt/openssl.h"
+#include "mqtt/paho_functions.h"
+
+static bool mapped(const char *library)
+{
+	char line[512];
+	bool found = false;
+	FILE *f = fopen("/proc/self/maps", "re");
+	assert_non_null(f);
+	while (!found && fgets(line, sizeof line, f))
+		found = strstr(line, library) != NULL;
+	fclose(f);
+	return found;
+}
+
+static MQTTAsync made(const struct paho_functions *f, const char *uri, int *rc)
+{
+	MQTTAsync_createOptions o = MQTTAsync_createOptions_initializer5;
+	MQTTAsync handle = NULL;
+	*rc = f->MQTTAsync_createWithOptions(&handle, uri, "test", MQTTCLIENT_PERSISTENCE_NONE,
+	                                     NULL, &o);
+	return handle;
+}
+
+static void use(const struct paho_functions *f, bool tls)
+{
+	int rc;
+	MQTTProperties props = MQTTProperties_initializer;
+	MQTTProperty one = {.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL};
+	one.value.integer4 = 7;
+	assert_int_equal(f->MQTTProperties_add(&props, &one), 0);
+	assert_true(f->MQTTProperties_hasProperty(&props, one.identifier));
+	f->MQTTProperties_free(&props);
+	MQTTAsync handle = made(f, "tcp://127.0.0.1:1", &rc);
+	assert_int_equal(rc, MQTTASYNC_SUCCESS);
+	f->MQTTAsync_destroy(&handle);
+	handle = made(f, "ssl://127.0.0.1:1", &rc);
+	assert_int_equal(rc == MQTTASYNC_SUCCESS, tls);
+	if (handle)
+		f->MQTTAsync_destroy(&handle);
+}
+
+/* In this order: what is loaded stays. */
+static void test_variants(void **state)
+{
+	struct paho_functions plain = {0}, tls = {0}, later = {0};
+	const char *why = NULL;
+	(void)state;
+	assert_false(mapped("libpaho"));
+	assert_true(paho_functions(false, &plain, &why));
+	assert_true(mapped("libpaho-mqtt3a.so"));
+	assert_false(mapped("libssl") || mapped("libcrypto"));
+	use(&plain, false);
+
+	assert_true(paho_functions(true, &tls, &why));
+	assert_true(mapped("libssl") && mapped("libcrypto"));
+	assert_ptr_not_equal(plain.MQTTAsync_connect, tls.MQTTAsync_connect);
+	use(&tls, true);
+	use(&plain, false);
+
+	assert_true(
+		paho_functions(false, &later, &why)); /* one is enough: no second pair of threads */
+	assert_ptr_equal(later.MQTTAsync_connect, tls.MQTTAsync_connect);
+	use(&later, true);
+}
+
+static void test_openssl(void **state)
+{
+	const char *why = NULL;
+	(void)state;
+	assert_true(openssl_load(&why));
+	assert_true(openssl_load(&why));
+	SSL_CTX *ctx = openssl.SSL_CTX_new(openssl.TLS_client_method());
+	assert_non_null(ctx);
+	openssl.SSL_CTX_free(ctx);
+}
+
+static void test_missing_function(void **state)
+{
+	static const char *const names[] = {"MQTTAsync_connect", "MQTTAsync_fly"};
+	void *table[2] = {&table, &table};
+	const char *why = NULL;
+	(void)state;
+	assert_false(library_load(false, names, 2, table, &why));
+	assert_non_null(strstr(why, "MQTTAsync_fly"));
+	assert_null(table[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_variants),
+		cmocka_unit_test(test_openssl),
+		cmocka_unit_test(test_missing_function),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
