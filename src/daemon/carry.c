@@ -65,32 +65,16 @@ void carry_buses(struct plant *from, struct plant *to)
 	}
 }
 
-static bool same_decimal(const struct decimal *a, const struct decimal *b)
-{
-	return a->mant == b->mant && a->places == b->places;
-}
-
-static bool same_layout(const struct layout *a, const struct layout *b)
-{
-	return a == b || (a && b && a->n == b->n && a->bytes == b->bytes && a->utc == b->utc &&
-	                  memcmp(a->part, b->part, a->n) == 0);
-}
-
 /* Would the same registers give the same value? */
 static bool same_place(const struct point *a, const struct point *b)
 {
-	const struct codec *x = &a->codec, *y = &b->codec;
 	if (a->source == SOURCE_DEVICE_ID && b->source == SOURCE_DEVICE_ID)
 		return a->addr[0] == b->addr[0];
 	return a->source == SOURCE_REGISTER && b->source == SOURCE_REGISTER &&
 	       a->table == b->table && a->parts == b->parts &&
-	       memcmp(a->addr, b->addr, a->parts * sizeof *a->addr) == 0 && x->type == y->type &&
-	       x->of == y->of && x->array == y->array && x->order == y->order &&
-	       x->length == y->length && x->byte == y->byte && x->bit == y->bit &&
-	       x->bits == y->bits && x->words == y->words && x->on == y->on && x->off == y->off &&
-	       same_decimal(&x->scale, &y->scale) && same_decimal(&x->offset, &y->offset) &&
-	       plant_raw_words(a) == plant_raw_words(b) && a->alert == b->alert &&
-	       same_layout(x->layout, y->layout) && !point_derives(a) && !point_derives(b);
+	       memcmp(a->addr, b->addr, a->parts * sizeof *a->addr) == 0 &&
+	       codec_same(&a->codec, &b->codec) && plant_raw_words(a) == plant_raw_words(b) &&
+	       a->alert == b->alert && !point_derives(a) && !point_derives(b);
 }
 
 static void carry_reading(struct reading *from, struct reading *to)

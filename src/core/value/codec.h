@@ -116,6 +116,9 @@ enum codec_fault codec_encode(const struct codec *c, const struct value *v, uint
 /* The value a raw step is worth (for "rounded to"): decode(encode(v)). Numbers only. */
 bool codec_round(const struct codec *c, const struct value *v, struct value *out);
 
+/* Would the same words give the same value, but for those that mean "not available"? */
+bool codec_same(const struct codec *x, const struct codec *y);
+
 /* One element of an array; any other codec is its own. */
 struct codec codec_element(const struct codec *c);
 
