@@ -159,9 +159,10 @@ static const struct key write_keys[] = {
          .doc = "Stored in memory that wears out: not written if it already holds the value."},
 	{"min_write_interval", KEY_DURATION, KEY_PROFILE, W(min_write_interval), .min = 0,
          .max = DAY, .preset = "0s",
-         .doc = "Shortest time between two writes; the last value wins."},
+         .doc = "Shortest time between two writes; the last value wins. The end of a pulse does "
+                "not wait, nor does a safe value when the gateway stops."},
 	{"pulse", KEY_DURATION, KEY_PROFILE, W(pulse), .min = 10 * US_MS, .max = 3600 * US_S,
-         .doc = "Write the off value after this time."},
+         .doc = "Write the off value after this time; not together with group or rewrite."},
 	{"repeatable", KEY_BOOL, KEY_PROFILE, W(repeatable), .preset = "true, false for actions",
          .doc = "Whether repeating the same write is harmless."},
 	{"confirm", KEY_TEXT, KEY_PROFILE, W(confirm),
@@ -175,7 +176,7 @@ static const struct key write_keys[] = {
          .doc = "Set the device's clock at this interval, while the gateway's own is "
                 "synchronised."},
 	{"accept_retained", KEY_BOOL, KEY_PROFILE, W(accept_retained), .preset = "false",
-         .doc = "Accept retained commands."},
+         .doc = "Accept retained commands, except toggles, pulses and actions."},
 	{"command_timeout", KEY_DURATION, KEY_PROFILE, W(command_timeout), .min = 100 * US_MS,
          .max = 3600 * US_S, .preset = "10s",
          .doc = "A command that is not on the wire within this time expires."},

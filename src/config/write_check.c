@@ -226,6 +226,11 @@ static void check_rest(struct load *l, struct draft *d)
 	const struct write_rule *w = &d->w;
 	if (w->pulse && d->p.codec.type != TYPE_BOOL)
 		diag_error(l->d, at(d, "pulse"), "pulse: is for bits");
+	if (w->pulse && w->group)
+		diag_error(l->d, at(d, "pulse"),
+		           "pulse: not together with group, whose members are written at once");
+	if (w->pulse && w->rewrite)
+		diag_error(l->d, at(d, "rewrite"), "rewrite: would repeat the pulse");
 	if (w->confirm && !*w->confirm)
 		diag_error(l->d, at(d, "confirm"), "confirm: expects a word");
 	if (w->sync && d->p.codec.type != TYPE_DATETIME)

@@ -211,6 +211,13 @@ static void repeat(struct gateway *g, struct kept *k, const char *value)
 	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
 }
 
+/* Of a toggle what was read behind it: repeated, it would switch again. NULL: that is not known. */
+static const char *lasting(const struct command_outcome *o)
+{
+	const bool read = o->value != o->sent_text && strcmp(o->value, "None") != 0;
+	return !o->toggle ? o->sent_text : read ? o->value : NULL;
+}
+
 /* What a keep-alive repeats is the newest that the device took. Where that is not known neither the
  * old value is right, which would undo it, nor the new one, which its sender takes for failed. */
 static void commanded(struct gateway *g, struct kept *k, const struct command_outcome *o)
@@ -222,7 +229,7 @@ static void commanded(struct gateway *g, struct kept *k, const struct command_ou
 	if (o->effect == EFFECT_NONE)
 		return;
 	k->commanded = true;
-	repeat(g, k, o->effect == EFFECT_DONE ? o->sent_text : NULL);
+	repeat(g, k, o->effect == EFFECT_DONE ? lasting(o) : NULL);
 }
 
 static void own_ended(struct gateway *g, struct kept *k, const struct command_outcome *o)

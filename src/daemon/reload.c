@@ -227,7 +227,8 @@ void reload_finish(struct gateway *g)
 	struct reload *r = g->reload;
 	if (!has_read(g) || g->stopping)
 		return; /* reload_destroy() frees what was read */
-	if (r->model && g->now < r->read_at + PULSES_END && commands_hold_reload(g, r->model)) {
+	/* asked each time: what came since must not go on unseen */
+	if (r->model && commands_hold_reload(g, r->model) && g->now < r->read_at + PULSES_END) {
 		gateway_wake(g, TIMER_COMMANDS, r->read_at + PULSES_END);
 		return;
 	}

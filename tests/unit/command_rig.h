@@ -612,4 +612,39 @@ static inline void fault(enum fault f, unsigned n, uint8_t exception)
 	g.exception = exception;
 }
 
+/* -- another configuration ------------------------------------------------------------------ */
+
+static struct point changed[RIG_POINTS];
+static struct write_rule rule_of;
+static struct pointset set_of;
+static struct device device_of;
+static struct model next;
+
+/* The configuration as it is, to be changed by the test. */
+static inline struct point *change(uint32_t point)
+{
+	memcpy(changed, points, sizeof changed);
+	if (points[point].write)
+		rule_of = *points[point].write;
+	changed[point].write = &rule_of;
+	set_of = rig_set;
+	set_of.point = changed;
+	device_of = rig_device;
+	device_of.set = &set_of;
+	next = rig_model;
+	next.device = &device_of;
+	return &changed[point];
+}
+
+static inline void reload(const struct model *m)
+{
+	if (command_leave(g.t, m, g.now)) {
+		rig_take(&g);
+		command_leave(g.t, m, g.now);
+	}
+	rig_take(&g);
+	command_adopt(g.t, m, g.now);
+	rig_take(&g);
+}
+
 #endif

@@ -265,6 +265,77 @@ static void a_toggle_goes_behind_what_was_set_before(void **state)
 	assert_int_equal(g.coil[5], 1);
 }
 
+/* A toggle that a busy device did not take yet is neither replaced nor overtaken. */
+static void what_follows_a_busy_toggle_goes_behind_it(void **state)
+{
+	(void)state;
+	fault(EXCEPTION, 1, 6);
+	rig_command(&g, P_RELAY, "toggle");
+	rig_step(&g);
+	rig_command(&g, P_RELAY, "on");
+	rig_command(&g, P_RELAY, "off"); /* in its place */
+	settle();
+	assert_int_equal(g.nreported, 3);
+	assert_int_equal(g.reported[0].end, COMMAND_SUPERSEDED);
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.coil[5], 0);
+	/* nor does it wait for ever, however the toggle ends */
+	g.nreported = 0;
+	g.coil[5] = 1;
+	const struct command_item toggle = {P_RELAY, "toggle"};
+	struct command_request q = {.item = &toggle, .n = 1, .expiry = 400 * US_MS};
+	fault(EXCEPTION, 2, 6); /* longer than the toggle lives */
+	rig_submit(&g, &q);
+	rig_step(&g);
+	rig_command(&g, P_RELAY, "off");
+	settle();
+	assert_int_equal(g.nreported, 2);
+	assert_int_equal(g.reported[0].end, COMMAND_FAILED);
+	assert_int_equal(g.reported[1].end, COMMAND_VERIFIED);
+	assert_int_equal(g.coil[5], 0);
+	g.nreported = 0;
+	fault(EXCEPTION, 1, 6);
+	rig_command(&g, P_RELAY, "toggle");
+	rig_step(&g);
+	rig_command(&g, P_RELAY, "on");
+	command_offline(g.t, 0, g.now);
+	rig_take(&g);
+	settle();
+	assert_int_equal(g.nreported, 2);
+	assert_int_equal(g.reported[0].end, COMMAND_FAILED);
+	assert_int_equal(g.reported[1].end, COMMAND_VERIFIED);
+	assert_int_equal(g.coil[5], 1);
+}
+
+/* Each new connection would bring it again. */
+static void what_acts_each_time_is_not_taken_from_a_retained_message(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t point;
+		const char *text;
+		bool taken;
+	} row[] = {{P_RELAY, "toggle", false},
+	           {P_RELAY, "on", true},
+	           {P_DOOR, "on", false},
+	           {P_DOOR, "off", true},
+	           {P_ACTION, "on", false}};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		change(row[i].point);
+		rule_of.accept_retained = true;
+		reload(&next);
+		const struct command_item item = {row[i].point, row[i].text};
+		struct command_request q = {.item = &item, .n = 1, .retained = true};
+		g.nreported = g.nwrite = 0;
+		rig_submit(&g, &q);
+		settle();
+		assert_int_equal(g.nwrite, row[i].taken);
+		assert_int_equal(rig_only(&g)->end,
+		                 row[i].taken ? COMMAND_VERIFIED : COMMAND_REFUSED);
+		reload(&rig_model);
+	}
+}
+
 static const char *stranger(void *ctx, uint32_t device)
 {
 	(void)ctx;
@@ -603,6 +674,8 @@ int main(void)
 		T(the_last_value_wins),
 		T(toggles_are_never_superseded),
 		T(a_toggle_goes_behind_what_was_set_before),
+		T(what_follows_a_busy_toggle_goes_behind_it),
+		T(what_acts_each_time_is_not_taken_from_a_retained_message),
 		T(nothing_is_written_to_another_device),
 		T(retained_and_repeated_deliveries_are_not_carried_out),
 		T(of_a_flood_only_the_newest_is_written),

@@ -26,6 +26,39 @@ static void a_pulse_ends_by_itself(void **state)
 	assert_int_equal(g.pulses[2], 1);
 }
 
+/* How often the point may be written is for commands. */
+static void a_pulse_lasts_no_longer_than_it_should(void **state)
+{
+	(void)state;
+	change(P_DOOR);
+	rule_of.min_write_interval = 60 * US_S;
+	reload(&next);
+	rig_command(&g, P_DOOR, "on");
+	rig_run(&g, g.now + US_S);
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.coil[6], 0);
+	rig_command(&g, P_DOOR, "on");
+	assert_int_equal(rig_last(&g)->end, COMMAND_REFUSED);
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	reload(&rig_model);
+}
+
+/* Later is never: a safe value. */
+static void at_the_end_no_interval_is_waited_for(void **state)
+{
+	(void)state;
+	const struct command_item item = {P_EEPROM, "9"};
+	struct command_request q = {.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY};
+	rig_command(&g, P_EEPROM, "6");
+	rig_run(&g, g.now + US_S);
+	command_shutdown(g.t, g.now);
+	rig_submit(&g, &q);
+	rig_run(&g, g.now + US_S);
+	assert_int_equal(g.nwrite, 2);
+	assert_int_equal(g.holding[70], 9);
+}
+
 static void a_pulse_that_is_not_taken_is_told(void **state)
 {
 	(void)state;
@@ -466,6 +499,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_pulse_ends_by_itself),
+		T(a_pulse_lasts_no_longer_than_it_should),
+		T(at_the_end_no_interval_is_waited_for),
 		T(a_pulse_that_is_not_taken_is_told),
 		T(a_pulse_that_cannot_be_read_back_in_time),
 		T(the_end_of_a_pulse_that_fails_is_told_and_tried_again),

@@ -3,39 +3,6 @@
  * all, and what another device would get, is not written any more. */
 #include "command_rig.h"
 
-static struct point changed[RIG_POINTS];
-static struct write_rule rule_of;
-static struct pointset set_of;
-static struct device device_of;
-static struct model next;
-
-/* The configuration as it is, to be changed by the test. */
-static struct point *change(uint32_t point)
-{
-	memcpy(changed, points, sizeof changed);
-	if (points[point].write)
-		rule_of = *points[point].write;
-	changed[point].write = &rule_of;
-	set_of = rig_set;
-	set_of.point = changed;
-	device_of = rig_device;
-	device_of.set = &set_of;
-	next = rig_model;
-	next.device = &device_of;
-	return &changed[point];
-}
-
-static void reload(const struct model *m)
-{
-	if (command_leave(g.t, m, g.now)) {
-		rig_take(&g);
-		command_leave(g.t, m, g.now);
-	}
-	rig_take(&g);
-	command_adopt(g.t, m, g.now);
-	rig_take(&g);
-}
-
 /* What waits is taken back: nothing is written, and the sender gets to know. */
 static void gone(uint32_t point, const char *text)
 {
@@ -44,6 +11,18 @@ static void gone(uint32_t point, const char *text)
 	assert_int_equal(g.njob, 1);
 	reload(&next);
 	expect(COMMAND_FAILED, "changed by a reload of the configuration", 0);
+	reload(&rig_model);
+}
+
+static void what_stays_goes_on(uint32_t point, const char *text)
+{
+	g.nreported = g.nwrite = 0;
+	rig_command(&g, point, text);
+	reload(&next);
+	settle();
+	assert_int_equal(g.nreported, 1);
+	assert_true(command_end_good(g.reported[0].end));
+	assert_int_equal(g.nwrite, 1);
 	reload(&rig_model);
 }
 
@@ -74,6 +53,54 @@ static void another_meaning_of_the_registers(void **state)
 	change(P_ACTION);
 	rule_of.raw = (const uint8_t *)"\x43";
 	gone(P_ACTION, "on");
+	change(P_TURNED)->addr[1] = 232;
+	gone(P_TURNED, "70000");
+	change(P_DOOR); /* it would stay on, or be on for longer */
+	rule_of.pulse = 0;
+	gone(P_DOOR, "on");
+	change(P_DOOR);
+	rule_of.pulse = 60 * US_S;
+	gone(P_DOOR, "on");
+	change(P_PUMP);
+	rule_of.pulse = 60 * US_S;
+	gone(P_PUMP, "on");
+}
+
+/* What goes along, or is looked at, is not what it was. */
+static void another_group(void **state)
+{
+	(void)state;
+	static const struct expr *others[1];
+	static const char *const text[] = {"Start <= Stop"};
+	static const uint32_t turned[] = {P_FAR0, P_FAR1};
+	static struct group_rule groups_of[2];
+	unsigned column;
+	char message[80];
+	others[0] = expr_compile(arena, text[0], look_up, NULL, &column, message, sizeof message);
+	for (int i = 0; i < 4; i++) {
+		change(P_G2);
+		memcpy(groups_of, groups, sizeof groups_of);
+		set_of.group = groups_of;
+		if (i == 0) { /* another rule */
+			groups_of[0].rule = others;
+			groups_of[0].rule_text = text;
+		} else if (i == 1) { /* one more, one less */
+			groups_of[0].nrule = 0;
+		} else if (i == 2) { /* another member, */
+			rule_of.group = NULL;
+		} else { /* another meaning of a member that goes along */
+			changed[P_G2].codec.scale = (struct decimal){1, 1};
+		}
+		gone(P_G0, "5");
+	}
+	change(P_FAR0);
+	memcpy(groups_of, groups, sizeof groups_of);
+	groups_of[1].order = turned;
+	set_of.group = groups_of;
+	gone(P_FAR0, "5");
+	change(P_G2); /* nothing of it is another */
+	set_of.group = memcpy(groups_of, groups, sizeof groups_of);
+	what_stays_goes_on(P_G0, "5");
 }
 
 static void what_may_not_be_written_any_more(void **state)
@@ -138,18 +165,6 @@ static void what_was_written_is_not_compared_with_another_meaning(void **state)
 	reload(&rig_model);
 }
 
-static void what_stays_goes_on(uint32_t point, const char *text)
-{
-	g.nreported = g.nwrite = 0;
-	rig_command(&g, point, text);
-	reload(&next);
-	settle();
-	assert_int_equal(g.nreported, 1);
-	assert_true(command_end_good(g.reported[0].end));
-	assert_int_equal(g.nwrite, 1);
-	reload(&rig_model);
-}
-
 static void what_means_the_same_goes_on(void **state)
 {
 	(void)state;
@@ -173,6 +188,66 @@ static void what_means_the_same_goes_on(void **state)
 	g.holding[241] = 2;
 	change(P_POWER);
 	what_stays_goes_on(P_POWER, "1500");
+}
+
+/* A line that is slow, or waits for another unit, holds up no reload. The outcome comes after it.
+ */
+static void what_is_on_the_wire_all_the_time(uint32_t point, const char *text)
+{
+	g.nreported = g.nwrite = 0;
+	rig_command(&g, point, text);
+	const struct job j = g.job[0];
+	g.njob = 0; /* not to be taken back */
+	reload(&next);
+	assert_int_equal(g.nreported, 0);
+	job_do(&g, &j);
+	rig_take(&g);
+}
+
+static void what_was_under_way_is_not_compared_with_another_meaning(void **state)
+{
+	(void)state;
+	change(P_SETPOINT)->codec.scale.places = 2;
+	what_is_on_the_wire_all_the_time(P_SETPOINT, "45");
+	expect(COMMAND_ACKNOWLEDGED, "", 1);
+	assert_string_equal(g.value[0], "45");
+	assert_false(g.reported[0].acknowledged_only);
+	reload(&rig_model);
+	/* nor is a value that may be another one published for it */
+	change(P_SETPOINT)->codec.scale.places = 2;
+	rule_of.verify = false;
+	what_is_on_the_wire_all_the_time(P_SETPOINT, "46");
+	expect(COMMAND_ACKNOWLEDGED, "", 1);
+	assert_false(g.reported[0].acknowledged_only);
+	reload(&rig_model);
+	change(P_SETPOINT)->codec.scale.places = 2;
+	fault(LOST_ANSWER, 1, 0);
+	what_is_on_the_wire_all_the_time(P_SETPOINT, "47");
+	expect(COMMAND_FAILED, "no response; not known whether it was carried out", 1);
+	reload(&rig_model);
+}
+
+/* Whatever the new configuration calls it. */
+static void a_pulse_under_way_is_ended(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		change(P_DOOR);
+		rule_of.pulse = i == 0 ? 0 : 60 * US_S;
+		g.coil[6] = 0;
+		if (i == 2)
+			fault(LOST_ANSWER, 1, 0);
+		what_is_on_the_wire_all_the_time(P_DOOR, "on");
+		const us_t on = g.now;
+		assert_int_equal(g.coil[6], 1);
+		while (g.coil[6] && rig_step(&g))
+			;
+		assert_int_equal(g.coil[6], 0);
+		assert_true(g.now < on + US_S);
+		settle();
+		assert_int_equal(g.nreported, 2);
+		reload(&rig_model);
+	}
 }
 
 /* Where a SunSpec model is, the new configuration finds out, or takes over, after this. */
@@ -225,6 +300,35 @@ static void what_nobody_sent_goes_on(void **state)
 	assert_int_equal(g.coil[6], 0);
 	assert_int_equal(g.holding[41], 1);
 	reload(&rig_model);
+}
+
+/* A keep-alive, safe value, clock, set-up or password that the configuration had, and has not now.
+ */
+static void what_nobody_asks_for_any_more_is_not_written(void **state)
+{
+	(void)state;
+	static const struct setup_step step = {P_MODE, "local", {0}};
+	const struct command_item item = {P_MODE, "local"};
+	struct command_request q = {.item = &item, .n = 1, .origin = COMMAND_FROM_GATEWAY};
+	for (int i = 0; i < 5; i++) {
+		change(P_MODE);
+		rule_of.rewrite = i == 0 ? US_S : 0;
+		rule_of.sync = i == 1 ? US_S : 0;
+		rule_of.safe_after = i == 2 ? US_S : 0;
+		rule_of.safe_value = "local";
+		device_of.setup = &step;
+		device_of.nsetup = i == 3;
+		device_of.unlock_point = i == 4 ? P_MODE : -1;
+		device_of.unlock_value = "local";
+		reload(&next);
+		g.nreported = g.nwrite = 0;
+		rig_submit(&g, &q);
+		reload(&next); /* still asked for */
+		assert_int_equal(g.nreported, 0);
+		assert_int_equal(g.njob, 1);
+		reload(&rig_model);
+		expect(COMMAND_FAILED, "changed by a reload of the configuration", 0);
+	}
 }
 
 /* -- another device ---------------------------------------------------------------------------- */
@@ -321,12 +425,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(another_meaning_of_the_registers),
+		T(another_group),
 		T(what_may_not_be_written_any_more),
 		T(what_waits_in_the_table),
 		T(what_was_written_is_not_compared_with_another_meaning),
 		T(what_means_the_same_goes_on),
+		T(what_was_under_way_is_not_compared_with_another_meaning),
+		T(a_pulse_under_way_is_ended),
 		T(a_sunspec_point_is_known_by_its_model),
 		T(what_nobody_sent_goes_on),
+		T(what_nobody_asks_for_any_more_is_not_written),
 		T(what_waits_does_not_go_to_a_device_that_must_identify_itself),
 		T(what_waits_goes_to_an_offline_device_once),
 		T(what_is_on_the_wire_is_not_known),

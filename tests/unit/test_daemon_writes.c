@@ -42,6 +42,31 @@ static void a_keep_alive_repeats_what_was_commanded(void **state)
 	rig_job(3, 20, OUT_OK);
 }
 
+#define RELAY(more) "points:\n  Relay: {coil: 3, write: {toggle: 0x5500" more "}, rewrite: 60s}\n"
+
+/* What it made of the relay is repeated. */
+static void a_keep_alive_does_not_toggle_again(void **state)
+{
+	(void)state;
+	struct report is = {.kind = REPORT_READ, .outcome = OUT_OK, .span = {1, TABLE_COIL, 3, 1}};
+	rig_begin(DEVICE, RELAY(""));
+	rig_report(is);
+	rig_command("xnet/cmd/pump/Relay", "toggle");
+	rig_job(3, 0x5500, OUT_OK);
+	is.word[0] = 1;
+	rig_report(is);
+	rig_pass(60 * US_S);
+	rig_job(3, 0xFF00, OUT_OK);
+	/* where nobody knows that, nothing is */
+	rig_write_profile(RELAY(", verify: false"));
+	rig_reload(DEVICE);
+	rig_command("xnet/cmd/pump/Relay", " Toggle ");
+	rig_job(3, 0x5500, OUT_OK);
+	rig_pass(300 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	assert_non_null(strstr(rig_journal(), "keep-alive paused"));
+}
+
 static void a_reload_keeps_what_is_repeated_and_when(void **state)
 {
 	(void)state;
@@ -487,6 +512,7 @@ int main(void)
 		RIG_TEST(a_broadcast_pauses_the_keep_alive_of_the_members),
 		RIG_TEST(commands_off_writes_nothing),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
+		RIG_TEST(a_keep_alive_does_not_toggle_again),
 		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
 		RIG_TEST(a_keep_alive_does_not_go_to_another_device),
 		RIG_TEST(a_safe_value_does_not_go_to_another_device),

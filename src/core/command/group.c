@@ -127,3 +127,80 @@ bool group_rules_hold(const struct command_table *t, struct record *const *r, si
 	}
 	return true;
 }
+
+/* -- two configurations ------------------------------------------------------------------ */
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Has it the same name, and is its value read, and written, as before? */
+static bool same_member(const struct device *da, const struct point *a, const struct device *db,
+                        const struct point *b)
+{
+	const int32_t at = a->write ? a->write->address : -1,
+		      to = b->write ? b->write->address : -1;
+	return strcmp(a->name, b->name) == 0 && a->source == b->source && a->table == b->table &&
+	       a->parts == b->parts && address_stays(da, a, db, b) && at == to &&
+	       codec_same(&a->codec, &b->codec);
+}
+
+/* The points that it speaks of, in their order. */
+static bool same_points(const struct device *da, const struct expr *a, const struct device *db,
+                        const struct expr *b)
+{
+	for (size_t at = 0, to = 0;;) {
+		const int i = expr_next(a, &at), k = expr_next(b, &to);
+		if (i < 0 || k < 0)
+			return i == k;
+		if (!same_member(da, &da->set->point[i], db, &db->set->point[k]))
+			return false;
+	}
+}
+
+static bool same_group(const struct device *da, const struct group_rule *a, const struct device *db,
+                       const struct group_rule *b)
+{
+	if (!a || !b)
+		return a == b;
+	bool same = a->nrule == b->nrule && a->norder == b->norder;
+	for (size_t i = 0; same && i < a->nrule; i++)
+		same = same_text(a->rule_text ? a->rule_text[i] : NULL,
+		                 b->rule_text ? b->rule_text[i] : NULL) &&
+		       same_points(da, a->rule[i], db, b->rule[i]);
+	for (size_t i = 0; same && i < a->norder; i++)
+		same = same_text(da->set->point[a->order[i]].name,
+		                 db->set->point[b->order[i]].name);
+	return same;
+}
+
+/* The next member of p's group; set->n: no more. */
+static uint32_t next_member(const struct pointset *set, const struct point *p, uint32_t i)
+{
+	while (i < set->n && !group_holds(&set->point[i], p))
+		i++;
+	return i;
+}
+
+bool group_stays(const struct device *da, const struct point *a, const struct device *db,
+                 const struct point *b)
+{
+	const struct pointset *sa = da->set, *sb = db->set;
+	if (!a->write->group && !b->write->group)
+		return true;
+	if (!same_text(a->write->group, b->write->group) ||
+	    !same_group(da, group_find(sa, a->write->group), db, group_find(sb, b->write->group)))
+		return false;
+	size_t left = 0;
+	for (uint32_t i = 0; (i = next_member(sb, b, i)) < sb->n; i++)
+		left++;
+	for (uint32_t i = 0; (i = next_member(sa, a, i)) < sa->n; i++, left--) {
+		const char *name = sa->point[i].name;
+		const int k = model_find_point(sb, name, strlen(name));
+		if (k < 0 || !left || !group_holds(&sb->point[k], b) ||
+		    !same_member(da, &sa->point[i], db, &sb->point[k]))
+			return false;
+	}
+	return left == 0;
+}

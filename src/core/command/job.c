@@ -180,9 +180,7 @@ bool job_append(const struct device *d, struct job *j, const struct job *more)
 
 static us_t launch_time(const struct command_table *t, const struct record *r)
 {
-	const us_t interval = record_point(t, r)->write->min_write_interval;
-	const us_t last = t->lane[r->lane].last_sent;
-	const us_t earliest = interval && last ? last + interval : 0;
+	const us_t earliest = record_earliest(t, r);
 	return r->not_before > earliest ? r->not_before : earliest;
 }
 
@@ -224,8 +222,11 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 		j->held.count = 0;
 	j->not_before = launch_time(t, r[0]);
 	j->expires = r[0]->expires;
-	for (size_t i = 1; i < n; i++)
+	for (size_t i = 1; i < n; i++) {
+		const us_t from = launch_time(t, r[i]);
+		j->not_before = from > j->not_before ? from : j->not_before;
 		j->expires = r[i]->expires < j->expires ? r[i]->expires : j->expires;
+	}
 	for (size_t i = 0; i < n; i++) {
 		r[i]->job = j->id;
 		r[i]->state = STATE_WAITING;
@@ -240,7 +241,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	node->a.job = *j;
 	node->a.device = r[0]->device;
 	node->a.point = r[0]->point;
-	node->a.pulse = r[0]->origin == COMMAND_PULSE_END ? 2 : w->pulse && r[0]->value.on ? 1 : 0;
+	node->a.pulse = r[0]->origin == COMMAND_PULSE_END ? 2 : r[0]->pulse ? 1 : 0;
 	act_put(t, node);
 }
 
@@ -263,6 +264,7 @@ static void launch_unlock(struct command_table *t, const struct record *write, u
 		record_end(t, r, COMMAND_REFUSED, NULL, r->reason, now);
 		return;
 	}
+	record_understood(t, r);
 	record_insert(t, r, now);
 	r->expires = from + COMMAND_TIMEOUT;
 	r->not_before = from > now ? from : 0;

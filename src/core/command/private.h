@@ -48,6 +48,7 @@ struct record {
 	us_t received, expires; /* expires 0: never */
 	us_t sent;              /* last time on the wire; 0: never */
 	us_t not_before;        /* of the end of a pulse */
+	us_t pulse;             /* it begins one of this length; 0: none */
 	us_t job_from;          /* before this its job is surely not on the wire */
 	us_t after;             /* only reads that ended at or after this count */
 	us_t due;               /* RETRYING: again; else: give up */
@@ -110,11 +111,12 @@ const struct point *record_point(const struct command_table *t, const struct rec
 struct record *record_create(const struct command_table *t, uint32_t device, uint32_t point,
                              const char *text);
 void record_insert(struct command_table *t, struct record *r, us_t now);
+/* Its payload is understood: r->value. */
+void record_understood(const struct command_table *t, struct record *r);
 uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point);
 bool record_once_only(const struct command_table *t,
                       const struct record *r); /* another would switch again */
-bool record_pulses(const struct command_table *t,
-                   const struct record *r); /* begins or ends a pulse */
+bool record_pulses(const struct record *r);    /* begins or ends a pulse */
 bool record_newer(const struct command_table *t,
                   const struct record *r); /* a later one of its lane lives */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
@@ -126,6 +128,9 @@ void act_put(struct command_table *t, struct act_node *n);
 /* Tells the outcome and frees the record. value NULL: as sent. reason NULL: none. */
 void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
                 const char *reason, us_t now);
+
+/* When the point's write rule permits the next write; 0: at once. */
+us_t record_earliest(const struct command_table *t, const struct record *r);
 
 /* job.c: the write of a value, and the writes of several records as few jobs. */
 void job_build(const struct device *d, const struct point *p, const struct command_value *v,
@@ -145,6 +150,9 @@ bool group_job(const struct device *d, const struct point *p, struct job *j);
 /* Are its members read where they are written? */
 bool group_in_place(const struct device *d, const struct point *p);
 size_t group_rank(const struct device *d, uint32_t point);
+/* Of two configurations: do the same rules hold of the same values, and does the same go along? */
+bool group_stays(const struct device *da, const struct point *a, const struct device *db,
+                 const struct point *b);
 
 /* pulse.c: `off` and `on` are records of one lane. */
 #define BUSY_AGAIN (250 * US_MS)
@@ -162,10 +170,17 @@ void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
 bool pulse_barred(const struct command_table *t, const struct record *r);
 void pulse_recall(struct command_table *t, struct record *off, us_t now);
 
+/* reload.c */
+bool address_stays(const struct device *da, const struct point *pa, const struct device *db,
+                   const struct point *pb);
+
 /* time.c */
 void device_bar(struct command_table *t, uint32_t device, us_t now);
 
 /* state.c */
+/* The oldest write that is parked in this lane goes on, if nothing before it is undone. */
+void lane_wake(struct command_table *t, uint32_t lane, us_t now);
+bool lane_blocked(const struct command_table *t, const struct record *parked);
 #define SHUTTING_DOWN "shutting down"
 #define NOT_KNOWN "no response; not known whether it was carried out"
 void record_retry(struct record *r, us_t due);

@@ -20,9 +20,8 @@ static void pulse_off(struct command_table *t, uint32_t device, uint32_t point, 
 
 void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now)
 {
-	const us_t lasts = record_point(t, on)->write->pulse;
 	on->ends_later = true;
-	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + lasts, now);
+	pulse_off(t, on->device, on->point, t->closing ? 0 : sent + on->pulse, now);
 }
 
 void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
@@ -64,7 +63,7 @@ void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (r->lane != off->lane || r->origin == COMMAND_PULSE_END ||
-		    r->state != STATE_VERIFYING || !record_pulses(t, r))
+		    r->state != STATE_VERIFYING || !record_pulses(r))
 			continue;
 		if (r->demands)
 			record_end(t, r, COMMAND_FAILED, NULL,

@@ -18,14 +18,16 @@ static bool bus_stays(const struct bus_conf *a, const struct bus_conf *b)
 }
 
 /* Of a SunSpec model the place in it: where that is in the device the new one does not know yet. */
-static bool address_stays(const struct device *da, const struct point *pa, const struct device *db,
-                          const struct point *pb)
+bool address_stays(const struct device *da, const struct point *pa, const struct device *db,
+                   const struct point *pb)
 {
 	if (!pa->part || !pb->part)
-		return pa->part == pb->part && pa->addr[0] == pb->addr[0];
+		return pa->part == pb->part &&
+		       memcmp(pa->addr, pb->addr, pa->parts * sizeof *pa->addr) == 0;
 	const struct sunspec_part *a = &da->set->sunspec->part[pa->part - 1];
 	const struct sunspec_part *b = &db->set->sunspec->part[pb->part - 1];
-	return a->id[0] == b->id[0] && a->nth == b->nth && pa->offset[0] == pb->offset[0];
+	return a->id[0] == b->id[0] && a->nth == b->nth &&
+	       memcmp(pa->offset, pb->offset, pa->parts * sizeof *pa->offset) == 0;
 }
 
 /* Is it still the same register of the same device on the same bus? */
@@ -37,7 +39,8 @@ static bool point_stays(const struct model *a, const struct device *da, const st
 	return da->id == db->id && db->enabled && pb->write && pa->table == pb->table &&
 	       pa->parts == pb->parts && address_stays(da, pa, db, pb) &&
 	       pa->write->address == pb->write->address && pa->codec.type == pb->codec.type &&
-	       pa->codec.bit == pb->codec.bit && pa->codec.of == pb->codec.of &&
+	       pa->codec.bit == pb->codec.bit && pa->codec.bits == pb->codec.bits &&
+	       pa->codec.byte == pb->codec.byte && pa->codec.of == pb->codec.of &&
 	       codec_words(&pa->codec) == codec_words(&pb->codec);
 }
 
@@ -80,6 +83,11 @@ static bool same_value(const struct command_value *a, const struct command_value
 	       memcmp(a->mask, b->mask, a->n * sizeof *a->mask) == 0;
 }
 
+static us_t pulse_of(const struct write_rule *w, const struct command_value *v)
+{
+	return v->on ? w->pulse : 0;
+}
+
 /* Would the same payload write the same, and would it be taken? `now` is what it was. */
 static bool still_meant(const struct command_table *t, const struct record *r,
                         const struct point *p)
@@ -92,7 +100,19 @@ static bool still_meant(const struct command_table *t, const struct record *r,
 	in.now = r->value.v.kind == VALUE_TEXT ? r->value.text : NULL;
 	in.own = r->origin == COMMAND_FROM_GATEWAY;
 	return same_rule(record_point(t, r)->write, p->write) &&
-	       command_check(p, &in, &v, reason, sizeof reason) && same_value(&r->value, &v);
+	       command_check(p, &in, &v, reason, sizeof reason) && same_value(&r->value, &v) &&
+	       pulse_of(p->write, &v) == r->pulse;
+}
+
+/* What we write ourselves, the configuration asks for. */
+static bool asked_for(const struct device *d, uint32_t point, const char *text)
+{
+	const struct write_rule *w = d->set->point[point].write;
+	bool asked = w->rewrite || w->sync || (w->safe_after && same_text(w->safe_value, text)) ||
+	             (d->unlock_point == (int64_t)point && same_text(d->unlock_value, text));
+	for (size_t i = 0; i < d->nsetup && !asked; i++)
+		asked = d->setup[i].point == point && same_text(d->setup[i].value, text);
+	return asked;
 }
 
 static bool still_permitted(const struct record *r, const struct model *m, const struct device *d)
@@ -108,8 +128,13 @@ static bool record_stays(const struct command_table *t, const struct record *r,
 	const struct lane to = lane_in(t->model, m, &t->lane[r->lane]);
 	if (to.device == GONE || r->origin == COMMAND_PULSE_END)
 		return to.device != GONE;
-	const struct device *d = &m->device[to.device];
-	return still_permitted(r, m, d) && still_meant(t, r, &d->set->point[to.point]);
+	const struct device *d = &m->device[to.device], *was = record_device(t, r);
+	const struct point *p = &d->set->point[to.point];
+	if (r->origin == COMMAND_FROM_GATEWAY && asked_for(was, r->point, r->text) &&
+	    !asked_for(d, to.point, r->text))
+		return false;
+	return still_permitted(r, m, d) && still_meant(t, r, p) &&
+	       group_stays(was, record_point(t, r), d, p);
 }
 
 /* One that does not go on is taken back while it waits. True: it may be on the wire. */

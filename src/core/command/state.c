@@ -68,7 +68,8 @@ static void record_verify(struct command_table *t, struct record *r, us_t after,
 static void record_acknowledge(struct command_table *t, struct record *r, us_t now)
 {
 	char shown[VALUE_PRINT_MAX];
-	const bool known = r->value.v.kind != VALUE_NONE; /* not of a toggle or an action */
+	/* not of a toggle or an action, nor of what has another meaning now */
+	const bool known = r->value.v.kind != VALUE_NONE && !r->leaves;
 	if (known)
 		point_print(record_point(t, r), &r->value.v, NULL, shown, sizeof shown);
 	record_end(t, r, record_device(t, r)->broadcast ? COMMAND_SENT : COMMAND_ACKNOWLEDGED,
@@ -80,7 +81,7 @@ void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	r->effect = EFFECT_DONE;
-	if (!readable(t, r) || !w->verify || record_newer(t, r))
+	if (!readable(t, r) || !w->verify || r->leaves || record_newer(t, r))
 		record_acknowledge(t, r, now);
 	else
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
@@ -103,7 +104,7 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 		record_end(t, r, COMMAND_SUPERSEDED, NULL,
 		           "no response, and superseded by a newer command", now);
 		return;
-	} else if (!readable(t, r) || !device_online(t, r)) {
+	} else if (!readable(t, r) || r->leaves || !device_online(t, r)) {
 		record_end(t, r, COMMAND_FAILED, NULL, NOT_KNOWN, now);
 		return;
 	}
@@ -195,8 +196,7 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 		t->lane[r->lane].last_sent = sent;
 		if ((int64_t)r->point == record_device(t, r)->unlock_point)
 			t->device[r->device].unlocked = sent; /* so long it lasts from now on */
-		if (record_point(t, r)->write->pulse && r->value.on &&
-		    (o != OUT_REFUSED || exception == EXC_ACKNOWLEDGE))
+		if (r->pulse && (o != OUT_REFUSED || exception == EXC_ACKNOWLEDGE))
 			pulse_end(t, r, sent, now);
 		if (r->origin == COMMAND_PULSE_END && o != OUT_REFUSED)
 			pulse_off_sent(t, r, now);
@@ -214,7 +214,7 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 	} else if (o == OUT_SAME) {
 		char value[VALUE_PRINT_MAX];
 		point_print(record_point(t, r), &r->value.v, NULL, value, sizeof value);
-		record_end(t, r, COMMAND_VERIFIED, value, NULL, now);
+		record_end(t, r, COMMAND_VERIFIED, r->leaves ? NULL : value, NULL, now);
 	} else if (o == OUT_REFUSED) {
 		job_refused(t, r, exception, sent, at, now);
 	} else if (!sent) {
@@ -228,17 +228,32 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 	}
 }
 
-/* A write that waited for the one before it in its lane. */
-static void lane_wake(struct command_table *t, uint32_t lane, us_t now)
+/* Must what comes behind it in its lane wait? One that is sent again would come after it. */
+static bool record_blocks(const struct command_table *t, const struct record *r)
 {
-	for (size_t i = 0; i < t->n; i++) {
+	return r->state == STATE_PARKED || (r->state == STATE_WAITING && r->job) ||
+	       (r->state == STATE_RETRYING && record_once_only(t, r));
+}
+
+bool lane_blocked(const struct command_table *t, const struct record *parked)
+{
+	if (t->lane[parked->lane].alive == 1)
+		return false;
+	for (size_t i = 0; t->record[i] != parked; i++)
+		if (t->record[i]->lane == parked->lane && record_blocks(t, t->record[i]))
+			return true;
+	return false;
+}
+
+void lane_wake(struct command_table *t, uint32_t lane, us_t now)
+{
+	for (size_t i = 0; i < t->n && t->lane[lane].alive > 0; i++) {
 		struct record *r = t->record[i];
-		if (r->lane == lane && r->state == STATE_WAITING && r->job)
-			return;
-		if (r->lane == lane && r->state == STATE_PARKED) {
+		if (r->lane != lane || !record_blocks(t, r))
+			continue;
+		if (r->state == STATE_PARKED)
 			record_launch(t, r, now);
-			return;
-		}
+		return;
 	}
 }
 

@@ -109,7 +109,7 @@ static const struct record *lane_pulse(const struct command_table *t, uint32_t l
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *r = t->record[i];
-		if (r->lane == lane && record_pulses(t, r))
+		if (r->lane == lane && record_pulses(r))
 			return r;
 	}
 	return NULL;
@@ -157,12 +157,11 @@ static void draft_time(struct command_table *t, const struct command_request *q,
 	const us_t limit = w->command_timeout ? w->command_timeout : COMMAND_TIMEOUT;
 	r->lane = lane_get(t, r->device, r->point);
 	r->expires = (q->since ? q->since : now) + (q->expiry ? earlier(q->expiry, limit) : limit);
-	const us_t last = t->lane[r->lane].last_sent;
-	const us_t earliest = w->min_write_interval && last ? last + w->min_write_interval : 0;
+	const us_t earliest = record_earliest(t, r);
 	char reason[COMMAND_REASON_MAX];
 	if (now >= r->expires)
 		draft_late(r, now - q->since);
-	else if (w->pulse && r->value.on && lane_pulse(t, r->lane)) {
+	else if (r->pulse && lane_pulse(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: its pulse is still running");
 	} else if (r->value.toggle && lane_undone(t, r->lane)) {
 		draft_refuse(r, COMMAND_BUSY, "busy: the previous write is not finished");
@@ -185,6 +184,13 @@ static void draft_check(struct command_table *t, const struct command_request *q
 	in.own = q->origin == COMMAND_FROM_GATEWAY;
 	if (!command_check(p, &in, &r->value, r->reason, sizeof r->reason)) {
 		r->verdict = COMMAND_REFUSED;
+		return;
+	}
+	record_understood(t, r);
+	if (q->retained && record_once_only(t, r)) {
+		draft_refuse(r, COMMAND_REFUSED,
+		             "a retained message would switch again with each connection; clear it "
+		             "by publishing an empty retained message on its topic");
 		return;
 	}
 	draft_time(t, q, r, now);
@@ -261,25 +267,27 @@ static void record_overtake(struct command_table *t, struct record *r, us_t now)
 	}
 }
 
-/* True: one that may be on the wire right now stands before, and the point must not be written
- * again at once. */
+/* True: the newer one has to wait. One that may be on the wire right now goes before it, and the
+ * point must not be written again at once; or one that is neither replaced nor overtaken. */
 static bool lane_overtake(struct command_table *t, const struct record *newer, us_t now)
 {
 	const uint32_t lane = newer->lane;
-	bool on_wire = false;
+	bool wait = false;
 	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
 		if (r->lane != lane || r->state == STATE_DRAFT)
 			continue;
-		on_wire |= r->state == STATE_WAITING &&
-		           record_point(t, r)->write->min_write_interval && r->job_from <= now;
+		wait |= r->state == STATE_WAITING &&
+		        record_point(t, r)->write->min_write_interval && r->job_from <= now;
+		wait |= (r->state == STATE_RETRYING || r->state == STATE_PARKED) &&
+		        record_once_only(t, r);
 		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END &&
 		    !newer->value.toggle) /* what that does depends on the one before */
 			record_overtake(t, r, now);
 		else if (r->state == STATE_VERIFYING)
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
 	}
-	return on_wire;
+	return wait;
 }
 
 /* Is nothing of what this job writes wanted any more? */

@@ -136,13 +136,27 @@ struct record *record_create(const struct command_table *t, uint32_t device, uin
 
 bool record_once_only(const struct command_table *t, const struct record *r)
 {
-	const struct write_rule *w = record_point(t, r)->write;
-	return r->value.toggle || w->raw || (w->pulse && r->value.on);
+	return r->value.toggle || r->pulse || record_point(t, r)->write->raw;
 }
 
-bool record_pulses(const struct command_table *t, const struct record *r)
+bool record_pulses(const struct record *r)
 {
-	return r->origin == COMMAND_PULSE_END || (record_point(t, r)->write->pulse && r->value.on);
+	return r->origin == COMMAND_PULSE_END || r->pulse;
+}
+
+/* The pulse stays what it is when a reload changes the rule. */
+void record_understood(const struct command_table *t, struct record *r)
+{
+	r->pulse = r->value.on ? record_point(t, r)->write->pulse : 0;
+}
+
+/* The end of a pulse does not wait, nor what is to be written at the very end. */
+us_t record_earliest(const struct command_table *t, const struct record *r)
+{
+	const us_t interval = record_point(t, r)->write->min_write_interval;
+	const us_t last = t->lane[r->lane].last_sent;
+	const bool at_once = r->origin == COMMAND_PULSE_END || t->closing;
+	return interval && last && !at_once ? last + interval : 0;
 }
 
 uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point)
@@ -208,12 +222,11 @@ static bool reported_once(const struct command_table *t, const struct record *r)
 }
 
 /* Is nothing left to be switched off? One whose job the bus still has may be on the wire. */
-static bool pulse_over(const struct command_table *t, const struct record *r, enum command_end end)
+static bool pulse_over(const struct record *r, enum command_end end)
 {
-	const struct write_rule *w = r->device == GONE ? NULL : record_point(t, r)->write;
 	if (r->origin == COMMAND_PULSE_END)
 		return command_end_good(end);
-	return w && w->pulse && r->value.on && r->state != STATE_DRAFT && !r->ends_later && !r->job;
+	return r->pulse && r->state != STATE_DRAFT && !r->ends_later && !r->job;
 }
 
 void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
@@ -233,11 +246,11 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 		.received = r->received ? r->received : now,
 		.ended = now,
 		.sent = r->sent,
-		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && reported_once(t, r),
-		.pulse = r->origin == COMMAND_PULSE_END ||
-	                 (!gone && r->sent && r->value.on && record_point(t, r)->write &&
-	                  record_point(t, r)->write->pulse),
-		.pulse_over = pulse_over(t, r, end),
+		.acknowledged_only =
+			end == COMMAND_ACKNOWLEDGED && !r->leaves && reported_once(t, r),
+		.toggle = r->value.toggle,
+		.pulse = r->origin == COMMAND_PULSE_END || (r->sent && r->pulse),
+		.pulse_over = pulse_over(r, end),
 	};
 	n->has_value = value;
 	n->has_reason = reason && *reason && !command_end_good(end);

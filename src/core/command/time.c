@@ -104,12 +104,19 @@ void command_tick(struct command_table *t, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;)
 		record_tick(t, t->record[i], now);
+	for (size_t i = 0; i < t->n; i++) /* the one before it may have ended without its job */
+		if (t->record[i]->state == STATE_PARKED && !lane_blocked(t, t->record[i])) {
+			lane_wake(t, t->record[i]->lane, now);
+			i = SIZE_MAX;
+		}
 }
 
-static us_t record_due(const struct record *r)
+static us_t record_due(const struct command_table *t, const struct record *r)
 {
 	switch (r->state) {
 	case STATE_PARKED:
+		if (!lane_blocked(t, r))
+			return 0;
 		return r->expires ? r->expires : US_NEVER;
 	case STATE_WAITING:
 		if (!r->expires)
@@ -123,9 +130,10 @@ static us_t record_due(const struct record *r)
 us_t command_due(const struct command_table *t)
 {
 	us_t due = US_NEVER;
-	for (size_t i = 0; i < t->n; i++)
-		if (record_due(t->record[i]) < due)
-			due = record_due(t->record[i]);
+	for (size_t i = 0; i < t->n; i++) {
+		const us_t one = record_due(t, t->record[i]);
+		due = one < due ? one : due;
+	}
 	return due;
 }
 
