@@ -8,6 +8,7 @@
 #include "mqtt/outbox.h"
 
 #define BLOCK 256
+#define LONG 1024 /* bytes */
 
 struct slot *slots_at(const struct slots *t, uint32_t id)
 {
@@ -60,13 +61,23 @@ static size_t room_for(size_t n)
 	return ((n + head + 15) & ~(size_t)15) - head;
 }
 
+/* Elsewhere: where the long text was there would be a hole as large, and never so large a text
+ * again (a device's info, once published, is nobody's any more). */
+static char *small_again(const struct slot *s, size_t room)
+{
+	char *text = memcpy(mem_alloc(room, 1), s->text, s->topic_len + 1u);
+	free(s->text);
+	return text;
+}
+
 void slots_text(struct slots *t, struct slot *s, const char *text)
 {
 	const size_t n = strlen(text);
 	const size_t old = room_for(s->topic_len + s->text_len + 2u),
 		     room = room_for(s->topic_len + n + 2);
 	if (old != room) {
-		s->text = mem_grow(s->text, room, 1);
+		s->text = old > LONG && room <= LONG ? small_again(s, room)
+		                                     : mem_grow(s->text, room, 1);
 		t->memory += room - old;
 	}
 	memcpy(s->text + s->topic_len + 1, text, n + 1);
