@@ -152,7 +152,7 @@ static void units_forget(struct schedule *s)
 			unit_destroy(u);
 			continue;
 		}
-		s->slot[u->rule.unit] = (uint16_t)kept;
+		s->slot[u->rule.unit] = (uint8_t)kept;
 		s->unit[kept++] = u;
 	}
 	s->nunit = kept;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/schedule/private.h"
 
-#include <assert.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,24 +89,23 @@ static void set_limits(struct schedule *s, struct set *set)
 
 static int address_order(const void *a, const void *b)
 {
-	const struct node *const *x = a, *const *y = b;
-	return (*x)->want.addr - (*y)->want.addr;
+	const struct want *const *x = a, *const *y = b;
+	return (*x)->addr - (*y)->addr;
 }
 
-static_assert(offsetof(struct node, want) == 0, "a node is found by its want");
-
-/* The demands, from `first` on, go among the wants by address; list[] is free meanwhile. */
+/* The demands, from `first` on, go among the wants by address. */
 static void set_merge(struct schedule *s, const struct set *set, size_t first)
 {
+	const struct want **merged = mem_alloc(set->n, sizeof *merged);
 	size_t i = 0, k = first;
-	qsort(&s->set[first], set->n - first, sizeof(struct node *), address_order);
+	qsort(&s->list[first], set->n - first, sizeof *merged, address_order);
 	for (size_t at = 0; at < set->n; at++) {
 		const bool want =
-			k == set->n || (i < first && s->set[i]->want.addr <= s->set[k]->want.addr);
-		s->list[at] = &s->set[want ? i++ : k++]->want;
+			k == set->n || (i < first && s->list[i]->addr <= s->list[k]->addr);
+		merged[at] = s->list[want ? i++ : k++];
 	}
-	for (size_t at = 0; at < set->n; at++)
-		s->set[at] = (struct node *)(uintptr_t)s->list[at];
+	memcpy(s->list, merged, set->n * sizeof *merged);
+	free(merged);
 }
 
 static void set_add_page(struct schedule *s, struct set *set, size_t at, us_t now)
@@ -119,7 +116,7 @@ static void set_add_page(struct schedule *s, struct set *set, size_t at, us_t no
 		if (n->want.table != set->table || n->group != set->group)
 			continue;
 		if (n == set->must || node_wanted(n, set->group, now))
-			s->set[set->n++] = n;
+			s->list[set->n++] = &n->want;
 		else
 			set->until = us_min(set->until, n->due - node_slack(n));
 	}
@@ -133,7 +130,7 @@ static void set_add_demands(struct schedule *s, struct set *set, us_t now)
 		struct node *d = &s->demand[i];
 		if (d->want.unit == set->unit->rule.unit && d->want.table == set->table &&
 		    node_wanted(d, set->group, now))
-			s->set[set->n++] = d;
+			s->list[set->n++] = &d->want;
 	}
 	if (set->n > wants)
 		set_merge(s, set, wants);
@@ -153,8 +150,6 @@ static struct set set_of(struct schedule *s, struct unit *u, const struct node *
 			set.until = us_min(set.until, page_of(u, i)->pull);
 	}
 	set_add_demands(s, &set, now);
-	for (size_t i = 0; i < set.n; i++)
-		s->list[i] = &s->set[i]->want;
 	set_limits(s, &set);
 	s->turn_group = set.group;
 	s->looked += u->npage + set.n;
@@ -164,7 +159,7 @@ static struct set set_of(struct schedule *s, struct unit *u, const struct node *
 static struct span set_block(struct schedule *s, const struct set *set, const struct node *n)
 {
 	size_t which = 0;
-	while (s->set[which] != n)
+	while (node_in(s, which) != n)
 		which++;
 	return plan_block(&s->wire, &set->limits, s->list, set->n, which);
 }
@@ -243,7 +238,7 @@ static bool vary_fewer(const struct schedule *s, const struct set *set, const st
 	uint32_t end = 0;
 	bool found = false;
 	for (size_t i = 0; i < set->n; i++) {
-		const struct node *n = s->set[i];
+		const struct node *n = node_in(s, i);
 		if (!node_inside(n, block))
 			continue;
 		const uint32_t e = (uint32_t)n->want.addr + n->want.len;
@@ -258,9 +253,9 @@ static bool vary_fewer(const struct schedule *s, const struct set *set, const st
 	}
 	for (size_t i = 0; i < set->n && !found; i++) {
 		struct span fewer = *block;
-		fewer.addr = s->set[i]->want.addr;
+		fewer.addr = s->list[i]->addr;
 		fewer.count = (uint16_t)(block->count - (fewer.addr - block->addr));
-		if (!node_inside(s->set[i], block) || fewer.addr == block->addr ||
+		if (!node_inside(node_in(s, i), block) || fewer.addr == block->addr ||
 		    (must && !node_inside(must, &fewer)) || span_barred(set->unit, &fewer, now))
 			continue;
 		*out = fewer;

@@ -17,9 +17,11 @@ void loss_learn(struct schedule *s, struct unit *u, const struct span *span, boo
 	if (!failed && !u->loss && u->nloss == LOSS_READS)
 		return; /* as it is on a good line: it stays 0 */
 	const size_t n = members_of(s, u, span);
-	for (size_t i = 0; i < n; i++)
-		if (s->set[i]->strikes || s->set[i]->aside || s->set[i]->last == NEVER_READ)
+	for (size_t i = 0; i < n; i++) {
+		const struct node *node = node_in(s, i);
+		if (node->strikes || node->aside || node->last == NEVER_READ)
 			return;
+	}
 	if (!n || s->varied)
 		return;
 	if (u->nloss < LOSS_READS)
@@ -52,10 +54,11 @@ static bool any_struck(struct schedule *s, const struct unit *u, const struct sp
                        bool aside)
 {
 	const size_t n = members_of(s, u, span);
-	for (size_t i = 0; i < n; i++)
-		if (s->set[i]->failed_at && u->good_at > s->set[i]->failed_at &&
-		    (s->set[i]->aside || !aside))
+	for (size_t i = 0; i < n; i++) {
+		const struct node *node = node_in(s, i);
+		if (node->failed_at && u->good_at > node->failed_at && (node->aside || !aside))
 			return true;
+	}
 	return false;
 }
 
@@ -100,7 +103,7 @@ static void members_rest(struct schedule *s, const struct unit *u, size_t n, us_
 {
 	const us_t until = now + (silent_share(s, u) - 1) * took;
 	for (size_t i = 0; i < n; i++)
-		s->set[i]->due = us_max(s->set[i]->due, until);
+		node_in(s, i)->due = us_max(node_in(s, i)->due, until);
 }
 
 /* A strike counts only if the unit has answered something else since the last one: failures in a
@@ -118,7 +121,7 @@ void block_failed(struct schedule *s, struct unit *u, const struct span *span, u
 	uint8_t most = 0;
 	demands_failed(s, u, span, STRIKES);
 	for (size_t i = 0; i < n; i++) {
-		struct node *node = s->set[i];
+		struct node *node = node_in(s, i);
 		const bool news = !node->failed_at || u->good_at > node->failed_at;
 		if (news && node->strikes < UINT8_MAX)
 			node->strikes++;
@@ -126,17 +129,17 @@ void block_failed(struct schedule *s, struct unit *u, const struct span *span, u
 		most = node->strikes > most ? node->strikes : most;
 		struck &= news;
 	}
-	if ((!struck || most < strikes) && !(n == 1 && s->set[0]->aside))
+	if ((!struck || most < strikes) && !(n == 1 && node_in(s, 0)->aside))
 		return;
 	if (n > 1 && !members_suspected(s, n) && length_refused(u, span))
 		return;
 	u->searching = true;
 	if (n == 1) {
-		want_refused(s, u, s->set[0], no_chance(u, ALONE, CHANCE), now, e);
+		want_refused(s, u, node_in(s, 0), no_chance(u, ALONE, CHANCE), now, e);
 	} else {
 		block_split(s, u, n, span, now);
 		for (size_t i = 0; i < n; i++)
-			s->set[i]->strikes = (uint8_t)(strikes - 1);
+			node_in(s, i)->strikes = (uint8_t)(strikes - 1);
 	}
 	members_rest(s, u, n, us_min(took, u->rule.timeout), now);
 }

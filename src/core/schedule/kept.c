@@ -40,8 +40,8 @@ static bool turnaround_same(const struct schedule *s, us_t a, us_t b)
 /* Was it made of just these? Of neighbours the ends say it. */
 static bool kept_is_of(const struct schedule *s, const struct kept *k, size_t n, us_t turnaround)
 {
-	const size_t first = (size_t)(s->set[0] - s->node),
-		     last = (size_t)(s->set[n - 1] - s->node);
+	const size_t first = (size_t)(node_in(s, 0) - s->node),
+		     last = (size_t)(node_in(s, n - 1) - s->node);
 	return k && k->nodes == n && last - first + 1 == n && k->read[0].first == first &&
 	       k->last == last && (s->wire.baud == 0 || turnaround == k->turnaround);
 }
@@ -60,10 +60,10 @@ void kept_make(struct schedule *s, struct unit *u, const struct plan_limits *l, 
 	k->until = until;
 	k->turnaround = l->turnaround;
 	k->nodes = n;
-	k->last = (uint32_t)(s->set[n - 1] - s->node);
+	k->last = (uint32_t)(node_in(s, n - 1) - s->node);
 	k->n = (uint32_t)reads;
 	for (size_t i = 0; i < reads; i++)
-		k->read[i] = (struct kept_read){(uint32_t)(s->set[share[i].first] - s->node),
+		k->read[i] = (struct kept_read){(uint32_t)(node_in(s, share[i].first) - s->node),
 		                                share[i].span};
 	free(share);
 	kept_drop(u, table);

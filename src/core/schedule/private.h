@@ -18,6 +18,9 @@
 #ifndef CORE_SCHEDULE_PRIVATE_H
 #define CORE_SCHEDULE_PRIVATE_H
 
+#include <assert.h>
+#include <stddef.h>
+
 #include "core/schedule/plan.h"
 #include "core/schedule/schedule.h"
 
@@ -147,7 +150,7 @@ struct schedule {
 	size_t ndemand, demand_room;
 	struct unit **unit;
 	size_t nunit, ndown; /* so many of them are silent */
-	uint16_t slot[256];  /* unit id → index in unit[]; above nunit: none */
+	uint8_t slot[256];   /* unit id → index in unit[]; nunit and above: none */
 	struct job **job;    /* waiting, in the order of submission */
 	size_t njob, job_room;
 	struct job *current; /* given out by schedule_next() */
@@ -169,12 +172,19 @@ struct schedule {
 	bool passing;    /* some unit's `pass` is set */
 	us_t hold; /* a request to a silent unit keeps a gateway busy for so long; 0: not known */
 	us_t credit, credit_at; /* µs of line time for silent units */
-	/* scratch for the planner: the first two as large as they can get */
-	struct node **set;
+	/* scratch for the planner: list as large as it can get, of what is in nodes; see node_in()
+	 */
 	const struct want **list;
 	struct cut *cut;
 	size_t scratch, cut_room;
 };
+
+static_assert(offsetof(struct node, want) == 0, "a node is found by its want");
+
+static inline struct node *node_in(const struct schedule *s, size_t i)
+{
+	return (struct node *)(uintptr_t)s->list[i];
+}
 
 static inline us_t us_max(us_t a, us_t b)
 {
@@ -251,7 +261,7 @@ static inline bool nodes_within(const struct schedule *s, const struct unit *u, 
 }
 
 /* kept.c */
-/* From s->set and s->list, n nodes of one table and no group, as planned with these limits. */
+/* From s->list, n nodes of one table and no group, as planned with these limits. */
 void kept_make(struct schedule *s, struct unit *u, const struct plan_limits *l, size_t n,
                us_t until);
 /* False: n's read is to be planned. */

@@ -103,14 +103,14 @@ size_t members_of(struct schedule *s, const struct unit *u, const struct span *s
 	size_t n = 0;
 	for (size_t i = nodes_from(s, u, span); nodes_within(s, u, i, span); i++)
 		if (s->node[i].group == s->turn_group && node_inside(&s->node[i], span))
-			s->set[n++] = &s->node[i];
+			s->list[n++] = &s->node[i].want;
 	return n;
 }
 
 bool members_suspected(const struct schedule *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (s->set[i]->doubted)
+		if (node_in(s, i)->doubted)
 			return true;
 	return false;
 }
@@ -128,7 +128,7 @@ static bool hole_in_the_middle(const struct schedule *s, size_t n, const struct 
 	const uint32_t middle = 2u * span->addr + span->count; /* twice */
 	uint32_t end = span->addr, nearest = UINT32_MAX;
 	for (size_t i = 0; i < n; i++) {
-		const struct want *w = &s->set[i]->want;
+		const struct want *w = s->list[i];
 		if (w->addr > end) {
 			const uint32_t at = w->addr + end;
 			const uint32_t off = at > middle ? at - middle : middle - at;
@@ -163,16 +163,16 @@ void block_split(struct schedule *s, struct unit *u, size_t n, const struct span
 	const bool has_hole = hole_in_the_middle(s, n, span, &hole);
 	if (has_hole)
 		learnt_add(u, &hole, now);
-	else if (s->set[0]->group == 0)
+	else if (node_in(s, 0)->group == 0)
 		u->split = *span;
-	const uint8_t low = has_hole ? s->set[0]->group : group_new(u);
-	const uint8_t high = has_hole ? s->set[0]->group : group_new(u);
+	const uint8_t low = has_hole ? node_in(s, 0)->group : group_new(u);
+	const uint8_t high = has_hole ? node_in(s, 0)->group : group_new(u);
 	for (size_t i = 0; i < n; i++) {
-		s->set[i]->doubted = true;
-		s->set[i]->due = us_min(s->set[i]->due, now); /* the search needs it */
-		s->set[i]->base =
-			us_min(s->set[i]->base, now - FIRST_URGENCY * node_period(s->set[i]));
-		s->set[i]->group = i < n / 2 ? low : high;
+		struct node *node = node_in(s, i);
+		node->doubted = true;
+		node->due = us_min(node->due, now); /* the search needs it */
+		node->base = us_min(node->base, now - FIRST_URGENCY * node_period(node));
+		node->group = i < n / 2 ? low : high;
 	}
 }
 
@@ -234,7 +234,7 @@ void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, 
 {
 	const size_t n = members_of(s, u, span);
 	for (size_t i = 0; i < n; i++) {
-		struct node *node = s->set[i];
+		struct node *node = node_in(s, i);
 		const us_t period = node->want.period;
 		if (node->aside || node->due > now)
 			continue;
@@ -269,7 +269,7 @@ static unsigned members_unwell(struct schedule *s, size_t n)
 {
 	unsigned least = n ? UINT8_MAX : 0;
 	for (size_t i = 0; i < n; i++) {
-		struct node *node = s->set[i];
+		struct node *node = node_in(s, i);
 		node->unwell = (uint8_t)(node->unwell + (node->unwell < UINT8_MAX));
 		least = node->unwell < least ? node->unwell : least;
 	}
@@ -300,7 +300,8 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		return;
 	}
 	if (n == 1) {
-		want_refused(s, u, s->set[0], about_address ? REFUSALS : REFUSALS_UNWELL, now, e);
+		want_refused(s, u, node_in(s, 0), about_address ? REFUSALS : REFUSALS_UNWELL, now,
+		             e);
 		if (!about_address)
 			nodes_put_off(s, u, span, now);
 		return;
@@ -313,5 +314,5 @@ void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		s->set[i]->doubted = true; /* once more, to be sure */
+		node_in(s, i)->doubted = true; /* once more, to be sure */
 }

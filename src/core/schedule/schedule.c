@@ -49,7 +49,6 @@ void schedule_destroy(struct schedule *s)
 	free(s->job);
 	free(s->node);
 	free(s->demand);
-	free(s->set);
 	free(s->list);
 	free(s->cut);
 	free(s);
@@ -76,7 +75,7 @@ struct unit *unit_get(struct schedule *s, uint8_t id, us_t now)
 	peer_init(&u->peer, now);
 	peer_unsure(&u->peer, now, u->rule.timeout); /* the port may have been opened before */
 	s->unit = mem_grow(s->unit, s->nunit + 1, sizeof(struct unit *));
-	s->slot[id] = (uint16_t)s->nunit;
+	s->slot[id] = (uint8_t)s->nunit;
 	s->unit[s->nunit++] = u;
 	return u;
 }
@@ -115,7 +114,6 @@ void schedule_scratch(struct schedule *s)
 	if (need <= s->scratch)
 		return;
 	s->scratch = s->ndemand ? need + need / 4 : need;
-	s->set = mem_grow(s->set, s->scratch, sizeof(struct node *));
 	s->list = mem_grow(s->list, s->scratch, sizeof(struct want *));
 }
 
