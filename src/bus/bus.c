@@ -213,6 +213,7 @@ void bus_destroy(struct bus *b)
 	hub_leave(b);
 	port_close(&b->port);
 	schedule_destroy(b->schedule);
+	free(b->seen);
 	adoption_destroy(b->adoption);
 	pthread_mutex_destroy(&b->lock);
 	free((char *)b->conf.name);

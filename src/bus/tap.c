@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/arena.h"
+
 static void give(struct bus *b, struct bus_frame *f)
 {
 	struct queue *q = atomic_load(&b->tap);
@@ -17,9 +19,22 @@ static void give(struct bus *b, struct bus_frame *f)
 		b->unseen++;
 }
 
+/* Of 650 bytes, which only a bus needs that somebody looks on. */
+static struct bus_frame *seen(struct bus *b)
+{
+	if (!b->seen)
+		b->seen = mem_alloc(1, sizeof(*b->seen));
+	return b->seen;
+}
+
+bool tap_open(const struct bus *b)
+{
+	return b->seen && b->seen->n;
+}
+
 void tap_end(struct bus *b, const char *why, us_t at)
 {
-	struct bus_frame *f = &b->seen;
+	struct bus_frame *f = seen(b);
 	if (!f->n)
 		f->at = at;
 	f->in = true;
@@ -31,7 +46,7 @@ void tap_end(struct bus *b, const char *why, us_t at)
 void tap_out(struct bus *b, const struct request *r, us_t at)
 {
 	struct bus_frame f = {.at = at};
-	if (b->seen.n) /* within an exchange: the answer to its proof */
+	if (tap_open(b)) /* within an exchange: the answer to its proof */
 		tap_end(b, b->asked ? NULL : "nobody asked for it", at);
 	b->asked = true;
 	f.n = (uint16_t)pdu_frame(r->unit, r->pdu, r->len, f.bytes);
@@ -40,7 +55,7 @@ void tap_out(struct bus *b, const struct request *r, us_t at)
 
 void tap_in(struct bus *b, const uint8_t *bytes, size_t n, us_t at)
 {
-	struct bus_frame *f = &b->seen;
+	struct bus_frame *f = seen(b);
 	if (!f->n)
 		f->at = at;
 	if (n > sizeof(f->bytes) - f->n)

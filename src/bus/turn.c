@@ -92,7 +92,7 @@ static void transact_seen(struct bus *b)
 		exception_words(x->exception, text, sizeof(text));
 	else
 		instead_text(&x->instead, text, sizeof(text));
-	if (x->outcome != OUT_OK || b->seen.n)
+	if (x->outcome != OUT_OK || tap_open(b))
 		tap_end(b, why, clock_now());
 	b->asked = false;
 }

@@ -148,7 +148,7 @@ static void worker_listen(struct bus *b)
 	if (n > 0) {
 		b->line.last_end = now;
 		tap_in(b, buf, (size_t)n, now);
-	} else if (b->seen.n && now >= b->line.last_end + LISTEN) {
+	} else if (tap_open(b) && now >= b->line.last_end + LISTEN) {
 		tap_end(b, "nobody asked for it", now);
 	}
 	worker_wait(b, now + LISTEN, WAIT_INPUT);

@@ -83,7 +83,7 @@ struct bus {
 	us_t begun_at;          /* the turn */
 	bool exchanges;         /* the turn is not over */
 	struct bus_tune wanted; /* for the turn; baud 0: its own */
-	struct bus_frame seen;  /* what came in since the last frame out */
+	struct bus_frame *seen; /* what came in since the last frame out; NULL: nobody looked yet */
 	bool asked;             /* within an exchange that has sent something */
 	uint32_t unseen;        /* frames that found no room with who looks on */
 	struct bus_tune tuned;  /* as the port is set; baud 0: as configured */
@@ -147,6 +147,8 @@ void link_judge(struct bus *b, enum outcome o); /* what the turn's outcome says 
 /* tap.c: what goes out and comes in, for those who look on. */
 void tap_out(struct bus *b, const struct request *r, us_t at);
 void tap_in(struct bus *b, const uint8_t *bytes, size_t n, us_t at);
+/* Is there something of a frame that is not over? */
+bool tap_open(const struct bus *b);
 /* The frame that came in is over; why NULL: nothing is wrong with it. */
 void tap_end(struct bus *b, const char *why, us_t at);
 
