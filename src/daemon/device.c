@@ -205,7 +205,7 @@ static void still_walking(struct gateway *g, uint32_t device)
 
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 {
-	for (int32_t d = b->unit_first[unit]; d >= 0; d = g->plant->device[d].next_on_unit) {
+	for (int32_t d = plant_first_of(b, unit); d >= 0; d = g->plant->device[d].next_on_unit) {
 		const struct device *dev = &g->plant->model->device[d];
 		if (b->lent_offline && g->plant->device[d].phase == PHASE_OFFLINE)
 			continue; /* it is not polled: until its line is given back */

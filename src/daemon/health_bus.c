@@ -122,7 +122,7 @@ static bool silent(const struct gateway *g, const struct plant_bus *b)
 	if (g->now - (b->answered > b->since ? b->answered : b->since) < SILENT_AFTER)
 		return false;
 	for (int u = 0; u < 256; u++)
-		for (int32_t d = b->unit_first[u]; d >= 0; d = g->plant->device[d].next_on_unit)
+		for (int32_t d = plant_first_of(b, u); d >= 0; d = g->plant->device[d].next_on_unit)
 			if (g->plant->device[d].phase != PHASE_OFFLINE &&
 			    !g->model->device[d].broadcast)
 				return false;

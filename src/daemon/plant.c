@@ -65,23 +65,28 @@ void plant_index(struct plant *p, uint32_t bus)
 	qsort(b->place, b->nplace, sizeof *b->place, place_compare);
 }
 
+static void index_device(struct plant *p, size_t d)
+{
+	const struct device *dev = &p->model->device[d];
+	struct plant_bus *b = &p->bus[dev->bus];
+	p->device[d].next_on_unit = -1;
+	if (!dev->enabled)
+		return;
+	if (dev->id >= b->nunit) {
+		const unsigned n = dev->id + 1u;
+		b->unit_first = mem_grow(b->unit_first, n, sizeof *b->unit_first);
+		while (b->nunit < n)
+			b->unit_first[b->nunit++] = -1;
+	}
+	p->device[d].next_on_unit = b->unit_first[dev->id];
+	b->unit_first[dev->id] = (int32_t)d;
+	b->ndevice += !dev->broadcast;
+}
+
 static void index_units(struct plant *p)
 {
-	for (size_t i = 0; i < p->model->nbus; i++) {
-		p->bus[i].ndevice = 0;
-		for (size_t u = 0; u < 256; u++)
-			p->bus[i].unit_first[u] = -1;
-	}
-	for (size_t d = p->model->ndevice; d-- > 0;) {
-		const struct device *dev = &p->model->device[d];
-		struct plant_bus *b = &p->bus[dev->bus];
-		p->device[d].next_on_unit = -1;
-		if (!dev->enabled)
-			continue;
-		p->device[d].next_on_unit = b->unit_first[dev->id];
-		b->unit_first[dev->id] = (int32_t)d;
-		b->ndevice += !dev->broadcast;
-	}
+	for (size_t d = p->model->ndevice; d-- > 0;)
+		index_device(p, d);
 }
 
 void plant_round(struct plant *p, uint32_t device)
@@ -207,6 +212,7 @@ void plant_release(struct plant *p)
 	}
 	for (size_t i = 0; i < p->model->nbus; i++) {
 		free(p->bus[i].place);
+		free(p->bus[i].unit_first);
 		free(p->bus[i].trouble);
 		free(p->bus[i].lent);
 	}

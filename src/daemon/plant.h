@@ -42,15 +42,15 @@ struct reading {
 	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
 	uint16_t asked;        /* requests for an on-demand point */
-	uint8_t quality;       /* enum quality */
+	uint8_t quality : 3;   /* enum quality */
 	bool known : 1;        /* the raw words are valid */
 	bool refused : 1;      /* the device refuses its registers again and again … */
 	bool denied : 1;       /* … as not there */
 	bool implausible : 1;  /* read outside `valid`, and no pattern of a sleeping device */
 	bool publish_next : 1; /* somebody asked: the next read is published even if unchanged */
 	bool undecoded : 1;    /* its scale stands in another point: decoded at the turn's end */
+	bool rounded : 1;      /* read in this round of the device's fastest rate */
 	uint8_t parts : 3; /* of one read in two requests: enum part_seen; in word[2], word[3] */
-	bool rounded : 1;  /* read in this round of the device's fastest rate */
 };
 
 enum device_phase {
@@ -138,9 +138,16 @@ struct plant_bus {
 	char *trouble;     /* why the port is down; malloc'ed, NULL: unknown */
 	struct place *place;
 	size_t nplace;
-	int32_t unit_first[256]; /* first device behind a unit id; -1: none */
+	int32_t *unit_first; /* see plant_first_of() */
+	unsigned nunit;
 	size_t ndevice;
 };
+
+/* The first device behind a unit id; -1: none. */
+static inline int32_t plant_first_of(const struct plant_bus *b, unsigned unit)
+{
+	return unit < b->nunit ? b->unit_first[unit] : -1;
+}
 
 struct plant {
 	struct model *model;

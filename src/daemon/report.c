@@ -75,7 +75,7 @@ static void take_late(struct gateway *g, uint32_t device, const struct report *r
 static void take_read(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	b->answered = r->at;
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
+	for (int32_t d = plant_first_of(b, r->span.unit); d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		g->plant->device[d].seen = r->at;
 		take_late(g, (uint32_t)d, r);
@@ -117,7 +117,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 {
 	if (r->outcome == OUT_REFUSED)
 		b->answered = r->at;
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
+	for (int32_t d = plant_first_of(b, r->span.unit); d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		struct device_state *s = &g->plant->device[d];
 		if (r->outcome == OUT_REFUSED)
@@ -207,7 +207,8 @@ static void take_unit(struct gateway *g, struct plant_bus *b, const struct repor
 		return;
 	}
 	char text[WORDS_MAX];
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
+	for (int32_t d = plant_first_of(b, r->span.unit); d >= 0;
+	     d = g->plant->device[d].next_on_unit)
 		device_go(g, (uint32_t)d, PHASE_OFFLINE,
 		          device_error_text(&g->plant->device[d], false, text, sizeof text));
 	phases_take(g);
@@ -236,7 +237,7 @@ static void take_port(struct gateway *g, struct plant_bus *b, const struct repor
 	}
 	gateway_alert(g, ALERT_FAULT, ALERT_PORT_GONE, b->conf->name, text);
 	for (int u = 0; u < 256; u++)
-		for (int32_t d = b->unit_first[u]; d >= 0; d = g->plant->device[d].next_on_unit)
+		for (int32_t d = plant_first_of(b, u); d >= 0; d = g->plant->device[d].next_on_unit)
 			if (g->plant->device[d].phase == PHASE_OFFLINE)
 				health_device_state(g, (uint32_t)d); /* for another reason now */
 			else
@@ -250,7 +251,7 @@ static void take_job(struct gateway *g, const struct report *r)
 	const struct plant_bus *b = plant_bus_of_tag(g->plant, r->bus);
 	const bool bad =
 		r->outcome == OUT_REFUSED || r->outcome == OUT_TIMEOUT || r->outcome == OUT_GARBLED;
-	for (int32_t d = b && bad && r->sent ? b->unit_first[r->span.unit] : -1; d >= 0;
+	for (int32_t d = b && bad && r->sent ? plant_first_of(b, r->span.unit) : -1; d >= 0;
 	     d = g->plant->device[d].next_on_unit)
 		note_error(&g->plant->device[d], r, true);
 	commands_report(g, r); /* also of a bus that is ending: each command has its end */

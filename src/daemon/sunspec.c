@@ -177,7 +177,8 @@ static bool read_device(struct gateway *g, uint32_t device, const struct report 
 bool sunspec_read(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
 	bool good = true;
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0; d = g->plant->device[d].next_on_unit)
+	for (int32_t d = plant_first_of(b, r->span.unit); d >= 0;
+	     d = g->plant->device[d].next_on_unit)
 		if (models_of(g->plant, (uint32_t)d))
 			good &= read_device(g, (uint32_t)d, r);
 	return good;
@@ -197,7 +198,7 @@ static void ask_heads(struct gateway *g, uint32_t device, const struct report *r
 
 void sunspec_aside(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
+	for (int32_t d = plant_first_of(b, r->span.unit); d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		struct sunspec *s = models_of(g->plant, (uint32_t)d);
 		if (s && s->bound)
@@ -222,7 +223,7 @@ static bool head_refused(const struct sunspec *s, const struct report *r)
 
 void sunspec_failed(struct gateway *g, struct plant_bus *b, const struct report *r)
 {
-	for (int32_t d = b->unit_first[r->span.unit]; d >= 0;
+	for (int32_t d = plant_first_of(b, r->span.unit); d >= 0;
 	     d = g->plant->device[d].next_on_unit) {
 		const struct sunspec *s = models_of(g->plant, (uint32_t)d);
 		if (s && s->bound && r->at >= g->plant->device[d].walk_from && head_refused(s, r))

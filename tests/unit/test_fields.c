@@ -58,7 +58,7 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
 /* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading() in daemon/carry.c? */
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.since, x.answered,
           x.strange, x.strange_at, x.silent_since, x.lent, x.lent_offline, x.trouble, x.place,
-          x.nplace, {0}, x.ndevice)
+          x.nplace, x.unit_first, x.nunit, x.ndevice)
 FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_changed,
           x.alerts_known, x.repeated, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen,
           x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.devid, x.devid_job,
