@@ -2,6 +2,7 @@
 #include "mqtt/failover.h"
 
 #define LOOK_LATEST (1800 * US_S) /* it can be reached, and refuses us: not tried all the time */
+#define BRIEF_LIVES 2
 
 void failover_begin(struct failover *f, size_t n, us_t look)
 {
@@ -9,20 +10,29 @@ void failover_begin(struct failover *f, size_t n, us_t look)
 		.n = n ? n : 1, .look_at = US_NEVER, .look_first = look, .look_after = look};
 }
 
-bool failover_down(struct failover *f, bool was_up)
+bool failover_down(struct failover *f)
 {
 	f->look_at = US_NEVER;
-	if (was_up || f->n == 1)
-		return false;
+	f->brief = 0;
 	f->at = (f->at + 1) % f->n;
 	return f->at != 0;
+}
+
+bool failover_lost(struct failover *f, us_t life)
+{
+	f->look_at = US_NEVER;
+	if (life >= f->look_first) {
+		f->brief = 0;
+		if (!f->at)
+			f->look_after = f->look_first;
+		return false;
+	}
+	return ++f->brief >= BRIEF_LIVES && failover_down(f);
 }
 
 void failover_up(struct failover *f, us_t now)
 {
 	f->look_at = f->at ? now + f->look_after : US_NEVER;
-	if (!f->at)
-		f->look_after = f->look_first;
 }
 
 bool failover_look(struct failover *f, us_t now)

@@ -16,14 +16,20 @@ struct failover {
 	us_t look_at;    /* the first is looked for; US_NEVER: it is the one */
 	us_t look_first; /* at first so long */
 	us_t look_after; /* so long after the connection to another was made, or the last look */
+	unsigned brief;  /* connections in a row that the one in use closed soon */
 };
 
 /* look: how soon after a connection to another the first is looked for. */
 void failover_begin(struct failover *f, size_t n, us_t look);
 
-/* The attempt failed, or the connection is lost: the next one in the list, at once (true), or after
- * the usual delay when all have been tried. was_up: the one in use is tried again first. */
-bool failover_down(struct failover *f, bool was_up);
+/* The attempt failed: the next one in the list, at once (true), or after the usual delay when all
+ * have been tried. */
+bool failover_down(struct failover *f);
+
+/* The connection is lost after `life`: the same one is tried again first, after the usual delay
+ * (false). One that accepts and closes again and again, each time sooner than `look`, counts as one
+ * that refuses: then as failover_down(). */
+bool failover_lost(struct failover *f, us_t life);
 
 /* Connected. */
 void failover_up(struct failover *f, us_t now);

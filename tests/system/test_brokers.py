@@ -177,6 +177,18 @@ def test_the_next_of_a_list_is_taken_and_the_first_returned_to(make_broker, make
     at_second.wait_for("xnet/sts/house/status", "online", since=mark)
 
 
+def test_a_first_that_accepts_and_closes_does_not_keep_it_from_the_second(broker, client, house):
+    class Flapping(RawBroker):
+        def connect(self, body):
+            super().connect(body)
+            return False
+
+    first = Flapping()
+    house(f"[{first.url}, {broker.url}]")
+    client.wait_for("xnet/sts/house/status", "online")
+    assert len(first.connects) == 2  # once may be a restart
+
+
 def test_a_broker_that_does_not_answer_to_mqtt_5_gets_3_1_1_soon(house):
     class Deaf(RawBroker):
         ignored = 0

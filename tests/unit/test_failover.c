@@ -15,11 +15,11 @@ static void all_are_tried_in_order_before_there_is_a_delay(void **state)
 	failover_begin(&f, 3, 30 * US_S);
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(f.at, 0);
-		assert_true(failover_down(&f, false));
+		assert_true(failover_down(&f));
 		assert_int_equal(f.at, 1);
-		assert_true(failover_down(&f, false));
+		assert_true(failover_down(&f));
 		assert_int_equal(f.at, 2);
-		assert_false(failover_down(&f, false));
+		assert_false(failover_down(&f));
 	}
 }
 
@@ -28,10 +28,10 @@ static void one_alone_is_tried_again_and_again(void **state)
 	(void)state;
 	struct failover f;
 	failover_begin(&f, 0, 30 * US_S);
-	assert_false(failover_down(&f, false));
+	assert_false(failover_down(&f));
 	failover_up(&f, 0);
 	assert_false(failover_look(&f, US_NEVER - 1));
-	assert_false(failover_down(&f, true));
+	assert_false(failover_lost(&f, 30 * US_S));
 	assert_int_equal(f.at, 0);
 }
 
@@ -40,12 +40,12 @@ static void a_connection_that_is_lost_is_made_again_to_the_same(void **state)
 	(void)state;
 	struct failover f;
 	failover_begin(&f, 2, 30 * US_S);
-	failover_down(&f, false);
+	failover_down(&f);
 	failover_up(&f, 0);
-	assert_false(failover_down(&f, true));
+	assert_false(failover_lost(&f, 30 * US_S));
 	assert_int_equal(f.at, 1);
 	assert_false(failover_look(&f, 3600 * US_S)); /* not while there is none */
-	assert_false(failover_down(&f, false));
+	assert_false(failover_down(&f));
 	assert_int_equal(f.at, 0);
 }
 
@@ -56,7 +56,7 @@ static void the_first_is_returned_to_and_less_and_less_often_if_it_refuses(void 
 	us_t now = 0, gap = 0;
 	failover_begin(&f, 2, 30 * US_S);
 	for (int i = 0; i < 12; i++) {
-		assert_true(failover_down(&f, false)); /* the first refuses */
+		assert_true(failover_down(&f)); /* the first refuses */
 		failover_up(&f, now);
 		assert_false(failover_look(&f, now));
 		const us_t at = f.look_at;
@@ -73,9 +73,51 @@ static void the_first_is_returned_to_and_less_and_less_often_if_it_refuses(void 
 	assert_int_equal(gap, 1800 * US_S);
 	failover_up(&f, now); /* at last */
 	assert_false(failover_look(&f, US_NEVER - 1));
-	failover_down(&f, false);
+	assert_false(
+		failover_lost(&f, 30 * US_S)); /* it was good: tried again, and soon looked for */
+	failover_down(&f);
 	failover_up(&f, now);
 	assert_int_equal(f.look_at - now, 30 * US_S);
+}
+
+/* It would keep a gateway from the second for ever. */
+static void one_that_accepts_and_closes_counts_as_one_that_refuses(void **state)
+{
+	(void)state;
+	struct failover f;
+	us_t now = 0, gap = 0;
+	failover_begin(&f, 2, 30 * US_S);
+	for (int i = 0; i < 8; i++) {
+		failover_up(&f, now);
+		assert_false(failover_lost(&f, US_S)); /* once may be a restart */
+		failover_up(&f, now);
+		assert_true(failover_lost(&f, US_S));
+		assert_int_equal(f.at, 1);
+		failover_up(&f, now);
+		assert_true(f.look_at - now > gap || gap == 1800 * US_S);
+		gap = f.look_at - now;
+		now = f.look_at;
+		assert_true(failover_look(&f, now));
+		failover_return(&f);
+	}
+	assert_int_equal(gap, 1800 * US_S);
+}
+
+static void a_last_one_that_closes_is_left_for_the_first_after_a_delay(void **state)
+{
+	(void)state;
+	struct failover f;
+	failover_begin(&f, 2, 30 * US_S);
+	failover_down(&f);
+	for (int i = 0; i < 2; i++) {
+		failover_up(&f, 0);
+		assert_false(failover_lost(&f, US_S));
+	}
+	assert_int_equal(f.at, 0);
+	failover_begin(&f, 1, 30 * US_S);
+	for (int i = 0; i < 5; i++)
+		assert_false(failover_lost(&f, US_S));
+	assert_int_equal(f.at, 0);
 }
 
 int main(void)
@@ -85,6 +127,8 @@ int main(void)
 		cmocka_unit_test(one_alone_is_tried_again_and_again),
 		cmocka_unit_test(a_connection_that_is_lost_is_made_again_to_the_same),
 		cmocka_unit_test(the_first_is_returned_to_and_less_and_less_often_if_it_refuses),
+		cmocka_unit_test(one_that_accepts_and_closes_counts_as_one_that_refuses),
+		cmocka_unit_test(a_last_one_that_closes_is_left_for_the_first_after_a_delay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
