@@ -25,7 +25,7 @@ static bool ask(struct gateway *g, bool silent)
 	g->free_at = begin + (silent ? g->hold : 20 * US_MS);
 	if (!silent && g->free_at <= sent + TIMEOUT + allowed) {
 		g->now = g->free_at;
-		backlog_answered(&g->b, g->now);
+		backlog_answered(&g->b, g->free_at > sent + TIMEOUT, g->now);
 		return true;
 	}
 	g->now = sent + TIMEOUT + allowed;
@@ -66,11 +66,31 @@ static void nobody_is_waited_for_in_vain_for_long(void **state)
 	assert_true(ask(&g, false));
 }
 
+/* What answers at once after an outage was not in anybody's queue: the next lost request delays
+ * nothing by the length of that outage. */
+static void an_outage_is_no_queue(void **state)
+{
+	(void)state;
+	struct gateway g = {.now = 1000 * US_S};
+	backlog_init(&g.b);
+	for (int k = 0; k < 10; k++) {
+		const us_t end = g.now + 9 * US_S;
+		while (g.now < end)
+			assert_false(ask(&g, true)); /* lost: it was never in a queue */
+		assert_true(ask(&g, false));
+		g.now += 10 * US_S;
+		assert_false(ask(&g, true));
+		assert_true(backlog_wait(&g.b, g.now) <= 6 * US_S >> (k > 0));
+		assert_true(ask(&g, false));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_living_unit_is_waited_for_behind_a_dead_one),
 		cmocka_unit_test(nobody_is_waited_for_in_vain_for_long),
+		cmocka_unit_test(an_outage_is_no_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,15 +28,16 @@ void backlog_unanswered(struct backlog *b, us_t sent, us_t waited)
 		b->busy = sent + HOLD_MOST;
 }
 
-void backlog_answered(struct backlog *b, us_t now)
+/* It was not busy for longer than that; only an answer that had to wait shows that it was for so
+ * long. What comes at once may as well be the end of an outage. */
+void backlog_answered(struct backlog *b, bool waited, us_t now)
 {
 	const us_t took = b->asked ? now - b->asked : 0;
 	if (took > 0 && took <= HOLD_MOST) {
-		/* it was not busy for longer; that it often is not for so long is no proof */
-		if (!b->hold || took > b->hold)
+		if (b->hold && took <= b->hold)
+			b->hold -= (b->hold - took) / 8; /* often it is not for so long */
+		else if (waited || (!b->hold && took < b->guess))
 			b->hold = took;
-		else
-			b->hold -= (b->hold - took) / 8;
 	}
 	b->asked = b->busy = 0;
 }

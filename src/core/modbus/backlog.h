@@ -25,7 +25,8 @@ us_t backlog_wait(const struct backlog *b, us_t now);
 /* A request sent at `sent` was given up; waited: what backlog_wait() had allowed. */
 void backlog_unanswered(struct backlog *b, us_t sent, us_t waited);
 
-/* Something answered, so it is busy no more. */
-void backlog_answered(struct backlog *b, us_t now);
+/* Something answered, so it is busy no more. waited: without what backlog_wait() allowed it would
+ * have been late. */
+void backlog_answered(struct backlog *b, bool waited, us_t now);
 
 #endif

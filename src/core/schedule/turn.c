@@ -65,7 +65,8 @@ static void backlog_learn(const struct turn_run *r, bool linked, us_t now)
 	if (!r->backlog || (linked && r->request.unit == 0))
 		return;
 	if (x->answers)
-		backlog_answered(r->backlog, now);
+		backlog_answered(r->backlog, x->queued && x->turnaround >= x->timeout - x->queued,
+		                 now);
 	if (!linked ? exchange_waits(x) : x->outcome == OUT_TIMEOUT && !x->exception)
 		backlog_unanswered(r->backlog, x->tx_start, x->answers ? 0 : x->queued);
 }
