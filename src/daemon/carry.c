@@ -160,6 +160,7 @@ static void carry_device(struct device_state *from, struct device_state *to, boo
 	}
 	to->texts_due = from->texts_due;
 	to->seen = from->seen;
+	to->own_from = from->phase == PHASE_STRANGER ? from->seen : from->own_from;
 	to->newest = from->newest;
 	to->error = from->error;
 	to->exception = from->exception;
@@ -215,17 +216,11 @@ void carry_readings(struct plant *from, struct plant *to)
 static void demand(struct gateway *g, uint32_t point)
 {
 	struct plant *p = g->plant;
-	const struct device *d = plant_device(p, point);
 	const struct point *pt = plant_point(p, point);
 	if (devid_point(pt))
 		devid_read(g, p->reading[point].device);
-	if (pt->source != SOURCE_REGISTER || pt->absent || plant_raw_words(pt) == 0)
-		return;
-	for (int part = plant_apart(p, point); part >= 0; part--) {
-		const struct span s = plant_apart(p, point) ? model_part(d, pt, (unsigned)part)
-		                                            : model_span(d, pt);
-		bus_demand(p->bus[d->bus].bus, &s, g->now);
-	}
+	if (pt->source == SOURCE_REGISTER && !pt->absent && plant_raw_words(pt))
+		plant_demand(p, point, g->now);
 }
 
 /* Of an expression what it is made of: it is not carried. */

@@ -78,11 +78,7 @@ static void ask(struct gateway *g, uint32_t point, us_t due, unsigned depth)
 	    p->reading[point].refused || (polled(p, point) && pt->period <= SOON) ||
 	    (depth && !polled(p, point)))
 		return;
-	const bool apart = plant_apart(p, point);
-	for (int part = apart; part >= 0; part--) {
-		const struct span s = apart ? model_part(d, pt, (unsigned)part) : model_span(d, pt);
-		bus_demand(p->bus[d->bus].bus, &s, due);
-	}
+	plant_demand(p, point, due);
 }
 
 void confirm_ask(struct gateway *g, uint32_t point)

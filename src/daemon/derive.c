@@ -10,27 +10,55 @@
 #define ROUNDS_MAX 4  /* an overloaded line stretches a period at most so far, for waiting */
 #define TOGETHER_OF 4 /* inputs read within this part of their period belong together */
 
-static const struct reading *sibling(const struct plant *p, uint32_t point, int32_t index)
+/* Was it read before its device was away, or was another one? awaited: and it will be read anew, if
+ * the device does not refuse it. */
+static bool outdated(const struct plant *p, uint32_t point, bool awaited, unsigned depth)
 {
-	return &p->reading[plant_device(p, point)->point0 + (uint32_t)index];
+	const struct point *pt = plant_point(p, point);
+	const struct reading *r = &p->reading[point];
+	size_t next = 0;
+	if (pt->source == SOURCE_REGISTER)
+		return r->at <= p->device[r->device].own_from && !(awaited && r->refused) &&
+		       (pt->poll == POLL_ALWAYS || p->how[point] & WANT_ON_DEMAND);
+	for (int i; pt->source == SOURCE_EXPR && depth < NESTED_MAX &&
+	            (i = expr_next(pt->expr, &next)) >= 0;)
+		if (outdated(p, plant_device(p, point)->point0 + (uint32_t)i, awaited, depth + 1))
+			return true;
+	return false;
+}
+
+struct value derive_current(const struct plant *p, uint32_t point)
+{
+	const struct reading *r = &p->reading[point];
+	return r->quality == QUALITY_GOOD && !outdated(p, point, false, 0) ? r->value
+	                                                                   : value_none();
 }
 
 /* Of a repetition whose number stands in another register: above that there is nothing. */
-static bool counted(const struct point *pt, const struct reading *count)
+static bool counted(const struct point *pt, const struct value *count)
 {
-	const double n = value_number(&count->value);
-	return count->quality == QUALITY_GOOD && !isnan(n) && n >= pt->repeat_n;
+	const double n = value_number(count);
+	return !isnan(n) && n >= pt->repeat_n;
 }
 
-/* The value of a sibling that a scale or a count is taken from; false: it was not read yet. */
-static bool needed(const struct plant *p, uint32_t point, int32_t index, const struct value **out)
+/* A sibling that a scale or a count is taken from. */
+struct needed {
+	struct value v;
+	const struct value *is; /* v; NULL: the point has none */
+};
+
+/* False: it was not read yet. */
+static bool needed(const struct plant *p, uint32_t point, int32_t index, struct needed *out)
 {
-	*out = NULL;
+	out->is = NULL;
 	if (index < 0)
 		return true;
-	const struct reading *r = sibling(p, point, index);
-	*out = &r->value;
-	return r->quality != QUALITY_NEVER;
+	const uint32_t from = plant_device(p, point)->point0 + (uint32_t)index;
+	const struct reading *r = &p->reading[from];
+	out->v = derive_current(p, from);
+	out->is = &out->v;
+	return r->quality != QUALITY_NEVER &&
+	       !(r->quality == QUALITY_GOOD && outdated(p, from, true, 0));
 }
 
 /* A value whose scale stands in another register: without that, there is no value. */
@@ -39,15 +67,15 @@ static void settle_scaled(struct gateway *g, uint32_t point)
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	const struct point *pt = plant_point(p, point);
-	const struct value *exponent, *factor, *count;
+	struct needed exponent, factor, count;
 	char text[VALUE_TEXT_MAX];
 	struct value v;
 	if (!needed(p, point, pt->exponent_from, &exponent) ||
 	    !needed(p, point, pt->factor_from, &factor) ||
 	    !needed(p, point, pt->count_from, &count))
 		return; /* it comes with one of the next reads */
-	point_scaled(pt, reading_raw(r, plant_raw_words(pt)), exponent, factor, text, &v);
-	if (count && !counted(pt, sibling(p, point, pt->count_from)))
+	point_scaled(pt, reading_raw(r, plant_raw_words(pt)), exponent.is, factor.is, text, &v);
+	if (count.is && !counted(pt, count.is))
 		v = value_none();
 	r->undecoded = false;
 	reading_settle(g, point, v, r->at);
@@ -95,8 +123,10 @@ static struct round look(const struct plant *p, uint32_t point)
 	for (int i; (i = expr_next(e, &next)) >= 0;) {
 		const uint32_t one_of = d->point0 + (uint32_t)i;
 		const struct reading *in = &p->reading[one_of];
+		const bool good = in->quality == QUALITY_GOOD;
 		o.incomplete |= !in->refused && (in->quality == QUALITY_NEVER || in->undecoded);
-		o.missing |= in->quality != QUALITY_GOOD;
+		o.incomplete |= good && outdated(p, one_of, true, 0);
+		o.missing |= !good || outdated(p, one_of, false, 0);
 		o.newest = in->at > o.newest ? in->at : o.newest;
 		const us_t one = in->at > at ? pace(p, one_of, 0) : PERIOD_ONCE;
 		o.period = one < o.period ? one : o.period;
@@ -135,8 +165,7 @@ struct inputs {
 static struct value input(void *ctx, int index)
 {
 	const struct inputs *in = ctx;
-	const struct reading *r = &in->plant->reading[in->point0 + (uint32_t)index];
-	return r->quality == QUALITY_GOOD ? r->value : value_none();
+	return derive_current(in->plant, in->point0 + (uint32_t)index);
 }
 
 static bool settle_expr(struct gateway *g, uint32_t point)

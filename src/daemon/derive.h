@@ -8,6 +8,10 @@
 
 #include "daemon/plant.h"
 
+/* The point's value; NONE: it has none, or only that of before its device was away, and may be
+ * another by now. What is not polled keeps the value that it has. */
+struct value derive_current(const struct plant *p, uint32_t point);
+
 /* Once per turn, when points of the device were read or lost their value. */
 void derive_device(struct gateway *g, uint32_t device);
 

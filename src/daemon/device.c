@@ -80,6 +80,16 @@ static void log_change(const struct gateway *g, uint32_t device, enum device_pha
 		          device_must_identify(d) ? " (identify: ignore disables this check)" : "");
 }
 
+/* What was read of it before is no longer its own, or may not be: at the last response of the time
+ * before; of another device all until it was known again. */
+static us_t own_from(const struct plant *p, uint32_t device)
+{
+	const struct device *d = &p->model->device[device];
+	const struct device_state *s = &p->device[device];
+	const bool by_point = s->phase == PHASE_ONLINE && d->identify_point >= 0 && !d->ndevice_id;
+	return by_point ? p->reading[d->point0 + (uint32_t)d->identify_point].at - 1 : s->seen;
+}
+
 void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble)
 {
 	struct plant *p = g->plant;
@@ -89,6 +99,8 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 		return;
 	s->phase = (uint8_t)phase;
 	s->since = g->now;
+	if (phase == PHASE_OFFLINE || was == PHASE_STRANGER)
+		s->own_from = own_from(p, device);
 	if (phase == PHASE_OFFLINE)
 		devid_forget(s);
 	g->status_changed = true;

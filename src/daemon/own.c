@@ -2,13 +2,13 @@
 #include "daemon/own.h"
 
 #include "core/base/json.h"
+#include "daemon/derive.h"
 #include "daemon/device.h"
 
 static struct value current(void *ctx, uint32_t device, uint32_t point)
 {
 	const struct gateway *g = ctx;
-	const struct reading *r = &g->plant->reading[g->model->device[device].point0 + point];
-	return r->quality == QUALITY_GOOD ? r->value : value_none();
+	return derive_current(g->plant, g->model->device[device].point0 + point);
 }
 
 static bool online(void *ctx, uint32_t device)

@@ -12,6 +12,23 @@
 
 #define UNREACHED_AFTER (10 * US_S)
 
+/* Another device was there: what was read of that is gone, and asked for anew. */
+static void begin_anew(struct gateway *g, uint32_t device)
+{
+	struct plant *p = g->plant;
+	const struct device *d = &p->model->device[device];
+	for (uint32_t i = 0; i < d->set->n; i++) {
+		const uint32_t point = d->point0 + i;
+		const struct point *pt = &d->set->point[i];
+		if (p->reading[point].at > p->device[device].own_from)
+			continue;
+		reading_reset(p, point);
+		if (pt->source == SOURCE_REGISTER && !pt->absent && plant_raw_words(pt) &&
+		    (pt->poll == POLL_ALWAYS || p->how[point] & WANT_ON_DEMAND))
+			plant_demand(p, point, g->now);
+	}
+}
+
 static void came(struct gateway *g, uint32_t device)
 {
 	gateway_alert_end(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name);
@@ -39,6 +56,8 @@ static void strange(struct gateway *g, uint32_t device)
 
 static void take(struct gateway *g, const struct phase_change *c)
 {
+	if (c->is == PHASE_ONLINE && c->was == PHASE_STRANGER)
+		begin_anew(g, c->device);
 	if (c->is == PHASE_ONLINE)
 		came(g, c->device);
 	else if (c->was == PHASE_ONLINE)

@@ -28,6 +28,17 @@ bool plant_apart(const struct plant *p, uint32_t point)
 	       model_apart(plant_device(p, point), plant_point(p, point));
 }
 
+void plant_demand(const struct plant *p, uint32_t point, us_t due)
+{
+	const struct device *d = plant_device(p, point);
+	const struct point *pt = plant_point(p, point);
+	const bool apart = plant_apart(p, point);
+	for (int part = apart; part >= 0; part--) {
+		const struct span s = apart ? model_part(d, pt, (unsigned)part) : model_span(d, pt);
+		bus_demand(p->bus[d->bus].bus, &s, due);
+	}
+}
+
 static void index_point(const struct plant *plant, struct plant_bus *b, const struct device *d,
                         uint32_t i)
 {

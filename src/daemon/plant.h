@@ -73,6 +73,7 @@ struct device_state {
 	us_t since;                /* in this phase */
 	us_t walk_from, walk_over; /* of a SunSpec device: what was read before is of another */
 	us_t seen;                 /* last answer; 0: never */
+	us_t own_from;             /* older reads: before it was away, or of another one */
 	us_t round;                /* the fastest period of its points */
 	us_t newest;               /* newest read, for the snapshot's time */
 	struct alerts *alerts;     /* NULL: none of its points is one */
@@ -199,6 +200,9 @@ void plant_ended(struct gateway *g, uint32_t tag);
 
 /* Frees, when all buses have ended. */
 void plant_destroy(struct gateway *g);
+
+/* The point is read at `due`, in as many requests as it takes. */
+void plant_demand(const struct plant *p, uint32_t point, us_t due);
 
 /* NULL: a bus that went with a reload. */
 struct plant_bus *plant_bus_of_tag(struct plant *p, uint32_t tag);

@@ -70,12 +70,76 @@ static void a_device_that_is_another_stays_offline(void **state)
 	assert_non_null(strstr(rig_said(), "identifies as 9"));
 	rig_read(0, 124);
 	assert_string_equal(rig_said(), "");
+	const size_t asked = rig_bus()->ndemand;
+	rig.now += US_MS;
 	rig_read(1, 7);
 	assert_non_null(strstr(rig_said(), "meter/status online"));
 	assert_non_null(strstr(rig.said, "house/Alerts {\"faults\":[],\"warnings\":[]}"));
-	assert_non_null(strstr(rig.said, "meter/Watts 12.4\nmeter/Kind 7"));
+	assert_non_null(strstr(rig.said, "meter/Kind 7"));
+	/* what the other one had is not its own; that is asked for at once */
+	assert_null(strstr(rig.said, "meter/Watts"));
+	assert_int_equal(rig_bus()->ndemand, asked + 1);
+	rig_read(0, 125);
+	assert_string_equal(rig_said(), "meter/Watts 12.5");
 	rig_unit(1, false);
 	assert_string_equal(rig_said(), "meter/status offline");
+}
+
+#define SCALED                                                                                     \
+	"points:\n"                                                                                \
+	"  Watts: {holding: 0, exponent_from: Exp, write: {verify: false}}\n"                      \
+	"  Exp: {holding: 9, type: s16, every: 5m}\n"                                              \
+	"  Twice: {expr: \"Watts * 2\", decimals: 0}\n"                                            \
+	"  Sum: {expr: \"Raw + Base\", decimals: 0}\n"                                             \
+	"  Raw: {holding: 20}\n"                                                                   \
+	"  Base: {holding: 21, every: 5m}\n"
+
+/* Whatever comes back after it was away may be another device: with its own scale. */
+static void what_is_back_is_not_scaled_as_before(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE(""), SCALED);
+	rig_read(9, 0);
+	rig_read(0, 100);
+	rig_read(21, 1000);
+	rig_read(20, 1);
+	assert_non_null(strstr(rig_said(), "meter/Watts 100\nmeter/Twice 200"));
+	assert_non_null(strstr(rig.said, "meter/Sum 1001"));
+	rig_pass(5 * US_S);
+	rig_unit(1, false);
+	rig_pass(5 * US_S);
+	rig_command("xnet/cmd/meter/Watts", "500");
+	rig_unit(1, true);
+	rig_said();
+	rig_command("xnet/cmd/meter/Watts", "500");
+	assert_int_equal(rig_bus()->njob, 0);
+	assert_non_null(strstr(rig_said(), "its scale has not been read yet"));
+	rig_read(0, 100);
+	rig_read(20, 2);
+	assert_string_equal(rig_said(), "meter/Raw 2");
+	rig_read(9, 1);
+	assert_string_equal(rig_said(), "meter/Exp 1\nmeter/Watts 1000\nmeter/Twice 2000");
+	rig_read(21, 3000);
+	assert_string_equal(rig_said(), "meter/Base 3000\nmeter/Sum 3002");
+	rig_command("xnet/cmd/meter/Watts", "500");
+	rig_job(0, 50, OUT_OK);
+	/* after a reload nothing is waited for again */
+	rig_pass(US_S);
+	rig_reload(DEVICE(""));
+	rig_said();
+	rig_read(0, 70);
+	rig_read(20, 7);
+	assert_non_null(strstr(rig_said(), "meter/Watts 700"));
+	assert_non_null(strstr(rig.said, "meter/Sum 3007"));
+	rig_unit(1, false);
+	rig_unit(1, true);
+	rig_read(0, 100); /* the scale is not there any more */
+	rig_report((struct report){.kind = REPORT_ASIDE,
+	                           .outcome = OUT_REFUSED,
+	                           .exception = 2,
+	                           .span = {1, TABLE_HOLDING, 9, 1}});
+	rig_pass(120 * US_S);
+	assert_non_null(strstr(rig_said(), "meter/Watts None"));
 }
 
 /* A driver without RS-485, for one: direction is switched by RTS. */
@@ -481,6 +545,7 @@ int main(void)
 		RIG_TEST(a_device_comes_and_goes_with_its_values),
 		RIG_TEST(what_is_not_read_any_more_has_no_value),
 		RIG_TEST(a_device_that_is_another_stays_offline),
+		RIG_TEST(what_is_back_is_not_scaled_as_before),
 		RIG_TEST(what_is_to_be_known_of_a_port_stands_in_the_state_of_its_bus),
 		RIG_TEST(a_wrong_profile_is_suspected_until_it_is_right),
 		RIG_TEST(values_that_are_all_implausible_are_suspected),
