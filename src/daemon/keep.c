@@ -27,6 +27,7 @@ struct kept {
 struct keep {
 	struct kept *kept, *before; /* before: those of the old model during a reload */
 	size_t n, nbefore;
+	size_t next; /* of those before: behind the one found last, as they keep their order */
 	bool broker_up;
 };
 
@@ -83,10 +84,14 @@ static void forget(struct kept *k)
 static struct kept *find_before(const struct gateway *g, const struct model *old,
                                 const char *source)
 {
-	for (size_t i = 0; i < g->keep->nbefore; i++) {
-		struct kept *k = &g->keep->before[i];
-		if (k->source && strcmp(k->source, source) == 0)
-			return command_place_stays(old, k->device, k->point, g->model) ? k : NULL;
+	struct keep *keep = g->keep;
+	for (size_t i = 0; i < keep->nbefore; i++) {
+		const size_t at = (keep->next + i) % keep->nbefore;
+		struct kept *k = &keep->before[at];
+		if (!k->source || strcmp(k->source, source) != 0)
+			continue;
+		keep->next = at + 1;
+		return command_place_stays(old, k->device, k->point, g->model) ? k : NULL;
 	}
 	return NULL;
 }
@@ -163,6 +168,7 @@ void keep_model_ends(struct gateway *g)
 	}
 	g->keep->before = g->keep->kept;
 	g->keep->nbefore = g->keep->n;
+	g->keep->next = 0;
 	g->keep->kept = NULL;
 	g->keep->n = 0;
 }
