@@ -285,17 +285,24 @@ static bool confirms(struct gateway *g, struct get *t)
 	return !ask(g, t, t->point, 0) && t->n;
 }
 
+/* Its words are there, and the scale that they want is still to come. */
+static bool undecoded(const struct gateway *g, const struct get *t)
+{
+	return t->point != NORTH_ALL && g->plant->reading[t->point].undecoded;
+}
+
 void gets_turn(struct gateway *g)
 {
 	struct gets *s = g->gets;
 	for (size_t k = s->n; k-- > 0;) {
 		struct get *t = s->get[k];
 		const bool late = g->now - t->asked >= GET_WITHIN;
-		if (!late && (t->n || confirms(g, t))) {
+		const bool waits = t->n || (undecoded(g, t) && !t->reason[0]);
+		if (!late && (waits || confirms(g, t))) {
 			gateway_wake(g, TIMER_COMMANDS, t->asked + GET_WITHIN);
 			continue;
 		}
-		answer(g, t, t->reason[0] ? t->reason : t->n ? "not read in time" : NULL);
+		answer(g, t, t->reason[0] ? t->reason : waits ? "not read in time" : NULL);
 		forget(t);
 		s->get[k] = s->get[--s->n];
 	}
