@@ -253,8 +253,9 @@ static inline void *tcp_peer_main(void *arg)
 	return NULL;
 }
 
-/* A socket bound to the loopback, of the given family, on *port (0: any free one, told there). */
-static inline int tcp_peer_listen(int family, uint16_t *port)
+/* A socket bound to the loopback, of the given family, on *port (0: any free one, which is put
+ * there). While it only is bound nobody else gets the port, and connects are refused. */
+static inline int tcp_peer_bind(int family, uint16_t *port)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6,
 	                           .sin6_addr = IN6ADDR_LOOPBACK_INIT,
@@ -269,12 +270,21 @@ static inline int tcp_peer_listen(int family, uint16_t *port)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	struct sockaddr *address = is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four;
 	socklen_t len = is_six ? sizeof(six) : sizeof(four);
-	if (bind(fd, address, len) < 0 || listen(fd, 16) < 0 ||
-	    getsockname(fd, address, &len) < 0) {
+	if (bind(fd, address, len) < 0 || getsockname(fd, address, &len) < 0) {
 		close(fd);
 		return -1;
 	}
 	*port = ntohs(is_six ? six.sin6_port : four.sin_port);
+	return fd;
+}
+
+static inline int tcp_peer_listen(int family, uint16_t *port)
+{
+	const int fd = tcp_peer_bind(family, port);
+	if (fd >= 0 && listen(fd, 16) < 0) {
+		close(fd);
+		return -1;
+	}
 	return fd;
 }
 

@@ -42,14 +42,6 @@ static struct bus_conf conf_of(const struct line_pty *l)
 	};
 }
 
-us_t __wrap_peer_timeout(const struct peer *p, us_t configured);
-
-us_t __wrap_peer_timeout(const struct peer *p, us_t configured)
-{
-	(void)p;
-	return configured;
-}
-
 static int begin(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
