@@ -37,7 +37,7 @@ mqtt: {{broker: "{broker}"}}
 buses:
   rs485: {{port: {port}, baud: 9600}}
 defaults:
-  rates: {{fast: 1s, normal: 3s}}
+  rates: {{fast: 1s, normal: 3s, slow: 10s}}
 devices:
   scc1:   {{profile: epever-tracer,       bus: rs485, id: 1}}
   meter1: {{profile: eastron-sdm120,      bus: rs485, id: 2}}
@@ -142,6 +142,11 @@ class Line:
     def stats(self):
         """{'requests': …, 'early': …, 'devices': {name: {'unit', 'requests', 'writes', 'refused'}}}"""
         return json.loads(self.command("stats"))
+
+    def keeps_silence(self):
+        """Requests came after the silence. To a line that is late itself, now and then one seems to be early."""
+        stats = self.stats()
+        return stats["early"] <= 1 + stats["requests"] // 50
 
     def writes(self, device=None):
         """Every write request so far: [{'time', 'device', 'unit', 'fc', 'addr', 'words', 'exception'}]"""

@@ -12,7 +12,7 @@ from conftest import LIMIT, TOP, wait_until
 from linefix import Unit, wire  # noqa: F401
 from simfix import HEAD, HOUSE, PROFILES, line  # noqa: F401
 
-FAST = HOUSE.replace("baud: 9600", "baud: 115200")
+FAST = HOUSE.replace("baud: 9600", "baud: 115200, timeout: 2s")  # no busy machine is so late
 
 
 def xnetctl(verb, *arguments, **options):
@@ -131,13 +131,13 @@ def test_a_point_is_written_once_checked_and_read_back(line):
 
 
 def test_a_write_whose_response_is_lost_is_not_written_again(line):
-    plant = line(FAST.replace("baud: 115200", "baud: 115200, timeout: 200ms"))
-    write = ["-c", plant.config, "rs485", "--id", 3, "coil:2", "on", "--over", "--yes", "-t", 200]
+    plant = line(FAST.replace("timeout: 2s", "timeout: 1s"))
+    write = ["-c", plant.config, "rs485", "--id", 3, "coil:2", "on", "--over", "--yes", "-t", 1000]
     plant.fault("relay1", "mute", times=1)  # taken by the look before: nothing is written
     done = xnetctl("write", *write)
     assert (done.returncode, plant.writes("relay1")) == (1, []), done.stderr
     plant.fault("relay1", "mute", times=1)
-    done = xnetctl("write", "-c", plant.config, "relay1.Relay3", "on", "--yes", "-t", 200)
+    done = xnetctl("write", "-c", plant.config, "relay1.Relay3", "on", "--yes", "-t", 1000)
     assert (done.returncode, plant.writes("relay1")) == (1, []), done.stderr
     plant.fault("relay1", "mute", times=1)
     done = xnetctl("write", *write, "--blind")
@@ -154,7 +154,7 @@ def test_another_device_than_configured_is_not_written_to(wire, tmp_path):
     config.write_text("mqtt: {broker: mqtt://localhost}\nbuses:\n"
                       f"  rs485: {{port: {other.port}, baud: 9600, format: 8N2}}\n"
                       "devices:\n  mr: {profile: wb-mr6c, bus: rs485, id: 5}\n")
-    done = xnetctl("write", "-c", config, "-t", 200, "mr.Relay1", "on")
+    done = xnetctl("write", "-c", config, "-t", 2000, "mr.Relay1", "on")
     assert done.returncode == 1 and "identifies as OTHER, not as a wb-mr6c" in done.stderr, done.stderr
     assert {pdu[0] for _, pdu, _ in other.requests} <= {1, 2, 3, 4, 8}
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import LIMIT, TOP, wait_until
+from conftest import LIMIT, TOP, undisturbed, wait_until
 from linefix import Wire, wire  # noqa: F401
 from simfix import PROFILES
 
@@ -65,11 +65,15 @@ def seen(wire, tmp_path):
 
 
 def test_frames_are_shown_in_words(seen):
-    out, err = seen("--json")
-    got = [json.loads(s) for s in out.decode().strip().split("\n")]
-    assert [(g["kind"], g.get("unit"), g.get("function")) for g in got] == [
-        ("ok", 2, 4), ("exception", 2, 3), ("ok", 3, 6), ("corrupted", 2, 4), ("stray", None, None),
-        ("no response", 9, 3), ("ok", 2, 4)]
+    def kinds():
+        out, err = seen("--json")
+        got = [json.loads(s) for s in out.decode().strip().split("\n")]
+        assert [(g["kind"], g.get("unit"), g.get("function")) for g in got] == [
+            ("ok", 2, 4), ("exception", 2, 3), ("ok", 3, 6), ("corrupted", 2, 4), ("stray", None, None),
+            ("no response", 9, 3), ("ok", 2, 4)]
+        return got, err
+
+    got, err = undisturbed(kinds)
     assert (got[0]["what"], got[0]["outcome"]) == ("input 0 +2  Volts", "ok 230.5 V")
     assert got[1]["outcome"].startswith("exception 2, illegal data address")
     assert got[3]["outcome"].startswith("CRC wrong, 9 of 9 bytes")
@@ -88,10 +92,15 @@ def blocks(data):
 
 def test_a_capture_is_decoded_and_shown_again(seen, tmp_path):
     file = tmp_path / "line.pcapng"
-    seen("--pcap", file)
-    data = file.read_bytes()
-    kinds = [kind for kind, _ in blocks(data)]
-    assert kinds[:2] == [0x0A0D0D0A, 1] and set(kinds[2:]) == {6} and len(kinds) == 2 + 12
+
+    def capture():
+        seen("--pcap", file)
+        data = file.read_bytes()
+        kinds = [kind for kind, _ in blocks(data)]
+        assert kinds[:2] == [0x0A0D0D0A, 1] and set(kinds[2:]) == {6} and len(kinds) == 2 + 12
+        return data
+
+    data = undisturbed(capture)
     assert struct.unpack_from("<H", [b for k, b in blocks(data) if k == 1][0])[0] == 252
     dissectors = [struct.unpack_from(">HH8s", b, 20)[2].rstrip(b"\0") for k, b in blocks(data) if k == 6]
     assert [d for d in dissectors if d == b"data"] == 2 * [b"data"]
