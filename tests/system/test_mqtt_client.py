@@ -106,7 +106,7 @@ def test_falls_back_to_3_1_1(probe, answer):
     old = OldBroker(answer)
     p = probe(old.port)
     p.wait_line("up 4")
-    assert old.levels[0] == 5 and old.levels[-1] == 4
+    assert old.levels[0] == 5 and 4 in old.levels  # and perhaps both again
     old.socket.close()
 
 
