@@ -441,6 +441,100 @@ static void no_form_of_a_write_is_believed(void **state)
 		assert_int_equal(g.reported[i].end, COMMAND_DIFFERS);
 }
 
+/* Of a set that goes out at once the longest counts. */
+static void an_interval_of_one_member_holds_for_the_set(void **state)
+{
+	(void)state;
+	const struct command_item both[] = {{P_G0, "5"}, {P_G1, "22"}};
+	struct command_request q = {.item = both, .n = 2};
+	change(P_G1);
+	rule_of.min_write_interval = 5 * US_S;
+	reload(&next);
+	rig_command(&g, P_G1, "21");
+	settle();
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_true(g.write[1].at - g.write[0].at >= 5 * US_S);
+	reload(&rig_model);
+}
+
+/* The last value wins also where it is another point that has the register. */
+static void a_newer_write_of_the_same_register_counts(void **state)
+{
+	(void)state;
+	struct device two[2];
+	for (int i = 0; i < 3; i++) { /* of one device, of another with its id, of all units */
+		change(P_MODE)->addr[0] = i == 0 ? 40 : 41;
+		two[0] = two[1] = device_of;
+		two[1].name = "other";
+		two[1].point0 = RIG_POINTS;
+		two[1].id = i == 2 ? 0 : RIG_UNIT;
+		two[1].broadcast = i == 2;
+		next.device = two;
+		next.ndevice = 2;
+		next.npoint = 2 * RIG_POINTS;
+		reload(&next);
+		const uint32_t older = i == 0 ? P_SETPOINT : P_MODE;
+		const struct command_item item = {P_MODE, "1"};
+		struct command_request q = {.device = i > 0, .item = &item, .n = 1};
+		g.nreported = g.nwrite = 0;
+		fault(EXCEPTION, 1, 6);
+		rig_command(&g, older, i == 0 ? "45" : "2");
+		rig_step(&g); /* busy: it would be sent again */
+		rig_submit(&g, &q);
+		settle();
+		assert_int_equal(g.holding[i == 0 ? 40 : 41], 1);
+		assert_int_equal(g.nreported, 2);
+		assert_int_equal(g.reported[0].end, COMMAND_SUPERSEDED);
+		assert_int_equal(g.nwrite, 1);
+		/* also one that the bus has, but not what is on the wire */
+		g.nreported = g.nwrite = 0;
+		rig_command(&g, older, i == 0 ? "45" : "2");
+		rig_submit(&g, &q);
+		assert_int_equal(g.njob, 1);
+		settle();
+		assert_int_equal(g.nreported, 2);
+		assert_int_equal(g.reported[0].end, COMMAND_SUPERSEDED);
+		g.nreported = 0;
+		fault(EXCEPTION, 1, 6);
+		rig_command(&g, older, i == 0 ? "45" : "2");
+		const struct job j = g.job[0];
+		g.njob = 0;
+		rig_submit(&g, &q);
+		job_do(&g, &j); /* busy, after all */
+		rig_take(&g);
+		settle();
+		assert_int_equal(g.nreported, 2);
+		assert_int_equal(g.holding[i == 0 ? 40 : 41], 1);
+		reload(&rig_model);
+	}
+}
+
+/* Not what it leaves as it is, nor its neighbours in one command. */
+static void a_newer_write_of_a_part_takes_nothing_back(void **state)
+{
+	(void)state;
+	const struct command_item both[] = {{P_SETPOINT, "45"}, {P_MODE, "1"}};
+	struct command_request q = {.item = both, .n = 2};
+	change(P_MODE)->addr[0] = 40;
+	reload(&next);
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nreported, 2);
+	assert_int_not_equal(g.reported[0].end, COMMAND_SUPERSEDED);
+	reload(&rig_model);
+	change(P_MODE)->addr[0] = 262;
+	reload(&next);
+	g.nreported = g.nwrite = 0;
+	rig_command(&g, P_MODE, "2");
+	rig_command(&g, P_FIELD, "1");
+	settle();
+	assert_int_equal(g.nwrite, 2);
+	assert_int_not_equal(g.reported[0].end, COMMAND_SUPERSEDED);
+	reload(&rig_model);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -466,6 +560,9 @@ int main(void)
 		T(a_password_goes_first),
 		T(a_password_waits_with_the_write_it_is_for),
 		T(no_form_of_a_write_is_believed),
+		T(an_interval_of_one_member_holds_for_the_set),
+		T(a_newer_write_of_the_same_register_counts),
+		T(a_newer_write_of_a_part_takes_nothing_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ struct record {
 	bool recalled;    /* its job, at its expiry */
 	bool leaves;      /* its job was taken back: a reload would not write it */
 	bool overtaken;   /* a newer one may replace it on the bus */
+	bool covered;     /* by one of another point, which writes all that it writes */
 	bool ends_later;  /* the `off` of this pulse has a record of its own */
 	bool stuck;       /* an `off` that failed, which was reported */
 	bool moved;       /* the device went, its registers may be elsewhere when it is back */
@@ -153,6 +154,15 @@ size_t group_rank(const struct device *d, uint32_t point);
 /* Of two configurations: do the same rules hold of the same values, and does the same go along? */
 bool group_stays(const struct device *da, const struct point *a, const struct device *db,
                  const struct point *b);
+
+/* submit.c: a newer one takes its place, or will when the bus says so. */
+void record_overtake(struct command_table *t, struct record *r, us_t now);
+/* Is nothing of what this job writes wanted any more? */
+bool job_overtaken(const struct command_table *t, uint64_t job);
+
+/* cover.c: the last value wins also where it is another point that has the register. What the newer
+ * one writes wholly is not written after it. */
+void records_cover(struct command_table *t, const struct record *newer, us_t now);
 
 /* pulse.c: `off` and `on` are records of one lane. */
 #define BUSY_AGAIN (250 * US_MS)

@@ -244,7 +244,7 @@ static bool drafts_duplicate(struct command_table *t, const struct command_reque
 
 /* -- last value wins ------------------------------------------------------------------------ */
 
-static void record_overtake(struct command_table *t, struct record *r, us_t now)
+void record_overtake(struct command_table *t, struct record *r, us_t now)
 {
 	switch (r->state) {
 	case STATE_VERIFYING:
@@ -290,8 +290,7 @@ static bool lane_overtake(struct command_table *t, const struct record *newer, u
 	return wait;
 }
 
-/* Is nothing of what this job writes wanted any more? */
-static bool job_overtaken(const struct command_table *t, uint64_t job)
+bool job_overtaken(const struct command_table *t, uint64_t job)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->record[i]->job == job && !t->record[i]->overtaken)
@@ -321,6 +320,8 @@ static void lane_note(struct lane *l, const char *text, us_t now)
 static void drafts_accept(struct command_table *t, struct record **r, size_t n, us_t now)
 {
 	size_t launch = 0;
+	for (size_t i = 0; i < n; i++)
+		records_cover(t, r[i], now);
 	for (size_t i = 0; i < n; i++) {
 		const bool wait = lane_overtake(t, r[i], now);
 		lane_note(&t->lane[r[i]->lane], r[i]->text, now);

@@ -191,11 +191,11 @@ void record_insert(struct command_table *t, struct record *r, us_t now)
 
 bool record_newer(const struct command_table *t, const struct record *r)
 {
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n && !r->covered; i++)
 		if (t->record[i]->lane == r->lane && t->record[i]->serial > r->serial &&
 		    t->record[i]->origin != COMMAND_PULSE_END)
 			return true;
-	return false;
+	return r->covered;
 }
 
 static void record_remove(struct command_table *t, const struct record *r)
