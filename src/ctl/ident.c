@@ -13,15 +13,33 @@
 #include "ctl/scan.h"
 #include "ctl/stop.h"
 
-#define IDENT_TIMEOUT (300 * US_MS)
+#define SLOWER 4                    /* times as long as its first response any other may take … */
+#define IDENT_TIMEOUT (120 * US_MS) /* … and this */
 #define SILENT_MOST 2
+#define REFUSED_MOST 2 /* it does not have a function that it refused so often with exception 1 */
+#define READS_MOST 16
 
-/* Once more, if what came was none: a name must not be lost by a spoilt frame. */
+/* What a unit was asked by the profiles' identify: several look at the same register. */
+struct asked {
+	struct found *found;
+	us_t timeout;
+	unsigned silent;     /* in a row */
+	unsigned refused[4]; /* by table: in a row with exception 1 */
+	size_t n;
+	struct {
+		struct span span;
+		bool good;
+		uint16_t words[CELLS_MAX];
+	} read[READS_MOST];
+};
+
+/* Once more, if what came was none: a name must not be lost by a spoilt frame. Silence is what many
+ * units have for a function that they do not know. */
 static void ask_twice(struct scan *s, const struct request *r, us_t timeout, struct reply *reply)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		line_ask(s->line, r, timeout, true, reply);
-		if (reply->outcome == OUT_OK || reply->outcome == OUT_REFUSED)
+		if (reply->outcome == OUT_OK || reply->outcome == OUT_REFUSED || !reply->noise)
 			return;
 	}
 }
@@ -97,20 +115,53 @@ bool ident_matches(const struct device *d, const char *is)
 	return false;
 }
 
-static bool profile_is(struct scan *s, const struct device *d, uint8_t unit, us_t timeout,
-                       unsigned *silent)
+static bool read_good(struct scan *s, struct asked *a, const struct span *span,
+                      const struct unit_rule *rule, uint16_t *words)
+{
+	unsigned *refusals = &a->refused[span->table & 3];
+	struct reply reply;
+
+	if (*refusals >= REFUSED_MOST)
+		return false;
+	const bool good = image_fetch(s->line, span, rule, a->timeout, true, words, &reply);
+	const bool refused = reply.outcome == OUT_REFUSED;
+	a->silent = good || refused ? 0 : a->silent + 1;
+	*refusals = refused && reply.exception == EXC_FUNCTION ? *refusals + 1 : 0;
+	return good;
+}
+
+/* NULL: it does not give them. */
+static const uint16_t *read_once(struct scan *s, struct asked *a, const struct device *d,
+                                 const struct span *span)
+{
+	size_t i = 0;
+
+	while (i < a->n && memcmp(&a->read[i].span, span, sizeof(*span)) != 0)
+		i++;
+	if (i == READS_MOST)
+		i = 0;
+	else if (i < a->n)
+		return a->read[i].good ? a->read[i].words : NULL;
+	else
+		a->n++;
+	a->read[i].span = *span;
+	a->read[i].good = read_good(s, a, span, &d->rule, a->read[i].words);
+	return a->read[i].good ? a->read[i].words : NULL;
+}
+
+static bool profile_is(struct scan *s, struct asked *a, const struct device *d)
 {
 	const struct point *p = &d->set->point[d->identify_point];
-	uint16_t words[CELLS_MAX], gathered[CELLS_MAX];
 	char text[VALUE_TEXT_MAX], shown[VALUE_PRINT_MAX];
 	struct span span = model_span(d, p);
-	struct reply reply;
+	uint16_t gathered[CELLS_MAX];
 	struct value v;
 
-	span.unit = unit;
-	const bool good = image_fetch(s->line, &span, &d->rule, timeout, true, words, &reply);
-	*silent = good || reply.outcome == OUT_REFUSED ? 0 : *silent + 1;
-	if (!good)
+	span.unit = a->found->unit;
+	if (d->rule.read_function && !table_is_bits(span.table))
+		span.table = d->rule.read_function == FC_READ_HOLDING ? TABLE_HOLDING : TABLE_INPUT;
+	const uint16_t *words = read_once(s, a, d, &span);
+	if (!words)
 		return false;
 	model_gather(p, &span, words, gathered);
 	point_decode(p, gathered, NULL, NULL, text, &v);
@@ -121,15 +172,16 @@ static bool profile_is(struct scan *s, const struct device *d, uint8_t unit, us_
 /* by_id: it has function 43/14. */
 static void by_profile(struct scan *s, struct found *f, us_t timeout, bool by_id)
 {
-	unsigned silent = 0;
+	struct asked a = {.found = f, .timeout = timeout};
 	char why[DEVID_WORDS_MAX];
 
-	for (size_t i = 0; i < s->catalogue.n && silent < SILENT_MOST && !stop_asked(); i++) {
+	a.refused[TABLE_HOLDING] = f->fc == FC_READ_HOLDING && f->exception == EXC_FUNCTION;
+	for (size_t i = 0; i < s->catalogue.n && a.silent < SILENT_MOST && !stop_asked(); i++) {
 		const struct device *d = &s->catalogue.profile[i].model->device[0];
-		if (d->ndevice_id ? !by_id || !ident_device_id(s->line, d, f->unit, timeout, why,
-		                                               sizeof(why))
-		                  : d->identify_point < 0 || d->set->sunspec ||
-		                            !profile_is(s, d, f->unit, timeout, &silent))
+		if (d->ndevice_id
+		            ? !by_id || !ident_device_id(s->line, d, f->unit, timeout, why,
+		                                         sizeof(why))
+		            : d->identify_point < 0 || d->set->sunspec || !profile_is(s, &a, d))
 			continue;
 		f->profile = s->catalogue.profile[i].name;
 		if (!f->says[0])
@@ -161,7 +213,7 @@ static void by_word(struct scan *s, struct found *f)
 
 void ident_unit(struct scan *s, struct found *f)
 {
-	const us_t slow = f->first * 2 + IDENT_TIMEOUT;
+	const us_t slow = f->first * SLOWER + IDENT_TIMEOUT;
 	const us_t timeout = s->options.timeout ? s->options.timeout : slow;
 	char text[80];
 

@@ -30,6 +30,7 @@ struct found {
 /* Bytes that were no frame: somebody near here. */
 struct burst {
 	us_t at;
+	uint8_t unit; /* that was asked then */
 	bool explained;
 };
 

@@ -13,15 +13,18 @@
 #include "ctl/stop.h"
 
 #define SLOWEST (1100 * US_MS) /* a response that comes later is not looked for */
-#define TAIL (500 * US_MS)     /* after the last id */
+#define TAIL (500 * US_MS)     /* after the last id … */
+#define TAIL_FEW (200 * US_MS) /* … of a few */
 #define AGAIN_FIRST (300 * US_MS)
-#define AGAIN_SECOND US_S
+#define AGAIN_GROUP 6 /* ids that may be slower than AGAIN_FIRST, asked before all is silent */
+#define SEVERAL 32
 #define NEAR (120 * US_MS)
 #define NOISY 6 /* more bursts that nothing explains are a line's noise, no devices' */
 #define WAIT_MOST (80 * US_MS)
 #define WAIT_BESIDE (10 * US_MS)
 #define TCP_EVERYBODY 4
 #define DEEP_QUESTIONS 5
+#define DEEP_READS 2  /* the first of them */
 #define DEEP_ALL 6    /* ids up to it get all of them */
 #define DEEP_INPUT 16 /* up to it the first */
 #define SETTLE (600 * US_MS)
@@ -63,12 +66,13 @@ struct found *scan_add(struct scan *s, uint8_t unit)
 	return f;
 }
 
-/* A slow one is found: does it explain a burst? */
+/* A slow one is found: does it explain a burst? Not the one in which it was asked itself: there the
+ * response of another met the request or its response. */
 static void explain(struct scan *s, const struct found *f)
 {
 	for (size_t i = 0; i < s->nburst; i++) {
 		const us_t off = s->burst[i].at - s->first_asked[f->unit] - f->first;
-		if (off > -NEAR && off < NEAR)
+		if (s->burst[i].unit != f->unit && off > -NEAR && off < NEAR)
 			s->burst[i].explained = true;
 	}
 }
@@ -108,11 +112,11 @@ static void take_reply(struct scan *s, const struct request *r, const struct rep
 	explain(s, f);
 }
 
-static void take_burst(struct scan *s)
+static void take_burst(struct scan *s, uint8_t unit)
 {
 	s->bursts++;
 	if (s->nburst < SCAN_BURSTS)
-		s->burst[s->nburst++].at = clock_now();
+		s->burst[s->nburst++] = (struct burst){.at = clock_now(), .unit = unit};
 }
 
 /* False: the line is gone. */
@@ -128,7 +132,7 @@ static bool ask(struct scan *s, const struct request *r, us_t wait)
 	if (reply.outcome == OUT_GARBLED) /* its head was right: it was this unit */
 		s->corrupted[r->unit]++;
 	else if (reply.noise && !known(s, r->unit))
-		take_burst(s);
+		take_burst(s, r->unit);
 	take_late(s);
 	if (reply.outcome != OUT_LINK)
 		return true;
@@ -161,20 +165,27 @@ static bool take_frame(void *ctx, const struct seen *seen)
 	return true;
 }
 
-/* Ids that were asked shortly before a burst which nothing explains yet. */
+/* The longest that this id's response may have taken, if it is in a burst which nothing explains
+ * yet; 0: it is in none. */
+static us_t suspect(const struct scan *s, unsigned u)
+{
+	us_t most = s->corrupted[u] ? 1 : 0;
+
+	for (size_t i = 0; i < s->nburst; i++) {
+		const us_t took = s->burst[i].at - s->first_asked[u];
+		if (!s->burst[i].explained && s->first_asked[u] && took > most && took < SLOWEST)
+			most = took;
+	}
+	return most;
+}
+
 static size_t suspects(const struct scan *s, uint8_t *unit)
 {
 	size_t n = 0;
 
-	for (unsigned u = s->first; u <= s->last; u++) {
-		bool near = s->corrupted[u];
-		for (size_t i = 0; i < s->nburst && !near; i++)
-			near = !s->burst[i].explained && s->first_asked[u] &&
-			       s->burst[i].at - s->first_asked[u] > 0 &&
-			       s->burst[i].at - s->first_asked[u] < SLOWEST;
-		if (near)
+	for (unsigned u = s->first; u <= s->last; u++)
+		if (suspect(s, u))
 			unit[n++] = (uint8_t)u;
-	}
 	return n;
 }
 
@@ -206,24 +217,57 @@ static bool ask_near(struct scan *s, unsigned unit)
 	return true;
 }
 
-static bool ask_again(struct scan *s, us_t wait)
+/* Nobody waited for their responses: asked once more, it is known how slow they are. */
+static bool measure_late(struct scan *s, size_t from)
+{
+	for (size_t i = from; i < s->nfound; i++)
+		if (!ask_fc3(s, s->found[i].unit, SLOWEST))
+			return false;
+	return true;
+}
+
+/* The time in which nothing is sent that could meet the responses of the group. */
+static bool listen_group(struct scan *s, unsigned *group)
+{
+	const size_t before = s->nfound;
+
+	*group = 0;
+	return line_listen(s->line, clock_now() + SLOWEST, take_frame, s) &&
+	       measure_late(s, before);
+}
+
+/* What is quick is waited for; of the others a few are asked at once. */
+static bool ask_suspect(struct scan *s, unsigned unit, unsigned *group)
+{
+	const us_t took = suspect(s, unit);
+	const size_t before = s->nfound;
+	const bool quick = took < AGAIN_FIRST;
+
+	if (known(s, (uint8_t)unit) || !took)
+		return true;
+	const us_t wait = s->corrupted[unit] ? AGAIN_FIRST : quick ? took + NEAR : s->wait;
+	if (!ask_fc3(s, unit, wait) || !measure_late(s, before))
+		return false;
+	*group += !quick;
+	return *group < AGAIN_GROUP || listen_group(s, group);
+}
+
+static bool ask_again(struct scan *s)
 {
 	uint8_t unit[SCAN_IDS];
 	char note[32];
+	unsigned group = 0;
 	const size_t n = suspects(s, unit);
 
 	progress_begin(&s->bar, "again", (unsigned)n);
-	for (size_t i = 0; i < n && !stop_asked() && (unexplained(s) || s->corrupted[unit[i]]);
-	     i++) {
-		if (known(s, unit[i]))
-			continue;
-		if (!ask_fc3(s, unit[i], wait))
+	for (size_t i = 0; i < n && !stop_asked(); i++) {
+		if (!ask_suspect(s, unit[i], &group))
 			return false;
 		snprintf(note, sizeof(note), "%zu found", s->nfound);
 		progress_show(&s->bar, (unsigned)i + 1, note);
 	}
 	progress_clear(&s->bar);
-	return true;
+	return !group || listen_group(s, &group);
 }
 
 /* Only corrupted responses, each time it is asked, and at once: two devices have this id. */
@@ -271,8 +315,9 @@ static bool sweep_ids(struct scan *s, unsigned first, unsigned last)
 		snprintf(note, sizeof(note), "%zu found", s->nfound);
 		progress_show(&s->bar, u - first + 1, note);
 	}
+	const us_t tail = last - first < SEVERAL ? TAIL_FEW : TAIL;
 	if (!stop_asked() && s->line->conf.kind != BUS_TCP &&
-	    !line_listen(s->line, clock_now() + TAIL, take_frame, s))
+	    !line_listen(s->line, clock_now() + tail, take_frame, s))
 		return false;
 	progress_end(&s->bar, u - first, note);
 	return true;
@@ -291,22 +336,22 @@ bool sweep_setting(struct scan *s, unsigned first, unsigned last)
 		        "%zu times bytes that are not Modbus: noise, or devices with "
 		        "another baud rate or format\n",
 		        unexplained(s));
-	} else {
-		if (!ask_again(s, AGAIN_FIRST))
-			return false;
-		if (unexplained(s) && unexplained(s) <= 2 && !ask_again(s, AGAIN_SECOND))
-			return false;
+	} else if (!ask_again(s)) {
+		return false;
 	}
 	take_corrupted(s);
 	return true;
 }
 
 /* How many other questions a silent id gets: a device that ignores what it does not know, in place
- * of an exception, has one of the usual ids, or one beside those that respond. */
+ * of an exception, has one of the usual ids, or one beside those that respond. What has neither
+ * registers nor coils is looked for only where nothing else is. */
 static size_t deep_questions(const struct scan *s, unsigned unit)
 {
-	if (s->deep || unit <= DEEP_ALL)
+	if (s->deep || (unit <= DEEP_ALL && !s->nfound))
 		return DEEP_QUESTIONS;
+	if (unit <= DEEP_ALL)
+		return DEEP_READS;
 	if (unit <= DEEP_INPUT)
 		return 1;
 	for (size_t i = 0; i < s->nfound; i++)
