@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/keys.h"
 #include "config/scalar.h"
 #include "ctl/convert.h"
 
@@ -219,8 +220,21 @@ static bool row_place(struct sheet *t, const char *const *cell, const char **tab
 	return *table != NULL;
 }
 
-static void row(struct sheet *t, const char *const *cell)
+/* With a decimal comma, where that separates no fields. */
+static bool number_of(struct sheet *t, const char **cell)
 {
+	char *text = arena_strdup(t->d->arena, *cell), *comma = strchr(text, ','), *end;
+
+	if (comma && t->separator != ',')
+		*comma = '.';
+	(void)strtod(text, &end);
+	*cell = text;
+	return *text && !*end;
+}
+
+static void row(struct sheet *t, const char **cell)
+{
+	static const enum column factor[] = {SCALE, OFFSET};
 	struct draft *d = t->d;
 	const char *table, *type = used(cell[TYPE]) ? draft_word(types, cell[TYPE]) : "u16";
 	long address;
@@ -228,6 +242,17 @@ static void row(struct sheet *t, const char *const *cell)
 
 	if (!row_place(t, cell, &table, &address))
 		return;
+	const char *order = used(cell[ORDER]) ? draft_word(orders, cell[ORDER]) : "";
+	if (!order) {
+		diag_warn(&d->d, at(t), "not converted: order \"%.40s\"", cell[ORDER]);
+		return;
+	}
+	for (size_t i = 0; i < COUNT(factor); i++)
+		if (used(cell[factor[i]]) && !number_of(t, &cell[factor[i]])) {
+			diag_warn(&d->d, at(t), "not converted: \"%.40s\" is no number",
+			          cell[factor[i]]);
+			return;
+		}
 	if (!type) {
 		diag_warn(&d->d, at(t), "not converted: type \"%.40s\"", cell[TYPE]);
 		return;
@@ -239,19 +264,19 @@ static void row(struct sheet *t, const char *const *cell)
 	struct draft_point *p =
 		draft_point(d, draft_device_of(d, t->bus, (long)id, NULL), cell[NAME]);
 	const bool bit = strcmp(table, "coil") == 0 || strcmp(table, "discrete") == 0;
-	const char *order = used(cell[ORDER]) ? draft_word(orders, cell[ORDER]) : NULL;
 	p->table = table;
 	p->address = address;
 	p->type = bit ? NULL : type;
 	if (strcmp(type, "string") == 0 && number_parse(cell[LENGTH] ? cell[LENGTH] : "", &length))
 		p->length = (int)length;
-	p->order = order && *order ? order : NULL;
+	p->order = *order ? order : NULL;
 	p->scale = bit ? NULL : used(cell[SCALE]);
 	p->offset = bit ? NULL : used(cell[OFFSET]);
 	p->unit = used(cell[UNIT]);
 	p->every = used(cell[EVERY]);
 	p->write = cell[ACCESS] && strpbrk(cell[ACCESS], "wW") &&
 	           (strcmp(table, "coil") == 0 || strcmp(table, "holding") == 0);
+	p->write_only = p->write && strcasecmp(cell[ACCESS], "wo") == 0;
 	if (used(cell[DESCRIPTION]))
 		p->description = cell[DESCRIPTION];
 }

@@ -56,6 +56,38 @@ static struct draft_point *entity(struct draft *d, size_t bus, const struct node
 	return p;
 }
 
+/* What would be read as another value is left out. */
+static bool left_out(struct draft *d, const struct node *n, const char *what, const char *text)
+{
+	diag_warn(&d->d, n->where, "not converted: %s %.40s", what, text);
+	return false;
+}
+
+/* `int` and `uint` are as wide as their count; also where no type is given. */
+static const char *type_of(struct draft *d, const struct node *n)
+{
+	const char *data = node_text(n, "data_type");
+	const long count = node_number(n, "count", 1);
+	const bool plain = !*data || strcmp(data, "int") == 0 || strcmp(data, "uint") == 0;
+
+	if (!plain)
+		return draft_word(types, data);
+	if (count != 1 && count != 2 && count != 4)
+		return NULL;
+	return arena_printf(d->arena, "%c%ld", *data == 'u' ? 'u' : 's', 16 * count);
+}
+
+/* False: it has an order of bytes that is not known. */
+static bool order_of(const struct node *n, const char **order)
+{
+	const char *swap = node_text(n, "swap");
+
+	if (!*swap && strcmp(node_text(n, "reverse_order"), "true") == 0)
+		swap = "word";
+	*order = *swap ? draft_word(orders, swap) : "";
+	return *order;
+}
+
 static const char *known_text(const struct node *n, const char *key)
 {
 	return *node_text(n, key) ? node_text(n, key) : NULL;
@@ -81,21 +113,24 @@ static void sensor(struct draft *d, size_t bus, const struct node *n)
 	                                    "scan_interval",
 	                                    "nan_value",
 	                                    "lazy_error_count",
+	                                    "reverse_order",
 	                                    NULL};
-	const char *data = node_text(n, "data_type");
-	const char *type = *data ? draft_word(types, data) : "s16";
-	struct draft_point *p = type ? entity(d, bus, n, "holding") : NULL;
+	const char *table = node_text(n, "input_type"), *order = NULL;
+	const char *type = type_of(d, n);
+	const bool good =
+		(type || left_out(d, n, "data_type", node_text(n, "data_type"))) &&
+		(order_of(n, &order) || left_out(d, n, "swap", node_text(n, "swap"))) &&
+		(!*table || strcmp(table, "input") == 0 || strcmp(table, "holding") == 0 ||
+	         left_out(d, n, "a sensor with input_type", table));
+	struct draft_point *p = good ? entity(d, bus, n, "holding") : NULL;
 
-	if (!type)
-		diag_warn(&d->d, n->where, "not converted: data_type %.40s", data);
 	if (!p)
 		return;
 	draft_unknown(d, n, known, "sensor");
 	p->type = type;
 	if (strcmp(type, "string") == 0)
 		p->length = (int)node_number(n, "count", 1);
-	const char *order = draft_word(orders, node_text(n, "swap"));
-	p->order = order && *order ? order : NULL;
+	p->order = *order ? order : NULL;
 	p->scale = known_text(n, "scale");
 	p->offset = known_text(n, "offset");
 	p->decimals = (int)node_number(n, "precision", -1);

@@ -141,7 +141,7 @@ static bool converter(struct draft *d, struct draft_point *p, const char *text, 
 	const bool two = count == 2;
 	if (strcmp(c.name, "divide") == 0 || strcmp(c.name, "multiply") == 0) {
 		p->scale = c.name[0] == 'm' ? c.n ? c.arg[0] : NULL : draft_inverse(d, c.arg[0]);
-		p->type = two ? "u32" : NULL;
+		p->type = two ? "s32" : NULL;
 		if (c.n > 1 && isdigit((unsigned char)c.arg[1][0]))
 			p->decimals = (int)strtol(c.arg[1], NULL, 10);
 		order_of(p, &c);
@@ -158,8 +158,9 @@ static bool converter(struct draft *d, struct draft_point *p, const char *text, 
 		          : c.name[0] == 'u'             ? "u32"
 		                                         : "f32";
 		order_of(p, &c);
-		if (c.n && c.name[0] == 'f' && isdigit((unsigned char)c.arg[0][0]))
-			p->decimals = (int)strtol(c.arg[0], NULL, 10);
+		for (size_t i = 0; i < c.n && c.name[0] == 'f'; i++)
+			if (isdigit((unsigned char)c.arg[i][0]))
+				p->decimals = (int)strtol(c.arg[i], NULL, 10);
 		return true;
 	}
 	if (strcmp(c.name, "bit") == 0 && c.n == 1) {
@@ -202,9 +203,14 @@ static const char *joined(struct draft *d, const char *topic, const char *name)
 
 static void state(struct draft *d, const struct node *n, const struct context *c)
 {
+	static const char *const known[] = {"name",      "register",     "register_type",
+	                                    "registers", "count",        "refresh",
+	                                    "converter", "publish_mode", NULL};
 	const long count = node_number(n, "count", 1);
+	const char *table = draft_word(tables, text_of(n, "register_type", "holding"));
 	struct place at;
 
+	draft_unknown(d, n, known, "state");
 	if (node_get(n, "registers")) {
 		give_up(d, n, "a topic made of several registers; each is a point of its own here");
 		return;
@@ -213,10 +219,13 @@ static void state(struct draft *d, const struct node *n, const struct context *c
 		give_up(d, n, "its register names no known network");
 		return;
 	}
-	const char *table = draft_word(tables, text_of(n, "register_type", "holding"));
+	if (!table) {
+		give_up(d, n, "this register_type is not known");
+		return;
+	}
 	const size_t device = draft_device_of(d, at.bus, at.id, NULL);
 	struct draft_point *p = draft_point(d, device, joined(d, c->topic, node_text(n, "name")));
-	p->table = table ? table : "holding";
+	p->table = table;
 	p->address = at.address;
 	const char *refresh = text_of(n, "refresh", c->refresh);
 	const char *min = refresh && *refresh ? strstr(refresh, "min") : NULL;
@@ -235,7 +244,33 @@ static void state(struct draft *d, const struct node *n, const struct context *c
 	}
 }
 
-/* A command goes to the point that reads this register, or is one that is only written. */
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What a command's converter makes of the register. A number is divided or multiplied on its way to
+ * the register: the point is scaled the other way round. False: it cannot be said. */
+static bool command_converter(struct draft *d, struct draft_point *p, const struct node *n)
+{
+	const char *text = node_text(n, "converter");
+	struct call c;
+
+	if (!*text)
+		return true;
+	if (!converter(d, p, text, node_number(n, "count", 1)))
+		return false;
+	call_parse(d, text, &c);
+	if (strcmp(c.name, "divide") == 0)
+		p->scale = c.arg[0];
+	else if (strcmp(c.name, "multiply") == 0)
+		p->scale = draft_inverse(d, c.arg[0]);
+	p->decimals = -1;
+	return strcmp(c.name, "divide") != 0 || p->scale;
+}
+
+/* A command goes to the point that reads this register in the same way, or is one that is only
+ * written. */
 static void command(struct draft *d, const struct node *n, const struct context *c)
 {
 	const char *table = draft_word(tables, text_of(n, "register_type", "holding"));
@@ -248,17 +283,23 @@ static void command(struct draft *d, const struct node *n, const struct context 
 	const size_t device = draft_device_of(d, at.bus, at.id, NULL);
 	for (size_t i = 0; i < d->device[device].n; i++) {
 		struct draft_point *p = &d->device[device].point[i];
-		if (p->address == at.address && strcmp(p->table, table) == 0) {
-			p->write = true;
-			return;
-		}
+		struct draft_point as = {.bit = -1, .decimals = -1, .length = -1};
+		if (p->address != at.address || strcmp(p->table, table) != 0)
+			continue;
+		const bool plain = !*node_text(n, "converter") && same_text(p->type, "s16");
+		p->write = command_converter(d, &as, n) && same_text(as.scale, p->scale) &&
+		           (plain || same_text(as.type, p->type)) &&
+		           same_text(as.order, p->order) && same_text(as.values, p->values) &&
+		           as.bit == p->bit;
+		if (!p->write)
+			give_up(d, n, "it is written in another way than it is read");
+		return;
 	}
 	struct draft_point *p = draft_point(d, device, joined(d, c->topic, node_text(n, "name")));
 	p->table = table;
 	p->address = at.address;
 	p->write_only = true;
-	if (*node_text(n, "converter") &&
-	    !converter(d, p, node_text(n, "converter"), node_number(n, "count", 1))) {
+	if (!command_converter(d, p, n)) {
 		no_converter(d, n);
 		draft_drop(d, device, p);
 	}

@@ -97,8 +97,9 @@ static void numbers(struct draft *d, struct draft_point *p, const struct node *n
 		p->unit = draft_word(units, node_text(n, "type"));
 	if (given(n, "round_to"))
 		p->decimals = decimals_of(node_text(n, "round_to"));
-	if (strcmp(node_text(n, "word_order"), "little_endian") == 0)
-		p->order = "little";
+	const bool words = strcmp(node_text(n, "word_order"), "little_endian") == 0;
+	const bool bytes = strcmp(node_text(n, "byte_order"), "little_endian") == 0;
+	p->order = words ? (bytes ? "little-swapped" : "little") : bytes ? "big-swapped" : NULL;
 	const long period = node_number(n, "read_period_ms", node_number(n, "poll_interval", 0));
 	if (period > 0)
 		p->every = arena_printf(d->arena, "%ldms", period);
@@ -137,6 +138,7 @@ static void channel(struct draft *d, size_t device, const struct node *n)
 	                                    "round_to",
 	                                    "units",
 	                                    "word_order",
+	                                    "byte_order",
 	                                    "error_value",
 	                                    "readonly",
 	                                    "on_value",
@@ -155,6 +157,7 @@ static void channel(struct draft *d, size_t device, const struct node *n)
 	                                    "read_rate_limit_ms",
 	                                    "semi_active",
 	                                    "sporadic",
+	                                    "write_address",
 	                                    NULL};
 	const char *format = node_text(n, "format");
 	const char *type = *format ? draft_word(formats, format) : "u16";
@@ -182,6 +185,14 @@ static void channel(struct draft *d, size_t device, const struct node *n)
 	if (bits || p->bit >= 0)
 		p->scale = p->offset = p->na = NULL;
 	access_of(p, n);
+	if (given(n, "write_address") && p->write) {
+		diag_warn(&d->d, n->where,
+		          "it is written at another address (write_address): not writable here; a "
+		          "point "
+		          "with write: only at that address can be added");
+		p->write = false;
+		p->on = p->off = p->min = p->max = NULL;
+	}
 }
 
 static void channels(struct draft *d, size_t device, const struct node *list)
@@ -196,6 +207,9 @@ static void one_device(struct draft *d, size_t bus, const struct node *n)
 	const char *name = *node_text(n, "id") ? node_text(n, "id") : node_text(n, "name");
 	const size_t device = draft_device(d, name, bus, node_number(n, "slave_id", d->default_id));
 
+	if (node_get(n, "setup"))
+		diag_warn(&d->d, n->where,
+		          "setup is not converted: nothing is written when a device comes online");
 	d->device[device].disabled = strcmp(node_text(n, "enabled"), "false") == 0;
 	channels(d, device, node_get(n, "channels"));
 	if (d->device[device].n)

@@ -109,6 +109,83 @@ def test_what_is_no_such_file_is_refused(name, text, said, tmp_path):
     assert said in done.stderr
 
 
+# What another value would be published for, or written, if it were taken as usual; None: it is left out and named.
+ODD = {
+    "ha.yaml": ("modbus: [{name: h, type: tcp, host: a, sensors: [%s]}]", {
+        "{name: A, slave: 1, address: 1, data_type: int, count: 2}": "{holding: 1, type: s32}",
+        "{name: B, slave: 1, address: 3, data_type: uint, count: 2, reverse_order: true}":
+            "{holding: 3, type: u32, order: little}",
+        "{name: C, slave: 1, address: 5, count: 3}": None,
+        "{name: D, slave: 1, address: 5, swap: odd, data_type: int32}": None,
+        "{name: E, slave: 1, address: 5, input_type: coil}": None,
+    }),
+    "t.toml": ('[[inputs.modbus]]\nname="m"\ncontroller="tcp://a:502"\nholding_registers=[%s]', {
+        '{name="A", byte_order="AB", data_type="FLOAT32", scale=0.1, address=[1]}': "{holding: 1, type: u16, scale: 0.1}",
+        '{name="B", byte_order="GHEFCDAB", data_type="INT64", address=[1,2,3,4]}': "{holding: 1, type: s64, order: little}",
+        '{name="C", byte_order="HGFEDCBA", data_type="INT64", address=[5,6,7,8]}':
+            "{holding: 5, type: s64, order: little-swapped}",
+        '{name="D", data_type="BIT", bit=3, address=[9]}': "{holding: 9, type: u16, bit: 3}",
+        '{name="E", byte_order="ABDC", data_type="INT32", address=[1,2]}': None,
+        '{name="F", byte_order="ABCD", data_type="UFIXED", address=[2,1]}': None,
+        '{name="G", byte_order="ABCD", data_type="UFIXED", address=[1,9]}': None,
+    }),
+    "wb.json": ('{"device": {"name": "x", "channels": [%s]}}', {
+        '{"name": "A", "reg_type": "input", "address": 1, "format": "float", "byte_order": "little_endian"}':
+            "{input: 1, type: f32, order: big-swapped}",
+        '{"name": "B", "reg_type": "holding", "address": 3, "type": "range", "max": 9, "write_address": 4}':
+            "{holding: 3, type: u16}",
+    }),
+    "t.csv": ("name;address;type;scale;order;access\n%s", {
+        "A;40001;u16;0,1;;R": "{holding: 0, type: u16, scale: 0.1}",
+        "B;2;u16;;;WO": "{holding: 2, type: u16, write: only}",
+        "C;3;u16;x10;;R": None,
+        "D;4;u32;;middle;R": None,
+    }),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_would_be_another_value_is_converted_or_named(name, tmp_path):
+    text, cases = ODD[name]
+    (tmp_path / name).write_text(text % ("\n" if name == "t.csv" else ", ").join(cases))
+    _, left, points, _ = converted(tmp_path / name)
+    found = {k.split(".")[1]: v for k, v in points.items()}
+    assert found == {n: v for n, v in zip("ABCDEFGHI", cases.values()) if v}
+    assert len([s for s in left if "not converted" in s]) == sum(v is None for v in cases.values()), left
+
+
+def test_a_command_of_mqmgateway_scales_on_its_way_to_the_register(tmp_path):
+    (tmp_path / "m.yaml").write_text("""
+modbus: {networks: [{name: n, address: a}]}
+mqtt:
+  objects:
+    - topic: a
+      network: n
+      slave: 1
+      state: {register: 10, converter: std.divide(10)}
+      commands: {name: set, register: 10, converter: std.multiply(10)}
+    - topic: b
+      network: n
+      slave: 1
+      state: {register: 11, converter: std.divide(10)}
+      commands: {name: set, register: 11}
+    - topic: c
+      network: n
+      slave: 1
+      commands: {name: set, register: 12, converter: std.multiply(10)}
+    - topic: d
+      network: n
+      slave: 1
+      state: {register: 13, count: 2, converter: "std.divide(10)"}
+""")
+    _, left, points, _ = converted(tmp_path / "m.yaml")
+    assert points["device1.A"] == "{holding: 9, scale: 0.1, write: true}"
+    assert points["device1.B"] == "{holding: 10, scale: 0.1}"  # it would be written as it is
+    assert points["device1.CSet"].startswith("{holding: 11, scale: 0.1, write: only")
+    assert points["device1.D"] == "{holding: 12, type: s32, scale: 0.1}"
+    assert len([s for s in left if "in another way than it is read" in s]) == 1
+
+
 # Two public ways to say the same of the pymodbus server of test_peers.
 HASS = """
 modbus:
