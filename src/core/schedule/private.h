@@ -51,10 +51,10 @@ struct node {
 	us_t base; /* age is counted from here: the grid point before, or the last read if late */
 	us_t last; /* last good read, or NEVER_READ */
 	us_t failed_at; /* the last of `strikes`; 0: none */
-	/* µs; see patience.c */
-	uint32_t vain;     /* so long its answer was last waited for in vain; 0: it came */
-	uint32_t patience; /* so long it is waited for next; 0: as for its unit */
-	uint32_t least;  /* never less: its answer has come later than a time-out; 0: not learnt */
+	/* ms; see patience.c */
+	uint16_t vain;     /* so long its answer was last waited for in vain; 0: it came */
+	uint16_t patience; /* so long it is waited for next; 0: as for its unit */
+	uint16_t least;  /* never less: its answer has come later than a time-out; 0: not learnt */
 	uint16_t steps;  /* its grid points are origin + steps × pitch + k × period */
 	uint8_t group;   /* while a culprit is searched only equals share a read; 0: no suspicion */
 	uint8_t refused; /* times refused alone */
@@ -180,6 +180,7 @@ struct schedule {
 };
 
 static_assert(offsetof(struct node, want) == 0, "a node is found by its want");
+static_assert(sizeof(struct node) == 64, "there is one for each point");
 
 static inline struct node *node_in(const struct schedule *s, size_t i)
 {
