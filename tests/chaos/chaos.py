@@ -136,7 +136,7 @@ class World:
     def daemon_environment(self):
         e = {**os.environ, "RUNTIME_DIRECTORY": self.path("run"), "STATE_DIRECTORY": self.path("state")}
         with open(self.path("lsan"), "w", encoding="ascii") as f:
-            f.write("leak:libpaho-mqtt3as\n")  # of messages on their way at the end; growth is judged by memory
+            f.write("leak:libpaho-mqtt3a\n")  # of messages on their way at the end; growth is judged by memory
         e["LSAN_OPTIONS"] = f"suppressions={self.path('lsan')}:print_suppressions=0"
         if self.preload:
             e.update(LD_PRELOAD=self.preload, CHAOS_WORLD=self.path("world"),
