@@ -113,15 +113,6 @@ static void use_broker(struct mqtt_client *c, size_t before)
 	c->tls_port = false;
 }
 
-/* True: the next broker of the list, at once. Who shares a client id with another is no better off
- * there. */
-static bool another(struct mqtt_client *c, enum retry_failure f, bool was_up, us_t now)
-{
-	if (!was_up)
-		return failover_down(&c->failover);
-	return failover_lost(&c->failover, f == RETRY_TAKEN ? US_NEVER : now - c->retry.up_since);
-}
-
 static void went_down(struct mqtt_client *c, enum retry_failure f, const char *why, us_t now)
 {
 	char text[192];
@@ -133,7 +124,9 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 		f = client_explain(c, text, sizeof text, now);
 	us_t delay = retry_down(&c->retry, f, was_up, now);
 	const size_t before = c->failover.at;
-	if (delay && another(c, f, was_up, now))
+	/* who shares a client id with another is no better off at the next one */
+	const us_t life = f == RETRY_TAKEN ? US_NEVER : now - c->retry.up_since;
+	if (delay && (was_up ? failover_lost(&c->failover, life) : failover_down(&c->failover)))
 		delay = 0;
 	c->retry_at = delay ? client_now() + retry_jitter(delay, (unsigned)rand_r(&c->seed)) : now;
 	const bool rival = was_up && retry_rival(&c->retry, f);
