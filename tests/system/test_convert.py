@@ -310,7 +310,7 @@ def test_eight_devices_read_the_same_from_another_ones_server(tmp_path, start):
         done = xnetctl("check", "-P", PROFILES, "-c", ours)
         assert (done.returncode, done.stderr) == (0, ""), name
         device = [x.strip()[:-1] for x in ours.read_text().split("devices:")[1].splitlines() if x[:2] == "  " and x[2:3] != " "][0]
-        done = xnetctl("read", "--control", "off", "-P", PROFILES, "-c", ours, "--json", device)
+        done = xnetctl("read", "--control", "off", "-P", PROFILES, "-c", ours, "--timeout", "5000", "--json", device)
         assert done.returncode == 0, (name, done.stderr)
         got = {p["name"]: p["value"] for p in json.loads(done.stdout)["points"]}
         assert got == pytest.approx(want), name
