@@ -107,16 +107,15 @@ static int parse(struct read *r, int argc, char **argv)
 static bool take_register(struct read *r, int argc, char **argv)
 {
 	unsigned long n = 1;
-	const unsigned long most = READ_REGISTERS_MAX;
 
 	r->raw = true;
 	if (!target_place(&r->target, "read", argv[0], &r->at))
 		return false;
-	if (argc > 1 &&
-	    (!whole_parse(argv[1], table_is_bits(r->at.table) ? READ_BITS_MAX : most, &n) ||
-	     n == 0 || r->at.addr + n > 65536)) {
+	const unsigned long most = table_is_bits(r->at.table) ? READ_BITS_MAX : READ_REGISTERS_MAX;
+	const unsigned long rest = 65536ul - r->at.addr; /* the last one is 65535 */
+	if (argc > 1 && (!whole_parse(argv[1], most < rest ? most : rest, &n) || n == 0)) {
 		fprintf(stderr, "xnetctl read: %s: expects how many, from 1 to %lu\n",
-		        says_clean(argv[1]), table_is_bits(r->at.table) ? READ_BITS_MAX : most);
+		        says_clean(argv[1]), most < rest ? most : rest);
 		return false;
 	}
 	r->count = (uint16_t)n;

@@ -179,10 +179,23 @@ static us_t wait_for(const struct scan *s)
 	return beside < WAIT / 2 ? WAIT - beside : WAIT / 2;
 }
 
+/* After another scan the gateway polls for a while before it lends the line again. */
 static bool hold(struct scan *s)
 {
-	s->held_at = clock_now();
-	return line_hold(s->line, HOLD);
+	const us_t until = clock_now() + HOLD_PAUSE;
+
+	for (bool said = false;; said = true) {
+		s->held_at = clock_now();
+		if (line_hold(s->line, HOLD))
+			return true;
+		if (!strstr(s->line->why, "held just now") || s->held_at >= until || stop_asked())
+			return false;
+		if (!said)
+			fputs("The line was held just now: xnetd polls for at most 10 s, then this "
+			      "goes on.\n",
+			      stderr);
+		clock_sleep(clock_now() + 500 * US_MS);
+	}
 }
 
 /* A hold ends at its time, in the middle of whatever is asked. False: the line is gone. */

@@ -146,3 +146,36 @@ def test_a_line_that_the_daemon_takes_back_ends_the_scan(tmp_path):
     server.close()
     assert done.returncode == 69 and "xnetd has taken its line back (time)" in done.stderr, done.stderr
     assert [f["id"] for f in json.loads(done.stdout)["found"]] == [2]
+
+
+def test_a_scan_right_after_another_waits_until_the_line_is_lent_again(tmp_path):
+    path = str(tmp_path / "ctl")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(1)
+    holds = []
+
+    def answer(request):
+        if request["verb"] == "buses":
+            return {"buses": [{"name": "b", "port": "/dev/null", "kind": "serial", "baud": 9600, "format": "8N1"}]}
+        if request["verb"] == "hold":
+            holds.append(request)
+            if len(holds) == 1:
+                return {"err": "busy", "words": "the line was held just now; again in 1 s"}
+        return {"hex": "03020001", "turnaround_ms": 4} if request["verb"] == "pdu" else {request["verb"]: True}
+
+    def serve():
+        client, _ = server.accept()
+        client.sendall(GREETING)
+        with client, client.makefile("r") as lines:
+            for line in lines:
+                request = json.loads(line)
+                client.sendall((json.dumps({"id": request["id"], **answer(request)}) + "\n").encode())
+
+    other = threading.Thread(target=serve, daemon=True)
+    other.start()
+    done = xnetctl("scan", "--control", path, "/dev/null", "--baud", 9600, "--ids", 7, "--json")
+    other.join(LIMIT)
+    server.close()
+    assert done.returncode == 0 and "then this goes on" in done.stderr, done.stderr
+    assert [f["id"] for f in json.loads(done.stdout)["found"]] == [7] and len(holds) >= 2
