@@ -34,6 +34,7 @@ struct report {
 	uint32_t bus; /* tag given at creation */
 	uint64_t id;
 	us_t at, sent;
+	us_t linked; /* since when there is the connection it came through, µs; 0: a serial line */
 	struct instead instead; /* what came instead of the answer, or late to an earlier request */
 	us_t turnaround;        /* of a read: end of the request to the first byte of its answer; 0:
 	                           unknown */

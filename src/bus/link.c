@@ -11,7 +11,10 @@
 #define JOB_RETRY (100 * US_MS) /* a command tries a port that is down, but not more often */
 #define STRIKES 3               /* connections without an answer: the endpoint is down */
 #define SPAN_MOST 8             /* answers a connection is good for, if a peer counts them */
-#define SPAN_TIME (2 * US_S)    /* an end that comes so soon behind an answer is the answer's */
+#define WRITE_PATIENCE                                                                             \
+	(15 * US_S)          /* so long a gateway is waited for, see core/modbus/backlog.c         \
+	                      */
+#define SPAN_TIME (2 * US_S) /* an end that comes so soon behind an answer is the answer's */
 
 /* -- it comes and goes -------------------------------------------------------------- */
 
@@ -156,6 +159,13 @@ bool link_tune(struct bus *b, struct bus_tune want)
 	return true;
 }
 
+/* A write that was not answered may lie in the connection's queue: what comes behind it there
+ * cannot overtake it, through a new connection it can. */
+static bool link_owes(const struct bus *b)
+{
+	return b->write_at && clock_now() < b->write_at + WRITE_PATIENCE;
+}
+
 void link_judge(struct bus *b, enum outcome o)
 {
 	b->used_at = clock_now();
@@ -165,14 +175,18 @@ void link_judge(struct bus *b, enum outcome o)
 	}
 	if (o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME || b->run.exception) {
 		b->fails = 0;
+		b->write_at = 0;
 		b->silent = 0;
 		b->open_at = 0;
 		return;
 	}
-	const unsigned limit = b->port.ops->silence_limit;
+	if (b->turn.kind == TURN_JOB && b->run.sent)
+		b->write_at = b->run.sent;
+	const unsigned limit = link_owes(b) ? 0 : b->port.ops->silence_limit;
 	/* behind a piece of an answer no other can be distinguished */
 	const bool piece = b->port.ops->ids && b->port.nrx;
-	if (limit && ((!b->guest && ++b->silent >= limit) || piece))
+	b->silent += !b->guest;
+	if (limit && (b->silent >= limit || piece))
 		port_close(&b->port);
 }
 
@@ -232,6 +246,8 @@ void link_opened(struct bus *b, bool open)
 	pthread_mutex_unlock(&b->lock);
 	b->opened = true;
 	b->used_at = now;
+	b->linked_at = b->port.ops->connects ? now : 0;
+	b->write_at = 0;
 	b->silent = 0;
 	if (!b->up)
 		link_up(b, now);

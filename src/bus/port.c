@@ -123,11 +123,12 @@ static enum port_opening socket_open(struct port *p, us_t now, us_t *until)
 	return p->opening || now < p->ready_at ? PORT_OPENING : PORT_OPENED;
 }
 
-/* What the peer has not got by now it must not get later, beside the next connection. */
+/* What the peer has not got, or not answered, by now it must not get or carry out later, beside the
+ * next connection. */
 static void socket_close(struct port *p)
 {
 	const struct linger reset = {.l_onoff = 1};
-	if (port_unsent(p) > 0)
+	if (port_unsent(p) > 0 || p->requests != p->answers)
 		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(p->fd);
 }
@@ -374,7 +375,7 @@ void port_begin(struct port *p)
 	port_close(p);
 	p->why[0] = 0;
 	p->broken = false;
-	p->answers = 0;
+	p->requests = p->answers = 0;
 	p->waits = port_ending(p);
 }
 
@@ -470,6 +471,7 @@ enum port_sent port_send(struct port *p, const struct request *r)
 		return PORT_UNSENT;
 	}
 	const enum port_sent sent = p->ops->send(p, r);
+	p->requests += r->unit != 0 || p->zero;
 	if (sent != PORT_SENT)
 		port_gone(p, p->ops->gone);
 	return sent;

@@ -88,7 +88,7 @@ struct port {
 	uint16_t strange_id;
 	uint8_t late_unit;
 	struct port_asked asked[PORT_ASKED];
-	uint32_t answers; /* through this connection */
+	uint32_t requests, answers; /* through this connection; without broadcasts */
 	uint8_t rx[MBAP_MAX];
 	char why[176]; /* the last failure, a sentence */
 	bool waits;    /* not opened: a bus that ends has it still; try again soon */

@@ -236,6 +236,7 @@ static void turn_report(struct bus *b, bool job, us_t now)
 		.exception = run->exception,
 		.at = now,
 		.sent = run->sent,
+		.linked = b->linked_at,
 		.turnaround = run->turnaround,
 		.instead = b->instead,
 	};

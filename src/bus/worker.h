@@ -101,7 +101,10 @@ struct bus {
 	us_t open_at;     /* not opened again before */
 	us_t used_at;     /* when the line was used last */
 	us_t answered_at; /* when something answered last */
-	uint32_t span;    /* answers of the last connection that the peer ended right behind one */
+	us_t linked_at;   /* since when there is this connection; 0: a serial line */
+	us_t write_at; /* a write that was not answered went through it then; 0: none, or something
+	                  has since */
+	uint32_t span; /* answers of the last connection that the peer ended right behind one */
 	struct backlog backlog;      /* of the endpoint; not used on a serial line */
 	unsigned spans;              /* so many such in a row had as many */
 	struct instead instead;      /* of the turn's last exchange */

@@ -77,7 +77,7 @@ static void take_report(struct performing *p, const struct report *r)
 
 	switch ((enum report_kind)r->kind) {
 	case REPORT_READ:
-		command_read(p->table, bus, &r->span, r->word, r->at, now);
+		command_read(p->table, bus, &r->span, r->word, r->linked, r->at, now);
 		break;
 	case REPORT_FAILED:
 		command_read_failed(p->table, bus, &r->span, (enum outcome)r->outcome, r->exception,

@@ -88,8 +88,8 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 		return;
 	const bool live = command_alive(g->table) > 0;
 	if (live)
-		command_read(g->table, (uint32_t)(b - g->plant->bus), &r->span, r->word, r->at,
-		             g->now);
+		command_read(g->table, (uint32_t)(b - g->plant->bus), &r->span, r->word, r->linked,
+		             r->at, g->now);
 	bool over = false;
 	for (size_t i = first_place(b, &r->span); i < b->nplace && !over; i++)
 		if (inside(&b->place[i], &r->span, &over))

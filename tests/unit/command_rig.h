@@ -90,6 +90,7 @@ struct rig {
 	unsigned faults; /* how many jobs the fault hits; then the line is good again */
 	bool reads_fail;
 	bool offline;
+	us_t linked;   /* since when there is the connection */
 	bool no_bus;   /* bus_submit says busy */
 	us_t exchange; /* time of one */
 	struct job job[RIG_JOBS];
@@ -491,7 +492,7 @@ static inline void read_do(struct rig *g, const struct span *s)
 		else
 			words[i] = g->holding[s->addr + i];
 	}
-	command_read(g->t, 0, s, words, g->now, g->now);
+	command_read(g->t, 0, s, words, g->linked, g->now, g->now);
 }
 
 static inline bool line_job(struct rig *g)

@@ -30,13 +30,13 @@ static void an_older_read_does_not_verify(void **state)
 	uint16_t words[20] = {0};
 	rig_command(&g, P_SETPOINT, "45.5");
 	rig_step(&g);
-	command_read(g.t, 0, &block, words, g.now + 50 * US_MS, g.now + 50 * US_MS);
+	command_read(g.t, 0, &block, words, 0, g.now + 50 * US_MS, g.now + 50 * US_MS);
 	assert_int_equal(command_alive(g.t), 1);
 	words[10] = 455;
-	command_read(g.t, 1, &block, words, g.now + 100 * US_MS,
+	command_read(g.t, 1, &block, words, 0, g.now + 100 * US_MS,
 	             g.now + 100 * US_MS); /* another line */
 	assert_int_equal(command_alive(g.t), 1);
-	command_read(g.t, 0, &block, words, g.now + 100 * US_MS,
+	command_read(g.t, 0, &block, words, 0, g.now + 100 * US_MS,
 	             g.now + 100 * US_MS); /* a poll will do */
 	assert_int_equal(command_alive(g.t), 0);
 	rig_take(&g);
@@ -70,6 +70,26 @@ static void a_lost_request_is_read_and_written_once_more(void **state)
 	fault(LOST_REQUEST, 1, 0);
 	rig_command(&g, P_SETPOINT, "45.5");
 	expect(COMMAND_VERIFIED, "", 1); /* the first never reached the device */
+	assert_int_equal(g.submits, 2);
+}
+
+/* It may be in the queue of the connection it went through: what a newer one brings may have
+ * overtaken it. */
+static void what_a_newer_connection_brings_is_no_proof_against_a_write(void **state)
+{
+	(void)state;
+	fault(LOST_REQUEST, 1, 0);
+	g.linked = g.now + 1;
+	rig_command(&g, P_SETPOINT, "45.5");
+	expect(COMMAND_FAILED,
+	       "no response; not known whether it was carried out: the connection was lost", 0);
+	assert_int_equal(g.submits, 1);
+	assert_int_equal(rig_only(&g)->effect, EFFECT_UNKNOWN);
+	g.nreported = 0;
+	fault(LOST_ANSWER, 1, 0);
+	rig_command(&g, P_SETPOINT, "46.5");
+	g.linked = g.now + 1;
+	expect(COMMAND_VERIFIED, "", 1);
 	assert_int_equal(g.submits, 2);
 }
 
@@ -663,6 +683,7 @@ int main(void)
 		T(a_device_that_takes_another_value_is_told),
 		T(checks_come_before_the_wire),
 		T(a_lost_request_is_read_and_written_once_more),
+		T(what_a_newer_connection_brings_is_no_proof_against_a_write),
 		T(a_lost_answer_is_read_and_not_written_again),
 		T(a_lost_read_before_the_write_is_made_again),
 		T(two_lost_requests_are_enough),

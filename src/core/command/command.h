@@ -195,10 +195,10 @@ void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t e
 void command_replaced(struct command_table *t, uint64_t id, us_t now);
 void command_busy(struct command_table *t, uint64_t id, us_t now);
 
-/* A read of a block, finished at `at`; and one that failed. Call it before asking command_holds().
- */
+/* A read of a block, finished at `at`; and one that failed. linked: since when there is the
+ * connection it came through, µs (0: a serial line). Call it before asking command_holds(). */
 void command_read(struct command_table *t, uint32_t bus, const struct span *block,
-                  const uint16_t *words, us_t at, us_t now);
+                  const uint16_t *words, us_t linked, us_t at, us_t now);
 void command_read_failed(struct command_table *t, uint32_t bus, const struct span *span,
                          enum outcome o, uint8_t exception, us_t at, us_t now);
 

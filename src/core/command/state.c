@@ -329,8 +329,19 @@ static bool value_taken(const struct record *r, const struct point *p, const str
 	return value_same(&r->value.v, got);
 }
 
+/* The write may still lie in the connection before this one, behind which a server or a line is
+ * slow: that it has not been carried out by now says nothing, and a second one would come before
+ * it. */
+static void record_elsewhere(struct command_table *t, struct record *r, us_t now)
+{
+	if (++r->demands < READS_MAX)
+		act_demand(t, r, now + READ_AGAIN);
+	else
+		record_end(t, r, COMMAND_FAILED, NULL, NOT_KNOWN ": the connection was lost", now);
+}
+
 static void record_read(struct command_table *t, struct record *r, const struct span *block,
-                        const uint16_t *words, us_t now)
+                        const uint16_t *words, us_t linked, us_t now)
 {
 	const struct point *p = record_point(t, r);
 	uint16_t gathered[CELLS_MAX];
@@ -356,6 +367,10 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 			record_end(t, r, COMMAND_DIFFERS, shown, reason, now);
 		return;
 	}
+	if (linked > r->sent && r->origin != COMMAND_PULSE_END) {
+		record_elsewhere(t, r, now);
+		return;
+	}
 	r->effect = EFFECT_NONE; /* no answer came, because nothing was done */
 	const bool pulse_ends = r->origin == COMMAND_PULSE_END;
 	if (r->tries < 1 && (pulse_ends || (repeatable(t, r) && now < r->expires && !t->closing))) {
@@ -378,7 +393,7 @@ static bool reading(const struct command_table *t, const struct record *r, uint3
 }
 
 void command_read(struct command_table *t, uint32_t bus, const struct span *block,
-                  const uint16_t *words, us_t at, us_t now)
+                  const uint16_t *words, us_t linked, us_t at, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;) { /* backwards: the one at i may go */
 		struct record *r = t->record[i];
@@ -387,7 +402,7 @@ void command_read(struct command_table *t, uint32_t bus, const struct span *bloc
 		const struct span s = model_span(record_device(t, r), record_point(t, r));
 		if (s.table == block->table && s.addr >= block->addr &&
 		    s.addr + s.count <= block->addr + block->count)
-			record_read(t, r, block, words, now);
+			record_read(t, r, block, words, linked, now);
 	}
 }
 
