@@ -78,9 +78,9 @@ void broker_create(struct gateway *g)
 	g->outbox = outbox_create(room_of(&g->model->mqtt));
 	g->north = north_create(g->outbox);
 	north_clock(g->north, g->now, gateway_wall());
-	north_adopt(g->north, g->model);
+	north_adopt(g->north, g->model, NULL);
 	publish_statuses(g, true);
-	readings_publish_current(g);
+	readings_publish_current(g, false);
 	connect_links(g);
 }
 
@@ -159,10 +159,10 @@ static void leave_changed(struct gateway *g, const struct model *old)
 	}
 }
 
-void broker_adopt(struct gateway *g, const struct model *old)
+void broker_adopt(struct gateway *g, const struct model *old, const struct same *same)
 {
 	leave_changed(g, old);
-	north_adopt(g->north, g->model);
+	north_adopt(g->north, g->model, same->north ? same->device : NULL);
 	publish_statuses(g, true);
 	g->alerts_changed = true;
 	connect_links(g);

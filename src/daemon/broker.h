@@ -6,13 +6,14 @@
 #ifndef DAEMON_BROKER_H
 #define DAEMON_BROKER_H
 
+#include "core/model/same.h"
 #include "daemon/plant.h"
 
 /* Devices offline first, then the gateway online; connects in the background. */
 void broker_create(struct gateway *g);
 
 /* After a reload: topics and subscriptions of g->model instead of old's. */
-void broker_adopt(struct gateway *g, const struct model *old);
+void broker_adopt(struct gateway *g, const struct model *old, const struct same *same);
 
 /* The gateway ends: no more commands are asked for; those on their way still come. */
 void broker_leaves(struct gateway *g);

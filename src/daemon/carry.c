@@ -106,7 +106,7 @@ static bool same_limits(const struct point *a, const struct point *b)
 }
 
 static void carry_points(struct plant *from, const struct device *old, struct plant *to,
-                         const struct device *dev, bool same)
+                         const struct device *dev, bool stays)
 {
 	size_t next = 0;
 	for (uint32_t i = 0; i < dev->set->n; i++) {
@@ -120,7 +120,7 @@ static void carry_points(struct plant *from, const struct device *old, struct pl
 		b->asked = a->asked;
 		if (a->asked)
 			to->how[dev->point0 + i] |= WANT_ON_DEMAND;
-		if (!same || p->absent || !same_place(&old->set->point[was], p))
+		if (!stays || p->absent || !same_place(&old->set->point[was], p))
 			continue;
 		carry_reading(a, b);
 		b->publish_next = !same_limits(&old->set->point[was], p);
@@ -194,20 +194,90 @@ int carry_device_of(const struct plant *from, const struct plant *to, uint32_t d
 	return was >= 0 && same_unit(from, &from->model->device[was], to, dev) ? was : -1;
 }
 
-void carry_readings(struct plant *from, struct plant *to)
+/* Nothing that was read or learnt of it is looked at anew, its expressions neither. What of `from`
+ * is to be freed goes there. */
+static void move_points(struct plant *from, uint32_t was, struct plant *to, uint32_t device)
+{
+	const struct device *old = &from->model->device[was], *dev = &to->model->device[device];
+	struct reading *a = &from->reading[old->point0], *b = &to->reading[dev->point0];
+	for (uint32_t i = 0; i < dev->set->n; i++) {
+		const struct reading fresh = b[i];
+		b[i] = a[i];
+		a[i] = fresh;
+		a[i].device = was;
+		b[i].device = device;
+	}
+	memcpy(&to->how[dev->point0], &from->how[old->point0], dev->set->n);
+}
+
+static bool reads_apart(const struct plant *p, const struct device *d)
+{
+	bool apart = false;
+	for (uint32_t i = 0; i < d->set->n; i++)
+		apart |= (p->how[d->point0 + i] & WANT_APART) != 0;
+	return apart;
+}
+
+/* One that is as it was goes on as if nothing had happened. */
+static bool carry_same(struct plant *from, int32_t was, struct plant *to, uint32_t device)
+{
+	const struct device *dev = &to->model->device[device];
+	if (was < 0 || !dev->enabled || !same_unit(from, &from->model->device[was], to, dev) ||
+	    reads_apart(from, &from->model->device[was])) /* that is found out anew */
+		return false;
+	struct device_state *a = &from->device[was], *b = &to->device[device];
+	struct alerts *fresh = b->alerts;
+	b->foreign = a->foreign;
+	carry_device(a, b, true);
+	b->alerts = a->alerts;
+	a->alerts = fresh;
+	b->alerts_known = a->alerts_known;
+	b->repeated = a->repeated;
+	b->touched = a->touched; /* by a report of this turn */
+	b->same = true;
+	move_points(from, (uint32_t)was, to, device);
+	return true;
+}
+
+void carry_readings(struct plant *from, struct plant *to, const struct same *same)
 {
 	for (size_t i = 0, next = 0; i < to->model->ndevice; i++) {
 		const struct device *dev = &to->model->device[i];
+		if (carry_same(from, same->device[i], to, (uint32_t)i))
+			continue;
 		const int was = model_find_device_from(from->model, dev->name, next);
 		if (was < 0)
 			continue;
 		next = (size_t)was + 1;
 		const struct device *old = &from->model->device[was];
-		const bool same = same_unit(from, old, to, dev);
+		const bool stays = same_unit(from, old, to, dev);
 		to->device[i].foreign = from->device[was].foreign;
-		if (same && dev->enabled && old->enabled)
+		if (stays && dev->enabled && old->enabled)
 			carry_device(&from->device[was], &to->device[i], same_identity(old, dev));
-		carry_points(from, old, to, dev, same);
+		carry_points(from, old, to, dev, stays);
+	}
+}
+
+/* Its devices are those it had, in the same order, and each is as it was: so are its wants. */
+static bool same_wants(const struct plant *from, uint32_t was, const struct plant *to, uint32_t bus,
+                       const struct same *same)
+{
+	size_t n, nold;
+	const uint32_t *device = model_on_bus(to->model, bus, &n);
+	const uint32_t *old = model_on_bus(from->model, was, &nold);
+	bool equal = n == nold && !from->bus[was].rewant;
+	for (size_t i = 0; equal && i < n; i++)
+		equal = same->device[device[i]] == (int32_t)old[i] &&
+		        (to->device[device[i]].same || !to->model->device[device[i]].enabled);
+	return equal;
+}
+
+void carry_wants(const struct plant *from, struct plant *to, const struct same *same)
+{
+	for (uint32_t i = 0; i < from->model->nbus; i++) {
+		const int32_t bus = to->tag_bus[from->bus[i].tag];
+		if (bus >= 0)
+			to->bus[bus].has_wants = same_wants(from, i, to, (uint32_t)bus, same);
 	}
 }
 
@@ -246,7 +316,9 @@ void carry_demand(struct gateway *g)
 			g->plant->device[i].texts_due = false;
 			devid_read(g, (uint32_t)i);
 		}
-		for (uint32_t k = 0; d->enabled && model_bound(d) && k < d->set->n; k++)
+		if (g->plant->device[i].same || !d->enabled || !model_bound(d))
+			continue;
+		for (uint32_t k = 0; k < d->set->n; k++)
 			demand_unknown(g, d, k);
 	}
 }

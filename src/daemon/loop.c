@@ -216,7 +216,9 @@ void loop_create(struct gateway *g)
 	reload_create(g);
 	commands_create(g);
 	gets_create(g);
-	plant_run(g, plant_build(g, g->model));
+	struct plant *p = plant_build(g->model);
+	plant_begin(p, g->now);
+	plant_run(g, p);
 	broker_create(g);
 	health_create(g);
 	health_model(g, NULL);

@@ -121,14 +121,13 @@ void plant_unbind(struct plant *p, uint32_t device, us_t now)
 	p->device[device].walk_from = now;
 }
 
-static void start_device(struct gateway *g, struct plant *p, size_t d)
+static void make_device(struct plant *p, size_t d)
 {
 	const struct device *dev = &p->model->device[d];
 	struct device_state *s = &p->device[d];
 	s->phase = dev->enabled ? PHASE_OFFLINE : PHASE_DISABLED;
-	s->since = g->now;
 	if (dev->set->sunspec)
-		plant_unbind(p, (uint32_t)d, g->now);
+		plant_unbind(p, (uint32_t)d, 0);
 	plant_round(p, (uint32_t)d);
 	for (uint32_t i = 0; i < dev->set->n; i++) {
 		const struct point *pt = &dev->set->point[i];
@@ -147,7 +146,7 @@ static void start_device(struct gateway *g, struct plant *p, size_t d)
 	}
 }
 
-struct plant *plant_build(struct gateway *g, struct model *m)
+struct plant *plant_build(struct model *m)
 {
 	struct plant *p = mem_alloc(1, sizeof *p);
 	p->model = m;
@@ -156,14 +155,21 @@ struct plant *plant_build(struct gateway *g, struct model *m)
 	p->reading = mem_alloc(m->npoint, sizeof *p->reading);
 	p->how = mem_alloc(m->npoint, 1);
 	for (size_t d = 0; d < m->ndevice; d++)
-		start_device(g, p, d);
+		make_device(p, d);
 	index_units(p);
 	for (uint32_t b = 0; b < m->nbus; b++) {
 		p->bus[b].conf = &m->bus[b];
-		p->bus[b].since = g->now;
 		plant_index(p, b);
 	}
 	return p;
+}
+
+void plant_begin(struct plant *p, us_t now)
+{
+	for (size_t d = 0; d < p->model->ndevice; d++)
+		p->device[d].since = p->device[d].walk_from = now;
+	for (size_t b = 0; b < p->model->nbus; b++)
+		p->bus[b].since = now;
 }
 
 void plant_rewant(struct gateway *g, uint32_t bus)
@@ -197,7 +203,8 @@ void plant_run(struct gateway *g, struct plant *p)
 	for (uint32_t b = 0; b < p->model->nbus; b++) {
 		if (!p->bus[b].bus)
 			start_bus(g, b);
-		plant_rewant(g, b);
+		if (!p->bus[b].has_wants)
+			plant_rewant(g, b);
 	}
 }
 

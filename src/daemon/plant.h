@@ -82,6 +82,7 @@ struct device_state {
 	struct devid devid;        /* function 43/14: how far that is … */
 	uint64_t devid_job;        /* … its request on its way; 0: none … */
 	uint8_t devid_failed;      /* … and so often there was no response */
+	bool same;                 /* it is, and goes on, as it was before the last reload */
 	bool texts_due;            /* its points with device_id are to be read, since it came … */
 	struct devid_read texts;   /* … and so far that is */
 	uint8_t error, exception;  /* the last failed request: enum outcome; OUT_OK: none yet */
@@ -125,6 +126,7 @@ struct plant_bus {
 	bool up; /* the port is open */
 	bool reported_down;
 	bool rewant;     /* its on-demand points have changed: plant_rewant is still to come */
+	bool has_wants;  /* those of the plant before, which are this one's */
 	us_t since;      /* up or down */
 	us_t answered;   /* last answer of any device */
 	struct failure { /* the last read to which something came that is no answer … */
@@ -165,12 +167,16 @@ struct plant {
 	size_t ending; /* buses asked to end that have not ended */
 };
 
-/* All of a model except its threads. It borrows the model. */
-struct plant *plant_build(struct gateway *g, struct model *m);
+/* All of a model except its threads. It borrows the model. Any thread: a reload builds it beside
+ * the one that runs. */
+struct plant *plant_build(struct model *m);
 void plant_release(struct plant *p);
 
+/* Its time begins: nothing is known of its devices since `now`. Before anything is carried over. */
+void plant_begin(struct plant *p, us_t now);
+
 /* From now on it is g->plant, and its model g->model. Buses that it has not got from the one before
- * are started, all get its wants. */
+ * are started, all but those that have them get its wants. */
 void plant_run(struct gateway *g, struct plant *p);
 
 /* Where the points of a SunSpec device stand is not known: its models are looked for from the

@@ -450,9 +450,11 @@ static void publish_current(struct gateway *g, uint32_t device, uint32_t point)
 	north_value(g->north, &v);
 }
 
-void readings_publish_current(struct gateway *g)
+void readings_publish_current(struct gateway *g, bool changed)
 {
 	for (uint32_t i = 0; i < g->plant->model->ndevice; i++) {
+		if (changed && g->plant->device[i].same)
+			continue;
 		const struct device *d = &g->plant->model->device[i];
 		const bool online = g->plant->device[i].phase == PHASE_ONLINE;
 		for (uint32_t k = 0; k < d->set->n; k++)

@@ -46,8 +46,9 @@ void readings_forget_device(struct plant *p, uint32_t device);
 void readings_publish_offline(struct gateway *g, uint32_t device);
 
 /* After the start and after a reload: what each topic should say, where it does not. What nobody
- * has asked for has no value; of a device that is offline, what is configured for that. */
-void readings_publish_current(struct gateway *g);
+ * has asked for has no value; of a device that is offline, what is configured for that. changed:
+ * only of devices that are not as they were before the reload, since their topics are. */
+void readings_publish_current(struct gateway *g, bool changed);
 
 /* The turn's end: expressions, alerts and snapshots of the devices that were read. */
 void readings_turn(struct gateway *g);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/reload.h"
 
+#include "core/model/same.h"
 #include "daemon/broker.h"
 #include "daemon/carry.h"
 #include "daemon/commands.h"
@@ -33,9 +34,12 @@ struct reload {
 	bool again; /* asked for while one was being read */
 	bool read;  /* and to be taken over */
 	us_t read_at;
-	int done; /* eventfd */
+	int done;                /* eventfd */
+	const struct model *old; /* runs as long as the thread, and does not change */
 	/* written by the thread, read by main after it has ended */
 	struct model *model;
+	struct plant *plant; /* of the model; with it main has only to change over */
+	struct same *same;
 	struct diag diag;
 	struct lastgood kept;
 	/* commands that wait for their answer; NULL: one without a request */
@@ -50,8 +54,11 @@ static void *read_config(void *arg)
 	struct bundle *b = bundle_create(&r->paths);
 	r->model = config_load_bundle(&r->paths, &r->diag, b);
 	diag_sort(&r->diag);
-	if (r->model) /* here, where waiting for the disk holds up nobody */
+	if (r->model) { /* here, where it holds up nobody */
 		lastgood_keep(b, &r->kept);
+		r->same = same_find(r->old, r->model);
+		r->plant = plant_build(r->model);
+	}
 	bundle_destroy(b);
 	eventfd_write(r->done, 1);
 	return NULL;
@@ -71,6 +78,9 @@ void reload_destroy(struct gateway *g)
 	if (r->reading) {
 		if (!r->read)
 			pthread_join(r->thread, NULL);
+		if (r->plant)
+			plant_release(r->plant);
+		same_free(r->same);
 		model_destroy(r->model);
 		diag_free(&r->diag);
 	}
@@ -126,7 +136,10 @@ void reload_begin(struct gateway *g, struct north_request *request, bool command
 	r->nfirst = r->nrequest;
 	systemd_reloading();
 	diag_init(&r->diag);
+	r->old = g->model;
 	r->model = NULL;
+	r->plant = NULL;
+	r->same = NULL;
 	r->reading = pthread_create(&r->thread, NULL, read_config, r) == 0;
 	if (r->reading)
 		return;
@@ -170,12 +183,14 @@ static void reject(struct gateway *g)
 }
 
 /* What is equal goes on. */
-static void change_plant(struct gateway *g, struct model *next)
+static void change_plant(struct gateway *g, struct plant *p, const struct same *same)
 {
-	struct plant *old = g->plant, *p = plant_build(g, next);
+	struct plant *old = g->plant;
+	plant_begin(p, g->now);
 	carry_buses(old, p);
 	sunspec_carry(old, p);
-	carry_readings(old, p);
+	carry_readings(old, p, same);
+	carry_wants(old, p, same);
 	plant_run(g, p);
 	sunspec_carried(g);
 	carry_demand(g);
@@ -190,12 +205,13 @@ static void take_over(struct gateway *g)
 	monitor_model_ends(g);
 	commands_model_ends(g);
 	gets_end(g, "the configuration was reloaded meanwhile");
-	change_plant(g, next);
-	broker_adopt(g, old);
+	change_plant(g, r->plant, r->same);
+	broker_adopt(g, old, r->same);
 	health_model(g, old);
 	commands_model_begins(g, old);
 	phases_broadcast(g);
-	readings_publish_current(g);
+	readings_publish_current(g, r->same->north);
+	same_free(r->same);
 	model_destroy(old);
 	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,
 	         next->npoint);

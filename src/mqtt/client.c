@@ -235,8 +235,19 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 	return c;
 }
 
+/* c->wish is main's alone, but for a look at it under the lock. */
+static bool wished(const struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos)
+{
+	bool same = c->wish && c->nwish == n && c->wish_qos == qos;
+	for (size_t i = 0; same && i < n; i++)
+		same = strcmp(c->wish[i], filters[i]) == 0;
+	return same;
+}
+
 void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos)
 {
+	if (wished(c, filters, n, qos))
+		return;
 	char **copy = mem_alloc(n, sizeof *copy);
 	for (size_t i = 0; i < n; i++)
 		copy[i] = mem_strdup(filters[i]);

@@ -137,12 +137,12 @@ static bool same_broker(const struct model *a, const struct model *b)
 	return strcmp(a->mqtt.host, b->mqtt.host) == 0 && a->mqtt.port == b->mqtt.port;
 }
 
-static void adopt(void *self, const struct model *m)
+static void adopt(void *self, const struct model *m, const int32_t *same)
 {
 	struct ha *h = self;
 	char node[HA_ID_SIZE];
 	h->settled = h->settled && ha_same_place(h->model, m) && same_broker(h->model, m);
-	ha_docs_adopt(h, m);
+	ha_docs_adopt(h, m, same);
 	h->model = m;
 	h->loose = is_loose(m);
 	ha_node(m, node);

@@ -307,10 +307,26 @@ bool ha_same_place(const struct model *a, const struct model *b)
 	       strcmp(a->homeassistant.prefix, b->homeassistant.prefix) == 0;
 }
 
+/* Of a device that is as it was the whole document. */
+static void docs_move(struct ha *h, const struct model *m, const int32_t *same, struct doc *next)
+{
+	for (size_t i = 0; i < m->ndevice; i++) {
+		if (same[i] < 0)
+			continue;
+		struct doc *a = &h->doc[same[i] + 1], *b = &next[i + 1];
+		free(b->told);
+		*b = *a;
+		b->due = US_NEVER;
+		*a = (struct doc){0};
+	}
+}
+
 static void docs_carry(struct ha *h, const struct model *m, struct doc *next)
 {
 	const struct model *old = h->model;
 	for (size_t i = 0; i < h->ndoc; i++) {
+		if (!h->doc[i].told)
+			continue; /* moved */
 		const int64_t to = ha_same_place(old, m) ? doc_find(old, i, m) : -1;
 		if (to > 0 || (to == 0 && i == 0))
 			doc_carry(old, i, &h->doc[i], m, (size_t)to, &next[to]);
@@ -320,7 +336,7 @@ static void docs_carry(struct ha *h, const struct model *m, struct doc *next)
 	docs_free(h->doc, h->ndoc);
 }
 
-void ha_docs_adopt(struct ha *h, const struct model *m)
+void ha_docs_adopt(struct ha *h, const struct model *m, const int32_t *same)
 {
 	const size_t n = 1 + m->ndevice;
 	struct doc *next = mem_alloc(n, sizeof *next);
@@ -328,6 +344,8 @@ void ha_docs_adopt(struct ha *h, const struct model *m)
 		next[i].told = mem_alloc(ha_entries(m, ha_device_of(i)), sizeof *next[i].told);
 		next[i].due = US_NEVER;
 	}
+	if (h->model && same)
+		docs_move(h, m, same, next);
 	if (h->model)
 		docs_carry(h, m, next);
 	h->doc = next;

@@ -66,7 +66,7 @@ void ha_clear_topic(struct ha *h, const char *topic);
 
 /* The documents of a new model, which replace the others: what was announced is carried over, and
  * what belongs to no device any more is cleared. h->model is still the old one, or NULL. */
-void ha_docs_adopt(struct ha *h, const struct model *m);
+void ha_docs_adopt(struct ha *h, const struct model *m, const int32_t *same);
 void ha_docs_free(struct ha *h);
 
 /* An entity that stands in a retained document. near: where it may be looked for, moved on. */

@@ -83,7 +83,7 @@ void north_destroy(struct north *n)
 	free(n);
 }
 
-void north_adopt(struct north *n, const struct model *m)
+void north_adopt(struct north *n, const struct model *m, const int32_t *same)
 {
 	bool late[NORTH_LINKS] = {false}; /* came when its connection was up already */
 	for (unsigned i = 0; i < north_rows; i++) {
@@ -97,7 +97,7 @@ void north_adopt(struct north *n, const struct model *m)
 			late[i] = n->up && !n->seat[i].own && north_row[i]->connected;
 		}
 	}
-	EACH(n, adopt, m);
+	EACH(n, adopt, m, same);
 	for (unsigned i = 0; i < north_rows; i++) {
 		if (late[i])
 			north_row[i]->connected(n->seat[i].self, n->packet_most);

@@ -30,8 +30,10 @@ void north_destroy(struct north *n); /* NULL is fine; the outbox keeps its slots
 /* The first model or a new one; it must live until the next adopt has returned. Topics of devices
  * and points that are gone are cleared, those that stay keep their text. Values and statuses of new
  * ones are not published before main publishes them. Northbounds that the model has not begin or
- * end; the client of an own connection that ends must have been destroyed before. */
-void north_adopt(struct north *n, const struct model *m);
+ * end; the client of an own connection that ends must have been destroyed before. same: by device
+ * of m, which it was in the model before, if all of it is as it was, else -1; given only if nothing
+ * that is set for northbounds has changed, else NULL. */
+void north_adopt(struct north *n, const struct model *m, const int32_t *same);
 
 /* The time of this turn of main: monotonic, and the wall clock in ms since 1970. */
 void north_clock(struct north *n, us_t now, int64_t unix_ms);
@@ -240,7 +242,8 @@ struct north_ops {
 	 * the last adopt still there. */
 	void (*retire)(void *self);
 	void (*destroy)(void *self);
-	void (*adopt)(void *self, const struct model *m);
+	/* same: as of north_adopt(); NULL with its first model */
+	void (*adopt)(void *self, const struct model *m, const int32_t *same);
 	/* Topic and text; false: none. Of those that share a connection, the first row's. */
 	bool (*will)(void *self, const char **topic, const char **text);
 	size_t (*filters)(void *self, const char *const **filters);

@@ -351,17 +351,32 @@ static void destroy(void *self)
 	free(t);
 }
 
-/* A device that the server knows under the same name goes on. */
-static void inherit(struct tb_device *old, size_t n, struct tb_device *s)
+static int by_tb_name(const void *a, const void *b)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!old[i].name || strcmp(old[i].name, s->name) != 0)
+	const struct tb_device *const *x = a, *const *y = b;
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* Devices that the server knows under the same name go on. */
+static void inherit(struct tb *t, struct tb_device *old, size_t n)
+{
+	struct tb_device **by_name = mem_alloc(n, sizeof(struct tb_device *));
+	for (size_t i = 0; i < n; i++)
+		by_name[i] = &old[i];
+	if (n)
+		qsort(by_name, n, sizeof *by_name, by_tb_name);
+	for (size_t i = 0; n && i < t->ndevice; i++) {
+		const struct tb_device *key = &t->device[i];
+		struct tb_device **was = bsearch(&key, by_name, n, sizeof *by_name, by_tb_name);
+		if (!was)
 			continue;
-		free(s->name);
-		*s = old[i];
-		old[i] = (struct tb_device){0};
-		return;
+		char *name = t->device[i].name;
+		t->device[i] = **was;
+		(*was)->name = name; /* the same; kept for the search */
+		(*was)->online = false;
+		(*was)->alerts_json = NULL;
 	}
+	free(by_name);
 }
 
 static void drop(struct tb *t, struct tb_device *s)
@@ -384,25 +399,46 @@ static void set_gateway(struct tb *t)
 	outbox_set(t->outbox, t->gateway, t->json.text, false);
 }
 
-static void adopt(void *self, const struct model *m)
+static struct tb_device *devices_make(const struct model *m)
+{
+	struct tb_device *device = mem_alloc(m->ndevice, sizeof *device);
+	const char *prefix = m->thingsboard.prefix;
+	for (size_t i = 0; i < m->ndevice; i++) {
+		device[i].name = mem_alloc(strlen(prefix) + strlen(m->device[i].name) + 1, 1);
+		sprintf(device[i].name, "%s%s", prefix, m->device[i].name);
+	}
+	return device;
+}
+
+/* What was seen of devices that are as they were; all else is to be given anew. */
+static uint8_t *seen_make(const struct tb *t, const struct model *m, const int32_t *same)
+{
+	uint8_t *seen = mem_alloc(m->npoint, 1);
+	for (size_t i = 0; t->model && same && i < m->ndevice; i++) {
+		const struct device *d = &m->device[i];
+		if (same[i] >= 0)
+			memcpy(seen + d->point0, t->seen + t->model->device[same[i]].point0,
+			       d->set->n);
+	}
+	return seen;
+}
+
+static void adopt(void *self, const struct model *m, const int32_t *same)
 {
 	struct tb *t = self;
 	struct tb_device *old = t->device;
 	const size_t nold = old ? t->ndevice : 0;
 	if (old)
 		flush(t); /* in the words of the old model */
+	uint8_t *seen = seen_make(t, m, same);
+	free(t->seen);
+	t->seen = seen;
 	t->model = m;
 	t->ndevice = m->ndevice;
-	free(t->seen);
-	t->seen = mem_alloc(m->npoint, 1);
-	t->device = mem_alloc(m->ndevice, sizeof *t->device);
+	t->device = devices_make(m);
+	inherit(t, old, nold);
 	for (uint32_t i = 0; i < m->ndevice; i++) {
-		struct tb_device *s = &t->device[i];
-		const char *prefix = m->thingsboard.prefix;
-		s->name = mem_alloc(strlen(prefix) + strlen(m->device[i].name) + 1, 1);
-		sprintf(s->name, "%s%s", prefix, m->device[i].name);
-		inherit(old, nold, s);
-		if (!s->online)
+		if (!t->device[i].online || (same && same[i] >= 0))
 			continue;
 		set_connect(t, i);
 		set_info(t, i);

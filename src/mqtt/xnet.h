@@ -57,7 +57,7 @@ const char *xnet_properties(const struct xnet *x, const struct point *p,
                             char buf[XNET_PROPERTIES_MAX]);
 /* Has the point a topic of its own? */
 bool xnet_published(const struct point *p);
-void xnet_adopt(void *self, const struct model *m); /* as north_ops has it */
+void xnet_adopt(void *self, const struct model *m, const int32_t *same); /* as north_ops has it */
 
 /* xnet_before.c: topics below $SYS as they stand retained when we subscribe. Of our own tree: what
  * is published no more, or retained no more, is cleared. Of another gateway's: it has that device

@@ -80,15 +80,37 @@ static void make_device(struct xnet *x, const struct device *d, struct xnet_devi
 	}
 }
 
-static void make_slots(struct xnet *x)
+/* What an adopt replaces: the model before and its slots. */
+struct before {
+	const struct model *model; /* NULL: this one is the first */
+	slot_t *value;
+	struct xnet_device *device;
+	slot_t gateway_status, gateway_alerts;
+	bool *stays; /* by device: its slots are the new one's */
+};
+
+/* A device that is as it was has the topics it had. */
+static void take_slots(struct xnet *x, struct before *old, size_t was, size_t now)
+{
+	const struct device *a = &old->model->device[was], *b = &x->model->device[now];
+	x->device[now] = old->device[was];
+	memcpy(&x->value[b->point0], &old->value[a->point0], b->set->n * sizeof *x->value);
+	old->stays[was] = true;
+}
+
+static void make_slots(struct xnet *x, struct before *old, const int32_t *same)
 {
 	const struct model *m = x->model;
 	x->value = mem_alloc(m->npoint, sizeof *x->value);
 	free(x->before);
 	x->before = mem_alloc(m->npoint, 1);
 	x->device = mem_alloc(m->ndevice, sizeof *x->device);
-	for (size_t i = 0; i < m->ndevice; i++)
-		make_device(x, &m->device[i], &x->device[i]);
+	for (size_t i = 0; i < m->ndevice; i++) {
+		if (same && same[i] >= 0)
+			take_slots(x, old, (size_t)same[i], i);
+		else
+			make_device(x, &m->device[i], &x->device[i]);
+	}
 	x->gateway_status = xnet_slot(x, m->gateway, "status", SLOT_GATEWAY, m->mqtt.qos_status,
 	                              m->mqtt.retain);
 	x->gateway_alerts =
@@ -140,24 +162,52 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* All slots of the model, sorted. */
-static struct slots_of slots_of(const struct xnet *x)
+static void collect_device(struct slots_of *s, const struct device *d, const slot_t *value,
+                           const struct xnet_device *own)
+{
+	for (size_t i = 0; i < d->set->n; i++)
+		collect(s, value[d->point0 + i]);
+	collect(s, own->status);
+	collect(s, own->alerts);
+	collect(s, own->snapshot);
+}
+
+static struct slots_of slots_begin(const struct model *m)
+{
+	return (struct slots_of){
+		.slot = mem_alloc(m->npoint + 3 * m->ndevice + 2, sizeof(slot_t)),
+	};
+}
+
+static void slots_end(struct slots_of *s, slot_t status, slot_t alerts)
+{
+	collect(s, status);
+	collect(s, alerts);
+	qsort(s->slot, s->n, sizeof *s->slot, by_number);
+}
+
+/* The slots of the model before, sorted, but of devices whose slots stay. */
+static struct slots_of slots_before(const struct before *old)
+{
+	const struct model *m = old->model;
+	if (!m)
+		return (struct slots_of){0};
+	struct slots_of s = slots_begin(m);
+	for (size_t i = 0; i < m->ndevice; i++)
+		if (!old->stays[i])
+			collect_device(&s, &m->device[i], old->value, &old->device[i]);
+	slots_end(&s, old->gateway_status, old->gateway_alerts);
+	return s;
+}
+
+static struct slots_of slots_now(const struct xnet *x, const int32_t *same)
 {
 	const struct model *m = x->model;
-	struct slots_of s = {0};
-	if (!m)
-		return s;
-	s.slot = mem_alloc(m->npoint + 3 * m->ndevice + 2, sizeof *s.slot);
-	for (size_t i = 0; i < m->npoint; i++)
-		collect(&s, x->value[i]);
-	for (size_t i = 0; i < m->ndevice; i++) {
-		collect(&s, x->device[i].status);
-		collect(&s, x->device[i].alerts);
-		collect(&s, x->device[i].snapshot);
-	}
-	collect(&s, x->gateway_status);
-	collect(&s, x->gateway_alerts);
-	qsort(s.slot, s.n, sizeof *s.slot, by_number);
+	struct slots_of s = slots_begin(m);
+	for (size_t i = 0; i < m->ndevice; i++)
+		if (!same || same[i] < 0)
+			collect_device(&s, &m->device[i], x->value, &x->device[i]);
+	slots_end(&s, x->gateway_status, x->gateway_alerts);
 	return s;
 }
 
@@ -201,6 +251,18 @@ static bool sys_lives(const struct xnet *x, const char *topic)
 	return true;
 }
 
+/* Is there still each device and bus that there was, and all under the same topics? */
+static bool none_left(const struct xnet *x, const struct before *old, const int32_t *same)
+{
+	const struct model *a = old->model, *b = x->model;
+	bool stay = same != NULL;
+	for (size_t i = 0; stay && i < a->ndevice; i++)
+		stay = old->stays[i] || model_find_device_from(b, a->device[i].name, i) >= 0;
+	for (size_t i = 0; stay && i < a->nbus; i++)
+		stay = model_find_bus(b, a->bus[i].name, strlen(a->bus[i].name)) >= 0;
+	return stay;
+}
+
 static void clear_sys(struct xnet *x)
 {
 	char topic[XNET_TOPIC_MAX];
@@ -215,28 +277,36 @@ static void clear_sys(struct xnet *x)
 	}
 }
 
-void xnet_adopt(void *self, const struct model *m)
+static void clear_left(struct xnet *x, const struct before *old, const int32_t *same)
+{
+	const struct slots_of was = slots_before(old), now = slots_now(x, same);
+	clear_gone(x, &was, &now);
+	free(was.slot);
+	free(now.slot);
+	if (!none_left(x, old, same))
+		clear_sys(x);
+}
+
+void xnet_adopt(void *self, const struct model *m, const int32_t *same)
 {
 	struct xnet *x = self;
 	struct arena *old_arena = x->arena;
-	slot_t *old_value = x->value;
-	struct xnet_device *old_device = x->device;
+	struct before old = {
+		x->model,          x->value,
+		x->device,         x->gateway_status,
+		x->gateway_alerts, mem_alloc(x->model ? x->model->ndevice : 0, sizeof(bool))};
 	char will[XNET_TOPIC_MAX];
-	const struct slots_of old = slots_of(x);
 	x->model = m;
 	x->arena = arena_create();
 	x->prefix = arena_strdup(x->arena, m->mqtt.prefix);
 	x->gateway = arena_strdup(x->arena, m->gateway);
 	xnet_topic(x, "sts", m->gateway, "status", will);
 	x->will = arena_strdup(x->arena, will);
-	make_slots(x);
+	make_slots(x, &old, same);
 	make_filters(x);
-	const struct slots_of now = slots_of(x);
-	clear_gone(x, &old, &now);
-	clear_sys(x);
-	free(old.slot);
-	free(now.slot);
-	free(old_value);
-	free(old_device);
+	clear_left(x, &old, same);
+	free(old.value);
+	free(old.device);
+	free(old.stays);
 	arena_destroy(old_arena);
 }

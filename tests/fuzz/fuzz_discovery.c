@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < size; i++)
 		text[i] = data[i] ? (char)data[i] : ' ';
 	text[size] = '\0';
-	north_adopt(n, m);
+	north_adopt(n, m, NULL);
 	north_connected(n, 0, 0);
 	unsigned sent = published(o);
 	for (char *id = strtok_r(text, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest)) {
@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	while (!north_settle(n))
 		;
-	north_adopt(n, m);
+	north_adopt(n, m, NULL);
 	sent += published(o);
 	if (sent > PUBLISHED_MAX)
 		abort();

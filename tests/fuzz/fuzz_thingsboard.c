@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	payload[size - 1] = '\0';
 	struct outbox *o = outbox_create(10000);
 	struct north *n = north_create(o);
-	north_adopt(n, &model);
+	north_adopt(n, &model, NULL);
 	north_clock(n, 1000 * US_S, 1);
 	for (int32_t i = 0; i < 2; i++)
 		north_status(n, i, true);

@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	     *payload = text_of(data + 2 + data[1], size - 2 - data[1]);
 	char topic[300] = "xnet/";
 	strcat(topic, rest);
-	north_adopt(n, &model);
+	north_adopt(n, &model, NULL);
 	hear(n, topic, payload, size - 2 - data[1], data[0]);
 	topic_match(payload, topic);
 	if (topic_valid(topic) && !topic_match("#", topic))

@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct outbox *o = outbox_create(10000);
 	struct north *n = north_create(o);
 	const struct parts p = cut((const char *)data + 3, size - 3);
-	north_adopt(n, &model);
+	north_adopt(n, &model, NULL);
 	north_connected(n, 0, 0);
 	for (unsigned k = 0; k < 1 + data[1] * (unsigned)HUNDRED; k++) {
 		part_put(p.at[0], p.len[0], k, topic, (size_t)sprintf(topic, "xnet/"),

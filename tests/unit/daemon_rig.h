@@ -31,7 +31,7 @@
 
 struct bus {
 	uint32_t tag;
-	size_t nwant, ndemand;
+	size_t nwant, nadopt, ndemand;
 	struct job job[RIG_JOBS]; /* given to the bus, oldest first */
 	size_t njob;
 	bool lent;
@@ -149,6 +149,7 @@ void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit
 {
 	(void)w, (void)r, (void)nr;
 	b->nwant = nw;
+	b->nadopt++;
 }
 
 enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old)

@@ -5,6 +5,7 @@
 #define ONE(keys) "  meter: {bus: line, id: 1, every: 1s, profile: own" keys "}\n"
 #define TWO "  other: {bus: line, id: 2, every: 1s, profile: own}\n"
 #define HOST "broker: mqtt://h, client_id: c, sys_interval: 0"
+#define BOARD "broker: mqtt://tb, token_file: own.yaml"
 #define POINTS "points:\n  Watts: {holding: 0}\n  Kind: {holding: 1}\n"
 
 static void begin(const char *devices, const char *profile)
@@ -97,11 +98,154 @@ static void another_prefix_has_all_topics(void **state)
 	assert_null(strstr(rig_said(), "Lazy"));
 }
 
+/* -- what is as it was, while something else changes ------------------------------------------- */
+
+#define MORE                                                                                       \
+	POINTS "  Sum: {expr: Watts + Kind}\n  Text: {holding: 10, type: string, length: 6}\n"     \
+	       "  Lazy: {holding: 2, poll: on-demand}\n  Slow: {holding: 3, deadband: 5}\n"        \
+	       "  Trip: {holding: 4, bit: 0, alert: fault, code: 3, desc: Tripped}\n"              \
+	       "  Set: {holding: 5, write: {}}\n"
+
+static void read_more(void)
+{
+	rig_read(0, 123);
+	rig_read(1, 7);
+	rig_read(3, 100);
+	rig_read(3, 103);
+	rig_read(4, 1);
+	rig_read(5, 9);
+	rig_report((struct report){.kind = REPORT_READ,
+	                           .outcome = OUT_OK,
+	                           .span = {1, TABLE_HOLDING, 10, 6},
+	                           .word = {0x6162, 0x6364, 0x6566, 0x6768, 0x696A, 0x6B6C}});
+}
+
+static void begin_more(const char *devices)
+{
+	rig_begin(devices, MORE);
+	rig_command("xnet/sub/meter", "[\"Lazy\"]");
+	read_more();
+	assert_non_null(strstr(rig_said(), "meter/Sum 130.000"));
+	assert_non_null(strstr(rig.said, "Tripped"));
+}
+
+/* Nothing of it was read or published anew, and everything is still known. */
+static void goes_on(void)
+{
+	read_more();
+	assert_string_equal(rig_said(), "");
+	rig_pass(100 * US_MS);
+	rig_read(1, 8);
+	assert_string_equal(rig_said(), "meter/Kind 8\nmeter/Sum 131.000");
+	rig_read(2, 5);
+	assert_string_equal(rig_said(), "meter/Lazy 5"); /* somebody asked for it before */
+	rig_read(3, 110);
+	assert_string_equal(rig_said(), "meter/Slow 110");
+	rig_command("xnet/cmd/meter/Set", "4");
+	rig_job(5, 4, OUT_OK);
+	rig_read(5, 4);
+	assert_string_equal(rig_said(), "meter/Set 4");
+	rig_read(4, 0);
+	assert_null(strstr(rig_said(), "Tripped"));
+	assert_non_null(strstr(rig.said, "meter/Alerts"));
+}
+
+static void another_device_changes_and_nothing_else(void **state)
+{
+	(void)state;
+	begin_more("devices:\n" ONE("") TWO);
+	struct bus *const bus = rig_bus();
+	bus->ndemand = 0;
+	rig_reload("devices:\n" ONE("") "  other: {bus: line, id: 3, profile: own}\n");
+	assert_ptr_equal(rig_bus(), bus);
+	assert_null(strstr(rig_said(), "meter/"));
+	rig_unit(3, true); /* what it is to read at once is asked for then */
+	rig_said();
+	goes_on();
+}
+
+static void what_was_read_in_the_same_turn_counts(void **state)
+{
+	(void)state;
+	begin_more("devices:\n" ONE("") TWO);
+	rig_pass(100 * US_MS);
+	const struct report r = {.kind = REPORT_READ,
+	                         .outcome = OUT_OK,
+	                         .bus = rig_bus()->tag,
+	                         .at = rig.now,
+	                         .span = {1, TABLE_HOLDING, 0, 2},
+	                         .word = {124, 7}};
+	assert_true(queue_try_push(rig.g.reports, &r));
+	rig_reload("devices:\n" ONE(""));
+	assert_non_null(strstr(rig_said(), "meter/Sum 131.000"));
+}
+
+static void a_device_before_it_is_new(void **state)
+{
+	(void)state;
+	begin_more("devices:\n" ONE(""));
+	rig_reload("devices:\n  first: {bus: line, id: 9, profile: own}\n" ONE(""));
+	assert_string_equal(rig_said(), "first/status offline\nfirst/Lazy None");
+	goes_on();
+	rig_reload("devices:\n" ONE(""));
+	assert_non_null(strstr(rig_said(), "first/status \n"));
+	rig_read(1, 7);
+	assert_string_equal(rig_said(), "meter/Kind 7");
+}
+
+static void a_bus_before_its_own_is_new(void **state)
+{
+	(void)state;
+	begin_more("  z: {tcp: h}\ndevices:\n" ONE("") "  other: {bus: z, id: 1, profile: own}\n");
+	struct bus *const line = rig_bus(), *const z = rig.g.plant->bus[1].bus;
+	const size_t adopted[] = {line->nadopt, z->nadopt};
+	rig_reload("  a: {tcp: g}\n  z: {tcp: h}\ndevices:\n  new: {bus: a, id: 1, profile: own}\n"
+	           "  other: {bus: z, id: 1, profile: own, every: 2s}\n" ONE(""));
+	assert_ptr_equal(rig_bus(), line);
+	assert_ptr_equal(rig.g.plant->bus[2].bus, z);
+	assert_int_equal(line->nadopt, adopted[0]); /* it has them */
+	assert_int_equal(z->nadopt, adopted[1] + 1);
+	assert_int_equal(rig.g.plant->bus[1].bus->nadopt, 1);
+	assert_null(strstr(rig_said(), "meter/"));
+	goes_on();
+	rig_reload("  a: {tcp: g}\n  z: {tcp: h}\ndevices:\n" ONE(""));
+	assert_int_equal(line->nadopt, adopted[0]);
+	assert_int_equal(z->nwant, 0); /* it has no devices any more */
+}
+
+/* The bus has them of a device that has left, too. */
+static void its_neighbour_leaves(void **state)
+{
+	(void)state;
+	begin_more("devices:\n" ONE("") TWO);
+	const size_t wants = rig_bus()->nwant;
+	rig_reload("devices:\n" ONE(""));
+	assert_true(rig_bus()->nwant < wants);
+	assert_null(strstr(rig_said(), "meter/"));
+	goes_on();
+}
+
+/* A northbound that begins has nothing yet. */
+static void what_is_published_changes_for_all(void **state)
+{
+	(void)state;
+	begin_more("devices:\n" ONE(""));
+	rig.mqtt = HOST ", payload: value+unit, qos: {value: 1}";
+	rig_reload("devices:\n" ONE(""));
+	assert_non_null(strstr(rig_said(), "meter/Watts 123"));
+	rig.thingsboard = BOARD;
+	rig_reload("devices:\n" ONE(""));
+	rig_pass(US_S);
+	assert_non_null(strstr(rig_said_on(rig.own.outbox), "\"Watts\":123"));
+	rig_reload("devices:\n" ONE("") TWO);
+	rig_pass(US_S);
+	assert_null(strstr(rig_said_on(rig.own.outbox), "Watts"));
+}
+
 /* -- which keys need a new thread, a new connection ------------------------------------------- */
 
 #define SERIAL "port: /dev/none"
 #define TCP "tcp: h:502"
-#define BOARD "broker: mqtt://tb, token_file: own.yaml"
 #define BOARDS "broker: mqtts://tb, token_file: own.yaml"
 #define TLS "broker: mqtts://h, client_id: c, sys_interval: 0"
 
@@ -260,6 +404,12 @@ int main(void)
 		RIG_TEST(other_limits_hold_from_the_next_read_on),
 		RIG_TEST(a_mistake_changes_nothing),
 		RIG_TEST(another_prefix_has_all_topics),
+		RIG_TEST(another_device_changes_and_nothing_else),
+		RIG_TEST(what_was_read_in_the_same_turn_counts),
+		RIG_TEST(a_device_before_it_is_new),
+		RIG_TEST(a_bus_before_its_own_is_new),
+		RIG_TEST(its_neighbour_leaves),
+		RIG_TEST(what_is_published_changes_for_all),
 		RIG_TEST(each_key_takes_effect_with_a_reload),
 		cmocka_unit_test(no_key_is_forgotten),
 	};

@@ -55,16 +55,18 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
           x.device_id, x.ndevice_id, x.functions, x.unlock_point, x.unlock_value, x.unlock_lasts,
           x.sources, x.status)
 
-/* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading() in daemon/carry.c? */
-FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.since, x.answered,
-          x.strange, x.strange_at, x.silent_since, x.lent, x.lent_offline, x.trouble, x.place,
-          x.nplace, x.unit_first, x.nunit, x.ndevice)
+/* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading(), and of a device
+ * that is as it was carry_same() in daemon/carry.c? */
+FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.has_wants, x.since,
+          x.answered, x.strange, x.strange_at, x.silent_since, x.lent, x.lent_offline, x.trouble,
+          x.place, x.nplace, x.unit_first, x.nunit, x.ndevice)
 FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_changed,
           x.alerts_known, x.repeated, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen,
           x.own_from, x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.devid,
-          x.devid_job, x.devid_failed, x.texts_due, x.texts, x.error, x.exception, x.error_wrote,
-          x.error_span, x.error_at, x.instead, x.failed_since, x.unreached, x.late, x.late_at,
-          x.invalid, x.doubtful, x.suspected, x.denied_by, x.doubt_since, x.foreign, x.response)
+          x.devid_job, x.devid_failed, x.same, x.texts_due, x.texts, x.error, x.exception,
+          x.error_wrote, x.error_span, x.error_at, x.instead, x.failed_since, x.unreached, x.late,
+          x.late_at, x.invalid, x.doubtful, x.suspected, x.denied_by, x.doubt_since, x.foreign,
+          x.response)
 FIELDS_OF(reading, x, x.at, x.value, x.filter, {{0}}, x.counter, x.device, x.asked, x.quality,
           x.known, x.refused, x.denied, x.implausible, x.publish_next, x.undecoded, x.parts,
           x.rounded)

@@ -31,6 +31,26 @@ COUNTED(int, strncmp, (const char *a, const char *b, size_t n), a, b, n)
 COUNTED(unsigned, codec_words, (const struct codec *c), c)
 COUNTED(struct span, model_span, (const struct device *d, const struct point *p), d, p)
 COUNTED(int, expr_next, (const struct expr *e, size_t *at), e, at)
+
+/* What a reload does in main for each point that it takes over. */
+static unsigned long lookups;
+#define LOOKED_UP(type, name, parameters, ...)                                                     \
+	type __real_##name parameters;                                                             \
+	type __wrap_##name parameters;                                                             \
+	type __wrap_##name parameters                                                              \
+	{                                                                                          \
+		lookups++;                                                                         \
+		return __real_##name(__VA_ARGS__);                                                 \
+	}
+
+LOOKED_UP(slot_t, outbox_slot,
+          (struct outbox * o, const char *topic, enum slot_class c, uint8_t qos, bool retain), o,
+          topic, c, qos, retain)
+LOOKED_UP(bool, outbox_differs, (struct outbox * o, slot_t id, const char *text), o, id, text)
+LOOKED_UP(size_t, model_wants,
+          (const struct model *m, uint32_t bus, const uint8_t *how, struct want **w,
+           struct unit_rule **r, size_t *nr),
+          m, bus, how, w, r, nr)
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 struct texts {
@@ -138,6 +158,40 @@ static void four_times_the_size_costs_four_times_as_much(void **state)
 	}
 }
 
+static unsigned long lookups_of_one_change(unsigned n)
+{
+	char *text[2];
+	for (unsigned t = 0; t < 2; t++) {
+		size_t size;
+		FILE *f = open_memstream(&text[t], &size);
+		for (unsigned i = 0; i <= n / 50; i++)
+			fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
+		fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", f);
+		for (unsigned i = 0; i < n; i++)
+			fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own, every: %s}\n", i,
+			        i / 50, i % 50 + 1, i == n / 2 && t ? "2s" : "1s");
+		fclose(f);
+	}
+	rig_begin(text[0], "points:\n  P: {holding: 1}\n  Q: {holding: 2}\n  R: {holding: 3}\n");
+	lookups = 0;
+	rig_reload(text[1]);
+	const unsigned long counted = lookups;
+	assert_int_equal(rig_end(NULL), 0);
+	free(text[0]);
+	free(text[1]);
+	return counted;
+}
+
+static void a_reload_takes_over_what_changed(void **state)
+{
+	(void)state;
+	const unsigned long small = lookups_of_one_change(SMALL),
+			    large = lookups_of_one_change(LARGE);
+	print_message("a device changed: %lu topics and plans looked up, %lu\n", small, large);
+	assert_true(small > 0);
+	assert_true(large <= small);
+}
+
 static void buses_need_descriptors(void **state)
 {
 	(void)state;
@@ -158,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(four_times_the_size_costs_four_times_as_much),
+		cmocka_unit_test(a_reload_takes_over_what_changed),
 		cmocka_unit_test(buses_need_descriptors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,9 +70,9 @@ static void destroy(void *self)
 	dummy.destroyed++;
 }
 
-static void adopt(void *self, const struct model *m)
+static void adopt(void *self, const struct model *m, const int32_t *same)
 {
-	(void)self;
+	(void)self, (void)same;
 	dummy.adopted++;
 	dummy.model = m;
 }

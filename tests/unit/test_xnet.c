@@ -74,7 +74,7 @@ static int set_up(void **state)
 	s->model = full_model();
 	s->o = outbox_create(100000);
 	s->n = north_create(s->o);
-	north_adopt(s->n, &s->model);
+	north_adopt(s->n, &s->model, NULL);
 	*state = s;
 	return 0;
 }
@@ -246,7 +246,7 @@ static void values_carry_their_unit_and_class_where_it_is_wanted(void **state)
 	next.ndevice = 1;
 	next.npoint = 3;
 	next.mqtt.properties = true;
-	north_adopt(s->n, &next);
+	north_adopt(s->n, &next, NULL);
 	unit[0] = 'X'; /* a reload frees what it does not adopt */
 	const char *first = properties(s);
 	while (strcmp(first, "") == 0) /* what is gone is cleared */
@@ -263,7 +263,7 @@ static void values_carry_their_unit_and_class_where_it_is_wanted(void **state)
 	north_history(s->n, 0, 0, "13.28", 1795255200123);
 	assert_string_equal(properties(s), "unit V class voltage ");
 	next.mqtt.properties = false;
-	north_adopt(s->n, &next);
+	north_adopt(s->n, &next, NULL);
 	assert_string_equal(properties(s), "");
 	assert_string_equal(told(s), "");
 }
@@ -327,7 +327,7 @@ static void a_new_model_clears_what_is_gone_and_keeps_the_rest(void **state)
 	north_sys(s->n, "bus/rs485/state", "up");
 	north_sys(s->n, "uptime", "5");
 	told(s);
-	north_adopt(s->n, &next);
+	north_adopt(s->n, &next, NULL);
 	const char *cleared = told(s);
 	assert_null(strstr(cleared, "scc1"));
 	assert_non_null(strstr(cleared, "site7/xnet/sts/scc2/BattVolts* "));
@@ -341,7 +341,7 @@ static void a_new_model_clears_what_is_gone_and_keeps_the_rest(void **state)
 	north_sys(s->n, "never/told", NULL);
 	assert_string_equal(told(s), "site7/xnet/$SYS/pi-barn/uptime* ");
 	/* and back again: told anew */
-	north_adopt(s->n, &s->model);
+	north_adopt(s->n, &s->model, NULL);
 	assert_true(north_differs(s->n, 2, 0, "12"));
 }
 
@@ -543,7 +543,7 @@ static void a_short_message_takes_little_memory(void **state)
 	big.device = all;
 	big.ndevice = DEVICES;
 	big.npoint = (size_t)5 * DEVICES;
-	north_adopt(s->n, &big);
+	north_adopt(s->n, &big, NULL);
 	char list[4096] = "[\"Mode\"";
 	while (strlen(list) < 4000)
 		strcat(list, ",\"Mode\"");
@@ -569,7 +569,7 @@ static void a_short_message_takes_little_memory(void **state)
 	while (strlen(topic) < 400)
 		strcat(topic, "*m");
 	assert_int_equal(hear(s, topic, "[\"Mode\"]")->kind, NORTH_NONE); /* no name is so long */
-	north_adopt(s->n, &s->model);
+	north_adopt(s->n, &s->model, NULL);
 	free(name);
 	free(all);
 }
@@ -941,15 +941,15 @@ static void what_another_gateway_has_now_is_not_cleared(void **state)
 	north_sys(s->n, "device/scc2/state", "online");
 	told(s);
 	hear(s, "site7/xnet/$SYS/other/device/scc2/info", points);
-	north_adopt(s->n, &next);
+	north_adopt(s->n, &next, NULL);
 	assert_string_equal(told(s), "site7/xnet/$SYS/pi-barn/device/scc2/state* ");
-	north_adopt(s->n, &s->model);
+	north_adopt(s->n, &s->model, NULL);
 	assert_true(north_differs(s->n, 2, 0, "12.1"));
 	/* and when the other has it no more */
 	north_status(s->n, 2, true);
 	told(s);
 	hear(s, "site7/xnet/$SYS/other/device/scc2/info", "");
-	north_adopt(s->n, &next);
+	north_adopt(s->n, &next, NULL);
 	assert_non_null(strstr(told(s), "site7/xnet/sts/scc2/status* "));
 	/* or did not say so again after a connect */
 	hear(s, "site7/xnet/$SYS/other/device/gone1/info", points);

@@ -465,3 +465,20 @@ int expr_next(const struct expr *e, size_t *at)
 {
 	return *at < e->ninput ? e->input[(*at)++] : -1;
 }
+
+static bool code_same(const struct code *a, const struct code *b)
+{
+	return a->op == b->op && a->arg == b->arg &&
+	       memcmp(&a->number, &b->number, sizeof a->number) == 0;
+}
+
+bool expr_same(const struct expr *a, const struct expr *b)
+{
+	if (a == b || !a || !b)
+		return a == b;
+	bool same = a->n == b->n && a->ninput == b->ninput &&
+	            memcmp(a->input, b->input, a->ninput * sizeof *a->input) == 0;
+	for (size_t i = 0; same && i < a->n; i++)
+		same = code_same(&a->code[i], &b->code[i]);
+	return same;
+}

@@ -27,4 +27,7 @@ struct value expr_eval(const struct expr *e, struct value (*input)(void *ctx, in
  * recompute. */
 int expr_next(const struct expr *e, size_t *at);
 
+/* Do both compute the same out of the same indexes? Both NULL: yes. */
+bool expr_same(const struct expr *a, const struct expr *b);
+
 #endif
