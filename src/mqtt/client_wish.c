@@ -29,6 +29,17 @@ static void retire(struct mqtt_client *c, char *filter)
 	c->old[c->nold++] = filter;
 }
 
+/* Filters that are subscribed or unsubscribed at once; the texts are not owned. */
+struct filters {
+	const char **filter;
+	size_t n;
+};
+
+static void add(struct filters *f, const char *filter)
+{
+	f->filter[f->n++] = filter;
+}
+
 /* Merge the wish into what we have: what is in both stays, with the old string. The library keeps
  * the address of a filter's text until it is answered, so an old text is retired, not freed; and a
  * subscription that stays is not repeated, or the broker would send all its retained messages anew.
@@ -38,25 +49,29 @@ void client_subscribe_wish(struct mqtt_client *c)
 	size_t n, h = 0;
 	const uint8_t qos = c->have_qos;
 	char **wish = take_wish(c, &n);
-	const bool up = c->state == CLIENT_UP;
+	struct filters come = {mem_alloc(n, sizeof *come.filter), 0};
+	struct filters go = {mem_alloc(c->nhave, sizeof *go.filter), 0};
 	for (size_t w = 0; w < n || h < c->nhave;) {
 		const int order = w == n ? -1 : h == c->nhave ? 1 : strcmp(c->have[h], wish[w]);
 		if (order < 0) {
-			if (up)
-				paho_unsubscribe(c->paho, c->have[h]);
+			add(&go, c->have[h]);
 			retire(c, c->have[h++]);
 		} else if (order > 0) {
-			if (up)
-				paho_subscribe(c->paho, wish[w], c->have_qos);
-			w++;
+			add(&come, wish[w++]);
 		} else {
 			free(wish[w]);
 			wish[w] = c->have[h++];
-			if (up && qos != c->have_qos) /* the broker replaces the old one */
-				paho_subscribe(c->paho, wish[w], c->have_qos);
+			if (qos != c->have_qos) /* the broker replaces the old one */
+				add(&come, wish[w]);
 			w++;
 		}
 	}
+	if (c->state == CLIENT_UP) {
+		paho_unsubscribe(c->paho, go.filter, go.n);
+		paho_subscribe(c->paho, come.filter, come.n, c->have_qos);
+	}
+	free(come.filter);
+	free(go.filter);
 	free(c->have);
 	c->have = wish;
 	c->nhave = n;

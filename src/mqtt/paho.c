@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "mqtt/paho_inside.h"
 
-#include <search.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,7 +322,10 @@ void paho_destroy(struct paho *p)
 		p->lib.MQTTAsync_destroy(&p->handle);
 	pthread_mutex_unlock(&begins_and_ends);
 	flights_end(&p->flights);
-	tdestroy(p->subscriptions, free);
+	for (struct subscription *s = p->subscriptions, *next; s; s = next) {
+		next = s->next;
+		free(s);
+	}
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

@@ -67,10 +67,10 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
 /* A question as paho_ask's, whose answer comes to done(). False: not now. */
 bool paho_mark(struct paho *p, const struct pace_mark *mark);
 
-void paho_subscribe(struct paho *p, const char *filter,
-                    uint8_t qos);          /* filter must live as long as p */
-unsigned paho_subscribing(struct paho *p); /* how many are not answered yet */
-void paho_unsubscribe(struct paho *p, const char *filter);
+/* n filters, which must live as long as p; several go in one packet. */
+void paho_subscribe(struct paho *p, const char *const *filter, size_t n, uint8_t qos);
+unsigned paho_subscribing(struct paho *p); /* how many packets are not answered yet */
+void paho_unsubscribe(struct paho *p, const char *const *filter, size_t n);
 
 /* A question that the broker must answer, in its turn: after all that was handed over before, and
  * before all that it sends us afterwards. Changes nothing. */

@@ -22,8 +22,9 @@
 	F(MQTTAsync_setCallbacks)                                                                  \
 	F(MQTTAsync_setDisconnected)                                                               \
 	F(MQTTAsync_strerror)                                                                      \
-	F(MQTTAsync_subscribe)                                                                     \
+	F(MQTTAsync_subscribeMany)                                                                 \
 	F(MQTTAsync_unsubscribe)                                                                   \
+	F(MQTTAsync_unsubscribeMany)                                                               \
 	F(MQTTProperties_add)                                                                      \
 	F(MQTTProperties_free)                                                                     \
 	F(MQTTProperties_getNumericValue)                                                          \

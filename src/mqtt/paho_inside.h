@@ -11,9 +11,17 @@
 #include "mqtt/paho.h"
 #include "mqtt/paho_functions.h"
 
+/* Filters of one SUBSCRIBE: as many as a broker of AWS takes, which has the lowest limit. */
+#define PAHO_FILTERS 8
+
+/* A SUBSCRIBE that is, or was, on its way. */
 struct subscription {
 	struct paho *paho;
-	const char *filter; /* by its address: main keeps one text for each */
+	struct subscription *next; /* in paho.subscriptions */
+	struct subscription *idle; /* in paho.idle, once it is answered */
+	bool waits;
+	size_t n;
+	const char *filter[PAHO_FILTERS];
 };
 
 struct paho {
@@ -24,11 +32,12 @@ struct paho {
 	uint8_t protocol;
 	struct paho_sink sink;
 	struct paho_terms terms;
-	void *subscriptions; /* a tree of tsearch(3): thousands are looked up at each connect */
+	struct subscription *subscriptions; /* all there were: the library keeps their addresses */
 	struct flights flights;
-	pthread_mutex_t lock; /* of what follows; nothing is called while it is held */
-	bool settled;         /* down was reported for this connect */
-	unsigned subscribing; /* SUBSCRIBEs that are not answered */
+	pthread_mutex_t lock;      /* of what follows; nothing is called while it is held */
+	bool settled;              /* down was reported for this connect */
+	unsigned subscribing;      /* SUBSCRIBEs that are not answered */
+	struct subscription *idle; /* of those that are */
 	char tls_error[128];
 };
 

@@ -2,7 +2,6 @@
 /* What goes over a connection: messages, subscriptions, and questions. */
 #include "mqtt/paho_inside.h"
 
-#include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,34 +163,35 @@ int paho_on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m)
 
 /* -- subscriptions ----------------------------------------------------------------------------- */
 
-static int by_filter(const void *a, const void *b)
+/* One to be filled. */
+static struct subscription *begin_subscription(struct paho *p)
 {
-	const uintptr_t x = (uintptr_t)((const struct subscription *)a)->filter;
-	const uintptr_t y = (uintptr_t)((const struct subscription *)b)->filter;
-	return x < y ? -1 : x > y;
-}
-
-static struct subscription *find_subscription(struct paho *p, const char *filter)
-{
-	struct subscription key = {.filter = filter};
-	void *found = tfind(&key, &p->subscriptions, by_filter);
-	if (found)
-		return *(struct subscription **)found;
-	struct subscription *s = mem_alloc(1, sizeof *s);
-	*s = (struct subscription){.paho = p, .filter = filter};
-	tsearch(s, &p->subscriptions, by_filter);
+	pthread_mutex_lock(&p->lock);
+	struct subscription *s = p->idle;
+	if (s)
+		p->idle = s->idle;
+	p->subscribing++;
+	pthread_mutex_unlock(&p->lock);
+	if (!s) {
+		s = mem_alloc(1, sizeof *s);
+		s->paho = p;
+		s->next = p->subscriptions;
+		p->subscriptions = s;
+	}
+	s->waits = true;
 	return s;
 }
 
-static void not_subscribed(struct subscription *s, int code)
+static void answered(struct subscription *s)
 {
-	s->paho->sink.not_subscribed(s->paho->sink.ctx, s->filter, reason_text(code));
-}
-
-static void count(struct paho *p, int more)
-{
+	struct paho *p = s->paho;
 	pthread_mutex_lock(&p->lock);
-	p->subscribing += (unsigned)more;
+	if (s->waits) {
+		s->waits = false;
+		s->idle = p->idle;
+		p->idle = s;
+		p->subscribing--;
+	}
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -203,60 +203,95 @@ unsigned paho_subscribing(struct paho *p)
 	return n;
 }
 
-static void answered(void *ctx)
+/* Before answered(): then it is another's. */
+static void judge(const struct subscription *s, size_t i, int code)
 {
-	count(((struct subscription *)ctx)->paho, -1);
+	if (code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+		s->paho->sink.not_subscribed(s->paho->sink.ctx, s->filter[i], reason_text(code));
 }
 
 static void on_subscribed(void *ctx, MQTTAsync_successData *r)
 {
+	if (r)
+		judge(ctx, 0, r->alt.qos);
 	answered(ctx);
-	if (r && r->alt.qos >= 0x80)
-		not_subscribed(ctx, r->alt.qos);
 }
 
 static void on_subscribed5(void *ctx, MQTTAsync_successData5 *r)
 {
+	const struct subscription *s = ctx;
+	const int n = r ? r->alt.sub.reasonCodeCount : 0;
+	if (r && n <= 1)
+		judge(s, 0, (int)r->reasonCode);
+	for (int i = 0; n > 1 && i < n && (size_t)i < s->n; i++)
+		judge(s, (size_t)i, (int)r->alt.sub.reasonCodes[i]);
 	answered(ctx);
-	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
-		not_subscribed(ctx, (int)r->reasonCode);
 }
 
 static void on_not_subscribed(void *ctx, MQTTAsync_failureData *r)
 {
+	if (r)
+		judge(ctx, 0, r->code);
 	answered(ctx);
-	if (r && r->code >= 0x80)
-		not_subscribed(ctx, r->code);
 }
 
 static void on_not_subscribed5(void *ctx, MQTTAsync_failureData5 *r)
 {
+	if (r)
+		judge(ctx, 0, (int)r->reasonCode);
 	answered(ctx);
-	if (r && r->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR)
-		not_subscribed(ctx, (int)r->reasonCode);
 }
 
-void paho_subscribe(struct paho *p, const char *filter, uint8_t qos)
+static void subscribe_some(struct paho *p, const char *const *filter, size_t n, uint8_t qos)
 {
 	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	r.context = find_subscription(p, filter);
+	MQTTSubscribe_options options[PAHO_FILTERS];
+	int each[PAHO_FILTERS];
+	struct subscription *s = begin_subscription(p);
+	s->n = n;
+	for (size_t i = 0; i < n; i++) {
+		s->filter[i] = filter[i];
+		each[i] = qos;
+		options[i] = (MQTTSubscribe_options)MQTTSubscribe_options_initializer;
+		options[i].noLocal = 1; /* what we publish ourselves we know */
+	}
+	r.context = s;
 	if (p->protocol == 5) {
 		r.onSuccess5 = on_subscribed5;
 		r.onFailure5 = on_not_subscribed5;
-		r.subscribeOptions.noLocal = 1; /* what we publish ourselves we know */
+		r.subscribeOptions = options[0]; /* of one; the list is of several */
+		r.subscribeOptionsCount = n > 1 ? (int)n : 0;
+		r.subscribeOptionsList = options;
 	} else {
 		r.onSuccess = on_subscribed;
 		r.onFailure = on_not_subscribed;
 	}
-	count(p, 1);
-	if (p->lib.MQTTAsync_subscribe(p->handle, filter, qos, &r) != MQTTASYNC_SUCCESS)
-		count(p, -1);
+	if (p->lib.MQTTAsync_subscribeMany(p->handle, (int)n, (char *const *)filter, each, &r) !=
+	    MQTTASYNC_SUCCESS)
+		answered(s);
 }
 
-void paho_unsubscribe(struct paho *p, const char *filter)
+static size_t least(size_t a, size_t b)
 {
-	MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
-	p->lib.MQTTAsync_unsubscribe(p->handle, filter, &r);
+	return a < b ? a : b;
+}
+
+/* Thousands at each connect: the library's time for a packet grows with those before it. Of MQTT
+ * 3.1.1 one each, since the library does not say how many answers of several a broker has given. */
+void paho_subscribe(struct paho *p, const char *const *filter, size_t n, uint8_t qos)
+{
+	const size_t most = p->protocol == 5 ? PAHO_FILTERS : 1;
+	for (size_t i = 0; i < n; i += most)
+		subscribe_some(p, filter + i, least(most, n - i), qos);
+}
+
+void paho_unsubscribe(struct paho *p, const char *const *filter, size_t n)
+{
+	for (size_t i = 0; i < n; i += PAHO_FILTERS) {
+		MQTTAsync_responseOptions r = MQTTAsync_responseOptions_initializer;
+		p->lib.MQTTAsync_unsubscribeMany(p->handle, (int)least(PAHO_FILTERS, n - i),
+		                                 (char *const *)(filter + i), &r);
+	}
 }
 
 /* -- questions --------------------------------------------------------------------------------- */

@@ -211,8 +211,7 @@ static void came_up(struct mqtt_client *c, us_t now)
 	/* before it, too: the library's thread may report what is retained at once, and main
 	 * forgets with MQTT_UP what the connection before has brought */
 	client_report(c, MQTT_UP, "");
-	for (size_t i = 0; i < c->nhave; i++)
-		paho_subscribe(c->paho, c->have[i], c->have_qos);
+	paho_subscribe(c->paho, (const char *const *)c->have, c->nhave, c->have_qos);
 }
 
 /* -- the end ----------------------------------------------------------------------------------- */
@@ -455,8 +454,7 @@ static void end_late(struct mqtt_client *c)
 {
 	const us_t until = client_now() + PARTING;
 	if (c->state == CLIENT_UP) {
-		for (size_t i = 0; i < c->nhave; i++)
-			paho_unsubscribe(c->paho, c->have[i]);
+		paho_unsubscribe(c->paho, (const char *const *)c->have, c->nhave);
 		part(c);
 		pthread_mutex_lock(&c->lock);
 		while (!c->parted && client_now() < until) {

@@ -68,11 +68,11 @@ bool paho_mark(struct paho *p, const struct pace_mark *mark)
 }
 
 /* A broker at its fastest: what is retained is there before the call returns. */
-void paho_subscribe(struct paho *p, const char *filter, uint8_t qos)
+void paho_subscribe(struct paho *p, const char *const *filter, size_t n, uint8_t qos)
 {
-	(void)p;
+	(void)p, (void)n;
 	struct mqtt_event e = {.kind = MQTT_MESSAGE, .retained = true};
-	e.topic = mem_strdup(filter);
+	e.topic = mem_strdup(filter[0]);
 	e.payload = mem_strdup("1");
 	e.len = 1;
 	rig.sink.message(rig.sink.ctx, &e, qos);
@@ -84,9 +84,9 @@ unsigned paho_subscribing(struct paho *p)
 	return 0;
 }
 
-void paho_unsubscribe(struct paho *p, const char *filter)
+void paho_unsubscribe(struct paho *p, const char *const *filter, size_t n)
 {
-	(void)p, (void)filter;
+	(void)p, (void)filter, (void)n;
 }
 
 void paho_ask(struct paho *p)
