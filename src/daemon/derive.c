@@ -168,20 +168,19 @@ static struct value input(void *ctx, int index)
 	return derive_current(in->plant, in->point0 + (uint32_t)index);
 }
 
-static bool settle_expr(struct gateway *g, uint32_t point)
+static void settle_expr(struct gateway *g, uint32_t point)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	const struct round o = look(p, point);
 	const bool lost = o.missing && (r->quality == QUALITY_GOOD || r->quality == QUALITY_NEVER);
 	if (o.incomplete || (o.newest <= r->at && !lost) || (!lost && waits(r, &o)))
-		return false;
+		return;
 	struct inputs in = {p, plant_device(p, point)->point0};
 	const us_t at = o.newest > r->at ? o.newest : r->at;
 	r->known = true;
 	reading_settle(g, point, expr_eval(plant_point(p, point)->expr, input, &in), at);
 	r->at = at; /* also of what is held back: it is computed again when an input was read */
-	return true;
 }
 
 void derive_device(struct gateway *g, uint32_t device)
@@ -191,12 +190,6 @@ void derive_device(struct gateway *g, uint32_t device)
 	for (uint32_t i = 0; i < d->set->n; i++)
 		if (p->reading[d->point0 + i].undecoded)
 			settle_scaled(g, d->point0 + i);
-	bool moved = true;
-	for (uint32_t round = 0; moved && round < d->set->n;
-	     round++) { /* they may use each other */
-		moved = false;
-		for (uint32_t i = 0; i < d->set->n; i++)
-			if (d->set->point[i].source == SOURCE_EXPR)
-				moved |= settle_expr(g, d->point0 + i);
-	}
+	for (uint32_t i = 0; i < d->set->nexpr; i++)
+		settle_expr(g, d->point0 + d->set->expr[i]);
 }

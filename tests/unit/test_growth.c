@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "daemon/descriptors.h"
+#include "daemon/readings.h"
 
 #define SMALL 100
 #define LARGE (4 * SMALL)
@@ -113,6 +114,14 @@ static void expressions(FILE *devices, FILE *profile, unsigned n)
 		fprintf(profile, "  P%u: {expr: P%u + P0}\n", i, i % 5 ? i - 1 : 0);
 }
 
+static void expressions_upside_down(FILE *devices, FILE *profile, unsigned n)
+{
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", devices);
+	fputs("points:\n  P0: {holding: 0}\n", profile);
+	for (unsigned i = 1; i < n; i++)
+		fprintf(profile, "  P%u: {expr: P%u + 1}\n", i, i + 1 < n ? i + 1 : 0);
+}
+
 static struct texts texts_of(write_kind *kind, unsigned n)
 {
 	struct texts t;
@@ -156,6 +165,32 @@ static void four_times_the_size_costs_four_times_as_much(void **state)
 		assert_true(small > SMALL);
 		assert_true(large < MOST * small);
 	}
+}
+
+static unsigned long read_calls(unsigned n)
+{
+	struct texts t = texts_of(expressions_upside_down, n);
+	char first[32];
+	rig_begin(t.devices, t.profile);
+	calls = 0;
+	rig_read(0, 1);
+	const unsigned long counted = calls;
+	reading_text(rig.g.plant, 1, first, sizeof first);
+	assert_int_equal(atoi(first), (int)n);
+	assert_int_equal(rig_end(NULL), 0);
+	free(t.devices);
+	free(t.profile);
+	return counted;
+}
+
+/* Each uses the one below it. */
+static void expressions_are_computed_once(void **state)
+{
+	(void)state;
+	const unsigned long small = read_calls(SMALL), large = read_calls(LARGE);
+	print_message("a read: %lu calls, %lu\n", small, large);
+	assert_true(small > SMALL);
+	assert_true(large < MOST * small);
 }
 
 static unsigned long lookups_of_one_change(unsigned n)
@@ -212,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(four_times_the_size_costs_four_times_as_much),
+		cmocka_unit_test(expressions_are_computed_once),
 		cmocka_unit_test(a_reload_takes_over_what_changed),
 		cmocka_unit_test(buses_need_descriptors),
 	};

@@ -110,9 +110,44 @@ void model_index(struct model *m, struct arena *a)
 		index_buses(m, a);
 }
 
+/* Expressions of a set in the order in which they are computed. */
+struct ordering {
+	const struct pointset *set;
+	bool *seen;
+	uint16_t *expr;
+	uint32_t n;
+};
+
+static void order_put(struct ordering *o, uint32_t i)
+{
+	const struct point *p = &o->set->point[i];
+	if (p->source != SOURCE_EXPR || o->seen[i])
+		return;
+	o->seen[i] = true;
+	size_t at = 0;
+	for (int k; (k = expr_next(p->expr, &at)) >= 0;)
+		order_put(o, (uint32_t)k);
+	o->expr[o->n++] = (uint16_t)i;
+}
+
+static void exprs_order(struct pointset *s, struct arena *a)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		s->nexpr += s->point[i].source == SOURCE_EXPR;
+	if (!s->nexpr)
+		return;
+	struct ordering o = {s, mem_alloc(s->n, sizeof(bool)),
+	                     arena_array(a, s->nexpr, sizeof *s->expr), 0};
+	for (uint32_t i = 0; i < s->n; i++)
+		order_put(&o, i);
+	free(o.seen);
+	s->expr = o.expr;
+}
+
 void pointset_sort(struct pointset *s, struct arena *a)
 {
 	s->by_name = names_sort(points_of(s), a);
+	exprs_order(s, a);
 }
 
 const uint32_t *model_on_bus(const struct model *m, uint32_t bus, size_t *n)

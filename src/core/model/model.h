@@ -143,6 +143,8 @@ struct pointset {
 	const struct point *point;
 	uint32_t n;
 	const uint16_t *by_name; /* points in the order of their names; NULL: not sorted */
+	const uint16_t *expr;    /* those that are expressions, each behind those it is made of */
+	uint32_t nexpr;
 	struct where where;
 	const struct group_rule *group;
 	size_t ngroup;
@@ -333,7 +335,7 @@ void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 /* Fills by_name, bus_by_name, on_bus and bus_end: once buses and devices are there. Memory of the
  * arena. */
 void model_index(struct model *m, struct arena *a);
-/* Fills by_name. */
+/* Fills by_name and expr. */
 void pointset_sort(struct pointset *s, struct arena *a);
 
 /* The devices of a bus, n of them. */
