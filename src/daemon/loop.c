@@ -107,6 +107,7 @@ void loop_turn(struct gateway *g)
 	reload_finish(g);
 	run_timers(g);
 	readings_turn(g);
+	plant_turn(g);
 	gets_turn(g);
 	control_turn(g);
 	if (g->alerts_changed) {

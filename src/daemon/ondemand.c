@@ -14,23 +14,13 @@ static void set_demand(struct gateway *g, uint32_t point, bool wanted)
 	if (((p->how[point] & WANT_ON_DEMAND) != 0) == wanted)
 		return;
 	p->how[point] ^= WANT_ON_DEMAND;
-	p->bus[plant_device(p, point)->bus].rewant = true;
+	plant_rewant_soon(p, plant_device(p, point)->bus);
 	if (!wanted) {
 		reading_none(g, point, QUALITY_STALE);
 		return;
 	}
 	reading_forget(&p->reading[point]); /* what a get brought was published in passing */
 	p->reading[point].filter.published = 0;
-}
-
-/* Once for all items of a message: each asks for a look at all points of the bus. */
-static void rewant(struct gateway *g)
-{
-	for (uint32_t b = 0; b < g->model->nbus; b++) {
-		if (g->plant->bus[b].rewant)
-			plant_rewant(g, b);
-		g->plant->bus[b].rewant = false;
-	}
 }
 
 /* These give NULL: done; else why not. */
@@ -121,5 +111,4 @@ void ondemand_event(struct gateway *g, const struct north_event *e)
 		};
 		north_outcome(g->north, &o);
 	}
-	rewant(g);
 }

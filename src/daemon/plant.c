@@ -39,41 +39,77 @@ void plant_demand(const struct plant *p, uint32_t point, us_t due)
 	}
 }
 
-static void index_point(const struct plant *plant, struct plant_bus *b, const struct device *d,
-                        uint32_t i)
+static void index_point(const struct plant *plant, struct place *place, size_t *n,
+                        const struct device *d, uint32_t i)
 {
 	const struct point *p = &d->set->point[i];
 	const bool apart = plant_apart(plant, d->point0 + i);
 	for (unsigned part = 0; part < (apart ? 2 : 1); part++) {
 		const struct span s = apart ? model_part(d, p, part) : model_span(d, p);
-		b->place[b->nplace++] =
+		place[(*n)++] =
 			(struct place){PLACE_KEY(s.unit, s.table, s.addr), s.count, d->point0 + i};
 	}
 }
 
-void plant_index(struct plant *p, uint32_t bus)
+static void index_points(const struct plant *p, struct place *place, size_t *n,
+                         const struct device *d)
+{
+	if (!d->enabled || !model_bound(d))
+		return;
+	for (uint32_t i = 0; i < d->set->n; i++)
+		if (plant_raw_words(&d->set->point[i]) && !d->set->point[i].absent)
+			index_point(p, place, n, d, i);
+}
+
+static void index_bus(struct plant *p, uint32_t bus)
 {
 	struct plant_bus *b = &p->bus[bus];
 	size_t n = 0, ndevice;
 	const uint32_t *device = model_on_bus(p->model, bus, &ndevice);
 	for (size_t d = 0; d < ndevice; d++)
 		n += p->model->device[device[d]].set->n;
-	free(b->place);
 	b->place = mem_alloc(2 * n, sizeof *b->place); /* some stand in two places */
-	b->nplace = 0;
-	for (size_t d = 0; d < ndevice; d++) {
-		const struct device *dev = &p->model->device[device[d]];
-		if (!dev->enabled || !model_bound(dev))
-			continue;
-		for (uint32_t i = 0; i < dev->set->n; i++) {
-			if (plant_raw_words(&dev->set->point[i]) == 0 || dev->set->point[i].absent)
-				continue;
-			index_point(p, b, dev, i);
-		}
-	}
+	for (size_t d = 0; d < ndevice; d++)
+		index_points(p, b->place, &b->nplace, &p->model->device[device[d]]);
 	if (b->nplace) /* most stand in one */
 		b->place = mem_grow(b->place, b->nplace, sizeof *b->place);
 	qsort(b->place, b->nplace, sizeof *b->place, place_compare);
+}
+
+/* The first place whose key is not less. */
+static size_t place_from(const struct plant_bus *b, uint32_t key)
+{
+	size_t first = 0, end = b->nplace;
+	while (first < end) {
+		const size_t i = first + (end - first) / 2;
+		if (b->place[i].key < key)
+			first = i + 1;
+		else
+			end = i;
+	}
+	return first;
+}
+
+void plant_index(struct plant *p, uint32_t bus, uint8_t unit)
+{
+	struct plant_bus *b = &p->bus[bus];
+	const size_t first = place_from(b, PLACE_KEY(unit, 0, 0)),
+		     end = place_from(b, PLACE_KEY(unit + 1u, 0, 0)), behind = b->nplace - end;
+	size_t most = 0, n = 0;
+	for (int32_t d = plant_first_of(b, unit); d >= 0; d = p->device[d].next_on_unit)
+		most += 2 * (size_t)p->model->device[d].set->n;
+	struct place *own = mem_alloc(most, sizeof *own);
+	for (int32_t d = plant_first_of(b, unit); d >= 0; d = p->device[d].next_on_unit)
+		index_points(p, own, &n, &p->model->device[d]);
+	qsort(own, n, sizeof *own, place_compare);
+	if (n > end - first)
+		b->place = mem_grow(b->place, first + n + behind, sizeof *b->place);
+	if (behind)
+		memmove(b->place + first + n, b->place + end, behind * sizeof *own);
+	if (n)
+		memcpy(b->place + first, own, n * sizeof *own);
+	b->nplace = first + n + behind;
+	free(own);
 }
 
 static void index_device(struct plant *p, size_t d)
@@ -159,7 +195,7 @@ struct plant *plant_build(struct model *m)
 	index_units(p);
 	for (uint32_t b = 0; b < m->nbus; b++) {
 		p->bus[b].conf = &m->bus[b];
-		plant_index(p, b);
+		index_bus(p, b);
 	}
 	return p;
 }
@@ -172,7 +208,7 @@ void plant_begin(struct plant *p, us_t now)
 		p->bus[b].since = now;
 }
 
-void plant_rewant(struct gateway *g, uint32_t bus)
+static void rewant(struct gateway *g, uint32_t bus)
 {
 	struct plant *p = g->plant;
 	struct want *wants = NULL;
@@ -182,6 +218,22 @@ void plant_rewant(struct gateway *g, uint32_t bus)
 	bus_adopt(p->bus[bus].bus, wants, n, rules, nrule);
 	free(wants);
 	free(rules);
+}
+
+void plant_rewant_soon(struct plant *p, uint32_t bus)
+{
+	p->bus[bus].rewant = p->rewant = true;
+}
+
+void plant_turn(struct gateway *g)
+{
+	struct plant *p = g->plant;
+	for (uint32_t b = 0; p->rewant && b < p->model->nbus; b++) {
+		if (p->bus[b].rewant)
+			rewant(g, b);
+		p->bus[b].rewant = false;
+	}
+	p->rewant = false;
 }
 
 static void start_bus(struct gateway *g, uint32_t bus)
@@ -204,7 +256,7 @@ void plant_run(struct gateway *g, struct plant *p)
 		if (!p->bus[b].bus)
 			start_bus(g, b);
 		if (!p->bus[b].has_wants)
-			plant_rewant(g, b);
+			rewant(g, b);
 	}
 }
 

@@ -125,7 +125,7 @@ struct plant_bus {
 	uint32_t tag;
 	bool up; /* the port is open */
 	bool reported_down;
-	bool rewant;     /* its on-demand points have changed: plant_rewant is still to come */
+	bool rewant;     /* as plant_rewant_soon() says; plant_turn() is still to come */
 	bool has_wants;  /* those of the plant before, which are this one's */
 	us_t since;      /* up or down */
 	us_t answered;   /* last answer of any device */
@@ -158,6 +158,7 @@ struct plant {
 	struct device_state *device;
 	struct reading *reading;
 	uint8_t *how; /* per point, for model_wants(): polled though it is on demand; read in two */
+	bool rewant;  /* of some bus */
 	struct phase_change *change;
 	size_t nchange;
 	/* over all models */
@@ -186,16 +187,18 @@ void plant_unbind(struct plant *p, uint32_t device, us_t now);
 /* The thread ends; REPORT_ENDED follows. */
 void plant_end_bus(struct plant *p, const struct plant_bus *b);
 
-/* Where each point of this bus stands: after addresses have changed. */
-void plant_index(struct plant *p, uint32_t bus);
+/* Where each point of this unit stands: after addresses of its devices have changed. */
+void plant_index(struct plant *p, uint32_t bus, uint8_t unit);
 /* Is it read in two requests, by its addresses or as the device wants it so? */
 bool plant_apart(const struct plant *p, uint32_t point);
 
 /* The fastest period of the device's points: after some came or went. */
 void plant_round(struct plant *p, uint32_t device);
 
-/* New wants to one bus: after a change of on-demand points. */
-void plant_rewant(struct gateway *g, uint32_t bus);
+/* New wants to this bus at the end of the turn: its on-demand points have changed, or addresses.
+ * Each looks at all points of the bus, so many changes of a turn are made at once. */
+void plant_rewant_soon(struct plant *p, uint32_t bus);
+void plant_turn(struct gateway *g);
 
 /* Ask all buses to end; each says REPORT_ENDED. They can still be asked and given jobs, which they
  * refuse. */

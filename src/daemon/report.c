@@ -192,8 +192,8 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 		                          why, sizeof why));
 	}
 	if (apart) {
-		plant_index(g->plant, (uint32_t)(b - g->plant->bus));
-		plant_rewant(g, (uint32_t)(b - g->plant->bus));
+		plant_index(g->plant, (uint32_t)(b - g->plant->bus), r->span.unit);
+		plant_rewant_soon(g->plant, (uint32_t)(b - g->plant->bus));
 	}
 	device_answered(g, b, r->span.unit);
 	phases_take(g);

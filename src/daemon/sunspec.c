@@ -29,8 +29,8 @@ static void walk_anew(struct gateway *g, uint32_t device)
 	const struct device *d = &p->model->device[device];
 	plant_unbind(p, device, g->now);
 	bus_forget(p->bus[d->bus].bus, d->id);
-	plant_index(p, d->bus);
-	plant_rewant(g, d->bus);
+	plant_index(p, d->bus, d->id);
+	plant_rewant_soon(p, d->bus);
 }
 
 bool sunspec_unbind(struct gateway *g, uint32_t device)
@@ -117,8 +117,8 @@ static void found(struct gateway *g, uint32_t device)
 	}
 	forget_readings(g, device);
 	plant_round(p, device);
-	plant_index(p, d->bus);
-	plant_rewant(g, d->bus);
+	plant_index(p, d->bus, d->id);
+	plant_rewant_soon(p, d->bus);
 	log_bound(g, device);
 	if (health_on(g))
 		health_device_info(g, device);
@@ -128,7 +128,7 @@ static void stepped(struct gateway *g, uint32_t device)
 {
 	const struct sunspec *s = models_of(g->plant, device);
 	if (sunspec_walks(s))
-		plant_rewant(g, g->plant->model->device[device].bus);
+		plant_rewant_soon(g->plant, g->plant->model->device[device].bus);
 	else if (s->walk.state == SUNSPEC_FOUND)
 		found(g, device);
 	else
@@ -252,14 +252,10 @@ static bool carry_one(const struct plant *from, struct plant *to, uint32_t devic
 
 void sunspec_carry(struct plant *from, struct plant *to)
 {
-	for (uint32_t b = 0; b < to->model->nbus; b++) {
-		size_t n;
-		const uint32_t *device = model_on_bus(to->model, b, &n);
-		bool any = false;
-		for (size_t i = 0; i < n; i++)
-			any |= models_of(to, device[i]) && carry_one(from, to, device[i]);
-		if (any)
-			plant_index(to, b);
+	for (uint32_t i = 0; i < to->model->ndevice; i++) {
+		const struct device *d = &to->model->device[i];
+		if (d->set->sunspec && carry_one(from, to, i))
+			plant_index(to, d->bus, d->id);
 	}
 }
 

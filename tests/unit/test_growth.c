@@ -193,6 +193,58 @@ static void expressions_are_computed_once(void **state)
 	assert_true(large < MOST * small);
 }
 
+#define UNITS 60
+
+/* The same registers of all units, in one turn. */
+static void read_of_all(unsigned n, uint16_t addr, uint16_t high, uint16_t low)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct report r = {.kind = REPORT_READ,
+		                         .outcome = OUT_OK,
+		                         .bus = rig_bus()->tag,
+		                         .at = rig.now,
+		                         .span = {(uint8_t)(i + 1), TABLE_HOLDING, addr, 2},
+		                         .word = {high, low}};
+		assert_true(queue_try_push(rig.g.reports, &r));
+	}
+	rig_turn();
+}
+
+/* All devices of a bus find their models. */
+static unsigned long walk_calls(unsigned n)
+{
+	char *devices;
+	size_t size;
+	FILE *f = open_memstream(&devices, &size);
+	fputs("devices:\n", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "  d%u: {bus: line, id: %u, profile: own}\n", i, i + 1);
+	fclose(f);
+	rig_begin(devices, "sunspec: {base: 0, models: {one: {id: 7, length: 4}}}\n"
+	                   "points:\n  A: {holding: one+2}\n"
+	                   "  B: {holding: one+3}\n  C: {holding: one+4}\n");
+	calls = lookups = 0;
+	read_of_all(n, 0, SUNSPEC_MARK_HIGH, SUNSPEC_MARK_LOW);
+	read_of_all(n, 2, 7, 4);
+	read_of_all(n, 8, SUNSPEC_END, 0);
+	const unsigned long counted = calls;
+	assert_true(model_bound(&rig.g.model->device[n - 1]));
+	assert_int_equal(rig.g.plant->bus[0].nplace, 3 * n);
+	assert_int_equal(rig_bus()->nwant, n); /* with the head */
+	assert_true(lookups < 10);             /* plans: not one for each device */
+	assert_int_equal(rig_end(NULL), 0);
+	free(devices);
+	return counted;
+}
+
+static void a_device_finds_its_models_alone(void **state)
+{
+	(void)state;
+	const unsigned long small = walk_calls(UNITS), large = walk_calls(4 * UNITS);
+	print_message("SunSpec: %lu calls, %lu\n", small, large);
+	assert_true(large < MOST * small);
+}
+
 static unsigned long lookups_of_one_change(unsigned n)
 {
 	char *text[2];
@@ -248,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(four_times_the_size_costs_four_times_as_much),
 		cmocka_unit_test(expressions_are_computed_once),
+		cmocka_unit_test(a_device_finds_its_models_alone),
 		cmocka_unit_test(a_reload_takes_over_what_changed),
 		cmocka_unit_test(buses_need_descriptors),
 	};
