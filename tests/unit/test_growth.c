@@ -193,6 +193,50 @@ static void expressions_are_computed_once(void **state)
 	assert_true(large < MOST * small);
 }
 
+/* What Home Assistant and ThingsBoard get of a new configuration, of the next, and at the stop. */
+static void northbound_calls(unsigned n, unsigned long counted[3])
+{
+	char *devices;
+	size_t size;
+	FILE *f = open_memstream(&devices, &size);
+	for (unsigned i = 0; i <= n / 50; i++)
+		fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own}\n", i, i / 50, i % 50 + 1);
+	fclose(f);
+	rig_begin(devices, "points:\n  P: {holding: 1}\n"
+	                   "  A: {holding: 2, bit: 0, alert: fault, code: 1}\n");
+	calls = 0;
+	rig.top = "homeassistant: true\n";
+	rig.thingsboard = "broker: mqtt://tb, token_file: own.yaml";
+	rig_reload(devices);
+	rig_pass(10 * US_S);
+	counted[0] = calls;
+	calls = 0;
+	rig.thingsboard = "broker: mqtt://tb, token_file: own.yaml, device_prefix: x";
+	rig_reload(devices);
+	rig_pass(10 * US_S);
+	counted[1] = calls;
+	calls = 0;
+	assert_int_equal(rig_end(NULL), 0);
+	counted[2] = calls;
+	free(devices);
+}
+
+static void northbounds_grow_with_their_devices(void **state)
+{
+	(void)state;
+	static const char *const what[] = {"begun", "changed", "stop"};
+	unsigned long small[3], large[3];
+	northbound_calls(SMALL, small);
+	northbound_calls(LARGE, large);
+	for (size_t i = 0; i < 3; i++) {
+		print_message("northbounds, %s: %lu calls, %lu\n", what[i], small[i], large[i]);
+		assert_true(large[i] <= MOST * small[i]);
+	}
+}
+
 #define UNITS 60
 
 /* The same registers of all units, in one turn. */
@@ -300,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(four_times_the_size_costs_four_times_as_much),
 		cmocka_unit_test(expressions_are_computed_once),
+		cmocka_unit_test(northbounds_grow_with_their_devices),
 		cmocka_unit_test(a_device_finds_its_models_alone),
 		cmocka_unit_test(a_reload_takes_over_what_changed),
 		cmocka_unit_test(buses_need_descriptors),
