@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from conftest import LIMIT, TOP
+from conftest import LIMIT, TOP, undisturbed
 from simfix import HOUSE, PROFILES, line  # noqa: F401
 
 FAST = HOUSE.replace("baud: 9600", "baud: 115200")
@@ -31,16 +31,27 @@ def daemon(line, broker, client, start, tmp_path):
     return plant
 
 
+def answered(*arguments):
+    """The daemon waits no longer than its devices taught it: a simulator that is late is asked once more."""
+
+    def ask():
+        done = xnetctl(*arguments)
+        assert "no response" not in done.stdout + done.stderr, done.stderr
+        return done
+
+    return undisturbed(ask)
+
+
 def test_what_the_daemon_has_is_read_and_written_through_it(daemon, client):
-    done = xnetctl("read", *daemon.options, "rs485", "--id", 2, "input:0", 2)
+    done = answered("read", *daemon.options, "rs485", "--id", 2, "input:0", 2)
     assert done.returncode == 0, done.stderr
     assert "rs485 belongs to xnetd: asking through it" in done.stderr and "via xnetd, bus rs485" in done.stdout
     daemon.set("meter1", "Volts", 230.5)
-    done = xnetctl("read", *daemon.options, "--json", "meter1.Volts")
+    done = answered("read", *daemon.options, "--json", "meter1.Volts")
     assert json.loads(done.stdout)["points"] == [{"name": "Volts", "value": 230.5, "unit": "V"}]
     done = xnetctl("read", *daemon.options, daemon.port, "--id", 9, "holding:0", "-t", 100)  # by its port, too
     assert done.returncode == 1 and "no response" in done.stderr
-    done = xnetctl("read", *daemon.options, "meter1", "holding:0x4000")
+    done = answered("read", *daemon.options, "meter1", "holding:0x4000")
     assert done.returncode == 1 and "exception 2, illegal data address" in done.stderr
     before = len(daemon.writes())
     done = xnetctl("write", *daemon.options, "relay1.Relay3", "on")
