@@ -1,59 +1,39 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/identity.h"
 
+#include <dlfcn.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-id128.h>
 #include <unistd.h>
 
-#include "core/base/sha256.h"
-
-#define ID 16 /* bytes */
-
 /* What is derived with it from the machine's id says nothing of that id (machine-id(5)). */
-static const uint8_t app[ID] = {0x7d, 0x2b, 0x6c, 0x1e, 0x94, 0x0a, 0x4f, 0x3c,
-                                0xa8, 0x55, 0x0e, 0x31, 0xb7, 0xc9, 0x62, 0xd4};
+static const sd_id128_t app =
+	SD_ID128_MAKE(7d, 2b, 6c, 1e, 94, 0a, 4f, 3c, a8, 55, 0e, 31, b7, c9, 62, d4);
 
-static int digit(char c)
+/* For this once: libsystemd and what it brings (libgcrypt, liblzma, libzstd, liblz4, libcap) would
+ * be 1.2 MB resident. */
+static bool machine_id(sd_id128_t *id)
 {
-	const char *all = "0123456789abcdef", *at = c ? strchr(all, c | 0x20) : NULL;
-	return at ? (int)(at - all) : -1;
-}
-
-/* 32 hexadecimal digits, not all 0: "uninitialized" in an image that has not started yet. */
-static bool parse_id(const char *text, uint8_t id[ID])
-{
-	static const uint8_t none[ID];
-	for (size_t i = 0; i < ID; i++) {
-		const int high = digit(text[2 * i]), low = high < 0 ? -1 : digit(text[2 * i + 1]);
-		if (low < 0)
-			return false;
-		id[i] = (uint8_t)(high << 4 | low);
-	}
-	return (text[ID * 2] == '\n' || !text[ID * 2]) && memcmp(id, none, ID) != 0;
-}
-
-static bool machine_id(uint8_t id[ID])
-{
-	char text[2 * ID + 2] = "";
-	FILE *f = fopen("/etc/machine-id", "re");
-	if (!f)
-		return false;
-	const bool read = fgets(text, sizeof text, f) != NULL;
-	fclose(f);
-	return read && parse_id(text, id);
+	void *library = dlopen("libsystemd.so.0", RTLD_LAZY | RTLD_LOCAL);
+	void *function = library ? dlsym(library, "sd_id128_get_machine_app_specific") : NULL;
+	__typeof__(sd_id128_get_machine_app_specific) *derive;
+	memcpy(&derive, &function, sizeof derive);
+	const bool known = derive && derive(app, id) == 0;
+	if (library)
+		dlclose(library);
+	return known;
 }
 
 void identity_client_id(const char *gateway, char *buf, size_t size)
 {
-	uint8_t id[ID], own[SHA256_BYTES];
+	sd_id128_t id;
 	char host[65] = "";
 
-	if (machine_id(id)) {
-		sha256_hmac(id, ID, app, sizeof app, own);
-		snprintf(buf, size, "xnet-%s-%02x%02x%02x%02x", gateway, own[0], own[1], own[2],
-		         own[3]);
+	if (machine_id(&id)) {
+		snprintf(buf, size, "xnet-%s-%02x%02x%02x%02x", gateway, id.bytes[0], id.bytes[1],
+		         id.bytes[2], id.bytes[3]);
 		return;
 	}
 	gethostname(host, sizeof host - 1);
