@@ -219,6 +219,29 @@ static void a_busy_device_is_asked_again_later_and_counts_as_alive(void **state)
 	sim_end(&line);
 }
 
+/* It was still starting when they were asked for first. */
+static void values_read_seldom_do_not_wait_for_their_next_period(void **state)
+{
+	(void)state;
+	for (uint8_t exception = 4; exception <= 6; exception += 2) {
+		sim_begin(&line, 9600);
+		sim_unit(&line, 3, 5 * US_MS);
+		sim_want(&line, 3, 0, 10, US_S);
+		sim_want(&line, 3, 1000, 10, 10 * MINUTE);
+		sim_adopt(&line);
+		struct device *d = &line.device[3];
+		d->exception = exception;
+		d->forbidden[d->nforbidden++] = 1000;
+		sim_run(&line, 2 * US_S);
+		d->nforbidden = 0;
+		sim_count(&line, 20 * US_S);
+		assert_int_equal(d->requests, 20 + 1);
+		sim_count(&line, 20 * US_S);
+		assert_int_equal(d->requests, 20);
+		sim_end(&line);
+	}
+}
+
 static void a_failing_device_is_not_hammered(void **state)
 {
 	(void)state;
@@ -468,6 +491,7 @@ int main(void)
 		cmocka_unit_test(random_forbidden_addresses_never_stop_the_rest),
 		cmocka_unit_test(a_passing_refusal_sets_nothing_aside),
 		cmocka_unit_test(a_busy_device_is_asked_again_later_and_counts_as_alive),
+		cmocka_unit_test(values_read_seldom_do_not_wait_for_their_next_period),
 		cmocka_unit_test(a_failing_device_is_not_hammered),
 		cmocka_unit_test(a_gateway_that_reaches_nobody_counts_as_silence),
 		cmocka_unit_test(another_device_behind_the_id_starts_unsuspected),

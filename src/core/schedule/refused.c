@@ -11,6 +11,7 @@
 #define REFUSALS 2              /* of one want alone, until it is set aside */
 #define REFUSALS_UNWELL 5       /* the same, for exceptions that are not about addresses */
 #define UNWELL 3                /* those in a row, until a culprit is searched */
+#define PUT_OFF_MOST (5 * US_S) /* after such a one */
 
 /* -- what is learnt ------------------------------------------------------------------------------
  */
@@ -229,7 +230,8 @@ void want_refused(const struct schedule *s, struct unit *u, struct node *n, unsi
 		n->due = us_min(n->due, alive);
 }
 
-/* Not before the next point of the grid; passed over ones count as missed. */
+/* Not before the next point of the grid, which counts as missed; what is read seldom is not left
+ * that long. */
 void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, us_t now)
 {
 	const size_t n = members_of(s, u, span);
@@ -243,7 +245,10 @@ void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, 
 			continue;
 		}
 		node->due = grid_next(s, node, now);
-		u->count.missed++;
+		if (node->due > now + PUT_OFF_MOST)
+			node->due = now + PUT_OFF_MOST;
+		else
+			u->count.missed++;
 	}
 }
 
