@@ -125,7 +125,7 @@ static void order_put(struct ordering *o, uint32_t i)
 		return;
 	o->seen[i] = true;
 	size_t at = 0;
-	for (int k; (k = expr_next(p->expr, &at)) >= 0;)
+	for (int k; p->expr && (k = expr_next(p->expr, &at)) >= 0;)
 		order_put(o, (uint32_t)k);
 	o->expr[o->n++] = (uint16_t)i;
 }
