@@ -159,8 +159,8 @@ static const struct key write_keys[] = {
          .doc = "Stored in memory that wears out: not written if it already holds the value."},
 	{"min_write_interval", KEY_DURATION, KEY_PROFILE, W(min_write_interval), .min = 0,
          .max = DAY, .preset = "0s",
-         .doc = "Shortest time between two writes; the last value wins. The end of a pulse does "
-                "not wait, nor does a safe value when the gateway stops."},
+         .doc = "Shortest time between two writes; the last value wins; the end of a pulse, or a "
+                "safe value when the gateway stops, does not wait."},
 	{"pulse", KEY_DURATION, KEY_PROFILE, W(pulse), .min = 10 * US_MS, .max = 3600 * US_S,
          .doc = "Write the off value after this time; not together with group or rewrite."},
 	{"repeatable", KEY_BOOL, KEY_PROFILE, W(repeatable), .preset = "true, false for actions",

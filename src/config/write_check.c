@@ -229,15 +229,15 @@ static void check_rest(struct load *l, struct draft *d)
 	if (w->pulse && w->group)
 		diag_error(l->d, at(d, "pulse"),
 		           "pulse: not together with group, whose members are written at once");
-	if (w->pulse && w->rewrite)
-		diag_error(l->d, at(d, "rewrite"), "rewrite: would repeat the pulse");
 	if (w->confirm && !*w->confirm)
 		diag_error(l->d, at(d, "confirm"), "confirm: expects a word");
 	if (w->sync && d->p.codec.type != TYPE_DATETIME)
 		diag_error(l->d, at(d, "sync"), "sync: is for a datetime");
 	if (w->rewrite && w->persistent)
 		diag_error(l->d, at(d, "rewrite"), "rewrite: would wear out persistent memory");
-	if (w->rewrite && !w->repeatable)
+	if (w->rewrite && w->pulse)
+		diag_error(l->d, at(d, "rewrite"), "rewrite: would repeat the pulse");
+	else if (w->rewrite && !w->repeatable)
 		diag_error(l->d, at(d, "rewrite"), "rewrite: the write is not repeatable");
 }
 
