@@ -182,11 +182,11 @@ void link_judge(struct bus *b, enum outcome o)
 	}
 	if (b->turn.kind == TURN_JOB && b->run.sent)
 		b->write_at = b->run.sent;
-	const unsigned limit = link_owes(b) ? 0 : b->port.ops->silence_limit;
+	const unsigned limit = b->port.ops->silence_limit;
 	/* behind a piece of an answer no other can be distinguished */
 	const bool piece = b->port.ops->ids && b->port.nrx;
 	b->silent += !b->guest;
-	if (limit && (b->silent >= limit || piece))
+	if (limit && ((b->silent >= limit && !link_owes(b)) || piece))
 		port_close(&b->port);
 }
 
