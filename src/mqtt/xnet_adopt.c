@@ -302,9 +302,10 @@ void xnet_adopt(void *self, const struct model *m, const int32_t *same)
 	x->gateway = arena_strdup(x->arena, m->gateway);
 	xnet_topic(x, "sts", m->gateway, "status", will);
 	x->will = arena_strdup(x->arena, will);
-	make_slots(x, &old, same);
+	const int32_t *from = old.model ? same : NULL;
+	make_slots(x, &old, from);
 	make_filters(x);
-	clear_left(x, &old, same);
+	clear_left(x, &old, from);
 	free(old.value);
 	free(old.device);
 	free(old.stays);

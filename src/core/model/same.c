@@ -18,7 +18,8 @@ static bool text_out(const char **a, const char **b)
 	return same;
 }
 
-/* Both arrays have n elements without pointers. */
+/* Both arrays have n elements without pointers. What lies between their members may make equal ones
+ * differ. */
 static bool array_same(const void *a, const void *b, size_t n, size_t size)
 {
 	return n == 0 || a == b || (a && b && memcmp(a, b, n * size) == 0);
@@ -72,12 +73,12 @@ static bool write_same(const struct write_rule *x, const struct write_rule *y)
 	same &= a.raw_len == b.raw_len && !a.raw == !b.raw &&
 	        array_same(a.raw, b.raw, a.raw_len, 1);
 	a.raw = b.raw = NULL;
-	return same && memcmp(&a, &b, sizeof a) == 0;
+	return same && array_same(&a, &b, 1, sizeof a);
 }
 
 static bool counter_same(const struct counter_rule *a, const struct counter_rule *b)
 {
-	return a == b || (a && b && memcmp(a, b, sizeof *a) == 0);
+	return a == b || (a && b && array_same(a, b, 1, sizeof *a));
 }
 
 static bool words_out(struct point *a, struct point *b)
@@ -107,7 +108,7 @@ static bool point_same(const struct point *x, const struct point *y)
 	a.counter = b.counter = NULL;
 	a.write = b.write = NULL;
 	a.where = b.where = (struct where){0};
-	return memcmp(&a, &b, sizeof a) == 0;
+	return array_same(&a, &b, 1, sizeof a);
 }
 
 /* -- point sets -----------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ static bool frame_same(const struct device *x, const struct device *y)
 	a.set = b.set = NULL;
 	a.bus = b.bus = a.point0 = b.point0 = 0;
 	a.where = b.where = (struct where){0};
-	return memcmp(&a, &b, sizeof a) == 0;
+	return array_same(&a, &b, 1, sizeof a);
 }
 
 bool same_device(const struct device *a, const struct device *b)
@@ -214,8 +215,9 @@ static bool mqtt_same(const struct mqtt_conf *x, const struct mqtt_conf *y)
 		struct mqtt_broker p, q;
 		memcpy(&p, &a.broker[i], sizeof p);
 		memcpy(&q, &b.broker[i], sizeof q);
-		same = text_out(&p.host, &q.host) & text_out(&p.path, &q.path) &&
-		       memcmp(&p, &q, sizeof p) == 0;
+		same &= text_out(&p.host, &q.host);
+		same &= text_out(&p.path, &q.path);
+		same &= array_same(&p, &q, 1, sizeof p);
 	}
 	a.broker = b.broker = NULL;
 	same &= text_out(&a.host, &b.host);
@@ -228,7 +230,7 @@ static bool mqtt_same(const struct mqtt_conf *x, const struct mqtt_conf *y)
 	same &= text_out(&a.cert, &b.cert);
 	same &= text_out(&a.key, &b.key);
 	a.where = b.where = (struct where){0};
-	return same && memcmp(&a, &b, sizeof a) == 0;
+	return same && array_same(&a, &b, 1, sizeof a);
 }
 
 static bool homeassistant_same(const struct homeassistant_conf *x,
@@ -239,7 +241,7 @@ static bool homeassistant_same(const struct homeassistant_conf *x,
 	memcpy(&b, y, sizeof b);
 	const bool same = text_out(&a.prefix, &b.prefix);
 	a.where = b.where = (struct where){0};
-	return same && memcmp(&a, &b, sizeof a) == 0;
+	return same && array_same(&a, &b, 1, sizeof a);
 }
 
 static bool north_same(const struct model *a, const struct model *b)

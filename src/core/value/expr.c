@@ -468,8 +468,8 @@ int expr_next(const struct expr *e, size_t *at)
 
 static bool code_same(const struct code *a, const struct code *b)
 {
-	return a->op == b->op && a->arg == b->arg &&
-	       memcmp(&a->number, &b->number, sizeof a->number) == 0;
+	const bool number = a->number == b->number || (isnan(a->number) && isnan(b->number));
+	return a->op == b->op && a->arg == b->arg && number;
 }
 
 bool expr_same(const struct expr *a, const struct expr *b)
