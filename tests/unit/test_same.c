@@ -278,7 +278,8 @@ static void what_northbounds_get_counts(void **state)
 static int begin(void **state)
 {
 	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
+	const char *srcdir = getenv("srcdir");
+	return chdir(srcdir ? srcdir : ".") == 0 && mkdtemp(dir) ? 0 : -1;
 }
 
 static int end(void **state)
