@@ -11,9 +11,8 @@
 #define JOB_RETRY (100 * US_MS) /* a command tries a port that is down, but not more often */
 #define STRIKES 3               /* connections without an answer: the endpoint is down */
 #define SPAN_MOST 8             /* answers a connection is good for, if a peer counts them */
-#define WRITE_PATIENCE                                                                             \
-	(15 * US_S)          /* so long a gateway is waited for, see core/modbus/backlog.c         \
-	                      */
+/* So long a connection is kept for an unanswered write: as backlog.c waits for a gateway. */
+#define WRITE_PATIENCE (15 * US_S)
 #define SPAN_TIME (2 * US_S) /* an end that comes so soon behind an answer is the answer's */
 
 /* -- it comes and goes -------------------------------------------------------------- */

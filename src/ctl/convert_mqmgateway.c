@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/scalar.h"
+#include "core/base/text.h"
 #include "ctl/convert.h"
 
 static const char *const tables[][2] = {{"holding", "holding"},
@@ -244,11 +245,6 @@ static void state(struct draft *d, const struct node *n, const struct context *c
 	}
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* What a command's converter makes of the register. A number is divided or multiplied on its way to
  * the register: the point is scaled the other way round. False: it cannot be said. */
 static bool command_converter(struct draft *d, struct draft_point *p, const struct node *n)
@@ -286,10 +282,10 @@ static void command(struct draft *d, const struct node *n, const struct context 
 		struct draft_point as = {.bit = -1, .decimals = -1, .length = -1};
 		if (p->address != at.address || strcmp(p->table, table) != 0)
 			continue;
-		const bool plain = !*node_text(n, "converter") && same_text(p->type, "s16");
-		p->write = command_converter(d, &as, n) && same_text(as.scale, p->scale) &&
-		           (plain || same_text(as.type, p->type)) &&
-		           same_text(as.order, p->order) && same_text(as.values, p->values) &&
+		const bool plain = !*node_text(n, "converter") && text_same(p->type, "s16");
+		p->write = command_converter(d, &as, n) && text_same(as.scale, p->scale) &&
+		           (plain || text_same(as.type, p->type)) &&
+		           text_same(as.order, p->order) && text_same(as.values, p->values) &&
 		           as.bit == p->bit;
 		if (!p->write)
 			give_up(d, n, "it is written in another way than it is read");

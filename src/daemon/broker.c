@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/broker.h"
 
+#include "core/base/text.h"
 #include "core/command/command.h"
 #include "daemon/events.h"
 #include "daemon/health.h"
@@ -84,21 +85,16 @@ void broker_create(struct gateway *g)
 	connect_links(g);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_brokers(const struct mqtt_conf *a, const struct mqtt_conf *b)
 {
-	bool same = same_text(a->host, b->host) && a->port == b->port && a->use_tls == b->use_tls &&
-	            a->use_ws == b->use_ws && same_text(a->path, b->path) &&
+	bool same = text_same(a->host, b->host) && a->port == b->port && a->use_tls == b->use_tls &&
+	            a->use_ws == b->use_ws && text_same(a->path, b->path) &&
 	            a->nbroker == b->nbroker;
 	for (size_t i = 0; same && i < a->nbroker; i++)
-		same = same_text(a->broker[i].host, b->broker[i].host) &&
+		same = text_same(a->broker[i].host, b->broker[i].host) &&
 		       a->broker[i].port == b->broker[i].port &&
 		       a->broker[i].tls == b->broker[i].tls && a->broker[i].ws == b->broker[i].ws &&
-		       same_text(a->broker[i].path, b->broker[i].path);
+		       text_same(a->broker[i].path, b->broker[i].path);
 	return same;
 }
 
@@ -106,10 +102,10 @@ static bool same_brokers(const struct mqtt_conf *a, const struct mqtt_conf *b)
 static bool same_conf(const struct mqtt_conf *a, const struct mqtt_conf *b)
 {
 	return same_brokers(a, b) && a->version == b->version &&
-	       same_text(a->client_id, b->client_id) && same_text(a->prefix, b->prefix) &&
-	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
-	       same_text(a->ca, b->ca) && same_text(a->cert, b->cert) &&
-	       same_text(a->key, b->key) && a->tls_verify == b->tls_verify &&
+	       text_same(a->client_id, b->client_id) && text_same(a->prefix, b->prefix) &&
+	       text_same(a->username, b->username) && text_same(a->password, b->password) &&
+	       text_same(a->ca, b->ca) && text_same(a->cert, b->cert) &&
+	       text_same(a->key, b->key) && a->tls_verify == b->tls_verify &&
 	       a->keepalive == b->keepalive && a->retain == b->retain &&
 	       a->qos_status == b->qos_status && a->expiry == b->expiry;
 }
@@ -117,7 +113,7 @@ static bool same_conf(const struct mqtt_conf *a, const struct mqtt_conf *b)
 static bool same_connection(unsigned link, const struct model *x, const struct model *y)
 {
 	const struct mqtt_conf *a = north_connection(link, x), *b = north_connection(link, y);
-	return a && b && same_conf(a, b) && same_text(x->gateway, y->gateway);
+	return a && b && same_conf(a, b) && text_same(x->gateway, y->gateway);
 }
 
 /* Ends a link whose settings have changed, or that the model has no more. */

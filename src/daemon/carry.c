@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/carry.h"
 
+#include "core/base/text.h"
 #include "daemon/device.h"
 #include "daemon/devid.h"
 #include "daemon/readings.h"
 
 #include <string.h>
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Everything a port is opened with. */
 static bool same_conf(const struct bus_conf *a, const struct bus_conf *b)
 {
-	return a->kind == b->kind && same_text(a->port, b->port) && same_text(a->host, b->host) &&
+	return a->kind == b->kind && text_same(a->port, b->port) && text_same(a->host, b->host) &&
 	       a->tcp_port == b->tcp_port && a->baud == b->baud && a->data == b->data &&
 	       a->stop == b->stop && a->parity == b->parity && a->direction == b->direction &&
 	       a->rts_high == b->rts_high && a->rts_before == b->rts_before &&
@@ -184,7 +180,7 @@ static bool same_unit(const struct plant *from, const struct device *old, const 
 {
 	const struct plant_bus *bus = &to->bus[dev->bus];
 	return bus->bus && from->bus[old->bus].tag == bus->tag && old->id == dev->id &&
-	       same_text(old->profile, dev->profile);
+	       text_same(old->profile, dev->profile);
 }
 
 int carry_device_of(const struct plant *from, const struct plant *to, uint32_t device)

@@ -34,7 +34,7 @@ struct value derive_current(const struct plant *p, uint32_t point)
 	                                                                   : value_none();
 }
 
-/* Of a repetition whose number stands in another register: above that there is nothing. */
+/* A repetition whose number is in another register: above that there is nothing. */
 static bool counted(const struct point *pt, const struct value *count)
 {
 	const double n = value_number(count);
@@ -57,11 +57,12 @@ static bool needed(const struct plant *p, uint32_t point, int32_t index, struct 
 	const struct reading *r = &p->reading[from];
 	out->v = derive_current(p, from);
 	out->is = &out->v;
-	return r->quality != QUALITY_NEVER &&
-	       !(r->quality == QUALITY_GOOD && outdated(p, from, true, 0));
+	/* good, but not current */
+	const bool old = r->quality == QUALITY_GOOD && out->v.kind == VALUE_NONE;
+	return r->quality != QUALITY_NEVER && !(old && outdated(p, from, true, 0));
 }
 
-/* A value whose scale stands in another register: without that, there is no value. */
+/* A value whose scale is in another register: without that, there is no value. */
 static void settle_scaled(struct gateway *g, uint32_t point)
 {
 	struct plant *p = g->plant;
@@ -124,9 +125,10 @@ static struct round look(const struct plant *p, uint32_t point)
 		const uint32_t one_of = d->point0 + (uint32_t)i;
 		const struct reading *in = &p->reading[one_of];
 		const bool good = in->quality == QUALITY_GOOD;
+		const bool old = good && outdated(p, one_of, false, 0);
 		o.incomplete |= !in->refused && (in->quality == QUALITY_NEVER || in->undecoded);
-		o.incomplete |= good && outdated(p, one_of, true, 0);
-		o.missing |= !good || outdated(p, one_of, false, 0);
+		o.incomplete |= old && outdated(p, one_of, true, 0);
+		o.missing |= !good || old;
 		o.newest = in->at > o.newest ? in->at : o.newest;
 		const us_t one = in->at > at ? pace(p, one_of, 0) : PERIOD_ONCE;
 		o.period = one < o.period ? one : o.period;

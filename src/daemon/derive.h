@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * derive: values that are made of others: expressions, and numbers whose scale stands in another
+ * derive: values that are made of others: expressions, and numbers whose scale is in another
  * point.
  */
 #ifndef DAEMON_DERIVE_H

@@ -68,16 +68,15 @@ static void index_bus(struct plant *p, uint32_t bus)
 	const uint32_t *device = model_on_bus(p->model, bus, &ndevice);
 	for (size_t d = 0; d < ndevice; d++)
 		n += p->model->device[device[d]].set->n;
-	b->place = mem_alloc(2 * n, sizeof *b->place); /* some stand in two places */
+	b->place = mem_alloc(2 * n, sizeof *b->place); /* some have two places */
 	for (size_t d = 0; d < ndevice; d++)
 		index_points(p, b->place, &b->nplace, &p->model->device[device[d]]);
-	if (b->nplace) /* most stand in one */
+	if (b->nplace) /* most have one */
 		b->place = mem_grow(b->place, b->nplace, sizeof *b->place);
 	qsort(b->place, b->nplace, sizeof *b->place, place_compare);
 }
 
-/* The first place whose key is not less. */
-static size_t place_from(const struct plant_bus *b, uint32_t key)
+size_t plant_place_from(const struct plant_bus *b, uint32_t key)
 {
 	size_t first = 0, end = b->nplace;
 	while (first < end) {
@@ -93,8 +92,9 @@ static size_t place_from(const struct plant_bus *b, uint32_t key)
 void plant_index(struct plant *p, uint32_t bus, uint8_t unit)
 {
 	struct plant_bus *b = &p->bus[bus];
-	const size_t first = place_from(b, PLACE_KEY(unit, 0, 0)),
-		     end = place_from(b, PLACE_KEY(unit + 1u, 0, 0)), behind = b->nplace - end;
+	const size_t first = plant_place_from(b, PLACE_KEY(unit, 0, 0)),
+		     end = plant_place_from(b, PLACE_KEY(unit + 1u, 0, 0)),
+		     behind = b->nplace - end;
 	size_t most = 0, n = 0;
 	for (int32_t d = plant_first_of(b, unit); d >= 0; d = p->device[d].next_on_unit)
 		most += 2 * (size_t)p->model->device[d].set->n;

@@ -48,7 +48,7 @@ struct reading {
 	bool denied : 1;       /* … as not there */
 	bool implausible : 1;  /* read outside `valid`, and no pattern of a sleeping device */
 	bool publish_next : 1; /* somebody asked: the next read is published even if unchanged */
-	bool undecoded : 1;    /* its scale stands in another point: decoded at the turn's end */
+	bool undecoded : 1;    /* its scale is in another point: decoded at the turn's end */
 	bool rounded : 1;      /* read in this round of the device's fastest rate */
 	uint8_t parts : 3; /* of one read in two requests: enum part_seen; in word[2], word[3] */
 };
@@ -125,7 +125,7 @@ struct plant_bus {
 	uint32_t tag;
 	bool up; /* the port is open */
 	bool reported_down;
-	bool rewant;     /* as plant_rewant_soon() says; plant_turn() is still to come */
+	bool rewant;     /* plant_rewant_soon() was called, plant_turn() is still to come */
 	bool has_wants;  /* those of the plant before, which are this one's */
 	us_t since;      /* up or down */
 	us_t answered;   /* last answer of any device */
@@ -180,14 +180,17 @@ void plant_begin(struct plant *p, us_t now);
  * are started, all but those that have them get its wants. */
 void plant_run(struct gateway *g, struct plant *p);
 
-/* Where the points of a SunSpec device stand is not known: its models are looked for from the
+/* The addresses of a SunSpec device are not known: its models are looked for from the
  * start, and what was read before `now` says nothing of them. */
 void plant_unbind(struct plant *p, uint32_t device, us_t now);
 
 /* The thread ends; REPORT_ENDED follows. */
 void plant_end_bus(struct plant *p, const struct plant_bus *b);
 
-/* Where each point of this unit stands: after addresses of its devices have changed. */
+/* The first place of the bus whose key is not less; nplace: there is none. */
+size_t plant_place_from(const struct plant_bus *b, uint32_t key);
+/* Finds the registers of each point of this unit anew: after addresses of its devices have changed.
+ */
 void plant_index(struct plant *p, uint32_t bus, uint8_t unit);
 /* Is it read in two requests, by its addresses or as the device wants it so? */
 bool plant_apart(const struct plant *p, uint32_t point);

@@ -23,16 +23,7 @@
 /* The first place that could begin inside the span. */
 static size_t first_place(const struct plant_bus *b, const struct span *s)
 {
-	const uint32_t key = PLACE_KEY(s->unit, s->table, s->addr);
-	size_t low = 0, high = b->nplace;
-	while (low < high) {
-		const size_t mid = low + (high - low) / 2;
-		if (b->place[mid].key < key)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return plant_place_from(b, PLACE_KEY(s->unit, s->table, s->addr));
 }
 
 /* Is this place wholly inside? *over: it begins behind the span's end, and so do all that follow.

@@ -50,7 +50,7 @@ static void gone_drop(struct doc *d)
 static void doc_free(struct doc *d)
 {
 	gone_drop(d);
-	free(d->told);
+	free(d->published);
 	free(d->hash);
 }
 
@@ -120,7 +120,7 @@ static size_t most(const struct ha *h, size_t doc)
 
 /* Which entry goes into which part, as what. Leaves the text of the last part in h->json. Returns
  * the number of parts. */
-static unsigned divide(struct ha *h, size_t doc, uint16_t *told)
+static unsigned divide(struct ha *h, size_t doc, uint16_t *published)
 {
 	const int32_t device = ha_device_of(doc);
 	const uint32_t n = ha_entries(h->model, device);
@@ -133,7 +133,7 @@ static unsigned divide(struct ha *h, size_t doc, uint16_t *told)
 		next = ha_document(h->model, device, next, most(h, doc), &h->json);
 		for (; i < next; i++) {
 			const uint8_t platform = ha_entry(h->model, device, i, key);
-			told[i] = platform ? (uint16_t)(part << HA_PART_SHIFT | platform) : 0;
+			published[i] = platform ? (uint16_t)(part << HA_PART_SHIFT | platform) : 0;
 			any |= platform != HA_NONE;
 		}
 	}
@@ -146,12 +146,12 @@ static void compare(struct ha *h, size_t doc, const uint16_t *now)
 	struct doc *d = &h->doc[doc];
 	char key[HA_KEY_SIZE];
 	for (uint32_t i = 0; i < ha_entries(h->model, ha_device_of(doc)); i++) {
-		if (!d->told[i] || d->told[i] == now[i])
+		if (!d->published[i] || d->published[i] == now[i])
 			continue;
 		ha_entry(h->model, ha_device_of(doc), i, key);
-		gone_add(d, key, d->told[i] & ((1 << HA_PART_SHIFT) - 1),
-		         d->told[i] >> HA_PART_SHIFT);
-		d->told[i] = 0;
+		gone_add(d, key, d->published[i] & ((1 << HA_PART_SHIFT) - 1),
+		         d->published[i] >> HA_PART_SHIFT);
+		d->published[i] = 0;
 	}
 }
 
@@ -179,7 +179,7 @@ static void send_gone(struct ha *h, size_t doc, unsigned parts)
 			continue;
 		ha_document_begin(h->model, device, &h->json);
 		for (uint32_t i = 0; i < ha_entries(h->model, device); i++)
-			if (d->told[i] >> HA_PART_SHIFT == part)
+			if (d->published[i] >> HA_PART_SHIFT == part)
 				ha_document_put(h->model, device, i, &h->json);
 		for (size_t i = 0; i < d->ngone; i++)
 			if (d->gone[i].part == part)
@@ -241,16 +241,16 @@ size_t ha_act(struct ha *h, size_t doc)
 		return 0;
 	}
 	const uint32_t n = ha_entries(h->model, device);
-	uint16_t *told = mem_alloc(n, sizeof *told);
-	const unsigned parts = divide(h, doc, told);
-	compare(h, doc, told);
+	uint16_t *published = mem_alloc(n, sizeof *published);
+	const unsigned parts = divide(h, doc, published);
+	compare(h, doc, published);
 	if (d->ngone) {
 		send_gone(h, doc, parts);
 	} else {
-		memcpy(d->told, told, n * sizeof *told);
+		memcpy(d->published, published, n * sizeof *published);
 		send_all(h, doc, parts);
 	}
-	free(told);
+	free(published);
 	return h->json.len * (parts ? parts : 1);
 }
 
@@ -269,17 +269,17 @@ static void doc_carry(const struct model *old, size_t from, struct doc *a, const
 	char key[HA_KEY_SIZE];
 	uint32_t near = 0;
 	for (uint32_t i = 0; i < ha_entries(old, ha_device_of(from)); i++) {
-		if (!a->told[i])
+		if (!a->published[i])
 			continue;
 		ha_entry(old, ha_device_of(from), i, key);
 		const uint32_t entry = ha_entry_find(m, ha_device_of(to), key, near);
 		if (entry == UINT32_MAX) {
-			gone_add(a, key, a->told[i] & ((1 << HA_PART_SHIFT) - 1),
-			         a->told[i] >> HA_PART_SHIFT);
+			gone_add(a, key, a->published[i] & ((1 << HA_PART_SHIFT) - 1),
+			         a->published[i] >> HA_PART_SHIFT);
 			continue;
 		}
 		near = entry + 1;
-		b->told[entry] = a->told[i];
+		b->published[entry] = a->published[i];
 	}
 	b->hash = a->hash;
 	b->parts = a->parts;
@@ -314,7 +314,7 @@ static void docs_move(struct ha *h, const struct model *m, const int32_t *same, 
 		if (same[i] < 0)
 			continue;
 		struct doc *a = &h->doc[same[i] + 1], *b = &next[i + 1];
-		free(b->told);
+		free(b->published);
 		*b = *a;
 		b->due = US_NEVER;
 		*a = (struct doc){0};
@@ -325,7 +325,7 @@ static void docs_carry(struct ha *h, const struct model *m, struct doc *next)
 {
 	const struct model *old = h->model;
 	for (size_t i = 0; i < h->ndoc; i++) {
-		if (!h->doc[i].told)
+		if (!h->doc[i].published)
 			continue; /* moved */
 		const int64_t to = ha_same_place(old, m) ? doc_find(old, i, m) : -1;
 		if (to > 0 || (to == 0 && i == 0))
@@ -341,7 +341,8 @@ void ha_docs_adopt(struct ha *h, const struct model *m, const int32_t *same)
 	const size_t n = 1 + m->ndevice;
 	struct doc *next = mem_alloc(n, sizeof *next);
 	for (size_t i = 0; i < n; i++) {
-		next[i].told = mem_alloc(ha_entries(m, ha_device_of(i)), sizeof *next[i].told);
+		next[i].published =
+			mem_alloc(ha_entries(m, ha_device_of(i)), sizeof *next[i].published);
 		next[i].due = US_NEVER;
 	}
 	if (h->model && same)
@@ -371,6 +372,6 @@ void ha_docs_earlier(struct ha *h, size_t doc, const char *key, const char *plat
 		return;
 	}
 	*near = entry + 1;
-	if (!d->told[entry])
-		d->told[entry] = (uint16_t)(part << HA_PART_SHIFT | platform);
+	if (!d->published[entry])
+		d->published[entry] = (uint16_t)(part << HA_PART_SHIFT | platform);
 }

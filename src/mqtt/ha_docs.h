@@ -11,7 +11,7 @@
 
 #define HA_APART (1500 * US_MS) /* two of one device in a second, and one may be lost there */
 #define HA_PARTS_MAX 0xFFF
-#define HA_PART_SHIFT 4 /* of told: the platform is below it */
+#define HA_PART_SHIFT 4 /* of published: the platform is below it */
 
 /* An entity to be forgotten. */
 struct gone {
@@ -22,8 +22,8 @@ struct gone {
 
 /* One device's documents; [0] is the gateway. */
 struct doc {
-	uint16_t *told; /* by entry: part and platform as announced; 0: not */
-	uint64_t *hash; /* by part: of the text as last sent; 0: none of this life */
+	uint16_t *published; /* by entry: part and platform as announced; 0: not */
+	uint64_t *hash;      /* by part: of the text as last sent; 0: none of this life */
 	unsigned parts;
 	struct gone *gone;
 	size_t ngone;

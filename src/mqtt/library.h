@@ -15,7 +15,7 @@
 
 /* Fills table, n pointers in the order of their names. tls: from the variant with TLS, or OpenSSL
  * behind it; else from whichever is loaded, the one without first. What is loaded stays. False:
- * *why says what is wrong (the calling thread's until its next call), table is not filled. */
+ * *why is the reason (the calling thread's until its next call), table is not filled. */
 bool library_load(bool tls, const char *const *names, size_t n, void *table, const char **why);
 
 #endif

@@ -62,7 +62,7 @@ struct openssl {
 
 extern struct openssl openssl; /* to be used after: */
 
-/* Loads it, if it is not yet. False: *why says what is wrong. */
+/* Loads it, if it is not yet. False: *why is the reason. */
 bool openssl_load(const char **why);
 
 #endif

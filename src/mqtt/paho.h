@@ -48,7 +48,7 @@ struct paho_sink {
 struct paho;
 
 /* Strings of conf must live as long as the handle. address: of conf's host, as a number: a look-up
- * by the library would hold up all its connections. NULL: *why says what is wrong. Waits while
+ * by the library would hold up all its connections. NULL: *why is the reason. Waits while
  * another client ends the library's last handle: some seconds at most. */
 struct paho *paho_create(const struct mqtt_conf *conf, const char *address, const char *client_id,
                          uint8_t protocol, const char *will_topic, const char *will_text,

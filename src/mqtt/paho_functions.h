@@ -36,7 +36,7 @@ struct paho_functions {
 };
 
 /* Of the variant with TLS, or whichever is there. What one variant has allocated only its own
- * functions may free: a connection keeps the table it began with. False: *why says what is wrong.
+ * functions may free: a connection keeps the table it began with. False: *why is the reason.
  */
 bool paho_functions(bool tls, struct paho_functions *table, const char **why);
 

@@ -267,7 +267,7 @@ bool tls_explain(const struct mqtt_conf *c, char *buf, size_t size)
 	const char *why;
 	buf[0] = '\0';
 	if (!openssl_load(&why))
-		return false; /* the connection's own attempt says so */
+		return false; /* the connection's own attempt reports it */
 	SSL_CTX *ctx = load(c, buf, size);
 	const int fd = ctx ? reach_connect(c->host, c->port) : -1;
 	SSL *ssl = fd >= 0 ? begin(ctx, c, fd) : NULL;

@@ -94,7 +94,8 @@ static void every_profile_is_what_it_was(void **state)
 	"experimental\n" keys "points:\n  B: {holding: 9, write: {}}\n  C: {holding: 8, type: "    \
 	"string, length: 2}\n" point
 
-/* Is the meter, told by these two profiles and devices, another one? The other device never is. */
+/* Is the meter, made from these two profiles and devices, another one? The other device never is.
+ */
 static void differs(const char *what, const char *devices, const char *profile,
                     const char *devices2, const char *profile2)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Thousands of filters in few packets, and what the broker says to each of them. */
+/* Thousands of filters in few packets, and how the broker answers each of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

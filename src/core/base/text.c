@@ -37,6 +37,11 @@ size_t text_utf8_next(const char *text, size_t n)
 	return 0;
 }
 
+bool text_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 bool text_utf8(const char *text, size_t n)
 {
 	for (size_t i = 0; i < n;) {

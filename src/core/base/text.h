@@ -32,6 +32,9 @@ size_t text_next(const char *text, size_t n, enum text_kind *kind);
 /* The code point of one character of len bytes, as text_next found it. */
 uint32_t text_code(const char *text, size_t len);
 
+/* Are they equal? NULL is equal only to NULL. */
+bool text_same(const char *a, const char *b);
+
 /* Is all of it TEXT_PLAIN? */
 bool text_plain(const char *text, size_t n);
 

@@ -100,7 +100,7 @@ struct command_outcome {
 	us_t received, ended;
 	us_t sent;              /* on the wire; 0: never */
 	bool acknowledged_only; /* publish `value` once, not retained: it can not be read back */
-	bool toggle;            /* what was sent says nothing of what the point has now */
+	bool toggle;            /* the point's value does not follow from what was sent */
 	bool pulse;             /* began or ended a pulse */
 	bool pulse_over;        /* and surely no `off` is due any more: out of the journal */
 };

@@ -23,24 +23,35 @@ static bool job_covers(const struct job *newer, const struct job *older)
 	return true;
 }
 
-static bool record_covers(const struct command_table *t, const struct record *newer,
-                          const struct record *older)
+/* Of another point of the same unit, and nothing is lost if it is not written. */
+static bool may_cover(const struct command_table *t, const struct record *newer,
+                      const struct record *older)
 {
-	struct job a, b;
-	if (older->lane == newer->lane || older->origin == COMMAND_PULSE_END || older->overtaken ||
-	    !same_unit(record_device(t, newer), record_device(t, older)) ||
-	    record_once_only(t, older))
-		return false;
-	job_build(record_device(t, newer), record_point(t, newer), &newer->value, &a);
-	job_build(record_device(t, older), record_point(t, older), &older->value, &b);
-	return job_covers(&a, &b);
+	return older->lane != newer->lane && older->origin != COMMAND_PULSE_END &&
+	       !older->overtaken && same_unit(record_device(t, newer), record_device(t, older)) &&
+	       !record_once_only(t, older);
+}
+
+static void record_job_of(const struct command_table *t, const struct record *r, struct job *j)
+{
+	job_build(record_device(t, r), record_point(t, r), &r->value, j);
 }
 
 void records_cover(struct command_table *t, const struct record *newer, us_t now)
 {
-	for (size_t i = t->n; i-- > 0 && newer->origin == COMMAND_FROM_BROKER;) {
+	struct job job, older;
+	bool built = false;
+	if (newer->origin != COMMAND_FROM_BROKER || newer->value.toggle)
+		return;
+	for (size_t i = t->n; i-- > 0;) {
 		struct record *r = t->record[i];
-		if (newer->value.toggle || !record_covers(t, newer, r))
+		if (!may_cover(t, newer, r))
+			continue;
+		if (!built)
+			record_job_of(t, newer, &job);
+		built = true;
+		record_job_of(t, r, &older);
+		if (!job_covers(&job, &older))
 			continue;
 		const bool waits = r->state == STATE_WAITING;
 		r->covered = waits;

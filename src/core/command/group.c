@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/command/private.h"
 
 const struct group_rule *group_find(const struct pointset *set, const char *name)
@@ -130,11 +131,6 @@ bool group_rules_hold(const struct command_table *t, struct record *const *r, si
 
 /* -- two configurations ------------------------------------------------------------------ */
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 /* Has it the same name, and is its value read, and written, as before? */
 static bool same_member(const struct device *da, const struct point *a, const struct device *db,
                         const struct point *b)
@@ -146,7 +142,7 @@ static bool same_member(const struct device *da, const struct point *a, const st
 	       codec_same(&a->codec, &b->codec);
 }
 
-/* The points that it speaks of, in their order. */
+/* Do both expressions use the same points, in the same order? */
 static bool same_points(const struct device *da, const struct expr *a, const struct device *db,
                         const struct expr *b)
 {
@@ -166,11 +162,11 @@ static bool same_group(const struct device *da, const struct group_rule *a, cons
 		return a == b;
 	bool same = a->nrule == b->nrule && a->norder == b->norder;
 	for (size_t i = 0; same && i < a->nrule; i++)
-		same = same_text(a->rule_text ? a->rule_text[i] : NULL,
+		same = text_same(a->rule_text ? a->rule_text[i] : NULL,
 		                 b->rule_text ? b->rule_text[i] : NULL) &&
 		       same_points(da, a->rule[i], db, b->rule[i]);
 	for (size_t i = 0; same && i < a->norder; i++)
-		same = same_text(da->set->point[a->order[i]].name,
+		same = text_same(da->set->point[a->order[i]].name,
 		                 db->set->point[b->order[i]].name);
 	return same;
 }
@@ -189,7 +185,7 @@ bool group_stays(const struct device *da, const struct point *a, const struct de
 	const struct pointset *sa = da->set, *sb = db->set;
 	if (!a->write->group && !b->write->group)
 		return true;
-	if (!same_text(a->write->group, b->write->group) ||
+	if (!text_same(a->write->group, b->write->group) ||
 	    !same_group(da, group_find(sa, a->write->group), db, group_find(sb, b->write->group)))
 		return false;
 	size_t left = 0;

@@ -71,6 +71,7 @@ struct lane {
 		us_t at;         /* accepted then; 0: none */
 	} before[PAYLOADS_KEPT]; /* the last payloads, to know them when delivered again; a ring */
 	uint8_t nbefore;
+	bool blocked; /* parked_next(), while it looks */
 };
 
 struct device_state {
@@ -155,7 +156,7 @@ size_t group_rank(const struct device *d, uint32_t point);
 bool group_stays(const struct device *da, const struct point *a, const struct device *db,
                  const struct point *b);
 
-/* submit.c: a newer one takes its place, or will when the bus says so. */
+/* submit.c: a newer one takes its place, or will when the bus reports it. */
 void record_overtake(struct command_table *t, struct record *r, us_t now);
 /* Is nothing of what this job writes wanted any more? */
 bool job_overtaken(const struct command_table *t, uint64_t job);
@@ -190,7 +191,8 @@ void device_bar(struct command_table *t, uint32_t device, us_t now);
 /* state.c */
 /* The oldest write that is parked in this lane goes on, if nothing before it is undone. */
 void lane_wake(struct command_table *t, uint32_t lane, us_t now);
-bool lane_blocked(const struct command_table *t, const struct record *parked);
+/* The oldest parked write with nothing before it in its lane to wait for; NULL: none. */
+struct record *parked_next(const struct command_table *t);
 #define SHUTTING_DOWN "shutting down"
 #define NOT_KNOWN "no response; not known whether it was carried out"
 void record_retry(struct record *r, us_t due);

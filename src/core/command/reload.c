@@ -3,18 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/command/private.h"
-
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
 
 /* Behind another port or address is another device, whatever the bus is called. */
 static bool bus_stays(const struct bus_conf *a, const struct bus_conf *b)
 {
-	return same_text(a->name, b->name) && a->kind == b->kind && same_text(a->port, b->port) &&
-	       same_text(a->host, b->host) && a->tcp_port == b->tcp_port;
+	return text_same(a->name, b->name) && a->kind == b->kind && text_same(a->port, b->port) &&
+	       text_same(a->host, b->host) && a->tcp_port == b->tcp_port;
 }
 
 /* Of a SunSpec model the place in it: where that is in the device the new one does not know yet. */
@@ -108,10 +104,10 @@ static bool still_meant(const struct command_table *t, const struct record *r,
 static bool asked_for(const struct device *d, uint32_t point, const char *text)
 {
 	const struct write_rule *w = d->set->point[point].write;
-	bool asked = w->rewrite || w->sync || (w->safe_after && same_text(w->safe_value, text)) ||
-	             (d->unlock_point == (int64_t)point && same_text(d->unlock_value, text));
+	bool asked = w->rewrite || w->sync || (w->safe_after && text_same(w->safe_value, text)) ||
+	             (d->unlock_point == (int64_t)point && text_same(d->unlock_value, text));
 	for (size_t i = 0; i < d->nsetup && !asked; i++)
-		asked = d->setup[i].point == point && same_text(d->setup[i].value, text);
+		asked = d->setup[i].point == point && text_same(d->setup[i].value, text);
 	return asked;
 }
 

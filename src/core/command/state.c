@@ -235,14 +235,20 @@ static bool record_blocks(const struct command_table *t, const struct record *r)
 	       (r->state == STATE_RETRYING && record_once_only(t, r));
 }
 
-bool lane_blocked(const struct command_table *t, const struct record *parked)
+struct record *parked_next(const struct command_table *t)
 {
-	if (t->lane[parked->lane].alive == 1)
-		return false;
-	for (size_t i = 0; t->record[i] != parked; i++)
-		if (t->record[i]->lane == parked->lane && record_blocks(t, t->record[i]))
-			return true;
-	return false;
+	struct record *next = NULL;
+	size_t i = 0;
+	for (; i < t->n && !next; i++) {
+		struct record *r = t->record[i];
+		struct lane *l = &t->lane[r->lane];
+		if (r->state == STATE_PARKED && !l->blocked)
+			next = r;
+		l->blocked |= record_blocks(t, r);
+	}
+	while (i-- > 0)
+		t->lane[t->record[i]->lane].blocked = false;
+	return next;
 }
 
 void lane_wake(struct command_table *t, uint32_t lane, us_t now)
@@ -330,8 +336,8 @@ static bool value_taken(const struct record *r, const struct point *p, const str
 }
 
 /* The write may still lie in the connection before this one, behind which a server or a line is
- * slow: that it has not been carried out by now says nothing, and a second one would come before
- * it. */
+ * slow: that it has not been carried out by now proves nothing, and a second one would come
+ * before it. */
 static void record_elsewhere(struct command_table *t, struct record *r, us_t now)
 {
 	if (++r->demands < READS_MAX)

@@ -104,19 +104,15 @@ void command_tick(struct command_table *t, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;)
 		record_tick(t, t->record[i], now);
-	for (size_t i = 0; i < t->n; i++) /* the one before it may have ended without its job */
-		if (t->record[i]->state == STATE_PARKED && !lane_blocked(t, t->record[i])) {
-			lane_wake(t, t->record[i]->lane, now);
-			i = SIZE_MAX;
-		}
+	/* the one before it may have ended without its job */
+	for (const struct record *r; (r = parked_next(t));)
+		lane_wake(t, r->lane, now);
 }
 
-static us_t record_due(const struct command_table *t, const struct record *r)
+static us_t record_due(const struct record *r)
 {
 	switch (r->state) {
 	case STATE_PARKED:
-		if (!lane_blocked(t, r))
-			return 0;
 		return r->expires ? r->expires : US_NEVER;
 	case STATE_WAITING:
 		if (!r->expires)
@@ -129,9 +125,9 @@ static us_t record_due(const struct command_table *t, const struct record *r)
 
 us_t command_due(const struct command_table *t)
 {
-	us_t due = US_NEVER;
+	us_t due = parked_next(t) ? 0 : US_NEVER;
 	for (size_t i = 0; i < t->n; i++) {
-		const us_t one = record_due(t, t->record[i]);
+		const us_t one = record_due(t->record[i]);
 		due = one < due ? one : due;
 	}
 	return due;

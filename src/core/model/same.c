@@ -10,10 +10,11 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/text.h"
 
 static bool text_out(const char **a, const char **b)
 {
-	const bool same = *a == *b || (*a && *b && strcmp(*a, *b) == 0);
+	const bool same = text_same(*a, *b);
 	*a = *b = NULL;
 	return same;
 }
@@ -78,7 +79,7 @@ static bool write_same(const struct write_rule *x, const struct write_rule *y)
 
 static bool counter_same(const struct counter_rule *a, const struct counter_rule *b)
 {
-	return a == b || (a && b && array_same(a, b, 1, sizeof *a));
+	return array_same(a, b, 1, sizeof *a);
 }
 
 static bool words_out(struct point *a, struct point *b)
