@@ -61,7 +61,10 @@ static char *file_read(struct load *l, const char *path, struct where from, size
 	if (!f) {
 		source_error(l, path, from,
 		             errno == EACCES ? "this user may not read it (use sudo?)"
-		                             : strerror(errno));
+		             : errno == ENOENT && !from.file
+		                     ? "no such file; create it (see devices.yaml(5)), or name "
+		                       "another with -c"
+		                     : strerror(errno));
 		return NULL;
 	}
 	char *text = NULL;

@@ -42,14 +42,13 @@ int verb_check(int argc, char **argv)
 	busload_warn(m, &d);
 	files_report(&d);
 	diag_free(&d);
-	char why[320];
+	char why[320], size[MODEL_SIZE_TEXT];
 	if (tls_unusable(m, why, sizeof why)) {
 		fprintf(stderr, "%s: %s\n", m->file, why);
 		model_destroy(m);
 		return EXIT_CONFIG;
 	}
-	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
-	       m->npoint);
+	printf("%s: %s: good\n", m->file, model_size_text(m, size));
 	model_destroy(m);
 	return EXIT_SUCCESS;
 }

@@ -268,9 +268,8 @@ int loop_run(struct model *m, const struct config_paths *paths, const struct loo
 		.paths = *paths, .model = m, .now = clock_now(), .control_path = start->control};
 	loop_create(&g);
 	loop_started(&g, start);
-	log_info("%s: %zu buses, %zu devices, %zu points", m->gateway, m->nbus, m->ndevice,
-	         m->npoint);
-	char why[320], line[160];
+	char why[320], line[160], size[MODEL_SIZE_TEXT];
+	log_info("%s: %s", m->gateway, model_size_text(m, size));
 	if (descriptors_lack(m, why, sizeof why))
 		log_error("%s", why);
 	health_status_line(&g, line, sizeof line);

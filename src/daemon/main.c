@@ -93,6 +93,7 @@ static struct model *load_or_last_good(const struct options *o, struct loop_star
 
 static int check(const struct options *o)
 {
+	char size[MODEL_SIZE_TEXT];
 	struct bundle *b = bundle_create(&o->paths);
 	struct model *m = load(o, b);
 	bool good = m != NULL;
@@ -112,8 +113,7 @@ static int check(const struct options *o)
 		model_destroy(m);
 		return EXIT_CONFIG;
 	}
-	printf("%s: %zu buses, %zu devices, %zu points: good\n", m->file, m->nbus, m->ndevice,
-	       m->npoint);
+	printf("%s: %s: good\n", m->file, model_size_text(m, size));
 	model_destroy(m);
 	return EXIT_SUCCESS;
 }

@@ -213,9 +213,8 @@ static void take_over(struct gateway *g)
 	readings_publish_current(g, r->same->north);
 	same_free(r->same);
 	model_destroy(old);
-	log_info("reload: %zu buses, %zu devices, %zu points", next->nbus, next->ndevice,
-	         next->npoint);
-	char why[320];
+	char why[320], size[MODEL_SIZE_TEXT];
+	log_info("reload: %s", model_size_text(next, size));
 	if (descriptors_lack(next, why, sizeof why))
 		log_error("%s", why);
 	health_reloaded(g, NULL);

@@ -120,7 +120,7 @@ static void on_connect_failure5(void *ctx, MQTTAsync_failureData5 *r)
 static void on_lost(void *ctx, char *cause)
 {
 	struct paho *p = ctx;
-	report_down(p, RETRY_NETWORK, cause ? cause : "the connection was lost");
+	report_down(p, RETRY_NETWORK, cause ? cause : "no reason given");
 }
 
 /* 1.3.12 then does not see the socket close. */

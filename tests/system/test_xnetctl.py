@@ -74,7 +74,7 @@ def test_a_point_that_is_written_wrong(tmp_path, words, text):
 def test_check_finds_the_map_good(house):
     done = xnetctl("check", "-P", PROFILES, house)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 buses, 3 devices" in done.stdout
+    assert "1 bus, 3 devices" in done.stdout
 
 
 def test_check_tells_every_mistake_with_its_place(house):

@@ -10,6 +10,14 @@
 
 #define EXPONENT_LIMIT 10 /* SunSpec scale factors: −10 to 10 */
 
+const char *model_size_text(const struct model *m, char buf[MODEL_SIZE_TEXT])
+{
+	snprintf(buf, MODEL_SIZE_TEXT, "%zu bus%s, %zu device%s, %zu point%s", m->nbus,
+	         m->nbus == 1 ? "" : "es", m->ndevice, m->ndevice == 1 ? "" : "s", m->npoint,
+	         m->npoint == 1 ? "" : "s");
+	return buf;
+}
+
 void model_destroy(struct model *m)
 {
 	if (m)

@@ -332,6 +332,10 @@ static inline bool point_is_words(const struct point *p)
 
 void model_destroy(struct model *m); /* NULL is fine; frees the arena */
 
+#define MODEL_SIZE_TEXT 96 /* bytes of buf */
+/* "1 bus, 3 devices, 27 points". Returns buf. */
+const char *model_size_text(const struct model *m, char buf[MODEL_SIZE_TEXT]);
+
 /* Fills by_name, bus_by_name, on_bus and bus_end: once buses and devices are there. Memory of the
  * arena. */
 void model_index(struct model *m, struct arena *a);
