@@ -111,7 +111,7 @@ def test_a_broker_behind_a_websocket(broker, client, house):
     assert web.requests[0][0] == "GET /some/path HTTP/1.1"
     assert "Sec-WebSocket-Protocol: mqtt" in web.requests[0]
     client.publish("xnet/cmd/house/reload")
-    wait_until(lambda: "reload: 1 buses" in g.text(), LIMIT, "a command through it")
+    wait_until(lambda: "reload: 1 bus," in g.text(), LIMIT, "a command through it")
     mark = client.mark()
     assert g.stop() == 0
     client.wait_for("xnet/sts/house/status", "offline", since=mark)
@@ -149,9 +149,9 @@ def test_openssl_is_loaded_when_a_broker_wants_it(broker, secure, client, tmp_pa
         g.reload()
         client.wait_for("xnet/$SYS/house/mqtt/broker", url, since=mark)
         client.wait_for("xnet/sts/house/status", "online", since=mark)
-        before = g.text().count("reload: 1 buses")
+        before = g.text().count("reload: 1 bus,")
         client.publish("xnet/cmd/house/reload")
-        wait_until(lambda: g.text().count("reload: 1 buses") > before, LIMIT, "a command through it")
+        wait_until(lambda: g.text().count("reload: 1 bus,") > before, LIMIT, "a command through it")
         assert "libssl" in libraries()
 
 

@@ -58,7 +58,7 @@ def test_every_step_shows_and_it_ends_by_itself(demo):
     d = demo(1)
     assert d.process.wait(90) == 0, d.text()[-3000:]
     text = d.text()
-    assert "every step showed" in text
+    assert "every step was seen" in text
     for step in ["xnet/sts/scc1/PvArrayVolts ", "xnet/sts/relay1/Relay3 on", "xnet/sts/meter1/status offline"]:
         assert step in text
     assert d.left() == []

@@ -147,7 +147,7 @@ def test_a_reload_keeps_the_chain(inverter, client):
     l.edit(("id: 1", "id: 1, omit: [Model]"))
     mark = client.mark()
     l.gateway.reload()
-    wait_until(lambda: "reload: 1 buses" in l.gateway.text(), what="the reload")
+    wait_until(lambda: "reload: 1 bus," in l.gateway.text(), what="the reload")
     l.set("inv", "AcOut1RealPower", 1235)
     client.wait_for("xnet/sts/inv/AcOut1RealPower", "1235.0", since=mark)
     assert "offline" not in [m.text for m in client.all("xnet/sts/inv/status")[1:]]
