@@ -337,6 +337,26 @@ static void a_pulse_whose_point_goes_is_ended_first(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
+/* An `off` of somebody's behind it may fail. */
+static void the_end_of_a_pulse_gives_way_to_nothing(void **state)
+{
+	(void)state;
+	rig_command(&g, P_DOOR, "on");
+	rig_run(&g, g.now + 500 * US_MS);
+	assert_int_equal(g.njob, 1);
+	g.now = g.job[0].not_before;
+	const struct job off = g.job[0];
+	g.njob = 0; /* on the wire */
+	rig_command(&g, P_DOOR, "off");
+	fault(EXCEPTION, 1, 6);
+	job_do(&g, &off);
+	rig_take(&g);
+	fault(EXCEPTION, 1, 4);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+	assert_int_equal(g.nreported, 3);
+}
+
 static void shutting_down_ends_pulses_at_once_and_answers_all(void **state)
 {
 	(void)state;
@@ -513,6 +533,7 @@ int main(void)
 		T(the_end_of_a_pulse_is_not_given_up),
 		T(a_pulse_ends_also_when_its_line_is_opened_anew),
 		T(a_pulse_whose_point_goes_is_ended_first),
+		T(the_end_of_a_pulse_gives_way_to_nothing),
 		T(shutting_down_ends_pulses_at_once_and_answers_all),
 		T(the_end_tells_what_became_of_a_write),
 		T(jobs_closed_by_shutting_down_say_so),

@@ -113,18 +113,42 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 
 /* -- the end of a job ------------------------------------------------------------------------ */
 
+/* Does the bus have a newer one of its lane? Sent again, it would come behind that, or take its
+ * place there. */
+static bool record_passed(const struct command_table *t, const struct record *r)
+{
+	if (r->origin == COMMAND_PULSE_END || !record_once_only(t, r))
+		return r->origin != COMMAND_PULSE_END && record_newer(t, r);
+	for (size_t i = 0; i < t->n; i++)
+		if (t->record[i]->lane == r->lane && t->record[i]->serial > r->serial &&
+		    t->record[i]->origin != COMMAND_PULSE_END &&
+		    t->record[i]->state == STATE_WAITING)
+			return true; /* one that is parked waits for it */
+	return false;
+}
+
+/* Nothing was written, and nothing will be: a newer one follows. */
+static void record_give_way(struct command_table *t, struct record *r, const char *why, us_t now)
+{
+	if (record_once_only(t, r))
+		record_end(t, r, COMMAND_FAILED, NULL, why, now);
+	else
+		record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command", now);
+}
+
 static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t sent,
                         us_t at, us_t now)
 {
 	char reason[COMMAND_REASON_MAX], words[WORDS_MAX];
-	const bool old = record_newer(t, r) && !record_once_only(t, r);
+	const bool passed = record_passed(t, r);
 	t->device[r->device].unlocked = 0;
 	if (exception == EXC_ACKNOWLEDGE && sent) { /* else it was the read before the write */
 		record_taken(t, r, at, now);
 		return;
 	}
-	if (exception == EXC_BUSY && old) {
-		record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command", now);
+	if ((exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY) && passed) {
+		record_give_way(
+			t, r, "the device is busy; not repeated, as a newer command follows", now);
 		return;
 	}
 	if ((exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY) && r->refusals++ < BUSY_MAX &&
@@ -140,7 +164,10 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 	}
 	if (exception == EXC_FUNCTION && !r->alone && !record_point(t, r)->write->group) {
 		r->sent = 0; /* not several at once, then: one by one */
-		record_launch(t, r, now);
+		if (passed)
+			record_give_way(t, r, NULL, now);
+		else
+			record_launch(t, r, now);
 		return;
 	}
 	record_end(t, r, COMMAND_REFUSED, NULL, reason, now);
@@ -171,6 +198,10 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 	}
 	/* a read before the write was lost: nothing happened yet */
 	const bool lost = o == OUT_GARBLED || (o == OUT_TIMEOUT && device_online(t, r));
+	if (lost && again && record_passed(t, r)) {
+		record_give_way(t, r, row[o].reason, now);
+		return;
+	}
 	if (lost && again && r->tries < 1) {
 		r->tries++;
 		record_retry(r, now);
