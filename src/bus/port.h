@@ -3,9 +3,9 @@
  * port: what a bus sends through: a serial port, Modbus TCP, or RTU over TCP, behind one face.
  *
  * All three take a request and give the answer as an RTU frame (unit, PDU, CRC), so that one
- * exchange machine (core/exchange.h) guards them all: a transaction id proves nothing about the
- * serial line behind a gateway. Modbus TCP gives only whole frames of the transaction under way;
- * answers to earlier ones are known by their ids, however late they come.
+ * exchange machine (core/modbus/exchange.h) guards them all: a transaction id proves nothing about
+ * the serial line behind a gateway. Modbus TCP gives only whole frames of the transaction under
+ * way; answers to earlier ones are known by their ids, however late they come.
  */
 #ifndef BUS_PORT_H
 #define BUS_PORT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rtu: libmodbus' part of a serial line: opens and configures the port, and sends. Receiving is
- * ours (core/exchange.h), because libmodbus wakes once per character, keeps no silence and takes a
- * late answer for the next one. The only file that knows libmodbus.
+ * ours (core/modbus/exchange.h), because libmodbus wakes once per character, keeps no silence and
+ * takes a late answer for the next one. The only file that knows libmodbus.
  */
 #ifndef BUS_RTU_H
 #define BUS_RTU_H

@@ -6,7 +6,7 @@
 #include "config/scalar.h"
 
 #define DAY (86400 * US_S)
-#define RAW_MAX 32 /* bytes a job holds, core/schedule.h */
+#define RAW_MAX 32 /* bytes a job holds, core/schedule/schedule.h */
 
 struct writing {
 	struct write_rule w;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * line_pty: the simulated line (core/simline.h) behind a pseudo-terminal, fed by a thread in real
+ * line_pty: the simulated line (core/sim/line.h) behind a pseudo-terminal, fed by a thread in real
  * time, for the tests and benches of the bus. The gateway opens `path`, a symbolic link, so that
  * the adapter can be unplugged and come back under another name.
  *

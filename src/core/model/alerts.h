@@ -13,7 +13,7 @@
 #include "core/base/json.h"
 
 struct alert {
-	uint8_t kind; /* ALERT_FAULT or ALERT_WARNING of core/model.h */
+	uint8_t kind; /* ALERT_FAULT or ALERT_WARNING of core/model/model.h */
 	int32_t code;
 	const char *desc;   /* copied */
 	const char *source; /* bus, device, file or point; copied; may be NULL */

@@ -70,7 +70,7 @@ struct point {
 	uint8_t table;
 	uint8_t parts;    /* 1, or 2: two registers that are not neighbours */
 	uint16_t addr[2]; /* most significant first */
-	/* of a SunSpec model: addr is where the device has it, see core/sunspec.h */
+	/* of a SunSpec model: addr is where the device has it, see core/model/sunspec.h */
 	uint16_t part;      /* 1 + index of its model in the set's sunspec; 0: none */
 	uint16_t offset[2]; /* from the model's id */
 	bool absent;        /* this device does not have it: not read, not published, no commands */

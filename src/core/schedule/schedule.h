@@ -5,7 +5,8 @@
  *
  * Points are due on a fixed grid (k × period); the largest age/period among the due goes first;
  * commands go before polls and never starve them; silent units together cost at most 5 % of the
- * line, guests at most 20 %. Blocks are planned by cost at the moment of reading (core/plan.h).
+ * line, guests at most 20 %. Blocks are planned by cost at the moment of reading
+ * (core/schedule/plan.h).
  */
 #ifndef CORE_SCHEDULE_SCHEDULE_H
 #define CORE_SCHEDULE_SCHEDULE_H
