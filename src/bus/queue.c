@@ -12,10 +12,8 @@
 
 struct queue {
 	pthread_mutex_t lock;
-	pthread_cond_t room_made;
 	size_t size, room;  /* of one item, bytes; items */
 	size_t first, used; /* ring: index of the oldest, how many */
-	unsigned waiting;   /* pushers */
 	bool closed;
 	size_t limit, weight;
 	size_t (*weigh)(const void *item); /* NULL: items weigh nothing */
@@ -35,7 +33,6 @@ struct queue *queue_create(size_t item_size, size_t room)
 	q->room = room;
 	q->item = mem_alloc(room, item_size);
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_cond_init(&q->room_made, NULL);
 	return q;
 }
 
@@ -49,7 +46,6 @@ void queue_destroy(struct queue *q)
 {
 	if (!q)
 		return;
-	pthread_cond_destroy(&q->room_made);
 	pthread_mutex_destroy(&q->lock);
 	close(q->fd);
 	free(q->item);
@@ -103,30 +99,6 @@ bool queue_try_push(struct queue *q, const void *item)
 	return fits;
 }
 
-bool queue_push(struct queue *q, const void *item)
-{
-	pthread_mutex_lock(&q->lock);
-	q->waiting++;
-	while (!q->closed && !queue_fits(q, item))
-		pthread_cond_wait(&q->room_made, &q->lock);
-	q->waiting--;
-	const bool open = !q->closed;
-	const bool first = open && queue_put(q, item);
-	pthread_mutex_unlock(&q->lock);
-	if (first)
-		queue_raise(q);
-	return open;
-}
-
-/* With the lock held. Of weighed items the one woken might not fit, but another one. */
-static void queue_wake(struct queue *q)
-{
-	if (q->weigh)
-		pthread_cond_broadcast(&q->room_made);
-	else
-		pthread_cond_signal(&q->room_made);
-}
-
 bool queue_pop(struct queue *q, void *item)
 {
 	pthread_mutex_lock(&q->lock);
@@ -137,8 +109,6 @@ bool queue_pop(struct queue *q, void *item)
 		q->weight -= q->weigh ? q->weigh(item) : 0;
 		if (--q->used == 0)
 			q->first = 0; /* what was never used is never touched: no memory */
-		if (q->waiting)
-			queue_wake(q);
 	}
 	if (q->used == 0)
 		queue_lower(q);
@@ -150,7 +120,6 @@ void queue_close(struct queue *q)
 {
 	pthread_mutex_lock(&q->lock);
 	q->closed = true;
-	pthread_cond_broadcast(&q->room_made);
 	pthread_mutex_unlock(&q->lock);
 }
 
