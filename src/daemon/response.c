@@ -22,7 +22,8 @@ void response_add(struct response *r, us_t turnaround)
 	r->total++;
 }
 
-double response_percentile(const struct response *r, double share)
+/* The time that `share` (0..1) of the answers kept to, ms; 0: none was measured. */
+static double response_percentile(const struct response *r, double share)
 {
 	double limit = FIRST_MS, seen = 0;
 	if (r->total == 0)

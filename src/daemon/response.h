@@ -17,9 +17,6 @@ struct response {
 /* Old answers weigh less and less: when the counts are full, all are halved. */
 void response_add(struct response *r, us_t turnaround);
 
-/* The time that `share` (0..1) of the answers kept to, ms; 0: none was measured. */
-double response_percentile(const struct response *r, double share);
-
 /* Half of the answers / nearly all, ms: "5.82/9.09". */
 void response_text(const struct response *r, char *buf, size_t size);
 

@@ -28,7 +28,7 @@ void ha_node(const struct model *m, char buf[HA_ID_SIZE])
 	ha_escape(m->gateway, buf, at, HA_ID_SIZE);
 }
 
-void ha_id(const struct model *m, int32_t device, char buf[HA_ID_SIZE])
+static void ha_id(const struct model *m, int32_t device, char buf[HA_ID_SIZE])
 {
 	ha_node(m, buf);
 	if (device == HA_GATEWAY)

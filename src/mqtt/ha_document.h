@@ -19,7 +19,6 @@
 /* "xnet_<gateway>" and "xnet_<gateway>_<device>". - and _ in a name become -- and -_, so that two
  * gateways and their devices never have the same one. */
 void ha_node(const struct model *m, char buf[HA_ID_SIZE]);
-void ha_id(const struct model *m, int32_t device, char buf[HA_ID_SIZE]);
 
 /* part: from 1; further ones have _2, _3 … behind their id. */
 void ha_topic(const struct model *m, int32_t device, unsigned part, char buf[HA_TOPIC_SIZE]);

@@ -41,11 +41,9 @@ struct paho {
 	char tls_error[128];
 };
 
-/* Properties of MQTT 5; the library copies the data. */
+/* A property of MQTT 5; the library copies it. */
 void paho_property_int(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
                        unsigned value);
-void paho_property_data(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
-                        const void *data, size_t n);
 
 /* The library's callback for a message that came in. */
 int paho_on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *m);

@@ -21,8 +21,8 @@ void paho_property_int(struct paho *p, MQTTProperties *props, enum MQTTPropertyC
 	p->lib.MQTTProperties_add(props, &one);
 }
 
-void paho_property_data(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
-                        const void *data, size_t n)
+static void paho_property_data(struct paho *p, MQTTProperties *props, enum MQTTPropertyCodes id,
+                               const void *data, size_t n)
 {
 	MQTTProperty one = {.identifier = id};
 	one.value.data.data = (char *)data; /* copied by the library */

@@ -46,10 +46,7 @@ void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_
 /* Empty the retained message of a topic of ours that nobody publishes any more. */
 void xnet_clear(struct xnet *x, const char *topic);
 
-/* xnet_adopt.c: the slot of a topic in the state tree; leaf NULL: the device's own. */
-slot_t xnet_slot(struct xnet *x, const char *name, const char *leaf, enum slot_class c, uint8_t qos,
-                 bool retain);
-/* The slot of a value, with its properties. */
+/* xnet_adopt.c: the slot of a value, with its properties. */
 slot_t xnet_value_slot(struct xnet *x, const struct device *d, const struct point *p);
 /* The user properties of a point's values, into buf; NULL: none, or they are not wanted. */
 #define XNET_PROPERTIES_MAX 256

@@ -7,8 +7,9 @@
 
 #include "core/base/topic.h"
 
-slot_t xnet_slot(struct xnet *x, const char *name, const char *leaf, enum slot_class c, uint8_t qos,
-                 bool retain)
+/* The slot of a topic in the state tree; leaf NULL: the device's own. */
+static slot_t xnet_slot(struct xnet *x, const char *name, const char *leaf, enum slot_class c,
+                        uint8_t qos, bool retain)
 {
 	char topic[XNET_TOPIC_MAX];
 	xnet_topic(x, "sts", name, leaf, topic);

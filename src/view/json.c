@@ -24,7 +24,8 @@ static void put_facts(const struct facts *f, struct json *j)
 	jw_close(j, '}');
 }
 
-void view_json_alerts(const struct view_device *d, const char *name, struct json *j)
+/* Its alerts, as an array named `name`. */
+static void view_json_alerts(const struct view_device *d, const char *name, struct json *j)
 {
 	jw_open(j, name, '[');
 	for (size_t i = 0; d && i < d->nalert; i++) {

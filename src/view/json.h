@@ -17,9 +17,6 @@ void view_json_gateway(const struct view *v, const struct view_gateway *g, struc
 void view_json_device(const struct view *v, const struct view_device *d, us_t now, bool points,
                       struct json *j);
 
-/* Its alerts, as an array named `name`. */
-void view_json_alerts(const struct view_device *d, const char *name, struct json *j);
-
 /* One line of the log, as an object of an array. */
 void view_json_entry(const struct view_entry *e, struct json *j);
 

@@ -295,7 +295,8 @@ static void wait_until(struct watch *w, us_t until)
 	watch_turn(w, NULL, NULL);
 }
 
-void watch_for(struct watch *w, us_t span)
+/* Takes what comes for `span` µs. Blocks. */
+static void watch_for(struct watch *w, us_t span)
 {
 	const us_t until = watch_now() + span;
 
@@ -358,13 +359,4 @@ bool watch_flush(struct watch *w, us_t limit)
 		watch_for(w, FLUSH_LOOK);
 	}
 	return true;
-}
-
-void watch_figures(const struct watch *w, char *broker, size_t size, unsigned *protocol)
-{
-	struct mqtt_figures f;
-
-	mqtt_figures(w->mqtt, &f);
-	snprintf(broker, size, "%s", f.broker);
-	*protocol = f.connected ? f.protocol : 0;
 }

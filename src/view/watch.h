@@ -31,9 +31,6 @@ void watch_tap(struct watch *w, void (*each)(void *ctx, const struct view_messag
  * watch_trouble says why. Blocks. */
 bool watch_settle(struct watch *w, us_t limit);
 
-/* Takes what comes for `span` µs. Blocks. */
-void watch_for(struct watch *w, us_t span);
-
 /* A command: QoS 0, not retained, so it comes once at most; what the broker has not taken within 2
  * s is discarded together with the connection, so that it does not come late. Call watch_turn at
  * least once a second. response: MQTT 5 response topic, or NULL, and
@@ -46,8 +43,6 @@ bool watch_send(struct watch *w, const char *topic, const char *payload, const c
  * broker has acknowledged all of them. False: it has not. */
 void watch_clear(struct watch *w, const char *topic);
 bool watch_flush(struct watch *w, us_t limit);
-
-void watch_figures(const struct watch *w, char *broker, size_t size, unsigned *protocol);
 
 /* Monotonic µs, as in the view; and ms since 1970. */
 us_t watch_now(void);

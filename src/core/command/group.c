@@ -6,7 +6,7 @@
 #include "core/base/text.h"
 #include "core/command/private.h"
 
-const struct group_rule *group_find(const struct pointset *set, const char *name)
+static const struct group_rule *group_find(const struct pointset *set, const char *name)
 {
 	for (size_t i = 0; name && i < set->ngroup; i++)
 		if (strcmp(set->group[i].name, name) == 0)

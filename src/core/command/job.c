@@ -162,7 +162,7 @@ static bool append_field(struct job *j, const struct job *more)
 	return true;
 }
 
-bool job_append(const struct device *d, struct job *j, const struct job *more)
+static bool job_append(const struct device *d, struct job *j, const struct job *more)
 {
 	if (j->raw_len || more->raw_len || j->span.table != more->span.table ||
 	    j->only_if_different || more->only_if_different || !j->replaceable ||

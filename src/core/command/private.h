@@ -137,12 +137,10 @@ us_t record_earliest(const struct command_table *t, const struct record *r);
 /* job.c: the write of a value, and the writes of several records as few jobs. */
 void job_build(const struct device *d, const struct point *p, const struct command_value *v,
                struct job *j);
-bool job_append(const struct device *d, struct job *j, const struct job *more);
 void records_launch(struct command_table *t, struct record **r, size_t n, us_t now);
 void record_launch(struct command_table *t, struct record *r, us_t now);
 
 /* group.c */
-const struct group_rule *group_find(const struct pointset *set, const char *name);
 bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
                       size_t which, char *reason, size_t size);
 /* The group's registers as one block, all kept; false: they are no neighbours or too many. */
@@ -198,7 +196,6 @@ struct record *parked_next(const struct command_table *t);
 void record_retry(struct record *r, us_t due);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);
-void record_taken(struct command_table *t, struct record *r, us_t at, us_t now);
 struct command_input record_input(const struct command_table *t, uint32_t device,
                                   const struct point *p, const char *text, struct value *exponent,
                                   struct value *factor);

@@ -77,7 +77,7 @@ static void record_acknowledge(struct command_table *t, struct record *r, us_t n
 }
 
 /* The device took the write. */
-void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
+static void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	r->effect = EFFECT_DONE;

@@ -37,7 +37,7 @@ void control_put_error(struct json *j, bool has_id, int64_t id, enum control_err
 	control_end(j);
 }
 
-void control_put_hex(struct json *j, const char *name, const uint8_t *bytes, size_t n)
+static void control_put_hex(struct json *j, const char *name, const uint8_t *bytes, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
 	char text[2 * 512 + 1];

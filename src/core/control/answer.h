@@ -44,8 +44,6 @@ void control_put_result(struct json *j, const struct control_request *r,
                         const struct control_result *o);
 void control_put_frame(struct json *j, bool has_id, int64_t id, const struct control_frame *f);
 
-void control_put_hex(struct json *j, const char *name, const uint8_t *bytes, size_t n);
-
 /* The point of the configuration that these cells belong to, as "device.point" in buf. False: they
  * are nobody's. A span of count 0 is nobody's; unit 0 (and of Modbus TCP 255) are all units. */
 bool control_owner(const struct model *m, uint32_t bus, const struct span *s, char *buf,

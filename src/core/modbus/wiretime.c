@@ -6,6 +6,7 @@
 /* Above this the specification fixes the silence ("MODBUS over Serial Line V1.02", 2.5.1.1). */
 #define FAST_BAUD 19200
 #define FAST_SILENCE ((us_t)1750)
+#define READ_REQUEST_LEN 5 /* bytes of the PDU: function, address, count */
 
 void wire_init(struct wire *w, uint32_t baud, unsigned data, char parity, unsigned stop,
                us_t silence)
@@ -27,11 +28,6 @@ us_t wire_chars(const struct wire *w, unsigned n)
 	return ((us_t)n * w->char_ns + 999) / 1000;
 }
 
-unsigned pdu_read_request_len(void)
-{
-	return 5;
-}
-
 unsigned pdu_read_answer_len(uint8_t table, unsigned count)
 {
 	return 2 + (table_is_bits(table) ? (count + 7) / 8 : 2 * count);
@@ -49,6 +45,5 @@ us_t wire_exchange(const struct wire *w, unsigned request, unsigned answer, us_t
 
 us_t wire_read(const struct wire *w, uint8_t table, unsigned count, us_t turnaround)
 {
-	return wire_exchange(w, pdu_read_request_len(), pdu_read_answer_len(table, count),
-	                     turnaround);
+	return wire_exchange(w, READ_REQUEST_LEN, pdu_read_answer_len(table, count), turnaround);
 }

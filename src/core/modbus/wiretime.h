@@ -24,8 +24,7 @@ void wire_init(struct wire *w, uint32_t baud, unsigned data, char parity, unsign
 /* Time of n characters, rounded up, µs. */
 us_t wire_chars(const struct wire *w, unsigned n);
 
-/* Bytes of the PDUs of a read of `count` cells: request and full answer (without unit and CRC). */
-unsigned pdu_read_request_len(void);
+/* Bytes of the PDU that answers a read of `count` cells in full (without unit and CRC). */
 unsigned pdu_read_answer_len(uint8_t table, unsigned count);
 
 /* Wire time of one whole read: request, turnaround, answer, silence. `turnaround` as measured (end

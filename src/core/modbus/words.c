@@ -21,7 +21,8 @@ char *cells_words(const struct span *s, char *buf, size_t size)
 	return buf;
 }
 
-char *span_words(const struct span *s, char *buf, size_t size)
+/* "holding register 40 of unit 3" */
+static char *span_words(const struct span *s, char *buf, size_t size)
 {
 	char cells[48];
 	snprintf(buf, size, "%s of unit %u", cells_words(s, cells, sizeof cells), s->unit);

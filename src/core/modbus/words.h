@@ -15,8 +15,6 @@
 
 /* "holding register 40", "coils 0 to 7". Returns buf, as all of these do. */
 char *cells_words(const struct span *s, char *buf, size_t size);
-/* "holding register 40 of unit 3" */
-char *span_words(const struct span *s, char *buf, size_t size);
 
 /* What came of it: an exception, what came instead of a response, "no response" only if nothing
  * came; "none" of a good one. */

@@ -180,7 +180,7 @@ static bool lists_same(const struct device *a, const struct device *b)
 	       array_same(a->rule.window, b->rule.window, a->rule.nwindow, sizeof *a->rule.window);
 }
 
-/* All but its set, its bus and its places. */
+/* All but its set, its bus and its places in the lists and files. */
 static bool frame_same(const struct device *x, const struct device *y)
 {
 	struct device a, b;
@@ -196,11 +196,6 @@ static bool frame_same(const struct device *x, const struct device *y)
 	a.bus = b.bus = a.point0 = b.point0 = 0;
 	a.where = b.where = (struct where){0};
 	return array_same(&a, &b, 1, sizeof a);
-}
-
-bool same_device(const struct device *a, const struct device *b)
-{
-	return frame_same(a, b) && set_same(a->set, b->set);
 }
 
 /* -- models ---------------------------------------------------------------------------------------

@@ -21,7 +21,4 @@ struct same {
 struct same *same_find(const struct model *old, const struct model *now);
 void same_free(struct same *s); /* NULL is fine */
 
-/* Of these two devices: is all of it the same but its bus and its places in the lists? */
-bool same_device(const struct device *a, const struct device *b);
-
 #endif

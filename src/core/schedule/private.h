@@ -311,7 +311,6 @@ void want_refused(const struct schedule *s, struct unit *u, struct node *n, unsi
 void demands_failed(struct schedule *s, struct unit *u, const struct span *span, unsigned enough);
 void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, us_t now);
 void refused_look_again(struct schedule *s, struct unit *u, us_t now);
-void learnt_add(struct unit *u, const struct cut *c, us_t born);
 void refused_search_ends(struct schedule *s, struct unit *u);
 void learnt_disproved(struct unit *u, const struct span *span);
 

@@ -16,7 +16,7 @@
 /* -- what is learnt ------------------------------------------------------------------------------
  */
 
-void learnt_add(struct unit *u, const struct cut *c, us_t born)
+static void learnt_add(struct unit *u, const struct cut *c, us_t born)
 {
 	for (size_t i = 0; i < u->nlearnt; i++) {
 		struct learnt *l = &u->learnt[i];
