@@ -149,6 +149,40 @@ static void groups_are_written_whole_with_the_rest_as_read(void **state)
 	assert_int_equal(g.holding[121], 40);
 }
 
+/* Each alone would fit what was read, but not the other. */
+static void the_rules_of_a_group_know_what_is_under_way(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		g.holding[120] = 10;
+		g.holding[121] = 20;
+		g.nreported = 0;
+		if (i == 2)
+			fault(EXCEPTION, 1, 6);
+		rig_command(&g, P_G1, "15");
+		if (i > 0)
+			rig_step(&g); /* written, not read back; or to be sent again */
+		if (i == 3) {
+			fault(LOST_ANSWER, 1, 0);
+			rig_command(&g, P_G1, "14");
+			rig_step(&g);
+		}
+		rig_command(&g, P_G0, "17");
+		settle();
+		assert_int_equal(g.holding[120], 10);
+		assert_string_equal(g.reason[i == 3], "violates the rule Start < Stop");
+	}
+	/* what may fail yet is not relied on */
+	g.nreported = 0;
+	rig_command(&g, P_G1, "30");
+	rig_command(&g, P_G0, "25");
+	assert_int_equal(rig_last(&g)->end, COMMAND_REFUSED);
+	settle();
+	rig_command(&g, P_G0, "25");
+	settle();
+	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
+}
+
 static void a_member_that_fits_no_block_is_written_alone(void **state)
 {
 	(void)state;
@@ -549,6 +583,7 @@ int main(void)
 		T(one_bad_value_stops_them_all),
 		T(a_newer_set_takes_the_place_of_an_older_single),
 		T(groups_are_written_whole_with_the_rest_as_read),
+		T(the_rules_of_a_group_know_what_is_under_way),
 		T(a_member_that_fits_no_block_is_written_alone),
 		T(a_function_that_a_point_asks_for_is_used),
 		T(groups_that_are_no_neighbours_keep_their_order),

@@ -95,15 +95,22 @@ struct intended {
 	struct record *const *r;
 	size_t n;
 	uint32_t device;
+	bool pending; /* what is under way is carried out */
 };
 
-/* What the point will be: as commanded now, else as it stands. */
+/* What the point will be: as commanded now, else by what is under way, else as it was read. */
 static struct value intended_value(void *ctx, int index)
 {
 	const struct intended *in = ctx;
 	for (size_t i = 0; i < in->n; i++)
 		if (in->r[i]->point == (uint32_t)index)
 			return in->r[i]->value.v;
+	for (size_t i = in->pending ? in->t->n : 0; i-- > 0;) {
+		const struct record *r = in->t->record[i];
+		if (r->device == in->device && r->point == (uint32_t)index &&
+		    r->value.v.kind != VALUE_NONE)
+			return r->value.v;
+	}
 	if (!in->t->ops.current)
 		return value_none();
 	return in->t->ops.current(in->t->ops.ctx, in->device, (uint32_t)index);
@@ -114,16 +121,19 @@ bool group_rules_hold(const struct command_table *t, struct record *const *r, si
 {
 	const struct device *d = record_device(t, r[which]);
 	const struct group_rule *g = group_find(d->set, record_point(t, r[which])->write->group);
-	struct intended in = {t, r, n, r[which]->device};
-	for (size_t i = 0; g && i < g->nrule; i++) {
-		const struct value v = expr_eval(g->rule[i], intended_value, &in);
+	struct intended in = {t, r, n, r[which]->device, false};
+	/* whatever becomes of what is under way */
+	for (size_t i = 0; g && i < 2 * g->nrule; i++) {
+		in.pending = i >= g->nrule;
+		const size_t rule = i % g->nrule;
+		const struct value v = expr_eval(g->rule[rule], intended_value, &in);
 		if (v.kind != VALUE_NONE && value_number(&v) != 0)
 			continue;
 		snprintf(reason, size,
 		         v.kind == VALUE_NONE ? "cannot be checked yet: other values of its group "
 		                                "have not been read: %s"
 		                              : "violates the rule %s",
-		         g->rule_text ? g->rule_text[i] : "of its group");
+		         g->rule_text ? g->rule_text[rule] : "of its group");
 		return false;
 	}
 	return true;
