@@ -18,7 +18,7 @@ void slot_mark(struct outbox *o, uint32_t id)
 	struct slot *s = slot_at(o, id);
 	if (s->barred)
 		return;
-	if (s->listed && s->class_ <= SLOT_GATEWAY)
+	if (s->listed && s->class_ <= SLOT_ONLINE)
 		slot_unlist(o, id);
 	if (!s->listed)
 		slot_list(o, id);
@@ -67,6 +67,14 @@ slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8
 		slot_mark(o, id);
 	pthread_mutex_unlock(&o->lock);
 	return id;
+}
+
+void outbox_status(struct outbox *o, slot_t id, enum slot_class c)
+{
+	pthread_mutex_lock(&o->lock);
+	if (id)
+		slot_at(o, id)->class_ = c & 7; /* in the same list */
+	pthread_mutex_unlock(&o->lock);
 }
 
 void outbox_wipe(struct outbox *o, slot_t id)

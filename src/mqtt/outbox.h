@@ -18,11 +18,13 @@
 struct outbox;
 typedef uint32_t slot_t; /* 0: none */
 
-/* In the order of publishing after a connect. The gateway comes after its devices: who sees it
- * online must not find a device's status of before the outage. */
+/* In the order of publishing after a connect. The gateway comes after the devices that are not
+ * online: who sees it online must not find one of them online, as it was before the outage. Those
+ * that are come after it, as they may be thousands. */
 enum slot_class {
 	SLOT_STATUS,
 	SLOT_GATEWAY,
+	SLOT_ONLINE, /* the status of a device while it is online */
 	SLOT_ALERTS,
 	SLOT_VALUE,
 	SLOT_SYS,
@@ -41,6 +43,9 @@ void outbox_resize(struct outbox *o, size_t fifo_bytes);
  * stand behind it, which are not sent. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos,
                    bool retain);
+
+/* A status has another place in the order from now on: SLOT_STATUS or SLOT_ONLINE. */
+void outbox_status(struct outbox *o, slot_t s, enum slot_class c);
 
 /* A retained message of an earlier life stands on the topic of this slot, which is not retained: an
  * empty one clears it, and the slot's text is published again. */

@@ -218,7 +218,7 @@ void outbox_statuses_first(struct outbox *o)
 	pthread_mutex_lock(&o->lock);
 	for (uint32_t id = o->lane[LANE_URGENT].head, next; id; id = next) {
 		next = link_at(o, id)->next;
-		if (id & POST_BIT || slot_at(o, id)->class_ > SLOT_GATEWAY)
+		if (id & POST_BIT || slot_at(o, id)->class_ > SLOT_ONLINE)
 			continue;
 		list_remove(o, id);
 		insert_after(o, after, id);

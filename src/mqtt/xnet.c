@@ -71,6 +71,8 @@ static void status(void *self, int32_t device, bool online)
 {
 	struct xnet *x = self;
 	const slot_t s = device < 0 ? x->gateway_status : x->device[device].status;
+	if (device >= 0)
+		outbox_status(x->outbox, s, online ? SLOT_ONLINE : SLOT_STATUS);
 	outbox_set(x->outbox, s, online ? "online" : "offline", false);
 }
 

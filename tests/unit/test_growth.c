@@ -289,6 +289,42 @@ static void a_device_finds_its_models_alone(void **state)
 	assert_true(large < MOST * small);
 }
 
+/* Messages before the gateway's `online` after a connect: those of devices that are not online. */
+static unsigned before_online(unsigned n)
+{
+	char *devices;
+	size_t size;
+	struct outgoing m;
+	unsigned before = 0;
+	FILE *f = open_memstream(&devices, &size);
+	fputs("devices:\n", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "  d%u: {bus: line, id: %u, profile: own}\n", i, i + 1);
+	fclose(f);
+	rig_begin(devices, "points:\n  P: {holding: 1}\n");
+	for (unsigned i = 1; i < n; i++)
+		rig_unit((uint8_t)(i + 1), true);
+	while (outbox_take(rig.g.outbox, &m))
+		outbox_sent(rig.g.outbox, m.item);
+	outbox_all_dirty(rig.g.outbox);
+	while (outbox_take(rig.g.outbox, &m) && strcmp(m.topic, "xnet/sts/house/status") != 0) {
+		assert_string_equal(m.topic, "xnet/sts/d0/status");
+		outbox_sent(rig.g.outbox, m.item);
+		before++;
+	}
+	outbox_sent(rig.g.outbox, m.item);
+	assert_int_equal(rig_end(NULL), 0);
+	free(devices);
+	return before;
+}
+
+static void online_waits_for_no_device_that_is(void **state)
+{
+	(void)state;
+	assert_int_equal(before_online(UNITS), 1);
+	assert_int_equal(before_online(4 * UNITS), 1);
+}
+
 static unsigned long lookups_of_one_change(unsigned n)
 {
 	char *text[2];
@@ -346,6 +382,7 @@ int main(void)
 		cmocka_unit_test(expressions_are_computed_once),
 		cmocka_unit_test(northbounds_grow_with_their_devices),
 		cmocka_unit_test(a_device_finds_its_models_alone),
+		cmocka_unit_test(online_waits_for_no_device_that_is),
 		cmocka_unit_test(a_reload_takes_over_what_changed),
 		cmocka_unit_test(buses_need_descriptors),
 	};

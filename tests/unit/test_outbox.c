@@ -186,7 +186,10 @@ static void after_a_connect_all_is_told_in_the_order_of_classes(void **state)
 	const slot_t alerts = outbox_slot(o, "alerts", SLOT_ALERTS, 1, true);
 	const slot_t gw = outbox_slot(o, "gw", SLOT_GATEWAY, 1, true);
 	const slot_t dev = outbox_slot(o, "dev", SLOT_STATUS, 1, true);
+	const slot_t off = outbox_slot(o, "off", SLOT_STATUS, 1, true);
 	(void)never;
+	outbox_status(o, dev, SLOT_ONLINE);
+	outbox_set(o, off, "offline", false);
 	outbox_set(o, gw, "online", false);
 	outbox_set(o, sys, "1", false);
 	outbox_set(o, fresh, "1", false);
@@ -199,8 +202,13 @@ static void after_a_connect_all_is_told_in_the_order_of_classes(void **state)
 	outbox_set(o, old, "2", false);
 	outbox_set(o, fresh, "1", false);
 	outbox_all_dirty(o);
-	assert_string_equal(drain(o), "dev=online gw=online alerts={} fresh=1 old=2 nak=x sys=1");
+	assert_string_equal(drain(o),
+	                    "off=offline gw=online dev=online alerts={} fresh=1 old=2 nak=x sys=1");
 	assert_string_equal(drain(o), "");
+	outbox_status(o, dev, SLOT_STATUS); /* it was online when the broker went */
+	outbox_set(o, dev, "offline", false);
+	outbox_all_dirty(o);
+	assert_non_null(strstr(drain(o), "dev=offline off=offline gw=online alerts"));
 	outbox_destroy(o);
 }
 
