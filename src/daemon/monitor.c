@@ -67,6 +67,18 @@ static void answer(struct gateway *g, client_t c, const struct control_request *
 	client_send(g, c, true);
 }
 
+/* The queue exists from the first monitor on. False: no file descriptor for it. */
+static bool frames_open(struct gateway *g)
+{
+	struct monitors *m = g->monitors;
+	if (m->frames)
+		return true;
+	m->frames = queue_create(sizeof(struct bus_frame), ROOM);
+	if (m->frames)
+		client_watch(g, queue_fd(m->frames));
+	return m->frames;
+}
+
 void monitor_begin(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
 {
 	const struct plant_bus *b = &g->plant->bus[bus];
@@ -82,9 +94,9 @@ void monitor_begin(struct gateway *g, client_t c, const struct control_request *
 		client_fail(g, c, r, CONTROL_E_LIMIT, "8 monitors are running");
 		return;
 	}
-	if (!g->monitors->frames) {
-		g->monitors->frames = queue_create(sizeof(struct bus_frame), ROOM);
-		client_watch(g, queue_fd(g->monitors->frames));
+	if (!frames_open(g)) {
+		client_fail(g, c, r, CONTROL_E_LIMIT, "no file descriptor is free");
+		return;
 	}
 	*t = (struct listener){.client = c, .tag = b->tag, .has_id = r->has_id, .id = r->id};
 	answer(g, c, r); /* before the first frame */

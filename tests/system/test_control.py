@@ -358,7 +358,9 @@ def test_without_a_free_descriptor_clients_wait_and_nothing_spins(plant):
     wait_until(lambda: time.monotonic() - begun > 0.7)
     assert processor_time(pid) - before < 0.3
     assert p.first.ask("devices")["devices"][0]["online"]
+    assert p.first.ask("monitor", bus="rs485")["err"] == "limit"
     resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+    assert "err" not in p.first.ask("monitor", bus="rs485")
     assert late.recv(4096).startswith(b'{"xnet":1')
     late.close()
 
