@@ -114,20 +114,13 @@ static void look_at_member(struct gateway *g, const struct command_outcome *o, u
 {
 	const struct device *d = &g->model->device[device];
 	const struct point *p = &d->set->point[k];
-	struct span s = model_span(d, p);
+	const struct span s = model_span(d, p);
 	if (plant_raw_words(p) == 0 || p->absent)
 		return;
 	if (overlap(&s, &o->span) && g->plant->device[device].phase == PHASE_ONLINE) {
 		g->plant->reading[d->point0 + k].publish_next = true;
 		bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
 	}
-	if (!p->write)
-		return;
-	s.table = table_is_bits(p->table) ? TABLE_COIL : TABLE_HOLDING;
-	if (p->write->address >= 0)
-		s.addr = (uint16_t)p->write->address;
-	if (overlap(&s, &o->span))
-		keep_overwritten(g, device, k);
 }
 
 /* Nobody answers a broadcast: the devices of the line that have these registers are read, so that

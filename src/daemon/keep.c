@@ -181,6 +181,69 @@ void keep_destroy(struct gateway *g)
 	free(g->keep);
 }
 
+/* -- what a keep-alive repeats ------------------------------------------------------ */
+
+static void pause(struct kept *k, const char *why)
+{
+	if (k->last)
+		log_warn("%s: keep-alive paused until the next command: %s", k->source, why);
+	free(k->last);
+	k->last = NULL;
+}
+
+/* value NULL: what the device has is not known. */
+static void repeat(struct gateway *g, struct kept *k, const char *value)
+{
+	if (!rule_of(g, k)->rewrite)
+		return;
+	char *last = value ? mem_strdup(value) : NULL;
+	if (!last)
+		pause(k, "the device's value is not known");
+	free(k->last);
+	k->last = last;
+	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
+}
+
+static bool is(const struct kept *k, uint32_t device, uint32_t point)
+{
+	return k->device == device && k->point == point;
+}
+
+static bool shares(const struct gateway *g, const struct kept *k, uint32_t device, uint32_t point)
+{
+	return command_shares(g->model, k->device, k->point, device, point);
+}
+
+/* Another point has some of its bits and got another value. What is repeated is what the register
+ * was commanded to be by both. done false, or a text that is NULL: nobody knows that. */
+static void overwritten(struct gateway *g, struct kept *k, const struct command_text *newer,
+                        bool done)
+{
+	char after[VALUE_PRINT_MAX];
+	if (!k->last)
+		return;
+	const struct command_text last = {k->device, k->point, k->last};
+	if (!newer->text || !command_after(g->table, &last, newer, after, sizeof after)) {
+		pause(k, "what a command to another point made of it is not known, or no value of "
+		         "it");
+	} else if (strcmp(after, k->last) != 0 && !done) {
+		pause(k, "it is not known whether a command to another point changed it");
+	} else {
+		free(k->last);
+		k->last = mem_strdup(after);
+	}
+}
+
+static void shared_changed(struct gateway *g, const struct command_text *newer, bool done)
+{
+	for (size_t i = 0; i < g->keep->n; i++) {
+		struct kept *k = &g->keep->kept[i];
+		if (!is(k, newer->device, newer->point) &&
+		    shares(g, k, newer->device, newer->point))
+			overwritten(g, k, newer, done);
+	}
+}
+
 /* -- safe values ------------------------------------------------------------------ */
 
 static void write_safe(struct gateway *g, const struct kept *k)
@@ -198,25 +261,12 @@ static void safe_begins(struct gateway *g, struct kept *k, const char *why)
 	k->last = NULL;
 	log_warn("%s: %s", k->source, text);
 	gateway_alert(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source, text);
+	shared_changed(g, &(struct command_text){k->device, k->point, rule_of(g, k)->safe_value},
+	               true);
 	write_safe(g, k);
 }
 
 /* -- outcomes --------------------------------------------------------------------- */
-
-static void repeat(struct gateway *g, struct kept *k, const char *value)
-{
-	if (!rule_of(g, k)->rewrite)
-		return;
-	char *last = value ? mem_strdup(value) : NULL;
-	if (k->last && !last)
-		log_warn("%s: keep-alive paused until the next command: the device's value is not "
-		         "known",
-		         k->source);
-	free(k->last);
-	k->last = last;
-	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
-}
-
 /* Of a toggle what was read behind it: repeated, it would switch again. NULL: that is not known. */
 static const char *lasting(const struct command_outcome *o)
 {
@@ -249,25 +299,36 @@ static void own_ended(struct gateway *g, struct kept *k, const struct command_ou
 		repeat(g, k, o->sent_text);
 }
 
+/* Of another point, or of all units, which none of them confirms. */
+static void shared_ended(struct gateway *g, struct kept *k, const struct command_outcome *o)
+{
+	const bool all = g->model->device[o->device].broadcast;
+	const bool asked = o->origin == COMMAND_FROM_BROKER;
+	if (o->effect == EFFECT_NONE ||
+	    (asked && safe_in_force(&k->safe) && o->received <= k->safe.since))
+		return;
+	if (asked && safe_ended(&k->safe, o->received, o->effect, g->now))
+		gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
+	k->commanded |= asked;
+	const struct command_text newer = {o->device, o->point, lasting(o)};
+	overwritten(g, k, &newer, o->effect == EFFECT_DONE && !all);
+}
+
 void keep_ended(struct gateway *g, const struct command_outcome *o)
 {
 	for (size_t i = 0; i < g->keep->n; i++) {
 		struct kept *k = &g->keep->kept[i];
-		if (k->device != o->device || k->point != o->point)
-			continue;
-		if (o->origin == COMMAND_FROM_BROKER)
+		if (!is(k, o->device, o->point)) {
+			if (!shares(g, k, o->device, o->point))
+				continue;
+			shared_ended(g, k, o);
+		} else if (o->origin == COMMAND_FROM_BROKER) {
 			commanded(g, k, o);
-		else if (o->origin == COMMAND_FROM_GATEWAY)
+		} else if (o->origin == COMMAND_FROM_GATEWAY) {
 			own_ended(g, k, o);
+		}
 		wake(g, k);
 	}
-}
-
-void keep_overwritten(struct gateway *g, uint32_t device, uint32_t point)
-{
-	for (size_t i = 0; i < g->keep->n; i++)
-		if (g->keep->kept[i].device == device && g->keep->kept[i].point == point)
-			repeat(g, &g->keep->kept[i], NULL);
 }
 
 /* -- events ----------------------------------------------------------------------- */
@@ -275,15 +336,16 @@ void keep_overwritten(struct gateway *g, uint32_t device, uint32_t point)
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point)
 {
 	for (size_t i = 0; i < g->keep->n; i++)
-		if (g->keep->kept[i].device == device && g->keep->kept[i].point == point)
+		if (shares(g, &g->keep->kept[i], device, point))
 			safe_accepted(&g->keep->kept[i].safe, g->now);
 }
 
 bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point)
 {
 	for (size_t i = 0; i < g->keep->n; i++)
-		if (g->keep->kept[i].device == device && g->keep->kept[i].point == point)
-			return g->keep->kept[i].commanded || safe_in_force(&g->keep->kept[i].safe);
+		if (shares(g, &g->keep->kept[i], device, point) &&
+		    (g->keep->kept[i].commanded || safe_in_force(&g->keep->kept[i].safe)))
+			return true;
 	return false;
 }
 
@@ -302,20 +364,20 @@ static void sync_clock(struct gateway *g, struct kept *k)
 	process_look(&p);
 	const bool good = p.clock_known && p.synchronised;
 	k->sync_at = g->now + (good ? rule_of(g, k)->sync : CLOCK_AGAIN);
-	if (good && !command_pending(g->table, k->device, k->point))
+	if (good && !command_pending_shared(g->table, k->device, k->point))
 		own_write(g, k->device, k->point, "now", false);
 }
 
 static void rewrite(struct gateway *g, struct kept *k)
 {
 	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
-	if (!command_pending(g->table, k->device, k->point)) /* it serves as well */
+	if (!command_pending_shared(g->table, k->device, k->point)) /* it serves as well */
 		own_write(g, k->device, k->point, k->last, false);
 }
 
 static void tick(struct gateway *g, struct kept *k)
 {
-	const bool pending = command_pending(g->table, k->device, k->point);
+	const bool pending = command_pending_shared(g->table, k->device, k->point);
 	const enum safe_act act = safe_tick(&k->safe, there(g, k), pending, g->now);
 	if (act == SAFE_BEGINS)
 		safe_begins(g, k, safe_why(&k->safe));

@@ -17,18 +17,16 @@ void keep_destroy(struct gateway *g);
 void keep_model_begins(struct gateway *g, const struct model *old);
 void keep_model_ends(struct gateway *g);
 
-/* Somebody's command for the point was accepted. */
+/* Somebody's command for the point was accepted. One for a point that has some of the same bits, of
+ * this or of all units, counts as well, here and below. */
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point);
 
-/* Does it have the value that was commanded, or its safe value? Then `setup` leaves it alone. */
+/* Does it, or what shares registers with it, have the value that was commanded, or its safe value?
+ * Then `setup` leaves it alone. */
 bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point);
 
 /* A command of a known device ended. */
 void keep_ended(struct gateway *g, const struct command_outcome *o);
-
-/* The point was written by a command to all units of the line, which no device confirms: what its
- * keep-alive would repeat may be older. */
-void keep_overwritten(struct gateway *g, uint32_t device, uint32_t point);
 
 /* Of these the caller says commands_act() when it is done. */
 void keep_device_online(struct gateway *g, uint32_t device);

@@ -149,7 +149,7 @@ static void run(struct gateway *g, uint32_t device)
 	const struct device *d = device_of(g, device);
 	const struct setup_step *s = &d->setup[g->setup->progress[device].step];
 	/* its safe value goes before it, and so does somebody's newer command */
-	if (keep_rules(g, device, s->point) || command_pending(g->table, device, s->point)) {
+	if (keep_rules(g, device, s->point) || command_pending_shared(g->table, device, s->point)) {
 		go_on(g, device);
 		return;
 	}

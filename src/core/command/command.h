@@ -223,8 +223,24 @@ us_t command_due(const struct command_table *t); /* US_NEVER: nothing to wait fo
  */
 bool command_holds(const struct command_table *t, uint32_t global_point, us_t at);
 
-/* Is a command of the point alive? */
+/* Is a command of the point alive? Or one of any point that has some of its bits? */
 bool command_pending(const struct command_table *t, uint32_t device, uint32_t point);
+bool command_pending_shared(const struct command_table *t, uint32_t device, uint32_t point);
+
+/* Do two points write some of the same bits, of one unit or of all units of its line? A point does
+ * so with itself. */
+bool command_shares(const struct model *m, uint32_t da, uint32_t pa, uint32_t db, uint32_t pb);
+
+struct command_text {
+	uint32_t device, point;
+	const char *text;
+};
+
+/* The payload that writes what the registers of `older` are commanded to be once `newer` is written
+ * over it, if it has some of their bits; else as it was. False: there is none, or nobody knows.
+ * out: VALUE_PRINT_MAX, not one of the texts. */
+bool command_after(const struct command_table *t, const struct command_text *older,
+                   const struct command_text *newer, char *out, size_t size);
 
 bool command_take(struct command_table *t, struct command_action *out);
 

@@ -71,8 +71,11 @@ struct lane {
 		us_t at;         /* accepted then; 0: none */
 	} before[PAYLOADS_KEPT]; /* the last payloads, to know them when delivered again; a ring */
 	uint8_t nbefore;
-	bool blocked; /* parked_next(), while it looks */
+	bool blocked;   /* parked_next(), while it looks */
+	uint8_t shares; /* has another point some of its bits? Found out when it is asked */
 };
+
+enum { SHARES_UNKNOWN, SHARES_NOT, SHARES };
 
 struct device_state {
 	uint32_t alive, overtaken;
@@ -162,6 +165,12 @@ bool job_overtaken(const struct command_table *t, uint64_t job);
 /* cover.c: the last value wins also where it is another point that has the register. What the newer
  * one writes wholly is not written after it. */
 void records_cover(struct command_table *t, const struct record *newer, us_t now);
+/* Of another point that has some of its bits: is an older write not done, so that this one must
+ * wait? And is there a newer one, which will change what would be read back? */
+bool record_behind(const struct command_table *t, const struct record *r);
+bool record_before(const struct command_table *t, const struct record *r);
+/* What is being read back would not be found any more: it was acknowledged. */
+void records_unread(struct command_table *t, const struct record *newer, us_t now);
 
 /* pulse.c: `off` and `on` are records of one lane. */
 #define BUSY_AGAIN (250 * US_MS)

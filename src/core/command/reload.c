@@ -45,6 +45,7 @@ static struct lane lane_in(const struct model *old, const struct model *m, const
 {
 	struct lane to = *l;
 	to.device = to.point = GONE;
+	to.shares = SHARES_UNKNOWN;
 	if (l->device == GONE)
 		return to;
 	const struct device *d = &old->device[l->device];

@@ -81,7 +81,7 @@ static void record_taken(struct command_table *t, struct record *r, us_t at, us_
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	r->effect = EFFECT_DONE;
-	if (!readable(t, r) || !w->verify || r->leaves || record_newer(t, r))
+	if (!readable(t, r) || !w->verify || r->leaves || record_newer(t, r) || record_before(t, r))
 		record_acknowledge(t, r, now);
 	else
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
@@ -273,7 +273,7 @@ struct record *parked_next(const struct command_table *t)
 	for (; i < t->n && !next; i++) {
 		struct record *r = t->record[i];
 		struct lane *l = &t->lane[r->lane];
-		if (r->state == STATE_PARKED && !l->blocked)
+		if (r->state == STATE_PARKED && !l->blocked && !record_behind(t, r))
 			next = r;
 		l->blocked |= record_blocks(t, r);
 	}
@@ -288,7 +288,7 @@ void lane_wake(struct command_table *t, uint32_t lane, us_t now)
 		struct record *r = t->record[i];
 		if (r->lane != lane || !record_blocks(t, r))
 			continue;
-		if (r->state == STATE_PARKED)
+		if (r->state == STATE_PARKED && !record_behind(t, r))
 			record_launch(t, r, now);
 		return;
 	}

@@ -131,7 +131,7 @@ static bool lane_undone(const struct command_table *t, uint32_t lane)
  * under way says nothing. */
 static void draft_before(const struct command_table *t, struct record *r)
 {
-	if (r->value.toggle && t->lane[r->lane].alive == 0 && t->ops.current)
+	if (r->value.toggle && !command_pending_shared(t, r->device, r->point) && t->ops.current)
 		r->before = t->ops.current(t->ops.ctx, r->device, r->point);
 }
 
@@ -325,8 +325,9 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 	for (size_t i = 0; i < n; i++) {
 		const bool wait = lane_overtake(t, r[i], now);
 		lane_note(&t->lane[r[i]->lane], r[i]->text, now);
+		records_unread(t, r[i], now);
 		record_insert(t, r[i], now);
-		if (wait)
+		if (wait || record_behind(t, r[i]))
 			r[i]->state = STATE_PARKED;
 		else
 			r[launch++] = r[i];
