@@ -149,12 +149,13 @@ static inline void poll_until(struct rig *r, us_t until)
 	while ((t = simline_next(r->sim, r->now)) <= until) {
 		if (t > r->now)
 			r->now = t;
-		uint8_t probe;
-		const size_t n = simline_read(r->sim, r->now, &probe, 1);
+		uint8_t probe[ADU_RTU_MAX]; /* with transaction ids frames come whole */
+		const size_t n =
+			simline_read(r->sim, r->now, probe, r->line.ids ? sizeof probe : 1);
 		if (n) {
 			r->now += (us_t)rnd(r, (uint32_t)r->wake_latency + 1);
 			r->wakes++;
-			exchange_input(r->at, &probe, 1, r->now);
+			exchange_input(r->at, probe, n, r->now);
 			return;
 		}
 	}

@@ -142,12 +142,34 @@ static void a_spoilt_answer_is_told_by_its_length(void **state)
 		const char *name;
 		struct spoilt s;
 		const char *words;
+		bool write;
+		enum instead_kind kind;
 	} row[] = {
-		{"an exception without its code", {{0x83}, 1}, "1 bytes instead"},
-		{"an exception and more", {{0x83, 2, 0}, 3}, "3 bytes instead"},
+		{"an exception without its code",
+	         {{0x83}, 1},
+	         "1 bytes instead",
+	         false,
+	         INSTEAD_LENGTH},
+		{"an exception and more",
+	         {{0x83, 2, 0}, 3},
+	         "3 bytes instead",
+	         false,
+	         INSTEAD_LENGTH},
 		{"a byte too few: as long as a request",
 	         {{3, 4, 0, 1, 0}, 5},
-	         "3 bytes instead of 4"},
+	         "3 bytes instead of 4",
+	         false,
+	         INSTEAD_LENGTH},
+		{"bytes behind the answer to a write",
+	         {{6, 0, 100, 0, 5, 0, 0}, 7},
+	         "7 bytes instead of 5",
+	         true,
+	         INSTEAD_LENGTH},
+		{"exception 0, which is none",
+	         {{0x83, 0}, 2},
+	         "function 131 instead of 3",
+	         false,
+	         INSTEAD_FUNCTION},
 	};
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
 		struct rig r;
@@ -158,10 +180,11 @@ static void a_spoilt_answer_is_told_by_its_length(void **state)
 		r.sim = simline_create(&r.wire, i, answers_spoilt, (void *)&row[i].s);
 		r.line.ids = true;
 		peer_init(&r.peer[1], r.now);
-		assert_true(pdu_read(&q, 1, TABLE_HOLDING, 100, 2));
+		assert_true(row[i].write ? pdu_write_register(&q, 1, 100, 5)
+		                         : pdu_read(&q, 1, TABLE_HOLDING, 100, 2));
 		print_message("%s\n", row[i].name);
-		assert_int_equal(run(&r, &q, CONFIGURED), OUT_TIMEOUT);
-		assert_int_equal(r.x.instead.kind, INSTEAD_LENGTH);
+		assert_int_not_equal(run(&r, &q, CONFIGURED), OUT_OK);
+		assert_int_equal(r.x.instead.kind, row[i].kind);
 		r.x.instead.tcp = true;
 		instead_text(&r.x.instead, text, sizeof text);
 		assert_non_null(strstr(text, row[i].words));

@@ -2,6 +2,7 @@
 #include "core/modbus/exchange_inside.h"
 
 #define EXCEPTION_LEN 2u /* function and code */
+#define AROUND 3u        /* unit and CRC */
 
 /* What came instead of the answer to x->send: for people, decides nothing. */
 
@@ -66,6 +67,8 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 		note(x, INSTEAD_UNIT, f->unit, q->unit);
 	else if ((fc & 0x7F) != q->pdu[0])
 		note(x, INSTEAD_FUNCTION, fc & 0x7F, q->pdu[0]);
+	else if ((fc & 0x80) && f->pdu_len == EXCEPTION_LEN && f->pdu[1] == 0)
+		note(x, INSTEAD_FUNCTION, fc, q->pdu[0]); /* there is no exception 0 */
 	else if ((fc & 0x80) && f->pdu_len == EXCEPTION_LEN)
 		return;
 	else if (fc & 0x80)
@@ -82,7 +85,10 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 
 void exchange_instead_spoilt(struct exchange *x, size_t got, size_t need)
 {
-	note(x, need && got < need ? INSTEAD_SHORT : INSTEAD_CORRUPTED, got, need);
+	if (x->line->ids && need) /* whole, with a CRC of our own: only its length is wrong */
+		note(x, INSTEAD_LENGTH, got - AROUND, need - AROUND);
+	else
+		note(x, need && got < need ? INSTEAD_SHORT : INSTEAD_CORRUPTED, got, need);
 }
 
 void exchange_instead_nothing(struct exchange *x)
