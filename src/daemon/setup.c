@@ -17,13 +17,21 @@ struct progress {
 	bool running; /* the step's command is alive */
 	uint8_t tries;
 	size_t step;
-	us_t due; /* of the step */
+	us_t due;         /* of the step */
+	char **commanded; /* points that somebody wrote meanwhile: their steps are passed over */
+	size_t ncommanded;
+};
+
+/* What a reload interrupts. */
+struct unfinished {
+	char *device;
+	struct progress was;
 };
 
 struct setup {
 	struct progress *progress; /* one a device */
 	size_t n;
-	char **unfinished; /* during a reload: names of devices under way */
+	struct unfinished *unfinished; /* during a reload */
 	size_t nunfinished;
 };
 
@@ -44,58 +52,119 @@ static void wait_until(struct gateway *g, struct progress *p, us_t due)
 	gateway_wake(g, TIMER_COMMANDS, due);
 }
 
+static void end(struct progress *p)
+{
+	for (size_t i = 0; i < p->ncommanded; i++)
+		free(p->commanded[i]);
+	free(p->commanded);
+	*p = (struct progress){0};
+}
+
 static void go_on(struct gateway *g, uint32_t device)
 {
 	struct progress *p = &g->setup->progress[device];
 	p->tries = 0;
-	p->active = ++p->step < device_of(g, device)->nsetup;
-	if (p->active)
+	if (++p->step < device_of(g, device)->nsetup)
 		wait_until(g, p, g->now);
+	else
+		end(p);
 }
 
 static void begin(struct gateway *g, uint32_t device)
 {
-	g->setup->progress[device] = (struct progress){.active = device_of(g, device)->nsetup > 0};
-	if (g->setup->progress[device].active)
-		wait_until(g, &g->setup->progress[device], g->now);
+	struct progress *p = &g->setup->progress[device];
+	p->active = device_of(g, device)->nsetup > 0;
+	if (p->active)
+		wait_until(g, p, g->now);
+}
+
+/* -- somebody's newer values -------------------------------------------------------- */
+
+static const char *name_of(const struct device *d, uint32_t point)
+{
+	return d->set->point[point].name;
+}
+
+static bool was_commanded(const struct progress *p, const char *point)
+{
+	for (size_t i = 0; i < p->ncommanded; i++)
+		if (strcmp(p->commanded[i], point) == 0)
+			return true;
+	return false;
+}
+
+static void note_commanded(struct progress *p, const char *point)
+{
+	if (was_commanded(p, point))
+		return;
+	p->commanded = mem_grow(p->commanded, p->ncommanded + 1, sizeof *p->commanded);
+	p->commanded[p->ncommanded++] = mem_strdup(point);
+}
+
+/* Of all devices that have something in common with what was written. */
+static void commanded(struct gateway *g, const struct command_outcome *o)
+{
+	for (uint32_t i = 0; i < g->setup->n; i++) {
+		const struct device *d = device_of(g, i);
+		for (size_t k = 0; g->setup->progress[i].active && k < d->nsetup; k++) {
+			const uint32_t point = d->setup[k].point;
+			if ((i == o->device && point == o->point) ||
+			    command_shares(g->model, i, point, o->device, o->point))
+				note_commanded(&g->setup->progress[i], name_of(d, point));
+		}
+	}
 }
 
 /* -- reload ----------------------------------------------------------------------- */
 
 void setup_destroy(struct gateway *g)
 {
+	for (size_t i = 0; i < g->setup->n; i++)
+		end(&g->setup->progress[i]);
 	free(g->setup->progress);
 	free(g->setup);
 }
 
 void setup_model_ends(struct gateway *g)
 {
-	for (uint32_t i = 0; i < g->setup->n; i++) {
-		if (!g->setup->progress[i].active)
+	struct setup *s = g->setup;
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (!s->progress[i].active)
 			continue;
-		g->setup->unfinished =
-			mem_grow(g->setup->unfinished, g->setup->nunfinished + 1, sizeof(char *));
-		g->setup->unfinished[g->setup->nunfinished++] = mem_strdup(device_of(g, i)->name);
+		s->unfinished = mem_grow(s->unfinished, s->nunfinished + 1, sizeof *s->unfinished);
+		s->unfinished[s->nunfinished++] =
+			(struct unfinished){mem_strdup(device_of(g, i)->name), s->progress[i]};
 	}
-	free(g->setup->progress);
-	g->setup->progress = NULL;
-	g->setup->n = 0;
+	free(s->progress);
+	s->progress = NULL;
+	s->n = 0;
+}
+
+/* From the first step on, but for what somebody wrote since the device came. */
+static void resume(struct gateway *g, struct unfinished *u)
+{
+	const int device = model_find_device(g->model, u->device, strlen(u->device));
+	if (device >= 0 && g->plant->device[device].phase == PHASE_ONLINE) {
+		struct progress *p = &g->setup->progress[device];
+		p->commanded = u->was.commanded;
+		p->ncommanded = u->was.ncommanded;
+		u->was = (struct progress){0};
+		begin(g, (uint32_t)device);
+	}
+	end(&u->was);
+	free(u->device);
 }
 
 void setup_model_begins(struct gateway *g)
 {
-	g->setup->n = g->model->ndevice;
-	g->setup->progress = mem_alloc(g->setup->n, sizeof *g->setup->progress);
-	for (size_t i = 0; i < g->setup->nunfinished; i++) {
-		const char *name = g->setup->unfinished[i];
-		const int device = model_find_device(g->model, name, strlen(name));
-		if (device >= 0 && g->plant->device[device].phase == PHASE_ONLINE)
-			begin(g, (uint32_t)device);
-		free(g->setup->unfinished[i]);
-	}
-	free(g->setup->unfinished);
-	g->setup->unfinished = NULL;
-	g->setup->nunfinished = 0;
+	struct setup *s = g->setup;
+	s->n = g->model->ndevice;
+	s->progress = mem_alloc(s->n, sizeof *s->progress);
+	for (size_t i = 0; i < s->nunfinished; i++)
+		resume(g, &s->unfinished[i]);
+	free(s->unfinished);
+	s->unfinished = NULL;
+	s->nunfinished = 0;
 }
 
 /* -- steps ------------------------------------------------------------------------ */
@@ -104,6 +173,7 @@ void setup_device_online(struct gateway *g, uint32_t device)
 {
 	if (device >= g->setup->n)
 		return;
+	end(&g->setup->progress[device]);
 	begin(g, device);
 	setup_tick(g);
 }
@@ -111,7 +181,7 @@ void setup_device_online(struct gateway *g, uint32_t device)
 void setup_device_offline(struct gateway *g, uint32_t device)
 {
 	if (device < g->setup->n)
-		g->setup->progress[device].active = false; /* all of it again when it is back */
+		end(&g->setup->progress[device]); /* all of it again when it is back */
 }
 
 /* The device was busy or silent, or what the step depends on was not read yet: again, but what it
@@ -134,6 +204,8 @@ void setup_ended(struct gateway *g, const struct command_outcome *o)
 		return;
 	const struct device *d = device_of(g, o->device);
 	struct progress *p = &g->setup->progress[o->device];
+	if (o->origin == COMMAND_FROM_BROKER && o->effect != EFFECT_NONE)
+		commanded(g, o);
 	if (!p->active || !p->running || o->origin != COMMAND_FROM_GATEWAY ||
 	    d->setup[p->step].point != o->point ||
 	    strcmp(d->setup[p->step].value, o->sent_text) != 0)
@@ -149,7 +221,8 @@ static void run(struct gateway *g, uint32_t device)
 	const struct device *d = device_of(g, device);
 	const struct setup_step *s = &d->setup[g->setup->progress[device].step];
 	/* its safe value goes before it, and so does somebody's newer command */
-	if (keep_rules(g, device, s->point) || command_pending_shared(g->table, device, s->point)) {
+	if (keep_rules(g, device, s->point) || command_pending_shared(g->table, device, s->point) ||
+	    was_commanded(&g->setup->progress[device], name_of(d, s->point))) {
 		go_on(g, device);
 		return;
 	}

@@ -26,10 +26,49 @@ static void what_was_read_before_a_write_is_not_published_behind_it(void **state
 	assert_non_null(strstr(rig_said(), "pump/Level 20"));
 }
 
+#define STEPS                                                                                      \
+	"setup: [{Mode: 1}, {Level: 40}]\npoints:\n"                                               \
+	"  Mode: {holding: 2, write: true, verify: false}\n"                                       \
+	"  Level: {holding: 3, write: true, verify: false}\n"
+
+/* Somebody's newer value is not undone by a step that comes after it, also not behind a reload. */
+static void what_is_commanded_during_the_setup_stays(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		rig_begin(DEVICE, STEPS);
+		rig_unit(1, true);
+		if (i == 1) { /* the step itself fails first */
+			rig_job(2, 1, OUT_OK);
+			rig_job(3, 40, OUT_REFUSED);
+		} else {
+			rig_job(2, 1, OUT_REFUSED);
+		}
+		rig_command("xnet/cmd/pump/Level", "20");
+		rig_job(3, 20, OUT_OK);
+		if (i == 2)
+			rig_reload(DEVICE);
+		rig_pass(10 * US_S);
+		if (i != 1)
+			rig_job(2, 1, OUT_OK);
+		rig_pass(600 * US_S);
+		assert_int_equal(rig_bus()->njob, 0);
+		if (i == 3) { /* when it comes again, it has forgotten perhaps */
+			rig_unit(1, false);
+			rig_unit(1, true);
+			rig_job(2, 1, OUT_OK);
+			rig_job(3, 40, OUT_OK);
+			return;
+		}
+		rig_end(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(what_was_read_before_a_write_is_not_published_behind_it),
+		RIG_TEST(what_is_commanded_during_the_setup_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
