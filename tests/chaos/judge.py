@@ -277,7 +277,7 @@ class Judge:
             self.say(t, "untrue outcome", say + f"but it was written at {done[0]:.3f}", device)
         elif not result.get("ok") and not reason:
             self.say(t, "untrue outcome", say + "no reason given", device)
-        elif "not taken" in reason and done and not self.overwritten(device, point, done[0], t):
+        elif "not applied" in reason and done and not self.overwritten(device, point, done[0], t):
             self.say(t, "untrue outcome", say + f"but it was written at {done[0]:.3f} and nothing after", device)
 
     def overwritten(self, device, point, after, until):

@@ -208,9 +208,9 @@ LONG_OFF, LONG_ON = (5, 8, 0), (5, 8, 0xFF00)
     ("Door", "on", ["done", "mute"], [ON, OFF], None),
     ("Door", "on", ["done", "lost"], [ON, OFF, OFF], None),
     # it does something else, or takes its time
-    ("Level", "45", ["other"], [(6, 0, 45)], "not taken: device reports 46"),
-    ("Flip", "toggle", ["ignored"], [TOGGLE], "not taken: device reports off"),
-    ("Long", "on", ["ignored"], [LONG_ON, LONG_OFF], "not taken: device reports off"),
+    ("Level", "45", ["other"], [(6, 0, 45)], "not applied: device reports 46"),
+    ("Flip", "toggle", ["ignored"], [TOGGLE], "not applied: device reports off"),
+    ("Long", "on", ["ignored"], [LONG_ON, LONG_OFF], "not applied: device reports off"),
 ])
 def test_how_often_is_written_and_what_is_told(plant, device, requester, client, point, payload, plan, wire, reason):
     g = plant()
@@ -373,7 +373,7 @@ def test_what_comes_while_the_gateway_leaves_is_answered(plant, device, requeste
 
 @pytest.mark.parametrize("plan, answer", [
     ([3.0], {"reason": "the gateway stopped before the response arrived; not known whether it was carried out"}),
-    (["other"], {"reason": "not taken: device reports 46"}),
+    (["other"], {"reason": "not applied: device reports 46"}),
     (["mute"], {"value": "45"}),
     (["done"], {"value": "45"}),
 ])

@@ -248,7 +248,7 @@ def test_a_device_that_stores_something_else_is_told_with_what_it_says(boiler, c
     boiler.wait_writes("boiler", 1)
     boiler.set("boiler", "Wrong", 30)  # before it is read back
     told = nak(client, "boiler", mark)
-    assert told == {"param": "Wrong", "value": told["value"], "reason": "not taken: device reports 30"}
+    assert told == {"param": "Wrong", "value": told["value"], "reason": "not applied: device reports 30"}
     assert said(boiler, "boiler") == [(6, 43, [55])]
     # what was read stands there, and came before its Nak
     seen = [m.topic for m in client.messages[mark:]]

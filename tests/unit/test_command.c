@@ -48,7 +48,7 @@ static void a_device_that_takes_another_value_is_told(void **state)
 	(void)state;
 	fault(OTHER_VALUE, 1, 0);
 	rig_command(&g, P_SETPOINT, "45.5");
-	expect(COMMAND_DIFFERS, "not taken: device reports 45.6", 1);
+	expect(COMMAND_DIFFERS, "not applied: device reports 45.6", 1);
 	assert_string_equal(g.value[0], "45.6");
 }
 
@@ -119,7 +119,7 @@ static void two_lost_requests_are_enough(void **state)
 	(void)state;
 	fault(LOST_REQUEST, 99, 0);
 	rig_command(&g, P_SETPOINT, "45.5");
-	expect(COMMAND_FAILED, "no response, and not taken: device reports 0.0", 0);
+	expect(COMMAND_FAILED, "no response, and not applied: device reports 0.0", 0);
 	assert_int_equal(g.submits, 2);
 }
 
@@ -166,7 +166,7 @@ static void what_may_not_be_repeated_is_not(void **state)
 	(void)state;
 	fault(LOST_REQUEST, 1, 0);
 	rig_command(&g, P_ONCE, "5");
-	expect(COMMAND_FAILED, "no response, and not taken: device reports 0", 0);
+	expect(COMMAND_FAILED, "no response, and not applied: device reports 0", 0);
 	assert_int_equal(g.submits, 1);
 	g.nreported = 0;
 	fault(LOST_ANSWER, 1, 0);

@@ -66,7 +66,7 @@ static void a_pulse_that_is_not_taken_is_told(void **state)
 	rig_command(&g, P_DOOR, "on");
 	settle();
 	assert_int_equal(g.reported[0].end, COMMAND_DIFFERS);
-	assert_string_equal(g.reason[0], "not taken: device reports off");
+	assert_string_equal(g.reason[0], "not applied: device reports off");
 	assert_int_equal(g.reported[1].origin, COMMAND_PULSE_END); /* and is ended all the same */
 	assert_int_equal(g.nreported, 2);
 	assert_true(rig_last(&g)->pulse_over);
@@ -105,11 +105,11 @@ static void the_end_of_a_pulse_that_fails_is_told_and_tried_again(void **state)
 	} row[] = {
 		{EXCEPTION, 1, false, "refused by the device: exception 1, illegal function"},
 		{EXCEPTION, 4, false, "refused by the device: exception 4, device failure"},
-		{EXCEPTION, 5, false, "not taken: device reports on"},
+		{EXCEPTION, 5, false, "not applied: device reports on"},
 		{EXCEPTION, 6, false, "refused by the device: exception 6, device is busy"},
 		{EXCEPTION, 11, false,
 	         "refused by the device: exception 11, gateway target does not respond"},
-		{OTHER_VALUE, 0, false, "not taken: device reports on"},
+		{OTHER_VALUE, 0, false, "not applied: device reports on"},
 		{LOST_REQUEST, 0, false, "no response, and it is still on"},
 		{LOST_REQUEST, 0, true, "the device does not respond"},
 		{LINE_DOWN, 0, false, "the line is down"},
@@ -406,7 +406,7 @@ static void the_end_tells_what_became_of_a_write(void **state)
 	         "carried out"},
 		{"acknowledged", P_MODE, GOOD, false, 1, false, COMMAND_VERIFIED, EFFECT_DONE, ""},
 		{"acknowledged, not taken", P_MODE, OTHER_VALUE, false, 1, false, COMMAND_DIFFERS,
-	         EFFECT_DONE, "not taken: device reports remote"},
+	         EFFECT_DONE, "not applied: device reports remote"},
 		{"acknowledged, not read back", P_MODE, GOOD, false, 1, true, COMMAND_FAILED,
 	         EFFECT_DONE, "acknowledged, but not read back before the gateway stopped"},
 		{"acknowledged, silent then", P_MODE, GOOD, true, 1, false, COMMAND_FAILED,
@@ -415,7 +415,7 @@ static void the_end_tells_what_became_of_a_write(void **state)
 		{"no response", P_MODE, LOST_ANSWER, false, 1, false, COMMAND_VERIFIED, EFFECT_DONE,
 	         ""},
 		{"no response, not done", P_MODE, LOST_REQUEST, false, 1, false, COMMAND_FAILED,
-	         EFFECT_NONE, "no response, and not taken: device reports off"},
+	         EFFECT_NONE, "no response, and not applied: device reports off"},
 		{"no response, not read", P_MODE, LOST_ANSWER, false, 1, true, COMMAND_FAILED,
 	         EFFECT_UNKNOWN, "no response; not known whether it was carried out"},
 		{"busy", P_MODE, EXCEPTION, false, 1, false, COMMAND_FAILED, EFFECT_NONE,

@@ -292,7 +292,7 @@ static void a_clock_may_go_on_while_it_is_read_back(void **state)
 	rig_command(&g, P_CLOCK, "now");
 	rig_step(&g);
 	g.holding[203]++;
-	expect(COMMAND_DIFFERS, "not taken: device reports 2026-11-21T11:00:00Z", 2);
+	expect(COMMAND_DIFFERS, "not applied: device reports 2026-11-21T11:00:00Z", 2);
 }
 
 /* A broker that gets no acknowledgement repeats all that it sent, in order. */

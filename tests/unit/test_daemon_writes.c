@@ -259,7 +259,7 @@ static void an_array_is_written_at_once_and_read_back(void **state)
 		                           .span = {1, TABLE_COIL, 4, 10},
 		                           .word = {i ? 0x2D4 : 0x2D5}});
 		if (i)
-			assert_non_null(strstr(rig_said(), "not taken: device reports "
+			assert_non_null(strstr(rig_said(), "not applied: device reports "
 			                                   "[0,0,1,0,1,0,1,1,0,1]"));
 		else
 			assert_string_equal(rig_said(), "pump/Relays [1,0,1,0,1,0,1,1,0,1]");

@@ -693,7 +693,7 @@ static void an_outcome_overtakes_a_heap_but_not_its_value(void **state)
 	north_outcome(s->n, &(struct north_outcome){.device = 0,
 	                                            .param = "Relay2",
 	                                            .value = "on",
-	                                            .reason = "not taken"});
+	                                            .reason = "not applied"});
 	r = ask(s, "site7/xnet/get/scc1", "", to)->request;
 	value(s, 1, 0, "13.28", true);
 	value(s, 1, 2, "x", true);

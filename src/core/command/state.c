@@ -397,7 +397,7 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 		return;
 	}
 	if (r->state == STATE_VERIFYING) {
-		snprintf(reason, sizeof reason, "not taken: device reports %.*s", 120, shown);
+		snprintf(reason, sizeof reason, "not applied: device reports %.*s", 120, shown);
 		if (r->origin == COMMAND_PULSE_END)
 			pulse_again(t, r, reason, now);
 		else
@@ -416,7 +416,7 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 	} else if (pulse_ends) {
 		pulse_again(t, r, "no response, and it is still on", now);
 	} else {
-		snprintf(reason, sizeof reason, "no response, and not taken: device reports %.*s",
+		snprintf(reason, sizeof reason, "no response, and not applied: device reports %.*s",
 		         120, shown);
 		record_end(t, r, COMMAND_FAILED, shown, reason, now);
 	}
