@@ -47,7 +47,7 @@ void tap_out(struct bus *b, const struct request *r, us_t at)
 {
 	struct bus_frame f = {.at = at};
 	if (tap_open(b)) /* within an exchange: the answer to its proof */
-		tap_end(b, b->asked ? NULL : "nobody asked for it", at);
+		tap_end(b, b->asked ? NULL : "not requested", at);
 	b->asked = true;
 	f.n = (uint16_t)pdu_frame(r->unit, r->pdu, r->len, f.bytes);
 	give(b, &f);

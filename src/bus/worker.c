@@ -149,7 +149,7 @@ static void worker_listen(struct bus *b)
 		b->line.last_end = now;
 		tap_in(b, buf, (size_t)n, now);
 	} else if (tap_open(b) && now >= b->line.last_end + LISTEN) {
-		tap_end(b, "nobody asked for it", now);
+		tap_end(b, "not requested", now);
 	}
 	worker_wait(b, now + LISTEN, WAIT_INPUT);
 }

@@ -48,7 +48,7 @@ static const struct alias aliases[] = {
 	{"device", "registers register channels sensors datapoints metrics signals items", "points",
          NULL},
 	{"device", "port line network serial hub gateway", "bus", NULL},
-	{"device", "name title friendly_name", "", "the key that this map stands under"},
+	{"device", "name title friendly_name", "", "the key above, which is its name"},
 	{"device", "delay message_wait guard_interval", "pause", NULL},
 	{"device", "max_read_registers max_registers", "max_read", NULL},
 	{"device", "disabled", "enabled", "enabled: false"},

@@ -216,7 +216,7 @@ static void check_alone(const struct making *m, const struct draft *d, const cha
 		if (other && strcmp(other, word) != 0)
 			names[n++] = other;
 	}
-	diag_error(m->l->d, d->p.where, "%s: point \"%s\" alone says %s%s", key, d->p.name,
+	diag_error(m->l->d, d->p.where, "%s: only point \"%s\" has %s%s", key, d->p.name,
 	           text_echo(word, echo), scalar_hint(word, names, n, hint, sizeof hint));
 }
 

@@ -191,7 +191,8 @@ static void repeat_check(struct load *l, const struct pair *p)
 			           p->key->text);
 		else if (repeat && v->kind == NODE_LIST)
 			diag_error(l->d, repeat->where,
-			           "repeat: not in one of several places; say it of the profile");
+			           "repeat: not in one of several places; set it for the whole "
+			           "profile");
 	}
 }
 

@@ -121,7 +121,7 @@ static const struct key point_keys[] = {
          .doc = "Word order; little: low word first; swapped: bytes exchanged in each word. For "
                 "texts only swapped has an effect."},
 	{"bit", SET(set_bits, "0 to 63"),
-         .doc = "Bit number in a word as wide as type says; 0 is the least significant; the value "
+         .doc = "Bit number in a word as wide as its type; 0 is the least significant; the value "
                 "is on or off."},
 	{"bits", SET(set_bits, "like 4..7"),
          .doc = "Bit field as a number, also of one bit; with a signed type the highest bit is the "

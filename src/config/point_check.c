@@ -209,7 +209,7 @@ static void check_field(struct load *l, struct draft *d)
 	                      d->stated.type == TYPE_SIGNMAG;
 	if (c->bits == 1 && c->type == d->stated.type && has_sign)
 		diag_error(l->d, at(d, key),
-		           "bits: one bit has no sign; say bit: %u, or a type without sign",
+		           "bits: one bit has no sign; use bit: %u, or a type without sign",
 		           c->bit);
 	if (c->bits && (is_text(c->type) || is_float(c->type)))
 		diag_error(l->d, at(d, key), "%s: only numbers without decimal point have bits",

@@ -267,12 +267,11 @@ static const struct key root_keys[] = {
 	{"gateway", SECTION(gateway), .set = set_section, .form = "name",
          .preset = "host name up to the first dot", .doc = "Name of this gateway on MQTT."},
 	{"commands", SECTION(commands), .set = set_section, .form = "on or off", .preset = "on",
-         .doc = "Accept commands to the devices; off: they are refused, whatever a device's own "
-                "`commands` says."},
+         .doc = "Accept commands to the devices; off: they are refused, also those to devices "
+                "with `commands: on`."},
 	{"control", SECTION(control), .set = set_section, .form = "on, read or off", .preset = "on",
-         .doc = "The control socket, by which xnetctl reaches the running daemon; read: it may "
-                "look, "
-                "but write nothing; off: there is none."},
+         .doc = "The control socket, by which xnetctl reaches the running daemon; read: through it "
+                "nothing can be written; off: there is none."},
 	{"mqtt", SECTION(mqtt), .set = set_section, .form = "map",
          .doc = "The broker and how to connect to it."},
 	{"homeassistant", SECTION(homeassistant), .set = set_section,

@@ -298,7 +298,7 @@ static void set_max_rise(struct load *l, const struct hit *h, void *object)
 
 static const struct key counter_keys[] = {
 	{"max_rise", .type = KEY_OTHER, .set = set_max_rise, .form = "like 50/h",
-         .preset = "any rise is believed",
+         .preset = "any rise is accepted",
          .doc = "A steeper rise is published only after a second read confirms it."},
 };
 

@@ -169,7 +169,7 @@ static const struct key write_keys[] = {
          .doc = "A command must be this word, a blank and the value."},
 	{"safe", SET(set_safe, "{after: 60s, value: 0, when: [broker, no_command]}"),
          .flags = KEY_PROFILE,
-         .doc = "Value to write when no one is in control; a start alone never writes it."},
+         .doc = "Value to write when nothing controls the point; a start alone never writes it."},
 	{"rewrite", KEY_DURATION, KEY_PROFILE, W(rewrite), .min = 100 * US_MS, .max = DAY,
          .doc = "Write the last value again at this interval, as a keep-alive."},
 	{"sync", KEY_DURATION, KEY_PROFILE, W(sync), .min = 60 * US_S, .max = 366 * DAY,

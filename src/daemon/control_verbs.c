@@ -313,7 +313,7 @@ static void level(struct gateway *g, client_t c, const struct control_request *r
 		fail(g, c, r, CONTROL_E_ARGS, "level: must be error, warn, info or debug");
 		return;
 	}
-	log_warn("log level is now %s: %s asked for it", r->level, client_who(g, c));
+	log_warn("log level is now %s, set by %s", r->level, client_who(g, c));
 	log_set_level(l);
 	jw_string(begin(g, r), "level", r->level);
 	finish(g, c);

@@ -148,7 +148,7 @@ static void set_level(struct gateway *g, const struct north_event *e)
 	const bool good = log_parse_level(e->text, &level);
 	if (good) {
 		/* said first, and as a warning: whoever asks for less does not do so unseen */
-		log_warn("log level is now %s: a message asked for it", e->text);
+		log_warn("log level is now %s, set by a message", e->text);
 		log_set_level(level);
 	}
 	const struct north_outcome o = {

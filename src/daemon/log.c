@@ -123,7 +123,7 @@ static void refill(void)
 		state.debug_until = 0;
 		state.level = state.opened;
 		emit(LEVEL_INFO,
-		     "log level debug has ended: a message asked for it 10 minutes ago");
+		     "log level debug has ended: it was set by a message 10 minutes ago");
 	}
 }
 

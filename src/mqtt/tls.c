@@ -157,7 +157,7 @@ static void explain_certificate(const struct mqtt_conf *c, X509 *cert, long resu
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 		snprintf(buf, size,
 		         "TLS: the broker's certificate is not signed by %.100s (mqtt.tls.ca)",
-		         c->ca ? c->ca : "a CA that this machine knows");
+		         c->ca ? c->ca : "a CA that this machine trusts");
 		break;
 	default:
 		snprintf(buf, size, "TLS: the broker's certificate is not accepted: %s",
@@ -167,7 +167,7 @@ static void explain_certificate(const struct mqtt_conf *c, X509 *cert, long resu
 
 /* -- what the broker says ---------------------------------------------------------------------- */
 
-#define WANTED "TLS: the broker wants a client certificate (mqtt.tls.cert and key)"
+#define WANTED "TLS: the broker requires a client certificate (mqtt.tls.cert and key)"
 
 /* Its word about our certificate comes after the handshake (TLS 1.3) or in it. */
 static bool explain_alert(const struct mqtt_conf *c, int reason, char *buf, size_t size)
@@ -176,7 +176,7 @@ static bool explain_alert(const struct mqtt_conf *c, int reason, char *buf, size
 		int reason;
 		const char *text;
 	} refused[] = {
-		{SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it is not signed by a CA that the broker knows"},
+		{SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it is not signed by a CA that the broker trusts"},
 		{SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "it has expired"},
 		{SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "it is revoked"},
 		{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it is corrupted, or not for this broker"},

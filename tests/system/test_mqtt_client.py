@@ -383,9 +383,9 @@ def test_tls_refuses_what_has_expired(make_broker, certificates, probe):
 
 
 CLIENT = {
-    "none": ([], "TLS: the broker wants a client certificate (mqtt.tls.cert and key)"),
+    "none": ([], "TLS: the broker requires a client certificate (mqtt.tls.cert and key)"),
     "foreign": (["--cert", "foreign.pem", "--key", "any.key"],
-                "foreign.pem: it is not signed by a CA that the broker knows"),
+                "foreign.pem: it is not signed by a CA that the broker trusts"),
     "mismatch": (["--cert", "good.pem", "--key", "ca.key"], "ca.key does not belong to the certificate"),
     "junk certificate": (["--cert", "junk.pem", "--key", "any.key"], "junk.pem is not a certificate (PEM)"),
     "junk key": (["--cert", "good.pem", "--key", "junk.pem"], "junk.pem is not a key (PEM, without a passphrase)"),
