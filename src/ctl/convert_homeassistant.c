@@ -206,7 +206,7 @@ static void connection(struct draft *d, struct draft_bus *b, const struct node *
 	if (strcmp(type, "udp") == 0)
 		diag_error(&d->d, hub->where,
 		           "Modbus over UDP is not supported; if the device "
-		           "also takes TCP, say type: tcp");
+		           "also takes TCP, use type: tcp");
 	b->kind = strcmp(type, "rtuovertcp") == 0 ? "rtu_tcp" : "tcp";
 	b->where = arena_printf(d->arena, "%.200s:%ld", node_text(hub, "host"),
 	                        node_number(hub, "port", 502));

@@ -190,7 +190,7 @@ static void no_converter(struct draft *d, const struct node *n)
 	const struct node *c = node_get(n, "converter");
 
 	diag_warn(&d->d, c->where,
-	          "not converted: %.60s; an expr: over other points may say the same", c->text);
+	          "not converted: %.60s; an expr: over other points may do the same", c->text);
 }
 
 static const char *joined(struct draft *d, const char *topic, const char *name)

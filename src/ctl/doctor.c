@@ -100,7 +100,7 @@ static void check_port(struct doctor *d)
 	const bool has = port_lasting(c->port, lasting, sizeof(lasting));
 	const bool used = strncmp(c->port, "/dev/serial/", 12) == 0;
 	doctor_say(d, CHECK_OK, "port", "%.100s %s, %s%s", c->port, line,
-	           d->line->via[0] ? "xnetd has it" : "nobody else has it",
+	           d->line->via[0] ? "used by xnetd" : "not used by another program",
 	           used ? ", by-id name used" : "");
 	if (has && !used)
 		doctor_say(d, CHECK_NOTE, "port",
@@ -144,8 +144,8 @@ static bool check_silence(struct doctor *d)
 	d->client = h.frames > 0;
 	d->noise = !d->client && h.bytes > 0;
 	if (d->client)
-		doctor_say(d, CHECK_FAIL, "noise", "%u frames in 2 s: ANOTHER CLIENT asks here",
-		           h.frames);
+		doctor_say(d, CHECK_FAIL, "noise",
+		           "%u frames in 2 s: ANOTHER CLIENT sends requests", h.frames);
 	else
 		doctor_say(d, h.bytes ? CHECK_FAIL : CHECK_OK, "noise",
 		           h.bytes ? "%u bytes in 2 s of silence" : "no byte in 2 s of silence",
@@ -278,7 +278,8 @@ static int examine(struct doctor *d)
 	check_port(d);
 	bool good = check_silence(d);
 	if (good && d->client)
-		doctor_say(d, CHECK_SKIPPED, "units", "nothing is sent while another client asks");
+		doctor_say(d, CHECK_SKIPPED, "units",
+		           "nothing is sent while another client sends requests");
 	else if (good)
 		good = check_units(d);
 	if (good && !d->client)

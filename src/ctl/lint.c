@@ -33,7 +33,7 @@ static void lint_vocabulary(const struct point *p, const struct wordlist *names,
 		           meant);
 	else if (!p->description)
 		diag_warn(diag, p->where,
-		          "%s: not in the vocabulary (names.txt), and no description says why",
+		          "%s: not in the vocabulary (names.txt), and no description explains it",
 		          p->name);
 }
 
@@ -86,7 +86,7 @@ static void lint_point(const struct device *d, const struct point *p, struct dia
 	if (p->write && p->write->only)
 		return;
 	if (p->rate == RATE_NONE)
-		diag_error(diag, p->where, "%s: profiles say rate, not every", p->name);
+		diag_error(diag, p->where, "%s: use rate: in a profile, not every:", p->name);
 	if (p->parts == 1 && !table_is_bits(p->table) && d->rule.max_read &&
 	    s.count > d->rule.max_read)
 		diag_error(diag, p->where, "%s: %u registers, but max_read is %u", p->name, s.count,
@@ -160,13 +160,13 @@ static void lint_status(const struct device *d, const struct profile_test *tests
 	else if (d->status == STATUS_DOCUMENTED && lines(d->sources) < 2)
 		diag_error(
 			diag, d->where,
-			"status: documented, but 'sources' names one; two that agree are wanted");
+			"status: documented, but 'sources' names one; two that agree are required");
 }
 
 static void lint_test(const struct profile_test *t, struct diag *diag)
 {
 	if (!t->source || !t->source[0])
-		diag_error(diag, t->where, "the test does not say where its words come from");
+		diag_error(diag, t->where, "the test lacks the source of its words");
 	if (t->nblock == 0)
 		diag_error(diag, t->where, "the test has no raw words");
 	if (t->nexpect == 0)
@@ -179,8 +179,8 @@ void lint_profile(const struct model *m, const struct profile_test *tests, size_
 	lint_head(&m->device[0], diag);
 	lint_status(&m->device[0], tests, ntest, diag);
 	if (ntest < TESTS_LEAST)
-		diag_error(diag, m->device[0].where, "%zu tests; at least %d snapshots are wanted",
-		           ntest, TESTS_LEAST);
+		diag_error(diag, m->device[0].where,
+		           "%zu tests; at least %d snapshots are required", ntest, TESTS_LEAST);
 	for (size_t i = 0; i < ntest; i++)
 		lint_test(&tests[i], diag);
 	for (size_t i = 0; i < m->ndevice; i++)

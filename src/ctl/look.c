@@ -217,7 +217,7 @@ static const struct column device_column[] = {
 };
 #define DEVICE_COLUMNS (sizeof device_column / sizeof *device_column)
 
-/* Those that need somebody first: they must not be below the edge of the screen. */
+/* Those that need attention first: they must not be below the edge of the screen. */
 static void devices(const struct look *l, const struct view_gateway *g, size_t most)
 {
 	struct grid *t = grid_create(device_column, DEVICE_COLUMNS);

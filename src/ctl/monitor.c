@@ -32,9 +32,8 @@ static void help(void)
 {
 	puts("Usage: xnetctl monitor [OPTION]... TARGET\n"
 	     "       xnetctl monitor [OPTION]... --replay FILE\n"
-	     "What is on the line, in words: who is asked for what, with the names of points, and "
-	     "what\n"
-	     "became of it. It sends nothing. Ctrl-C ends it.\n"
+	     "Show the requests and responses on the line in words, with the names of points. It\n"
+	     "sends nothing. Ctrl-C ends it.\n"
 	     "\n" LINE_TARGETS "\n"
 	     "      --pcap FILE      write a capture for Wireshark or tshark instead; -: to "
 	     "standard\n"

@@ -54,9 +54,8 @@ struct probe {
 static void help(void)
 {
 	puts("Usage: xnetctl probe [OPTION]... TARGET --id N\n"
-	     "Which profiles fit this unit: by what it says of itself, and by what their points "
-	     "would\n"
-	     "be. It reads only.\n"
+	     "Which profiles fit this unit: by its identification, and by the values that their\n"
+	     "points would have. It reads only.\n"
 	     "\n" LINE_TARGETS "\n"
 	     "      --profile NAME   only this one: all of its points, and what is doubtful\n"
 	     "      --json           print JSON\n" LINE_HELP "\n"

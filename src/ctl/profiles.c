@@ -13,7 +13,7 @@ static void help(void)
 	     "List the device profiles, or show the points of one.\n"
 	     "\n"
 	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
-	     "      --markdown       print all of them with all they know as one page");
+	     "      --markdown       print all of them in full, as one page");
 }
 
 static void list(const struct markdown_profile *p)

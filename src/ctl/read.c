@@ -143,7 +143,7 @@ static int understand(struct read *r, int argc, char **argv)
 		r->target.device = target_device(&r->target, r->unit);
 		if (!r->target.device) {
 			fprintf(stderr,
-			        "xnetctl read: unit %u is not configured, so say which "
+			        "xnetctl read: unit %u is not configured, so name the "
 			        "register: input:0x3100, holding:0, 40001\n",
 			        r->unit);
 			return EXIT_USAGE;

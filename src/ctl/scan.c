@@ -253,7 +253,8 @@ static bool sweep_rest(struct scan *s)
 			fprintf(stderr, "%s%s", n++ ? ", " : "",
 			        setting_text(&s->setting[i], line, sizeof(line)));
 	if (n)
-		fprintf(stderr, ": only ids up to %d were asked; --deep asks all\n", SELDOM_LAST);
+		fprintf(stderr, ": only ids up to %d were probed; --deep probes all\n",
+		        SELDOM_LAST);
 	return true;
 }
 

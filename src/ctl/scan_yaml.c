@@ -370,7 +370,7 @@ static int replace(const struct scan *s, const struct text *t, const char *path)
 	if (!good_configuration(s, fresh) || !unchanged(t, path)) {
 		fprintf(stderr,
 		        "xnetctl scan: %s is left as it was: with these lines it would not "
-		        "be valid, or somebody else changed it meanwhile\n",
+		        "be valid, or it was changed meanwhile\n",
 		        path);
 		unlink(fresh);
 		return EXIT_CONFIG;
@@ -384,7 +384,7 @@ static int replace(const struct scan *s, const struct text *t, const char *path)
 	return EXIT_SUCCESS;
 }
 
-/* The gateway takes it over; if it does not run, it will when it starts. */
+/* The gateway reads it; if it does not run, it will when it starts. */
 static int reload(const struct scan *s, const char *path)
 {
 	char why[256];
@@ -393,13 +393,13 @@ static int reload(const struct scan *s, const char *path)
 	switch (s->options.control ? remote_reload(s->options.control, why, sizeof(why))
 	                           : REMOTE_NONE) {
 	case REMOTE_DONE:
-		fprintf(stderr, "xnetd has taken it over: mosquitto_sub -v -t 'xnet/#'\n");
+		fprintf(stderr, "xnetd uses it now: mosquitto_sub -v -t 'xnet/#'\n");
 		return EXIT_SUCCESS;
 	case REMOTE_FAILED:
-		fprintf(stderr, "xnetctl scan: xnetd does not take it over: %s\n", why);
+		fprintf(stderr, "xnetctl scan: xnetd keeps the old configuration: %s\n", why);
 		return EXIT_FAILURE;
 	default:
-		fprintf(stderr, "To take it over: sudo systemctl reload-or-restart xnet-gateway\n");
+		fprintf(stderr, "To use it: sudo systemctl reload-or-restart xnet-gateway\n");
 		return EXIT_SUCCESS;
 	}
 }

@@ -84,7 +84,7 @@ static void print_client(const struct listened *h, size_t i, const struct settin
 	const uint8_t fc = h->client[i].fc;
 	char text[32];
 
-	fprintf(stderr, "  asks unit %u ", h->client[i].unit);
+	fprintf(stderr, "  request to unit %u: ", h->client[i].unit);
 	if (fc <= FC_READ_INPUT)
 		fprintf(stderr, "%s %u (%u)", words[fc], h->client[i].addr, h->client[i].count);
 	else
@@ -118,7 +118,7 @@ static void report_clients(const struct scan *s, const struct listened *h)
 	for (size_t i = 0; i < h->nclient; i++)
 		print_client(h, i, &s->now);
 	fprintf(stderr,
-	        "Two clients corrupt each other's responses. Nothing was sent. To look on:\n"
+	        "Two clients corrupt each other's responses. Nothing was sent. To watch them:\n"
 	        "  xnetctl monitor %s\n",
 	        s->target.name);
 }

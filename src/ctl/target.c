@@ -367,7 +367,7 @@ struct wireline *target_open(const struct target *t, const struct line_options *
 	if (!l)
 		fprintf(stderr, "xnetctl %s: %s\n", verb, why);
 	else if (l->via[0])
-		fprintf(stderr, "%s belongs to xnetd: asking through it\n", t->name);
+		fprintf(stderr, "%s is used by xnetd: sending requests through it\n", t->name);
 	return l;
 }
 

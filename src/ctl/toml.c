@@ -271,7 +271,7 @@ const struct node *toml_parse(struct arena *a, const char *file, const char *tex
 			assign(&t, map);
 		skip(&t, false);
 		if (!t.bad && *t.p && *t.p != '\n' && *t.p != '#')
-			wrong(&t, "something stands behind the value");
+			wrong(&t, "unexpected text behind the value");
 	}
 	return t.bad ? NULL : root;
 }

@@ -50,7 +50,7 @@ static void help(void)
 	puts("Usage: xnetctl top [OPTION]...\n"
 	     "The gateways of a broker, their lines and devices, redrawn while they change; q ends "
 	     "it. Devices\n"
-	     "that need somebody come first.\n"
+	     "that need attention come first.\n"
 	     "\n"
 	     "      --once                 print it once; so it is if the output is no "
 	     "terminal\n" BROKER_HELP);
@@ -131,7 +131,8 @@ static void redraw(struct top *t)
 		return;
 	if (!watch_connected(t->look.watch)) {
 		char line[256];
-		snprintf(line, sizeof line, "THE BROKER IS AWAY: %.150s; what follows is old",
+		snprintf(line, sizeof line,
+		         "THE BROKER IS UNREACHABLE: %.150s; what follows is old",
 		         watch_trouble(t->look.watch));
 		screen_line(&t->look.screen, TONE_BAD, line);
 	}

@@ -70,16 +70,16 @@ static const char *of_line(const struct doctor *d, const struct sums *s)
 		return "something responds, but nothing is readable: wrong baud rate or format. "
 		       "xnetctl scan tries them.";
 	if (s->good == 0 && s->units > 1)
-		return serial ? "nobody responds: swap A and B, then power, the right port "
+		return serial ? "no unit responds: swap A and B, then power, the right port "
 		                "(xnetctl "
 		                "ports), baud rate and format (xnetctl scan)."
-		              : "nobody responds: check the unit ids and the device's Modbus "
+		              : "no unit responds: check the unit ids and the device's Modbus "
 		                "settings.";
 	if (s->good == 0 && serial)
 		return "it does not respond: id, power, A and B swapped, then baud rate and format "
 		       "(xnetctl scan).";
 	if (d->noise)
-		return "bytes while nobody speaks: no bias on the idle line, or A/B open. Put bias "
+		return "bytes on the idle line: no bias, or A/B open. Put bias "
 		       "resistors at one place, and 120 ohm at both ends.";
 	return NULL;
 }
@@ -97,7 +97,7 @@ bool verdict_give(const struct doctor *d, char *buf, size_t size)
 		         "have the same one.",
 		         s.stranger->other_unit, s.stranger->unit);
 	else if (s.dumb)
-		snprintf(buf, size, "only unit %u is silent: its id, its power, its stub.",
+		snprintf(buf, size, "only unit %u does not respond: its id, its power, its stub.",
 		         s.dumb->unit);
 	else if (s.by_length && s.worst)
 		snprintf(buf, size,
@@ -107,7 +107,8 @@ bool verdict_give(const struct doctor *d, char *buf, size_t size)
 		         s.worst->unit, s.worst->count_of[1] > 8 ? s.worst->count_of[1] / 4U : 2U);
 	else if (s.worst && s.perfect)
 		snprintf(buf, size,
-		         "only some units lose, unit %u the most: its end of the cable, its "
+		         "only some units lose responses, unit %u the most: its end of the cable, "
+		         "its "
 		         "stub, its driver.",
 		         s.worst->unit);
 	else if (s.worst && s.corrupted + s.shorter >= s.timeouts)
@@ -126,7 +127,7 @@ bool verdict_give(const struct doctor *d, char *buf, size_t size)
 		         s.refuser->unit, s.refuser->exception, d->target.name, s.refuser->unit);
 	else if (d->echo)
 		snprintf(buf, size,
-		         "the adapter repeats what it sends; this is found out by itself. "
+		         "the adapter repeats what it sends; this is detected automatically. "
 		         "All is well.");
 	else
 		snprintf(buf, size, "all is well.");

@@ -64,7 +64,7 @@ static bool look(struct write *w, char *before, size_t size, struct value *curre
 	if (known && !ident_matches(d, is)) {
 		fprintf(stderr,
 		        is[0] ? "xnetctl write: refused: id %u identifies as %s, not as a %s\n"
-		              : "xnetctl write: refused: id %u%s does not say what it is; %s is "
+		              : "xnetctl write: refused: id %u%s does not identify itself; %s is "
 		                "expected\n",
 		        d->id, says_clean(is), d->profile);
 		good = false;

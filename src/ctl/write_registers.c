@@ -129,7 +129,7 @@ int write_registers(struct write *w)
 			print_words("now", words, w->count);
 		else
 			printf("  now   -  (%s)\n",
-			       w->unit ? reply.why : "all units: nobody responds");
+			       w->unit ? reply.why : "to all units: none responds");
 		print_words("then", w->word, w->count);
 		fflush(stdout);
 	}

@@ -177,7 +177,7 @@ struct view_sum {
 	size_t devices, online, disabled, conflicts, faults, warnings;
 	const struct view_bus *worst; /* the one that is not up, or the fullest; NULL: none */
 	bool bus_down;                /* … is not up */
-	bool wrong;                   /* anything of it needs somebody */
+	bool wrong;                   /* anything of it needs attention */
 };
 void view_sum(const struct view *v, const struct view_gateway *g, struct view_sum *out);
 

@@ -347,7 +347,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 		return say(c, no,
 		           no == MHD_HTTP_FORBIDDEN
 		                   ? "this name or origin is not allowed (xnet-web --host NAME)"
-		                   : "who are you?");
+		                   : "user name and password are required");
 	if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
 		return get(h, c, url, *method == 'H');
 	if (strcmp(method, "POST") == 0)

@@ -46,7 +46,7 @@ def test_who_loses_and_how_decides_what_to_try(line):
     assert checks["unit 1 scc1"]["result"] == "ok"
     assert checks["unit 2 meter1"]["result"] == "fail" and "CRC" in checks["unit 2 meter1"]["says"]
     assert checks["unit 3 relay1"]["says"].startswith("0 of 5; 5 no response")  # it is not waited for 50 times
-    assert json.loads(done.stdout)["try"] == "only unit 3 is silent: its id, its power, its stub."
+    assert json.loads(done.stdout)["try"] == "only unit 3 does not respond: its id, its power, its stub."
 
 
 def test_nobody_and_another_client_are_told_apart(wire):
@@ -67,7 +67,7 @@ def test_nobody_and_another_client_are_told_apart(wire):
     finally:
         stop.set()
         other.join()
-    assert done.returncode == 1 and "ANOTHER CLIENT asks here" in done.stdout
+    assert done.returncode == 1 and "ANOTHER CLIENT sends requests" in done.stdout
     assert "Try: a second client is on this line" in done.stdout
     assert len(empty.requests) == sent  # nothing more
 

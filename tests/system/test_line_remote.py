@@ -45,7 +45,7 @@ def answered(*arguments):
 def test_what_the_daemon_has_is_read_and_written_through_it(daemon, client):
     done = answered("read", *daemon.options, "rs485", "--id", 2, "input:0", 2)
     assert done.returncode == 0, done.stderr
-    assert "rs485 belongs to xnetd: asking through it" in done.stderr and "via xnetd, bus rs485" in done.stdout
+    assert "rs485 is used by xnetd: sending requests through it" in done.stderr and "via xnetd, bus rs485" in done.stdout
     daemon.set("meter1", "Volts", 230.5)
     done = answered("read", *daemon.options, "--json", "meter1.Volts")
     assert json.loads(done.stdout)["points"] == [{"name": "Volts", "value": 230.5, "unit": "V"}]
@@ -81,7 +81,7 @@ def test_the_daemon_is_watched_and_lends_its_line(daemon, client):
     daemon.process_of_daemon.terminate()
     daemon.process_of_daemon.wait(LIMIT)
     assert xnetctl("read", *daemon.options, "meter1.Volts").returncode == 0  # by itself now
-    assert "asking through" not in xnetctl("read", *daemon.options, "meter1.Volts").stderr
+    assert "sending requests through" not in xnetctl("read", *daemon.options, "meter1.Volts").stderr
 
 
 GREETING = b'{"xnet":1,"version":"0.2.0","gateway":"x","control":"on"}\n'

@@ -57,7 +57,7 @@ def test_a_good_one_passes(tmp_path):
     ("HotFault: {input: 1, bit: 0, alert: fault, code: 1}", "the alert has no desc"),
     ("HotFault: {input: 1, bit: 0, alert: fault, code: 1, desc: Hot}\n"
      "  OpenFault: {input: 1, bit: 1, alert: fault, code: 1, desc: Open}", "code 1 is that of 'HotFault', too"),
-    ("Temp: {input: 1, every: 5s}", "profiles say rate, not every"),
+    ("Temp: {input: 1, every: 5s}", "use rate: in a profile, not every:"),
 ])
 def test_what_is_wrong_is_told(point, message, tmp_path):
     status, told = lint(tmp_path, f"  {point}\n")
@@ -86,4 +86,4 @@ def test_three_tests_with_words_and_a_source_are_wanted(tmp_path):
     assert "2 tests; at least 3" in lint(tmp_path, "", tests=2)[1]
     empty = "  - {title: empty, source: '', input: {}, expect: {Volts: None}}\n"
     told = lint(tmp_path, "", extra=empty)[1]
-    assert "does not say where its words come from" in told and "has no raw words" in told
+    assert "lacks the source of its words" in told and "has no raw words" in told

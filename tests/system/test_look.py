@@ -236,7 +236,7 @@ def test_top_redraws_and_leaves_the_terminal_as_it_was(broker, house, tmp_path, 
         assert s.text().startswith("barn  online"), "the first line has not scrolled away"
         house.publish("xnet/$SYS/barn/bus/rs485/requests", "4721", retain=True)
         broker.stop()
-        wait_until(lambda: "THE BROKER IS AWAY" in s.text(), what="that the broker is away")
+        wait_until(lambda: "THE BROKER IS UNREACHABLE" in s.text(), what="that the broker is unreachable")
         s.keys("q")
         wait_until(lambda: s.text().split() == ["before", "icanon", "echo"], what="the terminal as it was")
     finally:

@@ -87,7 +87,7 @@ def test_at_a_seldom_setting_the_usual_ids_are_asked_and_it_is_said(wire, tmp_pa
         r.start()
     for r in runs:
         r.join()
-    assert "57600 8N1: only ids up to 16 were asked; --deep asks all" in done[0].stderr
+    assert "57600 8N1: only ids up to 16 were probed; --deep probes all" in done[0].stderr
     found = [[f["id"] for f in json.loads(d.stdout)["found"]] for d in done]
     assert found == [[16], [18]]  # where nothing else is found all are asked
 
@@ -111,7 +111,7 @@ def test_nothing_is_sent_while_another_client_is_on_the_line(wire):
         other.join()
     assert done.returncode == 1
     assert "ANOTHER CLIENT" in done.stderr
-    assert "asks unit 2 holding 0 (20)" in done.stderr and "unit 2 responds" in done.stderr
+    assert "request to unit 2: holding 0 (20)" in done.stderr and "unit 2 responds" in done.stderr
     assert f"xnetctl monitor {line.port}" in done.stderr
     assert line.requests == []
 
