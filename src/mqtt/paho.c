@@ -275,6 +275,8 @@ static const char *create_handle(struct paho *p, const char *client_id, const ch
 	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
 	once.do_openssl_init = 0;
 	p->lib.MQTTAsync_global_init(&once);
+	/* else it notes each call in a table of 120 kB that nobody reads */
+	p->lib.MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
 	int rc = p->lib.MQTTAsync_createWithOptions(&p->handle, uri, client_id,
 	                                            MQTTCLIENT_PERSISTENCE_NONE, NULL,
 	                                            p->protocol == 5 ? &v5 : &v3);

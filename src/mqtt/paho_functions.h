@@ -21,6 +21,7 @@
 	F(MQTTAsync_sendMessage)                                                                   \
 	F(MQTTAsync_setCallbacks)                                                                  \
 	F(MQTTAsync_setDisconnected)                                                               \
+	F(MQTTAsync_setTraceLevel)                                                                 \
 	F(MQTTAsync_strerror)                                                                      \
 	F(MQTTAsync_subscribeMany)                                                                 \
 	F(MQTTAsync_unsubscribe)                                                                   \
