@@ -19,9 +19,9 @@
 
 static void report_port(struct bus *b, const char *text)
 {
-	b->report = (struct report){.online = b->reported};
-	snprintf(b->report.text, sizeof(b->report.text), "%s", text);
-	worker_report(b, REPORT_PORT);
+	struct report r = {.online = b->reported};
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	worker_report(b, REPORT_PORT, &r);
 }
 
 /* Reported once, and again when the reason changes. Commands that wait end with OUT_LINK. */

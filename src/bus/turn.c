@@ -206,8 +206,8 @@ static void turn_done(struct bus *b, us_t begun, us_t now, struct effects *e)
 
 static void report_unit(struct bus *b, uint8_t unit, bool online)
 {
-	b->report = (struct report){.online = online, .span.unit = unit};
-	worker_report(b, REPORT_UNIT);
+	struct report r = {.online = online, .span.unit = unit};
+	worker_report(b, REPORT_UNIT, &r);
 }
 
 static void report_effects(struct bus *b, const struct effects *e, uint8_t unit)
@@ -215,12 +215,12 @@ static void report_effects(struct bus *b, const struct effects *e, uint8_t unit)
 	if (e->offline)
 		report_unit(b, unit, false);
 	if (e->aside) {
-		b->report = (struct report){
+		struct report r = {
 			.span = e->aside_span,
 			.outcome = (uint8_t)e->aside_for,
 			.exception = e->aside_exception,
 		};
-		worker_report(b, REPORT_ASIDE);
+		worker_report(b, REPORT_ASIDE, &r);
 	}
 }
 
@@ -228,8 +228,8 @@ static void report_effects(struct bus *b, const struct effects *e, uint8_t unit)
 static void turn_report(struct bus *b, bool job, us_t now)
 {
 	const struct turn_run *run = &b->run;
-	struct report *r = &b->report;
-	*r = (struct report){
+	const bool good = run->outcome == OUT_OK;
+	struct report r = {
 		.span = run->span,
 		.id = run->job,
 		.outcome = (uint8_t)run->outcome,
@@ -240,13 +240,13 @@ static void turn_report(struct bus *b, bool job, us_t now)
 		.turnaround = run->turnaround,
 		.instead = b->instead,
 	};
-	if (run->outcome == OUT_OK && !job)
-		memcpy(r->word, run->word, sizeof(r->word));
-	if (run->outcome == OUT_OK && run->raw && run->exchange.answer) {
-		r->answer_len = run->exchange.answer_len;
-		memcpy(r->answer, run->exchange.answer, r->answer_len);
+	if (good && !job)
+		memcpy(r.word, run->word, sizeof(r.word));
+	if (good && run->raw && run->exchange.answer) {
+		r.answer_len = run->exchange.answer_len;
+		memcpy(r.answer, run->exchange.answer, r.answer_len);
 	}
-	worker_report(b, job ? REPORT_JOB : run->outcome == OUT_OK ? REPORT_READ : REPORT_FAILED);
+	worker_report(b, job ? REPORT_JOB : good ? REPORT_READ : REPORT_FAILED, &r);
 }
 
 void turn_start(struct bus *b, bool linked)

@@ -15,16 +15,16 @@
 
 /* -- reports, and rests ------------------------------------------------------------ */
 
-void worker_report(struct bus *b, enum report_kind kind)
+void worker_report(struct bus *b, enum report_kind kind, struct report *r)
 {
-	b->report.kind = kind;
-	b->report.bus = b->tag;
-	if (!b->report.at)
-		b->report.at = clock_now();
-	if (!b->nunsent && queue_try_push(b->reports, &b->report))
+	r->kind = kind;
+	r->bus = b->tag;
+	if (!r->at)
+		r->at = clock_now();
+	if (!b->nunsent && queue_try_push(b->reports, r))
 		return;
 	b->unsent = mem_grow(b->unsent, b->nunsent + 1, sizeof(*b->unsent));
-	b->unsent[b->nunsent++] = b->report;
+	b->unsent[b->nunsent++] = *r;
 }
 
 /* False: the queue is still full. */
@@ -108,8 +108,8 @@ static void report_jobs(struct bus *b, bool (*take)(struct bus *, uint64_t *), e
 {
 	uint64_t id;
 	while (take(b, &id)) {
-		b->report = (struct report){.id = id, .outcome = (uint8_t)o};
-		worker_report(b, REPORT_JOB);
+		struct report r = {.id = id, .outcome = (uint8_t)o};
+		worker_report(b, REPORT_JOB, &r);
 	}
 }
 
@@ -325,8 +325,7 @@ static void worker_end(struct bus *b)
 	pthread_mutex_unlock(&b->lock);
 	worker_tidy(b);
 	worker_drop_jobs(b, OUT_CLOSED);
-	b->report = (struct report){0};
-	worker_report(b, REPORT_ENDED);
+	worker_report(b, REPORT_ENDED, &(struct report){0});
 	b->state = BUS_ENDED;
 }
 

@@ -92,9 +92,8 @@ struct bus {
 	struct turn turn;
 	struct unit_rule rule; /* of the turn's unit; no windows */
 	struct turn_run run;   /* how it is carried out */
-	struct report report;
-	bool opened;      /* once at least */
-	bool up;          /* in use; a closed port may be opened by the next turn */
+	bool opened;           /* once at least */
+	bool up;               /* in use; a closed port may be opened by the next turn */
 	bool reported;    /* `up`, as reported: an endpoint that only accepts is not reported */
 	unsigned fails;   /* connections in a row that brought no answer */
 	unsigned silent;  /* turns in a row without an answer */
@@ -122,8 +121,8 @@ void worker_go(struct bus *b);
 bool worker_over(const struct bus *b);
 /* It rests until then, at the latest. */
 void worker_wait(struct bus *b, us_t until, enum bus_wait wait);
-/* Sends b->report with its header filled in. While the queue is full the bus does nothing else. */
-void worker_report(struct bus *b, enum report_kind kind);
+/* Sends it, with its header filled in. While the queue is full the bus does nothing else. */
+void worker_report(struct bus *b, enum report_kind kind, struct report *r);
 /* No job that waits is carried out: so they have ended. */
 void worker_drop_jobs(struct bus *b, enum outcome o);
 
@@ -136,7 +135,7 @@ bool link_is_down(const struct bus *b); /* several connects in a row have failed
 /* Reported once, and again when the reason changes. Waiting commands do not wait for its return. */
 void link_down(struct bus *b);
 void link_lost(struct bus *b);   /* a connection that broke is tried again first */
-void link_proven(struct bus *b); /* something answered: it is reported up. Uses b->report */
+void link_proven(struct bus *b); /* something answered: it is reported up */
 /* Is the link still there? See port_alive(). */
 bool link_alive(struct bus *b);
 /* Before something is sent: is the connection still good for it, as far as can be known? */
