@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 16384
+#define CHUNK_LEAST 1024
+#define CHUNK_MOST 16384
 #define ALIGN 16
 
 struct chunk {
@@ -63,6 +64,12 @@ void arena_destroy(struct arena *a)
 	free(a);
 }
 
+/* As much again as there is: many arenas have a few texts only. */
+static size_t chunk_size(const struct arena *a)
+{
+	return a->used < CHUNK_LEAST ? CHUNK_LEAST : a->used < CHUNK_MOST ? a->used : CHUNK_MOST;
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
 	if (size > SIZE_MAX / 2)
@@ -70,11 +77,11 @@ void *arena_alloc(struct arena *a, size_t size)
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	struct chunk *c = a->chunk;
 	if (!c || c->size - c->used < size) {
-		const size_t room = size > CHUNK ? size : CHUNK;
+		const size_t open = chunk_size(a), room = size > open ? size : open;
 		c = must(malloc(sizeof *c + room));
 		c->used = 0;
 		c->size = room;
-		if (a->chunk && room > CHUNK) {
+		if (a->chunk && room > open) {
 			/* a large piece goes behind, the open chunk stays in use */
 			c->next = a->chunk->next;
 			a->chunk->next = c;
