@@ -29,6 +29,7 @@
 #define DEVICES_AT_ONCE 32 /* their figures: more would go before values that come meanwhile */
 #define DEVICES_FIRST (50 * US_MS) /* until the next ones, in the first round */
 #define INFO_EVERY (20 * US_MS)    /* long texts: the one before should be on its way */
+#define INFOS_WAITING 2            /* no more are made while so many wait: 5 kB each */
 
 #define CLOCK_SET 1000 /* ms: more than converting twice can differ */
 
@@ -306,8 +307,12 @@ static void devices_begin(struct gateway *g, us_t every)
 void health_infos(struct gateway *g)
 {
 	struct health *h = g->health;
-	if (health_on(g) && g->link[0].connected && h->info_next < g->model->ndevice) {
-		health_device_info(g, h->info_next++);
+	struct outbox_figures f;
+	outbox_figures(g->outbox, &f);
+	const bool more = h->info_next < g->model->ndevice;
+	if (health_on(g) && g->link[0].connected && (more || f.passing)) {
+		if (more && f.passing < INFOS_WAITING)
+			health_device_info(g, h->info_next++);
 		gateway_wake(g, TIMER_INFO, g->now + INFO_EVERY);
 		return;
 	}

@@ -273,6 +273,7 @@ void outbox_figures(struct outbox *o, struct outbox_figures *out)
 	*out = (struct outbox_figures){
 		.slots = o->slots.used,
 		.dirty = o->ndirty,
+		.passing = o->passing,
 		.posts = o->posts.n,
 		.bytes = o->posts.bytes[0] + o->posts.bytes[1],
 		.dropped = o->dropped,

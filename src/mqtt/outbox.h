@@ -100,6 +100,7 @@ void outbox_kick(struct outbox *o);
 
 struct outbox_figures {
 	size_t slots, dirty; /* dirty: slots waiting to be sent, those on the way not counted */
+	size_t passing;      /* of the dirty ones: SLOT_PASSING */
 	size_t posts, bytes; /* FIFO; those on the way are counted */
 	uint64_t dropped;    /* posts lost because the FIFO was full */
 	size_t memory;       /* bytes of all slots, their topics and texts, and the hash */

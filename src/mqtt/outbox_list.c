@@ -13,6 +13,11 @@
 #define OWED_LEAST 1024 /* bytes; less is not worth a change of the order */
 #define OWED_MOST 65536
 
+static bool is_passing(const struct outbox *o, uint32_t id)
+{
+	return !(id & POST_BIT) && slot_at(o, id)->class_ == SLOT_PASSING;
+}
+
 static void insert_after(struct outbox *o, uint32_t after, uint32_t id)
 {
 	struct lane_list *lane = &o->lane[lane_of(o, id)];
@@ -29,6 +34,7 @@ static void insert_after(struct outbox *o, uint32_t after, uint32_t id)
 	else
 		lane->tail = id;
 	o->values_in += lane == &o->lane[LANE_VALUES];
+	o->passing += is_passing(o, id);
 }
 
 void list_append(struct outbox *o, uint32_t id)
@@ -70,6 +76,7 @@ void list_remove(struct outbox *o, uint32_t id)
 	else
 		lane->tail = l->prev;
 	o->values_out += lane == &o->lane[LANE_VALUES];
+	o->passing -= is_passing(o, id);
 }
 
 void slot_list(struct outbox *o, uint32_t id)

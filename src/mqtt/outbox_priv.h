@@ -37,6 +37,7 @@ struct outbox {
 	uint32_t behind;                /* the first urgent one waits for that many values_out */
 	uint32_t redone;                /* values_out, when the last failed value is out again */
 	size_t ndirty;
+	size_t passing; /* of them SLOT_PASSING */
 	uint32_t clock, taken;
 	struct posts posts;
 	size_t limit[2]; /* bytes; [1]: history */

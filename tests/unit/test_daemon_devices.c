@@ -517,13 +517,14 @@ static void no_profile_is_suspected_for_less(void **state)
 	}
 }
 
-static unsigned figures_said(void)
+/* Of how many devices this was published. */
+static unsigned devices_said(const char *topic)
 {
 	struct outgoing m;
 	unsigned n = 0;
 	while (outbox_take(rig.g.outbox, &m)) {
 		const char *leaf = strrchr(m.topic, '/');
-		n += strstr(m.topic, "/device/meter") && strcmp(leaf, "/invalid") == 0;
+		n += strstr(m.topic, "/device/meter") && strcmp(leaf, topic) == 0;
 		outbox_sent(rig.g.outbox, m.item);
 	}
 	return n;
@@ -537,13 +538,37 @@ static void figures_of_many_devices_leave_room_for_values(void **state)
 	rig.mqtt = "broker: mqtt://h, client_id: c, sys_interval: 10s";
 	rig_reload("devices:\n  meter(1..200): {bus: line, id: 1..200, profile: own}\n");
 	for (int i = 0; i < 200; i++) {
-		const unsigned n = figures_said();
+		const unsigned n = devices_said("/invalid");
 		all += n;
 		most = n > most ? n : most;
 		rig_pass(10 * US_MS);
 	}
 	assert_int_equal(all, 200);
 	assert_in_range(most, 1, 40);
+}
+
+/* They are long; while values go first none is made to wait behind another. */
+static void infos_of_many_devices_do_not_wait_together(void **state)
+{
+	(void)state;
+	unsigned all = 0;
+	rig_begin(DEVICE(""), POINTS);
+	rig.mqtt = HEALTH;
+	rig_reload("devices:\n  meter(1..20): {bus: line, id: 1..20, profile: own}\n");
+	rig_pass(5 * US_S);
+	assert_in_range(all = devices_said("/info"), 1, 2);
+	for (int i = 0; i < 60; i++) {
+		rig_pass(20 * US_MS);
+		all += devices_said("/info");
+	}
+	assert_int_equal(all, 20);
+	rig_broker(false);
+	rig_broker(true);
+	for (int i = 0; i < 60; i++) {
+		rig_pass(20 * US_MS);
+		all += devices_said("/info");
+	}
+	assert_int_equal(all, 40);
 }
 
 int main(void)
@@ -567,6 +592,7 @@ int main(void)
 		RIG_TEST(a_line_without_a_valid_response_says_what_came),
 		RIG_TEST(a_device_never_reached_is_logged_once_with_the_likely_causes),
 		RIG_TEST(figures_of_many_devices_leave_room_for_values),
+		RIG_TEST(infos_of_many_devices_do_not_wait_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
