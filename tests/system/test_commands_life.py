@@ -188,7 +188,8 @@ LONG_OFF, LONG_ON = (5, 8, 0), (5, 8, 0xFF00)
     ("Level", "45", [5], [(6, 0, 45)], "device reports 30"),  # "later", it says, and never does
     ("Level", "45", [6, 6, 6], [(6, 0, 45)] * 4, None),       # not now
     ("Flip", "toggle", [6, 6], [TOGGLE] * 3, None),
-    ("Door", "on", [4], [ON], "exception 4"),
+    ("Door", "on", [2], [ON], "exception 2"),
+    ("Door", "on", [4], [ON, OFF], "not known"),              # it failed, perhaps behind the switch
     ("Door", "on", [6], [ON, ON, OFF], None),
     # the request is lost
     ("Level", "45", ["lost"], [(6, 0, 45)] * 2, None),

@@ -402,7 +402,7 @@ def test_a_pulse_that_was_refused_is_not_ended_at_the_next_start(line, broker, c
     env = {**os.environ, "RUNTIME_DIRECTORY": str(run)}
     l = plant(line, broker, client, gateway, env=env)
     client.wait_for("xnet/sts/boiler/Door", "off")
-    l.fault("boiler", "exception 4")
+    l.fault("boiler", "exception 2")
     mark = client.mark()
     client.publish("xnet/cmd/boiler/Door", "on")
     nak(client, "boiler", mark)

@@ -70,7 +70,8 @@ enum fault {
 	OTHER_VALUE,
 	IGNORED, /* acknowledged, and nothing happens */
 	LINE_DOWN,
-	LOST_READ, /* the one before a masked or conditional write */
+	LOST_READ,      /* the one before a masked or conditional write */
+	DONE_EXCEPTION, /* an exception, though it was written */
 
 	STUCK /* never reported */
 };
@@ -468,14 +469,14 @@ static inline void job_do(struct rig *g, const struct job *j)
 		return;
 	}
 	if (fault == GOOD || fault == OTHER_VALUE || fault == IGNORED || fault == LOST_ANSWER ||
-	    fault == LOST_READ)
+	    fault == LOST_READ || fault == DONE_EXCEPTION)
 		device_write(g, j);
 	g->now += g->exchange;
 	if (fault == LOST_REQUEST || fault == LOST_ANSWER || g->offline)
 		o = OUT_TIMEOUT;
-	else if (fault == EXCEPTION)
+	else if (fault == EXCEPTION || fault == DONE_EXCEPTION)
 		o = OUT_REFUSED;
-	command_job(g->t, j->id, o, fault == EXCEPTION ? g->exception : 0, sent, g->now, g->now);
+	command_job(g->t, j->id, o, o == OUT_REFUSED ? g->exception : 0, sent, g->now, g->now);
 }
 
 static inline void read_do(struct rig *g, const struct span *s)

@@ -232,11 +232,60 @@ static void a_device_that_moves_takes_no_pulse_with_it(void **state)
 static void the_journal_forgets_a_pulse_that_never_began(void **state)
 {
 	(void)state;
-	fault(EXCEPTION, 1, 4);
+	fault(EXCEPTION, 1, 2);
 	rig_command(&g, P_DOOR, "on");
 	settle();
-	expect(COMMAND_REFUSED, "refused by the device: exception 4, device failure", 0);
+	expect(COMMAND_REFUSED, "refused by the device: exception 2, illegal data address", 0);
 	assert_true(rig_only(&g)->pulse_over);
+}
+
+/* Not every exception says that nothing was switched. */
+static void a_pulse_that_failed_may_be_on_and_is_ended(void **state)
+{
+	(void)state;
+	static const uint8_t code[] = {4, 8, 9, 10, 11, 200};
+	for (size_t i = 0; i < sizeof code; i++) {
+		g.nreported = 0;
+		fault(DONE_EXCEPTION, 1, code[i]);
+		rig_command(&g, P_DOOR, "on");
+		rig_step(&g);
+		assert_int_equal(g.coil[6], 1);
+		assert_int_equal(rig_only(&g)->end, COMMAND_REFUSED);
+		assert_int_equal(rig_only(&g)->effect, EFFECT_UNKNOWN);
+		assert_non_null(strstr(g.reason[0], "; not known whether it was carried out"));
+		assert_false(rig_only(&g)->pulse_over);
+		settle();
+		if (g.coil[6])
+			fail_msg("exception %u: it is still on", code[i]);
+		assert_true(rig_last(&g)->pulse_over);
+	}
+}
+
+/* What the device has says what became of it. */
+static void a_write_that_failed_is_read(void **state)
+{
+	(void)state;
+	static const char failed[] = "refused by the device: exception 4, device failure";
+	fault(DONE_EXCEPTION, 1, 4);
+	rig_command(&g, P_SETPOINT, "45");
+	expect(COMMAND_VERIFIED, "", 1);
+	g.nreported = 0;
+	fault(EXCEPTION, 1, 4);
+	rig_command(&g, P_SETPOINT, "46");
+	expect(COMMAND_REFUSED, failed, 1); /* nor is it sent again */
+	assert_int_equal(rig_only(&g)->effect, EFFECT_NONE);
+	static const uint32_t blind[] = {P_NOVERIFY, P_WRITEONLY, P_RELAY, P_SETPOINT};
+	for (size_t i = 0; i < 4; i++) {
+		g.nreported = 0;
+		g.reads_fail = i == 3;
+		fault(EXCEPTION, 1, 11);
+		rig_command(&g, blind[i], i == 2 ? "toggle" : "47");
+		settle();
+		assert_int_equal(rig_only(&g)->effect, EFFECT_UNKNOWN);
+		if (!strstr(g.reason[0], "exception 11, gateway target does not respond; not known "
+		                         "whether it was carried out"))
+			fail_msg("%zu: %s", i, g.reason[0]);
+	}
 }
 
 static void the_pulse_of_an_earlier_life_is_ended_until_it_is_done(void **state)
@@ -528,6 +577,8 @@ int main(void)
 		T(the_end_of_a_pulse_is_not_written_to_another_device),
 		T(a_device_that_moves_takes_no_pulse_with_it),
 		T(the_journal_forgets_a_pulse_that_never_began),
+		T(a_pulse_that_failed_may_be_on_and_is_ended),
+		T(a_write_that_failed_is_read),
 		T(the_pulse_of_an_earlier_life_is_ended_until_it_is_done),
 		T(a_pulse_ends_also_when_its_begin_was_not_answered),
 		T(the_end_of_a_pulse_is_not_given_up),

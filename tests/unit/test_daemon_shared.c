@@ -20,8 +20,11 @@ static void wrote(uint16_t value, uint16_t mask, enum outcome outcome)
 	assert_int_equal(j.mask[0], mask);
 	if ((j.value[0] & mask) != value)
 		fail_msg("%u instead of %u", j.value[0] & mask, value);
-	rig_report((struct report){
-		.kind = REPORT_JOB, .outcome = (uint8_t)outcome, .id = j.id, .sent = rig.now});
+	rig_report((struct report){.kind = REPORT_JOB,
+	                           .outcome = (uint8_t)outcome,
+	                           .exception = outcome == OUT_REFUSED ? 2 : 0,
+	                           .id = j.id,
+	                           .sent = rig.now});
 }
 
 static void word(const char *text, uint16_t value)

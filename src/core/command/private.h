@@ -54,8 +54,9 @@ struct record {
 	us_t after;             /* only reads that ended at or after this count */
 	us_t due;               /* RETRYING: again; else: give up */
 	struct command_value value;
-	struct value before;             /* of a toggle: what was read before it; NONE: not known */
-	char reason[COMMAND_REASON_MAX]; /* of a draft that is refused; "" good */
+	struct value before; /* of a toggle: what was read before it; NONE: not known */
+	/* of a draft that is refused; "" good. UNSURE: the device's exception; "": no response */
+	char reason[COMMAND_REASON_MAX];
 };
 
 #define PAYLOADS_KEPT 8
@@ -201,7 +202,8 @@ void lane_wake(struct command_table *t, uint32_t lane, us_t now);
 /* The oldest parked write with nothing before it in its lane to wait for; NULL: none. */
 struct record *parked_next(const struct command_table *t);
 #define SHUTTING_DOWN "shutting down"
-#define NOT_KNOWN "no response; not known whether it was carried out"
+/* What the outcome of one that was sent says where nobody knows more. Ends with the record. */
+const char *record_not_known(struct record *r);
 void record_retry(struct record *r, us_t due);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);

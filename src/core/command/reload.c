@@ -147,7 +147,7 @@ static bool record_leave(struct command_table *t, struct record *r, us_t now)
 		record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
 	else
 		record_end(t, r, COMMAND_FAILED, NULL,
-		           r->state == STATE_UNSURE ? NOT_KNOWN : COMMAND_CHANGED, now);
+		           r->state == STATE_UNSURE ? record_not_known(r) : COMMAND_CHANGED, now);
 	return false;
 }
 

@@ -76,6 +76,14 @@ static void record_acknowledge(struct command_table *t, struct record *r, us_t n
 	           known ? shown : NULL, NULL, now);
 }
 
+const char *record_not_known(struct record *r)
+{
+	const size_t n = strlen(r->reason);
+	snprintf(r->reason + n, sizeof r->reason - n, "%s; not known whether it was carried out",
+	         n ? "" : "no response");
+	return r->reason;
+}
+
 /* The device took the write. */
 static void record_taken(struct command_table *t, struct record *r, us_t at, us_t now)
 {
@@ -105,7 +113,7 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 		           "no response, and superseded by a newer command", now);
 		return;
 	} else if (!readable(t, r) || r->leaves || !device_online(t, r)) {
-		record_end(t, r, COMMAND_FAILED, NULL, NOT_KNOWN, now);
+		record_end(t, r, COMMAND_FAILED, NULL, record_not_known(r), now);
 		return;
 	}
 	record_verify(t, r, at + record_point(t, r)->write->settle, STATE_UNSURE);
@@ -134,6 +142,28 @@ static void record_give_way(struct command_table *t, struct record *r, const cha
 		record_end(t, r, COMMAND_FAILED, NULL, why, now);
 	else
 		record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command", now);
+}
+
+/* Does this exception say that nothing was written? A device that failed, or a gateway that did not
+ * get its response, may have carried it out. */
+static bool surely_not_done(uint8_t exception)
+{
+	return exception == EXC_FUNCTION || exception == EXC_ADDRESS || exception == EXC_VALUE ||
+	       exception == EXC_BUSY || exception == EXC_NEGATIVE_ACKNOWLEDGE;
+}
+
+/* It failed, but what the device has is to be read. reason: the exception. */
+static void record_doubtful(struct command_table *t, struct record *r, const char *reason, us_t at,
+                            us_t now)
+{
+	const struct write_rule *w = record_point(t, r)->write;
+	r->effect = EFFECT_UNKNOWN;
+	snprintf(r->reason, sizeof r->reason, "%s", reason);
+	if (record_once_only(t, r) || record_newer(t, r) || r->leaves || !readable(t, r) ||
+	    !w->verify)
+		record_end(t, r, COMMAND_REFUSED, NULL, record_not_known(r), now);
+	else
+		record_verify(t, r, at + w->settle, STATE_UNSURE);
 }
 
 static void job_refused(struct command_table *t, struct record *r, uint8_t exception, us_t sent,
@@ -170,7 +200,10 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 			record_launch(t, r, now);
 		return;
 	}
-	record_end(t, r, COMMAND_REFUSED, NULL, reason, now);
+	if (sent && !surely_not_done(exception))
+		record_doubtful(t, r, reason, at, now);
+	else
+		record_end(t, r, COMMAND_REFUSED, NULL, reason, now);
 }
 
 static void job_unsent(struct command_table *t, struct record *r, enum outcome o, us_t now)
@@ -227,7 +260,7 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 		t->lane[r->lane].last_sent = sent;
 		if ((int64_t)r->point == record_device(t, r)->unlock_point)
 			t->device[r->device].unlocked = sent; /* so long it lasts from now on */
-		if (r->pulse && (o != OUT_REFUSED || exception == EXC_ACKNOWLEDGE))
+		if (r->pulse && (o != OUT_REFUSED || !surely_not_done(exception)))
 			pulse_end(t, r, sent, now);
 		if (r->origin == COMMAND_PULSE_END && o != OUT_REFUSED)
 			pulse_off_sent(t, r, now);
@@ -374,7 +407,7 @@ static void record_elsewhere(struct command_table *t, struct record *r, us_t now
 	if (++r->demands < READS_MAX)
 		act_demand(t, r, now + READ_AGAIN);
 	else
-		record_end(t, r, COMMAND_FAILED, NULL, NOT_KNOWN ": the connection was lost", now);
+		record_unread(t, r, "the connection was lost", now);
 }
 
 static void record_read(struct command_table *t, struct record *r, const struct span *block,
@@ -408,9 +441,12 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 		record_elsewhere(t, r, now);
 		return;
 	}
-	r->effect = EFFECT_NONE; /* no answer came, because nothing was done */
+	r->effect = EFFECT_NONE; /* no answer came, or an exception, because nothing was done */
 	const bool pulse_ends = r->origin == COMMAND_PULSE_END;
-	if (r->tries < 1 && (pulse_ends || (repeatable(t, r) && now < r->expires && !t->closing))) {
+	if (r->reason[0]) {
+		record_end(t, r, COMMAND_REFUSED, shown, r->reason, now);
+	} else if (r->tries < 1 &&
+	           (pulse_ends || (repeatable(t, r) && now < r->expires && !t->closing))) {
 		r->tries++;
 		record_launch(t, r, now);
 	} else if (pulse_ends) {
@@ -452,7 +488,7 @@ void record_unread(struct command_table *t, struct record *r, const char *why, u
 	}
 	snprintf(reason, sizeof reason, "%s: %s",
 	         r->state == STATE_VERIFYING ? "acknowledged, but could not be read back"
-	                                     : NOT_KNOWN,
+	                                     : record_not_known(r),
 	         why);
 	record_end(t, r, COMMAND_FAILED, NULL, reason, now);
 }

@@ -20,7 +20,7 @@ void device_bar(struct command_table *t, uint32_t device, us_t now)
 			act_cancel(t, r);
 		else
 			record_end(t, r, COMMAND_FAILED, NULL,
-			           r->state == STATE_UNSURE ? NOT_KNOWN : why, now);
+			           r->state == STATE_UNSURE ? record_not_known(r) : why, now);
 	}
 }
 
@@ -173,7 +173,7 @@ void command_shutdown(struct command_table *t, us_t now)
 	}
 }
 
-static const char *finish_reason(const struct record *r)
+static const char *finish_reason(struct record *r)
 {
 	if (r->origin == COMMAND_PULSE_END)
 		return "not known whether it was switched off: the gateway stopped";
@@ -184,7 +184,7 @@ static const char *finish_reason(const struct record *r)
 	case STATE_VERIFYING:
 		return "acknowledged, but not read back before the gateway stopped";
 	case STATE_UNSURE:
-		return NOT_KNOWN;
+		return record_not_known(r);
 	default:
 		return SHUTTING_DOWN;
 	}
