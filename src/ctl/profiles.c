@@ -3,14 +3,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
+#include "core/base/diag.h"
 #include "core/model/devid.h"
 #include "ctl/catalogue.h"
+#include "ctl/says.h"
 #include "ctl/verb.h"
 
 static void help(void)
 {
-	puts("Usage: xnetctl profiles [OPTION]... [NAME]\n"
-	     "List the device profiles, or show the points of one.\n"
+	puts("Usage: xnetctl profiles [OPTION]... [NAME | WORD...]\n"
+	     "List the device profiles, or those with all these words in their name, title, vendor "
+	     "or\n"
+	     "models; with the NAME of one show its points.\n"
 	     "\n"
 	     "  -P, --profiles DIR   where device profiles are; may be given up to three times\n"
 	     "      --markdown       print all of them in full, as one page");
@@ -23,6 +28,57 @@ static void list(const struct markdown_profile *p)
 	const struct device *d = &p->model->device[0];
 
 	printf("%-24s %-13s %s\n", p->name, status[d->status], d->title ? d->title : "");
+}
+
+/* Whether each word is somewhere in what names the device. */
+static bool matches(const struct markdown_profile *p, char **word, int n)
+{
+	const struct device *d = &p->model->device[0];
+	const char *const text[] = {p->name, d->title, d->vendor, d->model};
+
+	for (int i = 0; i < n; i++) {
+		bool found = false;
+		for (size_t k = 0; k < sizeof(text) / sizeof(text[0]); k++)
+			found = found || (text[k] && strcasestr(text[k], word[i]));
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static void none(const struct catalogue *all, const char *word)
+{
+	const char **names = mem_alloc(all->n + 1, sizeof(*names));
+
+	for (size_t i = 0; i < all->n; i++)
+		names[i] = all->profile[i].name;
+	const char *near = diag_nearest(word, names, all->n);
+	fprintf(stderr, "xnetctl profiles: no profile '%s'", says_clean(word));
+	if (near)
+		fprintf(stderr, ": did you mean '%s'?", near);
+	fputs("\n'xnetctl profiles' lists all. A device without one lists its points in "
+	      "devices.yaml "
+	      "itself, or gets a profile: doc/profiles.md.\n",
+	      stderr);
+	free(names);
+}
+
+static int search(const struct config_paths *paths, char **word, int n)
+{
+	struct catalogue all;
+	bool any = false;
+
+	catalogue_load(&all, paths, true);
+	for (size_t i = 0; i < all.n; i++) {
+		if (!matches(&all.profile[i], word, n))
+			continue;
+		list(&all.profile[i]);
+		any = true;
+	}
+	if (!any)
+		none(&all, word[0]);
+	catalogue_free(&all);
+	return any ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int show_all(const struct config_paths *paths, bool markdown)
@@ -67,21 +123,35 @@ static void print_point(const struct sunspec *s, const struct point *p)
 	putchar('\n');
 }
 
+/* A text of several lines, each below the first. */
+static void print_lines(const char *title, const char *text)
+{
+	do {
+		const size_t n = strcspn(text, "\n");
+		printf("%-8s %.*s\n", title, (int)n, text);
+		text += n + (text[n] == '\n');
+		title = "";
+	} while (*text);
+}
+
 static void show_device(const struct device *d, const struct bus_conf *b)
 {
-	printf("%s\nvendor   %s\nmodels   %s\nline     %u %u%c%u\nsources  %s\npoints\n",
-	       d->title ? d->title : d->name, d->vendor ? d->vendor : "", d->model ? d->model : "",
-	       (unsigned)b->baud, b->data, b->parity, b->stop, d->sources ? d->sources : "");
+	printf("%s\nvendor   %s\nmodels   %s\nline     %u %u%c%u\n", d->title ? d->title : d->name,
+	       d->vendor ? d->vendor : "", d->model ? d->model : "", (unsigned)b->baud, b->data,
+	       b->parity, b->stop);
+	print_lines("sources", d->sources ? d->sources : "");
+	puts("points");
 	for (uint32_t i = 0; i < d->set->n; i++)
 		print_point(d->set->sunspec, &d->set->point[i]);
 }
 
-static int show(const struct config_paths *paths, const char *name)
+/* One profile, or what has this word. */
+static int show(const struct config_paths *paths, char **name)
 {
 	char path[4096];
 
 	for (size_t i = 0; paths->profiles[i]; i++) {
-		snprintf(path, sizeof(path), "%s/%s.yaml", paths->profiles[i], name);
+		snprintf(path, sizeof(path), "%s/%s.yaml", paths->profiles[i], *name);
 		if (access(path, R_OK) != 0)
 			continue;
 		struct model *m = files_profile(path, false);
@@ -91,8 +161,7 @@ static int show(const struct config_paths *paths, const char *name)
 		model_destroy(m);
 		return EXIT_SUCCESS;
 	}
-	fprintf(stderr, "xnetctl profiles: no profile '%s'\n", name);
-	return EXIT_FAILURE;
+	return search(paths, name, 1);
 }
 
 int verb_profiles(int argc, char **argv)
@@ -117,7 +186,9 @@ int verb_profiles(int argc, char **argv)
 		if (!files_option(&paths, c))
 			return usage("profiles");
 	}
-	if (optind + !markdown < argc)
-		return usage_words("profiles", argc, argv, optind + !markdown, NULL);
-	return optind < argc ? show(&paths, argv[optind]) : show_all(&paths, markdown);
+	if (markdown && optind < argc)
+		return usage_words("profiles", argc, argv, optind, NULL);
+	if (optind + 1 < argc)
+		return search(&paths, argv + optind, argc - optind);
+	return optind < argc ? show(&paths, argv + optind) : show_all(&paths, markdown);
 }

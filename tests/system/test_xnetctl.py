@@ -111,6 +111,24 @@ def test_profiles_are_listed_and_shown():
     assert "no profile 'nothing'" in done.stderr
 
 
+@pytest.mark.parametrize("words, found", [
+    (["sdm120"], ["eastron-sdm120"]),
+    (["EPEVER"], ["epever-tracer"]),
+    (["sdm230"], ["eastron-sdm120"]),  # a model that only the profile's head names
+    (["gavazzi", "em24"], ["carlo-gavazzi-em24-e1", "carlo-gavazzi-em24"]),
+])
+def test_profiles_are_found_by_words(words, found):
+    done = xnetctl("profiles", "-P", PROFILES, *words)
+    assert done.returncode == 0, done.stderr
+    assert sorted(s.split()[0] for s in done.stdout.splitlines()) == sorted(found)
+
+
+def test_a_profile_with_a_typing_error_is_guessed():
+    done = xnetctl("profiles", "-P", PROFILES, "eastron-sdm121")
+    assert done.returncode == 1 and "did you mean 'eastron-sdm120'?" in done.stderr
+    assert "doc/profiles.md" in done.stderr
+
+
 def test_keys_can_be_searched():
     whole, some = xnetctl("keys").stdout.splitlines(), xnetctl("keys", "deadband").stdout.splitlines()
     assert 0 < len(some) < len(whole)
