@@ -145,10 +145,11 @@ static bool by_options(const struct broker_options *o, struct model *m)
 
 static struct model *by_configuration(const struct broker_options *o)
 {
-	if (access(o->paths.file, F_OK) == 0)
+	if (access(o->paths.file, R_OK) == 0)
 		return files_load(&o->paths, false);
-	complain("%s does not exist; --broker mqtt://HOST looks at the gateways of a broker",
-	         o->paths.file);
+	complain("%s %s --broker mqtt://HOST looks at the gateways of a broker", o->paths.file,
+	         errno == EACCES ? "may not be read by this user: use sudo, or"
+	                         : "does not exist;");
 	return NULL;
 }
 

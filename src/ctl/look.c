@@ -75,10 +75,13 @@ void look_nobody(const struct look *l)
 {
 	char text[512];
 
-	snprintf(text, sizeof text,
-	         "No gateway has published below %s/ on %s. Is another --prefix in use? May this "
-	         "user read %s/#?",
-	         l->view->prefix, l->conf->host, l->view->prefix);
+	snprintf(text, sizeof text, "No gateway has published below %s/ on %s.", l->view->prefix,
+	         l->conf->host);
+	screen_line(&l->screen, TONE_WARN, text);
+	screen_line(&l->screen, TONE_WARN,
+	            "Does it run, and reach this broker? journalctl -u xnet-gateway");
+	snprintf(text, sizeof text, "Is another --prefix in use? May this user read %s/#?",
+	         l->view->prefix);
 	screen_line(&l->screen, TONE_WARN, text);
 	if (*watch_trouble(l->watch))
 		screen_line(&l->screen, TONE_WARN, watch_trouble(l->watch));

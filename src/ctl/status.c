@@ -52,6 +52,36 @@ static void print_json(const struct look *l, const char *only)
 	look_json(&j);
 }
 
+/* A line that needs somebody: one that is not up, or one with a silent device; NULL: none. */
+static const char *bad_line(const struct view *v, const struct view_gateway *g,
+                            const struct view_sum *sum)
+{
+	if (sum->bus_down)
+		return sum->worst->name;
+	for (size_t i = 0; i < v->ndevice; i++) {
+		const struct view_device *d = &v->device[i];
+		if (d->bus && d->status != VIEW_ONLINE && view_owns(v, g, d) && *view_trouble(v, d))
+			return d->bus;
+	}
+	return NULL;
+}
+
+/* The next step, for somebody who sees this for the first time. */
+static void next_step(const struct look *l, const struct view_gateway *g,
+                      const struct view_sum *sum)
+{
+	const char *line = bad_line(l->view, g, sum);
+	char text[512];
+
+	if (view_gateway_status(l->view, g) != VIEW_ONLINE)
+		snprintf(text, sizeof text, "Next, on %s: journalctl -u xnet-gateway", g->name);
+	else if (line)
+		snprintf(text, sizeof text, "Next, on %s: sudo xnetctl doctor %s", g->name, line);
+	else
+		return;
+	screen_line(&l->screen, TONE_WARN, text);
+}
+
 static bool print_gateway(const struct look *l, const struct view_gateway *g)
 {
 	struct view_sum sum;
@@ -61,6 +91,7 @@ static bool print_gateway(const struct look *l, const struct view_gateway *g)
 	look_tables(l, g, NULL, NULL, rows(l));
 	look_alerts(l, g, ALERTS);
 	look_commands(l, g);
+	next_step(l, g, &sum);
 	return !sum.wrong;
 }
 

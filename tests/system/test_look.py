@@ -85,6 +85,9 @@ def test_status_shows_a_gateway_on_one_screen(broker, house):
     ("sts/meter1/status", "offline", "OFFLINE"),
     ("$SYS/barn/bus/rs485/state", "silent since 14:02: none of 3 devices responds", "none of 3 devices responds"),
     ("sts/meter1/Alerts", '{"faults":[{"code":4,"desc":"Burner lock-out"}],"warnings":[]}', "Burner lock-out"),
+    ("sts/barn/status", "offline", "Next, on barn: journalctl -u xnet-gateway"),
+    ("sts/meter1/status", "offline", "Next, on barn: sudo xnetctl doctor rs485"),
+    ("$SYS/barn/bus/rs485/state", "down: /dev/ttyUSB0 does not exist", "Next, on barn: sudo xnetctl doctor rs485"),
 ])
 def test_whatever_is_wrong_is_seen_and_is_the_exit_status(broker, house, topic, text, shown):
     house.publish(f"xnet/{topic}", text, retain=True)
@@ -202,7 +205,22 @@ def test_the_daemons_configuration_says_which_broker(broker, house, tmp_path):
     done = subprocess.run([XNETCTL, "fleet", "-c", config], capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0 and "barn" in done.stdout, done
     done = subprocess.run([XNETCTL, "fleet", "-c", tmp_path / "none"], capture_output=True, text=True, timeout=LIMIT)
-    assert done.returncode == 78 and "--broker mqtt://HOST" in done.stderr
+    assert done.returncode == 78 and "does not exist; --broker mqtt://HOST" in done.stderr
+
+
+def test_a_configuration_that_this_user_may_not_read_does_exist(tmp_path):
+    closed = tmp_path / "xnet"
+    closed.mkdir()
+    (closed / "devices.yaml").write_text("devices: {}\n")
+    closed.chmod(0)
+    nobody = {"user": 65534} if os.geteuid() == 0 else {}
+    try:
+        for verb in "status", "top", "fleet", "metrics":
+            done = subprocess.run([XNETCTL, verb, "-c", closed / "devices.yaml"], capture_output=True, text=True,
+                                  timeout=LIMIT, **nobody)
+            assert done.returncode == 78 and "may not be read by this user: use sudo" in done.stderr, done.stderr
+    finally:
+        closed.chmod(0o700)
 
 
 # -- top on a terminal ------------------------------------------------------------------------------------------------
