@@ -141,6 +141,8 @@ static bool check_silence(struct doctor *d)
 	}
 	if (!line_listen(d->line, clock_now() + LISTEN, take_heard, &h))
 		return false;
+	if (stop_asked()) /* a part of the silence proves nothing */
+		return true;
 	d->client = h.frames > 0;
 	d->noise = !d->client && h.bytes > 0;
 	if (d->client)
@@ -177,9 +179,10 @@ static bool check_units(struct doctor *d)
 		*p = (struct patient){.unit = (uint8_t)unit, .name = device ? device->name : NULL};
 		if (!patient_examine(d, p, device))
 			return false;
-		patient_say(d, p);
+		if (p->asked)
+			patient_say(d, p);
 	}
-	if (!d->n)
+	if (!d->n && !stop_asked())
 		doctor_say(d, CHECK_SKIPPED, "units", "none is configured here and no --id given");
 	return true;
 }
@@ -270,6 +273,15 @@ static void head(struct doctor *d)
 	       d->line->via[0] ? "  " : "", d->line->via);
 }
 
+/* The last sentence. False: there is nothing to do. From half of the checks nothing follows. */
+static bool conclude(const struct doctor *d, char *text, size_t size)
+{
+	if (!stop_asked())
+		return verdict_give(d, text, size);
+	snprintf(text, size, "interrupted before all was checked: run it again to its end.");
+	return true;
+}
+
 static int examine(struct doctor *d)
 {
 	char text[320];
@@ -282,11 +294,11 @@ static int examine(struct doctor *d)
 		           "nothing is sent while another client sends requests");
 	else if (good)
 		good = check_units(d);
-	if (good && !d->client)
+	if (good && !d->client && !stop_asked())
 		check_echo(d);
 	if (!good)
 		doctor_say(d, CHECK_FAIL, "line", "%.200s", d->line->why);
-	const bool todo = verdict_give(d, text, sizeof(text)) || !good;
+	const bool todo = conclude(d, text, sizeof(text)) || !good;
 	if (d->copy)
 		fprintf(d->copy, "Try: %s\n", text);
 	if (d->json) {
@@ -298,7 +310,7 @@ static int examine(struct doctor *d)
 	} else {
 		printf("%s%s\n", todo ? "Try: " : "", text);
 	}
-	return !good ? EXIT_LINE : d->fails || todo ? EXIT_FAILURE : EXIT_SUCCESS;
+	return stop_status(!good ? EXIT_LINE : d->fails || todo ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static bool take(void *ctx, int c)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +30,8 @@ static const struct {
 	{"probe", "find out which profiles fit a unit", verb_probe},
 	{"profiles", "list the device profiles, or show one", verb_profiles},
 	{"read", "read points or registers of a device", verb_read},
-	{"scan", "find out which units respond on a line, and what they are", verb_scan},
 	{"recipe", "configurations of Node-RED, Grafana, openHAB and others", verb_recipe},
+	{"scan", "find out which units respond on a line, and what they are", verb_scan},
 	{"schema", "print the JSON schema of devices.yaml, for editors", verb_schema},
 	{"sim", "simulate a line with the configured devices", verb_sim},
 	{"status", "show how gateways, lines and devices are, over MQTT", verb_status},
@@ -53,6 +54,8 @@ static const struct {
 	{EXIT_USAGE, "Wrong usage."},
 	{EXIT_LINE, "The port or connection cannot be opened, or is gone."},
 	{EXIT_CONFIG, "The configuration has errors."},
+	{128 + SIGINT,
+         "Ended by Ctrl-C before it was done: nothing was written that was not reported."},
 };
 
 static void help(void)
@@ -60,7 +63,7 @@ static void help(void)
 	puts("Usage: xnetctl VERB [OPTION]...\nTools for the gateway xnetd.\n");
 	for (size_t i = 0; i < VERBS; i++)
 		if (verb[i].does) /* the others are for programs */
-			printf("  %-10s %s\n", verb[i].name, verb[i].does);
+			printf("  %-13s %s\n", verb[i].name, verb[i].does);
 	puts("\nExit status:");
 	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
 		printf("  %-3d %s\n", exits[i].status, exits[i].means);

@@ -44,7 +44,7 @@ struct probe {
 	bool json;
 	struct found found;
 	us_t timeout;
-	unsigned timeouts;
+	unsigned timeouts, tried;
 	struct known *known;
 	size_t nknown;
 	struct candidate *candidate;
@@ -242,6 +242,7 @@ static void print_json(const struct probe *p)
 	jw_open(&j, NULL, '{');
 	jw_int(&j, "id", p->found.unit);
 	jw_string(&j, "says", p->found.says);
+	jw_bool(&j, "complete", !stop_asked());
 	jw_open(&j, "profiles", '[');
 	for (size_t i = 0; i < p->n && i < SHOWN; i++) {
 		jw_open(&j, NULL, '{');
@@ -265,6 +266,11 @@ static void print_candidates(const struct probe *p)
 
 	printf("unit %u at %s: %s\n", p->found.unit, setting_text(&s, line, sizeof(line)),
 	       p->found.says);
+	if (stop_asked())
+		printf("Interrupted: %u of %u profiles were compared.\n", p->tried,
+		       (unsigned)p->scan.catalogue.n);
+	if (!p->n && stop_asked())
+		return;
 	if (!p->n) {
 		printf("No profile fits. Look at its registers: xnetctl read %s --id %u input:0 8 "
 		       "--as all\nA profile of its own takes ten minutes: doc/profiles.md\n",
@@ -319,9 +325,10 @@ static int try_one(struct probe *p, const struct device *d)
 		printf("%-24s %s %s%s\n", pt->name, shown, pt->unit ? pt->unit : "",
 		       doubtful ? "  <- doubtful" : "");
 	}
-	printf("%u points are plausible, %u are not\n", good, bad);
+	printf("%s%u points are plausible, %u are not\n",
+	       stop_asked() ? "Interrupted; so far " : "", good, bad);
 	image_free(&m);
-	return good > bad ? EXIT_SUCCESS : EXIT_FAILURE;
+	return stop_status(good > bad ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 static const struct device *find_profile(const struct probe *p)
@@ -372,6 +379,7 @@ static int run(struct probe *p)
 	for (size_t i = 0; i < p->scan.catalogue.n && p->timeouts < TIMEOUTS_MOST && !stop_asked();
 	     i++) {
 		try_profile(p, i);
+		p->tried += !stop_asked();
 		progress_show(&p->scan.bar, (unsigned)i + 1, "");
 	}
 	progress_clear(&p->scan.bar);
@@ -385,7 +393,7 @@ static int run(struct probe *p)
 		print_json(p);
 	else
 		print_candidates(p);
-	return p->n ? EXIT_SUCCESS : EXIT_FAILURE;
+	return stop_status(p->n ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 static bool take(void *ctx, int c)

@@ -376,11 +376,13 @@ static int report(struct scan *s)
 	if (s->json)
 		print_json(s);
 	if (!s->nfound) {
-		if (!s->json)
+		if (stop_asked() && !s->json)
+			puts("Interrupted; until then nothing responded.");
+		else if (!s->json)
 			printf("Nothing responds. Check power and A/B (swap them), that this is "
 			       "the right port (xnetctl ports)%s\n",
 			       s->deep ? "." : ", and try --deep.");
-		return EXIT_FAILURE;
+		return stop_status(EXIT_FAILURE);
 	}
 	if (!s->json)
 		print_table(s);
@@ -409,7 +411,7 @@ static int run(struct scan *s)
 			return EXIT_FAILURE;
 	}
 	if (stop_asked())
-		return EXIT_FAILURE;
+		return stop_status(EXIT_FAILURE);
 	fputs("Reads only. Ctrl-C stops and keeps what was found.\n", stderr);
 	if (!sweep_all(s) || !deep_all(s) || !identify_all(s))
 		goto gone;

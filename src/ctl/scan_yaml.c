@@ -17,6 +17,7 @@
 #include "ctl/remote.h"
 #include "ctl/says.h"
 #include "ctl/scan.h"
+#include "ctl/stop.h"
 
 #define NAME_SIZE 80
 
@@ -367,13 +368,13 @@ static int replace(const struct scan *s, const struct text *t, const char *path)
 		unlink(fresh);
 		return EXIT_FAILURE;
 	}
-	if (!good_configuration(s, fresh) || !unchanged(t, path)) {
-		fprintf(stderr,
-		        "xnetctl scan: %s is left as it was: with these lines it would not "
-		        "be valid, or it was changed meanwhile\n",
-		        path);
+	const bool good = good_configuration(s, fresh);
+	if (!good || !unchanged(t, path)) {
+		fprintf(stderr, "xnetctl scan: %s is left as it was: %s\n", path,
+		        good ? "it was changed meanwhile; run this again"
+		             : "with these lines it would not be valid");
 		unlink(fresh);
-		return EXIT_CONFIG;
+		return good ? EXIT_FAILURE : EXIT_CONFIG;
 	}
 	if (rename(fresh, path) < 0) {
 		fprintf(stderr, "xnetctl scan: %s: %s\n", path, strerror(errno));
@@ -425,17 +426,22 @@ int scan_put(const struct scan *s)
 		        path);
 		status = EXIT_FAILURE;
 	} else if (devices == 0) {
-		fprintf(stderr, "Nothing to add: no new device whose profile is known.\n");
+		fputs(stop_asked()
+		              ? "Nothing to add: interrupted before it was known what they are.\n"
+		              : "Nothing to add: no new device whose profile is known.\n",
+		      stderr);
 	} else {
 		show_diff(&t, path);
-		if (s->yes || screen_confirm("Write this?")) {
+		/* after Ctrl-C not all was found: it is asked in any case */
+		const bool cut_short = stop_asked();
+		if ((s->yes && !cut_short) || screen_confirm("Write this?")) {
 			status = replace(s, &t, path);
 			if (status == EXIT_SUCCESS)
 				status = reload(s, path);
 		} else {
-			fprintf(stderr, "%s is left as it was (--yes writes without asking)\n",
-			        path);
-			status = EXIT_FAILURE;
+			fprintf(stderr, "%s is left as it was (%s)\n", path,
+			        cut_short ? "interrupted" : "--yes writes without asking");
+			status = stop_status(EXIT_FAILURE);
 		}
 	}
 	text_free(&t);

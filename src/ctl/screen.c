@@ -98,5 +98,8 @@ bool screen_confirm(const char *question)
 		return false;
 	fprintf(stderr, "%s [y/N] ", question);
 	fflush(stderr);
-	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+	if (fgets(answer, sizeof(answer), stdin))
+		return answer[0] == 'y' || answer[0] == 'Y';
+	fputc('\n', stderr); /* Ctrl-C or Ctrl-D: what follows begins a line */
+	return false;
 }

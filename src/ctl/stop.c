@@ -5,10 +5,11 @@
 #include <stddef.h>
 
 static atomic_bool asked;
+static atomic_int by; /* the signal */
 
 static void on_signal(int number)
 {
-	(void)number;
+	atomic_store(&by, number);
 	atomic_store(&asked, true);
 }
 
@@ -26,6 +27,11 @@ void stop_catch(void)
 bool stop_asked(void)
 {
 	return atomic_load(&asked);
+}
+
+int stop_status(int status)
+{
+	return stop_asked() ? 128 + atomic_load(&by) : status;
 }
 
 const atomic_bool *stop_flag(void)

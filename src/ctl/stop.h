@@ -12,6 +12,9 @@
 /* SIGINT, SIGTERM and SIGHUP set the flag from now on. */
 void stop_catch(void);
 bool stop_asked(void);
+/* The exit status of a verb that was ended before its end: 128 + the signal (130 for Ctrl-C), as
+ * shells do; else `status`. */
+int stop_status(int status);
 const atomic_bool *stop_flag(void);
 
 #endif

@@ -132,6 +132,10 @@ int sweep_listen(struct scan *s, us_t how_long)
 	fflush(stderr);
 	if (!line_listen(s->line, clock_now() + how_long, take_heard, &h))
 		return -1;
+	if (stop_asked()) { /* a part of the silence proves nothing */
+		fprintf(stderr, "interrupted.\n");
+		return 0;
+	}
 	if (!h.frames && !h.other) {
 		fprintf(stderr, "quiet, no other client on this line.\n");
 		return 0;

@@ -2,13 +2,14 @@
 """xnetctl doctor: the checks in their order, what they find, and the sentence at the end."""
 import json
 import os
+import signal
 import subprocess
 import threading
 
 import pytest
 
-from conftest import LIMIT, TOP
-from linefix import Wire, wire  # noqa: F401
+from conftest import LIMIT, TOP, wait_until
+from linefix import Unit, Wire, wire  # noqa: F401
 from simfix import HOUSE, PROFILES, line  # noqa: F401
 
 FAST = HOUSE.replace("baud: 9600", "baud: 115200, timeout: 1s")  # no busy machine is so late
@@ -70,6 +71,20 @@ def test_nobody_and_another_client_are_told_apart(wire):
     assert done.returncode == 1 and "ANOTHER CLIENT sends requests" in done.stdout
     assert "Try: a second client is on this line" in done.stdout
     assert len(empty.requests) == sent  # nothing more
+
+
+@pytest.mark.parametrize("asked", [0, 3])  # while it listens, and while it asks
+def test_an_interrupted_examination_concludes_nothing(wire, asked):
+    quiet = wire({5: Unit(9600, {(3, 0): 1})})
+    p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "doctor", "--control", "off", "-P", PROFILES, "-n", "10000", "--id",
+                          "5", quiet.port], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    head = [p.stdout.readline() for _ in range(2)]  # the port is checked: it catches signals
+    wait_until(lambda: len(quiet.requests) >= asked, what="requests")
+    p.send_signal(signal.SIGINT)
+    said, _ = p.communicate(timeout=LIMIT)
+    assert (p.returncode, len(head)) == (130, 2)
+    assert "noise" not in said or asked, said
+    assert said.split("\n")[-2].endswith("interrupted before all was checked: run it again to its end."), said
 
 
 @pytest.mark.parametrize("arguments, status, text", [

@@ -183,3 +183,13 @@ def test_probe_names_the_profile_whose_points_are_plausible(wire):
     assert done.returncode == 1 and "no response from unit 8" in done.stderr and "xnetctl scan" in done.stderr
     done = xnetctl("probe", "-b", 115200, unit.port, "--id", 7, "--profile", "eastron-sdm999")
     assert done.returncode == 64 and "no profile 'eastron-sdm999'" in done.stderr
+
+
+def test_an_interrupted_probe_does_not_say_that_none_fits(wire):
+    unit = wire({7: Unit(115200, {(3, 0): 1}, silent=(4,))})  # each input register costs a timeout
+    p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "probe", "--control", "off", "-P", PROFILES, "-b", "115200",
+                          unit.port, "--id", "7"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    wait_until(lambda: any(pdu[0] == 4 for _, pdu, _ in unit.requests), what="a profile's points")
+    p.send_signal(signal.SIGINT)
+    said, _ = p.communicate(timeout=LIMIT)
+    assert p.returncode == 130 and "Interrupted: " in said and "No profile fits" not in said, said

@@ -170,6 +170,36 @@ def test_what_was_found_is_kept_at_ctrl_c(wire):
     assert json.loads(out)["complete"] is False
 
 
+def test_ctrl_c_before_anything_was_found_concludes_nothing(wire):
+    line = wire({})
+    for wait_for in 0, 3:  # while it listens, and while it asks
+        p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "scan", *OWN, "-b", "9600", line.port], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        said = p.stderr.read(len("Listening"))
+        wait_until(lambda: len(line.requests) >= wait_for, what="requests")
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=LIMIT)
+        assert p.returncode == 130, said + err
+        assert "quiet" not in err or wait_for, err
+        assert "Nothing responds" not in out, out
+
+
+def test_ctrl_c_writes_nothing_without_a_question(wire, tmp_path):
+    model = {(3, 200 + i): w for i, w in enumerate(struct_words("WBMR6C"))}
+    line = wire({4: Unit(9600, {(3, 0): 0, **model}), 5: Unit(9600, {(3, 0): 0}, silent=(43, 17))})
+    config = tmp_path / "devices.yaml"
+    config.write_text(CONFIG.format(port=line.port))
+    p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "scan", *OWN, "-c", config, "--ids", "4-5", "-b", "9600", "--add",
+                          "--yes", "rs485"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         text=True)
+    wait_until(lambda: any(unit == 5 and pdu[0] in (43, 17) for unit, pdu, _ in line.requests), what="4 is known, 5 is asked")
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=LIMIT)
+    assert "mr6c: {profile: wb-mr6c" in out, out  # what was found is shown
+    assert p.returncode == 130 and "is left as it was (interrupted)" in err, err
+    assert config.read_text() == CONFIG.format(port=line.port)
+
+
 @pytest.mark.skipif(not shutil.which("tmux"), reason="no tmux")
 @pytest.mark.parametrize("columns", [80, 40])
 def test_the_progress_is_one_line_of_the_terminal(wire, tmp_path, columns):
