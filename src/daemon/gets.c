@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/gets.h"
 
+#include "core/command/command.h"
 #include "core/modbus/words.h"
 #include "core/value/expr.h"
 #include "daemon/confirm.h"
@@ -285,6 +286,22 @@ static bool confirms(struct gateway *g, struct get *t)
 	return !ask(g, t, t->point, 0) && t->n;
 }
 
+/* Was it read, but before a command that is under way, so that it is not published? */
+static bool held(const struct gateway *g, const struct get *t)
+{
+	return !t->n && !t->reason[0] && t->point != NORTH_ALL &&
+	       g->plant->reading[t->point].at < t->asked &&
+	       command_held_at(g->table, t->point) >= t->asked;
+}
+
+/* Then it is read once more behind that. True: that is still to come. */
+static bool behind(struct gateway *g, struct get *t)
+{
+	const uint32_t point0 = g->model->device[t->device].point0;
+	return held(g, t) && (command_pending(g->table, t->device, t->point - point0) ||
+	                      (!ask(g, t, t->point, 0) && t->n));
+}
+
 /* Its words are there, and the scale that they want is still to come. */
 static bool undecoded(const struct gateway *g, const struct get *t)
 {
@@ -297,8 +314,9 @@ void gets_turn(struct gateway *g)
 	for (size_t k = s->n; k-- > 0;) {
 		struct get *t = s->get[k];
 		const bool late = g->now - t->asked >= GET_WITHIN;
-		const bool waits = t->n || (undecoded(g, t) && !t->reason[0]);
-		if (!late && (waits || confirms(g, t))) {
+		const bool waits =
+			t->n || (undecoded(g, t) && !t->reason[0]) || (late && held(g, t));
+		if (!late && (waits || confirms(g, t) || behind(g, t))) {
 			gateway_wake(g, TIMER_COMMANDS, t->asked + GET_WITHIN);
 			continue;
 		}

@@ -38,10 +38,12 @@ static bool inside(const struct place *p, const struct span *s, bool *over)
 /* One that is older than a command's write is not published at all. */
 static void take_point(struct gateway *g, uint32_t point, const struct report *r, bool live)
 {
-	if (live && command_holds(g->table, point, r->at))
-		reading_forget(&g->plant->reading[point]);
-	else
+	if (!live || !command_holds(g->table, point, r->at)) {
 		reading_take(g, point, &r->span, r->word, r->at);
+		return;
+	}
+	reading_forget(&g->plant->reading[point]);
+	command_held(g->table, point, r->at);
 }
 
 /* An answer that came too late explains the failure before. */

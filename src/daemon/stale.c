@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/stale.h"
 
+#include "core/command/command.h"
 #include "daemon/confirm.h"
 #include "daemon/readings.h"
 
@@ -22,6 +23,17 @@ static bool expected(const struct plant *p, uint32_t point)
 	return pt->stale != 0 && (pt->poll == POLL_ALWAYS || r->asked);
 }
 
+/* When it was read last, also where a command keeps that from being published. Words without their
+ * scale are no value, nor is a count held back. */
+static us_t last_read(const struct gateway *g, uint32_t point)
+{
+	const struct reading *r = &g->plant->reading[point];
+	const us_t held = command_held_at(g->table, point);
+	if (r->undecoded || r->quality == QUALITY_NEVER)
+		return 0;
+	return held > r->at ? held : r->at;
+}
+
 static us_t limit_of(const struct point *pt)
 {
 	const bool once = pt->source == SOURCE_EXPR || pt->period == PERIOD_ONCE;
@@ -38,8 +50,7 @@ void stale_sweep(struct gateway *g)
 		confirm_ask(g, i);
 		if (s->phase != PHASE_ONLINE || r->quality == QUALITY_STALE || !expected(p, i))
 			continue;
-		/* words without their scale are no value, nor is a count held back */
-		const us_t read = r->undecoded || r->quality == QUALITY_NEVER ? 0 : r->at;
+		const us_t read = last_read(g, i);
 		const us_t from = read > s->since ? read : s->since;
 		const us_t limit = limit_of(plant_point(p, i));
 		const us_t due = limit > US_NEVER - from ? US_NEVER : from + limit;

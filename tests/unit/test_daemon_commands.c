@@ -64,11 +64,92 @@ static void what_is_commanded_during_the_setup_stays(void **state)
 	}
 }
 
+#define SELDOM                                                                                     \
+	"points:\n  Level: {holding: 3, write: true, min_write_interval: 5min, "                   \
+	"command_timeout: 10min, stale: 30s}\n"
+
+/* It is read all the time; only what is read is older than what was commanded. */
+static void a_write_that_waits_for_long_makes_no_value_stale(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, SELDOM);
+	rig_read(3, 10);
+	rig_command("xnet/cmd/pump/Level", "20");
+	rig_job(3, 20, OUT_OK);
+	rig_pass(US_S);
+	rig_read(3, 20);
+	rig_command("xnet/cmd/pump/Level", "30");
+	rig_said();
+	for (int i = 0; i < 200; i++) {
+		rig_pass(US_S);
+		rig_read(3, 20);
+		assert_null(strstr(rig_said(), "pump/Level"));
+	}
+	/* without any read it is */
+	rig_pass(31 * US_S);
+	assert_non_null(strstr(rig_said(), "pump/Level None"));
+	rig_job(3, 30, OUT_OK);
+	rig_pass(US_S);
+	rig_read(3, 30);
+	assert_non_null(strstr(rig_said(), "pump/Level 30"));
+}
+
+static struct mqtt_event get_level(void)
+{
+	return (struct mqtt_event){.kind = MQTT_MESSAGE,
+	                           .topic = mem_strdup("xnet/get/pump/Level"),
+	                           .payload = mem_strdup(""),
+	                           .response_topic = mem_strdup("answer/me"),
+	                           .since = rig.now};
+}
+
+/* A `get` is not answered with what was read before it. */
+static void a_get_beside_a_command_is_answered_with_what_is_read_behind_it(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, "points:\n  Level: {holding: 3, write: true}\n");
+	rig_read(3, 10);
+	rig_pass(5 * US_S);
+	rig_command("xnet/cmd/pump/Level", "20");
+	rig_event(get_level());
+	rig_said();
+	rig_pass(US_MS);
+	rig_read(3, 11);
+	assert_string_equal(rig_said(), "");
+	rig_job(3, 20, OUT_OK);
+	rig_pass(100 * US_MS);
+	rig_read(3, 20);
+	assert_non_null(
+		strstr(rig_said(), "answer/me {\"ok\":true,\"param\":\"Level\",\"value\":\"20\""));
+	/* also one that is not read back; and not for ever */
+	rig_write_profile(SELDOM);
+	rig_reload(DEVICE);
+	for (int i = 0; i < 2; i++) {
+		rig_pass(US_S);
+		rig_command("xnet/cmd/pump/Level", "30");
+		rig_event(get_level());
+		rig_said();
+		rig_pass(US_MS);
+		rig_read(3, 12);
+		assert_string_equal(rig_said(), "");
+		if (i == 0)
+			rig_job(3, 30, OUT_REFUSED);
+		else
+			rig_pass(10 * US_S);
+		if (i == 0)
+			rig_read(3, 13);
+		assert_non_null(strstr(rig_said(), i == 0 ? "\"value\":\"13\""
+		                                          : "\"reason\":\"not read in time\""));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(what_was_read_before_a_write_is_not_published_behind_it),
 		RIG_TEST(what_is_commanded_during_the_setup_stays),
+		RIG_TEST(a_write_that_waits_for_long_makes_no_value_stale),
+		RIG_TEST(a_get_beside_a_command_is_answered_with_what_is_read_behind_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,10 @@ us_t command_due(const struct command_table *t); /* US_NEVER: nothing to wait fo
  */
 bool command_holds(const struct command_table *t, uint32_t global_point, us_t at);
 
+/* Such a read was made at `at`; and when the last one was, 0: never. */
+void command_held(struct command_table *t, uint32_t global_point, us_t at);
+us_t command_held_at(const struct command_table *t, uint32_t global_point);
+
 /* Is a command of the point alive? Or one of any point that has some of its bits? */
 bool command_pending(const struct command_table *t, uint32_t device, uint32_t point);
 bool command_pending_shared(const struct command_table *t, uint32_t device, uint32_t point);

@@ -67,6 +67,7 @@ struct lane {
 	uint32_t key;           /* of its jobs: newer ones replace older ones on the bus */
 	uint32_t alive;
 	us_t last_sent; /* 0: never */
+	us_t held;      /* the last read that a command kept from being published; 0: none */
 	struct {
 		uint64_t hash;
 		us_t at;         /* accepted then; 0: none */

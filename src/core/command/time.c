@@ -149,6 +149,17 @@ bool command_holds(const struct command_table *t, uint32_t global_point, us_t at
 	return false;
 }
 
+void command_held(struct command_table *t, uint32_t global_point, us_t at)
+{
+	if (t->lane_of[global_point])
+		t->lane[t->lane_of[global_point] - 1].held = at;
+}
+
+us_t command_held_at(const struct command_table *t, uint32_t global_point)
+{
+	return t->lane_of[global_point] ? t->lane[t->lane_of[global_point] - 1].held : 0;
+}
+
 bool command_pending(const struct command_table *t, uint32_t device, uint32_t point)
 {
 	const uint32_t lane = t->lane_of[t->model->device[device].point0 + point];
