@@ -15,6 +15,7 @@
 #include "mqtt/fresh.h"
 #include "mqtt/pace.h"
 #include "mqtt/paho.h"
+#include "mqtt/segments.h"
 
 enum client_state {
 	CLIENT_IDLE, /* until retry_at */
@@ -78,6 +79,7 @@ struct mqtt_client {
 	unsigned closes; /* attempts that the broker closed before any succeeded */
 	unsigned seed;
 	struct paho *paho;
+	struct segments segments;
 	char **have; /* filters subscribed or to be, sorted; the library holds pointers to them */
 	size_t nhave;
 	char **old; /* once subscribed, kept for the same reason */

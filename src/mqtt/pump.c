@@ -236,6 +236,7 @@ static bool hand_over(struct mqtt_client *c, struct outgoing *m, us_t now)
 	}
 	if (m->qos)
 		c->sample_at = now + SAMPLE_EVERY;
+	segments_add(&c->segments, !m->value, now);
 	/* if not, it is back in the outbox; the library will say what is wrong */
 	return paho_send(c->paho, m, expiry, &mark);
 }
@@ -282,10 +283,8 @@ static void retry_refused(struct mqtt_client *c, us_t now)
 	}
 }
 
-void pump(struct mqtt_client *c)
+static void hand_over_all(struct mqtt_client *c)
 {
-	pardon(c, client_now());
-	retry_refused(c, client_now());
 	uint64_t done = begin_pumping(c);
 	for (bool going = true; going;) {
 		struct outgoing m;
@@ -307,6 +306,14 @@ void pump(struct mqtt_client *c)
 	}
 }
 
+void pump(struct mqtt_client *c)
+{
+	pardon(c, client_now());
+	retry_refused(c, client_now());
+	hand_over_all(c);
+	segments_end(&c->segments);
+}
+
 void pump_begin(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);
@@ -316,6 +323,7 @@ void pump_begin(struct mqtt_client *c, us_t now)
 	pthread_mutex_unlock(&c->lock);
 	c->nreported = 0;
 	c->refused_at = 0;
+	segments_begin(&c->segments, c->conf.port);
 	ask(c, now);
 }
 

@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "mqtt/client.h"
 
 static void push(void *ctx, struct mqtt_event *e)
@@ -72,16 +76,29 @@ static void post(struct outbox *o, char *arg)
 		outbox_post(o, &(struct post){.topic = topic, .payload = text, .qos = 1});
 }
 
+/* 1: small packets on its connections do not wait for each other; -1: there is none. */
+static int nodelay(void)
+{
+	int all = -1;
+	for (int fd = 3; fd < 64; fd++) {
+		int on;
+		socklen_t n = sizeof on;
+		if (getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &n) == 0)
+			all = on && all != 0;
+	}
+	return all;
+}
+
 static void figures(struct mqtt_client *c)
 {
 	struct mqtt_figures f;
 	mqtt_figures(c, &f);
 	printf("figures published=%llu received=%llu dropped=%llu reconnects=%llu queued=%zu "
-	       "connected=%d "
+	       "connected=%d nodelay=%d "
 	       "protocol=%u broker=%s last_error=%s\n",
 	       (unsigned long long)f.published, (unsigned long long)f.received,
 	       (unsigned long long)f.dropped, (unsigned long long)f.reconnects, f.queued,
-	       f.connected, f.protocol, f.broker, f.last_error);
+	       f.connected, nodelay(), f.protocol, f.broker, f.last_error);
 	fflush(stdout);
 }
 

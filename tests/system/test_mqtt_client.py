@@ -62,6 +62,7 @@ def test_connects_and_publishes_retained(broker, client, make_client, probe, ver
     client.wait_for("a/Volts", "")
     figures = p.figures()
     assert figures["connected"] == "1" and figures["protocol"] == version
+    assert figures["nodelay"] == "1"  # nothing waits 40 ms for an acknowledgement of TCP
     assert p.end() < 2000
 
 
@@ -357,6 +358,7 @@ def test_tls_with_the_right_ca(make_broker, certificates, probe, version):
     broker = make_broker(listener=tls(certificates, "good"))
     p = probe(broker.port, "--host", "localhost", "--ca", certificates / "ca.pem", "--version", version)
     p.wait_line(f"up {version}")
+    assert p.figures()["nodelay"] == "1"
 
 
 def test_tls_refuses_a_wrong_name(make_broker, certificates, probe):
