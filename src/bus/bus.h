@@ -100,7 +100,7 @@ void bus_adopt(struct bus *b, const struct want *w, size_t nw, const struct unit
 enum submitted bus_submit(struct bus *b, const struct job *j, uint64_t *old);
 bool bus_demand(struct bus *b, const struct span *s, us_t due);
 bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will come */
-/* Another device stands behind this unit id: what was learnt of its registers is forgotten. */
+/* Another device is behind this unit id: what was learned of its registers is forgotten. */
 void bus_forget(struct bus *b, uint8_t unit);
 /* A lent line polls nothing; guests go at once, with these settings (NULL: its own), all else with
  * the line's own. A guest ends OUT_LINK if the port cannot have them, and OUT_EXPIRED if it still

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock: the one place where the bus threads ask for the time and wait for it.
+ * clock: the one place where the bus threads read the time and wait.
  */
 #ifndef BUS_CLOCK_H
 #define BUS_CLOCK_H

@@ -434,7 +434,7 @@ void port_describe(const struct port *p, struct line *l)
 	l->echo |= p->conf->echo;
 	l->timed = p->serial.timed;
 	l->ids = ops->ids;
-	if (l->latency < latency) /* longer pauses may have been learnt */
+	if (l->latency < latency) /* longer pauses may have been learned */
 		l->latency = latency;
 }
 

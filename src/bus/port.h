@@ -25,7 +25,7 @@ enum port_sent {
 };
 
 enum port_opening {
-	PORT_FAILED, /* why says it, or it waits */
+	PORT_FAILED, /* why gets the reason, or it waits */
 	PORT_OPENED,
 	PORT_OPENING, /* later */
 };
@@ -100,10 +100,10 @@ void port_init(struct port *p, const struct bus_conf *conf, const atomic_bool *s
 /* "/dev/ttyUSB0", "192.168.1.50:502". Returns buf. */
 char *port_name(const struct bus_conf *conf, char *buf, size_t size);
 
-/* Opens it in steps that never wait. PORT_FAILED: why says it, or it waits: a reload gave the bus
- * other settings, and the one before has not let go of the port (or of the only connection of a TCP
- * server) yet. PORT_OPENING: call again when port_waits_on() is writable, or at *until, or after
- * done(). */
+/* Opens it in steps that never wait. PORT_FAILED: why gets the reason, or it waits: a reload gave
+ * the bus other settings, and the one before has not let go of the port (or of the only connection
+ * of a TCP server) yet. PORT_OPENING: call again when port_waits_on() is writable, or at *until, or
+ * after done(). */
 void port_begin(struct port *p);
 enum port_opening port_step(struct port *p, us_t now, us_t *until);
 int port_waits_on(const struct port *p); /* -1: on nothing that can be polled */

@@ -21,7 +21,7 @@ struct rtu *rtu_open(const struct bus_conf *conf)
 		return NULL;
 	/* Its recovery loops inside the call for as long as the port is away. */
 	modbus_set_error_recovery(m, MODBUS_ERROR_RECOVERY_NONE);
-	modbus_set_slave(m, 1); /* else it asserts; the unit stands in each raw request */
+	modbus_set_slave(m, 1); /* else it asserts; the unit is in each raw request */
 	if (modbus_connect(m) < 0) {
 		const int why = errno;
 		modbus_free(m);

@@ -11,7 +11,7 @@
 
 struct rtu;
 
-/* NULL: errno says why. The descriptor is non-blocking. */
+/* NULL: errno is set. The descriptor is non-blocking. */
 struct rtu *rtu_open(const struct bus_conf *conf);
 void rtu_close(struct rtu *r); /* NULL is fine */
 int rtu_fd(struct rtu *r);

@@ -25,12 +25,12 @@ bool serial_open(struct serial *s, const struct bus_conf *conf, char *why, size_
 void serial_close(struct serial *s);
 
 /* Is something known against this port, without opening it (which would raise its lines, and
- * disturb who has it)? False: why says what; also when it is not there. */
+ * disturb who has it)? False: why gets the reason; also when it is not there. */
 bool serial_usable(const struct bus_conf *conf, char *why, size_t size);
 /* The same, but for whether it is there, and who may open it. */
 bool serial_fit(const struct bus_conf *conf, char *why, size_t size);
 
-/* Can this hardware do that, instead of something else in silence? False: why says why not. */
+/* Can this hardware do that, instead of something else in silence? False: why gets the reason. */
 bool serial_able(const struct bus_conf *conf, const struct tty_facts *f, char *why, size_t size);
 
 #endif

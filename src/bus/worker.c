@@ -7,7 +7,7 @@
 #include "core/base/arena.h"
 
 #define STEP_SLACK (10 * US_S)
-#define FRESH US_MS         /* a link that was good so lately is not asked for again */
+#define FRESH US_MS         /* a link that was good so lately is not probed again */
 #define SLICE (250 * US_MS) /* while the port is opened: commands may expire */
 #define FULL_RETRY US_MS    /* no room for a report */
 #define ACTS_MOST 32        /* then it is the others' turn */

@@ -60,7 +60,7 @@ struct bus {
 	bool lent;
 	struct bus_figures shown;
 
-	_Atomic(struct queue *) tap; /* NULL: nobody looks on */
+	_Atomic(struct queue *) tap; /* NULL: no monitor */
 
 	/* The hub's; the first ones are shared under its lock. */
 	struct hub *hub;

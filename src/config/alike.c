@@ -22,7 +22,7 @@ struct cache {
 	struct cached *by_content[BUCKETS], *by_set[BUCKETS]; /* the newest first */
 };
 
-/* A key that is not said to be the device's alone decides: a forgotten flag costs time, no more. */
+/* A key that is not marked as the device's alone decides: a forgotten flag costs time, no more. */
 static size_t deciding_keys(const char *name[2 * KEYSET_MAX])
 {
 	size_t n = 0;

@@ -75,7 +75,7 @@ struct bundle *bundle_create(const struct config_paths *paths)
 	return b;
 }
 
-/* A decimal number, and what must stand behind it. */
+/* A decimal number, and what must be behind it. */
 static bool take_number(const char **p, const char *end, char behind, size_t *out)
 {
 	size_t v = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * busload: warns of lines that are asked for more than they can carry, and says which points to
+ * busload: warns of lines with more load than they can carry, and of the points to
  * read less often.
  */
 #ifndef CONFIG_BUSLOAD_H

@@ -218,7 +218,7 @@ static uint8_t write_code(const struct device *d, const struct point *p)
 	return codec_words(&p->codec) > 1 ? 16 : 6;
 }
 
-/* Where the answer says nothing, only reading back shows what was written. */
+/* Where the answer proves nothing, only the read-back shows what was written. */
 static void check_echo(struct load *l, const struct device *d)
 {
 	for (uint32_t i = 0; d->rule.loose_echo && i < d->set->n; i++) {

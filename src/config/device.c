@@ -38,7 +38,7 @@ static void set_windows(struct load *l, const struct hit *h, void *object)
 	r->nwindow = (uint8_t)v->n;
 }
 
-/* They are written in the addresses of the layer they stand in. */
+/* They are written in the addresses of the layer they are in. */
 static void windows_shift(struct load *l, const struct layers *layers, const struct hit *h,
                           struct unit_rule *r)
 {

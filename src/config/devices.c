@@ -150,7 +150,7 @@ static void member_wrong(struct load *l, const struct entry *e)
 		                   : "");
 }
 
-/* In the order of the file; a named entry may stand before or behind the range it overrides. */
+/* In the order of the file; a named entry may be before or behind the range it overrides. */
 static struct members members_collect(struct load *l)
 {
 	struct members m = {0};

@@ -28,7 +28,7 @@ static bool keyset_knows(const struct keyset *set, const char *name)
 	return false;
 }
 
-/* Names that may stand in this map; free: and do not yet. */
+/* Names that may be in this map; free: and do not yet. */
 static size_t names_list(const struct keyset *set, uint16_t only, const struct node *map, bool free,
                          const char **names, size_t n)
 {
@@ -153,7 +153,7 @@ void keys_collect(struct load *l, const struct keyset *set, const struct node *m
 			continue;
 		}
 		if (i + 1 < map->n && is_comma(map, i + 1))
-			continue; /* its value is what stands before the comma */
+			continue; /* its value is what is before the comma */
 		struct hit *h = &hits->hit[key - set->key];
 		if (!h->value)
 			*h = (struct hit){key, name, map->pair[i].value, layer};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keys: the tables that say which keys a map of the configuration may have. One row is all there is
- * to know about a key: parsing, checking and the reference come from it.
+ * keys: the tables that define which keys a map of the configuration may have. One row is all there
+ * is to know about a key: parsing, checking and the reference come from it.
  *
  * A map is read in two steps. keys_collect() notes for each row the first map ("layer") that has
  * it, so several layers give one object; keys_apply() stores what was noted.
@@ -61,7 +61,7 @@ struct keyset {
 	const char *name; /* "point", for messages and the reference */
 	const struct key *key;
 	size_t n;
-	/* Keys of another table that may stand here as well: those with one of these flags. They
+	/* Keys of another table that may be here as well: those with one of these flags. They
 	 * are only checked to be known; who reads the other table collects this map as a layer. */
 	const struct keyset *also[3];
 	uint16_t also_flags[3];
@@ -71,7 +71,7 @@ struct keyset {
 
 struct hit {
 	const struct key *key;
-	const struct node *name; /* the key as it stands there */
+	const struct node *name; /* the key as it is written */
 	const struct node *value;
 	unsigned layer;
 };

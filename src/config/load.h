@@ -153,13 +153,13 @@ struct layers {
 	const struct node *device[LAYERS_MAX];
 	uint8_t device_base[LAYERS_MAX]; /* where addresses in them begin: 0 or 1 */
 	unsigned ndevice;
-	unsigned own; /* how many of them stand in devices.yaml */
+	unsigned own; /* how many of them are in devices.yaml */
 	/* maps of points, most specific first, and where their addresses begin: 0 or 1 */
 	const struct node *points[LAYERS_MAX];
 	uint8_t address_base[LAYERS_MAX];
 	const struct node *repeat[LAYERS_MAX]; /* the profile's own `repeat`, for points with {n} */
 	unsigned npoints;
-	unsigned own_points;           /* how many of them stand in devices.yaml */
+	unsigned own_points;           /* how many of them are in devices.yaml */
 	const struct profile *profile; /* or NULL */
 	uint64_t stated;    /* rows of keyset_device that they give; set by device_make */
 	bool broken;        /* it names a profile that could not be had */
@@ -213,7 +213,7 @@ struct draft {
 	struct layout *layout;
 	uint8_t zone;        /* 0 local, 1 utc */
 	int8_t decimals;     /* -1: not given */
-	struct codec stated; /* as the keys say; of a bit: the number it is in */
+	struct codec stated; /* as the keys define; of a bit: the number it is in */
 	bool has_type, has_rate, has_every, has_stale;
 	us_t every;
 	bool broken; /* what its words mean is not known: no value is held against it */
@@ -230,8 +230,8 @@ bool point_address(struct load *l, const struct hit *h, const struct node *n,
                    const struct recipe *r, int table, int64_t *out);
 void point_read(struct load *l, const struct recipe *r, const struct ratings *rates,
                 struct draft *out);
-/* point_check.c: what its keys say together. errors: as many as there were before its keys were
- * read. */
+/* point_check.c: its keys checked against each other. errors: as many as there were before its keys
+ * were read. */
 void point_check(struct load *l, struct draft *d, size_t errors);
 /* contrary.c: keys that contradict each other, of a point that has no errors; of the model. */
 void point_contrary(struct load *l, const struct draft *d);
@@ -240,7 +240,7 @@ void set_reference(struct load *l, const struct hit *h, void *object);
 void set_function(struct load *l, const struct hit *h, void *object);
 void set_functions(struct load *l, const struct hit *h, void *object);
 
-/* -- value.c: the keys that say what a raw word means -- */
+/* -- value.c: the keys that define what a raw word means -- */
 void set_source(struct load *l, const struct hit *h, void *object);
 void set_bits(struct load *l, const struct hit *h, void *object);
 void set_values(struct load *l, const struct hit *h, void *object);
@@ -290,7 +290,7 @@ void device_make(struct load *l, struct layers *layers, struct device *out);
 	"vendor, product, revision, url, product_name, model, application and 0 to 255"
 int device_id_object(struct load *l, const struct node *n);
 extern const struct keyset keyset_identify;
-/* How the device is recognised, by its profile, and whether its own keys say to ignore that. */
+/* How the device is recognised, by its profile, and whether its own keys turn that off. */
 void identify_read(struct load *l, const struct layers *layers, struct device *d);
 
 /* -- broadcast.c -- */

@@ -204,7 +204,7 @@ static void names_layer(struct load *l, struct recipes *all, const struct layers
 		const struct node *key = map->pair[i].key;
 		const struct node *pattern = pattern_of(&patterns, key->text);
 		if (pattern && !recipe_find(all, key->text))
-			names_repeat(l, all, layers, pattern); /* it may stand further down */
+			names_repeat(l, all, layers, pattern); /* it may be further down */
 		if (strstr(key->text, "{n}")) {
 			names_repeat(l, all, layers, key);
 		} else if (!recipe_find(all, key->text)) {

@@ -370,7 +370,7 @@ static void draft_begin(struct load *l, const struct recipe *r, struct hits *hit
 	p->qos = mqtt->qos_value;
 }
 
-/* What no key says, or what follows from several. */
+/* What no key defines, or what follows from several. */
 static void draft_resolve(const struct ratings *rates, struct draft *d)
 {
 	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What the keys of one point say together: does the type fit its registers, can it be written so?
+/* The keys of one point against each other: does the type fit its registers, can it be written so?
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ static void refuse(struct load *l, const struct draft *d, const char *const *key
 }
 
 /* The same, where one map says both, or the device's own says it of this point: what is inherited,
- * or stands in another profile, may be for others.
+ * or is in another profile, may be for others.
  */
 static void refuse_beside(struct load *l, const struct draft *d, const char *const *keys,
                           const char *maker, const char *on)
@@ -376,7 +376,7 @@ static void check_meaning(struct load *l, struct draft *d)
 	}
 }
 
-/* Words of texts stand in the order of their letters, those of a date in that of its layout. */
+/* Words of texts are in the order of their letters, those of a date in that of its layout. */
 static bool has_word_order(const struct draft *d)
 {
 	const struct codec e = codec_element(&d->p.codec);

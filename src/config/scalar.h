@@ -2,7 +2,7 @@
 /*
  * scalar: what a scalar of a configuration file means. YAML's own guesses (octal 010, 1:30 in base
  * 60, `off` as false) do not exist here: a number is decimal or 0x, a duration has its unit, a text
- * is what stands there.
+ * is what is there.
  *
  * Each function returns false after adding "key: what is wrong" at the node's place.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The keys of a point that say where its raw word is and what it means. */
+/* The keys of a point that define where its raw word is and what it means. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +137,7 @@ static int label_compare(const void *a, const void *b)
 	return (x->code > y->code) - (x->code < y->code);
 }
 
-/* A label may stand once, and be no other code's number: a command could not distinguish them. */
+/* A label may occur once, and be no other code's number: a command could not distinguish them. */
 static void labels_check(struct load *l, const struct hit *h, const struct label *label, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

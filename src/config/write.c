@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How a point is written. The keys may stand in its `write` map; most of them beside it as well. */
+/* How a point is written. The keys may be in its `write` map; most of them beside it as well. */
 #include <string.h>
 
 #include "config/load.h"
@@ -202,7 +202,7 @@ static bool write_wanted(struct load *l, const struct recipe *r, bool *only)
 	return false;
 }
 
-/* `write` maps of all layers and what stands beside them, most specific first. */
+/* `write` maps of all layers and what is beside them, most specific first. */
 static void write_collect(struct load *l, const struct recipe *r, struct hits *hits)
 {
 	memset(hits, 0, sizeof *hits);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Can a point be written as its keys say? */
+/* Can a point be written as its keys define? */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -292,7 +292,7 @@ static bool map_fill(struct builder *b, struct node *map, const struct node *con
 	return true;
 }
 
-/* A tag would say a type; here the key says it. */
+/* A tag would set a type; here the key defines it. */
 static void tag_check(struct builder *b, const yaml_event_t *e, const yaml_char_t *tag)
 {
 	if (tag)

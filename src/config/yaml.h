@@ -57,7 +57,7 @@ bool yaml_parse(struct arena *a, const char *name, const char *text, size_t len,
 const struct pair *node_find(const struct node *map, const char *key);
 const struct node *node_get(const struct node *map, const char *key);
 
-/* Nothing stands there: an empty plain scalar, `~` or `null`. */
+/* Nothing is there: an empty plain scalar, `~` or `null`. */
 bool node_is_null(const struct node *n);
 
 /* A scalar with this text? NULL is none. */

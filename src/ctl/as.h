@@ -11,7 +11,7 @@
 bool as_known(const char *type);
 const char *as_names(void); /* for a message */
 
-/* Prints n words, which stand at `at`, as that type. all: one line a type, the likely ones marked
+/* Prints n words, which are at `at`, as that type. all: one line a type, the likely ones marked
  * and with a point of devices.yaml for each. */
 void as_print(const char *type, const struct place *at, const uint16_t *words, unsigned n);
 

@@ -14,14 +14,14 @@
 #define ADDRESS_NONE (-1)
 #define DRAFT_MAX 4096 /* points, devices or buses; more is another kind of file */
 
-/* Texts are as they will stand in devices.yaml; NULL: not said. */
+/* Texts are as they will be in devices.yaml; NULL: not given. */
 struct draft_point {
 	const char *name;
 	const char *table; /* coil, discrete, input, holding */
 	long address;
 	const char *type, *order, *scale, *offset, *unit, *every, *description, *class_,
 		*state_class, *values, *na, *min, *max, *on, *off;
-	int bit, decimals, length; /* -1: not said */
+	int bit, decimals, length; /* -1: not given */
 	const char *bits;
 	bool write, write_only;
 };
@@ -89,7 +89,7 @@ const char *draft_quoted(struct draft *d, const char *text);
 /* `divide by this` as a scale: "0.1". NULL: no number. */
 const char *draft_inverse(struct draft *d, const char *divisor);
 
-/* "4x0001", 40001, 0x0000 …: table (NULL: not said) and address; false: none of these. */
+/* "4x0001", 40001, 0x0000 …: table (NULL: not given) and address; false: none of these. */
 bool draft_modicon(const char *text, const char **table, long *address);
 
 /* The draft as devices.yaml; `file` is where it came from. */

@@ -16,7 +16,7 @@ static const char *const tables[][2] = {{"holding", "holding"},
                                         {"bit", "discrete"},
                                         {NULL, NULL}};
 
-/* What an object, a state or a command stands in. */
+/* What an object, a state or a command is in. */
 struct context {
 	const char *topic, *network, *slave, *refresh;
 };

@@ -203,7 +203,7 @@ static const char *os_name(char *buf, size_t size)
 	return buf;
 }
 
-/* Nothing of mqtt:, no unlock words, no values: only what stands on which line. */
+/* Nothing of mqtt:, no unlock words, no values: only what is on which line. */
 static void describe(struct doctor *d, FILE *f)
 {
 	struct utsname u;

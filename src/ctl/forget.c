@@ -13,7 +13,7 @@
 /*
  * What a gateway that is gone, or has another name or prefix now, has left retained on the broker.
  * Only the broker knows it: the machine may be gone, too, or its card may be a copy of another
- * one's. So nothing is cleared by itself, and nothing that another gateway says it has.
+ * one's. So nothing is cleared by itself, and nothing that another gateway reports it has.
  */
 
 #define SETTLE (10 * US_S)
@@ -25,11 +25,11 @@ struct kept {
 	char *topic, *payload;
 };
 
-/* A device that the gateway says it has. */
+/* A device that the gateway reports it has. */
 struct had {
 	const char *name;
 	size_t len;
-	bool elsewhere; /* another gateway says so, too */
+	bool elsewhere; /* another gateway reports it, too */
 	struct json_members points;
 };
 
@@ -179,7 +179,7 @@ static void forget_free(struct forget *f)
 	free(f->had);
 }
 
-/* Connects and takes what is retained. NULL: standard error says why. */
+/* Connects and takes what is retained. NULL: the reason is on standard error. */
 static struct watch *look(struct forget *f, const struct mqtt_conf *conf, struct view *v,
                           const char *documents)
 {

@@ -17,12 +17,12 @@ struct image_block { /* count 0: of function 43/14 */
 struct image {
 	struct wireline *line;
 	const struct device *device;
-	uint8_t unit; /* it may stand elsewhere than its profile's model says */
+	uint8_t unit; /* it may be elsewhere than its profile's model says */
 	us_t timeout;
 	struct image_block **block;
 	size_t n;
 	char **text; /* by point, of those with device_id; NULL: none was returned */
-	const struct reply *text_reply; /* the last of function 43/14; NULL: it was not asked for */
+	const struct reply *text_reply; /* the last of function 43/14; NULL: it was not requested */
 	unsigned silent;                /* requests in a row without a response */
 	bool dead;                      /* too many: nothing more is asked */
 };
@@ -41,7 +41,7 @@ enum image_state {
 	IMAGE_WRITEONLY, /* cannot be read */
 	IMAGE_ABSENT,    /* of a SunSpec model that is not there */
 	IMAGE_FAILED,    /* *why: of the read */
-	IMAGE_UNREAD,    /* not asked for */
+	IMAGE_UNREAD,    /* not requested */
 };
 
 /* text: VALUE_TEXT_MAX. */

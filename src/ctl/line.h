@@ -39,7 +39,7 @@ struct seen {
 	char way;             /* 'o' sent by the gateway or by us, 'i' received, '?' nobody knows */
 	const uint8_t *bytes; /* a frame with unit and CRC, or what is none */
 	size_t n;
-	const char *why; /* what the gateway says of it; "" */
+	const char *why; /* what the gateway reports of it; "" */
 };
 
 /* Returns false to end the listening. */

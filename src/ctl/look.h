@@ -26,7 +26,7 @@ struct look {
  * exit status. */
 int look_options(int argc, char **argv, void (*help)(void), struct broker_options *o, bool *json);
 
-/* Connects and takes what is retained. 0, or the exit status: standard error says why. */
+/* Connects and takes what is retained. 0, or the exit status: the reason is on standard error. */
 int look_begin(struct look *l, const struct broker_options *o);
 
 /* Without waiting for the broker. */

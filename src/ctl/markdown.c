@@ -51,7 +51,7 @@ static bool rows_have(const struct rows *r, const char *name)
 	return false;
 }
 
-/* As they stand in the file; the caller frees r->point. */
+/* As they are in the file; the caller frees r->point. */
 static void rows_collect(const struct model *m, struct rows *r)
 {
 	*r = (struct rows){0};

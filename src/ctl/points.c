@@ -29,7 +29,7 @@ enum form { FORM_TABLE, FORM_NAMES, FORM_TOPICS, FORM_JSON };
 
 struct list {
 	const struct model *model;
-	char **name; /* what was asked for; none: all */
+	char **name; /* what was requested; none: all */
 	int nname;
 	enum form form;
 	bool *found; /* by name */

@@ -50,7 +50,7 @@ static void print_driver(const char *name)
 	printf("  %s", slash ? slash + 1 : driver);
 }
 
-/* A USB adapter collects bytes for so long; the gateway asks for 1 ms when it opens the port. */
+/* A USB adapter collects bytes for so long; the gateway requests 1 ms when it opens the port. */
 static void print_latency(const char *name)
 {
 	char path[PATH_MAX], ms[16] = "";

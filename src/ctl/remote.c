@@ -83,7 +83,7 @@ static void take_back(struct remote *r, const char *word)
 	         says_clean(word));
 }
 
-/* A line of the monitor. While the line is lent, what nobody asked for comes as the port gives it,
+/* A line of the monitor. While the line is lent, what nobody requested comes as the port gives it,
  * in pieces. */
 static void take_seen(void *ctx, const struct jread *t)
 {

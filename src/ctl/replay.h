@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * replay: a profile's own tests: raw words through the decoder, compared with the texts that must
- * stand on the topics.
+ * are on the topics.
  */
 #ifndef CTL_REPLAY_H
 #define CTL_REPLAY_H

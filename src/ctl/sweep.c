@@ -2,7 +2,7 @@
 /*
  * sweep: asks one id after the other and does not wait for what is slow: an RTU response names its
  * unit however late it comes. Bytes that are no frame mean that two spoke at once: the ids asked
- * shortly before are asked again with more patience.
+ * shortly before are probed again with a longer timeout.
  */
 #include <stdio.h>
 #include <string.h>
@@ -135,8 +135,8 @@ static bool ask(struct scan *s, const struct request *r, us_t wait)
 	take_late(s);
 	if (reply.outcome != OUT_LINK)
 		return true;
-	/* Many devices with Modbus TCP close the connection when asked for a unit they do not have;
-	 * the next request makes a new one. */
+	/* Many devices with Modbus TCP close the connection on a request to a unit that they do not
+	 * have; the next request makes a new one. */
 	return s->line->conf.kind == BUS_TCP && !s->line->gone && line_set(s->line, &s->now);
 }
 
@@ -235,7 +235,7 @@ static bool listen_group(struct scan *s, unsigned *group)
 	       measure_late(s, before);
 }
 
-/* What is quick is waited for; of the others a few are asked at once. */
+/* What is quick is waited for; of the others a few are probed at once. */
 static bool ask_suspect(struct scan *s, unsigned unit, unsigned *group)
 {
 	const us_t took = suspect(s, unit);

@@ -107,7 +107,7 @@ int line_usage(const struct line_verb *v, const char *missing)
 	return 1 + usage(v->name);
 }
 
-/* The configuration is a help, not a condition, unless it was asked for. */
+/* The configuration is a help, not a condition, unless it was requested. */
 static bool load(struct target *t, const struct line_options *o, const char *verb)
 {
 	struct diag d;

@@ -57,7 +57,7 @@ struct line_verb {
 	void *ctx;
 };
 
-/* All options; the words begin at optind. 0, or the exit status + 1: help was asked for, or
+/* All options; the words begin at optind. 0, or the exit status + 1: help was requested, or
  * something is wrong. */
 int line_options_take(struct line_options *o, int argc, char **argv, const struct line_verb *v);
 /* 1 + the exit status for wrong usage, with what is missing. */

@@ -205,7 +205,7 @@ static struct node *value(struct toml *t)
 }
 
 /* The map behind a word of a heading; of an array of tables its last one.
- * NULL: something else stands there. */
+ * NULL: something else is there. */
 static struct node *step(struct toml *t, struct node *map, const struct node *word, bool array,
                          bool last)
 {

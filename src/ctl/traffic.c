@@ -258,7 +258,7 @@ static void take_odd(struct traffic *t, const struct seen *s, const struct frame
 	finish(t, &x);
 }
 
-/* "no response", as the gateway says it without bytes. */
+/* "no response", as the gateway reports it without bytes. */
 static void take_nothing(struct traffic *t, const struct seen *s)
 {
 	if (!t->pending)

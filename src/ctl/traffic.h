@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * traffic: frames as they come from a line, to transactions in words: who was asked for what, with
- * the names of the points, and what became of it.
+ * traffic: frames as they come from a line, to transactions in words: what was requested of which
+ * unit, with the names of the points, and what became of it.
  */
 #ifndef CTL_TRAFFIC_H
 #define CTL_TRAFFIC_H

@@ -14,7 +14,7 @@
 #include "ctl/screen.h"
 #include "ctl/stop.h"
 
-/* By function 43/14, where its profile says so; else look() compares a point. */
+/* By function 43/14, where its profile uses that; else look() compares a point. */
 static bool is_the_device(struct write *w)
 {
 	const struct device *d = w->target.device;

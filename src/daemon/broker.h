@@ -15,7 +15,7 @@ void broker_create(struct gateway *g);
 /* After a reload: topics and subscriptions of g->model instead of old's. */
 void broker_adopt(struct gateway *g, const struct model *old, const struct same *same);
 
-/* The gateway ends: no more commands are asked for; those on their way still come. */
+/* The gateway ends: commands are unsubscribed; those on their way still come. */
 void broker_leaves(struct gateway *g);
 
 /* Devices, then the gateway, offline; what still comes is answered; waits `limit`

@@ -190,7 +190,7 @@ int carry_device_of(const struct plant *from, const struct plant *to, uint32_t d
 	return was >= 0 && same_unit(from, &from->model->device[was], to, dev) ? was : -1;
 }
 
-/* Nothing that was read or learnt of it is looked at anew, its expressions neither. What of `from`
+/* Nothing that was read or learned of it is looked at anew, its expressions neither. What of `from`
  * is to be freed goes there. */
 static void move_points(struct plant *from, uint32_t was, struct plant *to, uint32_t device)
 {

@@ -75,8 +75,8 @@ static void audit(struct gateway *g, const struct command_outcome *o, const char
 				       : "");
 }
 
-/* What the command was read back as stands on the topic now: published even if unchanged. Where the
- * last reading says something else (a no-op by an older read), the device is read once more
+/* What the command was read back as is on the topic now: published even if unchanged. Where the
+ * last reading reports something else (a no-op by an older read), the device is read once more
  * instead. */
 static void show(struct gateway *g, const struct command_outcome *o)
 {

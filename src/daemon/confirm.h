@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * confirm: the second read that a counter needs before its first value, a fall or a jump of it is
- * believed: is it one, and who asks for it where the polls would bring it late or never?
+ * accepted: is it one, and who requests it where the polls would bring it late or never?
  */
 #ifndef DAEMON_CONFIRM_H
 #define DAEMON_CONFIRM_H

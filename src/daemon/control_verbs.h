@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control_verbs: what a line of the control socket asks for. Each request gets its answer here, or
+ * control_verbs: what a line of the control socket requests. Each request gets its answer here, or
  * later through visits.c, or when its command, read or reload has its outcome.
  */
 #ifndef DAEMON_CONTROL_VERBS_H

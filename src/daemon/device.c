@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDENTIFY_SOON (5 * US_S)   /* it has not said yet what it is */
+#define IDENTIFY_SOON (5 * US_S)   /* its identity is not known yet */
 #define IDENTIFY_AGAIN (60 * US_S) /* it has said that it is another one */
 
 char *device_error_text(const struct device_state *s, bool asked, char *buf, size_t size)
@@ -171,7 +171,7 @@ static bool identified(const struct device *d, const char *is)
 	return false;
 }
 
-/* While it is not what it should be it is asked again: just after power-up some say nothing, or
+/* While it is not what it should be it is read again: just after power-up some say nothing, or
  * something else. */
 static void ask_again(struct gateway *g, uint32_t device, us_t wait)
 {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SOON (5 * US_S)    /* asked again: it gave no response, or a first wrong one */
+#define SOON (5 * US_S)    /* read again: it gave no response, or a first wrong one */
 #define AGAIN (60 * US_S)  /* it is another one still */
 #define WITHIN (10 * US_S) /* a request finds its place on the line, or is given up */
 #define FAILED_MOST 3      /* requests without a response: it will not say what it is */
@@ -203,7 +203,7 @@ static void texts_report(struct gateway *g, uint32_t device, const struct report
 	else
 		devid_read_failed(&s->texts, r->outcome == OUT_REFUSED ? r->exception : 0);
 	if (!s->texts.failed || s->texts.failed >= DEVID_FAILED_MAX)
-		texts_go_on(g, device); /* else it is asked again when it is time */
+		texts_go_on(g, device); /* else it is read again when it is time */
 }
 
 void devid_report(struct gateway *g, const struct report *r)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * devid: asks devices by Read Device Identification (function 43/14) what they are, where their
- * profile says so, and for the texts of points with device_id, with requests of the lowest class on
- * the line.
+ * profile requires it, and for the texts of points with device_id, with requests of the lowest
+ * class on the line.
  */
 #ifndef DAEMON_DEVID_H
 #define DAEMON_DEVID_H
@@ -21,7 +21,7 @@ void devid_read(struct gateway *g, uint32_t device);
 /* It is online and has answered: the next request for these points, if it is time. */
 void devid_texts(struct gateway *g, uint32_t device);
 
-/* A request of it has ended: the device goes online, or is another one, or is asked again. */
+/* A request of it has ended: the device goes online, or is another one, or is read again. */
 void devid_report(struct gateway *g, const struct report *r);
 
 /* It went offline: what it said before, or says late, does not count. */

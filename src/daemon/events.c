@@ -19,7 +19,7 @@
 #define EVENTS_PER_TURN 256
 #define RIVAL_STANDS (600 * US_S) /* since the last sight of it */
 #define LOOK_AGAIN (2 * US_MS)
-#define SETTLE (2 * US_S)        /* what stands retained has come when so long none came */
+#define SETTLE (2 * US_S)        /* what is retained has come when so long none came */
 #define FOREIGN_QUIET (5 * US_S) /* our own change of the status may still be on its way back */
 
 struct source {
@@ -147,7 +147,7 @@ static void set_level(struct gateway *g, const struct north_event *e)
 	enum log_level level;
 	const bool good = log_parse_level(e->text, &level);
 	if (good) {
-		/* said first, and as a warning: whoever asks for less does not do so unseen */
+		/* before the change, and as a warning: a lower level is not set unseen */
 		log_warn("log level is now %s, set by a message", e->text);
 		log_set_level(level);
 	}
@@ -161,7 +161,7 @@ static void set_level(struct gateway *g, const struct north_event *e)
 	north_outcome(g->north, &o);
 }
 
-/* A command to the gateway itself that may be old. What asks for values is late no wrong. */
+/* A command to the gateway itself that may be old. A request for values does no harm when late. */
 static bool late_verb(struct gateway *g, const struct north_event *e)
 {
 	if ((e->kind != NORTH_RELOAD && e->kind != NORTH_LOG) ||

@@ -36,7 +36,7 @@ size_t events_refuse_rest(struct gateway *g);
  * enough. */
 void events_foreign_tick(struct gateway *g);
 
-/* What stood retained on the broker has come: north_settle. */
+/* What was retained on the broker has come: north_settle. */
 void events_settle(struct gateway *g);
 
 /* Our client id is another one now. source: the name under which the Alert was raised. */

@@ -31,7 +31,7 @@ struct get {
 	uint32_t device;
 	uint32_t point; /* of the model; NORTH_ALL: the whole device */
 	us_t asked;
-	uint8_t again; /* asked once more for the second read of a counter */
+	uint8_t again; /* read once more for the second read of a counter */
 	struct awaited *awaited;
 	size_t n;
 	uint8_t *times;   /* by point of the device: how often it is among them */
@@ -201,7 +201,7 @@ static bool touches(const struct span *s, const struct span *block, bool wholly)
 	              : s->addr < block_end && block->addr < end;
 }
 
-/* alone: nothing else was read with it. Else the bus asks for it alone next. */
+/* alone: nothing else was read with it. Else the bus requests it alone next. */
 static void failed(struct gateway *g, struct get *t, size_t i, bool alone, const struct report *r)
 {
 	if (!alone && g->plant->device[t->device].phase == PHASE_ONLINE)
@@ -276,7 +276,7 @@ static void answer(struct gateway *g, const struct get *t, const char *reason)
 	outcome(g, t->device, t->param, text, reason, t->request);
 }
 
-/* A counter's value that is held back wants another read. True: it was asked for. */
+/* A counter's value that is held back wants another read. True: it was requested. */
 static bool confirms(struct gateway *g, struct get *t)
 {
 	if (t->n || t->reason[0] || t->point == NORTH_ALL || t->again == TRIES_MAX ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gets: xnet/get on its way: who asked for which points, until all of them were read or could not
+ * gets: xnet/get on its way: who requested which points, until all of them were read or could not
  * be.
  */
 #ifndef DAEMON_GETS_H

@@ -116,7 +116,7 @@ static enum bus_word judge(const struct plant_bus *b, const struct bus_figures *
 	return WORD_UP;
 }
 
-/* No device answers, though they were asked for a while. */
+/* No device answers, though they were polled for a while. */
 static bool silent(const struct gateway *g, const struct plant_bus *b)
 {
 	if (g->now - (b->answered > b->since ? b->answered : b->since) < SILENT_AFTER)

@@ -215,7 +215,7 @@ static bool shares(const struct gateway *g, const struct kept *k, uint32_t devic
 }
 
 /* Another point has some of its bits and got another value. What is repeated is what the register
- * was commanded to be by both. done false, or a text that is NULL: nobody knows that. */
+ * was commanded to be by both. done false, or a text that is NULL: that is not known. */
 static void overwritten(struct gateway *g, struct kept *k, const struct command_text *newer,
                         bool done)
 {

@@ -28,7 +28,7 @@ bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point);
 /* A command of a known device ended. */
 void keep_ended(struct gateway *g, const struct command_outcome *o);
 
-/* Of these the caller says commands_act() when it is done. */
+/* After these the caller calls commands_act(). */
 void keep_device_online(struct gateway *g, uint32_t device);
 void keep_broker(struct gateway *g, bool up);
 void keep_tick(struct gateway *g);

@@ -21,7 +21,7 @@ struct lastgood {
  * is kept, and nothing is wrong. */
 void lastgood_keep(const struct bundle *b, struct lastgood *out);
 
-/* The one kept of the configuration file `file`. NULL: out->why says why there is none. What is
+/* The one kept of the configuration file `file`. NULL: out->why gets the reason. What is
  * wrong with one that is there goes to d. The model is the caller's. */
 struct model *lastgood_load(const char *file, struct diag *d, struct lastgood *out);
 

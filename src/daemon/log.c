@@ -14,7 +14,7 @@
 #include "core/base/text.h"
 
 #define LINE_MAX_LEN 1024
-#define DEBUG_FOR 600 /* seconds of debug when a message asked for it */
+#define DEBUG_FOR 600 /* seconds of debug when a message requested it */
 
 /* Lines at once (a large site starting up or losing a line is not cut), and a second for ever.
  * Warnings have a larger bucket of their own: who makes us write info, or debug by message, drowns
@@ -31,7 +31,7 @@ enum { BUCKET_WARN, BUCKET_INFO, BUCKET_DEBUG };
 static struct {
 	enum log_level level, opened; /* opened: as the command line says */
 	bool priorities;
-	time_t debug_until; /* 0: not asked for by a message */
+	time_t debug_until; /* 0: not requested by a message */
 	struct timespec last;
 	unsigned dropped, warnings; /* warnings: of these */
 	char lost[256];             /* the last of them */

@@ -23,7 +23,7 @@ bool log_to_journal(void);
 /* Looks where standard error goes. Call once, before the first line. */
 void log_open(enum log_level level);
 
-/* A message asks for it. Debug ends by itself after 10 minutes, and is limited in its rate (50
+/* A message requests it. Debug ends by itself after 10 minutes, and is limited in its rate (50
  * lines a second), unless log_open() was given it. */
 void log_set_level(enum log_level level);
 

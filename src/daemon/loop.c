@@ -79,7 +79,7 @@ static void run_timers(struct gateway *g)
 	for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
 		if (g->due[timers[i].timer] > g->now)
 			continue;
-		g->due[timers[i].timer] = US_NEVER; /* the job asks for its next time itself */
+		g->due[timers[i].timer] = US_NEVER; /* the job requests its next time itself */
 		timers[i].job(g);
 	}
 }

@@ -26,8 +26,7 @@ static const char *forbids(void *ctx, uint32_t device)
 	return device_forbids(g->plant, device);
 }
 
-/* An `off` of ours is a matter of safety: it goes also to a device that has not said yet what it
- * is.
+/* An `off` of ours is a matter of safety: it goes also to a device that is not identified yet.
  */
 static bool stranger(void *ctx, uint32_t device)
 {

@@ -13,8 +13,8 @@
 void own_create(struct gateway *g);
 void own_destroy(struct gateway *g);
 
-/* The gateway's own write: checked and ended like others. The text is copied. The caller says
- * commands_act() when it is done. */
+/* The gateway's own write: checked and ended like others. The text is copied. The caller calls
+ * commands_act() afterwards. */
 void own_write(struct gateway *g, uint32_t device, uint32_t point, const char *text,
                bool only_if_different);
 

@@ -12,7 +12,7 @@
 
 #define UNREACHED_AFTER (10 * US_S)
 
-/* Another device was there: what was read of that is gone, and asked for anew. */
+/* Another device was there: what was read of that is gone, and requested anew. */
 static void begin_anew(struct gateway *g, uint32_t device)
 {
 	struct plant *p = g->plant;

@@ -17,7 +17,7 @@
 enum quality {
 	QUALITY_NEVER, /* not read yet */
 	QUALITY_GOOD,
-	QUALITY_NONE, /* read; the device says "not available", or out of `valid` */
+	QUALITY_NONE, /* read; the device reports "not available", or out of `valid` */
 	QUALITY_STALE,
 };
 
@@ -78,7 +78,7 @@ struct device_state {
 	us_t newest;               /* newest read, for the snapshot's time */
 	struct alerts *alerts;     /* NULL: none of its points is one */
 	char *identifies;          /* as what, if it is a mismatch; malloc'ed */
-	us_t identify_at;          /* asked again what it is, not before */
+	us_t identify_at;          /* identified again, not before */
 	struct devid devid;        /* function 43/14: how far that is … */
 	uint64_t devid_job;        /* … its request on its way; 0: none … */
 	uint8_t devid_failed;      /* … and so often there was no response */
@@ -90,7 +90,7 @@ struct device_state {
 	struct span error_span;    /* of these registers */
 	us_t error_at;
 	struct instead instead; /* what came instead of its answer */
-	us_t failed_since;      /* asked in vain since then and never reached; 0: it was */
+	us_t failed_since;      /* read in vain since then and never reached; 0: it was */
 	bool unreached;         /* that was logged */
 	bool late;              /* that its answers come too late was logged */
 	us_t late_at;           /* when the last such came; 0: never */

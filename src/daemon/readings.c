@@ -150,8 +150,8 @@ void reading_publish_again(struct gateway *g, uint32_t point)
 	publish(g, point, true);
 }
 
-/* What the device says about itself (serial number, firmware) is not what it said before: what was
- * learnt of its registers may be wrong now. */
+/* What the device reports about itself (serial number, firmware) is not what it said before: what
+ * was learned of its registers may be wrong now. */
 static void forget_learnt(struct gateway *g, uint32_t point)
 {
 	const struct device *d = plant_device(g->plant, point);
@@ -212,7 +212,7 @@ static void demand_part(struct gateway *g, uint32_t point, unsigned part)
 }
 
 /* A number whose two words come with two reads: it is one only where the more significant word was
- * the same before and after the other. What the order of the polls does not bring is asked for.
+ * the same before and after the other. What the order of the polls does not bring is requested.
  * False: not yet. */
 static bool join_parts(struct gateway *g, uint32_t point, const struct span *block,
                        const uint16_t *words, uint16_t *now)
@@ -349,7 +349,7 @@ static void snapshot(struct gateway *g, uint32_t device)
 		p->reading[d->point0 + i].rounded = false;
 }
 
-/* Before each alert was looked at nobody knows that there is none. */
+/* Until each alert was read it is not known that there is none. */
 static bool alerts_known(const struct plant *p, uint32_t device)
 {
 	const struct device *d = &p->model->device[device];

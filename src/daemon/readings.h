@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * readings: from raw words to what stands on a topic: decode, scale, counter guard, valid range,
+ * readings: from raw words to what is on a topic: decode, scale, counter guard, valid range,
  * filter, publish. And what depends on it: expressions, alerts, snapshots.
  */
 #ifndef DAEMON_READINGS_H
@@ -12,7 +12,7 @@
 void reading_take(struct gateway *g, uint32_t point, const struct span *block,
                   const uint16_t *words, us_t at);
 
-/* A good read's value: believed, or not, and published. v's text lives only now. */
+/* A good read's value: accepted, or not, and published. v's text lives only now. */
 void reading_settle(struct gateway *g, uint32_t point, struct value v, us_t at);
 
 /* As if it had never been read; an alert it raised ends. */
@@ -46,7 +46,7 @@ void readings_forget_device(struct plant *p, uint32_t device);
 void readings_publish_offline(struct gateway *g, uint32_t device);
 
 /* After the start and after a reload: what each topic should say, where it does not. What nobody
- * has asked for has no value; of a device that is offline, what is configured for that. changed:
+ * has requested has no value; of a device that is offline, what is configured for that. changed:
  * only of devices that are not as they were before the reload, since their topics are. */
 void readings_publish_current(struct gateway *g, bool changed);
 

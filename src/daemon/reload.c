@@ -31,7 +31,7 @@ struct reload {
 	struct config_paths paths;
 	pthread_t thread;
 	bool reading;
-	bool again; /* asked for while one was being read */
+	bool again; /* requested while one was being read */
 	bool read;  /* and to be taken over */
 	us_t read_at;
 	int done;                /* eventfd */

@@ -11,7 +11,7 @@
 void reload_create(struct gateway *g);
 void reload_destroy(struct gateway *g); /* waits for a thread still reading */
 
-/* Begin. command: a message asked for it; it and its request (may be NULL) are answered at the end.
+/* Begin. command: a message requested it; it and its request (may be NULL) are answered at the end.
  * While one is being read, another one is begun after it. */
 void reload_begin(struct gateway *g, struct north_request *request, bool command);
 

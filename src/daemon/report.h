@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report: what the buses say, turned into readings, states of devices and ports, and ends of
+ * report: what the buses report, turned into readings, states of devices and ports, and ends of
  * writes.
  */
 #ifndef DAEMON_REPORT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * setup: what a profile or configuration wants to stand in a device: read and, where it differs,
+ * setup: what a profile or configuration wants to be in a device: read and, where it differs,
  * written each time the device comes online, one step after the other.
  */
 #ifndef DAEMON_SETUP_H
@@ -16,7 +16,7 @@ void setup_destroy(struct gateway *g);
 void setup_model_ends(struct gateway *g);
 void setup_model_begins(struct gateway *g);
 
-/* Of what these write the caller says commands_act() when it is done. */
+/* After these the caller calls commands_act(). */
 void setup_device_online(struct gateway *g, uint32_t device);
 void setup_device_offline(struct gateway *g, uint32_t device);
 

@@ -10,7 +10,7 @@
 #define NEVER_READ_LIMIT (60 * US_S)
 
 /* Is it read again and again, so that its silence means something? Or was it never read, and what
- * stands on its topic is of another life? */
+ * is on its topic is of another life? */
 static bool expected(const struct plant *p, uint32_t point)
 {
 	const struct point *pt = plant_point(p, point);

@@ -22,7 +22,7 @@ static struct sunspec *models_of(const struct plant *p, uint32_t device)
 
 /* -- the walk begins ---------------------------------------------------------------- */
 
-/* What the bus learnt of its registers is about other models, and so are its wants. */
+/* What the bus learned of its registers is about other models, and so are its wants. */
 static void walk_anew(struct gateway *g, uint32_t device)
 {
 	struct plant *p = g->plant;
@@ -135,7 +135,7 @@ static void stepped(struct gateway *g, uint32_t device)
 		none(g, device);
 }
 
-/* -- what the bus says -------------------------------------------------------------- */
+/* -- what the bus reports -------------------------------------------------------------- */
 
 static const uint16_t *head_in(const struct report *r, uint16_t at)
 {

@@ -16,7 +16,7 @@ void sunspec_carry(struct plant *from, struct plant *to);
 void sunspec_carried(struct gateway *g);
 
 /* A good read of a unit: a step of a walk, and the proof that models still stand where they stood.
- * False: nothing of it may be believed. */
+ * False: nothing of it may be accepted. */
 bool sunspec_read(struct gateway *g, struct plant_bus *b, const struct report *r);
 
 /* Registers were set aside as refused: there is no model to walk to, or no longer the one that was

@@ -11,12 +11,12 @@
 
 struct tally {
 	uint32_t points;      /* that are polled */
-	uint32_t denied;      /* that the device says it does not have */
+	uint32_t denied;      /* that the device reports it does not have */
 	uint32_t ranged;      /* that were read and have a range */
 	uint32_t implausible; /* of these: outside it */
 };
 
-/* Silence, noise and "busy" say nothing about the profile, nor does what is asked for on demand. */
+/* Silence, noise and "busy" say nothing about the profile, nor does what is requested on demand. */
 static struct tally count(const struct plant *p, uint32_t device)
 {
 	const struct device *d = &p->model->device[device];

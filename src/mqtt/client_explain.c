@@ -10,7 +10,7 @@
 #define CLOSES 4
 #define EXPLAIN_EVERY (10 * US_S)
 
-/* Asked at most every 10 s, because asking costs time; or when the library says something else. */
+/* Run at most every 10 s, because it costs time; or when the library reports something else. */
 static void find_out(struct mqtt_client *c, const char *said)
 {
 	const struct mqtt_conf *m = &c->conf;

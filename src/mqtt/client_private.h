@@ -38,7 +38,7 @@ struct mqtt_client {
 
 	bool woken, ending, ended; /* under `lock`, as all down to `left_open` */
 	uint8_t protocol, wish_qos;
-	bool starved, blocked; /* the window is full; all that waits stands behind its own topic */
+	bool starved, blocked; /* the window is full; all that waits is behind its own topic */
 	bool news_up, news_down, parted, new_wish;
 	enum client_state state;
 	enum retry_failure failure;
@@ -53,7 +53,7 @@ struct mqtt_client {
 	const char *refused;
 	uint64_t published, received, refusals, connects, done, acked;
 	bool leaving;    /* nothing is subscribed any more */
-	uint64_t proven; /* `received` at the last question then; UINT64_MAX: none was asked */
+	uint64_t proven; /* `received` at the last probe then; UINT64_MAX: none was asked */
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
@@ -115,14 +115,14 @@ bool client_abandoned(struct mqtt_client *c); /* main gave up waiting: the outbo
 void client_release(struct mqtt_client *c);   /* one of the holders has done with it */
 void *publisher_run(void *ctx);
 
-/* client_explain.c: text holds what the library said, perhaps nothing, and gets what to tell a
- * person. What kind of failure it was. */
+/* client_explain.c: text holds what the library reported, perhaps nothing, and gets the text for
+ * the log. What kind of failure it was. */
 enum retry_failure client_explain(struct mqtt_client *c, char *text, size_t size, us_t now);
 #define CLIENT_STUCK (60 * US_S) /* no answer at all, and the library noticed nothing */
 
 /* client_guard.c; by the publisher. The broker does not answer the CONNECT of MQTT 5. */
 bool client_ignored(struct mqtt_client *c, us_t now);
-/* It answers questions, so it is there; but what waits for an acknowledgement fills the window, and
+/* It answers probes, so it is there; but what waits for an acknowledgement fills the window, and
  * nothing would go out any more. */
 bool client_unacked(struct mqtt_client *c, us_t now);
 /* Subscriptions that are not answered are reported, once a connection: commands may not come in. */
@@ -135,7 +135,7 @@ void client_subscribe_wish(struct mqtt_client *c);
 void pump_begin(struct mqtt_client *c, us_t now); /* connected */
 void pump(struct mqtt_client *c);                 /* hand over what may go */
 us_t pump_due(struct mqtt_client *c);             /* when to call it again, if nobody wakes us */
-/* Once nothing is subscribed: asks until a question is answered before which nothing came any more.
+/* Once nothing is subscribed: asks until a probe is answered before which nothing came any more.
  * One alone does not do: messages of QoS 1 may wait at the broker for the acknowledgement of
  * others. */
 void pump_last_question(struct mqtt_client *c, us_t now);

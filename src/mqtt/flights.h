@@ -12,14 +12,14 @@
 
 struct flight {
 	struct flights *of;
-	void *item; /* NULL: a question */
+	void *item; /* NULL: a probe */
 	uint8_t qos;
 	uint8_t next; /* while it is free: the next free one */
 	bool used;
 	struct pace_mark mark;
 };
 
-#define FLIGHTS (PAHO_FLIGHTS + 10) /* questions, too */
+#define FLIGHTS (PAHO_FLIGHTS + 10) /* probes, too */
 
 struct flights {
 	const struct paho_sink *sink;

@@ -4,7 +4,7 @@
 #define EVERY_MIN (200 * US_MS)
 #define EVERY_MAX (2 * US_S)
 #define USUAL_MIN US_S
-#define HURRY (100 * US_MS) /* between two questions while in doubt */
+#define HURRY (100 * US_MS) /* between two probes while in doubt */
 #define STOOD US_S          /* so late comes a turn only when we stood still */
 /* A broker keeps back what exceeds its window of unacknowledged messages, and sends it behind its
  * answer. So fewer must have come meanwhile than any window holds (RabbitMQ: 10, mosquitto: 20);
@@ -66,7 +66,7 @@ bool fresh_asks(const struct fresh *f, us_t now)
 	return !f->waiting && now >= next_question(f);
 }
 
-/* Longer since the last question than usual: something stood still. */
+/* Longer since the last probe than usual: something stood still. */
 static void pass(struct fresh *f, us_t now)
 {
 	if (now - f->asked[0] > f->usual)
@@ -83,8 +83,8 @@ void fresh_ask(struct fresh *f, us_t now)
 	f->waiting = true;
 }
 
-/* At QoS 2 a message is ours only after a second round: it may have come before the last question
- * and be handed over behind its answer, so the question before counts, and they come in pairs. */
+/* At QoS 2 a message is ours only after a second round: it may have come before the last probe
+ * and be handed over behind its answer, so the probe before counts, and they come in pairs. */
 void fresh_answer(struct fresh *f, us_t now)
 {
 	if (!f->waiting)

@@ -4,8 +4,8 @@
  * (µs, of a clock that also counts while the machine sleeps) is a parameter.
  *
  * A message carries no time. But the broker answers in order: what comes behind its answer to a
- * question of ours, it sent after we asked. So a question goes out every few seconds, and a message
- * is at most as old as the last question that was answered, whatever stood still meanwhile: the
+ * probe of ours, it sent after the probe. So a probe goes out every few seconds, and a message
+ * is at most as old as the last probe that was answered, whatever stood still meanwhile: the
  * link, the library, this process, the machine.
  */
 #ifndef MQTT_FRESH_H
@@ -17,18 +17,18 @@
 #include "core/base/span.h"
 
 struct fresh {
-	us_t every;        /* between two questions */
+	us_t every;        /* between two probes */
 	us_t usual;        /* an age that nothing needs to have stood still for */
 	us_t silence;      /* no answer and no other word for so long: the broker is gone */
 	us_t sure[2];      /* what comes now the broker sent after this; [1]: at QoS 2 */
-	us_t asked[2];     /* the last question and the one before */
+	us_t asked[2];     /* the last probe and the one before */
 	uint64_t seen[2];  /* `received` then */
 	uint64_t received; /* messages of QoS 1 and 2 */
 	us_t life;         /* the last word of the broker, or since when we listen again */
 	us_t planned;      /* when the next turn is due */
-	bool twice;        /* QoS 2 is in use: the next question is the second of a pair */
+	bool twice;        /* QoS 2 is in use: the next probe is the second of a pair */
 	bool second;
-	us_t strict;  /* until then nothing may come between a question and its answer */
+	us_t strict;  /* until then nothing may come between a probe and its answer */
 	bool waiting; /* for an answer */
 	bool busy;    /* a message is being taken: nothing behind it can be received */
 };
@@ -43,7 +43,7 @@ void fresh_tune(struct fresh *f, us_t keepalive, us_t shortest);
 /* A turn of who asks. True: the broker is silent, and not because we stood still. */
 bool fresh_silent(struct fresh *f, us_t now);
 
-/* Is a question due? Then call fresh_ask() just before it goes out. */
+/* Is a probe due? Then call fresh_ask() just before it goes out. */
 bool fresh_asks(const struct fresh *f, us_t now);
 void fresh_ask(struct fresh *f, us_t now);
 void fresh_answer(struct fresh *f, us_t now);

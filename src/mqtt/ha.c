@@ -9,7 +9,7 @@
 #include "mqtt/ha_docs.h"
 #include "mqtt/json_parse.h"
 
-#define QUIET (1 * US_S)      /* what stands retained has come when so long none came */
+#define QUIET (1 * US_S)      /* what is retained has come when so long none came */
 #define QUIET_MOST (4 * US_S) /* and is not waited for longer */
 /* Whatever the prefix, it stays as it is there. */
 #define BIRTH_USUAL "homeassistant/status"
@@ -62,7 +62,7 @@ static void loose_again(struct ha *h)
 
 /* -- an earlier life --------------------------------------------------------------------------- */
 
-/* A document that stands retained below our node. Only what a gateway of this name made is touched.
+/* A document that is retained below our node. Only what a gateway of this name made is touched.
  */
 static void earlier(struct ha *h, const struct mqtt_event *e, const char *id, size_t len)
 {

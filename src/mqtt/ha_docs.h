@@ -45,7 +45,7 @@ struct ha {
 	us_t quiet, quiet_last;
 	us_t loose_due;
 	size_t clears;
-	uint32_t packet_most; /* bytes of a packet that the broker takes; 0: not said */
+	uint32_t packet_most; /* bytes of a packet that the broker takes; 0: not given */
 	uint32_t random;
 	struct json json;
 	char birth[HA_TOPIC_SIZE], mine[HA_TOPIC_SIZE];
@@ -69,7 +69,7 @@ void ha_clear_topic(struct ha *h, const char *topic);
 void ha_docs_adopt(struct ha *h, const struct model *m, const int32_t *same);
 void ha_docs_free(struct ha *h);
 
-/* An entity that stands in a retained document. near: where it may be looked for, moved on. */
+/* An entity that is in a retained document. near: where it may be looked for, moved on. */
 void ha_docs_earlier(struct ha *h, size_t doc, const char *key, const char *platform, unsigned part,
                      uint32_t *near);
 void ha_docs_parts(struct doc *d, unsigned parts);

@@ -6,7 +6,7 @@
 #include "mqtt/ha_document.h"
 #include "mqtt/ha_entity.h"
 
-/* Appends the name as it stands in an id. Returns the length of buf. */
+/* Appends the name as it is in an id. Returns the length of buf. */
 size_t ha_escape(const char *name, char *buf, size_t at, size_t size);
 
 /* What every entity begins with; the caller closes it. owner: the device's name, "" for the

@@ -22,7 +22,7 @@ struct json_members {
 };
 
 /* {"name": value, …}: each value as a text: numbers as short as they read back equal, true, false,
- * strings as they are. False: error says what is wrong and at which column. */
+ * strings as they are. False: error gets what is wrong and at which column. */
 bool json_parse_object(const char *text, size_t len, struct json_members *out, char *error,
                        size_t size);
 

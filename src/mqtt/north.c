@@ -20,7 +20,7 @@ struct seat {
 struct north {
 	struct outbox *outbox;
 	bool up;              /* link 0 was connected once */
-	uint32_t packet_most; /* … and its broker said so */
+	uint32_t packet_most; /* … and its broker reported so */
 	struct north_clock clock;
 	struct seat seat[NORTH_LINKS];
 	const char **filter; /* of one link */

@@ -98,7 +98,7 @@ void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
 /* device NORTH_GATEWAY: the gateway's. Told if the JSON changed. */
 void north_alerts(struct north *n, int32_t device, const struct alerts *a);
 
-/* Publish the status again (NORTH_GATEWAY: the gateway's); all: also what else stands retained of
+/* Publish the status again (NORTH_GATEWAY: the gateway's); all: also what else is retained of
  * the device. After NORTH_FOREIGN. */
 void north_again(struct north *n, int32_t device, bool all);
 
@@ -123,7 +123,7 @@ enum north_kind {
 	NORTH_UNSUB,   /* one less for each item */
 	NORTH_RELOAD,
 	NORTH_LOG,     /* text: error, warn, info or debug (checked) */
-	NORTH_REFUSED, /* a command that cannot even be understood; its one outcome stands in
+	NORTH_REFUSED, /* a command that cannot even be understood; its one outcome is in
 	                  `refused` */
 	NORTH_FOREIGN, /* a status of ours was overwritten (device; text is what was seen): by
 	                * somebody else, or it is our own of before, late on its way back.
@@ -187,7 +187,7 @@ struct north_request *north_local(void (*done)(void *ctx, const struct north_out
                                   void *ctx);
 
 /* A connection begins: before any of its messages is given to north_event.
- * What stands retained when we subscribe is of an earlier life: topics of devices that are gone are
+ * What is retained when we subscribe is of an earlier life: topics of devices that are gone are
  * cleared, but not those of a device that another gateway has now, which may be said later. So main
  * asks north_settle some 2 s after each event that left it unsettled. */
 void north_connected(struct north *n, unsigned link, uint32_t packet_most);
@@ -247,7 +247,8 @@ struct north_ops {
 	/* Topic and text; false: none. Of those that share a connection, the first row's. */
 	bool (*will)(void *self, const char **topic, const char **text);
 	size_t (*filters)(void *self, const char *const **filters);
-	/* Its connection came up. packet_most: bytes of a packet that the broker takes; 0: not said
+	/* Its connection came up. packet_most: bytes of a packet that the broker takes; 0: not
+	 * given
 	 */
 	void (*connected)(void *self, uint32_t packet_most);
 	us_t (*turn)(void *self); /* see north_turn; called in every turn */

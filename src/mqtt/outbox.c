@@ -36,7 +36,7 @@ static void slot_classify(struct outbox *o, uint32_t id, enum slot_class c)
 		slot_list(o, id);
 }
 
-/* What stands retained on the topic goes first: it would stand there for ever. */
+/* What is retained on the topic goes first: it would be there for ever. */
 static void slot_wipe(struct outbox *o, uint32_t id)
 {
 	slot_at(o, id)->wipe = 1;
@@ -135,7 +135,7 @@ bool outbox_differs(struct outbox *o, slot_t id, const char *text)
 	return differs;
 }
 
-/* clear: what stands retained on the topic is emptied. */
+/* clear: what is retained on the topic is emptied. */
 static void slot_end(struct outbox *o, slot_t id, bool clear)
 {
 	if (!id)

@@ -40,14 +40,14 @@ void outbox_resize(struct outbox *o, size_t fifo_bytes);
 
 /* Find or make the slot of a topic. One that is not retained any more is emptied first; one that is
  * now is published again. Several slots may share a topic: then a newline and a key of its own
- * stand behind it, which are not sent. */
+ * are behind it, which are not sent. */
 slot_t outbox_slot(struct outbox *o, const char *topic, enum slot_class c, uint8_t qos,
                    bool retain);
 
 /* A status has another place in the order from now on: SLOT_STATUS or SLOT_ONLINE. */
 void outbox_status(struct outbox *o, slot_t s, enum slot_class c);
 
-/* A retained message of an earlier life stands on the topic of this slot, which is not retained: an
+/* A retained message of an earlier life is on the topic of this slot, which is not retained: an
  * empty one clears it, and the slot's text is published again. */
 void outbox_wipe(struct outbox *o, slot_t s);
 

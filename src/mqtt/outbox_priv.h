@@ -14,7 +14,7 @@
 
 #define POST_BIT 0x80000000u /* a list id with it names a post, without it a slot */
 
-/* What waits stands in three lists, so that nothing urgent stands behind a heap of values, and no
+/* What waits is in three lists, so that nothing urgent is behind a heap of values, and no
  * value behind a heap of history. */
 enum lane {
 	LANE_URGENT, /* statuses, Alerts, posts */

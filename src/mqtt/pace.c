@@ -15,7 +15,7 @@
 /* Of the way alone; what is more is taken for things that lie before us since the beginning. */
 #define TRIP_MOST (US_S)
 
-#define ASK_LEAST 1024 /* bytes without a mark are not worth a question */
+#define ASK_LEAST 1024 /* bytes without a mark are not worth a probe */
 #define ASK_EVERY (20 * US_MS)
 #define ANSWER_LIMIT (5 * US_S) /* a broker that never answered by then, never will */
 #define DISLIKED_WITHIN (10 * US_S)

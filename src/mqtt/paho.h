@@ -16,15 +16,15 @@
 	90 /* messages handed over and not yet acknowledged; the library stalls above its limit */
 #define PAHO_FLIGHTS_V5 20
 
-struct paho_terms {               /* what the broker said when it accepted */
-	uint16_t receive_maximum; /* 0: not said */
-	uint32_t maximum_packet;  /* bytes; 0: not said */
+struct paho_terms {               /* what the broker reported when it accepted */
+	uint16_t receive_maximum; /* 0: not given */
+	uint32_t maximum_packet;  /* bytes; 0: not given */
 	uint8_t maximum_qos;
 	bool retain;
-	us_t keepalive; /* as the broker wants it; 0: not said */
+	us_t keepalive; /* as the broker wants it; 0: not given */
 };
 
-/* What became of a message of the outbox, or of a question (item NULL). */
+/* What became of a message of the outbox, or of a probe (item NULL). */
 struct paho_done {
 	void *item;
 	uint8_t qos;         /* of the message, as it was sent */
@@ -64,7 +64,7 @@ bool paho_connect(struct paho *p, bool plain, bool passing, char *why, size_t si
 bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
                const struct pace_mark *mark);
 
-/* A question as paho_ask's, whose answer comes to done(). False: not now. */
+/* A probe as paho_ask's, whose answer comes to done(). False: not now. */
 bool paho_mark(struct paho *p, const struct pace_mark *mark);
 
 /* n filters, which must live as long as p; several go in one packet. */
@@ -72,7 +72,7 @@ void paho_subscribe(struct paho *p, const char *const *filter, size_t n, uint8_t
 unsigned paho_subscribing(struct paho *p); /* how many packets are not answered yet */
 void paho_unsubscribe(struct paho *p, const char *const *filter, size_t n);
 
-/* A question that the broker must answer, in its turn: after all that was handed over before, and
+/* A probe that the broker must answer, in its turn: after all that was handed over before, and
  * before all that it sends us afterwards. Changes nothing. */
 void paho_ask(struct paho *p);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What goes over a connection: messages, subscriptions, and questions. */
+/* What goes over a connection: messages, subscriptions, and probes. */
 #include "mqtt/paho_inside.h"
 
 #include <stdint.h>
@@ -294,7 +294,7 @@ void paho_unsubscribe(struct paho *p, const char *const *filter, size_t n)
 	}
 }
 
-/* -- questions --------------------------------------------------------------------------------- */
+/* -- probes --------------------------------------------------------------------------------- */
 
 static void on_answer(void *ctx, MQTTAsync_successData *r)
 {

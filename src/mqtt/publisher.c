@@ -179,7 +179,7 @@ static void begin(struct mqtt_client *c, us_t now)
 /* -- connected ----------------------------------------------------------------------------------
  */
 
-/* The answer says how old what follows it can be. */
+/* The answer bounds the age of what follows it. */
 static void ask(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);
@@ -333,7 +333,7 @@ static void guard(struct mqtt_client *c, us_t now)
 		went_down(c, RETRY_NETWORK, "the broker does not respond", now);
 }
 
-/* When the next question is due; asks it if it is now. */
+/* When the next probe is due; asks it if it is now. */
 static us_t questions(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);
@@ -347,7 +347,7 @@ static us_t questions(struct mqtt_client *c, us_t now)
 	return due;
 }
 
-/* The library says that the connection is over, or the attempt. */
+/* The library reports that the connection is over, or the attempt. */
 static void ended(struct mqtt_client *c, enum retry_failure f, const char *why, us_t now)
 {
 	const bool was_up = c->state == CLIENT_UP;

@@ -114,7 +114,7 @@ static bool room(struct mqtt_client *c, const struct outgoing *m, us_t now)
 	return fits;
 }
 
-/* False: nothing may go, or main has gone. asks: a question is due. */
+/* False: nothing may go, or main has gone. asks: a probe is due. */
 static bool any_room(struct mqtt_client *c, us_t now, bool *asks)
 {
 	pthread_mutex_lock(&c->lock);
@@ -343,7 +343,8 @@ bool pump_over(struct mqtt_client *c)
 	return flying == 0 && !outbox_waiting(c->outbox);
 }
 
-/* -- what the library says, on its threads ----------------------------------------------------- */
+/* -- what the library reports, on its threads -----------------------------------------------------
+ */
 
 /* Half of the window free again is worth a wake-up; or all, when something waits for an answer. */
 static bool worth_waking(const struct mqtt_client *c)

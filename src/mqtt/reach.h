@@ -15,7 +15,7 @@
 bool reach_explain(const char *host, uint16_t port, char *buf, size_t size);
 
 /* The host's address as a number, IPv4 if it has one. Waits for a name look-up, so not for main.
- * False: buf says why. */
+ * False: buf gets the reason. */
 #define REACH_ADDRESS 64
 bool reach_resolve(const char *host, char address[REACH_ADDRESS], char *buf, size_t size);
 

@@ -27,7 +27,7 @@ void retry_up(struct retry *r, us_t now)
 }
 
 /* Brokers that do not know 5 may just close; so does one that is starting, and a proxy before one
- * that is away. Only what the broker says is proof, so a guess is not kept: 5 is tried first. */
+ * that is away. Only what the broker reports is proof, so a guess is not kept: 5 is tried first. */
 static unsigned closes_until_4(const struct retry *r)
 {
 	return r->has[1] ? 9 : r->has[0] ? 1 : 2;

@@ -41,7 +41,7 @@ static bool load_identity(SSL_CTX *ctx, const struct mqtt_conf *c, char *buf, si
 	return false;
 }
 
-/* A passphrase would be asked for on the terminal. */
+/* A passphrase would be prompted for on the terminal. */
 static int no_passphrase(char *buf, int size, int writing, void *ctx)
 {
 	(void)buf;
@@ -165,7 +165,8 @@ static void explain_certificate(const struct mqtt_conf *c, X509 *cert, long resu
 	}
 }
 
-/* -- what the broker says ---------------------------------------------------------------------- */
+/* -- what the broker reports ----------------------------------------------------------------------
+ */
 
 #define WANTED "TLS: the broker requires a client certificate (mqtt.tls.cert and key)"
 

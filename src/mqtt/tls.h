@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tls: why a TLS connection to a broker fails, in words. The MQTT library says at most that it
+ * tls: why a TLS connection to a broker fails, in words. The MQTT library reports at most that it
  * does.
  */
 #ifndef MQTT_TLS_H

@@ -249,7 +249,7 @@ static void add_slot(struct north_slots *s, slot_t slot)
 	s->slot[s->n++] = slot;
 }
 
-/* No point named, and done: all of the device were asked for. */
+/* No point named, and done: all of the device were requested. */
 static void values_of(void *self, const struct north_outcome *o, struct north_slots *s)
 {
 	const struct xnet *x = self;

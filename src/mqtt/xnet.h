@@ -56,10 +56,10 @@ const char *xnet_properties(const struct xnet *x, const struct point *p,
 bool xnet_published(const struct point *p);
 void xnet_adopt(void *self, const struct model *m, const int32_t *same); /* as north_ops has it */
 
-/* xnet_before.c: topics below $SYS as they stand retained when we subscribe. Of our own tree: what
+/* xnet_before.c: topics below $SYS as they are retained when we subscribe. Of our own tree: what
  * is published no more, or retained no more, is cleared. Of another gateway's: it has that device
- * now. All of it may be forged: it has bounds, and never makes us clear what another gateway says
- * it has. */
+ * now. All of it may be forged: it has bounds, and never makes us clear what another gateway
+ * reports it has. */
 struct topic_levels;
 struct xnet_past *xnet_past_create(void);
 void xnet_past_destroy(struct xnet_past *p);

@@ -75,7 +75,7 @@ static bool is_name(const char *s)
 	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-/* A point we published in an earlier life, and that we still have: what stands retained on its
+/* A point we published in an earlier life, and that we still have: what is retained on its
  * topic is cleared if nothing of ours is retained there now. */
 static void was_published(struct xnet *x, uint32_t device, const char *name, bool retained)
 {

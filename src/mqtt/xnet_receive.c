@@ -246,7 +246,7 @@ static void on_get(struct incoming *h)
 	h->out->kind = NORTH_GET;
 }
 
-/* A name of a list, and where it stands there. */
+/* A name of a list, and its place in it. */
 struct asked {
 	const char *name;
 	size_t at;
@@ -367,7 +367,7 @@ static void on_unsub(struct incoming *h)
 
 /* -- our own topics, published by others ------------------------------------------------------- */
 
-/* What stood retained when we subscribed is of an earlier life, and published right after a connect
+/* What was retained when we subscribed is of an earlier life, and published right after a connect
  * anyway. */
 static void on_status(struct incoming *h)
 {

@@ -11,7 +11,7 @@
 struct view_point *view_make_point(struct view *v, struct view_device *d, const char *name,
                                    size_t len);
 
-/* describe.c: messages that are JSON. Anything that is not as topics.md says is passed over. */
+/* describe.c: messages that are JSON. Anything that is not as topics.md defines is passed over. */
 bool view_take_info(struct view *v, struct view_device *d, struct view_claim *c,
                     const struct view_message *m);
 bool view_take_alerts(struct view *v, struct view_device *d, const struct view_message *m);

@@ -20,7 +20,7 @@ typedef const char *(*names_at)(const void *array, size_t place);
 long names_find(const struct names *h, names_at at, const void *array, const char *name,
                 size_t len);
 
-/* The name that stands at the array's place h->n from now on. */
+/* The name that is at the array's place h->n from now on. */
 void names_add(struct names *h, names_at at, const void *array);
 void names_free(struct names *h);
 

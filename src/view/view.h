@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * view: what stands on the topics of all gateways below one prefix, as rows: gateways, their lines,
+ * view: the topics of all gateways below one prefix, as rows: gateways, their lines,
  * devices, points. status, top, fleet, metrics and the web page are faces of it. Pure: messages and
  * the time come in, rows come out. Everything in it was published by somebody: names that no
  * gateway can have are not taken, texts are cleaned (core/base/text.h) and cut, and all of it has
@@ -70,7 +70,7 @@ struct view_device {
 	size_t nalert;
 	us_t seen;              /* when a value came live; 0: none did */
 	uint64_t rev;           /* of anything but the values of its points */
-	uint64_t described_rev; /* of what info says of it and its points */
+	uint64_t described_rev; /* of what info reports of it and its points */
 };
 
 struct view_bus {
@@ -115,7 +115,7 @@ struct view {
 struct view *view_create(const char *prefix);
 void view_destroy(struct view *v);
 
-/* A connection begins: what stands on the broker comes again. The log stays. */
+/* A connection begins: what is on the broker comes again. The log stays. */
 void view_clear(struct view *v);
 
 /* The filters to subscribe, an array of VIEW_FILTERS texts of VIEW_FILTER_SIZE bytes. */

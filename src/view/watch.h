@@ -28,7 +28,7 @@ const char *watch_trouble(const struct watch *w); /* why not; "" if it is not kn
 void watch_tap(struct watch *w, void (*each)(void *ctx, const struct view_message *m), void *ctx);
 
 /* Until connected and what is retained has come, for `limit` µs at most. False: not connected;
- * watch_trouble says why. Blocks. */
+ * watch_trouble has the reason. Blocks. */
 bool watch_settle(struct watch *w, us_t limit);
 
 /* A command: QoS 0, not retained, so it comes once at most; what the broker has not taken within 2

@@ -12,7 +12,7 @@ struct feed_head {
 	bool connected;
 	const char *broker, *trouble;
 	const char *token; /* NULL: nothing may be written */
-	bool frames;       /* the page may ask for them */
+	bool frames;       /* the page may request them */
 };
 
 /* since 0, or from before view_clear: all of it, with "full". Gives the revision it is up to. */

@@ -21,7 +21,7 @@ struct tap {
 	char bus[80];
 	us_t until;  /* somebody looks; 0: the place is free */
 	int64_t id;  /* of its monitor; 0: none runs */
-	bool failed; /* why says it, for this connection */
+	bool failed; /* why gets the reason, for this connection */
 	char why[200];
 	struct traffic traffic;
 	struct transaction
@@ -211,7 +211,7 @@ static void *run(void *ctx)
 
 /* -- the pages --------------------------------------------------------------------------------- */
 
-/* The place of this bus; a new one takes the one that was asked for longest ago. */
+/* The place of this bus; a new one takes the one that was requested longest ago. */
 static struct tap *tap_of(struct frames *f, const char *bus)
 {
 	struct tap *old = &f->tap[0];

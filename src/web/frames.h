@@ -18,7 +18,7 @@
 struct frames;
 
 /* control: path of the control socket. paths: of the gateway's configuration, for the names of
- * points; may be unreadable. Both must live as long. NULL: errno says why. */
+ * points; may be unreadable. Both must live as long. NULL: errno is set. */
 struct frames *frames_create(const char *control, const struct config_paths *paths);
 void frames_destroy(struct frames *f); /* NULL is fine */
 

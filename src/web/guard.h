@@ -18,7 +18,7 @@
 struct guard {
 	const char *host[GUARD_HOSTS]; /* more names under which the page is reached */
 	size_t nhost;
-	char login[256]; /* "name:password"; "": none is asked for */
+	char login[256]; /* "name:password"; "": none is requested */
 	char token[GUARD_TOKEN];
 	unsigned failed; /* wrong logins since `since` */
 	int64_t since;   /* s, any clock that goes on */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http: the HTTP server (libmicrohttpd, whose header stands in http.c alone), in the caller's
+ * http: the HTTP server (libmicrohttpd, whose header is in http.c alone), in the caller's
  * thread. Bounded: connections, event streams, sizes of requests; who takes nothing for 30 s is
  * dropped.
  */
@@ -29,7 +29,7 @@ struct http_site {
 	bool write;
 };
 
-/* address: to listen at. NULL: errno says why. site lives as long. */
+/* address: to listen at. NULL: errno is set. site lives as long. */
 struct http *http_create(const struct sockaddr *address, struct http_site *site);
 
 int http_fd(const struct http *h); /* readable: call http_turn */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #define WHERE_TOLD                                                                                 \
-	0xFFFFFFFFU /* a line: what stands there was reported to be wrong, say no more of it */
+	0xFFFFFFFFU /* a line: what is there was reported to be wrong, say no more of it */
 
 struct where {
 	const char *file;      /* NULL: no place */

@@ -37,7 +37,7 @@ struct jread {
 	char error[80];
 };
 
-/* False: error says what is wrong and at which column, and the tree is empty. jread_free() either
+/* False: error gets what is wrong and at which column, and the tree is empty. jread_free() either
  * way. */
 bool jread_parse(struct jread *r, const char *text, size_t len);
 void jread_free(struct jread *r); /* zeroed memory is fine */

@@ -35,7 +35,7 @@ void jw_bool(struct json *j, const char *name, bool b);
 /* JSON as it is. */
 void jw_raw(struct json *j, const char *name, const char *json);
 
-/* A value's text as it stands on its topic: a plain number as a number (digits kept as they are,
+/* A value's text as it is on its topic: a plain number as a number (digits kept as they are,
  * beyond 2^53 as text), `None` as null, all else as a string. */
 void jw_value(struct json *j, const char *name, const char *text);
 

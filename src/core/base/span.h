@@ -45,7 +45,7 @@ static inline bool table_is_bits(uint8_t table)
 /* How a request ended. */
 enum outcome {
 	OUT_OK,
-	OUT_REFUSED, /* exception answer; its code stands beside it */
+	OUT_REFUSED, /* exception answer; its code is beside it */
 	OUT_TIMEOUT, /* nothing that answers came in time; the request is "outstanding" */
 	OUT_GARBLED, /* an answer began and was corrupted (CRC, cut, too long) */
 	OUT_DROPPED, /* a foreign request was seen on the line: two masters */

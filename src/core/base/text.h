@@ -15,7 +15,7 @@ enum text_kind {
 	TEXT_PLAIN,   /* one character that can be shown */
 	TEXT_CONTROL, /* one that acts on what shows it: C0 (NUL too), DEL, C1, the line and
 	               * paragraph separators, those that turn the direction of writing, and the
-	               * code points that are no characters. MQTT 5, 1.5.4, asks for none of them.
+	               * code points that are no characters. MQTT 5, 1.5.4, requires none of them.
 	               */
 	TEXT_BROKEN,  /* one byte that is not UTF-8 */
 };

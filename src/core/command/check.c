@@ -194,7 +194,7 @@ static bool is_text(const struct point *p)
 	return p->codec.type >= TYPE_STRING;
 }
 
-/* What was read for a scale that stands in another register must be known. */
+/* What was read for a scale that is in another register must be known. */
 static bool check_scale(const struct point *p, const struct command_input *in,
                         const struct answer *a)
 {

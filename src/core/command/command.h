@@ -39,7 +39,7 @@ struct command_input {
 	const char *now;  /* ISO 8601 of this moment, what `now` stands for; NULL: unknown */
 	const struct value *exponent,
 		*factor; /* of exponent_from, factor_from; NULL: the point has none */
-	bool own;        /* the configuration says so: needs no confirmation */
+	bool own;        /* it is configured: needs no confirmation */
 };
 
 /* False: reason is a sentence for a person ("above the maximum 75"). Read-only points are refused
@@ -73,7 +73,7 @@ bool command_end_good(enum command_end e);
 /* What became of the device, whatever the sender gets as the reason. */
 enum command_effect {
 	EFFECT_NONE,    /* surely nothing was written */
-	EFFECT_UNKNOWN, /* it was on the wire; no answer says whether it was carried out */
+	EFFECT_UNKNOWN, /* it was on the wire; no answer reports whether it was carried out */
 	EFFECT_DONE,    /* the device acknowledged it, or has the value */
 };
 
@@ -155,7 +155,7 @@ struct command_request {
 	uint32_t n;     /* all are checked before any is written; each gets its own outcome */
 	uint8_t origin; /* enum command_origin */
 	bool retained;  /* delivered because we subscribed */
-	bool duplicate; /* the broker says it may have been delivered before */
+	bool duplicate; /* the broker reports it may have been delivered before */
 	bool only_if_different; /* read first, write only what differs (setup) */
 	us_t expiry;            /* the sender's, from `since`; 0: none */
 	us_t since;             /* when its time began; 0: now. What is too late is refused */
@@ -189,7 +189,7 @@ bool command_submit(struct command_table *t, const struct command_request *r, us
  * until it is done. One that is already under way will do. */
 void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now);
 
-/* What the bus says. sent 0: never on the wire. A job that is not the table's is ignored. */
+/* What the bus reports. sent 0: never on the wire. A job that is not the table's is ignored. */
 void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,
                  us_t at, us_t now);
 void command_replaced(struct command_table *t, uint64_t id, us_t now);

@@ -101,7 +101,7 @@ struct command_table {
 	struct device_state *device;
 	struct act_node **act; /* a ring */
 	size_t act_first, nact, act_room;
-	char *given; /* what the last taken action's texts stand in */
+	char *given; /* what the last taken action's texts are in */
 	uint64_t next_id, next_serial;
 	bool closing;
 };
@@ -186,7 +186,7 @@ void pulse_again(struct command_table *t, struct record *off, const char *why, u
 void pulse_soon(struct record *off, us_t now);
 /* `on` can be read back no more. */
 void pulse_off_sent(struct command_table *t, const struct record *off, us_t now);
-/* An `off` that must not be written, because another device stands there; and take one back. */
+/* An `off` that must not be written, because another device is there; and take one back. */
 bool pulse_barred(const struct command_table *t, const struct record *r);
 void pulse_recall(struct command_table *t, struct record *off, us_t now);
 

@@ -79,7 +79,7 @@ bool pulse_barred(const struct command_table *t, const struct record *r)
 	       t->ops.stranger(t->ops.ctx, r->device);
 }
 
-/* One on the wire is out of reach; its answer says nothing of the device that is meant. */
+/* One on the wire is out of reach; its answer proves nothing about the device that is meant. */
 void pulse_recall(struct command_table *t, struct record *off, us_t now)
 {
 	if (off->state == STATE_WAITING && off->job)

@@ -101,7 +101,7 @@ static bool still_meant(const struct command_table *t, const struct record *r,
 	       pulse_of(p->write, &v) == r->pulse;
 }
 
-/* What we write ourselves, the configuration asks for. */
+/* What we write ourselves, the configuration requests. */
 static bool asked_for(const struct device *d, uint32_t point, const char *text)
 {
 	const struct write_rule *w = d->set->point[point].write;

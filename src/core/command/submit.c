@@ -8,7 +8,7 @@
 #include "core/command/private.h"
 
 #define DUPLICATE_WITHIN (60 * US_S)
-#define OVERTAKEN_MAX 256 /* of a device: replaced, but the bus has not said so yet */
+#define OVERTAKEN_MAX 256 /* of a device: replaced, but the bus has not reported it yet */
 
 static uint64_t text_hash(const char *s)
 {
@@ -89,7 +89,7 @@ static bool draft_permitted(const struct command_table *t, const struct command_
 	return !refused(r);
 }
 
-/* One of a repetition of which the device says that it has fewer is not there. */
+/* One of a repetition of which the device reports that it has fewer is not there. */
 static bool draft_counted(const struct command_table *t, struct record *r)
 {
 	const struct point *p = record_point(t, r);

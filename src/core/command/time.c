@@ -5,8 +5,8 @@
 #define SUSPENDED (2 * US_S)   /* a busy machine is not so late */
 #define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
 
-/* What the device must not get now, because nobody knows that it is the one that is meant. Ends of
- * pulses are another matter; what was written is still looked at. */
+/* What the device must not get now, because it is not known that it is the one that is meant. Ends
+ * of pulses are another matter; what was written is still looked at. */
 void device_bar(struct command_table *t, uint32_t device, us_t now)
 {
 	const char *why = t->ops.forbids ? t->ops.forbids(t->ops.ctx, device) : NULL;
@@ -67,8 +67,8 @@ static bool record_was_suspended(struct command_table *t, struct record *r, us_t
 }
 
 /* Each state has one way to end by time, so that no command waits for ever. A job that the bus may
- * be sending is not declared dead at its expiry: it is recalled, and the bus says whether it went
- * out; only a bus that says nothing at all is given up. */
+ * be sending is not declared dead at its expiry: it is recalled, and the bus reports whether it
+ * went out; only a bus that says nothing at all is given up. */
 static void record_tick(struct command_table *t, struct record *r, us_t now)
 {
 	switch (r->state) {

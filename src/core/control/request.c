@@ -223,7 +223,7 @@ static enum control_error take_hex(struct parsing *p)
 	return CONTROL_GOOD;
 }
 
-/* In this order: what a list may hold depends on what stands before. */
+/* In this order: what a list may hold depends on what is before. */
 static const struct {
 	uint16_t arg;
 	enum control_error (*take)(struct parsing *p);

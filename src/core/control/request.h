@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request: one line of the control socket as what it asks for, all arguments checked as far as no
+ * request: one line of the control socket as what it requests, all arguments checked as far as no
  * configuration is needed. Pure. The protocol is doc/control.md.
  */
 #ifndef CORE_CONTROL_REQUEST_H
@@ -73,7 +73,7 @@ struct control_request {
 	struct jread tree;
 };
 
-/* CONTROL_GOOD, or which error; words says what is wrong. control_request_free() either way. The
+/* CONTROL_GOOD, or which error; words gets what is wrong. control_request_free() either way. The
  * id is there as far as it could be read. */
 enum control_error control_parse(struct control_request *r, const char *line, size_t len,
                                  char *words, size_t size);

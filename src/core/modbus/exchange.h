@@ -34,7 +34,7 @@ struct peer {
 	uint8_t nturn, turn_at;
 	uint8_t doublings; /* of the time-out, after time-outs in a row */
 	bool full;         /* bars overflowed: not all is known that may come; until proven */
-	bool unsure;  /* the port was opened: one answer may be due that nobody here asked for */
+	bool unsure;  /* the port was opened: one answer may be due that nobody here requested */
 	bool doubt;   /* an exception came that could be an older request's: prove the step first */
 	uint8_t deaf; /* proofs by another function without an answer */
 	bool miscounts; /* it gave a wrong byte count while nothing was due; until a right answer */
@@ -65,7 +65,7 @@ void peer_asked(struct peer *p, const struct signature *s, us_t now, us_t until)
 void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until);
 void peer_in_step(struct peer *p, us_t now, us_t configured); /* a right answer came */
 void peer_turned(struct peer *p, us_t turnaround);            /* it took so long */
-/* May an answer to a request with this signature be believed? exception: an exception answer. */
+/* May an answer to a request with this signature be accepted? exception: an exception answer. */
 bool peer_trusts(const struct peer *p, const struct signature *s, bool exception, us_t now);
 /* So many refusals of this function may still come for older requests. */
 unsigned peer_refusals_due(const struct peer *p, const struct signature *s, us_t now);
@@ -167,7 +167,7 @@ struct exchange {
 	bool strict;  /* proven, or answers dropped: nothing stray may come before the last */
 	bool strayed; /* something stray of this unit came */
 	bool client;  /* another client's request was seen since */
-	bool doubted; /* an exception came that may not be believed */
+	bool doubted; /* an exception came that may not be accepted */
 	bool echoed;  /* our own request was seen */
 	struct signature sig; /* of what is sent */
 	uint64_t functions;   /* bit n: the unit knows function n; 0: not known. The same */

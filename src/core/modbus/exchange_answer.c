@@ -164,7 +164,7 @@ static bool disbelieve(struct exchange *x, const struct frame *f, us_t now)
  * is awaited and judged here in one place: an exception that an earlier request may have caused
  * too, a second client seen on the line, noise in front, refusals and values mixed. In doubt the
  * answer is thrown away and the unit proven in step first; nothing that could be an earlier answer
- * is ever published. The response time is learnt only from answers that are believed. */
+ * is ever published. The response time is learned only from answers that are accepted. */
 bool exchange_answered(struct exchange *x, const struct frame *f, uint8_t exception, us_t now)
 {
 	struct line *l = x->line;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exchange_inside: what the parts of the exchange share: exchange.c (when and what to send),
- * exchange_receive.c (what the bytes mean) and exchange_answer.c (whether an answer is believed).
+ * exchange_receive.c (what the bytes mean) and exchange_answer.c (whether an answer is accepted).
  * For nobody else.
  */
 #ifndef CORE_MODBUS_EXCHANGE_INSIDE_H
@@ -23,8 +23,8 @@ bool exchange_proving(const struct exchange *x);
 /* Throw away the first n bytes of the buffer. */
 void exchange_shift(struct exchange *x, size_t n, us_t now);
 
-/* exchange_answer.c: a right answer to what was sent. False: not to be believed, treat it as a
- * stray. fail: none came, or none that is believed. */
+/* exchange_answer.c: a right answer to what was sent. False: not to be accepted, treat it as a
+ * stray. fail: none came, or none that is accepted. */
 bool exchange_answered(struct exchange *x, const struct frame *f, uint8_t exception, us_t now);
 void exchange_fail(struct exchange *x, enum outcome o, us_t now);
 

@@ -198,7 +198,7 @@ us_t exchange_deadline(const struct exchange *x)
 	return t < last ? t : last;
 }
 
-/* Unit, function and byte count of the awaited answer stand there: more than noise would give. */
+/* Unit, function and byte count of the awaited answer are there: more than noise would give. */
 static bool surely_begun(const struct exchange *x, size_t at, size_t need)
 {
 	const size_t got = x->n - at;

@@ -95,7 +95,7 @@ static bool is_answer(const uint8_t *pdu, size_t len)
 	return len >= HEAD && pdu[0] == FC_DEVICE_ID && pdu_answer_size(pdu, len) == len;
 }
 
-/* What follows is asked for from *next on: always onward, so that it ends. False: nothing more. */
+/* What follows is requested from *next on: always onward, so that it ends. False: nothing more. */
 static bool more_follows(const uint8_t *pdu, uint8_t *next, uint8_t *asked)
 {
 	if (pdu[4] != 0xFF || pdu[5] <= *next || ++*asked >= DEVID_REQUESTS)

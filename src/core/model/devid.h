@@ -2,7 +2,7 @@
 /*
  * devid: Read Device Identification (function 43/14, specification 6.21). Is a device the one its
  * profile is for, and what are the texts of the objects that its points name? Requests go out one
- * after the other while the device says that more follows, at most DEVID_REQUESTS of them. Pure.
+ * after the other while the device reports that more follows, at most DEVID_REQUESTS of them. Pure.
  */
 #ifndef CORE_MODEL_DEVID_H
 #define CORE_MODEL_DEVID_H
@@ -40,12 +40,12 @@ char *devid_place(unsigned object, char *buf, size_t size);
 /* The object of a name; -1: no such name. */
 int devid_object(const char *name);
 
-/* How far reading the objects of the points of a device is. They are asked for as a stream from the
+/* How far reading the objects of the points of a device is. They are requested as a stream from the
  * category that has them all; where that is refused, or nothing valid comes, as one from the
  * category below; and what is missing then, one by one. */
 struct devid_read {
 	uint8_t code;      /* read device id code: 3, 2, 1, as a stream; 4: one */
-	uint8_t next;      /* object asked for */
+	uint8_t next;      /* object requested */
 	uint8_t asked;     /* requests answered with "more follows" */
 	uint8_t failed;    /* requests in a row without a valid response */
 	uint8_t exception; /* the last one; 0: none */

@@ -346,7 +346,7 @@ void pointset_sort(struct pointset *s, struct arena *a);
 const uint32_t *model_on_bus(const struct model *m, uint32_t bus, size_t *n);
 
 /* The wants and rules of one bus. Points of a SunSpec model are read with its head, which proves
- * that the model still stands there; a device that is not bound wants what its walk reads next.
+ * that the model is still there; a device that is not bound wants what its walk reads next.
  * Arrays are malloc'ed, the caller frees both. Points that share registers become one want with the
  * shortest period. how[global point]: bits of WANT_…; NULL: none. Disabled devices, expressions,
  * write-only and absent points contribute nothing. */
@@ -411,7 +411,7 @@ enum codec_fault point_encode(const struct point *p, const struct value *v,
 /* The label of a value's code, NULL: none. */
 const struct label *point_label(const struct point *p, const struct value *v);
 
-/* What stands on the topic: label, number with its decimals, text, None. unit NULL: without. */
+/* What the topic holds: label, number with its decimals, text, None. unit NULL: without. */
 int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
                 size_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sunspec: where the models of a SunSpec device are. They stand in a chain behind the mark "SunS":
+ * sunspec: where the models of a SunSpec device are. They are in a chain behind the mark "SunS":
  * the model's id, its length, so many registers, and so on until the id 0xFFFF ("SunSpec Device
  * Information Model Specification", 1.1). The walk says what to read next; the binding gives the
  * points their addresses. Pure; the only part of a model that changes while it runs.
@@ -21,7 +21,8 @@ struct point;
 
 /* A model as it was found. */
 struct sunspec_found {
-	uint16_t id, at, length; /* at: of the id; length: as the device says, without the head */
+	uint16_t id, at,
+		length; /* at: of the id; length: as the device reports, without the head */
 };
 
 struct sunspec_chain {
@@ -36,7 +37,7 @@ struct sunspec_part {
 	const uint16_t *id; /* any of these */
 	uint16_t nid;
 	uint16_t nth;    /* the how-manieth of them in the chain, from 1 */
-	uint16_t length; /* where no device says it */
+	uint16_t length; /* where no device reports it */
 	bool here;
 	struct sunspec_found is; /* valid while here */
 };
@@ -75,7 +76,7 @@ void sunspec_begin(struct sunspec *s);
 /* The words at walk.next. Every step goes on in the address space, so it ends. */
 void sunspec_take(struct sunspec *s, const uint16_t word[SUNSPEC_HEAD]);
 
-/* The device says that there is nothing at walk.next. */
+/* The device reports that there is nothing at walk.next. */
 void sunspec_refused(struct sunspec *s);
 
 static inline bool sunspec_walks(const struct sunspec *s)
@@ -85,7 +86,7 @@ static inline bool sunspec_walks(const struct sunspec *s)
 
 /* -- the binding -- */
 
-/* The chain that stands at the first base, if the device has the profile's models in their order.
+/* The chain that is at the first base, if the device has the profile's models in their order.
  * False: it does not fit into the address space. */
 bool sunspec_layout(const struct sunspec *s, struct sunspec_chain *out);
 

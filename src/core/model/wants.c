@@ -279,7 +279,7 @@ static void rule_add(struct unit_rule *rule, size_t *n, const struct device *d)
 	}
 }
 
-/* The one thing a device whose chain is not known can be asked for. */
+/* The one read that is possible of a device whose chain is not known. */
 static void want_walk(struct want_list *l, const struct device *d)
 {
 	const struct want w = {.unit = d->id,

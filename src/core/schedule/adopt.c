@@ -7,7 +7,7 @@
 #include "core/base/arena.h"
 
 #define PHASE_RASTER (4 * US_MS)
-#define PHASE_TURNAROUND (50 * US_MS) /* blocks that a slow device would be asked for at once */
+#define PHASE_TURNAROUND (50 * US_MS) /* blocks that a slow device would be sent at once */
 
 int want_order(const void *a, const void *b)
 {

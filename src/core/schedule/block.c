@@ -44,7 +44,7 @@ static void cut_add(struct schedule *s, size_t *n, struct cut c)
 	s->cut[(*n)++] = c;
 }
 
-/* No read may touch what was refused, what is set aside, what stands alone, and what is under
+/* No read may touch what was refused, what is set aside, what must be read alone, and what is under
  * another suspicion. */
 static void set_cuts(struct schedule *s, struct set *set)
 {
@@ -315,7 +315,7 @@ static bool vary_shorter(const struct set *set, const struct span *block, us_t n
 	return false;
 }
 
-/* While requests are unanswered no refusal can be believed: nothing that nobody wants is read if
+/* While requests are unanswered no refusal can be accepted: nothing that nobody wants is read if
  * there is another way. Later a cell more is cheaper than another request for what was left out. */
 static bool vary(struct schedule *s, const struct set *set, const struct span *block,
                  const struct node *n, us_t now, struct span *out)

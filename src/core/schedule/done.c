@@ -20,7 +20,7 @@ static us_t next_point(const struct schedule *s, const struct node *n, us_t now,
 	return p->at;
 }
 
-/* vain: it was asked for since it was due, and not answered: what was passed over is no overload.
+/* vain: it was requested since it was due, and not answered: what was passed over is no overload.
  */
 static void node_read(const struct schedule *s, struct unit *u, struct node *n, bool vain, us_t now,
                       struct next_point *point)
@@ -309,7 +309,7 @@ static bool current_done(struct schedule *s, struct unit *u, us_t took, us_t now
 }
 
 /* A converter may forget every second request: of two units that are asked in turns one then never
- * gets an answer. What failed is asked again at once. */
+ * gets an answer. What failed is read again at once. */
 static void alternation_note(struct schedule *s, const struct turn *t, enum outcome o)
 {
 	const bool failed = o == OUT_TIMEOUT;

@@ -3,8 +3,8 @@
 
 #define STRIKES 2 /* failures of a block while the unit answers others: it is the block */
 #define ALONE 5   /* more of them, of one want alone, until it is set aside */
-/* By chance a want fails so often that it is set aside, or that a search for a culprit begins, once
- * in 2 to so many. */
+/* By chance a want fails so often that it is set aside, or that a search for a failing register
+ * begins, once in 2 to so many. */
 #define CHANCE 14
 #define CHANCE_SEARCH 6
 #define LOSS_FIRST 8 /* as if so many had been read well before the first */

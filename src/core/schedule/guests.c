@@ -14,7 +14,7 @@
 #define LENT_EVERY (2 * US_S) /* the same of a lent line */
 /* So much longer it waits for a command, its read-back and the poll between them … */
 #define PUT_OFF (150 * US_MS)
-#define READ_BACK (20 * US_MS) /* … that is asked for within this time of the command */
+#define READ_BACK (20 * US_MS) /* … that is requested within this time of the command */
 
 enum submitted guests_submit(struct schedule *s, const struct job *j)
 {

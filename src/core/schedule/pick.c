@@ -279,7 +279,7 @@ static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn
 	out->second = !probe_block(s, u, now, &out->span);
 }
 
-/* What failed in the turn before, if it is to be asked at once. */
+/* What failed in the turn before, if it is to be read at once. */
 static bool turn_again(struct schedule *s, us_t now, struct turn *out)
 {
 	struct unit *u = s->again.count && !s->lent ? unit_find(s, s->again.unit) : NULL;

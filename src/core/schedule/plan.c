@@ -137,7 +137,7 @@ static uint32_t window_end(const struct plan_limits *l, uint32_t addr)
 	return end;
 }
 
-/* Wants that share no read: a barrier, a suspect (learnt to be refused), one over a limit by
+/* Wants that share no read: a barrier, a suspect (learned to be refused), one over a limit by
  * itself. */
 static bool want_alone(const struct planner *p, const struct want *w)
 {

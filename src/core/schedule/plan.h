@@ -10,7 +10,7 @@
 
 #define PLAN_EXCHANGE_MAX (250 * US_MS) /* commands must get in: no longer exchange on the wire */
 
-/* A learnt or configured address no read may touch unless it is wanted itself. */
+/* A learned or configured address no read may touch unless it is wanted itself. */
 struct cut {
 	uint8_t table;
 	uint16_t addr, len;

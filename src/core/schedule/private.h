@@ -3,7 +3,7 @@
  * private: what the files of the scheduler share. Nobody else includes it.
  *
  * schedule.c  life, units, the port's coming and going, demands
- * adopt.c     new wants and rules; what is learnt stays
+ * adopt.c     new wants and rules; what is learned stays
  * digest.c    what matters of many nodes at once, kept between turns
  * pick.c      who is next, or until when nobody is
  * kept.c      the plan of what is due, kept while that stays the same
@@ -54,9 +54,10 @@ struct node {
 	/* ms; see patience.c */
 	uint16_t vain;     /* so long its answer was last waited for in vain; 0: it came */
 	uint16_t patience; /* so long it is waited for next; 0: as for its unit */
-	uint16_t least;  /* never less: its answer has come later than a time-out; 0: not learnt */
+	uint16_t least;  /* never less: its answer has come later than a time-out; 0: not learned */
 	uint16_t steps;  /* its grid points are origin + steps × pitch + k × period */
-	uint8_t group;   /* while a culprit is searched only equals share a read; 0: no suspicion */
+	uint8_t group;   /* while a failing register is searched only equals share a read; 0: no
+	                    suspicion */
 	uint8_t refused; /* times refused alone */
 	uint8_t asides;
 	uint8_t unwell;  /* exceptions in a row that are not about addresses */
@@ -98,7 +99,7 @@ struct unit {
 	enum unit_state state; /* see unit_becomes() */
 	bool pass;             /* another unit goes first, once */
 	bool suspect;          /* everyone else who is due goes first */
-	us_t wait_until;       /* asked again not before */
+	us_t wait_until;       /* read again not before */
 	size_t first, n;       /* its nodes; */
 	size_t npatient;       /* so many of them have a time-out of their own */
 	struct digest all;
@@ -117,10 +118,10 @@ struct unit {
 	uint8_t jobs; /* waiting */
 	bool reported_offline;
 	bool free_probe;
-	bool searching;    /* a culprit: wants or holes are suspected */
+	bool searching;    /* a failing register: wants or holes are suspected */
 	bool no_longer;    /* it does not like reads of cells nobody wants */
 	bool kept;         /* adopt: still has wants, a rule or jobs */
-	uint16_t most[2];  /* cells (registers, bits) a read may have, as learnt; 0: not learnt */
+	uint16_t most[2];  /* cells (registers, bits) a read may have, as learned; 0: not learned */
 	uint16_t good[2];  /* longest good read */
 	struct span split; /* the last block without holes that had to be halved */
 	struct learnt *learnt;
@@ -166,7 +167,7 @@ struct schedule {
 	uint8_t skips;
 	uint8_t changes;   /* so many turns in a row were answered and not answered in turns */
 	bool failed;       /* the last one was not */
-	struct span again; /* to be asked at once, whoever is due (count 0: none) */
+	struct span again; /* to be read at once, whoever is due (count 0: none) */
 	uint64_t turns, rank_turn[RANKS];
 	uint64_t looked; /* nodes and pages that choosing and planning have looked at */
 	bool passing;    /* some unit's `pass` is set */

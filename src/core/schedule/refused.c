@@ -10,10 +10,10 @@
 #define ASIDE_ALIVE (10 * US_S) /* a unit with nothing else: is it there? */
 #define REFUSALS 2              /* of one want alone, until it is set aside */
 #define REFUSALS_UNWELL 5       /* the same, for exceptions that are not about addresses */
-#define UNWELL 3                /* those in a row, until a culprit is searched */
+#define UNWELL 3                /* those in a row, until a failing register is searched */
 #define PUT_OFF_MOST (5 * US_S) /* after such a one */
 
-/* -- what is learnt ------------------------------------------------------------------------------
+/* -- what is learned ------------------------------------------------------------------------------
  */
 
 static void learnt_add(struct unit *u, const struct cut *c, us_t born)
@@ -38,7 +38,8 @@ static void learnt_remove(struct unit *u, size_t i)
 	memmove(&u->learnt[i], &u->learnt[i + 1], (u->nlearnt - i) * sizeof(struct learnt));
 }
 
-/* The holes cut on the way to a culprit are not to blame. If they are as well, they will be found.
+/* The holes cut on the way to a failing register are not to blame. If they are as well, they will
+ * be found.
  */
 static void learnt_absolve(struct unit *u, uint8_t table)
 {
@@ -252,7 +253,7 @@ void nodes_put_off(struct schedule *s, struct unit *u, const struct span *span, 
 	}
 }
 
-/* From now on it is asked alone; and when that failed often enough, no more. */
+/* From now on it is read alone; and when that failed often enough, no more. */
 void demands_failed(struct schedule *s, struct unit *u, const struct span *span, unsigned enough)
 {
 	size_t kept = 0;
@@ -282,8 +283,8 @@ static unsigned members_unwell(struct schedule *s, size_t n)
 }
 
 /* Exceptions 1 to 3 say that this request cannot be: the unit lives, and one of the registers is
- * the reason; believed at the second time, since some units refuse once after a restart. The others
- * (device failure, busy …) may be about the moment: they are believed only after many, or devices
+ * the reason; accepted at the second time, since some units refuse once after a restart. The others
+ * (device failure, busy …) may be about the moment: they are accepted only after many, or devices
  * with a bad hour would lose registers for hours. A refused block of several is first asked again
  * as it is, then halved; a unit that only refuses long reads is found out before anything is set
  * aside. */

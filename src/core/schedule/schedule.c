@@ -138,7 +138,7 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due)
 	const struct unit *u = unit_find(s, span->unit);
 	if (s->lost || !u || u->state == UNIT_DOWN || span->count == 0 || s->ndemand == DEMANDS_MAX)
 		return false;
-	/* who asks for many asks at one time: what was asked at another is not looked at */
+	/* many demands come at one time: those of another time are not compared */
 	for (size_t i = s->ndemand; i-- > 0 && s->demand[i].due == due;) {
 		const struct node *d = &s->demand[i];
 		if (d->want.unit == span->unit && d->want.table == span->table &&

@@ -44,7 +44,7 @@ struct unit_rule {
 	us_t pause;      /* after an answer before the next request to this unit */
 	us_t pause_after_write;
 	uint16_t max_read;     /* registers, 1..125; bits use 16 × this, at most 2000 */
-	uint16_t max_hole;     /* cells never asked for between two wants; UINT16_MAX: by cost */
+	uint16_t max_hole;     /* cells never requested between two wants; UINT16_MAX: by cost */
 	uint64_t functions;    /* bit n: function n works; 0: not known */
 	uint8_t read_function; /* 0: by table; else 3 or 4 for both register tables */
 	bool has_mask_write;   /* FC 22 works */
@@ -66,7 +66,7 @@ struct job {
 	                     else 16; 22: not merged, the device knows it at this address */
 	bool only_if_different; /* read first, write only what differs (persistent registers) */
 	struct span held; /* what is read for that, where it is not `span` (count 0: it is) … */
-	uint16_t same[CELLS_MAX];      /* … and what must stand there for nothing to be written */
+	uint16_t same[CELLS_MAX];      /* … and what must be there for nothing to be written */
 	uint16_t same_mask[CELLS_MAX]; /* its bits that count */
 	bool replaceable;              /* false: toggles and pulses */
 	us_t not_before;               /* 0: at once */
@@ -128,7 +128,7 @@ struct schedule;
 struct schedule *schedule_create(const struct wire *w, unsigned index, unsigned of, us_t now);
 void schedule_destroy(struct schedule *s);
 
-/* New wants and rules replace the old ones; what is learnt (turnaround, bars, online, cuts, set
+/* New wants and rules replace the old ones; what is learned (turnaround, bars, online, cuts, set
  * aside) and the phase stay with (unit, table, addr). Arrays are copied. */
 void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const struct unit_rule *r,
                     size_t nr, us_t now);
@@ -163,7 +163,7 @@ bool schedule_idle(struct schedule *s, us_t now, us_t until);
 /* What now? */
 void schedule_next(struct schedule *s, us_t now, struct turn *out);
 
-/* The turn's end. turnaround as measured (0: none, and so OUT_REFUSED was not said by the device;
+/* The turn's end. turnaround as measured (0: none, and so OUT_REFUSED was not given by the device;
  * with OUT_TIMEOUT: the unit answered a proof, so it is there);
  * took: the line time it cost, µs. May be called with the port lost meanwhile. */
 void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uint8_t exception,
@@ -179,7 +179,7 @@ void schedule_gateway(struct schedule *s, us_t hold);
 void schedule_port_lost(struct schedule *s, us_t now);
 void schedule_port_back(struct schedule *s, us_t now);
 
-/* Another device stands behind this unit id: forget what was learnt of its registers. */
+/* Another device is behind this unit id: forget what was learned of its registers. */
 void schedule_forget(struct schedule *s, uint8_t unit, us_t now);
 
 /* Of the turn just done: requests and mishaps besides the one its outcome counts for, as a retry

@@ -43,7 +43,7 @@ static void transact(struct turn_run *r, us_t timeout, us_t now)
 	if (timeout < patience)
 		timeout = t->configured < patience ? t->configured : patience;
 	if (t->kind != TURN_JOB)
-		t->timeout = timeout; /* what is learnt from its passing */
+		t->timeout = timeout; /* what is learned from its passing */
 	/* The endpoint may be a gateway that serves one request at a time. */
 	const us_t queued = r->backlog ? backlog_wait(r->backlog, now) : 0;
 	exchange_begin(x, r->line, t->peer, &r->request, timeout + queued, t->configured);
@@ -127,7 +127,7 @@ static void unit_rest(const struct turn_run *r, us_t now)
 		r->turn->peer->ready_at = rested;
 }
 
-/* A corrupted answer is asked for again at once; a missing one is the scheduler's affair. */
+/* A corrupted answer is requested again at once; a missing one is the scheduler's affair. */
 static bool read_retried(struct turn_run *r, enum outcome o, us_t now)
 {
 	if (o != OUT_GARBLED || r->retried >= r->rule->retries || !read_again(r, now))

@@ -37,7 +37,7 @@ struct turn_run {
 	uint8_t stage;
 	uint8_t retried; /* of the read at hand */
 	uint8_t again;   /* times the job was prepared anew */
-	us_t held_at;    /* when what the write depends on was asked for; 0: it was not */
+	us_t held_at;    /* when what the write depends on was requested; 0: it was not */
 	/* The exchange at hand, or the last one. */
 	struct request request;
 	struct exchange exchange;
@@ -47,7 +47,7 @@ struct turn_run {
 	uint8_t exception; /* 0: none; EXC_VALUE, too, where such a request cannot be */
 	us_t turnaround;   /* as the last exchange measured it; 0: nothing of the unit came */
 	us_t sent;         /* when the request that `outcome` is of went out last; 0: it did not */
-	uint32_t retries;  /* reads asked for again */
+	uint32_t retries;  /* reads requested again */
 	uint16_t word[CELLS_MAX]; /* OUT_OK of a read: the cells; of a job: what was written */
 };
 

@@ -14,7 +14,7 @@ const char *simchain_parse(const struct sunspec *s, const char *text, struct sun
 /* Registers of the whole chain, from the mark to the end's head: one span. */
 struct span simchain_span(const struct sunspec_chain *c);
 
-/* The mark, the head of each model and the end, over whatever stands there. */
+/* The mark, the head of each model and the end, over whatever is there. */
 void simchain_stamp(const struct sunspec_chain *c, struct simimage *m);
 
 #endif

@@ -53,7 +53,7 @@ static void move(struct simdevice *s, uint32_t i)
 	struct value v;
 
 	simvalues_point(&s->values, &s->device->set->point[i], text, &v);
-	if (is_exponent(s, i)) /* all scale registers say 10⁻¹ */
+	if (is_exponent(s, i)) /* all scale registers report 10⁻¹ */
 		v = value_int(-1);
 	else if (repetitions(s, i))
 		v = value_int(repetitions(s, i));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device: a device as its profile says, made of registers. Only what the profile names exists;
+ * device: a device as its profile defines, made of registers. Only what the profile names exists;
  * values move (simvalues), writes stick, and what real devices refuse is refused: a function the
  * device does not have, one member of a group alone, a value out of range.
  */
@@ -31,7 +31,7 @@ size_t simdevice_answer(struct simdevice *s, const uint8_t *pdu, size_t len, uin
 bool simdevice_wanted(const struct simdevice *s, const uint8_t *pdu, size_t len);
 
 /* Put a value into a point's registers as a person writes it: a number, a label, a text, "auto"
- * (moves again). False: no such point, or it does not fit; *why then says what is wrong. */
+ * (moves again). False: no such point, or it does not fit; *why then gets what is wrong. */
 bool simdevice_set(struct simdevice *s, const char *point, const char *text, const char **why);
 
 #endif

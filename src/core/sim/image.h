@@ -29,7 +29,7 @@ bool simimage_has(const struct point *p);
 /* One cell, also for bits; NULL: the device has none there. */
 uint16_t *simimage_cell(const struct simimage *m, uint8_t table, uint16_t addr);
 
-/* What the registers say for point `index`; needs no register for an expression. text as in
+/* What the registers report for point `index`; needs no register for an expression. text as in
  * codec_decode(). */
 void simimage_get(const struct simimage *m, uint32_t index, char *text, struct value *out);
 

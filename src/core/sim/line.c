@@ -11,7 +11,7 @@
 
 struct sim_unit {
 	us_t turnaround, delay;
-	us_t busy_until; /* has not said its last answer yet: the next come after it */
+	us_t busy_until; /* has not sent its last answer yet: the next come after it */
 	enum sim_fault fault;
 	unsigned n;         /* requests that still get it */
 	struct event *held; /* answers held back, oldest first */

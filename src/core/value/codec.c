@@ -320,7 +320,7 @@ static bool real_unscale(const struct codec *c, double r, bool *neg, uint64_t *m
 	return true;
 }
 
-/* Minus zero stays only where it was asked for: it is a pattern of its own in sign-magnitude. */
+/* Minus zero stays only where it was requested: it is a pattern of its own in sign-magnitude. */
 static bool int_unscaled(const struct codec *c, const struct value *v, bool *neg, uint64_t *mag)
 {
 	struct value d = *v;

@@ -37,7 +37,7 @@ enum codec_type {
 /* little: low word first; swapped: the bytes of each word exchanged. */
 enum order { ORDER_BIG, ORDER_LITTLE, ORDER_BIG_SWAPPED, ORDER_LITTLE_SWAPPED };
 
-/* A datetime's parts, in the order they stand in the registers. Weekday: 0 is Sunday, never checked
+/* A datetime's parts, in the order they are in the registers. Weekday: 0 is Sunday, never checked
  * when read. Skip: kept as it is. Without day or hour the value is "15:30" or "2026-11-21". */
 enum time_part {
 	PART_SEC,

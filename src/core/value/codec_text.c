@@ -49,7 +49,8 @@ static void bytes_put(const struct codec *c, const unsigned char *bytes, uint16_
 	}
 }
 
-/* What a device says goes to terminals and data bases: no control characters, no broken UTF-8. */
+/* What a device reports goes to terminals and data bases: no control characters, no broken UTF-8.
+ */
 void codec_text(const unsigned char *bytes, size_t n, char *text, struct value *out)
 {
 	const unsigned char *nul = memchr(bytes, 0, n);

@@ -357,7 +357,7 @@ static bool civil_parse(const struct layout *l, const char *s, struct civil *t)
 	return true;
 }
 
-/* What stands in a part; false: no room for it there. */
+/* What is in a part; false: no room for it there. */
 static bool part_value(const struct layout *l, unsigned part, const struct civil *t, uint32_t *n)
 {
 	const int *f = t->field;

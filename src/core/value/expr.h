@@ -14,7 +14,7 @@ struct expr;
 /* Name to index; -1 unknown. */
 typedef int (*expr_lookup)(void *ctx, const char *name, size_t len);
 
-/* NULL on error: *column (from 1) and a message that says what to do. Lives in the arena. */
+/* NULL on error: *column (from 1) and a message with what to do. Lives in the arena. */
 struct expr *expr_compile(struct arena *a, const char *text, expr_lookup lookup, void *ctx,
                           unsigned *column, char *message, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * filter: is a value worth publishing? Change, deadband, heartbeat, minimum interval. And the guard
- * of counters: the first value, a fall or a jump is believed only when a second read says the same.
+ * of counters: the first value, a fall or a jump is accepted only when a second read confirms it.
  */
 #ifndef CORE_VALUE_FILTER_H
 #define CORE_VALUE_FILTER_H
@@ -36,7 +36,7 @@ void filter_published(struct filter *f, const struct filter_rule *r, const struc
                       us_t now);
 
 struct counter_rule {
-	double max_rise; /* per hour; 0: any rise is believed */
+	double max_rise; /* per hour; 0: any rise is accepted */
 };
 
 struct counter {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS_MAX 40                /* behind the point, whatever is asked for */
+#define DIGITS_MAX 40                /* behind the point, whatever is requested */
 #define REAL_FAST 4503599627370496.0 /* 2^52: below it a double's fraction is exact */
 
 static const uint64_t ten[] = {
