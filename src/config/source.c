@@ -104,6 +104,16 @@ bool source_exists(const struct load *l, const char *path)
 	return stored(l) ? bundle_find(l->bundle, path, &len) != NULL : access(path, F_OK) == 0;
 }
 
+/* What a full disk or an editor leaves behind is not to take devices or points away. */
+static void source_empty(struct load *l, const char *path, struct where from)
+{
+	if (from.file)
+		diag_warn(l->d, from, "include: %s is empty: nothing is read from it", path);
+	else
+		diag_error(l->d, (struct where){path, 0, 0},
+		           "is empty; restore it from a copy, or begin anew (devices.yaml(5))");
+}
+
 const struct node *source_read(struct load *l, const char *path, struct where from)
 {
 	size_t len = 0;
@@ -117,7 +127,8 @@ const struct node *source_read(struct load *l, const char *path, struct where fr
 	for (size_t i = 0; i < len; i++)
 		l->hash = (l->hash ^ (uint8_t)text[i]) * 1099511628211U;
 	const char *name = arena_strdup(l->arena, path);
-	yaml_parse(l->scratch, name, text, len, l->d, &root);
+	if (yaml_parse(l->scratch, name, text, len, l->d, &root) && !root)
+		source_empty(l, name, from);
 	if (root && root->kind != NODE_MAP) {
 		diag_error(l->d, root->where, "expects keys and values, like \"mqtt:\"");
 		return NULL;
