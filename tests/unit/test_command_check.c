@@ -334,6 +334,36 @@ static void what_the_register_rounds_to_must_be_allowed_too(void **state)
 	assert_string_equal(reason, "the nearest the register can hold is above the maximum 74.96");
 }
 
+/* Neither what doubles lose is held against a value, nor is half a step of a large number let by.
+ */
+static void a_step_counts_also_in_large_numbers(void **state)
+{
+	(void)state;
+	static const struct {
+		double min, step;
+		const char *text;
+		bool good;
+	} row[] = {
+		{0, 2, "4000000000", true},        {0, 2, "4000000001", false},
+		{1, 10, "2000000001", true},       {1, 10, "2000000003", false},
+		{0, 0.1, "300000000.3", true},     {0, 0.1, "300000000.35", false},
+		{1000000, 0.1, "1000000.3", true}, {0.1, 0.1, "400000000.7", true},
+	};
+	struct write_rule w = {RULE, .has_min = true, .has_step = true};
+	struct point p = setpoint;
+	struct command_value v;
+	char reason[COMMAND_REASON_MAX];
+	p.write = &w;
+	p.codec = (struct codec){.type = TYPE_U64, .scale = {1, 2}};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		const struct command_input in = {.text = row[i].text};
+		w.min = row[i].min;
+		w.step = row[i].step;
+		if (command_check(&p, &in, &v, reason, sizeof reason) != row[i].good)
+			fail_msg("%s: %s", row[i].text, reason);
+	}
+}
+
 static void what_would_be_read_as_no_value_is_not_written(void **state)
 {
 	(void)state;
@@ -362,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_scale_that_stands_in_the_device_must_be_known),
 		cmocka_unit_test(what_the_configuration_says_needs_no_confirmation),
 		cmocka_unit_test(what_the_register_rounds_to_must_be_allowed_too),
+		cmocka_unit_test(a_step_counts_also_in_large_numbers),
 		cmocka_unit_test(what_would_be_read_as_no_value_is_not_written),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "core/base/text.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,8 +115,9 @@ static bool check_step(const struct write_rule *w, double number, const struct a
 {
 	if (!w->has_step || w->step <= 0)
 		return true;
-	const double steps = (number - (w->has_min ? w->min : 0)) / w->step;
-	if (fabs(steps - round(steps)) <= LIMIT_SLACK * (1 + fabs(steps)))
+	const double from = w->has_min ? w->min : 0, steps = (number - from) / w->step;
+	const double lost = 4 * DBL_EPSILON * (fabs(number) + fabs(from)) / w->step;
+	if (fabs(steps - round(steps)) <= LIMIT_SLACK + lost)
 		return true;
 	if (w->has_min)
 		return refuse(a, "not %.15g plus a multiple of the step %.15g", w->min, w->step);
