@@ -146,12 +146,18 @@ static void check_widths(struct load *l, const struct device *d)
 			           p->name);
 		if (p->source == SOURCE_REGISTER && table_is_bits(p->table))
 			check_coils(l, d, p);
-		if (p->source != SOURCE_REGISTER || p->parts != 1 || table_is_bits(p->table))
+		if (p->source != SOURCE_REGISTER || table_is_bits(p->table))
 			continue;
 		const unsigned words = codec_words(&p->codec);
-		const unsigned last = p->addr[0] + words - 1;
 		const bool written = p->write && !p->write->raw;
 		const bool single = written && !p->write->function && d->write_function == 6;
+		if (single && words > 1)
+			diag_error(l->d, p->where,
+			           "point \"%s\" has %u registers, fc6 writes only one", p->name,
+			           words);
+		if (p->parts != 1)
+			continue;
+		const unsigned last = p->addr[0] + words - 1;
 		if (!(p->write && p->write->only) && words > d->rule.max_read)
 			diag_error(l->d, p->where, "point \"%s\" has %u registers, max_read is %u",
 			           p->name, words, d->rule.max_read);

@@ -479,6 +479,23 @@ static void bits_are_put_into_what_was_just_read(void **state)
 	}
 }
 
+/* Half of a number is another number. */
+static void several_registers_are_not_written_as_one(void **state)
+{
+	(void)state;
+	struct bench b;
+	BEGIN(&b, ANSWER);
+	struct job j = job_at(8, 2, FC_MASK_WRITE);
+	j.merge_fc = FC_WRITE_REGISTER;
+	j.mask[0] = 0x00F0;
+	assert_int_equal(write_job(&b, &j), OUT_REFUSED);
+	assert_string_equal(functions(&b), "3");
+	assert_int_equal(b.run.sent, 0);
+	j.fc = FC_WRITE_REGISTER;
+	assert_int_equal(write_job(&b, &j), OUT_REFUSED);
+	assert_int_equal(b.reg[8], 0x1008);
+}
+
 /* What the write would put back is not known. */
 static void nothing_is_written_when_the_read_before_a_merge_fails(void **state)
 {
@@ -694,6 +711,7 @@ int main(void)
 		cmocka_unit_test(an_expired_write_is_not_sent),
 		cmocka_unit_test(a_write_that_expires_behind_its_read_is_not_sent),
 		cmocka_unit_test(bits_are_put_into_what_was_just_read),
+		cmocka_unit_test(several_registers_are_not_written_as_one),
 		cmocka_unit_test(nothing_is_written_when_the_read_before_a_merge_fails),
 		cmocka_unit_test(the_read_before_a_merge_is_asked_for_again_when_corrupted),
 		cmocka_unit_test(what_the_device_holds_already_is_not_written),

@@ -151,7 +151,7 @@ static bool build_write(struct request *r, uint8_t fc, const struct span *s, con
 	case FC_WRITE_COIL:
 		return pdu_write_coil(r, s->unit, s->addr, value[0]);
 	case FC_WRITE_REGISTER:
-		return pdu_write_register(r, s->unit, s->addr, value[0]);
+		return s->count == 1 && pdu_write_register(r, s->unit, s->addr, value[0]);
 	case FC_WRITE_COILS:
 		return pdu_write_coils(r, s->unit, s->addr, s->count, value);
 	case FC_WRITE_REGISTERS:
