@@ -110,20 +110,22 @@ static void wait_report(struct performing *p)
 		take_report(p, &r);
 }
 
+/* This machine's clock: whoever is here can look at it. */
+static bool wall_at(void *ctx, us_t at, char text[COMMAND_TIME_SIZE])
+{
+	const time_t wall = time(NULL) + (at - clock_now()) / US_S;
+	struct tm t;
+
+	(void)ctx;
+	localtime_r(&wall, &t);
+	return strftime(text, COMMAND_TIME_SIZE, "%Y-%m-%dT%H:%M:%S%z", &t) > 0;
+}
+
 static void submit(struct performing *p, uint32_t point, const char *text)
 {
 	const struct command_item item = {.point = point, .text = text};
-	const time_t wall = time(NULL);
-	char now[40];
-	struct tm t;
-
-	localtime_r(&wall, &t);
-	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%S%z", &t);
-	const struct command_request r = {.device = p->device,
-	                                  .item = &item,
-	                                  .n = 1,
-	                                  .origin = COMMAND_FROM_BROKER,
-	                                  .now = now};
+	const struct command_request r = {
+		.device = p->device, .item = &item, .n = 1, .origin = COMMAND_FROM_BROKER};
 	command_submit(p->table, &r, clock_now());
 }
 
@@ -148,7 +150,7 @@ void perform(const struct model *m, uint32_t device, uint32_t point, const char 
 {
 	struct performing p = {.model = m, .device = device, .current = current, .out = out};
 	const struct device *d = &m->device[device];
-	const struct command_ops ops = {.current = current_of, .ctx = &p};
+	const struct command_ops ops = {.current = current_of, .wall = wall_at, .ctx = &p};
 
 	*out = (struct performed){.end = COMMAND_FAILED};
 	p.table = command_create(m, &ops);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/commands.h"
 
-#include "core/base/json.h"
 #include "daemon/keep.h"
 #include "daemon/log.h"
 #include "daemon/own.h"
@@ -250,8 +249,6 @@ static bool refuse_faulty(struct gateway *g, const struct north_event *e)
 static void give(struct gateway *g, const struct north_event *e)
 {
 	struct command_item *item = mem_alloc(e->nitem, sizeof *item);
-	char now[JW_TIME_SIZE];
-	jw_time_text(gateway_wall(), now);
 	for (size_t i = 0; i < e->nitem; i++)
 		item[i] = (struct command_item){.point = e->item[i].point, .text = e->item[i].text};
 	const struct command_request r = {
@@ -263,7 +260,6 @@ static void give(struct gateway *g, const struct north_event *e)
 		.duplicate = e->dup,
 		.expiry = (us_t)e->expiry * US_S,
 		.since = e->since,
-		.now = now,
 		.request = e->request,
 	};
 	if (command_submit(g->table, &r, g->now))

@@ -356,8 +356,9 @@ static void publish_process(struct gateway *g)
 	health_sys_time(g, "time", gateway_wall());
 	health_sys(g, "process/rss", "%" PRIu64, p.rss);
 	health_sys(g, "process/cpu", "%.2f", p.cpu);
-	if (p.clock_known)
-		health_sys(g, "clock", p.synchronised ? "synchronised" : "not synchronised");
+	const enum clock_state clock = gateway_clock();
+	if (clock != CLOCK_UNKNOWN)
+		health_sys(g, "clock", clock == CLOCK_WRONG ? "not synchronised" : "synchronised");
 	if (p.throttled[0])
 		health_sys(g, "host/throttled", "%s", p.throttled);
 }

@@ -4,7 +4,6 @@
 #include "core/command/safe.h"
 #include "daemon/log.h"
 #include "daemon/own.h"
-#include "daemon/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -360,9 +359,7 @@ void keep_broker(struct gateway *g, bool up)
 
 static void sync_clock(struct gateway *g, struct kept *k)
 {
-	struct process p;
-	process_look(&p);
-	const bool good = p.clock_known && p.synchronised;
+	const bool good = gateway_clock() == CLOCK_SYNCHRONISED;
 	k->sync_at = g->now + (good ? rule_of(g, k)->sync : CLOCK_AGAIN);
 	if (good && !command_pending_shared(g->table, k->device, k->point))
 		own_write(g, k->device, k->point, "now", false);

@@ -35,12 +35,23 @@ static bool stranger(void *ctx, uint32_t device)
 	       !model_bound(&g->model->device[device]);
 }
 
+/* A system that does not say whether its clock is right is believed. */
+static bool wall(void *ctx, us_t at, char text[COMMAND_TIME_SIZE])
+{
+	const struct gateway *g = ctx;
+	if (gateway_clock() == CLOCK_WRONG)
+		return false;
+	jw_time_text(gateway_wall() + (at - g->now) / US_MS, text);
+	return true;
+}
+
 void own_create(struct gateway *g)
 {
 	const struct command_ops ops = {.current = current,
 	                                .online = online,
 	                                .forbids = forbids,
 	                                .stranger = stranger,
+	                                .wall = wall,
 	                                .ctx = g};
 	g->table = command_create(g->model, &ops);
 }
@@ -53,8 +64,6 @@ void own_destroy(struct gateway *g)
 void own_write(struct gateway *g, uint32_t device, uint32_t point, const char *text,
                bool only_if_different)
 {
-	char now[JW_TIME_SIZE];
-	jw_time_text(gateway_wall(), now);
 	const struct command_item item = {.point = point, .text = text};
 	const struct command_request r = {
 		.device = device,
@@ -62,7 +71,6 @@ void own_write(struct gateway *g, uint32_t device, uint32_t point, const char *t
 		.n = 1,
 		.origin = COMMAND_FROM_GATEWAY,
 		.only_if_different = only_if_different,
-		.now = now,
 	};
 	command_submit(g->table, &r, g->now);
 }

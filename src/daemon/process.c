@@ -6,14 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/timex.h>
 #include <unistd.h>
 
 /* The firmware's word on power and heat; bits as `vcgencmd get_throttled` prints them. */
 #define THROTTLED "/sys/devices/platform/soc/soc:firmware/get_throttled"
-
-/* Made by systemd-timesyncd once it has set the clock. */
-#define TIMESYNC "/run/systemd/timesync/synchronized"
 
 static const struct {
 	unsigned bit;
@@ -60,15 +56,9 @@ static void look_throttled(char *buf, size_t size)
 void process_look(struct process *p)
 {
 	struct rusage u;
-	struct timex t = {0};
 	p->rss = resident();
 	getrusage(RUSAGE_SELF, &u);
 	p->cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 	         (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
-	const int state = adjtimex(&t);
-	p->clock_known = state >= 0;
-	p->synchronised = state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC);
-	if (state < 0 && access(TIMESYNC, F_OK) == 0) /* a sandbox forbids even to ask the kernel */
-		p->clock_known = p->synchronised = true;
 	look_throttled(p->throttled, sizeof p->throttled);
 }

@@ -11,8 +11,6 @@
 struct process {
 	uint64_t rss;       /* bytes resident */
 	double cpu;         /* seconds used */
-	bool clock_known;   /* false: the sandbox hides it */
-	bool synchronised;  /* the wall clock, to a time server */
 	char throttled[64]; /* Raspberry Pi: "no", "under-voltage now" …; "": not known */
 };
 

@@ -91,6 +91,7 @@ struct rig {
 	unsigned faults; /* how many jobs the fault hits; then the line is good again */
 	bool reads_fail;
 	bool offline;
+	bool clock_wrong;
 	us_t linked;   /* since when there is the connection */
 	bool no_bus;   /* bus_submit says busy */
 	us_t exchange; /* time of one */
@@ -274,6 +275,16 @@ static inline bool online(void *ctx, uint32_t device)
 	return !((const struct rig *)ctx)->offline;
 }
 
+/* The rig begins at 10:00:00, unless the clock is not right. */
+static inline bool wall(void *ctx, us_t at, char text[COMMAND_TIME_SIZE])
+{
+	const struct rig *g = ctx;
+	const int s = (int)(at / US_S) - 1000;
+	snprintf(text, COMMAND_TIME_SIZE, "2026-11-21T%02d:%02d:%02dZ", 10 + s / 3600, s / 60 % 60,
+	         s % 60);
+	return !g->clock_wrong;
+}
+
 static struct arena *arena;
 
 static inline void rig_start(struct rig *g)
@@ -295,7 +306,8 @@ static inline void rig_start(struct rig *g)
 	g->holding[120] = 10;
 	g->holding[121] = 20;
 	g->t = command_create(
-		&rig_model, &(struct command_ops){.current = current, .online = online, .ctx = g});
+		&rig_model, &(struct command_ops){
+				    .current = current, .online = online, .wall = wall, .ctx = g});
 }
 
 static inline void rig_stop(struct rig *g)
@@ -375,8 +387,6 @@ static inline void rig_take(struct rig *g)
 
 static inline void rig_submit(struct rig *g, struct command_request *q)
 {
-	if (!q->now)
-		q->now = "2026-11-21T10:00:00Z";
 	command_submit(g->t, q, g->now);
 	rig_take(g);
 }

@@ -53,7 +53,8 @@ static struct {
 		struct outbox *outbox;
 		char host[32], client_id[64], will[64], filter[64];
 	} own;
-	const char *note; /* what is to be known of the bus's port; NULL: nothing */
+	enum clock_state clock; /* the gateway's own */
+	const char *note;       /* what is to be known of the bus's port; NULL: nothing */
 } rig;
 
 /* -- in place of the clock, the journal, the bus and the MQTT client ----------------------------
@@ -129,6 +130,11 @@ us_t clock_now(void)
 int64_t gateway_wall(void)
 {
 	return INT64_C(1790000000000) + rig.now / US_MS;
+}
+
+enum clock_state gateway_clock(void)
+{
+	return rig.clock;
 }
 
 void clock_sleep(us_t until)

@@ -305,7 +305,8 @@ static void a_scale_that_stands_in_the_device_must_be_known(void **state)
 	in.now = NULL;
 	in.text = "now";
 	assert_false(command_check(&clock_point, &in, &v, reason, sizeof reason));
-	assert_string_equal(reason, "the gateway's time is not known yet");
+	assert_string_equal(reason, "the gateway's clock is not synchronised; write the time "
+	                            "itself, as 2026-11-21T10:00:00");
 }
 
 static void what_the_configuration_says_needs_no_confirmation(void **state)

@@ -244,12 +244,13 @@ static bool check_special(const struct point *p, const char *text, struct comman
 	return (bit_word(text, &on) && on) || label_find(p, text);
 }
 
-static bool check_text(const struct point *p, const char *text, const struct command_input *in,
-                       struct value *v, const struct answer *a)
+static bool check_text(const struct point *p, const char *text, bool now,
+                       const struct command_input *in, struct value *v, const struct answer *a)
 {
-	if (p->codec.type == TYPE_DATETIME && strcasecmp(text, "now") == 0) {
+	if (now) {
 		if (!in->now)
-			return refuse(a, "the gateway's time is not known yet");
+			return refuse(a, "the gateway's clock is not synchronised; write the time "
+			                 "itself, as 2026-11-21T10:00:00");
 		text = in->now;
 	}
 	if (p->codec.type == TYPE_STRING && !text_plain(text, strlen(text)))
@@ -313,8 +314,9 @@ bool command_check(const struct point *p, const struct command_input *in, struct
 		return refuse(&a, "an action: send 'on'");
 	if (!check_scale(p, in, &a))
 		return false;
+	out->now = p->codec.type == TYPE_DATETIME && strcasecmp(text, "now") == 0;
 	if (is_text(p))
-		return check_text(p, text, in, &v, &a) && check_elements(p, text, &a) &&
+		return check_text(p, text, out->now, in, &v, &a) && check_elements(p, text, &a) &&
 		       check_encode(p, &v, in, out, &a) &&
 		       (p->codec.type != TYPE_ARRAY || check_elements(p, out->text, &a));
 	if (!parse_value(p, text, &v, &a))

@@ -20,6 +20,7 @@
 #define COMMAND_REASON_MAX 192
 #define COMMANDS_PER_DEVICE 32 /* alive at once; one more is refused `busy` */
 #define COMMAND_TIMEOUT (10 * US_S)
+#define COMMAND_TIME_SIZE 40 /* of the text of a time, with its NUL */
 
 /* -- checking one value ------------------------------------------------------------ */
 
@@ -27,6 +28,7 @@
 struct command_value {
 	struct value v; /* as it will be read back; VALUE_NONE for a toggle or raw action */
 	bool toggle;
+	bool now;                 /* the moment it is written: see ops.wall */
 	bool on;                  /* of a bit: which side (a pulse begins with `on`) */
 	uint16_t n;               /* words */
 	uint16_t word[CELLS_MAX]; /* as read: for comparing; see codec_encode() */
@@ -36,7 +38,7 @@ struct command_value {
 
 struct command_input {
 	const char *text; /* the payload, NUL-terminated */
-	const char *now;  /* ISO 8601 of this moment, what `now` stands for; NULL: unknown */
+	const char *now;  /* ISO 8601, what `now` stands for; NULL: the clock is not synchronised */
 	const struct value *exponent,
 		*factor; /* of exponent_from, factor_from; NULL: the point has none */
 	bool own;        /* it is configured: needs no confirmation */
@@ -142,6 +144,9 @@ struct command_ops {
 	/* Another device answers there, or nobody knows where its registers are: not even the end
 	 * of a pulse is written. NULL: never. */
 	bool (*stranger)(void *ctx, uint32_t device);
+	/* What `now` stands for at this time: ISO 8601. False: our own clock is not synchronised.
+	 * NULL: never. */
+	bool (*wall)(void *ctx, us_t at, char text[COMMAND_TIME_SIZE]);
 };
 
 struct command_item {
@@ -159,7 +164,6 @@ struct command_request {
 	bool only_if_different; /* read first, write only what differs (setup) */
 	us_t expiry;            /* the sender's, from `since`; 0: none */
 	us_t since;             /* when its time began; 0: now. What is too late is refused */
-	const char *now;        /* ISO 8601, for payload `now` */
 	void *request;          /* comes back in each outcome */
 };
 

@@ -6,6 +6,7 @@
 #include "core/command/private.h"
 
 #define COIL_ON 0xFF00
+#define CLOCK_OLD US_S /* a clock is not set so much too late */
 
 static bool function_works(const struct device *d, unsigned fc)
 {
@@ -208,8 +209,18 @@ static void job_compare(const struct device *d, const struct point *p,
 		j->same_mask[0] = 1;
 }
 
+/* Sooner than the commands expire where one of them is the time of now. */
+static us_t job_expires(struct record *const *r, size_t n, const struct job *j, us_t now)
+{
+	const us_t old = (j->not_before > now ? j->not_before : now) + CLOCK_OLD;
+	for (size_t i = 0; i < n; i++)
+		if (r[i]->value.now && (!j->expires || old < j->expires))
+			return old;
+	return j->expires;
+}
+
 static void submit(struct command_table *t, struct record **r, size_t n, struct job *j,
-                   bool comparable)
+                   bool comparable, us_t now)
 {
 	struct act_node *node = act_new(t, COMMAND_SUBMIT);
 	const struct write_rule *w = record_point(t, r[0])->write;
@@ -237,6 +248,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 		r[i]->written = j->span;
 		r[i]->job_from = j->not_before;
 	}
+	j->expires = job_expires(r, n, j, now);
 	node->a.bus = record_device(t, r[0])->bus;
 	node->a.job = *j;
 	node->a.device = r[0]->device;
@@ -271,7 +283,7 @@ static void launch_unlock(struct command_table *t, const struct record *write, u
 	job_build(d, &d->set->point[point], &r->value, &j);
 	j.replaceable = false;
 	j.only_if_different = false;
-	submit(t, &r, 1, &j, false);
+	submit(t, &r, 1, &j, false, now);
 	s->unlocked = from;
 }
 
@@ -300,7 +312,7 @@ static void job_put(struct job *j, const struct job *part)
  * look at them together (a clock, a set of limits). Each member keeps a record of its own and so an
  * outcome of its own; the job's compare and merge parts are built so that what the command does not
  * name stays as the device has it. */
-static size_t launch_one(struct command_table *t, struct record **r, size_t n)
+static size_t launch_one(struct command_table *t, struct record **r, size_t n, us_t now)
 {
 	const struct device *d = record_device(t, r[0]);
 	const struct point *p = record_point(t, r[0]);
@@ -328,7 +340,7 @@ static size_t launch_one(struct command_table *t, struct record **r, size_t n)
 		if (k == 1)
 			job_compare(d, p, &r[0]->value, &job);
 	}
-	submit(t, r, k, &job, comparable);
+	submit(t, r, k, &job, comparable, now);
 	return k;
 }
 
@@ -367,15 +379,59 @@ static void launch_sort(const struct command_table *t, struct record **r, size_t
 	free(row);
 }
 
+/* The time of the moment at which it can be on the wire. False: it ended. */
+static bool launch_clock(struct command_table *t, struct record *r, us_t now)
+{
+	const us_t from = launch_time(t, r);
+	char wall[COMMAND_TIME_SIZE];
+	struct value exponent, factor;
+	if (!r->value.now)
+		return true;
+	struct command_input in =
+		record_input(t, r->device, record_point(t, r), r->text, &exponent, &factor);
+	in.now = record_wall(t, from > now ? from : now, wall);
+	in.own = true; /* it was confirmed */
+	if (command_check(record_point(t, r), &in, &r->value, r->reason, sizeof r->reason))
+		return true;
+	record_end(t, r, COMMAND_FAILED, NULL, r->reason, now);
+	return false;
+}
+
 void records_launch(struct command_table *t, struct record **r, size_t n, us_t now)
 {
+	size_t left = 0;
+	for (size_t i = 0; i < n; i++)
+		if (launch_clock(t, r[i], now))
+			r[left++] = r[i];
+	n = left;
 	if (n == 0)
 		return;
 	if ((int64_t)r[0]->point != record_device(t, r[0])->unlock_point)
 		launch_unlock(t, r[0], now);
 	launch_sort(t, r, n);
 	for (size_t i = 0; i < n;)
-		i += launch_one(t, r + i, n - i);
+		i += launch_one(t, r + i, n - i, now);
+}
+
+bool job_again(struct command_table *t, uint64_t id, us_t now)
+{
+	struct record **r = mem_alloc(t->n + 1, sizeof(struct record *));
+	size_t n = 0;
+	bool clock = false;
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->record[i]->job != id)
+			continue;
+		r[n++] = t->record[i];
+		clock |= t->record[i]->value.now;
+	}
+	const bool again = id && clock && !t->closing && now < r[0]->expires && !r[0]->leaves &&
+	                   !r[0]->moved && !job_overtaken(t, id);
+	for (size_t i = 0; i < n && again; i++)
+		r[i]->job = 0;
+	if (again)
+		records_launch(t, r, n, now);
+	free(r);
+	return again;
 }
 
 void record_launch(struct command_table *t, struct record *r, us_t now)

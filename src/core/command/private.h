@@ -124,6 +124,8 @@ uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point);
 bool record_once_only(const struct command_table *t,
                       const struct record *r); /* another would switch again */
 bool record_pulses(const struct record *r);    /* begins or ends a pulse */
+/* ops.wall, or NULL; text: COMMAND_TIME_SIZE. */
+const char *record_wall(const struct command_table *t, us_t at, char *text);
 bool record_newer(const struct command_table *t,
                   const struct record *r); /* a later one of its lane lives */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
@@ -144,6 +146,9 @@ void job_build(const struct device *d, const struct point *p, const struct comma
                struct job *j);
 void records_launch(struct command_table *t, struct record **r, size_t n, us_t now);
 void record_launch(struct command_table *t, struct record *r, us_t now);
+/* The job waited so long that its time, of a clock, is not right any more: with another one. False:
+ * that is not why it was not sent. */
+bool job_again(struct command_table *t, uint64_t id, us_t now);
 
 /* group.c */
 bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,

@@ -338,6 +338,8 @@ static struct record *record_with_job(const struct command_table *t, uint64_t id
 void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,
                  us_t at, us_t now)
 {
+	if (o == OUT_EXPIRED && job_again(t, id, now))
+		return;
 	for (struct record *r; (r = record_with_job(t, id));) {
 		const uint32_t lane = r->lane;
 		record_job(t, r, o, exception, sent, at, now);

@@ -177,10 +177,11 @@ static void draft_check(struct command_table *t, const struct command_request *q
 {
 	const struct point *p = record_point(t, r);
 	struct value exponent, factor;
+	char wall[COMMAND_TIME_SIZE];
 	if (!draft_permitted(t, q, r) || !draft_counted(t, r))
 		return;
 	struct command_input in = record_input(t, r->device, p, r->text, &exponent, &factor);
-	in.now = q->now;
+	in.now = record_wall(t, now, wall);
 	in.own = q->origin == COMMAND_FROM_GATEWAY;
 	if (!command_check(p, &in, &r->value, r->reason, sizeof r->reason)) {
 		r->verdict = COMMAND_REFUSED;

@@ -144,6 +144,11 @@ bool record_pulses(const struct record *r)
 	return r->origin == COMMAND_PULSE_END || r->pulse;
 }
 
+const char *record_wall(const struct command_table *t, us_t at, char *text)
+{
+	return t->ops.wall && t->ops.wall(t->ops.ctx, at, text) ? text : NULL;
+}
+
 /* The pulse stays what it is when a reload changes the rule. */
 void record_understood(const struct command_table *t, struct record *r)
 {
