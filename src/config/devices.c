@@ -194,10 +194,27 @@ static struct where member_where(const struct member *m)
 	return m->own ? m->own->key->where : m->range->key->where;
 }
 
+/* The name that was meant, or which there are. */
+static const char *bus_hint(struct load *l, const char *name, char *buf, size_t size)
+{
+	const size_t n = l->d->n > HINTED_MAX ? 0 : l->buses.n;
+	const char **names = arena_array(l->scratch, n, sizeof *names);
+	for (size_t i = 0; i < n; i++)
+		names[i] = l->buses.entry[i].name;
+	const char *near = scalar_hint(name, names, n, buf, size);
+	if (*near || l->d->n > HINTED_MAX)
+		return near;
+	if (n == 0)
+		return "; there is none below buses:";
+	snprintf(buf, size, "; %s \"%.64s\"%s", n == 1 ? "the only one is" : "the first one is",
+	         names[0], n == 1 ? "" : ", see buses:");
+	return buf;
+}
+
 static bool bus_read(struct load *l, const struct member *m, struct device *d)
 {
 	const struct node *v = member_get(m, "bus");
-	char hint[96];
+	char hint[128];
 	if (!v && l->buses.n == 1)
 		return true;
 	if (!v) {
@@ -214,12 +231,8 @@ static bool bus_read(struct load *l, const struct member *m, struct device *d)
 		d->bus = (uint32_t)i;
 		return true;
 	}
-	const size_t n = l->d->n > HINTED_MAX ? 0 : l->buses.n;
-	const char **names = arena_array(l->scratch, n, sizeof *names);
-	for (size_t k = 0; k < n; k++)
-		names[k] = l->buses.entry[k].name;
 	diag_error(l->d, v->where, "bus: there is no bus \"%s\"%s", name,
-	           scalar_hint(name, names, n, hint, sizeof hint));
+	           bus_hint(l, name, hint, sizeof hint));
 	return false;
 }
 

@@ -110,11 +110,38 @@ static bool is_stuck(const struct keyset *set, const struct pair *p)
 	return false;
 }
 
+/* A device or a bus that is not indented looks like a key of the file. NULL: it is something else.
+ */
+static const char *not_indented(const struct keyset *set, const struct node *value)
+{
+	static const struct {
+		const char *key, *hint;
+	} sign[] = {
+		{"profile", "; a device? indent it below devices:"},
+		{"points", "; a device? indent it below devices:"},
+		{"bus", "; a device? indent it below devices:"},
+		{"port", "; a bus? indent it below buses:"},
+		{"tcp", "; a bus? indent it below buses:"},
+		{"rtu_tcp", "; a bus? indent it below buses:"},
+	};
+
+	if (set != &keyset_root || value->kind != NODE_MAP)
+		return NULL;
+	for (size_t i = 0; i < COUNT(sign); i++)
+		if (node_find(value, sign[i].key))
+			return sign[i].hint;
+	return NULL;
+}
+
 static void unknown_key(struct load *l, const struct keyset *set, const struct node *map,
                         uint32_t i)
 {
 	char advice[160], echo[TEXT_ECHO_SIZE];
 	const struct node *key = map->pair[i].key;
+	const char *hint = not_indented(set, map->pair[i].value);
+	if (strncmp(key->text, "\xC2\xA0", 2) == 0)
+		hint = "; the blank before it is a no-break space, as web pages have it: type a "
+		       "blank";
 	if (is_comma(map, i))
 		diag_error(l->d, map->pair[i - 1].value->where,
 		           "%s: %s,%s: a decimal number has a point, %s.%s",
@@ -125,7 +152,7 @@ static void unknown_key(struct load *l, const struct keyset *set, const struct n
 	else
 		diag_error(l->d, key->where, "%s: unknown key %s%s", set->name,
 		           text_echo(key->text, echo),
-		           key_advice(set, map, key->text, advice, sizeof advice));
+		           hint ? hint : key_advice(set, map, key->text, advice, sizeof advice));
 }
 
 void keys_collect(struct load *l, const struct keyset *set, const struct node *map, unsigned layer,

@@ -328,6 +328,16 @@ void duration_print(us_t t, char *buf, size_t size)
 	}
 }
 
+/* The number with the units it may have meant. */
+static void say_no_unit(struct diag *d, const char *key, const struct node *n, int64_t v, us_t min,
+                        us_t max)
+{
+	const bool s = v <= max / US_S, ms = v >= min / US_MS;
+	diag_error(d, n->where, "%s: %s has no unit; add us, ms, s, m, h or d, like %s%s%s%s%s",
+	           key, n->text, n->text, s ? "s" : "ms", s && ms ? " or " : "",
+	           s && ms ? n->text : "", s && ms ? "ms" : "");
+}
+
 bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t min, us_t max,
                      us_t *out)
 {
@@ -337,8 +347,7 @@ bool scalar_duration(struct diag *d, const char *key, const struct node *n, us_t
 	if (strcmp(n->text, "0") == 0) {
 		v = 0;
 	} else if (number_parse(n->text, &v)) {
-		diag_error(d, n->where, "%s: %s has no unit; add us, ms, s, m, h or d, like %s%s",
-		           key, n->text, n->text, v < min / US_MS ? "s" : "ms");
+		say_no_unit(d, key, n, v, min, max);
 		return false;
 	} else if (!united_parse(n->text, time_units, sizeof time_units / sizeof *time_units, &v)) {
 		return wrong(d, key, n, "a duration like 500ms, 10s, 5m, 1h or 1d");

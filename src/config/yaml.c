@@ -60,7 +60,11 @@ static const char *quote_hint(const struct builder *b, size_t at)
 		return "; a text that begins with this sign needs quotes, like \"%\"";
 	if (c && strchr("{}[],", c) && brace)
 		return "; a name with {n} needs quotes here: \"Relay{n}\"";
-	if (c && strchr(":{}[],\"'#", c))
+	if (c == ':')
+		return "; a text with : in it needs quotes; or is a colon missing behind a name "
+		       "before "
+		       "it?";
+	if (c && strchr("{}[],\"'#", c))
 		return "; a text with : { } [ ] , or # in it needs quotes";
 	return "";
 }
@@ -78,6 +82,8 @@ static void syntax_error(struct builder *b)
 	const size_t at = p->problem_mark.index;
 	const char *hint = at < b->len && b->text[at] == '\t' ? " (a tab: indent with blanks)" : "";
 	const bool far = p->context && p->context_mark.line != p->problem_mark.line;
+	if (!*hint && far && strstr(p->context, "block") && strstr(problem, "expected"))
+		hint = "; is it indented as far as its neighbours?";
 	if (!*hint)
 		hint = far && strstr(p->context, "flow") ? "; is its closing bracket missing?"
 		                                         : quote_hint(b, at);
