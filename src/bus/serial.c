@@ -23,9 +23,9 @@ static const struct {
 	int error;
 	const char *sentence; /* with the port's name before it */
 } open_error[] = {
-	{ENOENT, "does not exist"},
-	{ENXIO, "does not exist"},
-	{ENODEV, "does not exist"},
+	{ENOENT, "does not exist: xnetctl ports lists the ports"},
+	{ENXIO, "does not exist: xnetctl ports lists the ports"},
+	{ENODEV, "does not exist: xnetctl ports lists the ports"},
 	{EIO, "is gone"},
 	{EPERM, "is not allowed by the service's unit: DeviceAllow= in xnetd(8)"},
 	{EISDIR, "is not a serial port"},

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bus/clock.h"
 #include "bus/port.h"
@@ -76,8 +75,6 @@ static void own_explain(const struct own *o, char *why, size_t size)
 		         "%s: permission denied: use sudo, or join group dialout (sudo adduser "
 		         "$USER dialout) and log in again",
 		         c->port);
-	else if (access(c->port, F_OK) != 0)
-		snprintf(why, size, "%s does not exist: xnetctl ports lists the ports", c->port);
 	else
 		snprintf(why, size, "%s", o->port.why);
 }

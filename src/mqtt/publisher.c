@@ -369,8 +369,10 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	if (n->refused)
 		pump_refused(c, now);
 	if (n->refused && !c->refusal_reported) {
-		char text[128];
-		snprintf(text, sizeof text, "the broker refuses publications: %s", n->refused);
+		char text[192];
+		snprintf(text, sizeof text,
+		         "the broker refuses publications: %s; xnetctl acl prints its list",
+		         n->refused);
 		client_report(c, MQTT_REFUSED, text);
 		c->refusal_reported = true;
 	}

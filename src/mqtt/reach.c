@@ -97,8 +97,10 @@ bool reach_explain(const char *host, uint16_t port, char *buf, size_t size)
 		close(fd);
 	buf[0] = '\0';
 	if (error)
-		snprintf(buf, size, "cannot connect to %s:%u: %s", host, (unsigned)port,
-		         strerror(error));
+		snprintf(buf, size, "cannot connect to %s:%u: %s%s", host, (unsigned)port,
+		         strerror(error),
+		         error == ECONNREFUSED ? "; does the broker run, and listen on this port?"
+		                               : "");
 	return error == 0;
 }
 

@@ -67,6 +67,8 @@ const char *reason_text(int code)
 
 static const char *connect_text(uint8_t protocol, int code)
 {
+	if (protocol == 5 && code == 0x87) /* mosquitto's for a wrong password, too */
+		return find(v4_row, sizeof v4_row / sizeof *v4_row, 5);
 	/* a broker that knows only 3.1.1 answers a version 5 CONNECT with the old numbers */
 	const char *text =
 		protocol == 5 ? find(v5_row, sizeof v5_row / sizeof *v5_row, code) : NULL;

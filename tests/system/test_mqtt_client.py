@@ -260,7 +260,7 @@ def test_wrong_password_is_said(make_broker, probe, tmp_path):
     wrong = probe(broker.port, "--user", "gw", "--password", "wrong", "--version", "4")
     wrong.wait_line("user name")
     wrong5 = probe(broker.port, "--user", "gw", "--password", "wrong", "--version", "5", "--id", "p5")
-    wrong5.wait_line("down refused: not authorised")
+    wrong5.wait_line("down refused: not authorised: check user name, password")
     right = probe(broker.port, "--user", "gw", "--password", "right", "--id", "right")
     right.wait_line("up 5")
     assert "right" not in wrong.text() and "wrong" not in wrong.text()
@@ -268,7 +268,7 @@ def test_wrong_password_is_said(make_broker, probe, tmp_path):
 
 def test_reason_of_a_broker_that_is_not_there(probe):
     p = probe(free_port())
-    p.wait_line("Connection refused")
+    p.wait_line("Connection refused; does the broker run")
     q = probe(1883, "--host", "no-such-host.invalid")
     q.wait_line("down cannot find no-such-host.invalid")
     assert p.end() < 1500
@@ -322,7 +322,7 @@ def test_refusals_of_the_broker_are_told(make_broker, probe, tmp_path):
     p = probe(broker.port, "--version", "5")
     p.wait_line("up 5")
     p.say("set other/x 3 1 1")
-    p.wait_line("refused - the broker refuses publications: not authorised")
+    p.wait_line("refused - the broker refuses publications: not authorised; xnetctl acl prints")
     p.say("set allowed/x 3 1 1")
     wait_until(lambda: p.figures()["queued"] == "0")
     assert p.figures()["dropped"] == "1" and p.figures()["reconnects"] == "0"

@@ -34,10 +34,23 @@ static void of_a_tls_error_only_the_words_are_told(void **state)
 	}
 }
 
+/* mosquitto answers a wrong password so, too: what to look at must be in the line. */
+static void a_refused_user_learns_what_to_check(void **state)
+{
+	(void)state;
+	char buf[128];
+	reason_connect(5, 0x87, buf, sizeof buf);
+	assert_non_null(strstr(buf, "check user name, password"));
+	reason_connect(4, 5, buf, sizeof buf);
+	assert_non_null(strstr(buf, "check user name, password"));
+	assert_string_equal(reason_text(0x87), "not authorised"); /* of a publication */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_a_tls_error_only_the_words_are_told),
+		cmocka_unit_test(a_refused_user_learns_what_to_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,7 @@ static void refused(const char *port, const char *words)
 static void a_missing_port_is_told(void **state)
 {
 	(void)state;
-	refused("/dev/there-is-no-such-port", "does not exist");
+	refused("/dev/there-is-no-such-port", "does not exist: xnetctl ports lists the ports");
 }
 
 static void what_is_no_serial_port_is_told(void **state)
