@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 
 #define TEXT_MAX 512
+#define NAME_MAX 64 /* bytes; no gateway has longer ones */
 
 static struct fact *find(const struct facts *f, const char *name, size_t len)
 {
@@ -46,7 +47,7 @@ bool facts_set(struct facts *f, const char *name, size_t name_len, const char *t
 	if (one && strcmp(one->text, clean) == 0)
 		return false;
 	if (!one) {
-		if (f->n == FACTS_MAX)
+		if (f->n == FACTS_MAX || name_len > NAME_MAX)
 			return false;
 		f->fact = mem_grow(f->fact, f->n + 1, sizeof *f->fact);
 		one = &f->fact[f->n++];

@@ -268,13 +268,17 @@ def test_names_and_values_stay_text_and_the_broker_may_go(web, house, broker, lo
                     f"sts/{name}/status": "offline", f"sts/{name}/{bad}": "1", f"sts/{name}/Text": bad,
                     "$SYS/barn/version": bad, "$SYS/barn/bus/rs485/state": bad,
                     "sts/meter1/Alerts": json.dumps({"faults": [{"code": 1, "desc": bad}]}),
-                    "$SYS/<b>gw</b>/version": bad, "sts/__proto__/toString": "7", "sts/constructor/__proto__": "8"})
+                    "$SYS/<b>gw</b>/version": bad, "sts/__proto__/toString": "7", "sts/constructor/__proto__": "8",
+                    # numbers to JavaScript, but no JSON
+                    "sts/odd/status": "online", "$SYS/odd/uptime": "0x5", "$SYS/odd/bus/b/load/1min": "0x5", "$SYS/odd/bus/b/load/planned": " 5",
+                    "$SYS/odd/bus/b/errors/1min": "0b1", "$SYS/odd/bus/b/requests": "0x5", "$SYS/odd/bus/b/state": "up",
+                    "$SYS/odd/device/long/info": '{"points":[{"name":"P","type":"number","writable":true}]}', "sts/long/P": "0." + "1" * 120})
     house.publish("xnet/sts/meter1/Nak", json.dumps({"param": bad, "value": bad, "reason": bad}))
-    w = web()
+    w = web("--write")
     shown(w, "meter1", name)
     b = look(w)
     house.publish("xnet/sts/meter1/Nak", json.dumps({"param": bad, "value": bad, "reason": bad}))
-    for page in "#/", "#/device/" + "".join(f"%{c:02x}" for c in name.encode()), "#/lines", "#/log", "#/device/%zz", "#/device/__proto__":
+    for page in "#/", "#/device/" + "".join(f"%{c:02x}" for c in name.encode()), "#/device/long", "#/lines", "#/log", "#/device/%zz", "#/device/__proto__":
         b.eval(f"location.hash = {json.dumps(page)}")
         b.until("document.querySelector('main').children.length")
         assert b.eval("document.querySelectorAll('main img, main script, main b b').length") == 0

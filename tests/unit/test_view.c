@@ -321,6 +321,11 @@ static void there_are_bounds(void **state)
 	memset(big, 'x', 100000);
 	take(v, "xnet/sts/d1/p100", big, false);
 	assert_true(strlen(view_point(view_device(v, "d1"), "p100")->text) < VIEW_TEXT);
+	memcpy(big, "xnet/$SYS/g1/x", 14);
+	big[60000] = '\0'; /* as a topic: a fact of a long name */
+	const size_t facts = view_gateway(v, "g1")->facts.n;
+	take(v, big, "1", true);
+	assert_int_equal(view_gateway(v, "g1")->facts.n, facts);
 	free(big);
 	view_destroy(v);
 }

@@ -31,8 +31,9 @@ const redraw = key => {
 	list.forEach(x => x[1]());
 };
 const number = t => (t != null && /^-?\d/.test(t) ? parseFloat(t) : NaN);
+// What a stranger publishes as a fact may be a text.
 const span = s =>
-	s < 0 || !isFinite(s) ? "" : s < 10 ? s.toFixed(1) + " s" : s < 120 ? Math.round(s) + " s" :
+	s < 0 || !isFinite(s) ? "" : s < 10 ? (+s).toFixed(1) + " s" : s < 120 ? Math.round(s) + " s" :
 	s < 5400 ? Math.round(s / 60) + " min" : s < 172800 ? Math.round(s / 3600) + " h" : Math.round(s / 86400) + " d";
 const aging = (node, of) => {
 	const draw = () => {
@@ -284,7 +285,7 @@ const control = (d, p) => {
 	} else {
 		const digits = ((p.text || "").split(".")[1] || "").length;
 		const input = el("input", { ...name, type: p.type === "number" ? "number" : "text", min: p.min, max: p.max,
-			step: p.type === "number" ? p.step || (digits ? (10 ** -digits).toFixed(digits) : "any") : undefined, required: true, maxlength: 250,
+			step: p.type === "number" ? p.step || (digits ? "1e-" + digits : "any") : undefined, required: true, maxlength: 250,
 			placeholder: p.text });
 		node = el("form", { onsubmit: e => { e.preventDefault(); send(d, p, input.value); input.value = ""; } },
 			input, el("button", {}, "Set"));
@@ -351,7 +352,7 @@ const devicePage = name => {
 };
 
 // -- lines and log --------------------------------------------------------------------------------------------------
-const percent = x => (x == null ? "–" : `${x < 10 && x > 0 ? x.toFixed(1) : Math.round(x)} %`);
+const percent = x => (x == null ? "–" : `${x < 10 && x > 0 ? (+x).toFixed(1) : Math.round(x)} %`);
 const pair = (a, b) => el("div.row", {}, typeof a === "string" ? el("span", {}, a) : a, el("span.val", {}, b));
 // A row with the figure of each minute since the page was opened.
 const minutes = new Map();
