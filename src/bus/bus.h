@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bus: a serial line or TCP endpoint. It knows registers and times, never points, values, topics or
- * configuration. Jobs go in, reports come out. A serial line has a thread, all TCP endpoints have
- * one together (see hub.h).
+ * bus: a serial line or TCP endpoint. It deals with registers and times, never with points, values,
+ * topics or configuration. Jobs go in, reports come out. A serial line has a thread, all TCP
+ * endpoints have one together (see hub.h).
  */
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
@@ -17,12 +17,12 @@ struct bus;
 enum report_kind {
 	REPORT_READ,   /* span and words, read at `at` */
 	REPORT_FAILED, /* a read failed: span, outcome, exception */
-	REPORT_JOB,  /* job `id` ended: outcome, exception; `sent` says when it went on the wire (0:
-	              * never); of a raw job the answer's PDU: answer_len bytes */
-	REPORT_UNIT, /* span.unit came (online) or went */
-	REPORT_ASIDE, /* span is not given by the device again and again: set aside; outcome,
-	                 exception */
-	REPORT_PORT,  /* the port came (online) or went; text says why; with online: what to know of
+	REPORT_JOB,    /* job `id` ended: outcome, exception; `sent` is when it went on the wire (0:
+	                * never); of a raw job the answer's PDU: answer_len bytes */
+	REPORT_UNIT,   /* span.unit came (online) or went */
+	REPORT_ASIDE,  /* span is not given by the device again and again: set aside; outcome,
+	                  exception */
+	REPORT_PORT,  /* the port came (online) or went; text is the reason; with online: remarks on
 	                 it, or "" */
 	REPORT_ENDED, /* its last word */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * holder: which program has a serial port, as far as the system lets us know: by its lock
- * (/proc/locks says that to everyone), by its open files (of the same user, or to root), by a
+ * (/proc/locks shows that to every user), by its open files (of the same user, or to root), by a
  * lock file of the old kind (/run/lock/LCK..ttyUSB0).
  */
 #ifndef BUS_HOLDER_H

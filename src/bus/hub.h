@@ -2,8 +2,9 @@
 /*
  * hub: the threads that drive buses. A serial line has one of its own, because its silences need a
  * thread that is never behind another's work; all TCP endpoints share one, which is there while one
- * of them is. It never waits for an endpoint: worker_go() does what can be done now, and says what
- * it waits for. Connects are spread: at most 50 in any second, those that may well answer first.
+ * of them is. It never waits for an endpoint: worker_go() does what can be done now, and returns
+ * what it waits for. Connects are spread: at most 50 in any second, those that may well answer
+ * first.
  */
 #ifndef BUS_HUB_H
 #define BUS_HUB_H

@@ -3,7 +3,7 @@
  * lookup: the addresses of a host, without waiting for them. The system's look-up blocks for as
  * long as it likes, so it runs in helper threads that are there only while something is looked up:
  * at most LOOKUP_HELPERS, and all but one of them for names that were not slow the last time. One
- * that hangs holds up nobody, not even the end of the program.
+ * that hangs holds up nothing, not even the end of the program.
  */
 #ifndef BUS_LOOKUP_H
 #define BUS_LOOKUP_H

@@ -39,7 +39,7 @@ struct port_ops {
 	enum port_sent (*send)(struct port *p, const struct request *r);
 	int (*take)(struct port *p, uint8_t *buf, size_t room);
 	bool (*settled)(struct port *p); /* NULL: whatever comes unasked is the exchange's affair */
-	const char *gone;                /* said behind the name when the link breaks */
+	const char *gone;                /* reported behind the name when the link breaks */
 	/* A connection, not a line of its own: it may end and be made anew without a loss, proves
 	 * nothing until something answers through it, and may lead to a gateway with a queue. */
 	bool connects;

@@ -2,7 +2,7 @@
 /*
  * rtu: libmodbus' part of a serial line: opens and configures the port, and sends. Receiving is
  * ours (core/modbus/exchange.h), because libmodbus wakes once per character, keeps no silence and
- * takes a late answer for the next one. The only file that knows libmodbus.
+ * takes a late answer for the next one. The only file that uses libmodbus.
  */
 #ifndef BUS_RTU_H
 #define BUS_RTU_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * serial: opens a serial port for one bus alone and sets it up for RS-485, or says in a sentence
+ * serial: opens a serial port for one bus alone and sets it up for RS-485, or gives in a sentence
  * why it cannot. Owns two descriptors: the lock and libmodbus' port.
  */
 #ifndef BUS_SERIAL_H
@@ -16,7 +16,7 @@ struct serial {
 	bool timed;      /* see struct line */
 	us_t latency;
 	bool switched;             /* the driver's RS-485 mode is not as it was found */
-	struct serial_rs485 found; /* it stands again when closed */
+	struct serial_rs485 found; /* it is restored when closed */
 };
 
 /* False: why gets a sentence ("/dev/ttyUSB0 is not there"). True: why is left alone, or gets what

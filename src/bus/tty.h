@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tty: what the system knows of a serial port, and the settings libmodbus has no call for.
+ * tty: what the system provides about a serial port, and the settings libmodbus has no call for.
  * Linux: tty_ioctl(4), Documentation/driver-api/serial/serial-rs485.rst.
  */
 #ifndef BUS_TTY_H
@@ -24,7 +24,7 @@ struct tty_facts {
 /* root: "" or a directory that holds proc/ and sys/ (tests). */
 void tty_facts(const char *root, dev_t dev, struct tty_facts *out);
 
-/* Speed the driver really set; 0 when it cannot be asked. */
+/* Speed the driver really set; 0 when it cannot be read. */
 uint32_t tty_speed(int fd);
 
 /* Another rate and format; what else is set stays. False: errno. */

@@ -2,8 +2,8 @@
 /*
  * worker: the inside of a bus, shared by bus.c (what other threads call), worker.c (what it does
  * next), link.c (the port's coming and going), turn.c (reads and jobs on the line) and hub.c (the
- * thread that drives it). None of it waits: worker_go() does what can be done and says until when
- * it rests.
+ * thread that drives it). None of it waits: worker_go() does what can be done and returns until
+ * when it rests.
  */
 #ifndef BUS_WORKER_H
 #define BUS_WORKER_H
@@ -55,7 +55,7 @@ struct bus {
 	bool stirred;              /* something came since the last rest */
 	bool resting;              /* the hub is to be stirred then */
 	bool job_came;             /* while the port is closed: try it now */
-	bool ended;                /* nobody reports any more */
+	bool ended;                /* nothing is reported any more */
 	struct bus_tune tune;      /* of a lent line; baud 0: its own */
 	bool lent;
 	struct bus_figures shown;
@@ -83,7 +83,7 @@ struct bus {
 	us_t begun_at;          /* the turn */
 	bool exchanges;         /* the turn is not over */
 	struct bus_tune wanted; /* for the turn; baud 0: its own */
-	struct bus_frame *seen; /* what came in since the last frame out; NULL: nobody looked yet */
+	struct bus_frame *seen; /* what came in since the last frame out; NULL: no monitor yet */
 	bool asked;             /* within an exchange that has sent something */
 	uint32_t unseen;        /* frames that found no room with who looks on */
 	struct bus_tune tuned;  /* as the port is set; baud 0: as configured */
@@ -144,7 +144,7 @@ void link_ended(struct bus *b); /* by the peer */
 /* The line's own settings (baud 0), or those it was lent with when the guest was chosen. False: the
  * port is not set so. */
 bool link_tune(struct bus *b, struct bus_tune want);
-void link_judge(struct bus *b, enum outcome o); /* what the turn's outcome says of it */
+void link_judge(struct bus *b, enum outcome o); /* what the turn's outcome means for it */
 
 /* tap.c: what goes out and comes in, for those who look on. */
 void tap_out(struct bus *b, const struct request *r, us_t at);

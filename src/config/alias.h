@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* How to say it here, to follow "here it is"; NULL: no known word. of: name of the table of keys
+/* Its form here, to follow "here it is"; NULL: no known word. of: name of the table of keys
  * the word stands in place of one of, or the key it is the value of. */
 const char *alias_advice(const char *of, const char *word);
 

@@ -31,8 +31,8 @@ struct model *config_load_profile(const char *path, struct diag *d, struct profi
 /* The key reference, from the field tables: one line a key (name, type, default, sentence). */
 void config_print_keys(void (*line)(void *ctx, const char *text), void *ctx);
 
-/* The same tables as a JSON schema (draft 7) of devices.yaml or of a profile, for editors. It says
- * what the loader's tables say, not what the loader checks between keys. malloc'ed. */
+/* The same tables as a JSON schema (draft 7) of devices.yaml or of a profile, for editors. It has
+ * what the loader's tables have, not the checks between keys. malloc'ed. */
 char *config_schema(bool profile);
 
 #endif

@@ -34,7 +34,7 @@ enum key_flag {
 	KEY_INHERIT = 16, /* a point's key that device, profile and defaults may give, too */
 	KEY_FORCE = 32,   /* a device's key that its profile and its bus may give, too */
 	KEY_PROFILE = 64, /* a device's key that its profile may give, too */
-	KEY_HIDDEN = 128, /* not in the reference: said elsewhere */
+	KEY_HIDDEN = 128, /* not in the reference: described elsewhere */
 	KEY_ALONE = 256,  /* a device's key on which its points do not depend */
 };
 
@@ -96,7 +96,7 @@ void keys_read(struct load *l, const struct keyset *set, const struct node *map,
                void *object);
 
 /* Is one of the map's unknown keys this one, under the name it has elsewhere or with a slip of the
- * finger? Then nothing need be said of its absence. */
+ * finger? Then its absence need not be reported. */
 bool keys_meant(const struct keyset *set, const struct node *map, const char *key);
 
 /* All tables, NULL-terminated, in the order a reader meets them. */

@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "config/keys.h"
 
-#define LAYERS_MAX 16 /* maps that can say something about one device or point */
+#define LAYERS_MAX 16 /* maps that can define one device or point */
 #define EXTENDS_MAX 4 /* profiles in a row that extend each other */
 #define NO_NUMBER INT64_MIN
 
@@ -103,7 +103,7 @@ const char **source_profiles(struct load *l, size_t *n);
 /* A file that is named, but not read here. */
 void source_refer(struct load *l, const char *path);
 /* First line of a secret file, in the model's arena; NULL after a message at `where`, by diag_error
- * or diag_warn: what is to be said if it cannot be read. key: that names the file. */
+ * or diag_warn: how it is reported if it cannot be read. key: that names the file. */
 const char *source_secret(struct load *l, const char *key, const char *path, struct where where,
                           diag_say *say);
 
@@ -171,7 +171,7 @@ struct ratings {
 	us_t every;             /* the device's; -1: not given */
 };
 
-/* What `defaults` says, whether a point needs it or not. */
+/* What `defaults` has, whether a point needs it or not. */
 void defaults_check(struct load *l);
 /* The points of a device configured so: one set for all that are configured alike. */
 const struct pointset *pointset_get(struct load *l, const struct layers *layers);
@@ -275,11 +275,11 @@ const char *write_problem(const struct point *p, const char *text, char *buf, si
 /* -- device.c -- */
 extern const struct keyset keyset_device, keyset_unlock;
 void devices_load(struct load *l);
-/* Do its `points` say where something is? */
+/* Do its `points` give an address? */
 bool has_addresses(const struct node *map);
 /* Does it, or its profile, give this key? */
 bool device_states(const struct load *l, size_t device, const char *key);
-/* Add what a profile and its bases say. */
+/* Add the keys of a profile and its bases. */
 void layers_profile(struct layers *x, const struct profile *p);
 /* One device of these layers. */
 void device_make(struct load *l, struct layers *layers, struct device *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pointset: the points of a device, from its layers. names.c says which there are, point.c reads
+ * pointset: the points of a device, from its layers. names.c finds which there are, point.c reads
  * each, pointset.c binds them to each other.
  */
 #ifndef CONFIG_POINTSET_H
@@ -16,7 +16,7 @@ struct recipes {
 	struct name_table by_name;
 };
 
-/* All points that the layers name, base profile first, each with the maps that say something about
+/* All points that the layers name, base profile first, each with the maps that define something of
  * it. */
 void names_collect(struct load *l, const struct layers *layers, struct recipes *all);
 

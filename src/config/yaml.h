@@ -2,10 +2,10 @@
 /*
  * yaml: YAML text to our own nodes, each with its place. They never change and live in an arena.
  *
- * Nothing is resolved: a scalar is a text and whether it was quoted (config/scalar.h knows what a
- * number is). Aliases are shared pointers, `<<` is merged already (own keys win, places stay those
- * of the original). What a walk led by key tables may rely on: no circles, at most YAML_DEPTH deep,
- * and at most YAML_NODES nodes even when every alias is followed.
+ * Nothing is resolved: a scalar is a text and whether it was quoted (config/scalar.h interprets
+ * what a number is). Aliases are shared pointers, `<<` is merged already (own keys win, places stay
+ * those of the original). What a walk led by key tables may rely on: no circles, at most YAML_DEPTH
+ * deep, and at most YAML_NODES nodes even when every alias is followed.
  */
 #ifndef CONFIG_YAML_H
 #define CONFIG_YAML_H
@@ -63,7 +63,7 @@ bool node_is_null(const struct node *n);
 /* A scalar with this text? NULL is none. */
 bool node_is_text(const struct node *n, const char *text);
 
-/* The same content, wherever it stands. Both NULL is the same. */
+/* The same content, at whatever place. Both NULL is the same. */
 bool node_same(const struct node *a, const struct node *b);
 
 /* Sets its hash, out of what is in it: for who makes nodes, from the innermost outwards. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * as: registers nobody has described, read as every type they could be.
+ * as: registers without a description, read as every type they could be.
  */
 #ifndef CTL_AS_H
 #define CTL_AS_H

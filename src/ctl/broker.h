@@ -26,7 +26,7 @@ enum { BROKER_PASSWORD = 256, BROKER_CAFILE, BROKER_PREFIX, BROKER_LAST };
 		"prefix", required_argument, NULL, BROKER_PREFIX                                   \
 	}
 
-/* What --help says of them. */
+/* Their part of --help. */
 #define BROKER_HELP                                                                                \
 	"  -b, --broker URL           mqtt://host:port or mqtts://host:port; without it the "      \
 	"broker of the\n"                                                                          \
@@ -44,7 +44,7 @@ void broker_options_init(struct broker_options *o);
 bool broker_option(struct broker_options *o, int c);
 
 /* The broker; owned by the model, which the caller destroys with model_destroy(). NULL: standard
- * error says why, and *status is the exit status (64 or 78). */
+ * error gets the reason, and *status is the exit status (64 or 78). */
 const struct mqtt_conf *broker_find(const struct broker_options *o, struct model **m, int *status);
 
 #endif

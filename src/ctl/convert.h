@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * convert: configurations of other gateways to devices.yaml. A reader turns one format into a
- * draft of buses, devices and points, and names what it cannot say with its place; the writer
- * prints the draft. All memory is the arena's.
+ * draft of buses, devices and points, and reports what it cannot express, with its place; the
+ * writer prints the draft. All memory is the arena's.
  */
 #ifndef CTL_CONVERT_H
 #define CTL_CONVERT_H
@@ -49,7 +49,7 @@ struct draft {
 	size_t ndevice;
 	const char *broker; /* mqtt://host:port */
 	const char *username;
-	/* what text the reader's file said of devices that it did not list */
+	/* the text of the reader's file about devices that it did not list */
 	long default_id;
 	size_t npoint;
 };

@@ -24,7 +24,7 @@ struct image {
 	char **text; /* by point, of those with device_id; NULL: none was returned */
 	const struct reply *text_reply; /* the last of function 43/14; NULL: it was not requested */
 	unsigned silent;                /* requests in a row without a response */
-	bool dead;                      /* too many: nothing more is asked */
+	bool dead;                      /* too many: nothing more is read */
 };
 
 void image_init(struct image *m, struct wireline *l, const struct device *d, uint8_t unit,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * line: how a verb speaks on a line: sends a PDU, listens, sets baud and format. The verbs do not
+ * line: a verb's access to a line: sends a PDU, listens, sets baud and format. The verbs do not
  * know who owns the port: the running gateway (remote.c, over its control socket) or they
  * themselves (own.c, locked against everybody else).
  */
@@ -36,7 +36,7 @@ struct setting {
 struct seen {
 	us_t at;              /* monotonic, end of the frame */
 	int64_t wall_us;      /* its begin, µs since 1970 */
-	char way;             /* 'o' sent by the gateway or by us, 'i' received, '?' nobody knows */
+	char way;             /* 'o' sent by the gateway or by us, 'i' received, '?' not known */
 	const uint8_t *bytes; /* a frame with unit and CRC, or what is none */
 	size_t n;
 	const char *why; /* what the gateway reports of it; "" */
@@ -62,13 +62,13 @@ struct wireline {
 	const struct wireline_ops *ops;
 	struct bus_conf conf; /* as it is set now; strings are the caller's */
 	bool over;     /* writes go out although a point of the configuration has the register */
-	bool gone;     /* nothing can be asked any more (why) */
+	bool gone;     /* no request is possible any more (why) */
 	char via[96];  /* "via xnetd, bus rs485"; "": the port is our own */
 	char why[256]; /* the last failure, a sentence */
 };
 
 /* Opens the line. control: path of the gateway's socket; NULL: not by way of the gateway. NULL: why
- * says the reason and what to do. */
+ * has the reason and what to do. */
 struct wireline *line_open(const struct bus_conf *conf, const char *control, char *why,
                            size_t size);
 void line_close(struct wireline *l); /* NULL is fine */
@@ -86,7 +86,7 @@ bool line_hold(struct wireline *l, unsigned seconds);
 void line_ask(struct wireline *l, const struct request *r, us_t timeout, bool once,
               struct reply *out);
 
-/* Units that have answered, since the last call, when nobody waited for them any more. Returns how
+/* Units that have answered, since the last call, when they were no longer awaited. Returns how
  * many. */
 size_t line_late(struct wireline *l, uint8_t *unit, size_t room);
 

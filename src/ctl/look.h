@@ -36,7 +36,7 @@ void look_end(struct look *l);
 /* Prints and frees. */
 void look_json(struct json *j);
 
-/* What a verb prints when nobody is there. */
+/* What a verb prints when there is no gateway. */
 void look_nobody(const struct look *l);
 
 /* The top of a screen for one gateway: its name, state, version, how long it is up. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * says: what the verbs on a line say of outcomes and exceptions: the same sentences everywhere.
+ * says: the texts of the verbs on a line for outcomes and exceptions: the same sentences
+ * everywhere.
  */
 #ifndef CTL_SAYS_H
 #define CTL_SAYS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan: what the parts of the verb share: scan.c (options, order, report), sweep.c (asks ids),
+ * scan: what the parts of the verb share: scan.c (options, order, report), sweep.c (probes ids),
  * ident.c (who is it), scan_yaml.c (the configuration that comes of it).
  */
 #ifndef CTL_SCAN_H
@@ -27,10 +27,10 @@ struct found {
 	const char *profile; /* of the catalogue, NULL: unknown */
 };
 
-/* Bytes that were no frame: somebody near here. */
+/* Bytes that were no frame: a unit near here. */
 struct burst {
 	us_t at;
-	uint8_t unit; /* that was asked then */
+	uint8_t unit; /* that was probed then */
 	bool explained;
 };
 
@@ -41,11 +41,11 @@ struct scan {
 	struct wireline *line;
 	struct setting setting[SCAN_SETTINGS];
 	size_t nsetting, ncommon;   /* the first of them; the others are seldom used … */
-	bool partly[SCAN_SETTINGS]; /* … and there not all ids were asked */
+	bool partly[SCAN_SETTINGS]; /* … and there not all ids were probed */
 	unsigned first, last;       /* ids */
 	bool deep, force, json, add, yes;
 	us_t held_at; /* the line is lent since then */
-	us_t wait;    /* for a response's first byte before the next id is asked */
+	us_t wait;    /* for a response's first byte before the next id is probed */
 
 	struct setting now;
 	us_t asked[SCAN_IDS]; /* when last, at this setting; 0: not */
@@ -65,7 +65,7 @@ int sweep_listen(struct scan *s, us_t how_long);
 /* The ids from first to last at the setting that is set; false: the line is gone. */
 bool sweep_setting(struct scan *s, unsigned first, unsigned last);
 
-/* Other questions to ids that are silent so far, with deep to all of them. */
+/* Other requests to ids that are silent so far, with deep to all of them. */
 bool sweep_deep(struct scan *s);
 
 struct found *scan_find(struct scan *s, uint8_t unit, const struct setting *at);
@@ -86,7 +86,7 @@ bool scan_news(const struct scan *s);
 /* The YAML for what was found, to out. */
 void scan_yaml(const struct scan *s, FILE *out);
 
-/* Puts it into the configuration, after a question. Returns an exit status. */
+/* Puts it into the configuration, after a prompt. Returns an exit status. */
 int scan_put(const struct scan *s);
 
 #endif

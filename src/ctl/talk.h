@@ -31,7 +31,7 @@ struct talk {
 struct talk *talk_open(const char *control, char *why, size_t size);
 void talk_close(struct talk *k); /* NULL is fine */
 
-/* Is it there, but this user may not ask it? */
+/* Is it there, but this user may not use it? */
 bool talk_denied(const char *control);
 
 /* Begins a request in j, which is to be completed with its arguments. */
@@ -46,7 +46,7 @@ bool talk_call(struct talk *k, struct json *j, struct jread *tree);
 /* A request that only succeeds or fails; frees j. */
 bool talk_simple(struct talk *k, struct json *j);
 
-/* Does the response say that it failed? Then k->why. */
+/* Is the response an error? Then k->why. */
 bool talk_failed(struct talk *k, const struct jread *t);
 
 /* Always false, with k->why "xnetd HOW". */

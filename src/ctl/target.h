@@ -74,14 +74,15 @@ struct target {
 	char host[128], name[160];    /* owned: what conf points at; how to call it */
 };
 
-/* 0, or an exit status (told). */
+/* 0, or an exit status (reported). */
 int target_find(struct target *t, const struct line_options *o, const char *verb, const char *word);
 void target_free(struct target *t);
 
-/* A register as place_parse() understands it. False: standard error says what to write instead. */
+/* A register as place_parse() understands it. False: what to write instead is on standard error. */
 bool target_place(const struct target *t, const char *verb, const char *text, struct place *p);
 
-/* Opens its line, and says on standard error if that is by way of the gateway. NULL: told. */
+/* Opens its line, and reports on standard error if that is by way of the gateway. NULL: reported.
+ */
 struct wireline *target_open(const struct target *t, const struct line_options *o,
                              const char *verb);
 

@@ -40,7 +40,7 @@ struct traffic {
 	const struct model *model; /* NULL: no names */
 	uint32_t bus;
 	struct wire wire;
-	bool gateway; /* seen through the gateway, which says what it sent */
+	bool gateway; /* seen through the gateway, which reports what it sent */
 	void (*report)(void *ctx, const struct transaction *t);
 	void (*note)(void *ctx, const struct frame_note *n);
 	void *ctx;

@@ -31,7 +31,7 @@ struct client {
 	us_t active;
 	uint32_t polled; /* what epoll waits for */
 	bool ended;      /* it sends no more, and waits for answers */
-	bool gone;       /* its end is still to be said to those who have something of it */
+	bool gone;       /* its end is still to be passed to those who have something of it */
 };
 
 struct control {

@@ -32,17 +32,17 @@ void commands_refuse(struct gateway *g, const struct north_event *e);
 /* A bus reports the end of a job. */
 void commands_report(struct gateway *g, const struct report *r);
 
-/* A block could not be read: does somebody wait for it? */
+/* A block could not be read: does a command wait for it? */
 void commands_read_failed(struct gateway *g, uint32_t bus, const struct report *r);
 
-/* Carries out what follows from all that was said to the table since: jobs, reads, outcomes. After
+/* Carries out the actions that the table has made since: jobs, reads, outcomes. After
  * the readings, so that a value goes before its Nak. */
 void commands_act(struct gateway *g);
 
 /* A device came online (setup, clock), or went. */
 void commands_device_online(struct gateway *g, uint32_t device);
 void commands_device_offline(struct gateway *g, uint32_t device);
-/* It has said that it is another one. */
+/* It has been identified as another one. */
 void commands_device_strange(struct gateway *g, uint32_t device);
 /* Its registers may be elsewhere when it is back: all of its commands fail. */
 void commands_device_moved(struct gateway *g, uint32_t device);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * devid: asks devices by Read Device Identification (function 43/14) what they are, where their
+ * devid: identifies devices by Read Device Identification (function 43/14), where their
  * profile requires it, and for the texts of points with device_id, with requests of the lowest
  * class on the line.
  */
@@ -11,7 +11,7 @@
 
 #define DEVID_JOB ((uint64_t)1 << 62) /* ids of its jobs have this bit, and no others */
 
-/* The device answers, and is not online: it is asked, if it is time and no request is on its way.
+/* The device answers, and is not online: it is read, if it is time and no request is on its way.
  */
 void devid_check(struct gateway *g, uint32_t device);
 
@@ -24,7 +24,7 @@ void devid_texts(struct gateway *g, uint32_t device);
 /* A request of it has ended: the device goes online, or is another one, or is read again. */
 void devid_report(struct gateway *g, const struct report *r);
 
-/* It went offline: what it said before, or says late, does not count. */
+/* It went offline: its earlier and late responses do not count. */
 void devid_forget(struct device_state *s);
 
 #endif

@@ -32,7 +32,7 @@ void events_take_all(struct gateway *g);
 /* Some of what came with the last words, and how many those were. Each is refused. */
 size_t events_refuse_rest(struct gateway *g);
 
-/* A status that somebody else has overwritten is put right, or the Alert about it has stood long
+/* A status that another client has overwritten is put right, or the Alert about it has stood long
  * enough. */
 void events_foreign_tick(struct gateway *g);
 

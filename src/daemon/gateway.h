@@ -27,7 +27,7 @@ enum timer {
 	TIMER_SETTLE,  /* what earlier lives left on the broker has been seen */
 	TIMER_REACH,   /* devices never reached are logged */
 	TIMER_CONTROL, /* a client of the control socket is idle, a hold is over */
-	TIMER_FOREIGN, /* what somebody else has overwritten is put right */
+	TIMER_FOREIGN, /* what another client has overwritten is put right */
 	TIMER_NORTH,   /* a northbound's deferred work; it runs at the end of each turn */
 	TIMERS,
 };
@@ -58,7 +58,7 @@ struct gateway {
 	struct config_paths paths;
 	struct model *model; /* of the plant: plant_run() sets both */
 	struct plant *plant;
-	struct command_table *table; /* of all commands that are alive */
+	struct command_table *table; /* of all pending commands */
 	struct commands *commands;
 	struct keep *keep;
 	struct setup *setup;

@@ -33,7 +33,7 @@ void health_reloaded(struct gateway *g, const char *rejected);
  * refused with this reason (NULL: the file is in use). */
 void health_last_good(struct gateway *g, const struct lastgood *kept, const char *refused);
 
-/* We go, or leave this broker: what is there of m's buses and devices must not look alive. */
+/* We go, or leave this broker: what is there of m's buses and devices must not look current. */
 void health_stopped(struct gateway *g, const struct model *m);
 
 /* "2 buses up, 12/13 devices online, broker connected" */

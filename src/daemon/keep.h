@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keep: writes that nobody sends: keep-alive (`rewrite`), clocks (`sync`) and safe values (`safe`;
+ * keep: writes without a command: keep-alive (`rewrite`), clocks (`sync`) and safe values (`safe`;
  * when they are in force is decided by core/command/safe.h).
  */
 #ifndef DAEMON_KEEP_H

@@ -7,7 +7,7 @@
  * (sd-daemon(3)); on a terminal it is plain text, and control characters are blanks. Never blocks:
  * what the reader does not take is suppressed and counted, and more than a few lines a second are
  * summed up in one. Warnings are counted apart: a flood of other lines suppresses none, and where
- * there are too many of them, the sum says how many and what the last one was.
+ * there are too many of them, the sum has how many and the last one.
  */
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H

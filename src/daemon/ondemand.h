@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ondemand: xnet/get, xnet/sub, xnet/unsub: reading because somebody asks.
+ * ondemand: xnet/get, xnet/sub, xnet/unsub: reading on request.
  */
 #ifndef DAEMON_ONDEMAND_H
 #define DAEMON_ONDEMAND_H

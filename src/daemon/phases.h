@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * phases: what the coming and going of a device brings about: its status, its values, its commands,
- * its models, its line in the health tree. The one place that knows all who must learn of it.
+ * its models, its line in the health tree. The one place that calls all that depend on it.
  */
 #ifndef DAEMON_PHASES_H
 #define DAEMON_PHASES_H
@@ -12,7 +12,7 @@
  * done that may depend on it. */
 void phases_take(struct gateway *g);
 
-/* Devices that stand for all units of a line are online while it is up. */
+/* Devices that represent all units of a line are online while it is up. */
 void phases_broadcast(struct gateway *g);
 
 /* TIMER_REACH: logs devices that were not reached since the start, once each, with likely causes.

@@ -47,7 +47,7 @@ struct reading {
 	bool refused : 1;      /* the device refuses its registers again and again … */
 	bool denied : 1;       /* … as not there */
 	bool implausible : 1;  /* read outside `valid`, and no pattern of a sleeping device */
-	bool publish_next : 1; /* somebody asked: the next read is published even if unchanged */
+	bool publish_next : 1; /* requested: the next read is published even if unchanged */
 	bool undecoded : 1;    /* its scale is in another point: decoded at the turn's end */
 	bool rounded : 1;      /* read in this round of the device's fastest rate */
 	uint8_t parts : 3; /* of one read in two requests: enum part_seen; in word[2], word[3] */
@@ -56,7 +56,7 @@ struct reading {
 enum device_phase {
 	PHASE_DISABLED,
 	PHASE_OFFLINE,
-	PHASE_IDENTIFYING, /* answers, but has not yet said what it is */
+	PHASE_IDENTIFYING, /* answers, but is not identified yet */
 	PHASE_STRANGER,    /* is another device than configured */
 	PHASE_ONLINE,
 };
@@ -109,7 +109,7 @@ struct phase_change {
 	uint8_t was, is; /* enum device_phase */
 };
 
-/* Where a register point of one bus stands; sorted by key. */
+/* Where a register point of one bus is; sorted by key. */
 struct place {
 	uint32_t key; /* PLACE_KEY */
 	uint16_t len; /* cells, from its lowest to its highest */
@@ -165,7 +165,7 @@ struct plant {
 	int32_t *tag_bus;        /* bus index by tag; -1: gone with a reload */
 	struct bus **tag_thread; /* by tag; owned where tag_bus is -1; NULL: destroyed */
 	uint32_t ntag;
-	size_t ending; /* buses asked to end that have not ended */
+	size_t ending; /* buses told to end that have not ended */
 };
 
 /* All of a model except its threads. It borrows the model. Any thread: a reload builds it beside
@@ -181,7 +181,7 @@ void plant_begin(struct plant *p, us_t now);
 void plant_run(struct gateway *g, struct plant *p);
 
 /* The addresses of a SunSpec device are not known: its models are looked for from the
- * start, and what was read before `now` says nothing of them. */
+ * start, and what was read before `now` does not count for them. */
 void plant_unbind(struct plant *p, uint32_t device, us_t now);
 
 /* The thread ends; REPORT_ENDED follows. */
@@ -203,8 +203,8 @@ void plant_round(struct plant *p, uint32_t device);
 void plant_rewant_soon(struct plant *p, uint32_t bus);
 void plant_turn(struct gateway *g);
 
-/* Ask all buses to end; each says REPORT_ENDED. They can still be asked and given jobs, which they
- * refuse. */
+/* Tell all buses to end; each sends REPORT_ENDED. They can still be queried and given jobs, which
+ * they refuse. */
 void plant_close(struct gateway *g);
 
 /* The report that a bus has ended. */
@@ -239,7 +239,7 @@ static inline bool point_derives(const struct point *p)
 /* How many words are kept of a point (0: none, it has no register). */
 unsigned plant_raw_words(const struct point *p);
 
-/* Are all bus threads alive? false: `*which` has not stepped within its limit. */
+/* Do all bus threads run? false: `*which` has not stepped within its limit. */
 bool plant_alive(struct plant *p, us_t now, const char **which);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process: what the system knows of this process and of its host.
+ * process: the system's figures of this process and of its host.
  */
 #ifndef DAEMON_PROCESS_H
 #define DAEMON_PROCESS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pulses: what is switched on and must be switched off again, journalled below the runtime
- * directory before it is written, so that an end is not forgotten with a crash.
+ * directory before it is written, so that an end is not lost with a crash.
  */
 #ifndef DAEMON_PULSES_H
 #define DAEMON_PULSES_H
@@ -20,7 +20,7 @@ void pulses_stuck(struct gateway *g, const struct command_outcome *o);
 
 /* At the start and after a reload: what a predecessor left on, or lost its point with a reload and
  * has one again, is set apart; it is switched off when its device has come online, and so is the
- * one that is meant. Of what has no point now an alert says so. */
+ * one that is meant. What has no point now is reported by an alert. */
 void pulses_model_begins(struct gateway *g);
 void pulses_device_online(struct gateway *g, uint32_t device);
 

@@ -27,27 +27,27 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q);
 /* Forget the raw words, so that the next read is decoded and compared with what was published. */
 void reading_forget(struct reading *r);
 
-/* The text that stands, or should stand, on the topic. */
+/* The text that the topic holds, or should hold. */
 void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size);
 
 /* Tell the point's value now even if unchanged (read-back, xnet/get). */
 void reading_publish_again(struct gateway *g, uint32_t point);
 
-/* Raise or clear what the point's value says, if it is an alert. */
+/* Raise or clear the point's alert by its value, if it has one. */
 void reading_alert(struct plant *p, uint32_t point);
 
 /* A device has come online: publish all that is known of it. */
 void readings_publish_device(struct gateway *g, uint32_t device);
 
-/* It is gone: what it says when it is back is looked at anew. */
+/* It is gone: its values are judged anew when it is back. */
 void readings_forget_device(struct plant *p, uint32_t device);
 
 /* The configured values of a device that went offline. */
 void readings_publish_offline(struct gateway *g, uint32_t device);
 
-/* After the start and after a reload: what each topic should say, where it does not. What nobody
- * has requested has no value; of a device that is offline, what is configured for that. changed:
- * only of devices that are not as they were before the reload, since their topics are. */
+/* After the start and after a reload: publish what a topic does not hold yet. What was never
+ * requested has no value; of a device that is offline, what is configured for that. changed: only
+ * of devices that are not as they were before the reload, since their topics are. */
 void readings_publish_current(struct gateway *g, bool changed);
 
 /* The turn's end: expressions, alerts and snapshots of the devices that were read. */

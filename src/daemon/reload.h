@@ -15,7 +15,7 @@ void reload_destroy(struct gateway *g); /* waits for a thread still reading */
  * While one is being read, another one is begun after it. */
 void reload_begin(struct gateway *g, struct north_request *request, bool command);
 
-/* SIGTERM: whoever waits for a reload is answered. */
+/* SIGTERM: clients that wait for a reload are answered. */
 void reload_end(struct gateway *g);
 
 /* Readable when the thread has finished; then reload_finish(). -1: none. */

@@ -7,7 +7,7 @@
 
 #include "daemon/plant.h"
 
-/* Looks at all readings, and asks to be called again when the next could be stale. */
+/* Looks at all readings, and sets its timer to when the next could be stale. */
 void stale_sweep(struct gateway *g);
 
 #endif

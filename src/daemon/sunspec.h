@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sunspec: SunSpec devices while they run. Where their models stand is found each time they come,
- * before anything else of them is read, and forgotten when they go.
+ * sunspec: SunSpec devices while they run. Where their models are is found each time they come,
+ * before anything else of them is read, and discarded when they go.
  */
 #ifndef DAEMON_SUNSPEC_H
 #define DAEMON_SUNSPEC_H
@@ -15,7 +15,7 @@ void sunspec_carry(struct plant *from, struct plant *to);
 /* And when the new plant runs: those whose chain is not known begin to walk. */
 void sunspec_carried(struct gateway *g);
 
-/* A good read of a unit: a step of a walk, and the proof that models still stand where they stood.
+/* A good read of a unit: a step of a walk, and the proof that models are still where they were.
  * False: nothing of it may be accepted. */
 bool sunspec_read(struct gateway *g, struct plant_bus *b, const struct report *r);
 
@@ -23,7 +23,7 @@ bool sunspec_read(struct gateway *g, struct plant_bus *b, const struct report *r
  * there. */
 void sunspec_aside(struct gateway *g, struct plant_bus *b, const struct report *r);
 
-/* A read failed: of a model's head alone, refused, it says that the model is gone. */
+/* A read failed: of a model's head alone, refused, it means that the model is gone. */
 void sunspec_failed(struct gateway *g, struct plant_bus *b, const struct report *r);
 
 /* The device went, or is another: its points have no addresses until they are found anew. False:

@@ -89,11 +89,11 @@ void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out);
 bool mqtt_idle(struct mqtt_client *c);
 
 /* Publish what is dirty for at most `limit` µs, DISCONNECT if all is acknowledged, else just end
- * and let the Last Will speak. Frees. NULL is fine. */
+ * and let the broker publish the Last Will. Frees. NULL is fine. */
 void mqtt_destroy(struct mqtt_client *c, int64_t limit);
 
 /* The same where the process goes on: a connection that does not end in time is given up behind
- * main's back, with what the Last Will says, so that nothing more is delivered to it. */
+ * main's back, with the Last Will's message, so that nothing more is delivered to it. */
 void mqtt_leave(struct mqtt_client *c, int64_t limit);
 
 #endif

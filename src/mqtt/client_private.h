@@ -34,7 +34,7 @@ struct mqtt_client {
 	pthread_t thread;
 
 	pthread_mutex_t push_lock; /* of `gone` */
-	bool gone;                 /* main destroyed us: report to nobody */
+	bool gone;                 /* main destroyed us: report nothing */
 
 	bool woken, ending, ended; /* under `lock`, as all down to `left_open` */
 	uint8_t protocol, wish_qos;
@@ -53,7 +53,7 @@ struct mqtt_client {
 	const char *refused;
 	uint64_t published, received, refusals, connects, done, acked;
 	bool leaving;    /* nothing is subscribed any more */
-	uint64_t proven; /* `received` at the last probe then; UINT64_MAX: none was asked */
+	uint64_t proven; /* `received` at the last probe then; UINT64_MAX: none was sent */
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
@@ -97,7 +97,7 @@ struct mqtt_client {
 	us_t pardon_at;        /* what was disliked is tried again; 0: nothing was */
 	us_t pardon_after;     /* so long after it was */
 	us_t pardoned;         /* the last time */
-	uint32_t reported[32]; /* topics, hashed, of which was said that they cannot be sent */
+	uint32_t reported[32]; /* topics, hashed, that were reported as not sendable */
 	unsigned nreported;
 	char reason[192]; /* the last one reported */
 	char explained[192];
@@ -128,15 +128,15 @@ bool client_unacked(struct mqtt_client *c, us_t now);
 /* Subscriptions that are not answered are reported, once a connection: commands may not come in. */
 void client_watch_subscriptions(struct mqtt_client *c, us_t now);
 
-/* client_wish.c: subscribes and unsubscribes so that what main wishes is what we have. */
+/* client_wish.c: subscribes and unsubscribes so that the subscriptions are those that main set. */
 void client_subscribe_wish(struct mqtt_client *c);
 
 /* pump.c; by the publisher, but pump_done() */
 void pump_begin(struct mqtt_client *c, us_t now); /* connected */
 void pump(struct mqtt_client *c);                 /* hand over what may go */
-us_t pump_due(struct mqtt_client *c);             /* when to call it again, if nobody wakes us */
-/* Once nothing is subscribed: asks until a probe is answered before which nothing came any more.
- * One alone does not do: messages of QoS 1 may wait at the broker for the acknowledgement of
+us_t pump_due(struct mqtt_client *c);             /* when to call it again, if nothing wakes us */
+/* Once nothing is subscribed: sends probes until one is answered before which nothing came any
+ * more. One alone does not do: messages of QoS 1 may wait at the broker for the acknowledgement of
  * others. */
 void pump_last_question(struct mqtt_client *c, us_t now);
 bool pump_over(struct mqtt_client *c); /* nothing waits, nothing is under way */

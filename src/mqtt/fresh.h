@@ -40,7 +40,7 @@ void fresh_begin(struct fresh *f, us_t keepalive, us_t shortest, us_t asked, us_
 /* Another shortest time. */
 void fresh_tune(struct fresh *f, us_t keepalive, us_t shortest);
 
-/* A turn of who asks. True: the broker is silent, and not because we stood still. */
+/* A turn of the client. True: the broker is silent, and not because we stood still. */
 bool fresh_silent(struct fresh *f, us_t now);
 
 /* Is a probe due? Then call fresh_ask() just before it goes out. */

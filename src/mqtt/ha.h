@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ha: announces all devices to Home Assistant, as `homeassistant` in the configuration says. A
+ * ha: publishes discovery of all devices for Home Assistant, as `homeassistant` configures it. A
  * northbound beside xnet, on the same connection: it only publishes what ha_document makes, and
- * what Home Assistant has to forget. Values and commands are those of xnet.
+ * what Home Assistant has to remove. Values and commands are those of xnet.
  */
 #ifndef MQTT_HA_H
 #define MQTT_HA_H

@@ -13,7 +13,7 @@
 #define HA_PARTS_MAX 0xFFF
 #define HA_PART_SHIFT 4 /* of published: the platform is below it */
 
-/* An entity to be forgotten. */
+/* An entity to be removed. */
 struct gone {
 	char *key;
 	uint8_t platform;
@@ -60,7 +60,7 @@ void ha_all_due(struct ha *h, us_t due, bool force);
  * HA_APART later. Returns about how many bytes it made. */
 size_t ha_act(struct ha *h, size_t doc);
 
-/* All of it is to be forgotten, with the topics it had in model m. */
+/* All of it is to be removed, with the topics it had in model m. */
 void ha_clear(struct ha *h, const struct model *m, const struct doc *d, size_t doc);
 void ha_clear_topic(struct ha *h, const char *topic);
 

@@ -2,7 +2,7 @@
 /*
  * ha_document: a device as Home Assistant's MQTT discovery has it ("device discovery", from
  * 2024.11): one JSON document with all its entities, on <prefix>/device/<node>/<id>/config. Pure.
- * A document has entries: the points of a device, or what there is to say of the gateway.
+ * A document has entries: the points of a device, or the facts of the gateway.
  */
 #ifndef MQTT_HA_DOCUMENT_H
 #define MQTT_HA_DOCUMENT_H
@@ -24,7 +24,7 @@ void ha_node(const struct model *m, char buf[HA_ID_SIZE]);
 void ha_topic(const struct model *m, int32_t device, unsigned part, char buf[HA_TOPIC_SIZE]);
 
 /* Whose document is it: the last but one level of a topic below our node, len bytes. False: none
- * that this model has, but perhaps one that another had: then *ours says whether it has the form.
+ * that this model has, but perhaps one that another had: then *ours is whether it has the form.
  */
 bool ha_topic_device(const struct model *m, const char *id, size_t len, int32_t *device,
                      unsigned *part, bool *ours);

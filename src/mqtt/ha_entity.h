@@ -26,7 +26,7 @@ enum ha_filter {
 	HA_FILTER_NONE,
 	HA_FILTER_NUMBERS, /* a number is an unknown code: only words count */
 	HA_FILTER_LISTED,  /* only the labels count: some of them look like numbers */
-	HA_FILTER_WORDS,   /* a word says that there is no number */
+	HA_FILTER_WORDS,   /* a word in place of a number */
 	HA_FILTER_RANGE,   /* only from min to max: Home Assistant ignores what is outside */
 	HA_FILTER_TEXT,    /* None is no text */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * json_parse: JSON that comes from outside, strictly: whole text, no key twice, valid UTF-8. The
- * only file that knows the JSON library.
+ * only file that uses the JSON library.
  */
 #ifndef MQTT_JSON_PARSE_H
 #define MQTT_JSON_PARSE_H

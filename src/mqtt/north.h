@@ -126,7 +126,7 @@ enum north_kind {
 	NORTH_REFUSED, /* a command that cannot even be understood; its one outcome is in
 	                  `refused` */
 	NORTH_FOREIGN, /* a status of ours was overwritten (device; text is what was seen): by
-	                * somebody else, or it is our own of before, late on its way back.
+	                * another client, or it is our own of before, late on its way back.
 	                * north_again puts it right */
 };
 
@@ -147,7 +147,7 @@ struct north_outcome {
 	const char *end;    /* of a command, how it ended: "verified"; NULL: it is none */
 	bool quiet;         /* no Nak, only the MQTT 5 answer: superseded */
 	bool answered;      /* nor that: an earlier delivery of the same message gets it */
-	struct north_request *request; /* of the event; NULL: nobody waits */
+	struct north_request *request; /* of the event; NULL: no client waits */
 };
 
 struct north_event {
@@ -167,12 +167,12 @@ struct north_event {
 	void *memory;     /* behind the items; north_event_free */
 };
 
-/* What does this message want? e->link says whose it is. MQTT_UP and MQTT_DOWN give NORTH_NONE. The
- * texts in *out live until north_event_free, which must come before mqtt_event_free(e). The request
- * lives until its last outcome. Main answers NORTH_REFUSED with north_outcome(n, &out->refused),
- * after counting it; reload and log with one outcome each (param "reload" or "log", device
- * NORTH_GATEWAY). A request whose response topic we will not write to is NORTH_REFUSED; a retained
- * one gets no answer, only a Nak. */
+/* What does this message request? e->link is its connection. MQTT_UP and MQTT_DOWN give NORTH_NONE.
+ * The texts in *out live until north_event_free, which must come before mqtt_event_free(e). The
+ * request lives until its last outcome. Main answers NORTH_REFUSED with north_outcome(n,
+ * &out->refused), after counting it; reload and log with one outcome each (param "reload" or "log",
+ * device NORTH_GATEWAY). A request whose response topic we will not write to is NORTH_REFUSED; a
+ * retained one gets no answer, only a Nak. */
 void north_event(struct north *n, const struct mqtt_event *e, struct north_event *out);
 void north_event_free(struct north_event *e);
 
@@ -188,12 +188,12 @@ struct north_request *north_local(void (*done)(void *ctx, const struct north_out
 
 /* A connection begins: before any of its messages is given to north_event.
  * What is retained when we subscribe is of an earlier life: topics of devices that are gone are
- * cleared, but not those of a device that another gateway has now, which may be said later. So main
- * asks north_settle some 2 s after each event that left it unsettled. */
+ * cleared, but not those of a device that another gateway has now, which may arrive later. So main
+ * calls north_settle some 2 s after each event that left it unsettled. */
 void north_connected(struct north *n, unsigned link, uint32_t packet_most);
 bool north_unsettled(const struct north *n);
 
-/* False: more of it has come since the last call; ask again in 2 s. */
+/* False: more of it has come since the last call; call it again in 2 s. */
 bool north_settle(struct north *n);
 
 /* -- a northbound ------------------------------------------------------------------------------ */
@@ -202,7 +202,7 @@ bool north_settle(struct north *n);
 #define NORTH_ECHO_PARAM 128
 #define NORTH_ECHO_VALUE 256
 
-/* A member of JSON that repeats a stranger's text: at most `most` bytes of it, cut between two
+/* A member of JSON that repeats a client's text: at most `most` bytes of it, cut between two
  * characters and with U+2026 behind. NULL is "". */
 struct json;
 void north_echo(struct json *j, const char *name, const char *text, size_t most);
@@ -232,7 +232,7 @@ struct north_clock {
 /* NULL in a row: this northbound does not care. self: what create gave. */
 struct north_ops {
 	const char *name;
-	/* NULL: always there. Else asked at each adopt, and the northbound created or retired. */
+	/* NULL: always there. Else called at each adopt, and the northbound created or retired. */
 	bool (*enabled)(const struct model *m);
 	/* The settings of a connection of its own; NULL: it shares the broker's. */
 	const struct mqtt_conf *(*connection)(const struct model *m);
@@ -275,7 +275,7 @@ struct north_ops {
 	bool (*settle)(void *self);
 	/* Adds the slots that must go before this outcome: of the values it is about. */
 	void (*values_of)(void *self, const struct north_outcome *o, struct north_slots *s);
-	/* Is the topic below one of the convention's own, which strangers must not make us write?
+	/* Is the topic below one of the convention's own, which clients must not make us write?
 	 */
 	bool (*owns)(void *self, const char *topic);
 };

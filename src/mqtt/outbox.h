@@ -4,9 +4,9 @@
  *
  * One slot per retained topic holds its last text and whether it is dirty; a bounded FIFO holds
  * messages that must all go out (Nak, responses, history). Statuses, Alerts, Nak and answers keep
- * their order and overtake a heap of values; values overtake history and the health tree; each gets
- * a quarter of what goes before it. It belongs to no model and survives reloads. Any thread may
- * call; nothing here blocks longer than a copy.
+ * their order and overtake any number of values; values overtake history and the health tree; each
+ * gets a quarter of what goes before it. It belongs to no model and survives reloads. Any thread
+ * may call; nothing here blocks longer than a copy.
  */
 #ifndef MQTT_OUTBOX_H
 #define MQTT_OUTBOX_H
@@ -28,7 +28,7 @@ enum slot_class {
 	SLOT_ALERTS,
 	SLOT_VALUE,
 	SLOT_SYS,
-	SLOT_PASSING, /* its text, perhaps long, is forgotten once sent: to be set again after each
+	SLOT_PASSING, /* its text, perhaps long, is discarded once sent: to be set again after each
 	                 connect */
 };
 
@@ -69,7 +69,7 @@ void outbox_set(struct outbox *o, slot_t s, const char *text, bool again);
 /* The topic no longer exists: an empty retained message, then the slot is free. */
 void outbox_clear(struct outbox *o, slot_t s);
 
-/* The topic is somebody else's now: the slot is free, and nothing more goes there. */
+/* The topic is another gateway's now: the slot is free, and nothing more goes there. */
 void outbox_leave(struct outbox *o, slot_t s);
 
 /* Last text of a slot ("" if never set). Copies. */
@@ -142,7 +142,7 @@ void outbox_refused(struct outbox *o, void *item);
 /* Another of these topics goes again, and is to be acknowledged. False: there is none. */
 bool outbox_retry_refused(struct outbox *o);
 /* Acknowledged (before outbox_sent). True: its topic was refused before, so what was refused
- * without a word may go again, too: outbox_all_dirty, which forgets the refusals. */
+ * without a word may go again, too: outbox_all_dirty, which discards the refusals. */
 bool outbox_permitted(struct outbox *o, void *item);
 
 /* The connection ended when this (its item) was under way. The second time true: it is not sent any
@@ -152,7 +152,7 @@ bool outbox_blame(struct outbox *o, uint32_t item, char *topic, size_t size);
 void outbox_trust(struct outbox *o, uint32_t item); /* it was not this one */
 void outbox_pardon(struct outbox *o);               /* topics may be tried again */
 
-/* Nobody will say any more what became of what is on its way: it goes again. */
+/* The outcome of what is on its way will not be known any more: it goes again. */
 void outbox_abandoned(struct outbox *o);
 
 /* After a connect: every slot that has a text is dirty, in the order of its class; in a class as

@@ -14,8 +14,8 @@
 
 #define POST_BIT 0x80000000u /* a list id with it names a post, without it a slot */
 
-/* What waits is in three lists, so that nothing urgent is behind a heap of values, and no
- * value behind a heap of history. */
+/* What waits is in three lists, so that nothing urgent waits behind values, and no value behind
+ * history. */
 enum lane {
 	LANE_URGENT, /* statuses, Alerts, posts */
 	LANE_VALUES,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pace: how much may be handed over to the library and not yet taken by the broker? What lies in
+ * pace: how much may be handed over to the library and not yet taken by the broker? What is in
  * the library, in the socket, in a modem is out of the outbox's reach: newer values cannot replace
  * it, and urgent messages are behind it. So the bytes under way are bounded by the time that they
  * take: the window grows while the broker's answers come at once, and shrinks when they are late.
@@ -67,12 +67,12 @@ bool pace_worth(const struct pace *p);
 /* The probe could not be sent. */
 void pace_unasked(struct pace *p);
 
-/* Was everything taken, and did the connection prove that it lives? Was what this number names
- * taken? (Of a broker that does not say: true.) */
+/* Was everything taken, and did the connection prove that it works? Was what this number names
+ * taken? (Of a broker that does not report it: true.) */
 bool pace_clear(const struct pace *p, us_t now);
 bool pace_proven(const struct pace *p, uint32_t number, us_t now);
 
-/* When a broker that leaves probes unanswered is not asked any more; US_NEVER: it is not one. */
+/* When a broker that leaves probes unanswered is not probed any more; US_NEVER: it is not one. */
 us_t pace_wait(const struct pace *p);
 
 /* The ids, in order, of what was handed over in the last 10 s and not proven: what a broker that

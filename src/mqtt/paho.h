@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * paho: one handle of the MQTT library, for one protocol version. The only file that knows the
+ * paho: one handle of the MQTT library, for one protocol version. The only file that uses the
  * library. Everything here is called by the publisher thread alone; the sink's functions are called
  * on the library's threads with its lock held: they must not wait, nor call back.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * posts: messages that must all go out (Nak, answers, history), each in one piece of memory, with a
- * number that stays while it lives. The outbox's own: no lock; the outbox keeps their order.
+ * number that stays while it exists. The outbox's own: no lock; the outbox keeps their order.
  */
 #ifndef MQTT_POSTS_H
 #define MQTT_POSTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * reach: why a TCP connection to host:port fails, or a file cannot be used, in words. The MQTT
- * library only says that it does.
+ * library only reports that it does.
  */
 #ifndef MQTT_REACH_H
 #define MQTT_REACH_H
@@ -23,7 +23,7 @@ bool reach_resolve(const char *host, char address[REACH_ADDRESS], char *buf, siz
  * closes it. */
 int reach_connect(const char *host, uint16_t port);
 
-/* Can the file be read? path NULL: yes. False: buf says which (`what`) and why. */
+/* Can the file be read? path NULL: yes. False: buf gets which (`what`) and why. */
 bool reach_file(const char *path, const char *what, char *buf, size_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reason: the broker's and OpenSSL's reasons in words that say what to do.
+ * reason: the broker's and OpenSSL's reasons in words, with what to do.
  */
 #ifndef MQTT_REASON_H
 #define MQTT_REASON_H
@@ -15,7 +15,7 @@ const char *reason_text(int code);
 /* Why a CONNECT was refused; protocol 4 or 5 (the two number differently: 3.1.1, 3.2.2.3). */
 void reason_connect(uint8_t protocol, int code, char *buf, size_t size);
 
-/* Does the broker not speak this version? */
+/* Does the broker not support this version? */
 bool reason_is_version(uint8_t protocol, int code);
 
 /* Why the broker ended the connection (MQTT 5 DISCONNECT). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * request: a message that waits for one answer, of as many outcomes as it has items. An MQTT 5
- * request is answered on its response topic; a northbound with its own way of asking answers
+ * request is answered on its response topic; a northbound with its own form of request answers
  * itself. Of north.c alone.
  */
 #ifndef MQTT_REQUEST_H
@@ -19,7 +19,8 @@ const char *request_fault(const struct mqtt_event *e);
 struct north_request *request_create(const struct mqtt_event *e, unsigned row, void *reply,
                                      size_t expected);
 
-/* One that nobody on a broker waits for; and its outcome: false, it is another kind. Frees it. */
+/* One that no client of a broker waits for; and its outcome: false, it is another kind. Frees it.
+ */
 struct north_request *request_local(void (*done)(void *ctx, const struct north_outcome *o),
                                     void *ctx);
 bool request_done(struct north_request *r, const struct north_outcome *o);

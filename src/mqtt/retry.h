@@ -13,7 +13,7 @@
 
 enum retry_failure {
 	RETRY_NETWORK, /* not reached, or the connection broke without a word */
-	RETRY_VERSION, /* the broker reports that it does not speak it */
+	RETRY_VERSION, /* the broker reports that it does not support it */
 	RETRY_IGNORED, /* the port answers, the broker does not, to MQTT 5 */
 	RETRY_REFUSED, /* by the broker, with a reason */
 	RETRY_UNACKED, /* the broker answers, but acknowledges no message of QoS 1 */
@@ -27,13 +27,13 @@ enum retry_failure {
 };
 
 struct retry {
-	uint8_t version;   /* 4 or 5; 0: whatever the broker speaks */
+	uint8_t version;   /* 4 or 5; 0: whatever the broker supports */
 	uint8_t protocol;  /* of the next attempt: 4 or 5 */
 	bool plain_will;   /* the Last Will goes at QoS 0: the broker offers no more */
 	bool passing_will; /* … and is not retained: the broker retains nothing */
 	bool plain;        /* of the next connection: messages go at QoS 0 */
 	bool patient;      /* this attempt is not cut short */
-	bool only_this;    /* the broker reported that it speaks only this one */
+	bool only_this;    /* the broker reported that it supports only this one */
 	bool has[2];       /* 3.1.1, 5 has worked with it */
 	unsigned ignored;  /* attempts with 5 in a row that it did not answer */
 	unsigned closed;   /* attempts with 5 in a row that the broker closed without an answer */

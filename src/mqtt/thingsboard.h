@@ -17,7 +17,7 @@ extern const struct north_ops thingsboard_north;
 #define TB_QUEUED (5 * US_S)
 
 struct tb_device {
-	char *name;                   /* as the server knows it */
+	char *name;                   /* as the server has it */
 	slot_t connect, info, alerts; /* while it is online: the server connects what has others */
 	char *alerts_json;            /* NULL: none known */
 	bool online, leaving;         /* leaving: it is to be disconnected behind its last values */

@@ -11,7 +11,7 @@
 
 #include "core/model/model.h"
 
-/* Are ca, cert and key what they should be? False: buf says which is not, and how. */
+/* Are ca, cert and key what they should be? False: buf gets which is not, and how. */
 bool tls_files(const struct mqtt_conf *c, char *buf, size_t size);
 
 /* The same for all connections of the model that use TLS: the one that cannot be made, and buf also
@@ -22,7 +22,7 @@ const struct mqtt_conf *tls_unusable(const struct model *m, char *buf, size_t si
  * at most, so not for main. False: TLS is not what is wrong there, and buf is "". */
 bool tls_explain(const struct mqtt_conf *c, char *buf, size_t size);
 
-/* The same for mqtt://: is it a port that speaks TLS? */
+/* The same for mqtt://: is it a TLS port? */
 bool tls_port(const struct mqtt_conf *c);
 
 #endif

@@ -43,7 +43,7 @@ void xnet_topic(const struct xnet *x, const char *class_, const char *name, cons
 /* <prefix>/$SYS/<gateway>/<path> */
 void xnet_sys_topic(const struct xnet *x, const char *path, char buf[XNET_TOPIC_MAX]);
 
-/* Empty the retained message of a topic of ours that nobody publishes any more. */
+/* Empty the retained message of a topic of ours that is published no more. */
 void xnet_clear(struct xnet *x, const char *topic);
 
 /* xnet_adopt.c: the slot of a value, with its properties. */

@@ -18,7 +18,7 @@ struct sim_tcp;
 /* A listening socket on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. -1: reported
  * on standard error. */
 int sim_tcp_listen(int *port);
-int sim_tcp_accept(int listener); /* without delay, not blocking; -1: nobody there */
+int sim_tcp_accept(int listener); /* without delay, not blocking; -1: no client */
 
 /* Listens on 127.0.0.1; *port: wanted, 0 for any; becomes the one in use. NULL: reported on
  * standard error. */

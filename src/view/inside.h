@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the view share, and nobody else needs.
+ * What the files of the view share, and no other file needs.
  */
 #ifndef VIEW_INSIDE_H
 #define VIEW_INSIDE_H

@@ -9,7 +9,7 @@
 
 #include "view/view.h"
 
-/* Values of devices that are not current are left out: a series that ends says so. */
+/* Values of devices that are not current are left out: a series that ends shows that. */
 void view_metrics(const struct view *v, bool broker, us_t now, bool openmetrics, FILE *out);
 
 #endif

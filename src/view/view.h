@@ -23,7 +23,7 @@
 #define VIEW_DEVICES 4096
 #define VIEW_POINTS 50000
 #define VIEW_BUSES 64  /* of one gateway */
-#define VIEW_CLAIMS 4  /* gateways that say they have one device */
+#define VIEW_CLAIMS 4  /* gateways that publish one device */
 #define VIEW_ALERTS 64 /* of one device */
 #define VIEW_LABELS 64 /* of one point */
 #define VIEW_TEXT 256  /* bytes of a value */
@@ -84,7 +84,7 @@ struct view_gateway {
 	struct view_bus bus[VIEW_BUSES];
 	size_t nbus;
 	us_t time_at; /* when its clock came */
-	int64_t time; /* … and what it said, ms since 1970; 0: it never did */
+	int64_t time; /* … and the time in it, ms since 1970; 0: it never did */
 	uint64_t rev;
 };
 
@@ -138,7 +138,7 @@ bool view_take(struct view *v, const struct view_message *m);
 void view_log(struct view *v, enum view_event kind, bool bad, const char *source, const char *text,
               int64_t wall);
 
-/* -- questions ----------------------------------------------------------------------------------
+/* -- queries ------------------------------------------------------------------------------------
  */
 
 /* A gateway that is gone has left nothing on the broker; only what is there is shown. */
@@ -152,7 +152,7 @@ struct view_point *view_point(const struct view_device *d, const char *name);
 
 enum view_status view_gateway_status(const struct view *v, const struct view_gateway *g);
 
-/* The claim that counts: of a gateway that is online, if there is one; NULL: nobody claims it. */
+/* The claim that counts: of a gateway that is online, if there is one; NULL: none claims it. */
 const struct view_claim *view_owner(const struct view *v, const struct view_device *d);
 
 /* Is it shown below this gateway? */

@@ -2,7 +2,7 @@
 /*
  * command: what the page wants written, and what became of it. A command is sent once; its outcome
  * comes as an MQTT 5 response, as a Nak, or, where the broker speaks 3.1.1, as the value read back;
- * after 15 s without one that is what is said. Pure, but for watch_send.
+ * after 15 s without one that is reported. Pure, but for watch_send.
  */
 #ifndef WEB_COMMAND_H
 #define WEB_COMMAND_H
@@ -32,8 +32,8 @@ void commands_free(struct commands *c);
 /* The filter of responses. */
 void commands_filter(const struct commands *c, char *buf, size_t size);
 
-/* {"device":…,"point":…,"value":…}. 202 if it was sent, else an HTTP status; text says what, for
- * people. */
+/* {"device":…,"point":…,"value":…}. 202 if it was sent, else an HTTP status; text is what was done,
+ * for people. */
 unsigned commands_take(struct commands *c, struct watch *w, const char *body, size_t len,
                        char *text, size_t size);
 

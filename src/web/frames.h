@@ -2,7 +2,7 @@
 /*
  * frames: the last transactions on the buses of the gateway that runs on this machine, in words, as
  * `xnetctl monitor` shows them. They come through its control socket (doc/control.md), which is
- * connected only while somebody looks. A thread of its own waits for the daemon, so that the pages
+ * connected only while a page is open. A thread of its own waits for the daemon, so that the pages
  * never do.
  */
 #ifndef WEB_FRAMES_H
@@ -12,7 +12,7 @@
 #include "core/base/json.h"
 
 #define FRAMES_BUSES                                                                               \
-	4 /* watched at a time; one more takes the place of the one asked longest ago */
+	4 /* watched at a time; one more takes the place of the one requested longest ago */
 #define FRAMES_KEPT 20 /* of each */
 
 struct frames;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guard: may this request be answered? Pure: headers in, yes or no out. A page of somebody else in
+ * guard: may this request be answered? Pure: headers in, yes or no out. A page of another site in
  * the user's browser must reach nothing here: not by a name that it points to our address (Host),
  * not by sending without reading (Origin and token). The answers set no cookie and allow no other
  * origin.

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #define WHERE_TOLD                                                                                 \
-	0xFFFFFFFFU /* a line: what is there was reported to be wrong, say no more of it */
+	0xFFFFFFFFU /* a line: what is there was reported to be wrong, report no more of it */
 
 struct where {
 	const char *file;      /* NULL: no place */
@@ -49,7 +49,7 @@ void diag_error_once(struct diag *d, struct where w, const char *fmt, ...)
 void diag_warn(struct diag *d, struct where w, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Either of them: how bad it is, is the caller's to say. */
+/* Either of them: the caller decides how bad it is. */
 typedef void diag_say(struct diag *d, struct where w, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -17,7 +17,7 @@ enum jread_kind {
 	JREAD_NULL,
 	JREAD_FALSE,
 	JREAD_TRUE,
-	JREAD_NUMBER, /* text: as it stands */
+	JREAD_NUMBER, /* text: as written */
 	JREAD_TEXT,   /* text: without escapes */
 	JREAD_LIST,
 	JREAD_OBJECT,

@@ -18,13 +18,13 @@
 #include "core/model/model.h"
 
 #define COMMAND_REASON_MAX 192
-#define COMMANDS_PER_DEVICE 32 /* alive at once; one more is refused `busy` */
+#define COMMANDS_PER_DEVICE 32 /* at once; one more is refused `busy` */
 #define COMMAND_TIMEOUT (10 * US_S)
 #define COMMAND_TIME_SIZE 40 /* of the text of a time, with its NUL */
 
 /* -- checking one value ------------------------------------------------------------ */
 
-/* A payload understood: what the point is to have, and the registers that say so. */
+/* A payload understood: what the point is to have, and the registers that express it. */
 struct command_value {
 	struct value v; /* as it will be read back; VALUE_NONE for a toggle or raw action */
 	bool toggle;
@@ -81,7 +81,8 @@ enum command_effect {
 
 enum command_origin {
 	COMMAND_FROM_BROKER,
-	COMMAND_FROM_GATEWAY, /* setup, safe, rewrite, sync: reported like others, but nobody asked
+	COMMAND_FROM_GATEWAY, /* setup, safe, rewrite, sync: reported like others, but no client
+	                       * sent it
 	                       */
 	COMMAND_PULSE_END,    /* the `off` of a pulse; made by the table itself */
 };
@@ -141,8 +142,8 @@ struct command_ops {
 	/* Why nothing may be written to the device at all (it is another one); NULL: it may. NULL:
 	 * never. */
 	const char *(*forbids)(void *ctx, uint32_t device);
-	/* Another device answers there, or nobody knows where its registers are: not even the end
-	 * of a pulse is written. NULL: never. */
+	/* Another device answers there, or the place of its registers is not known: not even the
+	 * end of a pulse is written. NULL: never. */
 	bool (*stranger)(void *ctx, uint32_t device);
 	/* What `now` stands for at this time: ISO 8601. False: our own clock is not synchronised.
 	 * NULL: never. */
@@ -200,18 +201,18 @@ void command_replaced(struct command_table *t, uint64_t id, us_t now);
 void command_busy(struct command_table *t, uint64_t id, us_t now);
 
 /* A read of a block, finished at `at`; and one that failed. linked: since when there is the
- * connection it came through, µs (0: a serial line). Call it before asking command_holds(). */
+ * connection it came through, µs (0: a serial line). Call it before command_holds(). */
 void command_read(struct command_table *t, uint32_t bus, const struct span *block,
                   const uint16_t *words, us_t linked, us_t at, us_t now);
 void command_read_failed(struct command_table *t, uint32_t bus, const struct span *span,
                          enum outcome o, uint8_t exception, us_t at, us_t now);
 
 void command_offline(struct command_table *t, uint32_t device, us_t now);
-/* ops.forbids() and ops.stranger() say so from now on: what waits, and ends of pulses, are taken
- * back. command_offline() and command_adopt() ask ops.forbids(), too. */
+/* ops.forbids() and ops.stranger() are true from now on: what waits, and ends of pulses, are taken
+ * back. command_offline() and command_adopt() call ops.forbids(), too. */
 void command_strange(struct command_table *t, uint32_t device, us_t now);
 /* Its registers may be elsewhere when it is back: what is not on the wire yet is taken back, and
- * all of its commands fail. Ends of pulses wait until ops.stranger() says that it is back. */
+ * all of its commands fail. Ends of pulses wait until ops.stranger() is false again. */
 void command_moved(struct command_table *t, uint32_t device, us_t now);
 
 /* SIGTERM: nothing new is taken; pulses end now, tried again and again; what is on the wire is read
@@ -231,7 +232,7 @@ bool command_holds(const struct command_table *t, uint32_t global_point, us_t at
 void command_held(struct command_table *t, uint32_t global_point, us_t at);
 us_t command_held_at(const struct command_table *t, uint32_t global_point);
 
-/* Is a command of the point alive? Or one of any point that has some of its bits? */
+/* Is a command of the point pending? Or one of any point that has some of its bits? */
 bool command_pending(const struct command_table *t, uint32_t device, uint32_t point);
 bool command_pending_shared(const struct command_table *t, uint32_t device, uint32_t point);
 
@@ -245,7 +246,7 @@ struct command_text {
 };
 
 /* The payload that writes what the registers of `older` are commanded to be once `newer` is written
- * over it, if it has some of their bits; else as it was. False: there is none, or nobody knows.
+ * over it, if it has some of their bits; else as it was. False: there is none, or it is not known.
  * out: VALUE_PRINT_MAX, not one of the texts. */
 bool command_after(const struct command_table *t, const struct command_text *older,
                    const struct command_text *newer, char *out, size_t size);

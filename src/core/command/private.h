@@ -74,7 +74,7 @@ struct lane {
 	} before[PAYLOADS_KEPT]; /* the last payloads, to know them when delivered again; a ring */
 	uint8_t nbefore;
 	bool blocked;   /* parked_next(), while it looks */
-	uint8_t shares; /* has another point some of its bits? Found out when it is asked */
+	uint8_t shares; /* has another point some of its bits? Found out when it is needed */
 };
 
 enum { SHARES_UNKNOWN, SHARES_NOT, SHARES };
@@ -127,7 +127,7 @@ bool record_pulses(const struct record *r);    /* begins or ends a pulse */
 /* ops.wall, or NULL; text: COMMAND_TIME_SIZE. */
 const char *record_wall(const struct command_table *t, us_t at, char *text);
 bool record_newer(const struct command_table *t,
-                  const struct record *r); /* a later one of its lane lives */
+                  const struct record *r); /* a later one of its lane is pending */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
 void act_cancel(struct command_table *t, const struct record *r);
 void act_stuck(struct command_table *t, const struct record *r, const char *why);
@@ -208,7 +208,7 @@ void lane_wake(struct command_table *t, uint32_t lane, us_t now);
 /* The oldest parked write with nothing before it in its lane to wait for; NULL: none. */
 struct record *parked_next(const struct command_table *t);
 #define SHUTTING_DOWN "shutting down"
-/* What the outcome of one that was sent says where nobody knows more. Ends with the record. */
+/* The outcome's text of one that was sent, where no more is known. Ends with the record. */
 const char *record_not_known(struct record *r);
 void record_retry(struct record *r, us_t due);
 /* It could not be read back: an end, but for the end of a pulse. */

@@ -3,13 +3,13 @@
  * safe: when the safe value of one point is in force, and when it is to be written. Pure: time is a
  * parameter; what is written, and to what, is the caller's business.
  *
- * In force: nobody was in control for `after` (since the start at the earliest), or the gateway
+ * In force: nothing controlled it for `after` (since the start at the earliest), or the gateway
  * ends. Lifted: by a command for the point that came later and may have been carried out, and by
  * nothing else; so an acknowledged command is never overwritten by a safe value older than it.
  *
  * | event                   | WATCH           | DUE               | WRITING         | TAKEN     |
  * |-------------------------|-----------------|-------------------|-----------------|-----------|
- * | nobody for `after`      | DUE, write: now | -                 | -               | -         |
+ * | no control for `after`  | DUE, write: now | -                 | -               | -         |
  * | its write's time        | -               | WRITING           | -               | -         |
  * | its write was taken     | -               | -                 | TAKEN           | -         |
  * | its write was not taken | -               | -                 | DUE, in 10 s    | -         |
@@ -58,7 +58,7 @@ struct safe {
 
 enum safe_act {
 	SAFE_REST,
-	SAFE_BEGINS, /* it is in force from now: to be said, and written at once */
+	SAFE_BEGINS, /* it is in force from now: to be reported, and written at once */
 	SAFE_WRITE,  /* to be written (again) */
 };
 

@@ -45,7 +45,8 @@ void control_put_result(struct json *j, const struct control_request *r,
 void control_put_frame(struct json *j, bool has_id, int64_t id, const struct control_frame *f);
 
 /* The point of the configuration that these cells belong to, as "device.point" in buf. False: they
- * are nobody's. A span of count 0 is nobody's; unit 0 (and of Modbus TCP 255) are all units. */
+ * belong to none. A span of count 0 belongs to none; unit 0 (and of Modbus TCP 255) are all units.
+ */
 bool control_owner(const struct model *m, uint32_t bus, const struct span *s, char *buf,
                    size_t size);
 

@@ -83,7 +83,7 @@ void control_request_free(struct control_request *r);
 const char *control_error_name(enum control_error e);
 const char *control_verb_name(enum control_verb v);
 
-/* What a PDU does to a device: nothing, writes these cells (count 0: who knows what). */
+/* What a PDU does to a device: nothing, writes these cells (count 0: not known which). */
 bool control_pdu_reads(const uint8_t *pdu, size_t len);
 struct span control_pdu_cells(uint8_t unit, const uint8_t *pdu, size_t len);
 

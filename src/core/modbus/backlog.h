@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * backlog: a gateway to a serial line serves one request at a time. While it waits for a unit that
- * does not answer, the request to the next unit lies in its queue: that one is late for no fault of
- * its own. How long the gateway waits is found out from the answers behind it.
+ * does not answer, the request to the next unit waits in its queue: that one is late for no fault
+ * of its own. How long the gateway waits is found out from the answers behind it.
  */
 #ifndef CORE_MODBUS_BACKLOG_H
 #define CORE_MODBUS_BACKLOG_H

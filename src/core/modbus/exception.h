@@ -9,7 +9,7 @@
 /* "illegal data address"; "not in the specification" for codes that are not in it. */
 const char *exception_name(uint8_t code);
 
-/* What it means for who asked: "it does not have these registers". NULL: its name says enough. */
+/* What it means for the sender: "it does not have these registers". NULL: its name says enough. */
 const char *exception_advice(uint8_t code);
 
 /* "exception 2, illegal data address". Returns buf. */

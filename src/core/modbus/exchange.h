@@ -3,7 +3,7 @@
  * exchange: one request and its answer on a serial line (RTU, RTU over TCP), as a pure machine.
  *
  * It decides when the line may be used, what bytes are the answer, and what every other byte means.
- * It does no I/O and reads no clock: the driver asks exchange_next() what to do, does it, and
+ * It does no I/O and reads no clock: the driver calls exchange_next(), does what it returns, and
  * reports back. So every fault at every moment runs in virtual time in the tests.
  *
  * The rule that makes wrong values impossible: to a unit with unanswered requests goes only a
@@ -34,7 +34,7 @@ struct peer {
 	uint8_t nturn, turn_at;
 	uint8_t doublings; /* of the time-out, after time-outs in a row */
 	bool full;         /* bars overflowed: not all is known that may come; until proven */
-	bool unsure;  /* the port was opened: one answer may be due that nobody here requested */
+	bool unsure;       /* the port was opened: one answer to a request of before may be due */
 	bool doubt;   /* an exception came that could be an older request's: prove the step first */
 	uint8_t deaf; /* proofs by another function without an answer */
 	bool miscounts; /* it gave a wrong byte count while nothing was due; until a right answer */
@@ -59,9 +59,9 @@ bool peer_outstanding(const struct peer *p);
 void peer_unanswered(struct peer *p, const struct signature *s, us_t now, us_t configured);
 /* One normal answer of two may be left over. */
 void peer_left_over(struct peer *p, const struct signature *s, us_t now, us_t configured);
-/* Somebody else asked the unit: an answer is due. */
+/* Another client sent the unit a request: an answer is due. */
 void peer_asked(struct peer *p, const struct signature *s, us_t now, us_t until);
-/* An answer came that nobody waits for: its like may follow. */
+/* An answer came that was not awaited: a like one may follow. */
 void peer_stray(struct peer *p, const struct signature *s, us_t now, us_t until);
 void peer_in_step(struct peer *p, us_t now, us_t configured); /* a right answer came */
 void peer_turned(struct peer *p, us_t turnaround);            /* it took so long */
@@ -120,7 +120,7 @@ struct line {
 	bool ids;      /* each answer names its request (Modbus TCP): none is an older request's */
 	uint8_t early; /* early answers with unique signatures, clears `timed` after three */
 	struct twin twin;
-	uint8_t twin_once[256 / 8], twins[256 / 8]; /* bits: units that said their last answer
+	uint8_t twin_once[256 / 8], twins[256 / 8]; /* bits: units that sent their last answer
 	                                             * twice, and those that always do */
 	uint8_t stray_at;
 	uint16_t nonce; /* of the last proof by diagnostics */
@@ -170,10 +170,10 @@ struct exchange {
 	bool doubted; /* an exception came that may not be accepted */
 	bool echoed;  /* our own request was seen */
 	struct signature sig; /* of what is sent */
-	uint64_t functions;   /* bit n: the unit knows function n; 0: not known. The same */
+	uint64_t functions;   /* bit n: the unit supports function n; 0: not known. The same */
 	uint16_t value_addr, value_count; /* a value within a read, to prove the unit by (0: its
 	                                   * first cell). The same */
-	us_t queued;    /* so much of `timeout` is for what lies before it in a gateway's queue. The
+	us_t queued;    /* so much of `timeout` is for what is before it in a gateway's queue. The
 	                   same */
 	us_t pause;     /* the unit's rest after each of its answers. Set after exchange_begin() */
 	us_t not_after; /* req is not sent later: OUT_EXPIRED; 0: any time. Set after

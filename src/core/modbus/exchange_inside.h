@@ -2,7 +2,7 @@
 /*
  * exchange_inside: what the parts of the exchange share: exchange.c (when and what to send),
  * exchange_receive.c (what the bytes mean) and exchange_answer.c (whether an answer is accepted).
- * For nobody else.
+ * For no other file.
  */
 #ifndef CORE_MODBUS_EXCHANGE_INSIDE_H
 #define CORE_MODBUS_EXCHANGE_INSIDE_H
@@ -10,7 +10,7 @@
 #include "core/modbus/exchange.h"
 #include "core/modbus/frame.h"
 
-#define NOISE_DOUBT 8 /* so much noise may have been somebody's request */
+#define NOISE_DOUBT 8 /* so much noise may have been another client's request */
 
 enum state { ST_WAIT, ST_DRAIN, ST_SEND, ST_RECEIVE, ST_REST, ST_REST_READ, ST_DONE };
 
@@ -49,10 +49,10 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 void exchange_instead_spoilt(struct exchange *x, size_t got, size_t need);
 void exchange_instead_nothing(struct exchange *x);
 
-/* exchange_twin.c: units that say each answer twice. begin: a right answer, with the n bytes behind
- * it; false: they are to be barred as a copy that nobody expected. take: bytes that came before
- * anything was sent; true: the expected copy. missed: something is to be sent now; true: the copy
- * of l->twin was expected and may still come. */
+/* exchange_twin.c: units that send each answer twice. begin: a right answer, with the n bytes
+ * behind it; false: they are to be barred as a copy that was not expected. take: bytes that came
+ * before anything was sent; true: the expected copy. missed: something is to be sent now; true: the
+ * copy of l->twin was expected and may still come. */
 bool exchange_twin_begin(struct line *l, const struct frame *f, const uint8_t *rest, size_t n);
 bool exchange_twin_take(struct line *l, const uint8_t *bytes, size_t n);
 bool exchange_twin_missed(struct line *l);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame: finds RTU frames in bytes from a line, and says what they are. The CRC decides; lengths
+ * frame: finds RTU frames in bytes from a line, and classifies them. The CRC decides; lengths
  * come from the function ("MODBUS over Serial Line V1.02", 2.5.1).
  */
 #ifndef CORE_MODBUS_FRAME_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * instead: what came instead of the answer. "No answer" is said only when nothing came; all else
- * leads to a setting or a cable. The words are the same in the journal, $SYS and Nak.
+ * instead: what came instead of the answer. "No answer" is reported only when nothing came; all
+ * else leads to a setting or a cable. The words are the same in the journal, $SYS and Nak.
  */
 #ifndef CORE_MODBUS_INSTEAD_H
 #define CORE_MODBUS_INSTEAD_H
@@ -21,8 +21,8 @@ enum instead_kind {
 	INSTEAD_TRANSACTION, /* is, should: transaction ids of Modbus TCP */
 	INSTEAD_FUNCTION,    /* is, should: function codes */
 	INSTEAD_CORRUPTED,   /* is: bytes, as many as should be; the checksum is wrong */
-	INSTEAD_SHORT,       /* is, should: bytes of the frame; should is 0 where nobody knows */
-	INSTEAD_LENGTH,      /* is: bytes; should: as the function or its own byte count says */
+	INSTEAD_SHORT,       /* is, should: bytes of the frame; should is 0 where it is not known */
+	INSTEAD_LENGTH,      /* is: bytes; should: by the function or its own byte count */
 	INSTEAD_COUNT,       /* is, should: the byte count */
 	INSTEAD_VALUE,       /* the answer to a write repeats another address or value */
 	INSTEAD_LATE,        /* after: so long after its request; timeout: as configured */
@@ -32,7 +32,7 @@ enum instead_kind {
 
 struct instead {
 	uint8_t kind;
-	bool tcp; /* Modbus TCP: neither baud rate nor wires are to blame */
+	bool tcp; /* Modbus TCP: neither baud rate nor wires can be the cause */
 	uint16_t is, should;
 	us_t after, timeout;
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pdu: requests and answers as bytes. Builds requests, says how long the right answer is, checks an
- * answer against its request. The same code serves the gateway (client) and the simulated devices.
- * Specification: "MODBUS Application Protocol V1.1b3", section 6; CRC: "MODBUS over Serial Line
- * V1.02", 6.2.2.
+ * pdu: requests and answers as bytes. Builds requests, computes the length of the right answer,
+ * checks an answer against its request. The same code serves the gateway (client) and the simulated
+ * devices. Specification: "MODBUS Application Protocol V1.1b3", section 6; CRC: "MODBUS over Serial
+ * Line V1.02", 6.2.2.
  */
 #ifndef CORE_MODBUS_PDU_H
 #define CORE_MODBUS_PDU_H
@@ -89,8 +89,8 @@ bool pdu_answers(const struct request *r, const uint8_t *pdu, size_t len, uint8_
 /* The cells of a good read answer. Bits are packed 16 to a word. words has room for CELLS_MAX. */
 void pdu_cells(const struct request *r, const uint8_t *pdu, size_t len, uint16_t *words);
 
-/* Length of the PDU at `pdu` by what it says itself (function, byte count), when it is a request
- * (or an answer) of a function of the specification and its head lies within len bytes; else 0. For
+/* Length of the PDU at `pdu` by its own contents (function, byte count), when it is a request
+ * (or an answer) of a function of the specification and its head is within len bytes; else 0. For
  * cutting other parties' frames out of a stream; the CRC decides. */
 size_t pdu_request_size(const uint8_t *pdu, size_t len);
 size_t pdu_answer_size(const uint8_t *pdu, size_t len);

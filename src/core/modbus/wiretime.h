@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wiretime: how long things take on this line. The one place that knows; planner, scheduler, load
- * figures, the simulator and `xnetctl plan` all ask here.
+ * wiretime: how long things take on this line. The one place that computes it, for planner,
+ * scheduler, load figures, the simulator and `xnetctl plan`.
  */
 #ifndef CORE_MODBUS_WIRETIME_H
 #define CORE_MODBUS_WIRETIME_H

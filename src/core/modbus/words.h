@@ -21,7 +21,7 @@ char *cells_words(const struct span *s, char *buf, size_t size);
 char *failure_words(enum outcome o, uint8_t exception, const struct instead *i, char *buf,
                     size_t size);
 
-/* The same, with what was asked: "exception 2, illegal data address, to holding register 40 of unit
+/* The same, with the request: "exception 2, illegal data address, to holding register 40 of unit
  * 3". span.count 0: not known. */
 char *failure_words_of(enum outcome o, uint8_t exception, const struct instead *i,
                        const struct span *span, bool wrote, char *buf, size_t size);

@@ -25,7 +25,7 @@ struct alerts;
 struct alerts *alerts_create(void);
 void alerts_destroy(struct alerts *a); /* NULL is fine */
 
-/* True: the set changed (new, or another desc). An alert that stands keeps its `since`. */
+/* True: the set changed (new, or another desc). An alert that was in the set keeps its `since`. */
 bool alerts_raise(struct alerts *a, const struct alert *alert);
 bool alerts_clear(struct alerts *a, uint8_t kind, int32_t code, const char *source);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * devclass: what Home Assistant knows of quantities: device classes, the units each may have, the
+ * devclass: Home Assistant's facts of quantities: device classes, the units each may have, the
  * state classes, and since which version. A unit that does not fit its class loses the entity
- * there, so whoever announces one asks here first. Versions are year * 100 + month: 202411.
+ * there, so it is checked here before one is published. Versions are year * 100 + month: 202411.
  */
 #ifndef CORE_MODEL_DEVCLASS_H
 #define CORE_MODEL_DEVCLASS_H
@@ -63,7 +63,7 @@ bool devclass_fits(const struct devclass *c, const char *unit, uint32_t version)
 const char *devclass_near(const struct devclass *c, const char *unit);
 
 /* The class and the state class of a number that names none, where its unit and its name leave no
- * doubt: V is a voltage; % is only humidity if the name says so. counter: it counts up. negative:
+ * doubt: V is a voltage; % is humidity only if the name has it. counter: it counts up. negative:
  * it can fall below zero. *state gets 0 where none is safe. NULL: no class. */
 const struct devclass *devclass_guess(const char *unit, const char *name, bool counter,
                                       bool negative, uint8_t *state);

@@ -4,7 +4,7 @@
  * and the version each came in (202506: 2025.6; 0: before 2024.11). Facts of home-assistant/core
  * 2026.9 as listed by SukramJ/go-ha-catalog; the versions are estimated from the history of
  * home-assistant/developers.home-assistant. tests/homeassistant/rules.json holds the same facts,
- * and a test compares them. Number knows the same classes but those of text. Only devclass.c
+ * and a test compares them. Number has the same classes but those of text. Only devclass.c
  * includes this.
  */
 static const struct unit_since absolute_humidity_units[] = {{"g/m³", 0}, {"mg/m³", 0}, {NULL, 0}};

@@ -11,7 +11,7 @@
 
 #define DEVID_REQUESTS 8
 #define DEVID_FAILED_MAX 3  /* requests for texts in a row without a valid response */
-#define DEVID_WORDS_MAX 400 /* bytes of what devid_take() says */
+#define DEVID_WORDS_MAX 400 /* bytes of the text of devid_take() */
 
 struct devid {
 	uint8_t next;  /* object to begin with */
@@ -21,8 +21,8 @@ struct devid {
 
 enum devid_verdict {
 	DEVID_SAME,    /* all rules are fulfilled */
-	DEVID_MORE,    /* ask once more */
-	DEVID_OTHER,   /* an object says something else */
+	DEVID_MORE,    /* send it once more */
+	DEVID_OTHER,   /* an object differs */
 	DEVID_MISSING, /* an object that must be there is not */
 };
 

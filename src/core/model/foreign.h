@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * foreign: when to publish again what somebody else has overwritten. At once, but then seldom: two
+ * foreign: when to publish again what another client has overwritten. At once, but then seldom: two
  * gateways of one name would answer each other without end, and one small message of a stranger
  * must not cost hundreds. Pure; one struct a device, from zeroed memory; times are monotonic, > 0.
  */
@@ -26,7 +26,7 @@ struct foreign {
 
 enum foreign_part { FOREIGN_NOTHING, FOREIGN_STATUS, FOREIGN_ALL };
 
-/* A status of ours was overwritten. sure: by somebody else; not our own, late on its way back to
+/* A status of ours was overwritten. sure: by another client; not our own, late on its way back to
  * us. True: the first one for a long time. */
 bool foreign_seen(struct foreign *f, us_t now, bool sure);
 

@@ -78,7 +78,7 @@ struct point {
 	const struct expr *expr;
 	int32_t exponent_from; /* point of the same device; -1: none */
 	int32_t factor_from;
-	int32_t count_from; /* point that says how many of a repetition there are; -1: none */
+	int32_t count_from; /* point with the count of a repetition; -1: none */
 	uint16_t repeat_n; /* its place in the repetition, from 1; published as None above the count
 	                    */
 	bool hidden;       /* omitted, but others need it: no topic, no commands, not in info */
@@ -107,7 +107,7 @@ struct point {
 	const struct write_rule *write; /* NULL: read-only */
 };
 
-/* Words a profile's author says must decode so; run by make check. */
+/* Words that must decode so, by the profile's author; run by make check. */
 struct profile_test {
 	struct where where;
 	const char *title, *source;
@@ -148,8 +148,7 @@ struct pointset {
 	struct where where;
 	const struct group_rule *group;
 	size_t ngroup;
-	struct sunspec
-		*sunspec; /* NULL: its addresses stand still; else no other device shares it */
+	struct sunspec *sunspec; /* NULL: its addresses are fixed; else no other device shares it */
 };
 
 /* tested: on the device; captured: words of a real device are among the tests; documented: two
@@ -161,7 +160,7 @@ enum profile_status {
 	STATUS_DOCUMENTED,
 	STATUS_EXPERIMENTAL
 };
-/* Read Device Identification (function 43/14): what one object must say. */
+/* Read Device Identification (function 43/14): what one object must be. */
 #define DEVICE_ID_RULES 8
 #define DEVICE_ID_TEXT_MAX 64
 struct device_id_rule {
@@ -393,7 +392,7 @@ int model_find_bus(const struct model *m, const char *name, size_t len);
 int model_find_device_from(const struct model *m, const char *name, size_t first);
 int model_find_point_from(const struct pointset *s, const char *name, size_t first);
 
-/* As point_decode(), without asking whether the value is `valid`. */
+/* As point_decode(), without the check for `valid`. */
 void point_scaled(const struct point *p, const uint16_t *words, const struct value *exponent,
                   const struct value *factor, char *text, struct value *out);
 
@@ -415,7 +414,7 @@ const struct label *point_label(const struct point *p, const struct value *v);
 int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
                 size_t size);
 
-/* The same text as a member of a JSON object: a number, text or list as the point's type says; None
+/* The same text as a member of a JSON object: a number, text or list by the point's type; None
  * and NULL are null. */
 struct json;
 void point_json(struct json *j, const struct point *p, const char *name, const char *text);

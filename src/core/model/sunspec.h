@@ -2,7 +2,7 @@
 /*
  * sunspec: where the models of a SunSpec device are. They are in a chain behind the mark "SunS":
  * the model's id, its length, so many registers, and so on until the id 0xFFFF ("SunSpec Device
- * Information Model Specification", 1.1). The walk says what to read next; the binding gives the
+ * Information Model Specification", 1.1). The walk returns what to read next; the binding gives the
  * points their addresses. Pure; the only part of a model that changes while it runs.
  */
 #ifndef CORE_MODEL_SUNSPEC_H
@@ -31,7 +31,7 @@ struct sunspec_chain {
 	struct sunspec_found found[SUNSPEC_MODELS_MAX];
 };
 
-/* A model as the profile knows it, and where it is. */
+/* A model as the profile defines it, and where it is. */
 struct sunspec_part {
 	const char *name;
 	const uint16_t *id; /* any of these */
@@ -96,7 +96,7 @@ bool sunspec_layout(const struct sunspec *s, struct sunspec_chain *out);
  * that are there. */
 unsigned sunspec_bind(const struct device *d, const struct sunspec_chain *c);
 
-/* Does this head still say what it said when the points were bound? */
+/* Is this head still as it was when the points were bound? */
 bool sunspec_holds(const struct sunspec_part *p, const uint16_t word[SUNSPEC_HEAD]);
 
 #endif

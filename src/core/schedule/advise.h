@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * advise: what to say when a line has more load than it can carry: which periods to lengthen.
+ * advise: what to report when a line has more load than it can carry: which periods to lengthen.
  */
 #ifndef CORE_SCHEDULE_ADVISE_H
 #define CORE_SCHEDULE_ADVISE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * load: how much of a line's time its wants need. Worked out once for wants that are due together,
- * so that asking again with other periods costs next to nothing.
+ * so that a call with other periods costs next to nothing.
  */
 #ifndef CORE_SCHEDULE_LOAD_H
 #define CORE_SCHEDULE_LOAD_H

@@ -18,9 +18,9 @@ struct cut {
 
 struct plan_limits {
 	uint16_t max_read;  /* registers */
-	uint16_t max_cells; /* registers or bits; 0: as max_read says */
+	uint16_t max_cells; /* registers or bits; 0: by max_read */
 	uint16_t max_hole;  /* cells; UINT16_MAX: by cost alone */
-	us_t turnaround;    /* and what else another request takes: a pause nobody else uses */
+	us_t turnaround; /* and what else another request takes: a pause that no other unit uses */
 	const struct window *window;
 	uint8_t nwindow;
 	const struct cut *cut;
@@ -35,7 +35,7 @@ struct share {
 
 /* Cover want[0..n), all of one unit and table, sorted by address (they may overlap), with reads of
  * least total wire time, to 1 us a read. share[] gets them in address order (room for n). Returns
- * how many. Every want lies wholly inside its read. A want that is itself over a limit gets one
+ * how many. Every want is wholly inside its read. A want that is itself over a limit gets one
  * alone. */
 size_t plan_shares(const struct wire *w, const struct plan_limits *l,
                    const struct want *const *want, size_t n, struct share *share);

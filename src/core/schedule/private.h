@@ -5,15 +5,15 @@
  * schedule.c  life, units, the port's coming and going, demands
  * adopt.c     new wants and rules; what is learned stays
  * digest.c    what matters of many nodes at once, kept between turns
- * pick.c      who is next, or until when nobody is
+ * pick.c      what is next, or until when nothing is
  * kept.c      the plan of what is due, kept while that stays the same
  * block.c     which cells to read for it, so that the answer cannot be mistaken
  * jobs.c      the table of commands
- * guests.c    requests that go when nobody else needs the line
+ * guests.c    requests that go when nothing else needs the line
  * done.c      what a turn's end means
  * patience.c  how long the answer to a read is waited for
  * refused.c   the search for what a device refuses
- * failed.c    what gets no good answer while the device lives: to be searched in the same way
+ * failed.c    what gets no good answer while the device answers: to be searched in the same way
  */
 #ifndef CORE_SCHEDULE_PRIVATE_H
 #define CORE_SCHEDULE_PRIVATE_H
@@ -24,7 +24,7 @@
 #include "core/schedule/plan.h"
 #include "core/schedule/schedule.h"
 
-#define LEARNT_MAX 32     /* forbidden spans kept per unit; the oldest is forgotten first */
+#define LEARNT_MAX 32     /* forbidden spans kept per unit; the oldest is discarded first */
 #define DEMANDS_MAX 32768 /* a `get` of all points of a full line */
 #define JOBS_PER_UNIT 32
 #define JOBS_MAX 256
@@ -34,7 +34,7 @@
 #define OFFLINE_REQUESTS 3
 #define OFFLINE_TIME (3 * US_S)
 #define SILENT_SHARE 20      /* silent units together cost at most 1/20 of the line */
-#define SILENT_SHARE_ALONE 2 /* if no unit answers: nobody is harmed by looking more often */
+#define SILENT_SHARE_ALONE 2 /* if no unit answers: more frequent probes harm none */
 #define LOSS_ALL 16384
 #define NEVER_READ (INT64_MIN / 4)
 #define GUESTS_MAX 128
@@ -119,7 +119,7 @@ struct unit {
 	bool reported_offline;
 	bool free_probe;
 	bool searching;    /* a failing register: wants or holes are suspected */
-	bool no_longer;    /* it does not like reads of cells nobody wants */
+	bool no_longer;    /* it fails reads of cells that no want has */
 	bool kept;         /* adopt: still has wants, a rule or jobs */
 	uint16_t most[2];  /* cells (registers, bits) a read may have, as learned; 0: not learned */
 	uint16_t good[2];  /* longest good read */
@@ -167,7 +167,7 @@ struct schedule {
 	uint8_t skips;
 	uint8_t changes;   /* so many turns in a row were answered and not answered in turns */
 	bool failed;       /* the last one was not */
-	struct span again; /* to be read at once, whoever is due (count 0: none) */
+	struct span again; /* to be read at once, whatever is due (count 0: none) */
 	uint64_t turns, rank_turn[RANKS];
 	uint64_t looked; /* nodes and pages that choosing and planning have looked at */
 	bool passing;    /* some unit's `pass` is set */

@@ -20,7 +20,7 @@ enum want_class { CLASS_HIGH, CLASS_NORMAL, CLASS_LOW };
 #define PERIOD_FASTEST ((us_t)0) /* as the line allows */
 #define PERIOD_ONCE US_NEVER     /* once at each coming online */
 
-/* Registers somebody wants. Never cut. Sorted and merged by nobody: the planner does. */
+/* Registers to be read. Never cut. Need not be sorted or merged: the planner does it. */
 struct want {
 	uint8_t unit, table;
 	uint16_t addr, len; /* cells */
@@ -63,7 +63,7 @@ struct job {
 	uint8_t fc; /* 5, 6, 15, 16; 22: masked write (merged by reading first if the unit has no
 	             * FC 22); 0: raw request */
 	uint8_t merge_fc; /* of a fc 22 that is merged by reading: 6 or 16; 0: 6 for one register,
-	                     else 16; 22: not merged, the device knows it at this address */
+	                     else 16; 22: not merged, the device has it at this address */
 	bool only_if_different; /* read first, write only what differs (persistent registers) */
 	struct span held; /* what is read for that, where it is not `span` (count 0: it is) … */
 	uint16_t same[CELLS_MAX];      /* … and what must be there for nothing to be written */
@@ -76,7 +76,7 @@ struct job {
 	uint8_t raw[PDU_MAX];     /* fc 0: PDU, with its length and the answer's */
 	uint8_t raw_len;
 	uint16_t raw_answer;
-	bool guest;   /* of the control socket, fc 0: goes when nobody else needs the line */
+	bool guest;   /* of the control socket, fc 0: goes when nothing else needs the line */
 	us_t timeout; /* of a guest: so long its answer is waited for; 0: as its unit has it */
 };
 
@@ -179,7 +179,7 @@ void schedule_gateway(struct schedule *s, us_t hold);
 void schedule_port_lost(struct schedule *s, us_t now);
 void schedule_port_back(struct schedule *s, us_t now);
 
-/* Another device is behind this unit id: forget what was learned of its registers. */
+/* Another device is behind this unit id: discards what was learned of its registers. */
 void schedule_forget(struct schedule *s, uint8_t unit, us_t now);
 
 /* Of the turn just done: requests and mishaps besides the one its outcome counts for, as a retry

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * turn: how what schedule_next() chose is carried out, as a pure machine: a read with its retries,
- * or a job's compare, merge and write. It says which exchange goes next, and what the one that has
- * ended means. It does no I/O and reads no clock: who drives it carries out run->exchange (see
+ * or a job's compare, merge and write. It decides which exchange goes next, and what the one that
+ * has ended means. It does no I/O and reads no clock: who drives it carries out run->exchange (see
  * core/modbus/exchange.h), one turn at a time on a serial line, many at a time in one loop.
  */
 #ifndef CORE_SCHEDULE_TURN_H
@@ -28,12 +28,12 @@ struct turn_run {
 	const struct unit_rule *rule;
 	const struct turn_way *way;
 	struct line *line;
-	struct backlog *backlog; /* of the endpoint; NULL: nothing lies between us and the units */
+	struct backlog *backlog; /* of the endpoint; NULL: nothing is between us and the units */
 	/* What is read or written; the job itself is gone after schedule_done(). */
 	struct span span;
 	uint64_t job; /* its id; 0: a read */
 	bool raw;
-	/* Where it stands. */
+	/* Its progress. */
 	uint8_t stage;
 	uint8_t retried; /* of the read at hand */
 	uint8_t again;   /* times the job was prepared anew */

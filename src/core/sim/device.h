@@ -20,7 +20,7 @@ void simdevice_destroy(struct simdevice *s); /* NULL is fine */
  * seconds UTC. */
 void simdevice_step(struct simdevice *s, us_t now, int64_t epoch);
 
-/* Values stand still, or move again. */
+/* Values are frozen, or move again. */
 void simdevice_freeze(struct simdevice *s, bool frozen);
 
 /* Answers one request PDU (answer: PDU_MAX bytes). Returns its length; 0: no answer. */

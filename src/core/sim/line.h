@@ -4,9 +4,9 @@
  * go wrong there. Pure: time is a parameter (µs, must not run backwards). Used by tests and
  * benches.
  *
- * What the gateway writes lies on the wire from that moment, one character after the other. A
+ * What the gateway writes is on the wire from that moment, one character after the other. A
  * request that starts before the line was silent for the wire's silence is ignored and counted, as
- * real devices do. Two that speak at once spoil each other.
+ * real devices do. Two that send at once corrupt each other.
  */
 #ifndef CORE_SIM_LINE_H
 #define CORE_SIM_LINE_H
@@ -71,7 +71,7 @@ void simline_fault(struct simline *l, uint8_t unit, enum sim_fault fault, unsign
 /* From now on this many of a thousand requests get a fault out of the set (bit 1 << sim_fault). */
 void simline_random(struct simline *l, unsigned permille, uint32_t set, us_t delay);
 
-/* Bytes appear on the line at `at`, from nobody. */
+/* Bytes appear on the line at `at`, from no unit. */
 void simline_inject(struct simline *l, const uint8_t *bytes, size_t n, us_t at);
 
 void simline_write(struct simline *l, const uint8_t *bytes, size_t n, us_t now);

@@ -4,7 +4,7 @@
  * register image behind two callbacks. Used by the simulator, by the simulated line of the tests.
  * Functions 1–8, 15, 16, 17, 22, 23, 43/14 ("MODBUS Application Protocol V1.1b3", section 6),
  * exceptions as in its state diagrams: 1 unknown function, 3 bad count or value, 2 addresses beyond
- * 65535 or refused by the image, 4 and others as the image says.
+ * 65535 or refused by the image, 4 and others as the image decides.
  */
 #ifndef CORE_SIM_SERVER_H
 #define CORE_SIM_SERVER_H

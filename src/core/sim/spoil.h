@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spoil: what befalls the bytes of an answer on the simulated line. For line.c only.
+ * spoil: what happens to the bytes of an answer on the simulated line. For line.c only.
  */
 #ifndef CORE_SIM_SPOIL_H
 #define CORE_SIM_SPOIL_H
@@ -15,7 +15,7 @@ struct event {
 	us_t at;
 	bool request;
 	bool client; /* another client's request: its unit answers */
-	bool lost;   /* a request nobody will understand */
+	bool lost;   /* a request that no unit will understand */
 	size_t n;
 	uint8_t bytes[FRAME_MAX];
 };

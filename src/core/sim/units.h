@@ -31,7 +31,7 @@ void simunits_on_write(struct simunits *s, void (*line)(void *ctx, const char *j
  */
 struct sim_turn simunits_turn(struct simunits *s, uint8_t unit);
 
-/* Answers a request PDU (0: to all, nobody answers; answer: PDU_MAX bytes). epoch: wall clock,
+/* Answers a request PDU (0: to all, none answers; answer: PDU_MAX bytes). epoch: wall clock,
  * seconds UTC. Returns the answer's length; 0: no such unit on this line, or it does not answer. */
 size_t simunits_answer(struct simunits *s, uint8_t unit, const uint8_t *pdu, size_t len, us_t now,
                        int64_t epoch, uint8_t *answer);

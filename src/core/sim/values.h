@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * values: what a simulated device's points would say, in engineering units. A value is a
+ * values: the values of a simulated device's points, in engineering units. A value is a
  * function of the seed and the time; only energy is summed up. Points of one subject (PvArray,
  * Batt, Line1) agree with each other: volts × amperes are watts, and the counters rise by them.
  */
@@ -32,7 +32,7 @@ void simvalues_init(struct simvalues *v, const struct device *d, uint64_t seed, 
 /* Go on to `now`; epoch is the wall clock then. The day begins at eleven in the morning. */
 void simvalues_step(struct simvalues *v, us_t now, int64_t epoch);
 
-/* What point p says now. text: VALUE_TEXT_MAX bytes, for strings. Never VALUE_NONE. */
+/* The value of point p now. text: VALUE_TEXT_MAX bytes, for strings. Never VALUE_NONE. */
 void simvalues_point(const struct simvalues *v, const struct point *p, char *text,
                      struct value *out);
 

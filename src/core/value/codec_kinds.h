@@ -39,7 +39,7 @@ void array_to_text(const struct codec *c, const uint16_t *words, char *text, str
 enum codec_fault array_from_text(const struct codec *c, const char *text, uint16_t *words,
                                  uint16_t *mask);
 
-/* codec_time.c. The only part of the core that asks libc for the time zone (localtime_r). */
+/* codec_time.c. The only part of the core that uses libc's time zone (localtime_r). */
 unsigned time_words(const struct layout *l);
 void time_to_text(const struct codec *c, const uint16_t *words, char *text, struct value *out);
 enum codec_fault time_from_text(const struct codec *c, const char *text, uint16_t *words,

@@ -29,7 +29,8 @@ struct value {
 	union {
 		uint64_t mant; /* VALUE_DECIMAL, VALUE_BOOL (0, 1) */
 		double real;
-		const char *text; /* NUL-terminated UTF-8; owned by whoever gave the buffer */
+		const char
+			*text; /* NUL-terminated UTF-8; owned by the caller that gave the buffer */
 	};
 };
 
