@@ -27,6 +27,14 @@ static bool outdated(const struct plant *p, uint32_t point, bool awaited, unsign
 	return false;
 }
 
+bool derive_outdated(const struct plant *p, uint32_t point)
+{
+	const struct reading *r = &p->reading[point];
+	if (plant_point(p, point)->source == SOURCE_DEVICE_ID)
+		return r->at <= p->device[r->device].own_from;
+	return outdated(p, point, false, 0);
+}
+
 struct value derive_current(const struct plant *p, uint32_t point)
 {
 	const struct reading *r = &p->reading[point];

@@ -15,4 +15,8 @@ struct value derive_current(const struct plant *p, uint32_t point);
 /* Once per turn, when points of the device were read or lost their value. */
 void derive_device(struct gateway *g, uint32_t device);
 
+/* Is its value from before the device was away, or of another one? Of an expression: one of its
+ * inputs. What is not read by itself is never. */
+bool derive_outdated(const struct plant *p, uint32_t point);
+
 #endif

@@ -91,7 +91,7 @@ void north_history(struct north *n, uint32_t device, uint32_t point, const char 
                    int64_t unix_ms);
 
 /* All points of a device in one JSON object. text(ctx, point) gives each as point_print did, NULL:
- * never read (published as null). ts: of the newest read in it. */
+ * not read, or not since the device is back (published as null). ts: of the newest read in it. */
 void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
                     const char *(*text)(void *ctx, uint32_t point), void *ctx);
 

@@ -224,6 +224,43 @@ static void texts_are_read_once_while_a_device_is_online(void **state)
 	assert_null(strstr(rig.said, "Nak"));
 }
 
+#define SLOW                                                                                       \
+	"points:\n  Watts: {holding: 0}\n  Total: {holding: 1, every: 10m}\n"                      \
+	"  Twice: {expr: Total * 2}\n  Maker: {device_id: 0}\n"
+
+/* It may have been replaced: what was not read since is in no document of now. */
+static void json_has_nothing_from_before_an_outage(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE(", json: true"), SLOW);
+	rig_unit(1, true);
+	texts_come(1, 0, "0=Acme", 0);
+	rig_read(1, 20);
+	rig_read(0, 5);
+	assert_non_null(strstr(rig_said(), "\"Watts\":5,\"Total\":20,\"Twice\":40.000,"
+	                                   "\"Maker\":\"Acme\"}"));
+	rig_pass(30 * US_S);
+	rig_unit(1, false);
+	rig_pass(30 * US_S);
+	rig_unit(1, true);
+	rig_said();
+	rig_read(0, 6);
+	assert_non_null(strstr(rig_said(), "\"Watts\":6,\"Total\":null,\"Twice\":null,"
+	                                   "\"Maker\":null}"));
+	texts_come(1, 0, "0=Other", 0);
+	rig_pass(US_S);
+	rig_read(1, 3);
+	rig_read(0, 7);
+	assert_non_null(strstr(rig_said(), "\"Watts\":7,\"Total\":3,\"Twice\":6.000,"
+	                                   "\"Maker\":\"Other\"}"));
+	/* a reload is no outage */
+	rig_reload(DEVICE(", json: true, heartbeat: 70s"));
+	rig_pass(US_S);
+	rig_read(0, 8);
+	assert_non_null(strstr(rig_said(), "\"Watts\":8,\"Total\":3,\"Twice\":6.000,"
+	                                   "\"Maker\":\"Other\"}"));
+}
+
 /* By exceptions down from the category that has all to single objects, and then it is enough. */
 static void a_device_without_function_43_is_online_all_the_same(void **state)
 {
@@ -373,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(texts_are_read_once_while_a_device_is_online),
+		RIG_TEST(json_has_nothing_from_before_an_outage),
 		RIG_TEST(a_device_without_function_43_is_online_all_the_same),
 		RIG_TEST(what_the_stream_lacks_is_asked_for_one_by_one),
 		RIG_TEST(texts_without_a_response_are_given_up),
