@@ -73,6 +73,14 @@ static bool same_place(const struct point *a, const struct point *b)
 	       a->alert == b->alert && !point_derives(a) && !point_derives(b);
 }
 
+static void carry_counter(const struct counter *from, struct counter *to, const struct reading *r)
+{
+	if (from && to)
+		*to = *from;
+	else if (to && r->quality == QUALITY_GOOD)
+		*to = (struct counter){.last = value_number(&r->value), .at = r->at, .known = true};
+}
+
 static void carry_reading(struct reading *from, struct reading *to)
 {
 	to->at = from->at;
@@ -83,11 +91,6 @@ static void carry_reading(struct reading *from, struct reading *to)
 	to->denied = from->denied;
 	to->implausible = from->implausible;
 	from->value = value_none();
-	if (from->counter && to->counter)
-		*to->counter = *from->counter;
-	else if (to->counter && to->quality == QUALITY_GOOD)
-		*to->counter = (struct counter){
-			.last = value_number(&to->value), .at = to->at, .known = true};
 	/* labels, decimals or limits may differ: the next read is decoded anew */
 	to->known = false;
 }
@@ -119,6 +122,8 @@ static void carry_points(struct plant *from, const struct device *old, struct pl
 		if (!stays || p->absent || !same_place(&old->set->point[was], p))
 			continue;
 		carry_reading(a, b);
+		carry_counter(plant_counter(from, old->point0 + (uint32_t)was),
+		              plant_counter(to, dev->point0 + i), b);
 		b->publish_next = !same_limits(&old->set->point[was], p);
 		reading_alert(to, dev->point0 + i);
 	}
@@ -202,6 +207,8 @@ static void move_points(struct plant *from, uint32_t was, struct plant *to, uint
 		a[i] = fresh;
 		a[i].device = was;
 		b[i].device = device;
+		carry_counter(plant_counter(from, old->point0 + i),
+		              plant_counter(to, dev->point0 + i), &b[i]);
 	}
 	memcpy(&to->how[dev->point0], &from->how[old->point0], dev->set->n);
 }

@@ -51,10 +51,9 @@ static us_t others_fresh(const struct plant *p, uint32_t point, unsigned depth)
 
 bool confirm_pass(struct gateway *g, uint32_t point, double x, us_t at)
 {
-	struct reading *r = &g->plant->reading[point];
 	const us_t others = others_fresh(g->plant, point, 0);
-	if (counter_pass(r->counter, plant_point(g->plant, point)->counter, x, at,
-	                 at < others ? at : others))
+	if (counter_pass(plant_counter(g->plant, point), plant_point(g->plant, point)->counter, x,
+	                 at, at < others ? at : others))
 		return true;
 	gateway_wake(g, TIMER_STALE, g->now + ASK_AFTER);
 	return false;
@@ -62,7 +61,7 @@ bool confirm_pass(struct gateway *g, uint32_t point, double x, us_t at)
 
 bool confirm_awaited(const struct plant *p, uint32_t point)
 {
-	const struct counter *c = p->reading[point].counter;
+	const struct counter *c = plant_counter(p, point);
 	return c && c->holding;
 }
 
@@ -89,8 +88,9 @@ void confirm_ask(struct gateway *g, uint32_t point)
 	if (!wanted || !confirm_awaited(g->plant, point) ||
 	    g->plant->device[r->device].phase != PHASE_ONLINE)
 		return;
-	if (g->now - r->counter->held_at < ASK_AFTER)
+	const us_t held_at = plant_counter(g->plant, point)->held_at;
+	if (g->now - held_at < ASK_AFTER)
 		gateway_wake(g, TIMER_STALE, g->now + ASK_AFTER);
 	else
-		ask(g, point, r->counter->held_at + ASK_AFTER, 0);
+		ask(g, point, held_at + ASK_AFTER, 0);
 }

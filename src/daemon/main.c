@@ -128,8 +128,7 @@ static void tame_process(void)
 	descriptors_raise();
 	/* one arena for all threads: each would take its own, and bus threads hardly allocate */
 	mallopt(M_ARENA_MAX, 1);
-	/* a large piece is mapped: it costs what is touched of it, and goes back when it is freed
-	 */
+	/* a large piece is mapped: only what is touched of it costs, and it goes back at once */
 	mallopt(M_MMAP_THRESHOLD, LARGE);
 	signal(SIGPIPE, SIG_IGN);
 	sigset_t all;

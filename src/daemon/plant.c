@@ -157,6 +157,31 @@ void plant_unbind(struct plant *p, uint32_t device, us_t now)
 	p->device[device].walk_from = now;
 }
 
+static size_t count_counters(const struct model *m)
+{
+	size_t n = 0;
+	for (size_t d = 0; d < m->ndevice; d++)
+		for (uint32_t i = 0; i < m->device[d].set->n; i++)
+			n += m->device[d].set->point[i].counter != NULL;
+	return n;
+}
+
+static int counter_order(const void *key, const void *of)
+{
+	const uint32_t point = *(const uint32_t *)key;
+	const struct point_counter *c = of;
+	return point < c->point ? -1 : point > c->point;
+}
+
+struct counter *plant_counter(const struct plant *p, uint32_t point)
+{
+	struct point_counter *c =
+		plant_point(p, point)->counter
+			? bsearch(&point, p->counter, p->ncounter, sizeof *c, counter_order)
+			: NULL;
+	return c ? &c->counter : NULL;
+}
+
 static void make_device(struct plant *p, size_t d)
 {
 	const struct device *dev = &p->model->device[d];
@@ -172,7 +197,7 @@ static void make_device(struct plant *p, size_t d)
 		if (plant_raw_words(pt) > RAW_INLINE)
 			r->words = mem_alloc(plant_raw_words(pt), sizeof *r->words);
 		if (pt->counter)
-			r->counter = mem_alloc(1, sizeof *r->counter);
+			p->counter[p->ncounter++].point = dev->point0 + i;
 		s->derives |= pt->source == SOURCE_EXPR || point_derives(pt);
 		s->alerting |= pt->alert != ALERT_NONE && !pt->hidden;
 	}
@@ -190,6 +215,7 @@ struct plant *plant_build(struct model *m)
 	p->device = mem_alloc(m->ndevice, sizeof *p->device);
 	p->reading = mem_alloc(m->npoint, sizeof *p->reading);
 	p->how = mem_alloc(m->npoint, 1);
+	p->counter = mem_alloc(count_counters(m), sizeof *p->counter);
 	for (size_t d = 0; d < m->ndevice; d++)
 		make_device(p, d);
 	index_units(p);
@@ -274,7 +300,6 @@ void plant_release(struct plant *p)
 			free(r->words);
 		if (r->value.kind == VALUE_TEXT)
 			free((char *)r->value.text);
-		free(r->counter);
 	}
 	for (size_t i = 0; i < p->model->ndevice; i++) {
 		alerts_destroy(p->device[i].alerts);
@@ -289,6 +314,7 @@ void plant_release(struct plant *p)
 	free(p->bus);
 	free(p->device);
 	free(p->reading);
+	free(p->counter);
 	free(p->how);
 	assert(p->nchange == 0); /* each device_go() is followed by phases_take() */
 	free(p->change);

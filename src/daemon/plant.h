@@ -39,7 +39,6 @@ struct reading {
 		us_t begun; /* of an expression: a round of its inputs began then and is not over; 0
 		             */
 	};
-	struct counter *counter; /* malloc'ed; NULL: no counter */
 	uint32_t device;
 	uint16_t asked;        /* requests for an on-demand point */
 	uint8_t quality : 3;   /* enum quality */
@@ -152,11 +151,19 @@ static inline int32_t plant_first_of(const struct plant_bus *b, unsigned unit)
 	return unit < b->nunit ? b->unit_first[unit] : -1;
 }
 
+/* What is known of a point that counts; few do. */
+struct point_counter {
+	uint32_t point;
+	struct counter counter;
+};
+
 struct plant {
 	struct model *model;
 	struct plant_bus *bus;
 	struct device_state *device;
 	struct reading *reading;
+	struct point_counter *counter; /* by point */
+	size_t ncounter;
 	uint8_t *how; /* per point, for model_wants(): polled though it is on demand; read in two */
 	bool rewant;  /* of some bus */
 	struct phase_change *change;
@@ -235,6 +242,9 @@ static inline bool point_derives(const struct point *p)
 {
 	return p->exponent_from >= 0 || p->factor_from >= 0 || p->count_from >= 0;
 }
+
+/* NULL: the point is no counter. */
+struct counter *plant_counter(const struct plant *p, uint32_t point);
 
 /* How many words are kept of a point (0: none, it has no register). */
 unsigned plant_raw_words(const struct point *p);

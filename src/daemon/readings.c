@@ -94,8 +94,9 @@ void reading_reset(struct plant *p, uint32_t point)
 	r->at = 0;
 	r->refused = r->rounded = r->implausible = false;
 	r->filter.published = 0;
-	if (r->counter)
-		*r->counter = (struct counter){0};
+	struct counter *c = plant_counter(p, point);
+	if (c)
+		*c = (struct counter){0};
 }
 
 /* Its last reading as the northbounds want it; text: as reading_text() gives it. */

@@ -6,6 +6,8 @@
 #define TWO "  other: {bus: line, id: 2, every: 1s, profile: own}\n"
 #define HOST "broker: mqtt://h, client_id: c, sys_interval: 0"
 #define BOARD "broker: mqtt://tb, token_file: own.yaml"
+#define COUNTER                                                                                    \
+	"points:\n  Watts: {holding: 0}\n  Kwh: {holding: 1, counter: {max_rise: 10000/h}}\n"
 #define POINTS "points:\n  Watts: {holding: 0}\n  Kind: {holding: 1}\n"
 
 static void begin(const char *devices, const char *profile)
@@ -69,6 +71,34 @@ static void other_limits_hold_from_the_next_read_on(void **state)
 	assert_int_equal(rig_bus()->ndemand, 1);
 	rig_read(0, 123); /* the same words are looked at anew */
 	assert_string_equal(rig_said(), "meter/Watts None");
+}
+
+/* Its device as it was behind a new one, then with another point that differs. */
+static void a_counter_counts_on(void **state)
+{
+	(void)state;
+	rig_begin("devices:\n" ONE(""), COUNTER);
+	rig_unit(1, true);
+	rig_read(1, 1000);
+	rig_pass(US_S);
+	rig_read(1, 1000);
+	rig_said();
+	rig_reload("devices:\n" TWO ONE(""));
+	rig_said();
+	rig_pass(US_S);
+	rig_read(1, 1001);
+	assert_string_equal(rig_said(), "meter/Kwh 1001");
+	rig_read(1, 9000); /* that is to be confirmed */
+	assert_string_equal(rig_said(), "");
+	rig_pass(US_S);
+	rig_read(1, 1002);
+	assert_string_equal(rig_said(), "meter/Kwh 1002");
+	rig_write_profile(COUNTER "  Kind: {holding: 2}\n");
+	rig_reload("devices:\n" TWO ONE(""));
+	rig_said();
+	rig_pass(US_S);
+	rig_read(1, 1003);
+	assert_string_equal(rig_said(), "meter/Kwh 1003");
 }
 
 static void a_mistake_changes_nothing(void **state)
@@ -402,6 +432,7 @@ int main(void)
 		RIG_TEST(a_device_that_is_gone_is_cleared_and_a_new_one_begins),
 		RIG_TEST(other_decimals_are_published_at_once),
 		RIG_TEST(other_limits_hold_from_the_next_read_on),
+		RIG_TEST(a_counter_counts_on),
 		RIG_TEST(a_mistake_changes_nothing),
 		RIG_TEST(another_prefix_has_all_topics),
 		RIG_TEST(another_device_changes_and_nothing_else),
