@@ -87,9 +87,9 @@ struct line_counters {
 /* An answer, or another client's request, to a unit that was not being talked to. */
 struct stray {
 	uint8_t unit;
+	bool asked; /* a request, not an answer */
 	struct signature sig;
 	us_t at, until;
-	bool asked; /* a request, not an answer */
 };
 
 /* The last right answer, whose second copy may follow. */

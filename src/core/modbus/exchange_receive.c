@@ -41,7 +41,7 @@ void exchange_shift(struct exchange *x, size_t n, us_t now)
 void exchange_stray(struct line *l, uint8_t unit, const struct signature *s, bool asked, us_t now,
                     us_t until)
 {
-	l->stray[l->stray_at] = (struct stray){unit, *s, now, until, asked};
+	l->stray[l->stray_at] = (struct stray){unit, asked, *s, now, until};
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
 }
 
