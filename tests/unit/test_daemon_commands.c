@@ -143,12 +143,31 @@ static void a_get_beside_a_command_is_answered_with_what_is_read_behind_it(void 
 	}
 }
 
+/* What cannot be read back is published once it is acknowledged, but not behind a newer command. */
+static void a_slider_that_is_not_read_back_does_not_jump_back(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, "points:\n  Level: {holding: 3, write: true, verify: false}\n");
+	rig_read(3, 10);
+	rig_command("xnet/cmd/pump/Level", "20");
+	const struct job first = rig_bus()->job[0]; /* on the wire */
+	rig_bus()->njob = 0;
+	rig_command("xnet/cmd/pump/Level", "30");
+	rig_said();
+	rig_report((struct report){
+		.kind = REPORT_JOB, .outcome = OUT_OK, .id = first.id, .sent = rig.now});
+	assert_string_equal(rig_said(), "");
+	rig_job(3, 30, OUT_OK);
+	assert_string_equal(rig_said(), "pump/Level 30");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(what_was_read_before_a_write_is_not_published_behind_it),
 		RIG_TEST(what_is_commanded_during_the_setup_stays),
 		RIG_TEST(a_write_that_waits_for_long_makes_no_value_stale),
+		RIG_TEST(a_slider_that_is_not_read_back_does_not_jump_back),
 		RIG_TEST(a_get_beside_a_command_is_answered_with_what_is_read_behind_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,8 +251,9 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 		.received = r->received ? r->received : now,
 		.ended = now,
 		.sent = r->sent,
-		.acknowledged_only =
-			end == COMMAND_ACKNOWLEDGED && !r->leaves && reported_once(t, r),
+		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && !r->leaves &&
+	                             reported_once(t, r) &&
+	                             !record_newer(t, r), /* else it would jump back */
 		.toggle = r->value.toggle,
 		.pulse = r->origin == COMMAND_PULSE_END || (r->sent && r->pulse),
 		.pulse_over = pulse_over(r, end),
