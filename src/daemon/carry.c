@@ -234,7 +234,7 @@ static bool carry_same(struct plant *from, int32_t was, struct plant *to, uint32
 	carry_device(a, b, true);
 	b->alerts = a->alerts;
 	a->alerts = fresh;
-	b->alerts_known = a->alerts_known;
+	b->alerts_read = a->alerts_read;
 	b->repeated = a->repeated;
 	b->touched = a->touched; /* by a report of this turn */
 	b->same = true;

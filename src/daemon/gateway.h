@@ -27,6 +27,7 @@ enum timer {
 	TIMER_SETTLE,  /* what earlier lives left on the broker has been seen */
 	TIMER_REACH,   /* devices never reached are logged */
 	TIMER_CONTROL, /* a client of the control socket is idle, a hold is over */
+	TIMER_ALERTS,  /* the gateway's Alerts, which are many */
 	TIMER_FOREIGN, /* what another client has overwritten is put right */
 	TIMER_NORTH,   /* a northbound's deferred work; it runs at the end of each turn */
 	TIMERS,
@@ -78,6 +79,7 @@ struct gateway {
 	struct alerts *alerts;  /* the gateway's own */
 	struct foreign foreign; /* who else publishes its status */
 	bool alerts_changed;
+	us_t alerts_due; /* not published again before */
 	bool stopping;
 	us_t rival_until;    /* the Alert about another client of our client id; 0: none */
 	bool status_changed; /* the line for systemctl status */
@@ -91,7 +93,8 @@ struct gateway {
 /* Be called for this timer at `when` at the latest. */
 void gateway_wake(struct gateway *g, enum timer t, us_t when);
 
-/* One of the gateway's Alerts begins or ends; published at the end of the turn. */
+/* One of the gateway's Alerts begins or ends; published at the end of the turn; while
+ * there are many, up to a millisecond each later. */
 void gateway_alert(struct gateway *g, uint8_t kind, enum gateway_alert code, const char *source,
                    const char *desc);
 void gateway_alert_end(struct gateway *g, uint8_t kind, enum gateway_alert code,

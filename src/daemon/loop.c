@@ -33,7 +33,9 @@
 #define LAST_WRITES (800 * US_MS)  /* for safe values, ends of pulses, reading back */
 #define DRAIN_LIMIT (1200 * US_MS) /* for the buses to end, from the beginning of the stop */
 #define FLUSH_LIMIT (600 * US_MS)  /* for the last messages */
-#define GATHER (4 * US_MS)         /* reports that come faster than this are taken together */
+#define ALERTS_FEW 16
+#define ALERT_PACE US_MS
+#define GATHER (4 * US_MS) /* reports that come faster than this are taken together */
 
 void loop_signals(sigset_t *set)
 {
@@ -98,6 +100,21 @@ static void take_signals(struct gateway *g)
 	}
 }
 
+/* The document is made and sent whole. Where hundreds of Alerts come one after the other (a second
+ * gateway with the same devices) each change would cost as much as there are. */
+static us_t publish_alerts(struct gateway *g)
+{
+	const size_t n = alerts_count(g->alerts);
+	if (!g->alerts_changed)
+		return US_NEVER;
+	if (g->now < g->alerts_due && !g->stopping)
+		return g->alerts_due;
+	g->alerts_changed = false;
+	g->alerts_due = n > ALERTS_FEW ? g->now + (us_t)n * ALERT_PACE : 0;
+	north_alerts(g->north, NORTH_GATEWAY, g->alerts);
+	return US_NEVER;
+}
+
 void loop_turn(struct gateway *g)
 {
 	g->now = clock_now();
@@ -110,10 +127,7 @@ void loop_turn(struct gateway *g)
 	plant_turn(g);
 	gets_turn(g);
 	control_turn(g);
-	if (g->alerts_changed) {
-		g->alerts_changed = false;
-		north_alerts(g->north, NORTH_GATEWAY, g->alerts);
-	}
+	g->due[TIMER_ALERTS] = publish_alerts(g);
 	if (g->status_changed)
 		gateway_wake(g, TIMER_STATUS, g->status_published + STATUS_EVERY);
 	g->due[TIMER_NORTH] = north_turn(g->north);

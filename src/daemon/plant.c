@@ -199,7 +199,7 @@ static void make_device(struct plant *p, size_t d)
 		if (pt->counter)
 			p->counter[p->ncounter++].point = dev->point0 + i;
 		s->derives |= pt->source == SOURCE_EXPR || point_derives(pt);
-		s->alerting |= pt->alert != ALERT_NONE && !pt->hidden;
+		s->alerting |= point_alerts(pt);
 	}
 	if (s->alerting) {
 		s->alerts = alerts_create();

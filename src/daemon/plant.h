@@ -66,8 +66,8 @@ struct device_state {
 	bool derives;  /* has points that depend on others */
 	bool alerting; /* has points that are alerts */
 	bool alerts_changed;
-	bool alerts_known;         /* all of them were read */
 	bool repeated;             /* a point of the fastest rate was read twice in this round */
+	uint32_t alerts_read;      /* of so many points those that are alerts were read */
 	int32_t next_on_unit;      /* next device behind the same unit id; -1: none */
 	us_t since;                /* in this phase */
 	us_t walk_from, walk_over; /* of a SunSpec device: what was read before is of another */

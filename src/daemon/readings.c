@@ -65,7 +65,7 @@ void reading_alert(struct plant *p, uint32_t point)
 	const struct point *pt = plant_point(p, point);
 	struct device_state *s = state_of(p, point);
 	const struct reading *r = &p->reading[point];
-	if (pt->alert == ALERT_NONE || pt->hidden || r->quality == QUALITY_NEVER)
+	if (!point_alerts(pt) || r->quality == QUALITY_NEVER)
 		return;
 	const double x = value_number(&r->value);
 	const bool active =
@@ -351,15 +351,16 @@ static void snapshot(struct gateway *g, uint32_t device)
 		p->reading[d->point0 + i].rounded = false;
 }
 
-/* Until each alert was read it is not known that there is none. */
+/* Until each alert was read it is not known that there is none. Where one was missing the next
+ * turn goes on: all devices that do not answer would be searched in each. */
 static bool alerts_known(const struct plant *p, uint32_t device)
 {
 	const struct device *d = &p->model->device[device];
-	for (uint32_t i = 0; i < d->set->n; i++) {
-		const struct point *pt = &d->set->point[i];
-		const struct reading *r = &p->reading[d->point0 + i];
-		if (pt->alert != ALERT_NONE && !pt->hidden && !pt->absent &&
-		    r->quality == QUALITY_NEVER && !r->refused &&
+	struct device_state *s = &p->device[device];
+	for (; s->alerts_read < d->set->n; s->alerts_read++) {
+		const struct point *pt = &d->set->point[s->alerts_read];
+		const struct reading *r = &p->reading[d->point0 + s->alerts_read];
+		if (point_alerts(pt) && !pt->absent && r->quality == QUALITY_NEVER && !r->refused &&
 		    (pt->poll == POLL_ALWAYS || r->asked))
 			return false;
 	}
@@ -369,8 +370,7 @@ static bool alerts_known(const struct plant *p, uint32_t device)
 static void publish_alerts(struct gateway *g, uint32_t device)
 {
 	struct device_state *s = &g->plant->device[device];
-	s->alerts_known = s->alerts_known || alerts_known(g->plant, device);
-	if (!s->alerts_known)
+	if (!alerts_known(g->plant, device))
 		return;
 	s->alerts_changed = false;
 	north_alerts(g->north, (int32_t)device, s->alerts);

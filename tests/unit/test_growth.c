@@ -31,6 +31,8 @@ COUNTED(int, strcmp, (const char *a, const char *b), a, b)
 COUNTED(int, strncmp, (const char *a, const char *b, size_t n), a, b, n)
 COUNTED(unsigned, codec_words, (const struct codec *c), c)
 COUNTED(struct span, model_span, (const struct device *d, const struct point *p), d, p)
+COUNTED(bool, point_alerts, (const struct point *p), p)
+COUNTED(void, jw_string, (struct json * j, const char *name, const char *text), j, name, text)
 COUNTED(int, expr_next, (const struct expr *e, size_t *at), e, at)
 
 /* What a reload does in main for each point that it takes over. */
@@ -325,6 +327,100 @@ static void online_waits_for_no_device_that_is(void **state)
 	assert_int_equal(before_online(4 * UNITS), 1);
 }
 
+/* A second gateway with the same devices: each status that it publishes is an Alert. */
+static unsigned long foreign_calls(unsigned n)
+{
+	char *devices, topic[64];
+	size_t size;
+	FILE *f = open_memstream(&devices, &size);
+	for (unsigned i = 0; i <= n / 50; i++)
+		fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own}\n", i, i / 50, i % 50 + 1);
+	fclose(f);
+	rig_begin(devices, "points:\n  P: {holding: 1}\n");
+	rig_pass(10 * US_S);
+	calls = 0;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(topic, sizeof topic, "xnet/sts/d%u/status", i);
+		rig_command(topic, "online");
+	}
+	rig_pass((us_t)n * US_MS);
+	const unsigned long counted = calls;
+	char last[64];
+	struct json j = {0};
+	snprintf(last, sizeof last, "status of d%u (", n - 1);
+	alerts_json(rig.g.alerts, &j);
+	const slot_t s = outbox_find(rig.g.outbox, "xnet/sts/house/Alerts");
+	assert_non_null(strstr(j.text, last));
+	assert_false(outbox_differs(rig.g.outbox, s, j.text)); /* all of it is published */
+	jw_free(&j);
+	assert_int_equal(rig_end(NULL), 0);
+	free(devices);
+	return counted;
+}
+
+static unsigned long raise_calls(unsigned n)
+{
+	struct alerts *a = alerts_create();
+	char source[16];
+	calls = 0;
+	for (unsigned i = 0; i < 2 * n; i++) {
+		snprintf(source, sizeof source, "d%u", i % n);
+		const struct alert one = {.kind = ALERT_FAULT, .code = 1, .source = source};
+		assert_int_equal(alerts_raise(a, &one), i < n);
+	}
+	assert_int_equal(alerts_count(a), n);
+	const unsigned long counted = calls;
+	alerts_destroy(a);
+	return counted;
+}
+
+static void alerts_grow_with_what_they_are_about(void **state)
+{
+	(void)state;
+	unsigned long small = raise_calls(SMALL), large = raise_calls(LARGE);
+	print_message("Alerts: %lu calls, %lu\n", small, large);
+	assert_true(large < (MOST + 1) * small); /* n log n */
+	small = foreign_calls(SMALL);
+	large = foreign_calls(LARGE);
+	print_message("a second gateway: %lu calls, %lu\n", small, large);
+	assert_true(large < MOST * small);
+}
+
+/* Devices that never answered, whose Alerts nobody knows yet. */
+static unsigned long turn_calls(unsigned points)
+{
+	char *profile;
+	size_t size;
+	FILE *f = open_memstream(&profile, &size);
+	fputs("points:\n", f);
+	for (unsigned i = 0; i < points; i++)
+		fprintf(f, "  P%u: {holding: %u}\n", i, i);
+	fputs("  A: {holding: 999, bit: 0, alert: fault, code: 1}\n", f);
+	fclose(f);
+	rig_begin("devices:\n  d: {bus: line, id: 1, profile: own}\n", profile);
+	calls = 0;
+	for (unsigned i = 0; i < SMALL; i++)
+		rig_turn();
+	const unsigned long counted = calls;
+	rig_read(999, 1);
+	assert_non_null(strstr(rig_said(), "d/Alerts {\"faults\":[{\"code\":1"));
+	assert_int_equal(rig_end(NULL), 0);
+	free(profile);
+	return counted;
+}
+
+static void a_turn_does_not_search_who_never_answered(void **state)
+{
+	(void)state;
+	const unsigned long small = turn_calls(SMALL), large = turn_calls(LARGE);
+	print_message("turns: %lu calls, %lu\n", small, large);
+	assert_true(small > 0);
+	assert_true(large <= small);
+}
+
 static unsigned long lookups_of_one_change(unsigned n)
 {
 	char *text[2];
@@ -383,6 +479,8 @@ int main(void)
 		cmocka_unit_test(northbounds_grow_with_their_devices),
 		cmocka_unit_test(a_device_finds_its_models_alone),
 		cmocka_unit_test(online_waits_for_no_device_that_is),
+		cmocka_unit_test(alerts_grow_with_what_they_are_about),
+		cmocka_unit_test(a_turn_does_not_search_who_never_answered),
 		cmocka_unit_test(a_reload_takes_over_what_changed),
 		cmocka_unit_test(buses_need_descriptors),
 	};

@@ -39,11 +39,18 @@ static int order(const struct entry *e, uint8_t kind, int32_t code, const char *
 static size_t find(const struct alerts *a, uint8_t kind, int32_t code, const char *source,
                    bool *there)
 {
-	size_t i = 0;
-	while (i < a->n && order(&a->entry[i], kind, code, source) < 0)
-		i++;
-	*there = i < a->n && order(&a->entry[i], kind, code, source) == 0;
-	return i;
+	size_t low = 0, high = a->n;
+	*there = false;
+	while (low < high && !*there) {
+		const size_t mid = (low + high) / 2;
+		const int o = order(&a->entry[mid], kind, code, source);
+		*there = o == 0;
+		if (o < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return *there ? high : low;
 }
 
 bool alerts_raise(struct alerts *a, const struct alert *alert)
@@ -100,6 +107,11 @@ bool alerts_clear_source(struct alerts *a, const char *source)
 			drop(a, i - 1);
 	}
 	return a->n != before;
+}
+
+size_t alerts_count(const struct alerts *a)
+{
+	return a->n;
 }
 
 void alerts_destroy(struct alerts *a)

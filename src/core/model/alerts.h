@@ -32,6 +32,8 @@ bool alerts_clear(struct alerts *a, uint8_t kind, int32_t code, const char *sour
 /* All of one source (NULL: all there are). True: the set changed. */
 bool alerts_clear_source(struct alerts *a, const char *source);
 
+size_t alerts_count(const struct alerts *a);
+
 /* {"faults":[{"code":1,"desc":"…"}],"warnings":[…]}, by code, then source. */
 void alerts_json(const struct alerts *a, struct json *out);
 

@@ -407,6 +407,9 @@ enum codec_fault point_encode(const struct point *p, const struct value *v,
                               const struct value *exponent, const struct value *factor,
                               uint16_t *words, uint16_t *mask);
 
+/* Is it one of its device's Alerts? */
+bool point_alerts(const struct point *p);
+
 /* The label of a value's code, NULL: none. */
 const struct label *point_label(const struct point *p, const struct value *v);
 

@@ -34,6 +34,11 @@ const struct label *point_label(const struct point *p, const struct value *v)
 	return NULL;
 }
 
+bool point_alerts(const struct point *p)
+{
+	return p->alert != ALERT_NONE && !p->hidden;
+}
+
 int point_print(const struct point *p, const struct value *v, const char *unit, char *buf,
                 size_t size)
 {
