@@ -389,8 +389,11 @@ static inline void rig_job(uint16_t addr, uint16_t word, enum outcome outcome)
 	b->njob = 0;
 	assert_int_equal(j.span.addr, addr);
 	assert_int_equal(j.value[0], word);
-	rig_report((struct report){
-		.kind = REPORT_JOB, .outcome = (uint8_t)outcome, .id = j.id, .sent = rig.now});
+	rig_report((struct report){.kind = REPORT_JOB,
+	                           .outcome = (uint8_t)outcome,
+	                           .exception = outcome == OUT_REFUSED ? EXC_ADDRESS : 0,
+	                           .id = j.id,
+	                           .sent = rig.now});
 }
 
 static inline void rig_event(struct mqtt_event e)
