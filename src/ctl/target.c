@@ -302,6 +302,15 @@ static const char *nearest(const struct target *t, const char *word, char *buf, 
 	}
 	for (size_t k = 0; m && k < m->ndevice && n < KNOWN_MAX; k++)
 		known[n++] = m->device[k].name;
+	const char *dot = strchr(word, '.');
+	if (dot) { /* device.point of a device that is not there */
+		char device[80];
+		snprintf(device, sizeof(device), "%.*s", (int)(dot - word), word);
+		const char *near = diag_nearest(device, known, n);
+		if (near)
+			snprintf(buf, size, "%s%s", near, says_clean(dot));
+		return near ? buf : NULL;
+	}
 	for (size_t k = 0; m && k < m->nbus && n < KNOWN_MAX; k++)
 		known[n++] = m->bus[k].name;
 	return diag_nearest(word, known, n);

@@ -70,6 +70,7 @@ def test_texts_are_texts_and_lists_are_lists_in_json(line):
 
 @pytest.mark.parametrize("arguments, status, text", [
     (["scc1.BatVolts"], 64, "did you mean 'scc1.BattVolts'?"),
+    (["scc2.BattVolts"], 64, "did you mean 'scc1.BattVolts'?"),
     (["scc1.Nonsense"], 64, "device scc1 has no point 'Nonsense': xnetctl points scc1 lists them"),
     (["rs485", "--id", 2, "0"], 64, "of which table? holding:0 or input:0"),
     (["rs485", "holding:0"], 64, "which unit? --id N"),
