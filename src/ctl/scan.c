@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ctl/scan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bus/clock.h"
 #include "core/base/json.h"
@@ -438,6 +440,9 @@ int verb_scan(int argc, char **argv)
 		status--;
 		goto out;
 	}
+	/* --add makes a file that is not there, also one that -c names */
+	if (s->add && access(s->options.paths.file, F_OK) != 0 && errno == ENOENT)
+		s->options.given = false;
 	status = target_find(&s->target, &s->options, "scan", argv[optind]);
 	if (status)
 		goto out;

@@ -153,6 +153,17 @@ def test_add_puts_lines_into_the_configuration_and_leaves_the_rest(wire, tmp_pat
     assert os.listdir(tmp_path / "wire0") == ["line"] and not (tmp_path / "devices.yaml.new").exists()
 
 
+def test_add_makes_a_file_that_is_not_there(wire, tmp_path):
+    model = {(3, 200 + i): w for i, w in enumerate(struct_words("WBMR6C"))}
+    line = wire({4: Unit(9600, {(3, 0): 0, **model})})
+    config = tmp_path / "devices.yaml"
+    done = scan("-c", config, "--id", 4, "--add", "--yes", "--baud", 9600, line.port)
+    assert done.returncode == 0, done.stderr
+    assert config.read_text().splitlines() == ["mqtt: {broker: mqtt://localhost}", "", "buses:",
+                                               f"  rs485: {{port: {line.port}, baud: 9600, format: 8N1}}", "", "devices:",
+                                               "  mr6c: {profile: wb-mr6c, bus: rs485, id: 4}"]
+
+
 def struct_words(text):
     """One character a register, as that device holds its model."""
     return [ord(c) for c in text.ljust(20, "\0")]
