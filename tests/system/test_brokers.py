@@ -237,7 +237,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_whatever_connack_says_the_gateway_goes_on(house, name):
+def test_the_gateway_goes_on_after_any_connack(house, name):
     raw = RawBroker(properties=HOSTILE[name])
     g = house(raw.url)
     wait_until(lambda: raw.of("xnet/sts/house/status"), LIMIT, "its status")
@@ -378,7 +378,7 @@ def mosquitto_sub(broker, until):
 
 
 @pytest.mark.parametrize("qos", [0, 1])
-def test_mosquitto_sub_comes_back_and_gets_what_the_page_says(line, broker, client, gateway, qos):  # noqa: F811
+def test_mosquitto_sub_comes_back_and_gets_what_topics_md_promises(line, broker, client, gateway, qos):  # noqa: F811
     l = line(DURABLE % (", qos: {{value: 1}}" if qos else ""), broker)
     l.set("meter1", "Volts", "230.0")
     gateway(l)

@@ -44,7 +44,7 @@ def test_a_line_with_room_is_no_news(tmp_path, program):
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=["xnetd", "xnetctl"])
-def test_an_overloaded_line_is_told_with_its_place_and_what_helps(tmp_path, program):
+def test_an_overloaded_line_is_reported_with_its_place_and_what_helps(tmp_path, program):
     path = write(tmp_path, 1200, "1s")
     done = check(path, *program)
     assert done.returncode == 0, done.stderr

@@ -213,7 +213,7 @@ LONG_OFF, LONG_ON = (5, 8, 0), (5, 8, 0xFF00)
     ("Flip", "toggle", ["ignored"], [TOGGLE], "not applied: device reports off"),
     ("Long", "on", ["ignored"], [LONG_ON, LONG_OFF], "not applied: device reports off"),
 ])
-def test_how_often_is_written_and_what_is_told(plant, device, requester, client, point, payload, plan, wire, reason):
+def test_how_often_is_written_and_what_is_reported(plant, device, requester, client, point, payload, plan, wire, reason):
     g = plant()
     device.plan = list(plan)
     answer = requester.ask(point, payload)
@@ -319,7 +319,7 @@ def naks(broker):
         return sum("Received PUBLISH from" in text and "/dev/Nak'" in text for text in f)
 
 
-def test_a_write_goes_on_without_the_broker_and_is_told_on_its_return(plant, device, broker, client):
+def test_a_write_goes_on_without_the_broker_and_is_reported_on_its_return(plant, device, broker, client):
     g = plant(timeout="20s")
     device.plan = [15.0, "other"]
     client.publish("xnet/cmd/dev/Level", "45")
@@ -420,7 +420,7 @@ def test_a_pulse_whose_end_is_refused_is_ended_later(plant, device, requester, c
     assert device.bits[9] is False
 
 
-def test_more_than_a_device_may_hold_is_told_busy(plant, device, requester):
+def test_more_commands_than_a_device_may_hold_are_busy(plant, device, requester):
     plant(timeout="20s")
     device.plan = [15.0]
     first = requester.send("Level", "45")

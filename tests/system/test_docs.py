@@ -37,7 +37,7 @@ def test_every_profile_is_in_its_table_and_has_a_chapter():
             assert f"\n## {name}\n" in text
 
 
-def test_points_of_variants_say_which():
+def test_points_of_variants_report_which():
     assert "| `PhaseAngle` (model sdm230) | ° |  | normal | input 0x0024 |" in page()
 
 

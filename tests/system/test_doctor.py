@@ -20,7 +20,7 @@ def doctor(*arguments):
                            *map(str, arguments)], capture_output=True, text=True, timeout=2 * LIMIT)
 
 
-def test_a_line_that_is_well_is_said_to_be_and_the_bundle_has_no_secret(line, tmp_path):
+def test_a_good_line_is_reported_good_and_the_bundle_has_no_secret(line, tmp_path):
     secret = tmp_path / "password"
     secret.write_text("geheim\n")
     plant = line(FAST.replace('broker: "{broker}"', f"broker: mqtt://b.example, username: mary, password_file: {secret}"))
@@ -50,7 +50,7 @@ def test_who_loses_and_how_decides_what_to_try(line):
     assert json.loads(done.stdout)["try"] == "only unit 3 does not respond: its id, its power, its stub."
 
 
-def test_nobody_and_another_client_are_told_apart(wire):
+def test_no_unit_and_another_client_are_distinguished(wire):
     empty = wire({})
     done = doctor("-t", 50, "--id", 5, empty.port)
     assert done.returncode == 1 and "Try: it does not respond: id, power, A and B swapped" in done.stdout
@@ -93,6 +93,6 @@ def test_an_interrupted_examination_concludes_nothing(wire, asked):
     (["--bundle", "/nowhere/x", "/dev/null"], 1, "/nowhere/x: No such file or directory"),
     ([], 64, "which line?"),
 ])
-def test_what_cannot_be_done_is_said(arguments, status, text):
+def test_what_cannot_be_done_is_reported(arguments, status, text):
     done = doctor(*arguments)
     assert (done.returncode, text in done.stderr) == (status, True), done.stderr

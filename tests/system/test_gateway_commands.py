@@ -26,7 +26,7 @@ def nak(client, device, since):
     return json.loads(client.wait_for(f"xnet/sts/{device}/Nak", since=since).text)
 
 
-def test_a_relay_is_switched_once_read_back_and_told(house, client):
+def test_a_relay_is_switched_once_read_back_and_published(house, client):
     mark = client.mark()
     client.publish("xnet/cmd/relay1/Relay3", "on")
     client.wait_for("xnet/sts/relay1/Relay3", "on", since=mark)
@@ -37,7 +37,7 @@ def test_a_relay_is_switched_once_read_back_and_told(house, client):
     assert not client.all("xnet/sts/relay1/Nak")
 
 
-def test_the_same_value_again_is_told_again(house, client):
+def test_the_same_value_again_is_published_again(house, client):
     for _ in range(2):
         mark = client.mark()
         client.publish("xnet/cmd/relay1/Relay1", "on")
@@ -93,7 +93,7 @@ def test_several_values_in_one_object_are_all_written_or_none(house, client):
     assert len(written(house)) == before
 
 
-def test_a_device_that_refuses_is_told(house, client):
+def test_a_device_that_refuses_is_reported(house, client):
     house.fault("relay1", "exception 4")
     mark = client.mark()
     client.publish("xnet/cmd/relay1/Relay3", "on")
@@ -147,7 +147,7 @@ def test_the_last_of_many_values_stands_on_device_and_topic(house, client):
     assert writes[-1]["words"] == [50] and len(writes) <= 50
 
 
-def test_get_reads_now_and_tells_again(house, client):
+def test_get_reads_now_and_publishes_again(house, client):
     house.freeze()
     client.wait_for("xnet/sts/meter1/Volts")
     mark = client.mark()
@@ -184,7 +184,7 @@ def test_get_is_answered_with_what_was_read(house, broker, make_client):
         assert json.loads(c.wait_for("answer/get", since=mark).text) == {"ok": True, "param": param, "value": value}
 
 
-def test_get_of_what_cannot_be_read_is_told(house, broker, client, make_client):
+def test_get_of_what_cannot_be_read_is_reported(house, broker, client, make_client):
     c = make_client(broker, "answer/#", version=5)
     house.fault("meter1", "exception 4")
     # no read from before is on its way any more

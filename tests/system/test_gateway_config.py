@@ -43,7 +43,7 @@ def test_the_shipped_map_is_good_and_has_no_device(tmp_path):
     (("gateway: house", "gateway: meter1"), "", "meter1"),
     (("gateway: house", "gateway: &a [*a]"), "1:", ""),
 ])
-def test_a_mistake_is_told_with_its_place_and_78(tmp_path, change, where, words):
+def test_an_error_is_reported_with_its_place_and_78(tmp_path, change, where, words):
     text = HOUSE.format(broker="mqtt://localhost", port="/dev/ttyUSB0")
     path = write(tmp_path, text.replace(*change))
     done = check(path)
@@ -51,7 +51,7 @@ def test_a_mistake_is_told_with_its_place_and_78(tmp_path, change, where, words)
     assert f"{path}:{where}" in done.stderr and words in done.stderr
 
 
-def test_all_mistakes_are_told_at_once(tmp_path):
+def test_all_errors_are_reported_at_once(tmp_path):
     text = HOUSE.format(broker="mqtt://localhost", port="/dev/ttyUSB0")
     text = text.replace("baud: 9600", "bauds: 9600").replace("eastron-sdm120", "nothing").replace("id: 3", "id: 300")
     done = check(write(tmp_path, text))
@@ -82,7 +82,7 @@ def test_a_reload_takes_what_is_new_and_clears_what_is_gone(line, broker, client
     client.wait_for("xnet/sts/relay1/Relay1", "on", since=mark)
 
 
-def test_a_reload_with_a_mistake_changes_nothing_and_is_told(line, broker, client, gateway):
+def test_a_reload_with_an_error_changes_nothing_and_is_reported(line, broker, client, gateway):
     l = line(HOUSE, broker)
     g = gateway(l)
     client.wait_for("xnet/sts/meter1/Volts")

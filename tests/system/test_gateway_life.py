@@ -70,7 +70,7 @@ def board(line, broker, client, gateway, tmp_path):
 # -- identity ------------------------------------------------------------------------------------------
 
 
-def test_a_stranger_outlives_a_reload(board, client):
+def test_a_mismatch_outlives_a_reload(board, client):
     l = board(kind=8)
     client.wait_for(STATE, "offline: identifies as 8")
     rewrite(l, ("sys_interval: 1s", "sys_interval: 2s"))
@@ -85,7 +85,7 @@ def test_a_stranger_outlives_a_reload(board, client):
     assert l.gateway.stop() == 0
 
 
-def test_a_reload_that_asks_for_another_identity_judges_anew(board, client):
+def test_a_reload_with_another_identity_identifies_anew(board, client):
     l = board(kind=8)
     client.wait_for(STATE, "offline: identifies as 8")
     l.profile.write_text(PROFILE.replace("equals: 7", "equals: 8"))
@@ -112,7 +112,7 @@ def test_nothing_is_written_before_the_identity_is_proven(board, client):
     assert not l.writes("board")
 
 
-def test_a_stranger_is_asked_again(board, client):
+def test_a_device_with_another_identity_is_identified_again(board, client):
     l = board(kind=8)
     client.wait_for(STATE, "offline: identifies as 8")
     l.set("board", "Type", 7)
@@ -169,7 +169,7 @@ def wait_told(client, name="d", since=0, **values):
         client.wait_for(f"xnet/sts/{name}/{point}", text, since=since)
 
 
-def test_an_offline_device_says_what_is_configured_for_that(device, client, gateway):
+def test_an_offline_device_has_the_values_configured_for_that(device, client, gateway):
     l = device()
     client.wait_for("xnet/sts/d/Power", "350")
     mark = client.mark()
@@ -184,7 +184,7 @@ def test_an_offline_device_says_what_is_configured_for_that(device, client, gate
     client.wait_for("xnet/sts/d/Power", "0", since=mark)
 
 
-def test_what_nobody_asked_for_has_no_value(device, client, gateway):
+def test_a_point_that_was_never_requested_has_no_value(device, client, gateway):
     l = device()
     client.wait_for("xnet/sts/d/Deep", "None")
     client.publish("xnet/sub/d", '["Deep"]')
@@ -206,7 +206,7 @@ def test_what_was_never_read_in_this_life_has_no_value(device, client, gateway):
     client.wait_for("xnet/sts/d/Twice", "None", limit=60, since=mark)
 
 
-def test_alerts_are_told_when_they_are_known(device, client, gateway):
+def test_alerts_are_published_when_they_are_known(device, client, gateway):
     l = device(Fault=1)
     client.wait_for("xnet/sts/d/Alerts", lambda m: "Broken" in m.text)
     l.gateway.kill()
@@ -224,7 +224,7 @@ def test_alerts_are_told_when_they_are_known(device, client, gateway):
     ((("  d:", "  e:"),), "e"),
     ((("sys_interval: 1s", "sys_interval: 1s, prefix: site"),), None),
 ])
-def test_after_a_reload_everything_is_told_under_its_new_name(device, client, change, name):
+def test_after_a_reload_everything_is_published_under_its_new_name(device, client, change, name):
     l = device()
     wait_told(client)
     l.set("d", "Held", 55)  # within the deadband
@@ -235,7 +235,7 @@ def test_after_a_reload_everything_is_told_under_its_new_name(device, client, ch
         client.wait_for(topic, text, since=mark)
 
 
-def test_a_reload_that_changes_how_it_is_written_tells_it_so(device, client):
+def test_a_reload_that_changes_the_text_of_a_value_publishes_it(device, client):
     l = device()
     wait_told(client)
     mark = client.mark()
@@ -299,7 +299,7 @@ def test_retain_of_the_broker_goes_and_comes(device, client, broker, make_client
         assert retained(make_client, broker, *status) == ({} if change[1] else dict.fromkeys(status, "online"))
 
 
-def test_another_broker_is_told_everything_though_the_old_one_hangs(device, make_broker, make_client, broker, client):
+def test_another_broker_gets_everything_though_the_old_one_hangs(device, make_broker, make_client, broker, client):
     text = LIFE.replace("      A: {{holding: 0}}", "      A: {{holding: 0, qos: 1}}")
     l = device(text)
     client.wait_for("xnet/sts/d/A", "1")

@@ -88,7 +88,7 @@ def meter(line, broker, client, gateway):
     pytest.param([("deadband: 50", "deadband: 50, decimals: 3")], "xnet/sts/meter", {"Even": "12.300"},
                  id="decimals within a deadband"),
 ])
-def test_every_value_is_told_after_a_reload(meter, client, changes, root, other):
+def test_every_value_is_published_after_a_reload(meter, client, changes, root, other):
     mark = client.mark()
     rewrite(meter, *changes)
     renamed = not root.startswith("xnet/sts/meter")

@@ -119,7 +119,7 @@ def test_an_offline_device_has_the_configured_values_and_its_own_when_it_is_back
     assert client.find("xnet/sts/boiler/status", "online", since=mark)
 
 
-def test_an_on_demand_point_is_polled_while_somebody_wants_it(line, broker, client, gateway):
+def test_an_on_demand_point_is_polled_while_it_is_subscribed(line, broker, client, gateway):
     l = start(line, broker, gateway, Deep=7, Power=1)
     client.wait_for("xnet/sts/boiler/Power", "1")
     assert {m.text for m in client.all("xnet/sts/boiler/Deep")} <= {"None"}
@@ -269,7 +269,7 @@ def test_a_reload_may_change_the_broker(line, make_broker, make_client, gateway)
     second.wait_for("xnet/sts/boiler/Level", "3", since=mark)
 
 
-def test_somebody_else_who_says_offline_is_answered(line, broker, client, gateway):
+def test_offline_by_another_client_is_overwritten(line, broker, client, gateway):
     start(line, broker, gateway, Power=1)
     client.wait_for("xnet/sts/house/status", "online")
     client.wait_for("xnet/sts/boiler/Power", "1")
@@ -300,7 +300,7 @@ def test_a_flood_of_foreign_statuses_costs_little(line, broker, client, gateway)
     assert g.text().count("another client publishes the status of boiler") == 1
 
 
-def test_a_map_that_is_too_much_for_its_line_is_told_with_what_helps(line, broker, client, gateway):
+def test_an_overloaded_line_is_reported_with_what_helps(line, broker, client, gateway):
     l = line(BOILER.replace("baud: 38400", "baud: 1200"), broker)
     g = gateway(l)
     told = client.wait_for("xnet/$SYS/house/bus/rs485/load/planned", limit=40)
@@ -377,7 +377,7 @@ def test_the_health_tree_counts(line, broker, client, gateway):
     assert g.process.poll() is None
 
 
-def test_a_line_on_which_nobody_answers_says_so(line, broker, client, gateway):
+def test_a_line_on_which_no_device_responds_is_reported(line, broker, client, gateway):
     l = line(BOILER, broker)
     l.unplug("boiler")
     gateway(l)
@@ -388,7 +388,7 @@ def test_a_line_on_which_nobody_answers_says_so(line, broker, client, gateway):
     client.wait_for("xnet/$SYS/house/bus/rs485/state", "up", since=mark, limit=60)
 
 
-def test_history_is_told_in_order_and_not_lost_with_the_broker(line, make_broker, make_client, gateway, tmp_path):
+def test_history_is_published_in_order_and_not_lost_with_the_broker(line, make_broker, make_client, gateway, tmp_path):
     # the collector's session outlives the broker, so that nothing is missed while it comes back
     b = make_broker(extra=["persistence true", f"persistence_location {tmp_path}/"])
     c = make_client(b, "xnet/hist/#", client_id="keeper", clean_session=False)
@@ -482,7 +482,7 @@ def test_a_number_in_two_registers_far_apart_is_whole(line, broker, client, gate
     client.wait_for("xnet/sts/tank/Life", "5", since=mark)
 
 
-def test_an_on_demand_point_is_not_told_by_reads_that_pass_over_it(line, broker, client, gateway):
+def test_an_on_demand_point_is_not_published_by_reads_that_pass_over_it(line, broker, client, gateway):
     l = start(line, broker, gateway, CELLAR.replace("holding: 11,", "holding: 11, write: true,"))
     client.wait_for("xnet/sts/tank/Next")
     assert {m.text for m in client.all("xnet/sts/tank/Deep")} <= {"None"}
@@ -513,7 +513,7 @@ def test_a_deadband_swallows_no_label_and_no_bit(line, broker, client, gateway):
         client.wait_for("xnet/sts/tank/Lamp", lamp, since=mark)
 
 
-def test_an_offset_is_added_after_the_scale_and_the_password_is_not_told(
+def test_an_offset_is_added_after_the_scale_and_the_password_is_not_published(
         line, broker, client, gateway):
     l = start(line, broker, gateway, CELLAR)
     l.set("tank", "Exp", -2)

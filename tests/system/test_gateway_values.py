@@ -70,7 +70,7 @@ def test_an_unplugged_device_goes_offline_alone_and_comes_back(line, broker, cli
 
 
 @pytest.mark.parametrize("fault", ["exception 2", "exception 4", "crc", "short", "silent", "late 900ms"])
-def test_a_faulty_meter_tells_nothing_wrong_and_harms_nobody(line, broker, client, gateway, fault):
+def test_a_faulty_meter_gives_no_wrong_value_and_harms_no_other_device(line, broker, client, gateway, fault):
     l = line(HOUSE, broker)
     l.freeze()
     l.set("meter1", "Volts", 231.0)
@@ -91,7 +91,7 @@ def test_a_faulty_meter_tells_nothing_wrong_and_harms_nobody(line, broker, clien
     client.wait_for("xnet/sts/meter1/Volts", "229.5", since=mark, limit=60)
 
 
-def test_a_killed_gateway_is_told_offline_by_its_last_will(line, broker, client, gateway):
+def test_a_killed_gateway_is_offline_by_its_last_will(line, broker, client, gateway):
     g = gateway(line(HOUSE, broker))
     client.wait_for("xnet/sts/house/status", "online")
     mark = client.mark()
@@ -99,7 +99,7 @@ def test_a_killed_gateway_is_told_offline_by_its_last_will(line, broker, client,
     client.wait_for("xnet/sts/house/status", "offline", since=mark)
 
 
-def test_a_stopped_gateway_says_offline_for_all_then_for_itself(line, broker, client, gateway):
+def test_a_stopped_gateway_publishes_offline_for_all_then_for_itself(line, broker, client, gateway):
     l = line(HOUSE, broker)
     topics = [f"xnet/sts/{d}/status" for d in ("scc1", "meter1", "relay1", "house")]
 
@@ -128,7 +128,7 @@ def test_a_broker_that_is_not_there_at_start_is_waited_for(line, make_broker, ma
     c.wait_for("xnet/sts/scc1/BattVolts", number)
 
 
-def test_a_broker_that_lost_everything_is_told_everything_again(line, broker, client, gateway):
+def test_a_broker_that_lost_everything_gets_everything_again(line, broker, client, gateway):
     gateway(line(HOUSE, broker))
     client.wait_for("xnet/sts/relay1/Relay8")
     client.wait_for("xnet/sts/scc1/LoadEnergyLife")
@@ -157,7 +157,7 @@ def test_a_port_that_goes_takes_its_devices_offline_and_is_opened_again(line, br
 
 @pytest.mark.parametrize("port, words", [("nothing-here", "gone|not there|No such|does not exist"),
                                          ("devices.yaml", "not a (tty|serial port|terminal)")])
-def test_a_port_that_is_none_is_told_and_the_gateway_runs_on(tmp_path, broker, client, gateway, port, words):
+def test_a_port_that_is_none_is_reported_and_the_gateway_runs_on(tmp_path, broker, client, gateway, port, words):
     import re
     config = tmp_path / "devices.yaml"
     config.write_text(HOUSE.format(broker=broker.url, port=tmp_path / port))
@@ -177,7 +177,7 @@ def test_nothing_stale_stands_as_if_it_were_new(line, broker, client, gateway):
     assert not client.find("xnet/sts/meter1/status", "offline", since=mark)  # it answers, with exceptions
 
 
-def test_a_heartbeat_is_told_only_with_a_new_read(line, broker, client, gateway):
+def test_a_heartbeat_is_published_only_with_a_new_read(line, broker, client, gateway):
     text = HOUSE.replace("  rates:", "  heartbeat: 1s\n  rates:")
     l = line(text, broker)
     l.freeze()

@@ -198,7 +198,7 @@ def test_a_dangerous_action_wants_its_word(boiler, client):
     assert said(boiler, "boiler") == [(6, 45, [7])]
 
 
-def test_a_write_only_action_is_told_once_and_not_retained(boiler, client, broker, make_client):
+def test_a_write_only_action_is_reported_once_and_not_retained(boiler, client, broker, make_client):
     mark = client.mark()
     client.publish("xnet/cmd/boiler/Action", "on")
     client.wait_for("xnet/sts/boiler/Action", "on", since=mark)
@@ -209,7 +209,7 @@ def test_a_write_only_action_is_told_once_and_not_retained(boiler, client, broke
     assert not late.all("xnet/sts/boiler/Action")
 
 
-def test_a_write_that_is_not_verified_is_told_without_the_old_value_in_between(boiler, client):
+def test_an_unverified_write_is_reported_without_the_old_value_in_between(boiler, client):
     client.wait_for("xnet/sts/boiler/Trusted", "30")
     mark = client.mark()
     client.publish("xnet/cmd/boiler/Trusted", "31")
@@ -242,7 +242,7 @@ def test_commands_that_are_off_are_refused(boiler, client):
 # -- devices that do not do as they are told ------------------------------------------
 
 
-def test_a_device_that_stores_something_else_is_told_with_what_it_says(boiler, client):
+def test_a_device_that_stores_another_value_is_reported_with_that_value(boiler, client):
     mark = client.mark()
     client.publish("xnet/cmd/boiler/Wrong", "55")
     boiler.wait_writes("boiler", 1)
@@ -257,7 +257,7 @@ def test_a_device_that_stores_something_else_is_told_with_what_it_says(boiler, c
 
 
 @pytest.mark.parametrize("code, times", [(1, 1), (2, 1), (3, 1), (4, 1), (6, 1)])
-def test_an_exception_is_told_and_not_repeated(boiler, client, code, times):
+def test_an_exception_is_reported_and_not_repeated(boiler, client, code, times):
     mark = client.mark()
     boiler.fault("boiler", f"exception {code}")
     client.publish("xnet/cmd/boiler/SetPoint", "45")
@@ -304,7 +304,7 @@ def test_without_an_answer_the_register_is_read_before_anything_is_repeated(boil
     assert not client.all("xnet/sts/boiler/Nak", since=mark)
 
 
-def test_what_is_not_on_the_wire_in_time_is_told_expired_and_never_written(line, broker, client, gateway):
+def test_what_is_not_on_the_wire_in_time_is_reported_expired_and_never_written(line, broker, client, gateway):
     l = plant(line, broker, client, gateway, PLANT.replace("id: 1\n", "id: 1\n    timeout: 5s\n"))
     client.wait_for("xnet/sts/boiler/Hasty", "30")
     mark = client.mark()
@@ -385,7 +385,7 @@ def test_a_pulse_cut_by_a_crash_is_not_ended_in_another_register(line, broker, c
     assert os.listdir(run) == ["pulse.boiler.Door"]
 
 
-def test_a_pulse_of_a_point_that_is_gone_since_is_told_at_the_next_start(line, broker, client, gateway, tmp_path):
+def test_a_pulse_of_a_point_that_is_gone_since_is_reported_at_the_next_start(line, broker, client, gateway, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     (run / "pulse.shed.Gate").touch()

@@ -211,7 +211,7 @@ def test_odd_names_words_and_units(tmp_path):
     assert len(ids) == len(set(ids)) and ids[0] == "xnet_a-_b_c--d-_e_Fan_speed"
 
 
-def test_check_says_which_unit_would_fit(tmp_path):
+def test_check_reports_which_unit_would_fit(tmp_path):
     out = subprocess.run([XNETCTL, "check", "-c", odd(tmp_path), "-P", PROFILES], capture_output=True, text=True,
                          check=False)
     assert 'unit "l/min" does not fit Home Assistant\'s class volume_flow_rate, did you mean "L/min"' in out.stderr
@@ -261,7 +261,7 @@ METER = NODE + "xnet_house_meter/config"
 RELAY = NODE + "xnet_house_relay/config"
 
 
-def test_announced_answered_at_birth_and_forgotten(line, broker, client, gateway):
+def test_discovery_is_published_answered_at_birth_and_removed(line, broker, client, gateway):
     client.publish(NODE + "xnet_house_gone/config", retain=True, payload=json.dumps(
         {"dev": {"ids": ["xnet_house_gone"]}, "o": {"name": "xnet-gateway"}, "cmps": {"A": {"p": "sensor"}}}))
     foreign = json.dumps({"dev": {"ids": ["zigbee_1"]}, "o": {"name": "other"}, "cmps": {}})

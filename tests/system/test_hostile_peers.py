@@ -133,7 +133,7 @@ def lives(g, good, client, value):
 
 
 @pytest.mark.parametrize("kind", ["without end", "one byte a second"])
-def test_a_device_that_never_ends_holds_up_nobody_else(plant, client, kind):
+def test_a_device_that_never_ends_holds_up_no_other(plant, client, kind):
     good, g = plant(kind)
     in_time(good)
     before = memory(g)

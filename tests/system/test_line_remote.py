@@ -95,7 +95,7 @@ GREETING = b'{"xnet":1,"version":"0.2.0","gateway":"x","control":"on"}\n'
     (GREETING + b'{"id":1,"buses":[{"name":"b","port":"/dev/null","kind":"serial"}]}\nnonsense\n\xff\xfe\n',
      "has closed the control socket"),
 ])
-def test_a_socket_that_is_not_right_is_said_to_be_so(tmp_path, says, text):
+def test_a_socket_that_is_not_right_is_reported_to_be_so(tmp_path, says, text):
     path = str(tmp_path / "ctl")
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)

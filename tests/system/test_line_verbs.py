@@ -81,7 +81,7 @@ def test_texts_are_texts_and_lists_are_lists_in_json(line):
     (["rs485", "--id", 77, "holding:0", "--timeout", 100], 1, "no response from unit 77: check id, baud"),
     (["meter1", "holding:0x4000"], 1, "exception 2, illegal data address: it does not have these registers"),
 ])
-def test_what_cannot_be_read_is_said_with_the_next_step(line, arguments, status, text):
+def test_what_cannot_be_read_is_reported_with_the_next_step(line, arguments, status, text):
     done = xnetctl("read", "-c", line(FAST).config, *arguments)
     assert (done.returncode, text in done.stderr, done.stdout) == (status, True, ""), done.stderr
 
@@ -186,7 +186,7 @@ def test_probe_names_the_profile_whose_points_are_plausible(wire):
     assert done.returncode == 64 and "no profile 'eastron-sdm999'" in done.stderr
 
 
-def test_an_interrupted_probe_does_not_say_that_none_fits(wire):
+def test_an_interrupted_probe_does_not_report_that_none_fits(wire):
     unit = wire({7: Unit(115200, {(3, 0): 1}, silent=(4,))})  # each input register costs a timeout
     p = subprocess.Popen([os.path.join(TOP, "xnetctl"), "probe", "--control", "off", "-P", PROFILES, "-b", "115200",
                           unit.port, "--id", "7"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

@@ -59,7 +59,7 @@ def test_a_good_one_passes(tmp_path):
      "  OpenFault: {input: 1, bit: 1, alert: fault, code: 1, desc: Open}", "code 1 is that of 'HotFault', too"),
     ("Temp: {input: 1, every: 5s}", "use rate: in a profile, not every:"),
 ])
-def test_what_is_wrong_is_told(point, message, tmp_path):
+def test_what_is_wrong_is_reported(point, message, tmp_path):
     status, told = lint(tmp_path, f"  {point}\n")
     assert status == 1
     line = 9 + len(point.split("\n"))

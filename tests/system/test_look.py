@@ -96,7 +96,7 @@ def test_whatever_is_wrong_is_seen_and_is_the_exit_status(broker, house, topic, 
     assert (status.returncode, fleet.returncode) == (1, 1)
 
 
-def test_json_says_the_same(broker, house):
+def test_json_reports_the_same(broker, house):
     it = json.loads(xnetctl(broker, "status", "--json").stdout)
     assert [g["name"] for g in it["gateways"]] == ["barn"]
     assert it["gateways"][0]["buses"][0]["facts"]["load/1min"] == 63.2
@@ -158,7 +158,7 @@ def test_hostile_texts_do_not_reach_the_terminal(broker, house):
         assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xe2\x80\xae", out), (verb, out)
 
 
-def test_nobody_there_and_no_broker_are_said_with_what_to_do(broker):
+def test_no_gateway_and_no_broker_are_reported_with_what_to_do(broker):
     done = xnetctl(broker, "status", "--prefix", "site7/xnet")
     assert done.returncode == 1 and b"No gateway has published below site7/xnet/" in done.stdout
     broker.stop()
@@ -199,7 +199,7 @@ def test_wrong_options_end_with_64(arguments, text):
     assert "pw" not in done.stderr
 
 
-def test_the_daemons_configuration_says_which_broker(broker, house, tmp_path):
+def test_the_daemons_configuration_gives_the_broker(broker, house, tmp_path):
     config = tmp_path / "devices.yaml"
     config.write_text(f"mqtt: {{broker: '{broker.url}'}}\nbuses: {{a: {{tcp: 127.0.0.1:1}}}}\ndevices: {{}}\n")
     done = subprocess.run([XNETCTL, "fleet", "-c", config], capture_output=True, text=True, timeout=LIMIT)

@@ -130,7 +130,7 @@ def test_a_capture_is_decoded_and_shown_again(seen, tmp_path):
     (["--replay", "/dev/null"], 1, "not a capture"),
     ([], 64, "which line?"),
 ])
-def test_what_cannot_be_shown_is_said(arguments, status, text):
+def test_what_cannot_be_shown_is_reported(arguments, status, text):
     done = subprocess.run([os.path.join(TOP, "xnetctl"), "monitor", "--control", "off", *arguments], capture_output=True,
                           text=True, timeout=LIMIT)
     assert (done.returncode, text in done.stderr) == (status, True), done.stderr

@@ -219,7 +219,7 @@ def patient(make_broker, make_client, tmp_path):
     return broker, make_client(broker, "#", client_id="collector", clean_session=False)
 
 
-def test_everything_is_told_again_when_the_broker_is_back(patient, probe):
+def test_everything_is_published_again_when_the_broker_is_back(patient, probe):
     broker, client = patient
     p = probe(broker.port, "--will", "gw/status")
     p.wait_line("up")
@@ -253,7 +253,7 @@ def test_order_after_a_connect(patient, probe):
     assert order == ["d/status", "gw/status", "d/Alerts", "v/2", "v/1", "gw/Nak", "sys/x"]
 
 
-def test_wrong_password_is_said(make_broker, probe, tmp_path):
+def test_wrong_password_is_reported(make_broker, probe, tmp_path):
     secret = tmp_path / "passwd"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(secret), "gw", "right"], check=True)
     broker = make_broker(extra=["allow_anonymous false", f"password_file {secret}"])
@@ -314,7 +314,7 @@ def test_values_expire_where_that_is_wanted(broker, make_client, probe):
         assert not hasattr(five.wait_for(topic).properties, "MessageExpiryInterval")
 
 
-def test_refusals_of_the_broker_are_told(make_broker, probe, tmp_path):
+def test_refusals_of_the_broker_are_reported(make_broker, probe, tmp_path):
     acl = tmp_path / "acl"
     acl.write_text("topic readwrite allowed/#\n")
     acl.chmod(0o600)
@@ -448,7 +448,7 @@ def test_proxy_in_the_environment_is_ignored(broker, start):
     p.wait_line("up 5")
 
 
-def test_a_farewell_of_the_broker_is_said(probe):
+def test_the_reason_of_a_disconnect_is_reported(probe):
     with socket.create_server(("127.0.0.1", 0)) as server:
         p = probe(server.getsockname()[1], "--version", "5")
         s, _ = server.accept()
@@ -475,7 +475,7 @@ def test_a_will_that_the_broker_does_not_offer_is_lowered(probe, code, flag):
     assert [bool(f & flag) for f in flags] == [True, False]
 
 
-def test_a_refused_subscription_is_said_once(probe):
+def test_a_refused_subscription_is_reported_once(probe):
     with socket.create_server(("127.0.0.1", 0)) as server:
         p = probe(server.getsockname()[1], "--version", "4")
         p.say("sub a/b")

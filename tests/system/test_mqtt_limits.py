@@ -54,7 +54,7 @@ def properties(response, correlation=b"1"):
     return p
 
 
-def test_connect_says_how_large_a_packet_may_be(alone):
+def test_connect_reports_how_large_a_packet_may_be(alone):
     raw = RawBroker()
     alone(raw.url)
     wait_until(lambda: raw.connects)

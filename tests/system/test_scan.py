@@ -69,7 +69,7 @@ def test_responses_that_meet_the_next_request_are_no_noise(wire, tmp_path):
     assert line.collisions < 4
 
 
-def test_at_a_seldom_setting_the_usual_ids_are_asked_and_it_is_said(wire, tmp_path):
+def test_at_a_seldom_setting_the_usual_ids_are_probed_and_it_is_reported(wire, tmp_path):
     for n, (baud, form) in enumerate([(9600, "8N1"), (9600, "8E1"), (115200, "8N1"), (19200, "8E1"), (57600, "8N1")]):
         for copy in range(9 - n):
             (tmp_path / f"p{n}{copy}.yaml").write_text(
@@ -237,7 +237,7 @@ def test_the_progress_is_one_line_of_the_terminal(wire, tmp_path, columns):
     (["--lines", "9600-9X1", "/dev/null"], 64, "--lines"),
     (["--baud", "9600x", "/dev/null"], 64, "--baud"),
 ])
-def test_what_cannot_be_done_is_said_with_the_next_step(arguments, status, text):
+def test_what_cannot_be_done_is_reported_with_the_next_step(arguments, status, text):
     done = scan(*arguments)
     assert (done.returncode, text in done.stderr) == (status, True), done.stderr
 

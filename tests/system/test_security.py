@@ -95,7 +95,7 @@ def test_everybody_can_do_what_he_should_and_nothing_else(guarded, member, line,
     assert "payload longer" not in g.text()
 
 
-def test_nobody_comes_in_without_a_password(guarded):
+def test_no_client_comes_in_without_a_password(guarded):
     done = subprocess.run(["mosquitto_pub", "-p", str(guarded.port), "-t", "xnet/cmd/relay1/Relay3", "-m", "on"],
                           capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode != 0 and "not authori" in (done.stdout + done.stderr).lower()

@@ -158,7 +158,7 @@ def test_an_unplugged_device_is_silent(port):
     ("late 300ms", lambda got: len(got) == 6 and crc(got[:-2]) == got[-2:]),
     ("doubled", lambda got: len(got) == 12 and got[:6] == got[6:]),
 ])
-def test_a_fault_spoils_as_many_answers_as_it_says(port, fault, check):
+def test_a_fault_corrupts_as_many_answers_as_its_count(port, fault, check):
     port.line.fault("relay1", fault, 1)
     if check:
         port.send(3, 1, 0, 0, 0, 8)
@@ -186,7 +186,7 @@ def test_a_value_can_be_set(port):
     assert struct.unpack(">H", port.ask(1, 4, 0x32, 1, 0, 1)[2:])[0] >> 2 & 3 == 1
 
 
-def test_writes_can_be_told_on_standard_output(port):
+def test_writes_can_be_reported_on_standard_output(port):
     port.line.command("log")
     port.ask(3, 5, 0, 2, 0xFF, 0)
     wait_until(lambda: '"fc":5,"addr":2,"words":[65280]' in open(port.line.log, encoding="utf-8").read(),
@@ -352,7 +352,7 @@ def test_it_serves_rtu_over_tcp_with_the_lines_time(line):  # noqa: F811
         time.sleep(2 * SILENCE)
 
 
-def test_it_says_what_is_wrong_on_the_command_line(tmp_path):
+def test_it_reports_what_is_wrong_on_the_command_line(tmp_path):
     config = tmp_path / "devices.yaml"
     config.write_text(HOUSE.format(port="/dev/ttyNONE", broker="mqtt://127.0.0.1:1"))
     for arguments, status, text in [

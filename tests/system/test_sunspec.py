@@ -58,7 +58,7 @@ def test_models_are_found_at_another_base_in_another_order(inverter, client):
         client.wait_for("xnet/sts/inv/" + point, text)
 
 
-def test_what_the_device_does_not_have_is_not_told(inverter, client):
+def test_what_the_device_does_not_have_is_not_published(inverter, client):
     l = inverter(NEW, AcOut1RealPower=1234)
     client.wait_for("xnet/sts/inv/AcOut1RealPower", "1234.0")
     info = client.wait_for("xnet/$SYS/house/device/inv/info",

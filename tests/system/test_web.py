@@ -187,7 +187,7 @@ def stream(w):
     return s
 
 
-def test_streams_are_bounded_and_a_stuck_one_holds_nobody_up(web, house):
+def test_streams_are_bounded_and_a_stuck_one_holds_up_no_other(web, house):
     w = web()
     shown(w, "meter1")
     streams = [stream(w) for _ in range(32)]
@@ -431,7 +431,7 @@ def test_the_last_frames_of_a_bus_are_shown_while_they_are_open(web, broker, lin
     clean(b, w)
 
 
-def test_frames_are_shown_only_where_asked_for_and_of_this_machine(web, house, tmp_path):
+def test_frames_are_shown_only_with_the_option_and_of_this_machine(web, house, tmp_path):
     w = web()
     assert w.status("GET", "/api/frames?gateway=barn&bus=rs485") == 403
     assert "frames" not in w.model()

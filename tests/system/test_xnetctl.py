@@ -50,7 +50,7 @@ def test_wrong_usage_ends_with_64(arguments, text):
 
 @pytest.mark.parametrize("verb", ["acl", "bridge", "check", "convert", "fleet", "forget", "homeassistant", "metrics", "plan",
                                   "profiles", "recipe", "schema", "sim", "status", "top"])
-def test_wrong_usage_says_what_is_wrong(verb):
+def test_wrong_usage_reports_what_is_wrong(verb):
     for words in ([], ["a", "b", "c", "d"]):
         done = xnetctl(verb, *words, *(["--stdin"] if verb == "sim" else []))
         if done.returncode == 64:
@@ -77,7 +77,7 @@ def test_check_finds_the_map_good(house):
     assert "1 bus, 3 devices" in done.stdout
 
 
-def test_check_tells_every_mistake_with_its_place(house):
+def test_check_reports_every_error_with_its_place(house):
     text = house.read_text().replace("baud: 9600", "bauds: 9600").replace("eastron-sdm120", "eastron-sdm121")
     house.write_text(text)
     done = xnetctl("check", "-P", PROFILES, house)

@@ -15,7 +15,7 @@ from test_xnetctl import house, xnetctl  # noqa: F401
 CONFIGS = os.path.join(PROFILES, "../tests/configs")
 
 
-def test_points_says_where_each_stands_and_what_may_be_written(house):
+def test_points_lists_where_each_is_and_what_may_be_written(house):
     done = xnetctl("points", "-P", PROFILES, "-c", house, "relay1")
     assert (done.returncode, done.stderr) == (0, "")
     assert ["relay1.Relay3", "coil", "0x0002", "rw", "1s"] == [s.split()[:5] for s in done.stdout.splitlines()

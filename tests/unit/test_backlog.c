@@ -53,7 +53,7 @@ static void a_living_unit_is_waited_for_behind_a_dead_one(void **state)
 }
 
 /* Where all are dead the guess costs little, and not again and again. */
-static void nobody_is_waited_for_in_vain_for_long(void **state)
+static void no_unit_is_waited_for_in_vain_for_long(void **state)
 {
 	(void)state;
 	struct gateway g = {.now = 1000 * US_S};
@@ -89,7 +89,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_living_unit_is_waited_for_behind_a_dead_one),
-		cmocka_unit_test(nobody_is_waited_for_in_vain_for_long),
+		cmocka_unit_test(no_unit_is_waited_for_in_vain_for_long),
 		cmocka_unit_test(an_outage_is_no_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

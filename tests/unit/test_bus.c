@@ -404,7 +404,7 @@ static void a_broadcast_is_done_without_an_answer(void **state)
 	assert_false(bus_unit_figures(b->rig.bus, 0, &f) && f.online);
 }
 
-static void a_silent_unit_is_told_once_and_so_is_its_return(void **state)
+static void a_silent_unit_is_reported_once_and_so_is_its_return(void **state)
 {
 	struct bench *b = *state;
 	struct unit_rule rule[] = {rig_rule(UNIT), rig_rule(8)};
@@ -448,7 +448,7 @@ static void a_job_to_a_silent_unit_is_tried_once(void **state)
 	assert_int_equal(line_pty_writes(&b->line), 0);
 }
 
-static void a_port_that_goes_is_told_and_used_again_when_it_is_back(void **state)
+static void a_port_that_goes_is_reported_and_used_again_when_it_is_back(void **state)
 {
 	struct bench *b = *state;
 	const struct want w = rig_want(UNIT, TABLE_HOLDING, 0, 10, 20 * US_MS);
@@ -478,7 +478,7 @@ static void a_port_that_goes_is_told_and_used_again_when_it_is_back(void **state
 	assert_int_equal(line_pty_writes(&b->line), 0);
 }
 
-static void a_port_that_is_not_there_at_the_start_is_told_once(void **state)
+static void a_port_that_is_not_there_at_the_start_is_reported_once(void **state)
 {
 	struct bench *b = *state;
 	struct bus_conf conf = conf_of(&b->line);
@@ -609,7 +609,7 @@ static void a_mended_read_counts_for_its_device_too(void **state)
 }
 
 /* Another device behind the same unit id: what was refused is asked for again. */
-static void a_forgotten_unit_is_asked_for_all_again(void **state)
+static void a_discarded_unit_is_read_anew(void **state)
 {
 	struct bench *b = *state;
 	const struct want w = rig_want(UNIT, TABLE_HOLDING, 0, 4, 20 * US_MS);
@@ -639,16 +639,16 @@ int main(void)
 		TEST(a_persistent_register_is_written_only_when_it_differs),
 		TEST(raw_requests_bring_their_answers),
 		TEST(a_broadcast_is_done_without_an_answer),
-		TEST(a_silent_unit_is_told_once_and_so_is_its_return),
+		TEST(a_silent_unit_is_reported_once_and_so_is_its_return),
 		TEST(a_job_to_a_silent_unit_is_tried_once),
-		TEST(a_port_that_goes_is_told_and_used_again_when_it_is_back),
-		TEST(a_port_that_is_not_there_at_the_start_is_told_once),
+		TEST(a_port_that_goes_is_reported_and_used_again_when_it_is_back),
+		TEST(a_port_that_is_not_there_at_the_start_is_reported_once),
 		TEST(a_port_that_the_bus_before_still_has_is_waited_for),
 		TEST(new_wants_are_taken_in_full_flight),
 		TEST(what_is_demanded_is_read_when_it_is_due),
 		TEST(the_figures_add_up),
 		TEST(a_mended_read_counts_for_its_device_too),
-		TEST(a_forgotten_unit_is_asked_for_all_again),
+		TEST(a_discarded_unit_is_read_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,7 +119,7 @@ static bool right(void *ctx, const struct span *s, const uint16_t *word)
 	return word[0] / 100 == s->addr && !atomic_load(&slow->stale[word[0] % 100]);
 }
 
-static void answers_lost_with_connections_are_nobodys(void **state)
+static void answers_lost_with_connections_belong_to_no_request(void **state)
 {
 	(void)state;
 	for (unsigned closes = 1; closes <= 3; closes++) {
@@ -195,7 +195,7 @@ static void no_write_goes_out_after_its_command_expired(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers_lost_with_connections_are_nobodys),
+		cmocka_unit_test(answers_lost_with_connections_belong_to_no_request),
 		cmocka_unit_test(no_write_goes_out_after_its_command_expired),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

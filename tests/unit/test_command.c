@@ -43,7 +43,7 @@ static void an_older_read_does_not_verify(void **state)
 	assert_int_equal(rig_only(&g)->end, COMMAND_VERIFIED);
 }
 
-static void a_device_that_takes_another_value_is_told(void **state)
+static void a_device_that_stores_another_value_is_reported(void **state)
 {
 	(void)state;
 	fault(OTHER_VALUE, 1, 0);
@@ -123,7 +123,7 @@ static void two_lost_requests_are_enough(void **state)
 	assert_int_equal(g.submits, 2);
 }
 
-static void what_became_of_the_device_is_told_whatever_the_end(void **state)
+static void the_effect_on_the_device_is_reported_whatever_the_outcome(void **state)
 {
 	(void)state;
 	static const struct {
@@ -183,7 +183,7 @@ static void what_may_not_be_repeated_is_not(void **state)
 	expect(COMMAND_FAILED, "no response; not repeated, since it may have been carried out", 3);
 }
 
-static void exceptions_are_told_by_name(void **state)
+static void exceptions_are_reported_by_name(void **state)
 {
 	(void)state;
 	static const struct {
@@ -205,7 +205,7 @@ static void exceptions_are_told_by_name(void **state)
 	}
 }
 
-static void a_busy_device_is_asked_again(void **state)
+static void a_busy_device_is_read_again(void **state)
 {
 	(void)state;
 	fault(EXCEPTION, 3, 6);
@@ -503,7 +503,7 @@ static void what_may_have_been_under_way_for_too_long_is_not_written(void **stat
 	expect(COMMAND_EXPIRED, "too late: it may have been delayed for 10 s", 1);
 }
 
-static void what_is_gone_is_told(void **state)
+static void what_is_gone_is_reported(void **state)
 {
 	(void)state;
 	fault(LINE_DOWN, 1, 0);
@@ -606,7 +606,7 @@ static void what_waits_for_a_point_that_goes_is_not_written(void **state)
 	command_adopt(g.t, &rig_model, g.now);
 }
 
-static void what_was_written_to_a_point_that_goes_is_told_so(void **state)
+static void a_write_to_a_point_that_goes_is_reported_as_not_known(void **state)
 {
 	(void)state;
 	const struct model m = {.bus = rig_model.bus, .nbus = 1};
@@ -680,17 +680,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_write_is_acknowledged_settles_and_is_read_back),
 		T(an_older_read_does_not_verify),
-		T(a_device_that_takes_another_value_is_told),
+		T(a_device_that_stores_another_value_is_reported),
 		T(checks_come_before_the_wire),
 		T(a_lost_request_is_read_and_written_once_more),
 		T(what_a_newer_connection_brings_is_no_proof_against_a_write),
 		T(a_lost_answer_is_read_and_not_written_again),
 		T(a_lost_read_before_the_write_is_made_again),
 		T(two_lost_requests_are_enough),
-		T(what_became_of_the_device_is_told_whatever_the_end),
+		T(the_effect_on_the_device_is_reported_whatever_the_outcome),
 		T(what_may_not_be_repeated_is_not),
-		T(exceptions_are_told_by_name),
-		T(a_busy_device_is_asked_again),
+		T(exceptions_are_reported_by_name),
+		T(a_busy_device_is_read_again),
 		T(accepted_for_later_is_verified_too),
 		T(the_last_value_wins),
 		T(toggles_are_never_superseded),
@@ -704,11 +704,11 @@ int main(void)
 		T(a_flood_is_busy),
 		T(time_runs_out),
 		T(what_may_have_been_under_way_for_too_long_is_not_written),
-		T(what_is_gone_is_told),
+		T(what_is_gone_is_reported),
 		T(what_still_lives_is_freed_with_the_table),
 		T(a_reload_keeps_what_still_exists),
 		T(what_waits_for_a_point_that_goes_is_not_written),
-		T(what_was_written_to_a_point_that_goes_is_told_so),
+		T(a_write_to_a_point_that_goes_is_reported_as_not_known),
 		T(a_bus_with_another_port_is_another),
 		T(permissions_are_looked_at),
 	};

@@ -309,7 +309,7 @@ static void a_scale_that_stands_in_the_device_must_be_known(void **state)
 	                            "itself, as 2026-11-21T10:00:00");
 }
 
-static void what_the_configuration_says_needs_no_confirmation(void **state)
+static void a_configured_write_needs_no_confirmation(void **state)
 {
 	(void)state;
 	struct command_value v;
@@ -391,7 +391,7 @@ int main(void)
 		cmocka_unit_test(a_long_payload_is_refused),
 		cmocka_unit_test(a_long_list_of_labels_ends_in_dots),
 		cmocka_unit_test(a_scale_that_stands_in_the_device_must_be_known),
-		cmocka_unit_test(what_the_configuration_says_needs_no_confirmation),
+		cmocka_unit_test(a_configured_write_needs_no_confirmation),
 		cmocka_unit_test(what_the_register_rounds_to_must_be_allowed_too),
 		cmocka_unit_test(a_step_counts_also_in_large_numbers),
 		cmocka_unit_test(what_would_be_read_as_no_value_is_not_written),

@@ -59,7 +59,7 @@ static void at_the_end_no_interval_is_waited_for(void **state)
 	assert_int_equal(g.holding[70], 9);
 }
 
-static void a_pulse_that_is_not_taken_is_told(void **state)
+static void a_pulse_that_is_not_taken_is_reported(void **state)
 {
 	(void)state;
 	fault(OTHER_VALUE, 1, 0);
@@ -94,7 +94,7 @@ static void a_pulse_that_cannot_be_read_back_in_time(void **state)
 }
 
 /* Whatever the device does with it: tried at a bounded rate until it is done, told once. */
-static void the_end_of_a_pulse_that_fails_is_told_and_tried_again(void **state)
+static void the_end_of_a_pulse_that_fails_is_reported_and_tried_again(void **state)
 {
 	(void)state;
 	static const struct {
@@ -433,7 +433,7 @@ static void shutting_down_ends_pulses_at_once_and_answers_all(void **state)
 
 /* What was on the wire when the gateway ends ends as it did, or it is not known; what was not is
  * not begun. */
-static void the_end_tells_what_became_of_a_write(void **state)
+static void the_stop_reports_the_outcome_of_a_write(void **state)
 {
 	(void)state;
 	static const struct {
@@ -496,7 +496,7 @@ static void the_end_tells_what_became_of_a_write(void **state)
 	}
 }
 
-static void jobs_closed_by_shutting_down_say_so(void **state)
+static void jobs_closed_by_the_stop_are_reported_so(void **state)
 {
 	(void)state;
 	rig_command(&g, P_MODE, "remote");
@@ -570,9 +570,9 @@ int main(void)
 		T(a_pulse_ends_by_itself),
 		T(a_pulse_lasts_no_longer_than_it_should),
 		T(at_the_end_no_interval_is_waited_for),
-		T(a_pulse_that_is_not_taken_is_told),
+		T(a_pulse_that_is_not_taken_is_reported),
 		T(a_pulse_that_cannot_be_read_back_in_time),
-		T(the_end_of_a_pulse_that_fails_is_told_and_tried_again),
+		T(the_end_of_a_pulse_that_fails_is_reported_and_tried_again),
 		T(at_the_end_of_the_gateway_it_is_tried_more_often),
 		T(the_end_of_a_pulse_is_not_written_to_another_device),
 		T(a_device_that_moves_takes_no_pulse_with_it),
@@ -586,8 +586,8 @@ int main(void)
 		T(a_pulse_whose_point_goes_is_ended_first),
 		T(the_end_of_a_pulse_gives_way_to_nothing),
 		T(shutting_down_ends_pulses_at_once_and_answers_all),
-		T(the_end_tells_what_became_of_a_write),
-		T(jobs_closed_by_shutting_down_say_so),
+		T(the_stop_reports_the_outcome_of_a_write),
+		T(jobs_closed_by_the_stop_are_reported_so),
 		T(at_the_very_end_nothing_is_left_unanswered),
 		T(time_that_stood_still_ends_no_reading_back),
 		T(a_write_that_is_never_read_back_ends),

@@ -285,7 +285,7 @@ static void a_sunspec_point_is_known_by_its_model(void **state)
 }
 
 /* commands: off does not leave a pulse on, and stops nothing that the configuration asks for. */
-static void what_nobody_sent_goes_on(void **state)
+static void writes_of_the_gateway_itself_go_on(void **state)
 {
 	(void)state;
 	const struct command_item item = {P_MODE, "local"};
@@ -304,7 +304,7 @@ static void what_nobody_sent_goes_on(void **state)
 
 /* A keep-alive, safe value, clock, set-up or password that the configuration had, and has not now.
  */
-static void what_nobody_asks_for_any_more_is_not_written(void **state)
+static void what_is_no_longer_configured_is_not_written(void **state)
 {
 	(void)state;
 	static const struct setup_step step = {P_MODE, "local", {0}};
@@ -433,8 +433,8 @@ int main(void)
 		T(what_was_under_way_is_not_compared_with_another_meaning),
 		T(a_pulse_under_way_is_ended),
 		T(a_sunspec_point_is_known_by_its_model),
-		T(what_nobody_sent_goes_on),
-		T(what_nobody_asks_for_any_more_is_not_written),
+		T(writes_of_the_gateway_itself_go_on),
+		T(what_is_no_longer_configured_is_not_written),
 		T(what_waits_does_not_go_to_a_device_that_must_identify_itself),
 		T(what_waits_goes_to_an_offline_device_once),
 		T(what_is_on_the_wire_is_not_known),

@@ -194,7 +194,7 @@ static void a_member_that_fits_no_block_is_written_alone(void **state)
 	assert_int_equal(g.nreported, 2);
 }
 
-static void a_function_that_a_point_asks_for_is_used(void **state)
+static void the_write_function_of_a_point_is_used(void **state)
 {
 	(void)state;
 	submit(2, (struct command_item[]){{P_SIX1, "5"}, {P_SIX2, "6"}});
@@ -267,7 +267,7 @@ static void a_scale_that_stands_in_the_device_is_used(void **state)
 	assert_string_equal(g.value[0], "-12.35");
 }
 
-static void what_can_not_be_read_back_is_told_once(void **state)
+static void what_cannot_be_read_back_is_reported_once(void **state)
 {
 	(void)state;
 	rig_command(&g, P_WRITEONLY, "5");
@@ -405,7 +405,7 @@ static void a_value_is_compared_where_it_is_read(void **state)
 
 /* What the device acknowledges and does not take is told, in every form of a write; who asked for
  * it makes no difference. What can never be read is told as acknowledged, and no more. */
-static void no_form_of_a_write_is_believed(void **state)
+static void no_form_of_a_write_is_taken_for_verified(void **state)
 {
 	(void)state;
 	static const struct {
@@ -585,16 +585,16 @@ int main(void)
 		T(groups_are_written_whole_with_the_rest_as_read),
 		T(the_rules_of_a_group_know_what_is_under_way),
 		T(a_member_that_fits_no_block_is_written_alone),
-		T(a_function_that_a_point_asks_for_is_used),
+		T(the_write_function_of_a_point_is_used),
 		T(groups_that_are_no_neighbours_keep_their_order),
 		T(the_profiles_words_and_addresses_are_used),
 		T(a_scale_that_stands_in_the_device_is_used),
-		T(what_can_not_be_read_back_is_told_once),
+		T(what_cannot_be_read_back_is_reported_once),
 		T(a_clock_may_go_on_while_it_is_read_back),
 		T(none_of_several_repeated_deliveries_is_carried_out),
 		T(a_password_goes_first),
 		T(a_password_waits_with_the_write_it_is_for),
-		T(no_form_of_a_write_is_believed),
+		T(no_form_of_a_write_is_taken_for_verified),
 		T(an_interval_of_one_member_holds_for_the_set),
 		T(a_newer_write_of_the_same_register_counts),
 		T(a_newer_write_of_a_part_takes_nothing_back),

@@ -537,7 +537,7 @@ static void a_stride_moves_the_addresses_of_the_profile_only(void **state)
 
 /* -- secrets -- */
 
-static void a_secret_that_all_can_read_is_a_warning_and_never_told(void **state)
+static void a_secret_that_all_can_read_is_a_warning_and_never_printed(void **state)
 {
 	(void)state;
 	char dir[] = "/tmp/xnet-config-XXXXXX", map[64], secret[64];
@@ -607,7 +607,7 @@ static void a_file_that_is_not_there_is_an_error(void **state)
 	diag_free(&d);
 }
 
-static void what_a_profile_says_of_its_own_points_is_inherited_with_them(void **state)
+static void what_a_profile_sets_for_its_own_points_is_inherited_with_them(void **state)
 {
 	(void)state;
 	struct model *m = good("good/extends.yaml");
@@ -626,7 +626,7 @@ static void what_a_profile_says_of_its_own_points_is_inherited_with_them(void **
 	done(m);
 }
 
-static void what_is_inherited_says_only_what_has_a_meaning(void **state)
+static void what_is_inherited_applies_only_where_it_has_a_meaning(void **state)
 {
 	(void)state;
 	struct model *m = good("good/extends.yaml");
@@ -658,10 +658,10 @@ int main(void)
 		cmocka_unit_test(a_number_may_have_a_power_of_ten),
 		cmocka_unit_test(a_test_may_choose_parameters),
 		cmocka_unit_test(a_stride_moves_the_addresses_of_the_profile_only),
-		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_told),
+		cmocka_unit_test(a_secret_that_all_can_read_is_a_warning_and_never_printed),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
-		cmocka_unit_test(what_a_profile_says_of_its_own_points_is_inherited_with_them),
-		cmocka_unit_test(what_is_inherited_says_only_what_has_a_meaning),
+		cmocka_unit_test(what_a_profile_sets_for_its_own_points_is_inherited_with_them),
+		cmocka_unit_test(what_is_inherited_applies_only_where_it_has_a_meaning),
 	};
 	const char *srcdir = getenv("srcdir");
 	if (chdir(srcdir ? srcdir : ".") != 0 || chdir("tests/configs") != 0)

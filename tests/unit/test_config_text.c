@@ -73,7 +73,7 @@ static void each_mistake_in_a_profile_has_its_message_and_place(void **state)
 	assert_true(expect_messages("profiles-bad/*.yaml", true, false) >= 2);
 }
 
-static void each_doubt_is_told_and_the_rest_holds(void **state)
+static void each_doubt_is_reported_and_the_rest_holds(void **state)
 {
 	(void)state;
 	assert_true(expect_messages("doubtful/*.yaml", false, true) >= 1);
@@ -124,7 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_has_its_message_and_place),
 		cmocka_unit_test(each_mistake_in_a_profile_has_its_message_and_place),
-		cmocka_unit_test(each_doubt_is_told_and_the_rest_holds),
+		cmocka_unit_test(each_doubt_is_reported_and_the_rest_holds),
 		cmocka_unit_test(the_manual_explains_every_key),
 	};
 	const char *srcdir = getenv("srcdir");

@@ -174,7 +174,7 @@ static void health_begin(const char *devices, const char *profile)
 }
 
 /* What came, by number and name, and to what. */
-static void the_last_error_says_what_was_asked_and_what_came(void **state)
+static void the_last_error_has_request_and_response(void **state)
 {
 	(void)state;
 	static const struct {
@@ -256,7 +256,7 @@ static void the_last_error_may_be_of_a_write(void **state)
 }
 
 /* "None responds" is said only where nothing came. */
-static void a_line_without_a_valid_response_says_what_came(void **state)
+static void a_line_without_a_valid_response_reports_what_came(void **state)
 {
 	(void)state;
 	static const struct {
@@ -587,9 +587,9 @@ int main(void)
 		RIG_TEST(a_lent_line_comes_back_by_itself),
 		RIG_TEST(a_lent_line_comes_back_when_its_holder_goes),
 		RIG_TEST(a_reload_gives_a_lent_line_back),
-		RIG_TEST(the_last_error_says_what_was_asked_and_what_came),
+		RIG_TEST(the_last_error_has_request_and_response),
 		RIG_TEST(the_last_error_may_be_of_a_write),
-		RIG_TEST(a_line_without_a_valid_response_says_what_came),
+		RIG_TEST(a_line_without_a_valid_response_reports_what_came),
 		RIG_TEST(a_device_never_reached_is_logged_once_with_the_likely_causes),
 		RIG_TEST(figures_of_many_devices_leave_room_for_values),
 		RIG_TEST(infos_of_many_devices_do_not_wait_together),

@@ -298,7 +298,7 @@ static void a_device_without_function_43_is_online_all_the_same(void **state)
 	assert_null(strstr(rig_said(), "Nak"));
 }
 
-static void what_the_stream_lacks_is_asked_for_one_by_one(void **state)
+static void what_the_stream_lacks_is_read_one_by_one(void **state)
 {
 	(void)state;
 	rig_begin(DEVICE(""), TEXTS);
@@ -412,7 +412,7 @@ int main(void)
 		RIG_TEST(texts_are_read_once_while_a_device_is_online),
 		RIG_TEST(json_has_nothing_from_before_an_outage),
 		RIG_TEST(a_device_without_function_43_is_online_all_the_same),
-		RIG_TEST(what_the_stream_lacks_is_asked_for_one_by_one),
+		RIG_TEST(what_the_stream_lacks_is_read_one_by_one),
 		RIG_TEST(texts_without_a_response_are_given_up),
 		RIG_TEST(a_reload_reads_texts_that_are_new),
 		RIG_TEST(texts_wait_for_a_line_that_is_lent),

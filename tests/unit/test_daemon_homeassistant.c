@@ -62,7 +62,7 @@ static void stood(const char *topic, const char *payload)
 	                              .since = rig.now});
 }
 
-static void off_it_says_nothing(void **state)
+static void off_it_publishes_nothing(void **state)
 {
 	(void)state;
 	rig_begin(ONE, POINTS);
@@ -122,7 +122,7 @@ static void two_births_in_a_row_are_one(void **state)
 	assert_int_equal(lines(announced()), 2);
 }
 
-static void a_reload_that_changes_nothing_says_nothing(void **state)
+static void a_reload_that_changes_nothing_publishes_nothing(void **state)
 {
 	(void)state;
 	settled(HA ONE, POINTS);
@@ -151,7 +151,7 @@ static void a_point_that_is_gone_takes_two_messages(void **state)
 }
 
 /* While the broker is away a newer document must not replace what is to be forgotten. */
-static void what_is_gone_is_forgotten_after_an_outage_too(void **state)
+static void what_is_gone_is_removed_after_an_outage_too(void **state)
 {
 	(void)state;
 	settled(HA ONE, POINTS);
@@ -165,7 +165,7 @@ static void what_is_gone_is_forgotten_after_an_outage_too(void **state)
 	assert_null(strstr(said, "Relay"));
 }
 
-static void another_kind_of_entity_is_forgotten_first(void **state)
+static void another_kind_of_entity_is_removed_first(void **state)
 {
 	(void)state;
 	settled(HA ONE, POINTS);
@@ -233,7 +233,7 @@ static void another_prefix_clears_the_old_one(void **state)
 #define OURS(id, entities)                                                                         \
 	"{\"dev\":{\"ids\":[\"" id "\"]},\"o\":{\"name\":\"xnet-gateway\"},\"cmps\":{" entities "}}"
 
-static void what_an_earlier_life_announced_is_forgotten(void **state)
+static void what_an_earlier_run_published_is_removed(void **state)
 {
 	(void)state;
 	rig_begin(HA ONE, POINTS);
@@ -365,19 +365,19 @@ static void what_is_not_retained_is_published_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIG_TEST(off_it_says_nothing),
+		RIG_TEST(off_it_publishes_nothing),
 		RIG_TEST(all_devices_are_announced_after_a_connect),
 		RIG_TEST(a_birth_is_answered_once_after_a_while),
 		RIG_TEST(two_births_in_a_row_are_one),
-		RIG_TEST(a_reload_that_changes_nothing_says_nothing),
+		RIG_TEST(a_reload_that_changes_nothing_publishes_nothing),
 		RIG_TEST(a_point_that_is_gone_takes_two_messages),
-		RIG_TEST(what_is_gone_is_forgotten_after_an_outage_too),
-		RIG_TEST(another_kind_of_entity_is_forgotten_first),
+		RIG_TEST(what_is_gone_is_removed_after_an_outage_too),
+		RIG_TEST(another_kind_of_entity_is_removed_first),
 		RIG_TEST(a_renamed_device_is_cleared_and_the_other_announced),
 		RIG_TEST(switched_off_all_is_cleared),
 		RIG_TEST(switched_on_by_a_reload_all_is_announced),
 		RIG_TEST(another_prefix_clears_the_old_one),
-		RIG_TEST(what_an_earlier_life_announced_is_forgotten),
+		RIG_TEST(what_an_earlier_run_published_is_removed),
 		RIG_TEST(what_others_announced_is_left_alone),
 		RIG_TEST(a_large_device_has_several_documents),
 		RIG_TEST(a_broker_of_small_packets_gets_small_documents),

@@ -18,7 +18,7 @@ static void begin(const char *devices, const char *profile)
 	rig_said();
 }
 
-static void what_is_equal_says_nothing(void **state)
+static void what_is_equal_publishes_nothing(void **state)
 {
 	(void)state;
 	begin("devices:\n" ONE(""), POINTS);
@@ -428,7 +428,7 @@ static void no_key_is_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIG_TEST(what_is_equal_says_nothing),
+		RIG_TEST(what_is_equal_publishes_nothing),
 		RIG_TEST(a_device_that_is_gone_is_cleared_and_a_new_one_begins),
 		RIG_TEST(other_decimals_are_published_at_once),
 		RIG_TEST(other_limits_hold_from_the_next_read_on),

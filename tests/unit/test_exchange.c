@@ -122,7 +122,7 @@ static void a_write_to_a_unit_not_in_step_is_proven_first_or_never_sent(void **s
 	rig_close(&r);
 }
 
-static void a_refusal_is_believed_at_once_after_a_normal_start(void **state)
+static void a_refusal_is_accepted_at_once_after_a_normal_start(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -139,7 +139,7 @@ static void a_refusal_is_believed_at_once_after_a_normal_start(void **state)
 	rig_close(&r);
 }
 
-static void an_exception_is_believed_only_when_none_of_its_function_is_due(void **state)
+static void an_exception_is_accepted_only_when_none_of_its_function_is_due(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -293,7 +293,7 @@ static enum outcome read_while_asked(struct rig *r, uint8_t unit, uint8_t table,
 	return read_once(r, 1, TABLE_HOLDING, 100, 10);
 }
 
-static void what_another_client_asked_may_be_answered_however_late(void **state)
+static void the_answer_to_another_client_may_come_however_late(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -378,7 +378,7 @@ static void a_unit_without_diagnostics_takes_writes_again_after_an_outage(void *
 	}
 }
 
-static void a_unit_is_never_asked_by_a_function_it_does_not_know(void **state)
+static void no_request_uses_a_function_that_the_unit_does_not_support(void **state)
 {
 	(void)state;
 	static const enum sim_fault faults[] = {
@@ -446,7 +446,7 @@ static void answers_that_end_by_silence_are_read(void **state)
 	rig_close(&r);
 }
 
-static void a_spoilt_answer_ends_at_once_and_is_told(void **state)
+static void a_corrupted_answer_ends_at_once_and_is_reported(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -476,7 +476,7 @@ static void a_spoilt_answer_ends_at_once_and_is_told(void **state)
 	rig_close(&r);
 }
 
-static void another_client_on_the_line_is_told(void **state)
+static void another_client_on_the_line_is_reported(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -496,7 +496,7 @@ static size_t answer_frame(uint8_t unit, unsigned words, uint8_t *frame)
 	return pdu_frame(unit, pdu, 2 + 2 * words, frame);
 }
 
-static void an_answer_behind_a_spoilt_request_of_another_client_is_not_taken(void **state)
+static void an_answer_behind_a_corrupted_request_of_another_client_is_not_taken(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -522,7 +522,7 @@ static bool barred(const struct rig *r, uint8_t unit, uint16_t count)
 	return peer_barred(&r->peer[unit], &s, r->now);
 }
 
-static void doubled_answers_bar_their_like_for_a_while_spoilt_ones_do_not(void **state)
+static void doubled_answers_bar_their_like_for_a_while_corrupted_ones_do_not(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -602,7 +602,7 @@ static void the_silence_counts_from_the_latest_end_our_request_can_have(void **s
 	rig_close(&r);
 }
 
-static void an_overflowed_unit_that_doubles_is_not_believed(void **state)
+static void an_overflowed_unit_that_doubles_is_not_accepted(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -700,7 +700,7 @@ static void a_line_that_is_never_silent_is_given_up_unsent(void **state)
 	rig_close(&r);
 }
 
-static void answers_in_pieces_are_learnt(void **state)
+static void answers_in_pieces_are_learned(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -745,7 +745,7 @@ static void a_port_wrongly_called_timed_is_found_out(void **state)
 	rig_close(&r);
 }
 
-static void time_outs_are_learnt_from_turnarounds(void **state)
+static void time_outs_are_learned_from_turnarounds(void **state)
 {
 	(void)state;
 	struct peer p;
@@ -846,35 +846,36 @@ int main(void)
 		cmocka_unit_test(the_proof_after_opening_is_a_short_one),
 		cmocka_unit_test(a_barred_request_is_preceded_by_a_proof),
 		cmocka_unit_test(a_write_to_a_unit_not_in_step_is_proven_first_or_never_sent),
-		cmocka_unit_test(a_refusal_is_believed_at_once_after_a_normal_start),
-		cmocka_unit_test(an_exception_is_believed_only_when_none_of_its_function_is_due),
+		cmocka_unit_test(a_refusal_is_accepted_at_once_after_a_normal_start),
+		cmocka_unit_test(an_exception_is_accepted_only_when_none_of_its_function_is_due),
 		cmocka_unit_test(a_gateways_exception_is_a_time_out_at_once),
 		cmocka_unit_test(a_broadcast_waits_its_turnaround_and_keeps_the_silence),
 		cmocka_unit_test(an_echo_is_stripped_or_found_out_before_it_confirms_a_write),
 		cmocka_unit_test(an_echo_confirms_no_write_after_reopening),
 		cmocka_unit_test(a_request_is_not_sent_after_its_time),
-		cmocka_unit_test(what_another_client_asked_may_be_answered_however_late),
+		cmocka_unit_test(the_answer_to_another_client_may_come_however_late),
 		cmocka_unit_test(another_clients_equal_request_is_no_echo),
 		cmocka_unit_test(a_unit_has_its_rest_within_an_exchange_too),
 		cmocka_unit_test(a_unit_without_diagnostics_takes_writes_again_after_an_outage),
-		cmocka_unit_test(a_unit_is_never_asked_by_a_function_it_does_not_know),
+		cmocka_unit_test(no_request_uses_a_function_that_the_unit_does_not_support),
 		cmocka_unit_test(an_echo_that_stops_is_noticed),
 		cmocka_unit_test(answers_that_end_by_silence_are_read),
-		cmocka_unit_test(a_spoilt_answer_ends_at_once_and_is_told),
-		cmocka_unit_test(another_client_on_the_line_is_told),
-		cmocka_unit_test(an_answer_behind_a_spoilt_request_of_another_client_is_not_taken),
-		cmocka_unit_test(doubled_answers_bar_their_like_for_a_while_spoilt_ones_do_not),
+		cmocka_unit_test(a_corrupted_answer_ends_at_once_and_is_reported),
+		cmocka_unit_test(another_client_on_the_line_is_reported),
+		cmocka_unit_test(
+			an_answer_behind_a_corrupted_request_of_another_client_is_not_taken),
+		cmocka_unit_test(doubled_answers_bar_their_like_for_a_while_corrupted_ones_do_not),
 		cmocka_unit_test(a_second_copy_in_the_same_breath_bars_its_like),
 		cmocka_unit_test(the_silence_counts_from_the_latest_end_our_request_can_have),
-		cmocka_unit_test(an_overflowed_unit_that_doubles_is_not_believed),
+		cmocka_unit_test(an_overflowed_unit_that_doubles_is_not_accepted),
 		cmocka_unit_test(
 			a_deaf_unit_with_one_block_gives_the_right_value_however_far_behind),
 		cmocka_unit_test(strays_of_other_units_are_remembered),
 		cmocka_unit_test(bytes_that_come_before_our_request_is_out_are_not_its_answer),
 		cmocka_unit_test(a_line_that_is_never_silent_is_given_up_unsent),
-		cmocka_unit_test(answers_in_pieces_are_learnt),
+		cmocka_unit_test(answers_in_pieces_are_learned),
 		cmocka_unit_test(a_port_wrongly_called_timed_is_found_out),
-		cmocka_unit_test(time_outs_are_learnt_from_turnarounds),
+		cmocka_unit_test(time_outs_are_learned_from_turnarounds),
 		cmocka_unit_test(more_unanswered_than_bars_silence_the_unit_for_a_time_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

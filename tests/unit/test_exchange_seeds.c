@@ -177,7 +177,7 @@ static us_t time_of_good_reads(unsigned permille, unsigned good)
 	return took;
 }
 
-static void a_spoilt_line_keeps_most_of_its_rate(void **state)
+static void a_corrupted_line_keeps_most_of_its_rate(void **state)
 {
 	(void)state;
 	const double rate =
@@ -194,7 +194,7 @@ int main(void)
 		cmocka_unit_test(a_unit_that_answers_twice_is_read),
 		cmocka_unit_test(a_unit_comes_back_after_any_number_of_held_answers),
 		cmocka_unit_test(a_healthy_line_is_as_fast_as_its_wire),
-		cmocka_unit_test(a_spoilt_line_keeps_most_of_its_rate),
+		cmocka_unit_test(a_corrupted_line_keeps_most_of_its_rate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static bool tell(struct filter *f, const struct filter_rule *r, double number, b
 	return true;
 }
 
-static void a_change_is_told_and_sameness_only_after_the_heartbeat(void **state)
+static void a_change_is_published_and_sameness_only_after_the_heartbeat(void **state)
 {
 	(void)state;
 	struct filter f = {0};
@@ -190,7 +190,7 @@ static void the_same_read_confirms_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_change_is_told_and_sameness_only_after_the_heartbeat),
+		cmocka_unit_test(a_change_is_published_and_sameness_only_after_the_heartbeat),
 		cmocka_unit_test(a_deadband_holds_back_what_is_nearer),
 		cmocka_unit_test(modes_and_the_least_interval),
 		cmocka_unit_test(what_neighbours_bring_does_not_make_it_more),

@@ -91,7 +91,7 @@ static void an_answer_among_messages_ends_no_doubt(void **state)
 	assert_true(hear(&f, 1, 140 * S + 4 * MS) == 140 * S + 4 * MS);
 }
 
-static void a_broker_that_says_nothing_is_given_up_before_it_gives_us_up(void **state)
+static void a_silent_broker_is_left_before_it_closes_the_connection(void **state)
 {
 	(void)state;
 	static const us_t keepalive[] = {S, 2 * S, 5 * S, 20 * S, 3600 * S};
@@ -115,7 +115,7 @@ static void a_broker_that_says_nothing_is_given_up_before_it_gives_us_up(void **
 	}
 }
 
-static void who_stood_still_reads_first_what_was_said_meanwhile(void **state)
+static void after_a_standstill_what_was_received_is_read_first(void **state)
 {
 	(void)state;
 	struct fresh f;
@@ -143,7 +143,7 @@ static void while_a_message_is_taken_nothing_is_silent(void **state)
 	assert_false(fresh_silent(&f, 200 * S));
 }
 
-static void short_commands_are_asked_for_more_often(void **state)
+static void short_command_timeouts_make_probes_more_frequent(void **state)
 {
 	(void)state;
 	struct fresh f;
@@ -353,10 +353,10 @@ int main(void)
 		cmocka_unit_test(what_comes_after_a_gap_began_at_the_last_answered_question),
 		cmocka_unit_test(a_gap_is_over_with_a_question_of_after_it),
 		cmocka_unit_test(an_answer_among_messages_ends_no_doubt),
-		cmocka_unit_test(a_broker_that_says_nothing_is_given_up_before_it_gives_us_up),
-		cmocka_unit_test(who_stood_still_reads_first_what_was_said_meanwhile),
+		cmocka_unit_test(a_silent_broker_is_left_before_it_closes_the_connection),
+		cmocka_unit_test(after_a_standstill_what_was_received_is_read_first),
 		cmocka_unit_test(while_a_message_is_taken_nothing_is_silent),
-		cmocka_unit_test(short_commands_are_asked_for_more_often),
+		cmocka_unit_test(short_command_timeouts_make_probes_more_frequent),
 		cmocka_unit_test(nothing_old_begins_now),
 		cmocka_unit_test(in_peace_all_begins_now),
 		cmocka_unit_test(after_a_gap_peace_returns),

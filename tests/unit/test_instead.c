@@ -59,7 +59,7 @@ static void a_wrong_byte_count_is_not_late(void **state)
 }
 
 /* The next exchange sees it, with the unit or with another one. */
-static void a_late_answer_says_how_late(void **state)
+static void a_late_answer_is_reported_with_its_delay(void **state)
 {
 	(void)state;
 	for (uint8_t unit = 1; unit <= 2; unit++) {
@@ -83,7 +83,7 @@ static void a_late_answer_says_how_late(void **state)
 }
 
 /* A silent unit is not to blame for what the one before it says late. */
-static void anothers_late_answer_says_nothing_of_a_silent_unit(void **state)
+static void anothers_late_answer_is_not_reported_for_a_silent_unit(void **state)
 {
 	(void)state;
 	struct rig r;
@@ -135,7 +135,7 @@ static size_t answers_spoilt(void *ctx, uint8_t unit, const uint8_t *pdu, size_t
 }
 
 /* On Modbus TCP each of them came through our own connection and names our transaction. */
-static void a_spoilt_answer_is_told_by_its_length(void **state)
+static void a_corrupted_answer_is_reported_by_its_length(void **state)
 {
 	(void)state;
 	static const struct {
@@ -207,10 +207,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wrong_answer_has_its_kind),
 		cmocka_unit_test(a_wrong_byte_count_is_not_late),
-		cmocka_unit_test(a_late_answer_says_how_late),
-		cmocka_unit_test(anothers_late_answer_says_nothing_of_a_silent_unit),
+		cmocka_unit_test(a_late_answer_is_reported_with_its_delay),
+		cmocka_unit_test(anothers_late_answer_is_not_reported_for_a_silent_unit),
 		cmocka_unit_test(an_echo_alone_is_no_answer),
-		cmocka_unit_test(a_spoilt_answer_is_told_by_its_length),
+		cmocka_unit_test(a_corrupted_answer_is_reported_by_its_length),
 		cmocka_unit_test(no_size_is_invented),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

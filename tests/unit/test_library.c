@@ -60,7 +60,7 @@ static void use(const struct paho_functions *f, bool tls)
 }
 
 /* In this order: what is loaded stays. */
-static void test_variants(void **state)
+static void the_variant_with_tls_is_loaded_only_when_needed(void **state)
 {
 	struct paho_functions plain = {0}, tls = {0}, later = {0};
 	const char *why = NULL;
@@ -83,7 +83,7 @@ static void test_variants(void **state)
 	use(&later, true);
 }
 
-static void test_openssl(void **state)
+static void openssl_is_loaded_once(void **state)
 {
 	const char *why = NULL;
 	(void)state;
@@ -94,7 +94,7 @@ static void test_openssl(void **state)
 	openssl.SSL_CTX_free(ctx);
 }
 
-static void test_missing_function(void **state)
+static void a_library_without_a_function_is_refused(void **state)
 {
 	static const char *const names[] = {"MQTTAsync_connect", "MQTTAsync_fly"};
 	void *table[2] = {&table, &table};
@@ -108,9 +108,9 @@ static void test_missing_function(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_variants),
-		cmocka_unit_test(test_openssl),
-		cmocka_unit_test(test_missing_function),
+		cmocka_unit_test(the_variant_with_tls_is_loaded_only_when_needed),
+		cmocka_unit_test(openssl_is_loaded_once),
+		cmocka_unit_test(a_library_without_a_function_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,7 +227,7 @@ static void a_silent_unit_costs_the_others_next_to_nothing(void **state)
 	plant_close(&p);
 }
 
-static void a_spoilt_line_keeps_its_rate(void **state)
+static void a_corrupted_line_keeps_its_rate(void **state)
 {
 	(void)state;
 	unsigned n[2];
@@ -320,7 +320,7 @@ int main(void)
 		cmocka_unit_test(polled_as_fast_as_possible_the_line_is_full),
 		cmocka_unit_test(no_value_waits_for_more_than_one_vain_request),
 		cmocka_unit_test(a_silent_unit_costs_the_others_next_to_nothing),
-		cmocka_unit_test(a_spoilt_line_keeps_its_rate),
+		cmocka_unit_test(a_corrupted_line_keeps_its_rate),
 		cmocka_unit_test(units_that_answer_twice_are_read_at_half_the_rate),
 		cmocka_unit_test(no_fault_gives_a_wrong_value_or_a_false_confirmation),
 	};

@@ -232,7 +232,7 @@ static void the_period_that_helps_is_doubled_until_it_fits(void **state)
 	sim_end(&line);
 }
 
-static void of_two_ways_the_one_with_fewer_wants_is_told(void **state)
+static void of_two_ways_the_one_with_fewer_wants_is_reported(void **state)
 {
 	(void)state;
 	sim_begin(&line, 9600);
@@ -247,7 +247,7 @@ static void of_two_ways_the_one_with_fewer_wants_is_told(void **state)
 	sim_end(&line);
 }
 
-static void a_line_that_nothing_helps_is_told_as_such(void **state)
+static void a_line_that_nothing_helps_is_reported_as_such(void **state)
 {
 	(void)state;
 	sim_begin(&line, 9600);
@@ -293,8 +293,8 @@ int main(void)
 		cmocka_unit_test(a_full_line_is_worked_out_at_once),
 		cmocka_unit_test(a_line_within_the_limit_needs_no_advice),
 		cmocka_unit_test(the_period_that_helps_is_doubled_until_it_fits),
-		cmocka_unit_test(of_two_ways_the_one_with_fewer_wants_is_told),
-		cmocka_unit_test(a_line_that_nothing_helps_is_told_as_such),
+		cmocka_unit_test(of_two_ways_the_one_with_fewer_wants_is_reported),
+		cmocka_unit_test(a_line_that_nothing_helps_is_reported_as_such),
 		cmocka_unit_test(periods_are_printed_as_people_write_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

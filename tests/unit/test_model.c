@@ -81,7 +81,7 @@ static void points_of_one_register_are_one_want_with_the_shortest_period(void **
 	assert_int_equal(w[2].table, TABLE_INPUT);
 }
 
-static void only_what_is_asked_for_is_polled(void **state)
+static void only_what_is_configured_is_polled(void **state)
 {
 	(void)state;
 	struct want w[16];
@@ -346,7 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(points_of_one_register_are_one_want_with_the_shortest_period),
-		cmocka_unit_test(only_what_is_asked_for_is_polled),
+		cmocka_unit_test(only_what_is_configured_is_polled),
 		cmocka_unit_test(values_and_groups_are_never_cut),
 		cmocka_unit_test(no_hull_goes_over_a_hole_that_is_not_to_be_read),
 		cmocka_unit_test(two_registers_whose_hole_is_refused_are_two_wants),

@@ -81,7 +81,7 @@ static void slots_with_keys_share_a_topic(void **state)
 	outbox_destroy(o);
 }
 
-static void the_same_text_is_told_again_only_if_asked(void **state)
+static void the_same_text_is_published_again_only_if_requested(void **state)
 {
 	(void)state;
 	struct outbox *o = outbox_create(1000);
@@ -177,7 +177,7 @@ static void what_failed_goes_first_again_in_its_order(void **state)
 	outbox_destroy(o);
 }
 
-static void after_a_connect_all_is_told_in_the_order_of_classes(void **state)
+static void after_a_connect_all_is_published_in_the_order_of_classes(void **state)
 {
 	(void)state;
 	struct outbox *o = outbox_create(1000);
@@ -417,7 +417,7 @@ static void a_passing_text_is_kept_until_it_is_sent(void **state)
 	outbox_destroy(o);
 }
 
-static void a_passing_text_that_changes_on_its_way_is_told_again(void **state)
+static void a_passing_text_that_changes_on_its_way_is_published_again(void **state)
 {
 	(void)state;
 	struct outbox *o = outbox_create(1000);
@@ -670,7 +670,7 @@ static void a_slot_costs_little_memory(void **state)
 
 #define TOPICS 40
 
-static void random_lives_end_with_the_last_texts_told(void **state)
+static void random_runs_end_with_the_last_texts_published(void **state)
 {
 	(void)state;
 	const unsigned seed = 4711;
@@ -815,20 +815,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_topic_has_one_slot_and_keeps_its_text),
 		cmocka_unit_test(slots_with_keys_share_a_topic),
-		cmocka_unit_test(the_same_text_is_told_again_only_if_asked),
+		cmocka_unit_test(the_same_text_is_published_again_only_if_requested),
 		cmocka_unit_test(an_overwritten_value_keeps_its_place),
 		cmocka_unit_test(an_overwritten_status_moves_to_the_end),
 		cmocka_unit_test(a_value_set_before_a_nak_goes_before_it),
 		cmocka_unit_test(a_topic_on_its_way_is_not_overtaken_and_others_go_on),
 		cmocka_unit_test(what_failed_goes_first_again_in_its_order),
-		cmocka_unit_test(after_a_connect_all_is_told_in_the_order_of_classes),
+		cmocka_unit_test(after_a_connect_all_is_published_in_the_order_of_classes),
 		cmocka_unit_test(a_heap_of_values_is_overtaken),
 		cmocka_unit_test(what_ended_two_connections_is_not_sent_again),
 		cmocka_unit_test(what_was_innocent_is_trusted_again),
 		cmocka_unit_test(a_post_waits_for_its_own_values),
 		cmocka_unit_test(nothing_is_starved_by_what_goes_before_it),
 		cmocka_unit_test(a_passing_text_is_kept_until_it_is_sent),
-		cmocka_unit_test(a_passing_text_that_changes_on_its_way_is_told_again),
+		cmocka_unit_test(a_passing_text_that_changes_on_its_way_is_published_again),
 		cmocka_unit_test(a_cleared_topic_is_emptied_and_its_slot_is_free),
 		cmocka_unit_test(what_is_not_retained_any_more_is_cleared_first),
 		cmocka_unit_test(what_an_abandoned_connection_had_goes_again_in_its_order),
@@ -837,7 +837,7 @@ int main(void)
 		cmocka_unit_test(a_post_carries_its_correlation_data),
 		cmocka_unit_test(user_properties_are_copied_and_tell_when_they_change),
 		cmocka_unit_test(a_slot_costs_little_memory),
-		cmocka_unit_test(random_lives_end_with_the_last_texts_told),
+		cmocka_unit_test(random_runs_end_with_the_last_texts_published),
 		cmocka_unit_test(a_writer_and_a_publisher_agree_at_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

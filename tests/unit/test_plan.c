@@ -56,7 +56,7 @@ static void a_hole_of_ten_registers_is_bridged_at_9600_and_one_of_twelve_is_not(
 	assert_int_equal(cover(&w, &plain, far, 2, block), 2);
 }
 
-static void a_slow_device_is_asked_for_more_at_once(void **state)
+static void of_a_slow_device_more_is_read_at_once(void **state)
 {
 	(void)state;
 	const struct wire w = wire_of(9600);
@@ -404,7 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_hole_of_ten_registers_is_bridged_at_9600_and_one_of_twelve_is_not),
-		cmocka_unit_test(a_slow_device_is_asked_for_more_at_once),
+		cmocka_unit_test(of_a_slow_device_more_is_read_at_once),
 		cmocka_unit_test(no_exchange_takes_longer_than_a_command_may_wait),
 		cmocka_unit_test(a_tcp_device_gets_as_few_requests_as_its_limits_allow),
 		cmocka_unit_test(a_want_over_a_limit_gets_a_block_alone),

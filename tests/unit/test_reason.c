@@ -10,7 +10,7 @@
 #include "mqtt/reason.h"
 
 /* Else each try would be told anew: only the thread differs. */
-static void of_a_tls_error_only_the_words_are_told(void **state)
+static void of_a_tls_error_only_the_words_are_reported(void **state)
 {
 	(void)state;
 	static const char *const row[][2] = {
@@ -49,7 +49,7 @@ static void a_refused_user_learns_what_to_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_a_tls_error_only_the_words_are_told),
+		cmocka_unit_test(of_a_tls_error_only_the_words_are_reported),
 		cmocka_unit_test(a_refused_user_learns_what_to_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ static void a_guess_is_not_kept(void **state)
 	assert_int_equal(after(&r, RETRY_CLOSED), 4);
 }
 
-static void what_the_broker_says_is_kept_until_it_says_else(void **state)
+static void the_brokers_version_is_kept_until_it_reports_another(void **state)
 {
 	(void)state;
 	struct retry r;
@@ -314,7 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_close_without_an_answer_proves_nothing),
 		cmocka_unit_test(a_guess_is_not_kept),
-		cmocka_unit_test(what_the_broker_says_is_kept_until_it_says_else),
+		cmocka_unit_test(the_brokers_version_is_kept_until_it_reports_another),
 		cmocka_unit_test(a_broker_that_offers_less_gets_a_modest_will),
 		cmocka_unit_test(what_is_not_acknowledged_goes_without),
 		cmocka_unit_test(a_configured_version_is_the_only_one),

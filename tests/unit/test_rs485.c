@@ -166,7 +166,7 @@ static void closing_asks(struct bench *b, const char *calls)
 	assert_string_equal(driver.calls, calls);
 }
 
-static void the_kernel_is_told_polarity_and_delays_and_forgets_them(void **state)
+static void the_kernel_gets_polarity_and_delays_and_loses_them_at_the_end(void **state)
 {
 	struct bench *b = *state;
 	b->conf.rts_before = 100; /* rounded up: a driver counts in milliseconds */
@@ -200,7 +200,7 @@ static void what_the_device_tree_had_set_stands_again_when_closed(void **state)
 	closing_asks(b, "");
 }
 
-static void off_asks_nothing_of_a_driver_that_is_off(void **state)
+static void off_changes_nothing_of_a_driver_that_is_off(void **state)
 {
 	struct bench *b = *state;
 	b->conf.direction = DIRECTION_OFF;
@@ -210,7 +210,7 @@ static void off_asks_nothing_of_a_driver_that_is_off(void **state)
 }
 
 /* Around each request; the level that rests is the one that listens. */
-static void without_the_kernels_mode_rts_does_it_and_that_is_told(void **state)
+static void without_the_kernels_mode_rts_does_it_and_that_is_reported(void **state)
 {
 	struct bench *b = *state;
 	const struct request r = {.unit = 1, .len = 5, .pdu = {3, 0, 0, 0, 1}};
@@ -259,7 +259,7 @@ static void rts_alone_leaves_the_kernels_mode_off(void **state)
 	assert_non_null(strstr(b->why, "has no RTS line"));
 }
 
-static void quick_answers_are_asked_for_once_and_nothing_else_is_changed(void **state)
+static void low_latency_is_set_once_and_nothing_else_is_changed(void **state)
 {
 	struct bench *b = *state;
 	b->conf.direction = DIRECTION_AUTO;
@@ -278,13 +278,13 @@ static void quick_answers_are_asked_for_once_and_nothing_else_is_changed(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_kernel_is_told_polarity_and_delays_and_forgets_them),
+		TEST(the_kernel_gets_polarity_and_delays_and_loses_them_at_the_end),
 		TEST(what_the_device_tree_had_set_stands_again_when_closed),
-		TEST(off_asks_nothing_of_a_driver_that_is_off),
-		TEST(without_the_kernels_mode_rts_does_it_and_that_is_told),
+		TEST(off_changes_nothing_of_a_driver_that_is_off),
+		TEST(without_the_kernels_mode_rts_does_it_and_that_is_reported),
 		TEST(a_polarity_the_driver_cannot_do_is_not_taken_for_done),
 		TEST(rts_alone_leaves_the_kernels_mode_off),
-		TEST(quick_answers_are_asked_for_once_and_nothing_else_is_changed),
+		TEST(low_latency_is_set_once_and_nothing_else_is_changed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -378,7 +378,7 @@ static void a_slow_unit_is_found_among_quick_ones(void **state)
 	}
 }
 
-static void a_unit_is_not_asked_in_vain(void **state)
+static void a_unit_is_not_probed_in_vain(void **state)
 {
 	(void)state;
 	rig_begin();
@@ -396,7 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_silent_line_is_gone_through_in_15_s),
 		cmocka_unit_test(a_slow_unit_is_found_among_quick_ones),
-		cmocka_unit_test(a_unit_is_not_asked_in_vain),
+		cmocka_unit_test(a_unit_is_not_probed_in_vain),
 		cmocka_unit_test(twelve_units_are_found_and_named_in_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,7 +232,7 @@ static void a_long_read_that_is_ignored_gets_shorter(void **state)
 }
 
 /* A get of a point that nobody polls. */
-static void a_demand_of_a_bad_register_ends_and_harms_nobody(void **state)
+static void a_demand_of_a_bad_register_ends_and_harms_no_other(void **state)
 {
 	(void)state;
 	for (size_t c = 0; c < CODES; c++) {
@@ -335,7 +335,7 @@ int main(void)
 		cmocka_unit_test(a_busy_unit_is_not_searched),
 		cmocka_unit_test(lost_frames_set_nothing_aside),
 		cmocka_unit_test(a_long_read_that_is_ignored_gets_shorter),
-		cmocka_unit_test(a_demand_of_a_bad_register_ends_and_harms_nobody),
+		cmocka_unit_test(a_demand_of_a_bad_register_ends_and_harms_no_other),
 		cmocka_unit_test(a_line_that_loses_answers_sets_nothing_aside),
 		cmocka_unit_test(a_queue_makes_no_block_rest_for_long),
 	};

@@ -139,7 +139,7 @@ static void guests_have_a_fifth_of_the_line_at_most(void **state)
 	}
 }
 
-static void what_a_guest_asks_in_vain_takes_no_unit_offline(void **state)
+static void a_guest_request_in_vain_takes_no_unit_offline(void **state)
 {
 	(void)state;
 	sim_busy(&line, 9600, 100 * US_MS);
@@ -457,7 +457,7 @@ int main(void)
 		cmocka_unit_test(guests_make_no_due_read_late),
 		cmocka_unit_test(a_full_line_has_a_place_for_one_every_250_ms),
 		cmocka_unit_test(guests_have_a_fifth_of_the_line_at_most),
-		cmocka_unit_test(what_a_guest_asks_in_vain_takes_no_unit_offline),
+		cmocka_unit_test(a_guest_request_in_vain_takes_no_unit_offline),
 		cmocka_unit_test(a_command_goes_before_all_guests),
 		cmocka_unit_test(a_command_takes_no_longer_beside_guests),
 		cmocka_unit_test(commands_without_end_leave_guests_their_share),

@@ -179,7 +179,7 @@ static void toggles_are_never_replaced_and_keep_their_order(void **state)
 	sim_end(&line);
 }
 
-static void an_expired_command_is_never_sent_and_told_once(void **state)
+static void an_expired_command_is_never_sent_and_reported_once(void **state)
 {
 	(void)state;
 	sim_begin(&line, 9600);
@@ -272,7 +272,7 @@ static void a_unit_is_left_alone_after_a_write_and_others_go_on(void **state)
 	sim_end(&line);
 }
 
-static void what_was_never_answered_proves_nobody_alive(void **state)
+static void what_was_never_answered_proves_no_unit_online(void **state)
 {
 	(void)state;
 	sim_begin(&line, 9600);
@@ -418,11 +418,11 @@ int main(void)
 		cmocka_unit_test(of_fifty_slider_steps_the_last_is_on_the_wire_two_exchanges_later),
 		cmocka_unit_test(a_replaced_command_keeps_its_place_and_the_newest_value),
 		cmocka_unit_test(toggles_are_never_replaced_and_keep_their_order),
-		cmocka_unit_test(an_expired_command_is_never_sent_and_told_once),
+		cmocka_unit_test(an_expired_command_is_never_sent_and_reported_once),
 		cmocka_unit_test(the_table_is_bounded_per_unit_and_per_bus),
 		cmocka_unit_test(writes_get_the_configured_time_out),
 		cmocka_unit_test(a_unit_is_left_alone_after_a_write_and_others_go_on),
-		cmocka_unit_test(what_was_never_answered_proves_nobody_alive),
+		cmocka_unit_test(what_was_never_answered_proves_no_unit_online),
 		cmocka_unit_test(a_demand_goes_before_polls_when_it_is_due_and_is_met_once),
 		cmocka_unit_test(a_demand_shares_its_read_with_neighbours_that_are_due),
 		cmocka_unit_test(a_refused_demand_is_dropped),

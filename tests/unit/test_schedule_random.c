@@ -293,7 +293,7 @@ static void anything_may_happen_at_any_time(void **state)
 
 /* A sample that is not due failed as one of alternating turns, and was asked for again: its read
  * was looked for among those that are due. */
-static void what_was_not_due_is_asked_again(void **state)
+static void what_was_not_due_is_read_again(void **state)
 {
 	(void)state;
 	world_run(1365494646u, false);
@@ -313,7 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(anything_may_happen_at_any_time),
-		cmocka_unit_test(what_was_not_due_is_asked_again),
+		cmocka_unit_test(what_was_not_due_is_read_again),
 		cmocka_unit_test(what_is_kept_between_turns_changes_none_of_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 static struct line_sim line;
 /* -- refused ----------------------------------------------------- */
 
-static void the_culprit_is_found_and_the_rest_goes_on(void **state)
+static void the_failing_register_is_found_and_the_rest_goes_on(void **state)
 {
 	(void)state;
 	sim_blocks(&line, 9600, 5 * US_MS, 16, 1, 1, US_S);
@@ -49,7 +49,7 @@ static void the_culprit_is_found_and_the_rest_goes_on(void **state)
 	sim_end(&line);
 }
 
-static void a_forbidden_hole_is_learnt_and_nothing_set_aside(void **state)
+static void a_forbidden_hole_is_learned_and_nothing_set_aside(void **state)
 {
 	(void)state;
 	for (uint16_t forbidden = 2; forbidden < 30; forbidden += 4) {
@@ -111,7 +111,7 @@ static void what_was_read_before_is_tried_again_soon(void **state)
 	}
 }
 
-static void a_device_that_refuses_everything_is_still_asked_whether_it_lives(void **state)
+static void a_device_that_refuses_everything_is_still_probed(void **state)
 {
 	(void)state;
 	sim_blocks(&line, 9600, 5 * US_MS, 4, 1, 100, 300 * US_MS);
@@ -199,7 +199,7 @@ static void a_passing_refusal_sets_nothing_aside(void **state)
 	sim_end(&line);
 }
 
-static void a_busy_device_is_asked_again_later_and_counts_as_alive(void **state)
+static void a_busy_device_is_read_again_later_and_counts_as_online(void **state)
 {
 	(void)state;
 	sim_busy(&line, 9600, US_S);
@@ -258,7 +258,7 @@ static void a_failing_device_is_not_hammered(void **state)
 	sim_end(&line);
 }
 
-static void a_gateway_that_reaches_nobody_counts_as_silence(void **state)
+static void a_gateway_that_reaches_no_unit_counts_as_silence(void **state)
 {
 	(void)state;
 	sim_busy(&line, 9600, US_S);
@@ -326,7 +326,7 @@ static void one_odd_exception_neither_splits_nor_repeats(void **state)
 }
 
 /* The exchange vouches for it. What it had to send for that may leave answers over, for ever. */
-static void a_refusal_is_believed_whatever_is_unanswered(void **state)
+static void a_refusal_is_accepted_whatever_is_unanswered(void **state)
 {
 	(void)state;
 	unsigned aside = 0;
@@ -348,7 +348,7 @@ static void a_refusal_is_believed_whatever_is_unanswered(void **state)
 	sim_end(&line);
 }
 
-static void a_culprit_that_was_found_says_nothing_about_lengths(void **state)
+static void a_failing_register_that_was_found_changes_no_length(void **state)
 {
 	(void)state;
 	sim_blocks(&line, 9600, 5 * US_MS, 16, 1, 1, US_S);
@@ -459,7 +459,7 @@ static void a_barrier_is_never_read_with_others(void **state)
 	sim_end(&line);
 }
 
-static void a_learnt_length_of_bits_holds(void **state)
+static void a_learned_length_of_bits_holds(void **state)
 {
 	(void)state;
 	for (uint16_t most = 1; most <= 64; most = (uint16_t)(most + 7)) {
@@ -482,28 +482,28 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_read_before_is_tried_again_soon),
-		cmocka_unit_test(a_device_that_refuses_everything_is_still_asked_whether_it_lives),
-		cmocka_unit_test(the_culprit_is_found_and_the_rest_goes_on),
-		cmocka_unit_test(a_forbidden_hole_is_learnt_and_nothing_set_aside),
+		cmocka_unit_test(a_device_that_refuses_everything_is_still_probed),
+		cmocka_unit_test(the_failing_register_is_found_and_the_rest_goes_on),
+		cmocka_unit_test(a_forbidden_hole_is_learned_and_nothing_set_aside),
 		cmocka_unit_test(
 			a_learnt_culprit_survives_a_reload_and_is_not_bridged_when_no_longer_wanted),
 		cmocka_unit_test(a_device_that_refuses_long_reads_gets_shorter_ones),
 		cmocka_unit_test(random_forbidden_addresses_never_stop_the_rest),
 		cmocka_unit_test(a_passing_refusal_sets_nothing_aside),
-		cmocka_unit_test(a_busy_device_is_asked_again_later_and_counts_as_alive),
+		cmocka_unit_test(a_busy_device_is_read_again_later_and_counts_as_online),
 		cmocka_unit_test(values_read_seldom_do_not_wait_for_their_next_period),
 		cmocka_unit_test(a_failing_device_is_not_hammered),
-		cmocka_unit_test(a_gateway_that_reaches_nobody_counts_as_silence),
+		cmocka_unit_test(a_gateway_that_reaches_no_unit_counts_as_silence),
 		cmocka_unit_test(another_device_behind_the_id_starts_unsuspected),
 		cmocka_unit_test(suspects_are_not_bridged_while_the_search_goes_on),
 		cmocka_unit_test(one_odd_exception_neither_splits_nor_repeats),
-		cmocka_unit_test(a_refusal_is_believed_whatever_is_unanswered),
-		cmocka_unit_test(a_culprit_that_was_found_says_nothing_about_lengths),
+		cmocka_unit_test(a_refusal_is_accepted_whatever_is_unanswered),
+		cmocka_unit_test(a_failing_register_that_was_found_changes_no_length),
 		cmocka_unit_test(a_device_that_refuses_everything_for_a_moment_is_soon_read_again),
 		cmocka_unit_test(a_unit_that_refuses_everything_and_falls_silent_is_offline),
 		cmocka_unit_test(a_silent_unit_whose_wants_are_all_aside_is_probed_at_one_of_them),
 		cmocka_unit_test(a_barrier_is_never_read_with_others),
-		cmocka_unit_test(a_learnt_length_of_bits_holds),
+		cmocka_unit_test(a_learned_length_of_bits_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

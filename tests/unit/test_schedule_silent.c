@@ -266,7 +266,7 @@ static void on_a_slow_scan_one_silent_unit_costs_one_time_out_a_scan(void **stat
 	sim_end(&line);
 }
 
-static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew(void **state)
+static void a_port_that_comes_back_is_polled_at_once_and_all_units_are_reported_anew(void **state)
 {
 	(void)state;
 	sim_busy(&line, 9600, 60 * US_S);
@@ -320,7 +320,7 @@ static void no_read_is_sent_whose_answer_could_be_mistaken(void **state)
 	}
 }
 
-static void a_unit_with_one_register_is_asked_for_one_more(void **state)
+static void of_a_unit_with_one_register_one_more_is_read(void **state)
 {
 	(void)state;
 	sim_begin(&line, 9600);
@@ -495,7 +495,7 @@ static bool every_second(struct line_sim *l)
 
 /* A converter that forgets every second request: with two units in turns it was always the same.
  * What is passed over meanwhile is no overload. */
-static void every_second_request_of_a_line_unanswered_starves_nobody(void **state)
+static void every_second_request_of_a_line_unanswered_starves_no_unit(void **state)
 {
 	(void)state;
 	static const us_t periods[] = {PERIOD_FASTEST, 200 * US_MS, US_S, 2 * US_S};
@@ -541,16 +541,16 @@ int main(void)
 			ten_silent_units_together_cost_five_per_cent_and_all_get_their_turn),
 		cmocka_unit_test(when_all_were_silent_the_first_back_brings_the_others_at_once),
 		cmocka_unit_test(
-			a_port_that_comes_back_is_polled_at_once_and_all_units_are_told_anew),
+			a_port_that_comes_back_is_polled_at_once_and_all_units_are_reported_anew),
 		cmocka_unit_test(no_read_is_sent_whose_answer_could_be_mistaken),
-		cmocka_unit_test(a_unit_with_one_register_is_asked_for_one_more),
+		cmocka_unit_test(of_a_unit_with_one_register_one_more_is_read),
 		cmocka_unit_test(another_unit_goes_before_the_second_try),
 		cmocka_unit_test(on_a_slow_scan_one_silent_unit_costs_one_time_out_a_scan),
 		cmocka_unit_test(after_a_loss_another_block_that_is_due_goes_first),
 		cmocka_unit_test(after_a_loss_a_block_goes_without_its_last_want),
 		cmocka_unit_test(after_a_loss_cells_that_others_want_make_a_block_longer),
 		cmocka_unit_test(a_longer_read_that_is_refused_is_not_tried_again),
-		cmocka_unit_test(every_second_request_of_a_line_unanswered_starves_nobody),
+		cmocka_unit_test(every_second_request_of_a_line_unanswered_starves_no_unit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

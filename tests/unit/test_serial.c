@@ -74,13 +74,13 @@ static void refused(const char *port, const char *words)
 	serial_close(&s);
 }
 
-static void a_missing_port_is_told(void **state)
+static void a_missing_port_is_reported(void **state)
 {
 	(void)state;
 	refused("/dev/there-is-no-such-port", "does not exist: xnetctl ports lists the ports");
 }
 
-static void what_is_no_serial_port_is_told(void **state)
+static void what_is_no_serial_port_is_reported(void **state)
 {
 	(void)state;
 	refused("/dev/null", "is not a serial port");
@@ -136,7 +136,7 @@ static void who_has_the_port_is_named(void **state)
 }
 
 /* Seen before it is opened: an open raises DTR and RTS. */
-static void what_the_user_may_not_open_is_said_with_the_group(void **state)
+static void what_the_user_may_not_open_is_reported_with_the_group(void **state)
 {
 	(void)state;
 	if (geteuid() != 0)
@@ -215,7 +215,7 @@ static void a_rate_the_port_does_not_have_is_refused(void **state)
 	close(master);
 }
 
-static void a_driver_without_rs485_and_without_rts_is_told(void **state)
+static void a_driver_without_rs485_and_without_rts_is_reported(void **state)
 {
 	(void)state;
 	char name[64], why[128] = "";
@@ -404,15 +404,15 @@ static void an_adapters_latency_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_missing_port_is_told),
-		cmocka_unit_test(what_is_no_serial_port_is_told),
+		cmocka_unit_test(a_missing_port_is_reported),
+		cmocka_unit_test(what_is_no_serial_port_is_reported),
 		cmocka_unit_test(a_port_locked_by_another_is_left_as_it_is),
 		cmocka_unit_test(who_has_the_port_is_named),
-		cmocka_unit_test(what_the_user_may_not_open_is_said_with_the_group),
+		cmocka_unit_test(what_the_user_may_not_open_is_reported_with_the_group),
 		cmocka_unit_test(a_port_is_held_alone_and_free_again_when_closed),
 		cmocka_unit_test(a_killed_user_does_not_leave_a_pseudo_terminal_closed),
 		cmocka_unit_test(a_rate_the_port_does_not_have_is_refused),
-		cmocka_unit_test(a_driver_without_rs485_and_without_rts_is_told),
+		cmocka_unit_test(a_driver_without_rs485_and_without_rts_is_reported),
 		cmocka_unit_test(a_pseudo_terminal_is_not_timed),
 		cmocka_unit_test(opening_and_closing_leaks_no_descriptor),
 		cmocka_unit_test(a_hang_up_is_seen_and_the_port_can_be_opened_again),

@@ -117,7 +117,7 @@ static void held_answers_come_before_the_next_and_in_order(void **state)
 	simline_destroy(l);
 }
 
-static void each_fault_does_what_it_says(void **state)
+static void each_fault_has_its_effect(void **state)
 {
 	(void)state;
 	static const struct {
@@ -208,7 +208,7 @@ int main(void)
 		cmocka_unit_test(a_request_before_the_silence_is_over_is_ignored_and_counted),
 		cmocka_unit_test(two_at_once_spoil_each_other),
 		cmocka_unit_test(held_answers_come_before_the_next_and_in_order),
-		cmocka_unit_test(each_fault_does_what_it_says),
+		cmocka_unit_test(each_fault_has_its_effect),
 		cmocka_unit_test(an_echo_comes_back_as_it_goes_out),
 		cmocka_unit_test(the_same_seed_gives_the_same_run),
 	};

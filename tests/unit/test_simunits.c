@@ -170,7 +170,7 @@ static void an_exception_fault_writes_nothing(void **state)
 	assert_int_equal(answer[3], 77);
 }
 
-static void a_line_fault_is_told_for_the_next_requests(void **state)
+static void a_line_fault_is_reported_for_the_next_requests(void **state)
 {
 	struct sim_turn t;
 
@@ -196,7 +196,7 @@ static void a_delay_is_the_turnaround(void **state)
 	assert_int_equal(simunits_turn(units, 2).turnaround, 5 * US_MS);
 }
 
-static void every_write_is_told_with_its_time_and_words(void **state)
+static void every_write_is_reported_with_its_time_and_words(void **state)
 {
 	uint8_t answer[PDU_MAX];
 	const uint16_t two[] = {1, 65535};
@@ -245,7 +245,7 @@ static void stats_count_by_device(void **state)
 		"}}");
 }
 
-static void wrong_commands_say_what_is_wrong(void **state)
+static void wrong_commands_report_what_is_wrong(void **state)
 {
 	static const struct {
 		const char *text, *reply;
@@ -360,7 +360,7 @@ static void a_chain_can_be_replaced(void **state)
 	assert_string_equal(command("set sun Watts 1"), "error: no such point");
 }
 
-static void a_wrong_chain_says_what_is_wrong(void **state)
+static void a_wrong_chain_reports_what_is_wrong(void **state)
 {
 	static const struct {
 		const char *text, *reply;
@@ -390,16 +390,16 @@ int main(void)
 		TEST(an_unplugged_device_is_silent_until_plugged_in),
 		TEST(an_exception_fault_ends_after_its_count),
 		TEST(an_exception_fault_writes_nothing),
-		TEST(a_line_fault_is_told_for_the_next_requests),
+		TEST(a_line_fault_is_reported_for_the_next_requests),
 		TEST(a_delay_is_the_turnaround),
-		TEST(every_write_is_told_with_its_time_and_words),
+		TEST(every_write_is_reported_with_its_time_and_words),
 		TEST(a_broadcast_is_done_by_all_and_answered_by_none),
 		TEST(stats_count_by_device),
-		TEST(wrong_commands_say_what_is_wrong),
+		TEST(wrong_commands_report_what_is_wrong),
 		cmocka_unit_test_setup_teardown(a_chain_stands_at_the_base_with_its_end, setup_sun,
 	                                        teardown),
 		cmocka_unit_test_setup_teardown(a_chain_can_be_replaced, setup_sun, teardown),
-		cmocka_unit_test_setup_teardown(a_wrong_chain_says_what_is_wrong, setup_sun,
+		cmocka_unit_test_setup_teardown(a_wrong_chain_reports_what_is_wrong, setup_sun,
 	                                        teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

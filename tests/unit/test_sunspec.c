@@ -114,7 +114,7 @@ static void other_words_at_a_base_are_no_mark(void **state)
 	assert_int_equal(s.walk.state, SUNSPEC_NONE);
 }
 
-static void models_nobody_knows_are_passed_over(void **state)
+static void unknown_models_are_passed_over(void **state)
 {
 	(void)state;
 	struct sunspec s = device();
@@ -454,7 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_mark_is_looked_for_at_each_base),
 		cmocka_unit_test(other_words_at_a_base_are_no_mark),
-		cmocka_unit_test(models_nobody_knows_are_passed_over),
+		cmocka_unit_test(unknown_models_are_passed_over),
 		cmocka_unit_test(a_model_without_registers_is_passed_over),
 		cmocka_unit_test(a_chain_without_end_is_what_was_found),
 		cmocka_unit_test(a_chain_that_breaks_off_at_once_is_none),

@@ -56,7 +56,7 @@ static void check_words(int fd)
 	assert_true(strtoull(text + sizeof reloading - 1, NULL, 10) > 0);
 }
 
-static void test_socket_of_a_path(void **state)
+static void a_socket_of_a_path_receives_each_word(void **state)
 {
 	char dir[] = "/tmp/xnet-systemd-XXXXXX", path[sizeof dir + 8];
 	(void)state;
@@ -69,7 +69,7 @@ static void test_socket_of_a_path(void **state)
 	rmdir(dir);
 }
 
-static void test_abstract_socket(void **state)
+static void an_abstract_socket_receives_each_word(void **state)
 {
 	char name[64];
 	(void)state;
@@ -80,7 +80,7 @@ static void test_abstract_socket(void **state)
 	systemd_status("the manager has gone"); /* no error */
 }
 
-static void test_no_manager(void **state)
+static void without_a_manager_nothing_is_sent_and_nothing_fails(void **state)
 {
 	char longest[200];
 	(void)state;
@@ -105,7 +105,7 @@ static us_t period(const char *usec, const char *pid)
 	return systemd_watchdog_period();
 }
 
-static void test_watchdog_period(void **state)
+static void the_watchdog_is_fed_at_half_its_period(void **state)
 {
 	char me[16];
 	(void)state;
@@ -124,10 +124,10 @@ static void test_watchdog_period(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_socket_of_a_path),
-		cmocka_unit_test(test_abstract_socket),
-		cmocka_unit_test(test_no_manager),
-		cmocka_unit_test(test_watchdog_period),
+		cmocka_unit_test(a_socket_of_a_path_receives_each_word),
+		cmocka_unit_test(an_abstract_socket_receives_each_word),
+		cmocka_unit_test(without_a_manager_nothing_is_sent_and_nothing_fails),
+		cmocka_unit_test(the_watchdog_is_fed_at_half_its_period),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,7 +124,7 @@ static void a_name_is_looked_up(void **state)
 	assert_true(rig_await_read(&b->rig, UNIT));
 }
 
-static void a_name_nobody_knows_is_told(void **state)
+static void an_unknown_host_name_is_reported(void **state)
 {
 	struct bench *b = *state;
 	b->conf.host = "there.is.no.such.host.invalid";
@@ -166,7 +166,7 @@ static void an_answer_to_another_transaction_is_dropped(void **state)
 	assert_int_equal(b->rig.of_kind[REPORT_FAILED], 0);
 }
 
-static void a_late_answer_is_told_apart_by_its_id(void **state)
+static void a_late_answer_is_recognised_by_its_id(void **state)
 {
 	struct bench *b = *state;
 	struct bus_figures f;
@@ -189,7 +189,7 @@ static void a_late_answer_breaks_no_connection(void **state)
 	assert_int_equal(atomic_load(&b->peer.connections), 1);
 }
 
-static void a_piece_of_an_answer_is_told_and_ends_the_connection(void **state)
+static void a_piece_of_an_answer_is_reported_and_ends_the_connection(void **state)
 {
 	struct bench *b = *state;
 	start(b, SHORT, 20 * US_MS);
@@ -270,7 +270,7 @@ static void an_answer_of_the_wrong_length_is_no_answer(void **state)
 	passes(b, PEER_WRONG_LENGTH, 3);
 }
 
-static void what_is_not_modbus_is_told(void **state)
+static void what_is_not_modbus_is_reported(void **state)
 {
 	struct bench *b = *state;
 	start(b, SHORT, 20 * US_MS);
@@ -324,7 +324,7 @@ static void a_connection_that_breaks_unused_is_made_again_at_once(void **state)
 	assert_int_equal(b->rig.of_kind[REPORT_PORT], 1);
 }
 
-static void an_endpoint_that_vanishes_unused_is_told(void **state)
+static void an_endpoint_that_vanishes_unused_is_reported(void **state)
 {
 	struct bench *b = *state;
 	start(b, 5 * US_S, 3600 * US_S);
@@ -354,7 +354,7 @@ static void a_peer_that_never_answers_is_offline_and_back(void **state)
 	assert_true(rig_await_read(&b->rig, UNIT));
 }
 
-static void a_peer_that_only_accepts_is_not_told_to_be_up_each_time(void **state)
+static void a_peer_that_only_accepts_is_not_reported_up_each_time(void **state)
 {
 	struct bench *b = *state;
 	start(b, SHORT, 20 * US_MS);
@@ -375,7 +375,7 @@ static void a_peer_that_only_accepts_is_not_told_to_be_up_each_time(void **state
 	assert_true(rig_await_read(&b->rig, UNIT));
 }
 
-static void an_endpoint_that_refuses_is_told_and_found_when_it_is_there(void **state)
+static void an_endpoint_that_refuses_is_reported_and_found_when_it_is_there(void **state)
 {
 	struct bench *b = *state;
 	const uint16_t port = b->peer.port;
@@ -395,7 +395,7 @@ static void an_endpoint_that_refuses_is_told_and_found_when_it_is_there(void **s
 	assert_true(rig_await_read(&b->rig, UNIT));
 }
 
-static void a_write_lost_with_the_connection_is_told_so(void **state)
+static void a_write_lost_with_the_connection_is_reported_so(void **state)
 {
 	struct bench *b = *state;
 	start(b, 5 * US_S, 10 * US_S);
@@ -653,28 +653,28 @@ int main(void)
 		TEST(registers_are_read),
 		TEST(a_living_unit_waits_its_turn_behind_a_dead_one),
 		TEST(a_name_is_looked_up),
-		TEST(a_name_nobody_knows_is_told),
+		TEST(an_unknown_host_name_is_reported),
 		cmocka_unit_test_teardown(ipv6_is_spoken, end),
 		TEST(an_answer_of_another_unit_is_no_answer),
 		TEST(an_answer_to_another_transaction_is_dropped),
-		TEST(a_late_answer_is_told_apart_by_its_id),
+		TEST(a_late_answer_is_recognised_by_its_id),
 		TEST(a_late_answer_breaks_no_connection),
-		TEST(a_piece_of_an_answer_is_told_and_ends_the_connection),
+		TEST(a_piece_of_an_answer_is_reported_and_ends_the_connection),
 		TEST(a_connection_without_answers_is_made_anew),
 		TEST(a_connection_with_a_write_in_it_is_kept),
 		TEST(a_connection_with_a_piece_of_a_writes_answer_is_ended),
 		TEST(a_doubled_answer_is_never_the_next_ones),
 		TEST(an_answer_in_pieces_is_put_together),
 		TEST(an_answer_of_the_wrong_length_is_no_answer),
-		TEST(what_is_not_modbus_is_told),
+		TEST(what_is_not_modbus_is_reported),
 		TEST(a_gateway_without_a_path_is_a_silent_unit_not_a_broken_connection),
 		TEST(a_connection_that_closes_is_made_again),
 		TEST(a_connection_that_breaks_unused_is_made_again_at_once),
-		TEST(an_endpoint_that_vanishes_unused_is_told),
+		TEST(an_endpoint_that_vanishes_unused_is_reported),
 		TEST(a_peer_that_never_answers_is_offline_and_back),
-		TEST(a_peer_that_only_accepts_is_not_told_to_be_up_each_time),
-		TEST(an_endpoint_that_refuses_is_told_and_found_when_it_is_there),
-		TEST(a_write_lost_with_the_connection_is_told_so),
+		TEST(a_peer_that_only_accepts_is_not_reported_up_each_time),
+		TEST(an_endpoint_that_refuses_is_reported_and_found_when_it_is_there),
+		TEST(a_write_lost_with_the_connection_is_reported_so),
 		TEST(an_echo_of_another_register_is_no_answer),
 		TEST(an_echo_of_another_register_is_enough_where_it_is_loose),
 		TEST(unit_zero_is_the_device_itself),

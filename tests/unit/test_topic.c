@@ -66,7 +66,7 @@ static const struct {
 	{"a/+/c", "a//c", true},
 };
 
-static void filters_match_as_the_specification_says(void **state)
+static void filters_match_as_specified(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof match_row / sizeof *match_row; i++) {
@@ -132,7 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_topic_is_cut_behind_its_prefix),
-		cmocka_unit_test(filters_match_as_the_specification_says),
+		cmocka_unit_test(filters_match_as_specified),
 		cmocka_unit_test(only_well_formed_utf8_without_nul_passes),
 		cmocka_unit_test(topics_to_publish_have_no_wildcards_or_control_characters),
 	};

@@ -322,7 +322,7 @@ static bool again(void *ctx, const struct seen *s)
 	return true;
 }
 
-static void test_a_capture_says_the_same_again(void **state)
+static void test_a_replayed_capture_prints_the_same(void **state)
 {
 	static const uint8_t noise[] = {1, 2, 3};
 	struct said s = {.capture = tmpfile()}, back = {0};
@@ -441,7 +441,7 @@ int main(void)
 		cmocka_unit_test(test_times_are_of_the_line_and_not_of_the_way_to_us),
 		cmocka_unit_test(test_a_late_response_that_ends_with_00_is_no_other_client),
 		cmocka_unit_test(test_several_frames_at_once_are_taken_apart),
-		cmocka_unit_test(test_a_capture_says_the_same_again),
+		cmocka_unit_test(test_a_replayed_capture_prints_the_same),
 		cmocka_unit_test(test_a_capture_with_a_short_block_is_refused),
 		cmocka_unit_test(test_registers_are_understood_as_people_write_them),
 	};

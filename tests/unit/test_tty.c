@@ -46,7 +46,7 @@ static void put(const char *path, const void *bytes, size_t n)
 	fclose(f);
 }
 
-static void hardware_is_known_by_what_the_system_says(void **state)
+static void hardware_is_recognised_by_sysfs(void **state)
 {
 	(void)state;
 	static const char mini[] = "brcm,bcm2835-aux-uart";
@@ -161,7 +161,7 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hardware_is_known_by_what_the_system_says),
+		cmocka_unit_test(hardware_is_recognised_by_sysfs),
 		cmocka_unit_test(what_the_hardware_cannot_do_is_refused_with_the_reason),
 		cmocka_unit_test(who_has_a_port_is_found_by_its_lock),
 	};

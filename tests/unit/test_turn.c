@@ -250,7 +250,7 @@ static void a_read_brings_its_cells(void **state)
 }
 
 /* As often as the rule allows, each time after the unit's rest; then it is the scheduler's. */
-static void only_a_corrupted_answer_is_asked_for_again(void **state)
+static void only_a_corrupted_answer_is_read_again(void **state)
 {
 	(void)state;
 	static const struct {
@@ -281,7 +281,7 @@ static void only_a_corrupted_answer_is_asked_for_again(void **state)
 }
 
 /* Its answer could be mistaken for one that may still come. */
-static void what_is_barred_is_not_asked_for_again(void **state)
+static void what_is_barred_is_not_requested_again(void **state)
 {
 	(void)state;
 	struct bench b;
@@ -524,7 +524,7 @@ static void nothing_is_written_when_the_read_before_a_merge_fails(void **state)
 	}
 }
 
-static void the_read_before_a_merge_is_asked_for_again_when_corrupted(void **state)
+static void the_read_before_a_merge_is_read_again_when_corrupted(void **state)
 {
 	(void)state;
 	struct bench b;
@@ -699,8 +699,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_read_brings_its_cells),
-		cmocka_unit_test(only_a_corrupted_answer_is_asked_for_again),
-		cmocka_unit_test(what_is_barred_is_not_asked_for_again),
+		cmocka_unit_test(only_a_corrupted_answer_is_read_again),
+		cmocka_unit_test(what_is_barred_is_not_requested_again),
 		cmocka_unit_test(a_link_that_breaks_leaves_an_answer_due),
 		cmocka_unit_test(a_read_that_cannot_be_is_refused_without_a_request),
 		cmocka_unit_test(both_tables_may_be_read_by_one_function),
@@ -713,7 +713,7 @@ int main(void)
 		cmocka_unit_test(bits_are_put_into_what_was_just_read),
 		cmocka_unit_test(several_registers_are_not_written_as_one),
 		cmocka_unit_test(nothing_is_written_when_the_read_before_a_merge_fails),
-		cmocka_unit_test(the_read_before_a_merge_is_asked_for_again_when_corrupted),
+		cmocka_unit_test(the_read_before_a_merge_is_read_again_when_corrupted),
 		cmocka_unit_test(what_the_device_holds_already_is_not_written),
 		cmocka_unit_test(coils_are_compared_bit_by_bit),
 		cmocka_unit_test(a_value_is_compared_where_it_is_read),

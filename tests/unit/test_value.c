@@ -34,7 +34,7 @@ static void expect_print(struct value v, int decimals, const char *text)
 	assert_string_equal(buf, text);
 }
 
-static void decimals_print_exactly_as_many_digits_as_asked(void **state)
+static void decimals_print_exactly_as_many_digits_as_requested(void **state)
 {
 	(void)state;
 	expect_print(decimal(false, 1328, 2), 2, "13.28");
@@ -231,7 +231,7 @@ static void reals_print_as_printf_does(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decimals_print_exactly_as_many_digits_as_asked),
+		cmocka_unit_test(decimals_print_exactly_as_many_digits_as_requested),
 		cmocka_unit_test(reals_round_half_away_and_never_show_an_exponent),
 		cmocka_unit_test(the_other_kinds_print_as_words),
 		cmocka_unit_test(numbers_are_read_as_people_write_them),

@@ -181,7 +181,7 @@ static void topics_and_payloads_are_those_of_the_contract(void **state)
 		"site7/xnet/hist/scc1/BattVolts {\"ts\":\"2026-11-21T10:00:00.123Z\",\"v\":13.28}");
 }
 
-static void a_value_is_told_when_it_differs_or_again(void **state)
+static void a_value_is_published_when_it_differs_or_again(void **state)
 {
 	struct setup *s = *state;
 	assert_true(north_differs(s->n, 1, 0, "13.28"));
@@ -292,7 +292,7 @@ static void a_snapshot_has_numbers_texts_and_null(void **state)
 		"\"Mode\":null,\"Serial\":null,\"Total\":null}");
 }
 
-static void alerts_are_told_once(void **state)
+static void alerts_are_published_once(void **state)
 {
 	struct setup *s = *state;
 	struct alerts *a = alerts_create();
@@ -490,7 +490,7 @@ static void the_gateway_reloads_and_changes_its_log(void **state)
 	               "no such command");
 }
 
-static void get_asks_for_one_point_or_all(void **state)
+static void get_requests_one_point_or_all(void **state)
 {
 	struct setup *s = *state;
 	const struct north_event *e = hear(s, "site7/xnet/get/scc1", "anything \xFF");
@@ -576,7 +576,7 @@ static void a_short_message_takes_little_memory(void **state)
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
-static void refusals_are_told_on_nak(void **state)
+static void refusals_are_published_on_nak(void **state)
 {
 	struct setup *s = *state;
 	north_outcome(s->n, &(struct north_outcome){.device = 0,
@@ -858,7 +858,7 @@ static void a_nak_repeats_only_the_beginning(void **state)
 
 /* -- our own topics ---------------------------------------------------------------------------- */
 
-static void a_foreign_status_is_told_right_again(void **state)
+static void an_overwritten_status_is_published_again(void **state)
 {
 	struct setup *s = *state;
 	north_status(s->n, NORTH_GATEWAY, true);
@@ -885,7 +885,7 @@ static void a_foreign_status_is_told_right_again(void **state)
 		"site7/xnet/sts/scc1/status* online\nsite7/xnet/sts/scc1/BattVolts* 13.28");
 }
 
-static void what_an_earlier_life_told_is_cleared(void **state)
+static void what_an_earlier_run_published_is_cleared(void **state)
 {
 	struct setup *s = *state;
 	on_retained(s, "site7/xnet/$SYS/pi-barn/device/scc1/info",
@@ -1024,11 +1024,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(topics_and_payloads_are_those_of_the_contract),
-		TEST(a_value_is_told_when_it_differs_or_again),
+		TEST(a_value_is_published_when_it_differs_or_again),
 		TEST(numbers_get_their_unit_where_it_is_wanted),
 		TEST(values_carry_their_unit_and_class_where_it_is_wanted),
 		TEST(a_snapshot_has_numbers_texts_and_null),
-		TEST(alerts_are_told_once),
+		TEST(alerts_are_published_once),
 		TEST(a_new_model_clears_what_is_gone_and_keeps_the_rest),
 		TEST(filters_name_only_own_topics),
 		TEST(a_command_names_its_device_point_and_text),
@@ -1038,10 +1038,10 @@ int main(void)
 		TEST(commands_that_cannot_be_understood_are_refused),
 		TEST(retained_commands_are_refused_unless_accepted),
 		TEST(the_gateway_reloads_and_changes_its_log),
-		TEST(get_asks_for_one_point_or_all),
+		TEST(get_requests_one_point_or_all),
 		TEST(subscriptions_count_points_of_one_or_more_devices),
 		TEST(a_short_message_takes_little_memory),
-		TEST(refusals_are_told_on_nak),
+		TEST(refusals_are_published_on_nak),
 		TEST(a_request_gets_one_answer_with_its_correlation),
 		TEST(a_request_for_several_points_is_answered_when_all_have_ended),
 		TEST(an_outcome_overtakes_a_heap_but_not_its_value),
@@ -1050,8 +1050,8 @@ int main(void)
 		TEST(a_long_response_topic_is_refused),
 		TEST(a_retained_request_gets_no_answer),
 		TEST(a_nak_repeats_only_the_beginning),
-		TEST(a_foreign_status_is_told_right_again),
-		TEST(what_an_earlier_life_told_is_cleared),
+		TEST(an_overwritten_status_is_published_again),
+		TEST(what_an_earlier_run_published_is_cleared),
 		TEST(what_another_gateway_has_now_is_not_cleared),
 		TEST(no_shell_line_is_made_of_a_foreign_topic),
 		TEST(forged_infos_clear_a_bounded_number_of_topics),
