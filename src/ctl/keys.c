@@ -2,14 +2,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/says.h"
 #include "ctl/verb.h"
+
+struct search {
+	const char *word; /* NULL: all */
+	size_t found;
+};
 
 static void print_line(void *ctx, const char *text)
 {
-	const char *word = ctx;
+	struct search *s = ctx;
 
-	if (!word || strstr(text, word))
-		puts(text);
+	if (s->word && !strcasestr(text, s->word))
+		return;
+	puts(text);
+	s->found++;
 }
 
 int verb_keys(int argc, char **argv)
@@ -21,6 +29,10 @@ int verb_keys(int argc, char **argv)
 		     "lines that contain it.");
 		return argc == 2 && strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : EXIT_USAGE;
 	}
-	config_print_keys(print_line, argc == 2 ? argv[1] : NULL);
-	return EXIT_SUCCESS;
+	struct search s = {.word = argc == 2 ? argv[1] : NULL};
+	config_print_keys(print_line, &s);
+	if (s.found)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "xnetctl keys: no key has the word '%s'\n", says_clean(s.word));
+	return EXIT_FAILURE;
 }

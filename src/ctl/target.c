@@ -330,6 +330,8 @@ static int unknown(const struct target *t, const char *verb, const char *word)
 		        says_clean(word));
 	if (near)
 		fprintf(stderr, ": did you mean '%s'?\n", near);
+	else if (!d && *word && strspn(word, "0123456789.") == strlen(word) && strchr(word, '.'))
+		fprintf(stderr, ": a Modbus TCP server is given with its port: %s:502\n", word);
 	else if (d)
 		fprintf(stderr, ": xnetctl points %s lists them\n", d->name);
 	else if (t->model)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/lint.h"
 #include "ctl/replay.h"
+#include "ctl/says.h"
 #include "ctl/verb.h"
 
 static int help(int status)
@@ -64,6 +67,15 @@ int verb_test(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		struct diag d;
 
+		if (access(argv[i], F_OK) != 0) {
+			fprintf(stderr,
+			        "xnetctl test: %s: %s; expects the file of a profile, like "
+			        "/etc/xnet/profiles/NAME.yaml\n",
+			        says_clean(argv[i]), strerror(errno));
+			unreadable = true;
+			r.failed++;
+			continue;
+		}
 		diag_init(&d);
 		if (!try_profile(argv[i], &d, &r)) {
 			files_report(&d);

@@ -279,8 +279,10 @@ static void open_socket(struct gateway *g)
 		(no_dir ? log_info : log_warn)("control: no socket at %s: %s; xnetctl cannot reach "
 		                               "this daemon",
 		                               g->control_path,
-		                               errno == EADDRINUSE ? "another daemon has it"
-		                                                   : strerror(errno));
+		                               errno == EADDRINUSE
+		                                       ? "another xnetd runs (the service?) and "
+		                                         "has it"
+		                                       : strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return;

@@ -228,6 +228,7 @@ def test_the_progress_is_one_line_of_the_terminal(wire, tmp_path, columns):
 @pytest.mark.parametrize("arguments, status, text", [
     (["/dev/ttyNONE7"], 69, "/dev/ttyNONE7 does not exist: xnetctl ports lists the ports"),
     (["/dev/null"], 69, "/dev/null is not a serial port"),
+    (["192.168.1.50"], 64, "a Modbus TCP server is given with its port: 192.168.1.50:502"),
     (["127.0.0.1:1"], 69, "cannot connect to 127.0.0.1:1: Connection refused"),
     (["nowhere"], 64, "there is no device, bus or port 'nowhere'"),
     ([], 64, "which line?"),

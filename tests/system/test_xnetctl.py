@@ -133,6 +133,14 @@ def test_keys_can_be_searched():
     whole, some = xnetctl("keys").stdout.splitlines(), xnetctl("keys", "deadband").stdout.splitlines()
     assert 0 < len(some) < len(whole)
     assert all("deadband" in s for s in some)
+    assert xnetctl("keys", "DeadBand").stdout.splitlines() == some
+    none = xnetctl("keys", "nonsense")
+    assert none.returncode == 1 and "no key has the word 'nonsense'" in none.stderr
+
+
+def test_a_profile_is_tested_by_its_file():
+    done = xnetctl("test", "epever-tracer")
+    assert done.returncode == 78 and "expects the file of a profile" in done.stderr, done.stderr
 
 
 def test_ports_ends_well_also_without_any():
