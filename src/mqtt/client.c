@@ -93,6 +93,7 @@ static void on_message(void *ctx, struct mqtt_event *e, uint8_t qos)
 	pthread_mutex_lock(&c->lock);
 	c->received++;
 	e->since = fresh_message(&c->fresh, qos, client_now());
+	segments_acknowledge(&c->segments);
 	pthread_mutex_unlock(&c->lock);
 	deliver(c, e);
 	pthread_mutex_lock(&c->lock);
@@ -105,6 +106,7 @@ static void on_answer(void *ctx)
 	struct mqtt_client *c = ctx;
 	pthread_mutex_lock(&c->lock);
 	fresh_answer(&c->fresh, client_now());
+	segments_acknowledge(&c->segments);
 	pthread_mutex_unlock(&c->lock);
 }
 

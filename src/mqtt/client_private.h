@@ -57,8 +57,9 @@ struct mqtt_client {
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
-	bool permitted; /* a topic that was refused is not any more */
-	bool alone;     /* nothing else goes before this one is proven: */
+	struct segments segments; /* the publisher's; its socket is written under the lock */
+	bool permitted;           /* a topic that was refused is not any more */
+	bool alone;               /* nothing else goes before this one is proven: */
 	uint32_t alone_id, alone_number;
 	char why[192], last_error[192];
 	bool left_open;
@@ -79,7 +80,6 @@ struct mqtt_client {
 	unsigned closes; /* attempts that the broker closed before any succeeded */
 	unsigned seed;
 	struct paho *paho;
-	struct segments segments;
 	char **have; /* filters subscribed or to be, sorted; the library holds pointers to them */
 	size_t nhave;
 	char **old; /* once subscribed, kept for the same reason */

@@ -316,14 +316,16 @@ void pump(struct mqtt_client *c)
 
 void pump_begin(struct mqtt_client *c, us_t now)
 {
+	struct segments segments;
+	segments_begin(&segments, c->conf.port);
 	pthread_mutex_lock(&c->lock);
+	c->segments = segments;
 	pace_begin(&c->pace);
 	c->alone = c->permitted = false;
 	c->proven = UINT64_MAX;
 	pthread_mutex_unlock(&c->lock);
 	c->nreported = 0;
 	c->refused_at = 0;
-	segments_begin(&c->segments, c->conf.port);
 	ask(c, now);
 }
 
@@ -384,6 +386,8 @@ void pump_done(void *ctx, const struct paho_done *d)
 		if (d->refused && !c->refused)
 			c->refused = d->refused;
 	}
+	if (answered && c->flying == 0)
+		segments_acknowledge(&c->segments);
 	if (worth_waking(c) || c->ending || c->leaving || c->refused || c->permitted)
 		client_wake(c);
 	pthread_mutex_unlock(&c->lock);

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #define WINDOW (100 * US_MS)
-#define BUSY 100 /* messages in a window */
+#define BUSY 15 /* bursts in a window */
 
 static bool leads_to(int fd, uint16_t port)
 {
@@ -25,10 +25,15 @@ static bool leads_to(int fd, uint16_t port)
 }
 
 /* The library closes its socket when it likes, and its number may be another's by now. */
-static bool set_nodelay(const struct segments *s, int on)
+static bool set(const struct segments *s, int option, int on)
 {
 	return leads_to(s->fd, s->port) &&
-	       setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+	       setsockopt(s->fd, IPPROTO_TCP, option, &on, sizeof on) == 0;
+}
+
+static bool set_nodelay(const struct segments *s, int on)
+{
+	return set(s, TCP_NODELAY, on);
 }
 
 /* Of several (a connection that a reload left is still ending) all have it; the last is ours, or
@@ -46,31 +51,39 @@ void segments_begin(struct segments *s, uint16_t port)
 		closedir(all);
 }
 
-static void count(struct segments *s, us_t now)
+static void count_burst(struct segments *s, us_t now)
 {
 	if (now - s->since >= WINDOW) {
-		s->busy = s->n >= BUSY && now - s->since < 2 * WINDOW;
+		s->busy = s->bursts >= BUSY && now - s->since < 2 * WINDOW;
 		s->since = now;
-		s->n = 0;
+		s->bursts = 0;
 	}
-	s->busy |= ++s->n >= BUSY;
+	s->busy |= ++s->bursts >= BUSY;
 }
 
 void segments_add(struct segments *s, bool urgent, us_t now)
 {
-	count(s, now);
 	s->urgent |= urgent;
-	if (++s->together == 2 && !s->gathers)
-		s->gathers = set_nodelay(s, 0);
+	if (++s->together == 2) {
+		count_burst(s, now);
+		s->gathers = s->gathers || set_nodelay(s, 0);
+	}
 }
 
 /* To set it sends what waits (Linux, tcp(7)). */
 void segments_end(struct segments *s)
 {
-	if (s->gathers && (s->urgent || !s->busy)) {
+	const bool follows = s->busy && s->together > 1;
+	if (s->gathers && (s->urgent || !follows)) {
 		set_nodelay(s, 1);
 		s->gathers = false;
 	}
 	s->urgent = false;
 	s->together = 0;
+}
+
+/* Not for good: the kernel goes back to waiting for something to send it with (tcp(7)). */
+void segments_acknowledge(const struct segments *s)
+{
+	set(s, TCP_QUICKACK, 1);
 }

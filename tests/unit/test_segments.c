@@ -40,12 +40,17 @@ static void line_close(struct line *l)
 	close(l->listener);
 }
 
-static int nodelay(const struct line *l)
+static int option(const struct line *l, int name)
 {
 	int on = -1;
 	socklen_t n = sizeof on;
-	assert_int_equal(getsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, &n), 0);
+	assert_int_equal(getsockopt(l->fd, IPPROTO_TCP, name, &on, &n), 0);
 	return on != 0;
+}
+
+static int nodelay(const struct line *l)
+{
+	return option(l, TCP_NODELAY);
 }
 
 static void a_single_message_does_not_wait(void **state)
@@ -77,6 +82,25 @@ static void what_is_handed_over_together_is_sent_together_and_then_at_once(void 
 		assert_false(nodelay(&l));
 		segments_end(&s);
 		assert_true(nodelay(&l));
+	}
+	line_close(&l);
+}
+
+/* A device of 100 points each 200 ms: what a command changes comes between two of them. */
+static void a_message_behind_a_burst_does_not_wait(void **state)
+{
+	(void)state;
+	struct line l = line_open();
+	struct segments s;
+	segments_begin(&s, l.port);
+	for (us_t t = 0; t < 5 * US_S; t += 200 * US_MS) {
+		for (unsigned i = 0; i < 100; i++)
+			segments_add(&s, false, t);
+		segments_end(&s);
+		assert_true(nodelay(&l));
+		segments_add(&s, false, t + 150 * US_MS);
+		assert_true(nodelay(&l));
+		segments_end(&s);
 	}
 	line_close(&l);
 }
@@ -128,6 +152,28 @@ static void a_socket_that_took_its_number_is_left_alone(void **state)
 	line_close(&other);
 }
 
+/* Whoever answers what he receives acknowledges with his answer, as the kernel learns. */
+static void what_is_received_is_acknowledged_at_once(void **state)
+{
+	(void)state;
+	struct line l = line_open();
+	struct segments s;
+	segments_begin(&s, l.port);
+	const int broker = accept(l.listener, NULL, NULL);
+	char byte = 0;
+	for (unsigned i = 0; i < 100 && option(&l, TCP_QUICKACK); i++) {
+		assert_int_equal(send(broker, &byte, 1, 0), 1);
+		assert_int_equal(recv(l.fd, &byte, 1, 0), 1);
+		assert_int_equal(send(l.fd, &byte, 1, 0), 1);
+		assert_int_equal(recv(broker, &byte, 1, 0), 1);
+	}
+	assert_false(option(&l, TCP_QUICKACK));
+	segments_acknowledge(&s);
+	assert_true(option(&l, TCP_QUICKACK));
+	close(broker);
+	line_close(&l);
+}
+
 static void without_a_connection_nothing_happens(void **state)
 {
 	(void)state;
@@ -147,8 +193,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_single_message_does_not_wait),
 		cmocka_unit_test(what_is_handed_over_together_is_sent_together_and_then_at_once),
+		cmocka_unit_test(a_message_behind_a_burst_does_not_wait),
 		cmocka_unit_test(of_ten_thousand_a_second_only_the_urgent_do_not_wait),
 		cmocka_unit_test(a_socket_that_took_its_number_is_left_alone),
+		cmocka_unit_test(what_is_received_is_acknowledged_at_once),
 		cmocka_unit_test(without_a_connection_nothing_happens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
