@@ -124,41 +124,45 @@ static void access_of(struct draft_point *p, const struct node *n)
 		p->on = p->off = p->min = p->max = NULL;
 }
 
+/* Keys of a channel that are converted, or have no counterpart and lose nothing. */
+static const char *const channel_keys[] = {
+	"name",
+	"id",
+	"enabled",
+	"reg_type",
+	"address",
+	"type",
+	"format",
+	"scale",
+	"offset",
+	"round_to",
+	"units",
+	"word_order",
+	"byte_order",
+	"error_value",
+	"readonly",
+	"on_value",
+	"off_value",
+	"enum",
+	"enum_titles",
+	"min",
+	"max",
+	"read_period_ms",
+	"poll_interval",
+	"string_data_size",
+	"group",
+	"order",
+	"title",
+	"description",
+	"read_rate_limit_ms",
+	"semi_active",
+	"sporadic",
+	"write_address",
+	NULL,
+};
+
 static void channel(struct draft *d, size_t device, const struct node *n)
 {
-	static const char *const known[] = {"name",
-	                                    "id",
-	                                    "enabled",
-	                                    "reg_type",
-	                                    "address",
-	                                    "type",
-	                                    "format",
-	                                    "scale",
-	                                    "offset",
-	                                    "round_to",
-	                                    "units",
-	                                    "word_order",
-	                                    "byte_order",
-	                                    "error_value",
-	                                    "readonly",
-	                                    "on_value",
-	                                    "off_value",
-	                                    "enum",
-	                                    "enum_titles",
-	                                    "min",
-	                                    "max",
-	                                    "read_period_ms",
-	                                    "poll_interval",
-	                                    "string_data_size",
-	                                    "group",
-	                                    "order",
-	                                    "title",
-	                                    "description",
-	                                    "read_rate_limit_ms",
-	                                    "semi_active",
-	                                    "sporadic",
-	                                    "write_address",
-	                                    NULL};
 	const char *format = node_text(n, "format");
 	const char *type = *format ? draft_word(formats, format) : "u16";
 	const char *table = draft_word(tables, node_text(n, "reg_type"));
@@ -176,7 +180,7 @@ static void channel(struct draft *d, size_t device, const struct node *n)
 		draft_drop(d, device, p);
 		return;
 	}
-	draft_unknown(d, n, known, "channel");
+	draft_unknown(d, n, channel_keys, "channel");
 	const bool bits = strcmp(table, "coil") == 0 || strcmp(table, "discrete") == 0;
 	p->type = bits ? NULL : type;
 	if (strcmp(type, "string") == 0)
