@@ -3,7 +3,9 @@
 
 #include "core/base/text.h"
 #include "core/command/command.h"
+#include "daemon/commands.h"
 #include "daemon/events.h"
+#include "daemon/gets.h"
 #include "daemon/health.h"
 #include "daemon/identity.h"
 #include "daemon/log.h"
@@ -162,6 +164,14 @@ void broker_adopt(struct gateway *g, const struct model *old, const struct same 
 	publish_statuses(g, true);
 	g->alerts_changed = true;
 	connect_links(g);
+}
+
+void broker_turn(struct gateway *g)
+{
+	const bool held = commands_wait(g) || gets_wait(g);
+	for (unsigned i = 0; i < NORTH_LINKS; i++)
+		if (g->link[i].mqtt)
+			mqtt_hold(g->link[i].mqtt, held);
 }
 
 void broker_leaves(struct gateway *g)

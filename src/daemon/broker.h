@@ -15,6 +15,9 @@ void broker_create(struct gateway *g);
 /* After a reload: topics and subscriptions of g->model instead of old's. */
 void broker_adopt(struct gateway *g, const struct model *old, const struct same *same);
 
+/* The turn's end: what was asked there is answered there, where a broker of a list is in use. */
+void broker_turn(struct gateway *g);
+
 /* The gateway ends: commands are unsubscribed; those on their way still come. */
 void broker_leaves(struct gateway *g);
 

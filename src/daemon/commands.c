@@ -382,6 +382,14 @@ void commands_finish(struct gateway *g)
 	commands_act(g);
 }
 
+bool commands_wait(const struct gateway *g)
+{
+	uint64_t ended = 0;
+	for (size_t i = 0; i < COMMAND_ENDS; i++)
+		ended += g->commands->count.ended[i];
+	return g->commands->count.received > ended;
+}
+
 void commands_figures(const struct gateway *g, struct command_figures *out)
 {
 	*out = g->commands->count;

@@ -48,6 +48,11 @@ void gets_create(struct gateway *g)
 	g->gets = mem_alloc(1, sizeof *g->gets);
 }
 
+bool gets_wait(const struct gateway *g)
+{
+	return g->gets->n > 0;
+}
+
 void gets_destroy(struct gateway *g)
 {
 	free(g->gets);

@@ -132,6 +132,7 @@ void loop_turn(struct gateway *g)
 		gateway_wake(g, TIMER_STATUS, g->status_published + STATUS_EVERY);
 	g->due[TIMER_NORTH] = north_turn(g->north);
 	north_kick(g->north);
+	broker_turn(g);
 }
 
 static us_t next_due(const struct gateway *g)

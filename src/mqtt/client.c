@@ -275,6 +275,15 @@ void mqtt_shortest(struct mqtt_client *c, int64_t shortest)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void mqtt_hold(struct mqtt_client *c, bool held)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->held != held)
+		client_wake(c);
+	c->held = held;
+	pthread_mutex_unlock(&c->lock);
+}
+
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out)
 {
 	struct outbox_figures f;

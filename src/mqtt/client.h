@@ -82,6 +82,10 @@ void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n,
  * known well enough for that. */
 void mqtt_shortest(struct mqtt_client *c, int64_t shortest);
 
+/* Is something under way whose outcome belongs to the broker in use? Until then the first of a list
+ * is not returned to, for a minute at most. */
+void mqtt_hold(struct mqtt_client *c, bool held);
+
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out);
 
 /* After mqtt_subscribe() of nothing: the broker has acknowledged all that was published, and all

@@ -52,6 +52,7 @@ struct mqtt_client {
 	size_t nwish;
 	const char *refused;
 	uint64_t published, received, refusals, connects, done, acked;
+	bool held;       /* mqtt_hold() */
 	bool leaving;    /* nothing is subscribed any more */
 	uint64_t proven; /* `received` at the last probe then; UINT64_MAX: none was sent */
 	unsigned flying, unacked,

@@ -3,6 +3,7 @@
 
 #define LOOK_LATEST (1800 * US_S) /* it can be reached, and refuses us: not tried all the time */
 #define BRIEF_LIVES 2
+#define HELD_MOST (60 * US_S)
 
 void failover_begin(struct failover *f, size_t n, us_t look)
 {
@@ -35,9 +36,14 @@ void failover_up(struct failover *f, us_t now)
 	f->look_at = f->at ? now + f->look_after : US_NEVER;
 }
 
-bool failover_look(struct failover *f, us_t now)
+us_t failover_due(const struct failover *f, bool held)
 {
-	if (now < f->look_at)
+	return held && f->look_at != US_NEVER ? f->look_at + HELD_MOST : f->look_at;
+}
+
+bool failover_look(struct failover *f, bool held, us_t now)
+{
+	if (now < failover_due(f, held))
 		return false;
 	f->look_at = now + f->look_after;
 	return true;

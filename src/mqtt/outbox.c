@@ -267,6 +267,14 @@ void outbox_on_kick(struct outbox *o, void (*wake)(void *ctx), void *ctx)
 	pthread_mutex_unlock(&o->lock);
 }
 
+bool outbox_answers(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	const bool any = o->posts.bytes[0] > 0;
+	pthread_mutex_unlock(&o->lock);
+	return any;
+}
+
 void outbox_figures(struct outbox *o, struct outbox_figures *out)
 {
 	pthread_mutex_lock(&o->lock);

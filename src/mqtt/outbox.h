@@ -95,6 +95,9 @@ bool outbox_post(struct outbox *o, const struct post *p);
 /* Differs this text from the last one set (a slot never set differs from all)? */
 bool outbox_differs(struct outbox *o, slot_t s, const char *text);
 
+/* Do Naks or responses wait, or are they on their way? */
+bool outbox_answers(struct outbox *o);
+
 /* Once per turn of main: wakes the publisher if anything is dirty. */
 void outbox_kick(struct outbox *o);
 

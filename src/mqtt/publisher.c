@@ -273,9 +273,18 @@ static void leave_for_first(struct mqtt_client *c, us_t now)
 	c->left = before;
 }
 
+/* Its commands are under way, or their outcomes wait to be published. */
+static bool held(struct mqtt_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	const bool held = c->held;
+	pthread_mutex_unlock(&c->lock);
+	return held || outbox_answers(c->outbox);
+}
+
 static void look_for_first(struct mqtt_client *c, us_t now)
 {
-	if (c->ending || !failover_look(&c->failover, now))
+	if (c->ending || c->failover.look_at > now || !failover_look(&c->failover, held(c), now))
 		return;
 	const int fd = reach_connect(c->conf.broker[0].host, c->conf.broker[0].port);
 	if (fd < 0)
@@ -396,7 +405,8 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 		       sooner(CLIENT_STUCK, retry_patience(&c->retry, c->conf.use_tls));
 	case CLIENT_UP:
 		return sooner(sooner(question, pump_due(c)),
-		              n->ending ? n->end_by : c->failover.look_at);
+		              n->ending ? n->end_by
+		                        : failover_due(&c->failover, now >= c->failover.look_at));
 	default:
 		return c->retry_at;
 	}

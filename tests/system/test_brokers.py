@@ -30,6 +30,15 @@ devices:
   meter1: {profile: eastron-sdm120, bus: none, id: 1}
 """
 
+SILENT = """
+gateway: house
+mqtt: {broker: %s, keepalive: 2s}
+buses:
+  net: {tcp: "127.0.0.1:%d", timeout: 400ms}
+devices:
+  relay: {profile: waveshare-relay-8ch, bus: net, id: 1}
+"""
+
 
 @pytest.fixture
 def house(tmp_path, gateway):  # noqa: F811
@@ -175,6 +184,22 @@ def test_the_next_of_a_list_is_taken_and_the_first_returned_to(make_broker, make
     mark = at_second.mark()
     first.stop()
     at_second.wait_for("xnet/sts/house/status", "online", since=mark)
+
+
+def test_a_command_is_answered_where_it_came_from_before_the_return(make_broker, make_client, gateway, tmp_path):  # noqa: F811
+    second, first = make_broker(), make_broker(start=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts by its backlog, and never responds
+        config = tmp_path / "devices.yaml"
+        config.write_text(SILENT % (f"[{first.url}, {second.url}]", silent.getsockname()[1]))
+        gateway(arguments=["-c", str(config), "--profiles", PROFILES])
+        at_second = make_client(second, "xnet/sts/#")
+        at_second.wait_for("xnet/sts/house/status", "online")
+        at_second.publish("xnet/cmd/relay/Relay1", "on")
+        first.start()
+        at_first = make_client(first, "xnet/sts/#")
+        at_second.wait_for("xnet/sts/relay/Nak", lambda m: "Relay1" in m.text)
+        at_first.wait_for("xnet/sts/house/status", "online")
+        assert not at_first.all("xnet/sts/relay/Nak")
 
 
 def test_a_first_that_accepts_and_closes_does_not_keep_it_from_the_second(broker, client, house):

@@ -47,6 +47,7 @@ static struct {
 	const char *line, *mqtt; /* other settings of the bus, of the broker; NULL: the usual */
 	const char *top;         /* keys at the top level; NULL: none */
 	const char *thingsboard; /* NULL: no such section */
+	bool held;               /* what was asked of the broker is not answered yet */
 	unsigned connects;       /* how often the MQTT client was made */
 	struct {                 /* that of a northbound with a connection of its own */
 		unsigned connects, ends;
@@ -261,6 +262,12 @@ void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n,
 	(void)qos;
 	if (rig_is_own(c))
 		snprintf(rig.own.filter, sizeof rig.own.filter, "%s", n ? filters[0] : "");
+}
+
+void mqtt_hold(struct mqtt_client *c, bool held)
+{
+	(void)c;
+	rig.held = held;
 }
 
 void mqtt_shortest(struct mqtt_client *c, int64_t shortest)

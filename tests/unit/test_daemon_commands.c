@@ -161,11 +161,44 @@ static void a_slider_that_is_not_read_back_does_not_jump_back(void **state)
 	assert_string_equal(rig_said(), "pump/Level 30");
 }
 
+/* Until then the gateway does not return to the first broker of a list. */
+static void what_is_asked_of_a_broker_is_held_until_it_is_answered(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, "points:\n  Level: {holding: 3, write: true}\n");
+	rig_read(3, 10);
+	assert_false(rig.held);
+	rig_command("xnet/cmd/pump/Level", "20");
+	assert_true(rig.held);
+	rig_job(3, 20, OUT_OK);
+	assert_true(rig.held);
+	rig_pass(US_S);
+	rig_read(3, 20);
+	assert_false(rig.held);
+	static const char *const refused[][2] = {{"Level", "high"}, {"Depth", "1"}};
+	for (size_t i = 0; i < 2; i++) {
+		char topic[64];
+		snprintf(topic, sizeof topic, "xnet/cmd/pump/%s", refused[i][0]);
+		rig_command(topic, refused[i][1]);
+		assert_false(rig.held);
+	}
+	rig_command("xnet/get/pump/Level", "");
+	assert_true(rig.held);
+	rig_pass(US_S);
+	rig_read(3, 21);
+	assert_false(rig.held);
+	/* nobody waits for what the gateway writes by itself */
+	rig_broker(false);
+	rig_pass(US_S);
+	assert_false(rig.held);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(what_was_read_before_a_write_is_not_published_behind_it),
 		RIG_TEST(what_is_commanded_during_the_setup_stays),
+		RIG_TEST(what_is_asked_of_a_broker_is_held_until_it_is_answered),
 		RIG_TEST(a_write_that_waits_for_long_makes_no_value_stale),
 		RIG_TEST(a_slider_that_is_not_read_back_does_not_jump_back),
 		RIG_TEST(a_get_beside_a_command_is_answered_with_what_is_read_behind_it),
