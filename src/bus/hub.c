@@ -158,7 +158,7 @@ bool hub_permits(struct bus *b, bool at_once)
 /* -- one bus ---------------------------------------------------------------------- */
 
 /* Its socket may be another one now; closed ones are no longer watched by themselves. Only changes
- * are reported: what comes while nobody reads wakes nobody again and again. */
+ * are reported: what comes unread must not wake the thread again and again. */
 static void hub_watch(struct hub *h, struct bus *b)
 {
 	const int fd = port_waits_on(&b->port);

@@ -19,7 +19,7 @@ static void give(struct bus *b, struct bus_frame *f)
 		b->unseen++;
 }
 
-/* Of 650 bytes, which only a bus needs that somebody looks on. */
+/* Of 650 bytes, which only a bus with a monitor needs. */
 static struct bus_frame *seen(struct bus *b)
 {
 	if (!b->seen)

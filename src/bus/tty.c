@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define RS485_DIRECTION (SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND | SER_RS485_RTS_AFTER_SEND)
-#define LATENCY_UNKNOWN (20 * US_MS) /* USB adapters that do not say collect for up to 16 ms */
+#define LATENCY_UNKNOWN                                                                            \
+	(20 * US_MS) /* USB adapters that do not report it collect for up to 16 ms */
 
 /* Drivers whose write() is not the start of a UART: pseudo-terminals, CDC-ACM, Bluetooth
  * (Linux Documentation/admin-guide/devices.txt). */
@@ -193,7 +194,7 @@ bool tty_rs485_set(int fd, bool on, const struct bus_conf *conf)
 		r.delay_rts_before_send = whole_ms(conf->rts_before);
 		r.delay_rts_after_send = whole_ms(conf->rts_after);
 	}
-	/* A driver without that polarity takes the other one and says what it took. */
+	/* A driver without that polarity takes the other one and reports which it took. */
 	const uint32_t wanted = r.flags & ~(uint32_t)SER_RS485_RX_DURING_TX;
 	return ioctl(fd, TIOCSRS485, &r) == 0 && (r.flags & RS485_DIRECTION) == wanted;
 }

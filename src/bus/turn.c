@@ -170,7 +170,7 @@ static uint32_t beyond(uint32_t now, uint32_t before, bool one)
 	return n - (n && one);
 }
 
-/* What the line saw in this turn, but for what its outcome stands for. */
+/* What the line saw in this turn, but for what its outcome covers. */
 static struct unit_figures turn_more(const struct bus *b, enum outcome o)
 {
 	const struct line_counters *n = &b->line.count, *was = &b->shown.line;
@@ -189,7 +189,7 @@ static void turn_done(struct bus *b, us_t begun, us_t now, struct effects *e)
 	const struct turn_run *run = &b->run;
 	const enum outcome o = run->outcome;
 	if (b->guest)
-		b->line.count = b->before; /* says nothing of the configured devices */
+		b->line.count = b->before; /* proves nothing about the configured devices */
 	const struct unit_figures more = turn_more(b, o);
 	pthread_mutex_lock(&b->lock);
 	schedule_gateway(b->schedule, b->backlog.hold);

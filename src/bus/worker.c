@@ -33,7 +33,7 @@ static bool worker_reported(struct bus *b)
 	size_t n = 0;
 	while (n < b->nunsent && queue_try_push(b->reports, &b->unsent[n]))
 		n++;
-	if (queue_closed(b->reports)) /* nobody wants them any more */
+	if (queue_closed(b->reports)) /* not wanted any more */
 		n = b->nunsent;
 	b->nunsent -= n;
 	memmove(b->unsent, b->unsent + n, b->nunsent * sizeof(*b->unsent));
@@ -251,7 +251,7 @@ static bool worker_turns(struct bus *b)
 
 /* -- what next? ------------------------------------------------------------------- */
 
-/* Until there is something to do. A connection nobody uses is closed meanwhile. */
+/* Until there is something to do. An idle connection is closed meanwhile. */
 static bool worker_sleep(struct bus *b)
 {
 	const bool closes = b->port.ops->connects && b->conf.close_idle && b->port.fd >= 0;
@@ -278,7 +278,7 @@ static us_t worker_silence(struct bus *b)
 	return idle ? 0 : choice;
 }
 
-/* False: nothing to do now, b->turn.until says until when. */
+/* False: nothing to do now, b->turn.until is until when. */
 static bool worker_chosen(struct bus *b)
 {
 	pthread_mutex_lock(&b->lock);

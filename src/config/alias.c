@@ -9,7 +9,7 @@ struct alias {
 	const char *of;     /* name of the key table, or of the key whose value it is */
 	const char *words;  /* blanks between them; - and _ in them do not count */
 	const char *keys;   /* what is meant: one or more words of ours */
-	const char *advice; /* how to say it, when `keys` is not enough; else NULL */
+	const char *advice; /* the form here, when `keys` is not enough; else NULL */
 };
 
 static const struct alias aliases[] = {

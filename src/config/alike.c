@@ -35,8 +35,8 @@ static size_t deciding_keys(const char *name[2 * KEYSET_MAX])
 	return n;
 }
 
-/* What devices.yaml says of the points of this device: two nodes a key, for a range and one of it.
- * How many. */
+/* What devices.yaml defines of the points of this device: two nodes a key, for a range and one of
+ * it. How many. */
 static size_t deciding_nodes(struct load *l, const struct layers *layers, const struct node ***node)
 {
 	const char *name[2 * KEYSET_MAX];
@@ -44,7 +44,7 @@ static size_t deciding_nodes(struct load *l, const struct layers *layers, const 
 	assert(layers->own <= 2);
 	*node = arena_array(l->scratch, 2 * n, sizeof **node);
 	for (size_t k = 0; k < n; k++) {
-		/* an entry that says nothing about points is as if it were not there */
+		/* an entry that defines nothing of points is as if it were not there */
 		size_t at = 2 * k;
 		for (unsigned i = 0; i < layers->own; i++) {
 			(*node)[at] = node_get(layers->device[i], name[k]);

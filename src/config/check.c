@@ -14,7 +14,8 @@ static bool same_windows(const struct unit_rule *a, const struct unit_rule *b)
 	return same;
 }
 
-/* What one says of its unit and the other does not allow: the more careful value holds for both. */
+/* What one sets for its unit and the other does not allow: the more careful value holds for both.
+ */
 static void check_careful(struct load *l, const struct device *a, const struct device *b)
 {
 	const struct unit_rule *x = &a->rule, *y = &b->rule;

@@ -17,7 +17,7 @@ struct member {
 	const struct entry *own;   /* the named entry, or NULL */
 	const struct entry *range; /* the range it is a member of, or NULL */
 	uint32_t index, of;        /* in the range */
-	bool misnamed; /* reported: what it lacks need not be, what it says is checked */
+	bool misnamed;             /* reported: what it lacks need not be, what it has is checked */
 };
 
 struct members {
@@ -256,7 +256,7 @@ static void id_of_range(struct load *l, const struct member *m, const struct nod
 		           last == first ? "" : "s", m->of);
 }
 
-/* False: that is reported, and which id is meant nobody knows. */
+/* False: that is reported, and which id is meant is not known. */
 static bool id_read(struct load *l, const struct member *m, struct device *d)
 {
 	const struct node *own = m->own ? node_get(m->own->node, "id") : NULL;

@@ -138,7 +138,7 @@ static void names_repeat(struct load *l, struct recipes *all, const struct layer
 		struct recipe *r = recipe_find(all, name);
 		if (r)
 			continue;
-		point_name_check(l, key, name); /* what it says is checked as well */
+		point_name_check(l, key, name); /* what it has is checked as well */
 		r = recipe_add(l, all, layers, name, pattern);
 		r->number = n;
 		r->place = (uint16_t)(n - rep.first + 1);
@@ -208,7 +208,7 @@ static void names_layer(struct load *l, struct recipes *all, const struct layers
 		if (strstr(key->text, "{n}")) {
 			names_repeat(l, all, layers, key);
 		} else if (!recipe_find(all, key->text)) {
-			point_name_check(l, key, key->text); /* what it says is checked as well */
+			point_name_check(l, key, key->text); /* what it has is checked as well */
 			recipe_add(l, all, layers, key->text, NULL);
 		}
 		repeat_check(l, &map->pair[i]);

@@ -271,7 +271,7 @@ static void hits_collect(struct load *l, const struct recipe *r, struct hits *hi
 
 /* -- defaults that depend on other keys -- */
 
-/* With `bit` the type only says how wide the number is that the bit is in. */
+/* With `bit` the type only gives the width of the number that the bit is in. */
 static void resolve_type(struct draft *d)
 {
 	struct codec *c = &d->p.codec;
@@ -374,7 +374,8 @@ static void draft_begin(struct load *l, const struct recipe *r, struct hits *hit
 static void draft_resolve(const struct ratings *rates, struct draft *d)
 {
 	const struct hit *order = keys_hit(&keyset_point, d->hits, "order");
-	/* two addresses say the order of the words themselves; that of the bytes is the device's */
+	/* two addresses define the order of the words themselves; that of the bytes is the device's
+	 */
 	if (d->p.parts == 2 && order && order->layer >= LAYERS_MAX)
 		d->p.codec.order =
 			d->p.codec.order >= ORDER_BIG_SWAPPED ? ORDER_BIG_SWAPPED : ORDER_BIG;

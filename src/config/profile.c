@@ -146,7 +146,7 @@ const struct keyset keyset_profile = {
 /* -- finding and reading ------------------------------------------------------------------------
  */
 
-/* Keys of a device in the profile: known ones only. What they say is read with each device. */
+/* Keys of a device in the profile: known ones only. Their values are read with each device. */
 static const struct keyset keyset_profile_device = {
 	.name = "profile.device",
 	.key = NULL,

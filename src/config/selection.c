@@ -31,8 +31,8 @@ static bool pattern_absent(const struct making *m, const char *pattern)
 	return false;
 }
 
-/* What a controller says while it works; not its settings (written, and polled slowly or once) and
- * its name plate (read once). Actions have no topic to be in the way. */
+/* What a controller reports while it works; not its settings (written, and polled slowly or once)
+ * and its name plate (read once). Actions have no topic to be in the way. */
 static bool is_essential(const struct draft *d)
 {
 	if (d->writable && d->w.only)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The models of a SunSpec profile, and addresses that say where in which model. */
+/* The models of a SunSpec profile, and addresses within a model. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -185,7 +185,7 @@ static const struct key write_keys[] = {
 const struct keyset keyset_write = {
 	.name = "point.write", .key = write_keys, .n = COUNT(write_keys)};
 
-/* Does any layer say that it is written? The most specific one decides. */
+/* Does any layer make it writable? The most specific one decides. */
 static bool write_wanted(struct load *l, const struct recipe *r, bool *only)
 {
 	for (unsigned i = 0; i < r->n; i++) {

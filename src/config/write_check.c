@@ -11,7 +11,7 @@
 
 #define COIL_ON 0xFF00 /* "MODBUS Application Protocol V1.1b3", 6.5 */
 
-/* Where a key of `write` stands, or the point. */
+/* The place of a key of `write`, or of the point. */
 static struct where at(const struct draft *d, const char *key)
 {
 	for (unsigned i = 0; i < d->recipe->n; i++) {
@@ -156,7 +156,7 @@ static void check_limits(struct load *l, struct draft *d)
 	check_step(l, d);
 }
 
-/* Is it read where it is written, whole? Else the words say nothing about what is read. */
+/* Is it read where it is written, whole? Else the words mean nothing for what is read. */
 static bool reads_back(const struct draft *d)
 {
 	const struct point *p = &d->p;

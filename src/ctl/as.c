@@ -123,7 +123,7 @@ static bool likely_float(const struct kind *k, const uint16_t *words, unsigned n
 	return any;
 }
 
-/* The high words say nothing but the sign. */
+/* The high words have nothing but the sign. */
 static bool likely_long(const struct kind *k, const uint16_t *words, unsigned n)
 {
 	bool any = false;

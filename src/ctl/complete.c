@@ -9,7 +9,7 @@
 #include "ctl/verb.h"
 
 /*
- * Words for the shell's completion, made from what each verb says with --help: its options, and by
+ * Words for the shell's completion, made from each verb's --help: its options, and by
  * the words in capitals what belongs behind them. Nothing of it is listed a second time here.
  */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* mqmgateway: networks, and topics ("objects") with states and commands. A decimal register counts
- * from 1, a hexadecimal one from 0, as its README says. */
+ * from 1, a hexadecimal one from 0, by its README. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,7 +21,7 @@ static const char *const tables[][2] = {{"holding", "holding"},
                                         {"discrete", "discrete"},
                                         {NULL, NULL}};
 
-/* What the kind of a control says of its unit, where `units` does not. */
+/* The unit that the kind of a control implies, where `units` does not. */
 static const char *const units[][2] = {
 	{"temperature", "°C"}, {"rel_humidity", "%"}, {"voltage", "V"},
 	{"current", "A"},      {"power", "W"},        {"power_consumption", "kWh"},

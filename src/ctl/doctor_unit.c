@@ -18,7 +18,7 @@ static bool plain(const struct device *d, const struct point *p)
 }
 
 /* One point's registers, and the longest run of neighbours of its table that may be read at once.
- * A device without registers, or that nobody knows: holding register 0. */
+ * A device without registers, or an unknown one: holding register 0. */
 static void choose(const struct device *d, struct span s[2])
 {
 	uint16_t most = d && d->rule.max_read && d->rule.max_read < LONG_MOST ? d->rule.max_read

@@ -172,7 +172,7 @@ static void measure(const struct grid *t, size_t *width)
 	}
 }
 
-/* A column that says nothing is left out, too; a width of 0 means that. */
+/* A column without contents is left out, too; a width of 0 means that. */
 static void fit(const struct grid *t, size_t *width, size_t room)
 {
 	for (;;) {

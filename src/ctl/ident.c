@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * ident: who responds at a unit id: by its own word (functions 43/14 and 17), and by the profiles
- * that say how their device is recognised.
+ * that define how their device is recognised.
  */
 #include <stdio.h>
 #include <string.h>

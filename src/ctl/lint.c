@@ -15,8 +15,8 @@ static void lint_unit(const struct point *p, const struct lint_lists *lists, str
 		diag_error(diag, p->where, "%s: unit '%s' is not in units.txt", p->name, p->unit);
 }
 
-/* A name of the vocabulary, or one that says why it is another. Alerts have their desc, helpers
- * without a topic are nobody's business, and a repetition is reported once. */
+/* A name of the vocabulary, or one that explains why it is another. Alerts have their desc, helpers
+ * without a topic are not checked, and a repetition is reported once. */
 static void lint_vocabulary(const struct point *p, const struct wordlist *names, struct diag *diag)
 {
 	char *pattern = wordlist_pattern(p->name);
@@ -93,7 +93,7 @@ static void lint_point(const struct device *d, const struct point *p, struct dia
 		           d->rule.max_read);
 }
 
-/* Topics that differ only by case, and alerts nobody can distinguish. */
+/* Topics that differ only by case, and alerts that cannot be distinguished. */
 static void lint_pair(const struct point *a, const struct point *b, struct diag *diag)
 {
 	if (strcasecmp(a->name, b->name) == 0)
@@ -145,7 +145,7 @@ static size_t lines(const char *text)
 	return n;
 }
 
-/* The status is a promise about the sources and the tests: it says no more and no less than they.
+/* The status is a promise about the sources and the tests: it claims no more and no less than they.
  */
 static void lint_status(const struct device *d, const struct profile_test *tests, size_t ntest,
                         struct diag *diag)

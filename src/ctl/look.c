@@ -166,7 +166,7 @@ static void buses(const struct look *l, const struct view_gateway *g,
 	grid_destroy(t);
 }
 
-/* What somebody should know of a device, in one line. */
+/* What is remarkable about a device, in one line. */
 static void note(const struct view *v, const struct view_device *d, char *buf, size_t size)
 {
 	const struct view_claim *c = view_owner(v, d);

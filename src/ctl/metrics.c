@@ -258,7 +258,7 @@ static int run(const struct broker_options *o, const char *where)
 
 	if (where && fd < 0)
 		return EXIT_FAILURE;
-	/* a server waits for its broker, and says so in xnet_broker_up */
+	/* a server waits for its broker, and reports it in xnet_broker_up */
 	const int status = where ? look_open(&l, o) : look_begin(&l, o);
 	if (!status && where)
 		serve(&l, fd);

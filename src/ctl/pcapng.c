@@ -42,7 +42,7 @@ static void put(struct bytes *o, const void *data, size_t n)
 
 static void put32(struct bytes *o, uint32_t v)
 {
-	put(o, &v, sizeof(v)); /* the section's byte order is this machine's: the magic says it */
+	put(o, &v, sizeof(v)); /* the section's byte order is this machine's: the magic shows it */
 }
 
 static void put16(struct bytes *o, uint16_t v)

@@ -41,7 +41,7 @@ static void print_period(us_t period)
 		printf("  every %9.3f s   ", (double)period / 1e6);
 }
 
-/* alone: nobody else is served while the unit pauses. */
+/* alone: no other unit is served while this one pauses. */
 static struct plan_limits limits_of(const struct unit_rule *r, bool alone)
 {
 	return (struct plan_limits){.max_read = r->max_read,
@@ -123,7 +123,7 @@ static const struct unit_rule *rule_of(const struct unit_rule *r, size_t n, uint
 	return NULL;
 }
 
-/* Points with device_id: read when nobody else needs the line. */
+/* Points with device_id: read when nothing else needs the line. */
 static void print_texts(const struct model *m, uint32_t bus)
 {
 	for (size_t i = 0; i < m->ndevice; i++) {

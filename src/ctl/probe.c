@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * probe: which profiles fit a unit. What it says itself (functions 43/14, 17, the profiles'
+ * probe: which profiles fit a unit. Its identification (functions 43/14, 17, the profiles'
  * `identify`) proves one; otherwise each profile's most telling points are read, and what they
  * would mean is weighed. Reads only; what was read once is not read again for the next profile.
  */
@@ -64,7 +64,7 @@ static void help(void)
 	     "be opened.");
 }
 
-/* -- what a value says ------------------------------------------------------------- */
+/* -- plausible values -------------------------------------------------------------- */
 
 /* Where a quantity of that unit can be; telling: by chance it seldom is. */
 static const struct range {
@@ -88,7 +88,7 @@ static const struct range {
 	{"ppm", 200, 5000, 0.7},
 };
 
-/* 0: impossible; else how much it says. */
+/* 0: impossible; else how characteristic it is. */
 static double weigh(const struct point *p, const struct value *v)
 {
 	const double d = value_number(v);
@@ -159,7 +159,7 @@ static void take_example(struct candidate *c, const struct point *p, const struc
 		         n ? ", " : "", p->name, shown, p->unit ? " " : "", p->unit ? p->unit : "");
 }
 
-/* The points that say most, each once. */
+/* The most characteristic points, each once. */
 static size_t choose(const struct device *d, uint32_t chosen[SAMPLE])
 {
 	double best[SAMPLE];

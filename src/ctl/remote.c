@@ -83,7 +83,7 @@ static void take_back(struct remote *r, const char *word)
 	         says_clean(word));
 }
 
-/* A line of the monitor. While the line is lent, what nobody requested comes as the port gives it,
+/* A line of the monitor. While the line is lent, what was not requested comes as the port gives it,
  * in pieces. */
 static void take_seen(void *ctx, const struct jread *t)
 {
@@ -190,7 +190,7 @@ static void take_error(struct remote *r, const struct jread *t, struct reply *ou
 		out->outcome = OUT_REFUSED;
 		out->exception = (uint8_t)n;
 		out->turnaround = talk_ms(t, "turnaround_ms");
-		out->why[0] = '\0'; /* ours says more of the code */
+		out->why[0] = '\0'; /* ours explains the code */
 	} else if (strcmp(err, "link") == 0) {
 		out->outcome = OUT_LINK;
 	} else if (strcmp(err, "timeout") == 0) {

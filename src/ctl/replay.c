@@ -52,7 +52,7 @@ static const struct value *depends(struct replay *r, int32_t index, struct value
 	return v;
 }
 
-/* False: the test does not say enough to know. */
+/* False: the test has too few words to know. */
 static bool value_of(struct replay *r, uint32_t index, struct value *out)
 {
 	const struct point *p = &r->device->set->point[index];

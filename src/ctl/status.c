@@ -52,7 +52,7 @@ static void print_json(const struct look *l, const char *only)
 	look_json(&j);
 }
 
-/* A line that needs somebody: one that is not up, or one with a silent device; NULL: none. */
+/* A line that needs attention: one that is not up, or one with a silent device; NULL: none. */
 static const char *bad_line(const struct view *v, const struct view_gateway *g,
                             const struct view_sum *sum)
 {
@@ -66,7 +66,7 @@ static const char *bad_line(const struct view *v, const struct view_gateway *g,
 	return NULL;
 }
 
-/* The next step, for somebody who sees this for the first time. */
+/* The next step, for a first-time user. */
 static void next_step(const struct look *l, const struct view_gateway *g,
                       const struct view_sum *sum)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * sweep: asks one id after the other and does not wait for what is slow: an RTU response names its
- * unit however late it comes. Bytes that are no frame mean that two spoke at once: the ids asked
- * shortly before are probed again with a longer timeout.
+ * sweep: probes one id after the other and does not wait for what is slow: an RTU response names
+ * its unit however late it comes. Bytes that are no frame mean that two spoke at once: the ids
+ * asked shortly before are probed again with a longer timeout.
  */
 #include <stdio.h>
 #include <string.h>

@@ -43,7 +43,7 @@ bool talk_send(struct talk *k, struct json *j)
 	return done > j->len || talk_gone(k, "has closed the control socket");
 }
 
-/* A line that lies in buf already; one that is no JSON is dropped. */
+/* A line that is in buf already; one that is no JSON is dropped. */
 static bool take_line(struct talk *k, struct jread *tree)
 {
 	char *end;

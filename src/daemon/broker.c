@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define FIFO_MAX (256u << 10) /* of Naks, responses and history, if the model does not say more */
+#define FIFO_MAX (256u << 10) /* of Naks, responses and history, if the model does not set more */
 #define CHANGE_LIMIT (500 * US_MS)
 #define LOOK_AGAIN (2 * US_MS)
 #define LAST_MOST (3 * US_S) /* for the answers at the end, of a broker that takes them slowly */
@@ -59,7 +59,7 @@ static size_t room_of(const struct mqtt_conf *c)
 	return c->history_buffer > FIFO_MAX ? c->history_buffer : FIFO_MAX;
 }
 
-/* What the model has is connected, if it is not yet, and subscribed as it says. */
+/* What the model has is connected, if it is not yet, and subscribed as configured. */
 static void connect_links(struct gateway *g)
 {
 	for (unsigned i = 0; i < NORTH_LINKS; i++) {
@@ -100,7 +100,7 @@ static bool same_brokers(const struct mqtt_conf *a, const struct mqtt_conf *b)
 	return same;
 }
 
-/* Everything a connection is made with, and what its Last Will says. */
+/* Everything a connection is made with, and its Last Will. */
 static bool same_conf(const struct mqtt_conf *a, const struct mqtt_conf *b)
 {
 	return same_brokers(a, b) && a->version == b->version &&
@@ -243,7 +243,7 @@ void broker_destroy(struct gateway *g, us_t limit)
 		if (g->link[i].mqtt)
 			leave(g, i, left > 0 ? left : 0, mqtt_destroy);
 	}
-	while (events_refuse_rest(g)) /* nobody is there any more: the journal has them */
+	while (events_refuse_rest(g)) /* no client is left: the journal has them */
 		;
 	north_destroy(g->north);
 	outbox_destroy(g->outbox);

@@ -46,7 +46,7 @@ static bool routine(const struct gateway *g, const struct command_outcome *o)
 	return w && (w->rewrite || w->sync);
 }
 
-/* The password that opens a device is nobody's news. */
+/* The password that unlocks a device is not logged. */
 static bool secret(const struct gateway *g, const struct command_outcome *o)
 {
 	return o->origin == COMMAND_FROM_GATEWAY && o->device != UINT32_MAX &&

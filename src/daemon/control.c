@@ -240,7 +240,7 @@ int control_fd(const struct gateway *g)
 
 /* -- the socket ------------------------------------------------------------------- */
 
-/* What a daemon that was killed left there is removed; one that lives keeps its socket. */
+/* What a daemon that was killed left there is removed; one that runs keeps its socket. */
 static bool bind_to(int fd, const struct sockaddr_un *a)
 {
 	const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

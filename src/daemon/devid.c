@@ -13,7 +13,7 @@
 #define SOON (5 * US_S)    /* read again: it gave no response, or a first wrong one */
 #define AGAIN (60 * US_S)  /* it is another one still */
 #define WITHIN (10 * US_S) /* a request finds its place on the line, or is given up */
-#define FAILED_MOST 3      /* requests without a response: it will not say what it is */
+#define FAILED_MOST 3      /* requests without a response: it will not identify itself */
 
 static void submit(struct gateway *g, uint32_t device, const struct request *q)
 {

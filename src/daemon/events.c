@@ -26,7 +26,7 @@ struct source {
 	struct events *events;
 	uint8_t link;
 	atomic_bool leaving;  /* main waits for the client's threads to end */
-	atomic_uint left_out; /* what found no room; main says it */
+	atomic_uint left_out; /* what found no room; main reports it */
 };
 
 struct events {

@@ -216,7 +216,7 @@ static void failed(struct gateway *g, struct get *t, size_t i, bool alone, const
 	    !demand(g, &t->awaited[i], g->now + TRY_AGAIN))
 		return;
 	char why[WORDS_MAX];
-	if (!t->reason[0]) /* else the first says enough */
+	if (!t->reason[0]) /* else the first is enough */
 		snprintf(t->reason, sizeof t->reason, "%s: %s", name,
 		         failure_words_of(r->outcome, r->exception, &r->instead, &r->span, false,
 		                          why, sizeof why));

@@ -18,7 +18,7 @@
 #define CALM_AFTER (5 * US_S)
 #define LOAD_LEAST (10 * US_S)
 #define NOISY_PERCENT 5.0
-#define NOISY_MIN 20         /* requests in the window, else a share says nothing */
+#define NOISY_MIN 20         /* requests in the window, else a share means nothing */
 #define OVERLOADED_MISSED 10 /* grid points passed over in the window */
 
 static void path_of(char *buf, size_t size, const char *bus, const char *topic)
@@ -228,7 +228,7 @@ static void publish_counters(struct gateway *g, const char *name, const struct b
 			put_number(g, name, instead_topic((enum instead_kind)k), f->instead[k]);
 }
 
-/* A start reads everything at once: that, and a second or two, say nothing about the line's load.
+/* A start reads everything at once: that, and a second or two, mean nothing for the line's load.
  */
 static void publish_load(struct gateway *g, const struct plant_bus *b, struct bus_health *h,
                          const struct bus_sample *now)

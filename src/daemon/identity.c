@@ -8,7 +8,7 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
-/* What is derived with it from the machine's id says nothing of that id (machine-id(5)). */
+/* What is derived with it from the machine's id does not disclose that id (machine-id(5)). */
 static const sd_id128_t app =
 	SD_ID128_MAKE(7d, 2b, 6c, 1e, 94, 0a, 4f, 3c, a8, 55, 0e, 31, b7, c9, 62, d4);
 

@@ -19,7 +19,7 @@ struct kept {
 	               */
 	char *safe_value;         /* of the model before, during a reload */
 	us_t rewrite_at, sync_at; /* US_NEVER: not due */
-	bool commanded; /* somebody's command was taken since the start, or since the safe value */
+	bool commanded; /* a command was accepted since the start, or since the safe value */
 	struct safe safe;
 };
 
@@ -79,7 +79,7 @@ static void forget(struct kept *k)
 	free(k->safe_value);
 }
 
-/* Another register or unit id by the same name is another: nobody has commanded that. */
+/* Another register or unit id by the same name is another: it was never commanded. */
 static struct kept *find_before(const struct gateway *g, const struct model *old,
                                 const char *source)
 {

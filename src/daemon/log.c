@@ -29,7 +29,7 @@ enum { BUCKET_WARN, BUCKET_INFO, BUCKET_DEBUG };
 
 /* The process has one standard error: so this state is one, too. */
 static struct {
-	enum log_level level, opened; /* opened: as the command line says */
+	enum log_level level, opened; /* opened: as set on the command line */
 	bool priorities;
 	time_t debug_until; /* 0: not requested by a message */
 	struct timespec last;
@@ -47,7 +47,7 @@ static const struct {
 	{LEVEL_DEBUG, "debug"},
 };
 
-/* JOURNAL_STREAM alone says nothing: whoever was started by a service inherits it. */
+/* JOURNAL_STREAM alone proves nothing: every child of a service inherits it. */
 bool log_to_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -133,7 +133,7 @@ static bool take_token(enum log_level level)
 	                            : state.level >= LEVEL_DEBUG ? BUCKET_DEBUG
 	                                                         : BUCKET_INFO];
 	if (state.opened >= LEVEL_DEBUG)
-		return true; /* who says so on the command line wants every line */
+		return true; /* set on the command line, every line is wanted */
 	if (b->tokens < 1)
 		return false;
 	b->tokens -= 1;

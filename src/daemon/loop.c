@@ -196,7 +196,7 @@ static bool buses_end(const struct gateway *g)
 	return g->plant->ending > 0;
 }
 
-/* Refuse commands, let each bus finish its exchange, then say offline. */
+/* Refuse commands, let each bus finish its exchange, then publish offline. */
 static void stop(struct gateway *g)
 {
 	const us_t begun = clock_now();

@@ -25,7 +25,7 @@ static void print_line(void *ctx, const char *text)
 	puts(text);
 }
 
-/* All that is wrong goes to standard error, as a compiler would say it; the journal also gets the
+/* All that is wrong goes to standard error, as a compiler reports it; the journal also gets the
  * priority. */
 static void print_diag(const struct diag *d)
 {
@@ -122,7 +122,8 @@ static int check(const struct options *o)
 /* Before the first thread: threads inherit the mask, and only main reads signals (by signalfd). */
 static void tame_process(void)
 {
-	/* the broker's password is in memory: no core of it, and nobody of the same user looks */
+	/* the broker's password is in memory: no core of it, and no process of the same user may
+	 * look */
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	descriptors_raise();

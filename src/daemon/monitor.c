@@ -18,7 +18,7 @@ struct listener {
 
 struct monitors {
 	struct listener tap[TAPS];
-	struct queue *frames; /* NULL: nobody listens, or ever did */
+	struct queue *frames; /* NULL: there was no monitor yet */
 };
 
 void monitor_create(struct gateway *g)

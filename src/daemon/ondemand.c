@@ -29,7 +29,7 @@ static const char *sub_point(struct gateway *g, uint32_t point)
 	struct reading *r = &g->plant->reading[point];
 	if (plant_point(g->plant, point)->poll != POLL_ON_DEMAND)
 		return POLLED;
-	r->asked += r->asked < UINT16_MAX; /* nobody is kept out by those who count it up */
+	r->asked += r->asked < UINT16_MAX; /* none is kept out by those that count it up */
 	set_demand(g, point, true);
 	return NULL;
 }

@@ -35,7 +35,7 @@ static bool stranger(void *ctx, uint32_t device)
 	       !model_bound(&g->model->device[device]);
 }
 
-/* A system that does not say whether its clock is right is believed. */
+/* A system that does not report whether its clock is right is trusted. */
 static bool wall(void *ctx, us_t at, char text[COMMAND_TIME_SIZE])
 {
 	const struct gateway *g = ctx;

@@ -39,7 +39,7 @@ static void place_text(const struct gateway *g, uint32_t device, uint32_t point,
 	         (int)p->write->address, p->codec.bit);
 }
 
-/* Is the record of this point's register? One without a place says nothing else. */
+/* Is the record of this point's register? One without a place is taken for it. */
 static bool recorded_here(const struct gateway *g, uint32_t device, uint32_t point,
                           const char *path)
 {
@@ -60,7 +60,7 @@ void pulses_submit(struct gateway *g, const struct command_action *a)
 	if (a->pulse != 1 ||
 	    !journal_path("pulse", d->name, d->set->point[a->point].name, path, sizeof path))
 		return;
-	/* whoever could write there must not make us write elsewhere, or wait */
+	/* a process that can write there must not make us write elsewhere, or wait */
 	const int fd = open(
 		path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	place_text(g, a->device, a->point, place);

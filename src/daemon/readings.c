@@ -140,7 +140,7 @@ static void publish(struct gateway *g, uint32_t point, bool again)
 	const struct north_value v = north_of(p, point, text, true);
 	if (lasting)
 		north_value(g->north, &v);
-	else /* nobody would renew it */
+	else /* it would not be renewed */
 		north_passing(g->north, &v);
 	if (pt->history)
 		north_history(g->north, v.device, v.point, text, v.unix_ms);

@@ -54,7 +54,7 @@ static void *read_config(void *arg)
 	struct bundle *b = bundle_create(&r->paths);
 	r->model = config_load_bundle(&r->paths, &r->diag, b);
 	diag_sort(&r->diag);
-	if (r->model) { /* here, where it holds up nobody */
+	if (r->model) { /* here, where it holds up nothing */
 		lastgood_keep(b, &r->kept);
 		r->same = same_find(r->old, r->model);
 		r->plant = plant_build(r->model);

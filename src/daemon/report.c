@@ -138,7 +138,7 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 	gets_read_failed(g, (uint32_t)(b - g->plant->bus), r);
 }
 
-/* A counter in two registers that are not neighbours: perhaps only what lies between is refused.
+/* A counter in two registers that are not neighbours: perhaps only what is between is refused.
  * Of other numbers the halves of two reads do not make one for sure. */
 static bool try_apart(struct gateway *g, uint32_t point, const struct span *refused)
 {

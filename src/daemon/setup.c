@@ -11,14 +11,14 @@
 #define AGAIN_FIRST (5 * US_S) /* after a step that failed; doubled each time */
 #define TRIES_MAX 7            /* of one step: within about five minutes */
 
-/* Where a device stands. */
+/* The progress of a device. */
 struct progress {
 	bool active;
 	bool running; /* the step's command is alive */
 	uint8_t tries;
 	size_t step;
 	us_t due;         /* of the step */
-	char **commanded; /* points that somebody wrote meanwhile: their steps are passed over */
+	char **commanded; /* points that a command wrote meanwhile: their steps are passed over */
 	size_t ncommanded;
 };
 
@@ -78,7 +78,7 @@ static void begin(struct gateway *g, uint32_t device)
 		wait_until(g, p, g->now);
 }
 
-/* -- somebody's newer values -------------------------------------------------------- */
+/* -- newer values of commands ------------------------------------------------------- */
 
 static const char *name_of(const struct device *d, uint32_t point)
 {
@@ -140,7 +140,7 @@ void setup_model_ends(struct gateway *g)
 	s->n = 0;
 }
 
-/* From the first step on, but for what somebody wrote since the device came. */
+/* From the first step on, but for what commands wrote since the device came. */
 static void resume(struct gateway *g, struct unfinished *u)
 {
 	const int device = model_find_device(g->model, u->device, strlen(u->device));
@@ -211,7 +211,7 @@ void setup_ended(struct gateway *g, const struct command_outcome *o)
 	    strcmp(d->setup[p->step].value, o->sent_text) != 0)
 		return;
 	if (command_end_good(o->end) || o->end == COMMAND_SUPERSEDED)
-		go_on(g, o->device); /* somebody's newer value stands */
+		go_on(g, o->device); /* a command's newer value holds */
 	else
 		try_again(g, o->device, o);
 }
@@ -220,7 +220,7 @@ static void run(struct gateway *g, uint32_t device)
 {
 	const struct device *d = device_of(g, device);
 	const struct setup_step *s = &d->setup[g->setup->progress[device].step];
-	/* its safe value goes before it, and so does somebody's newer command */
+	/* its safe value goes before it, and so does a newer command */
 	if (keep_rules(g, device, s->point) || command_pending_shared(g->table, device, s->point) ||
 	    was_commanded(&g->setup->progress[device], name_of(d, s->point))) {
 		go_on(g, device);

@@ -259,7 +259,7 @@ void sunspec_carry(struct plant *from, struct plant *to)
 	}
 }
 
-/* What was refused in the walk before, or under the profile as it was, says nothing now. */
+/* What was refused in the walk before, or under the profile as it was, means nothing now. */
 void sunspec_carried(struct gateway *g)
 {
 	struct plant *p = g->plant;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define SUSPECT_AFTER (10 * US_S)
-#define LEAST 2 /* points: one alone says nothing about the rest */
+#define LEAST 2 /* points: one alone proves nothing about the rest */
 
 struct tally {
 	uint32_t points;      /* that are polled */
@@ -16,7 +16,8 @@ struct tally {
 	uint32_t implausible; /* of these: outside it */
 };
 
-/* Silence, noise and "busy" say nothing about the profile, nor does what is requested on demand. */
+/* Silence, noise and "busy" prove nothing about the profile, nor does what is requested on demand.
+ */
 static struct tally count(const struct plant *p, uint32_t device)
 {
 	const struct device *d = &p->model->device[device];

@@ -232,7 +232,7 @@ static void hold_end(struct gateway *g, struct hold *h, const char *word)
 	bus_lend(h->bus, false, NULL);
 	if (b) {
 		lent(b, NULL);
-		b->answered = g->now; /* nobody was asked: silence begins now */
+		b->answered = g->now; /* none was polled: silence begins now */
 	}
 	log_info("control: %s: bus %s is given back after %.1f s%s%s", h->who,
 	         b ? b->conf->name : "?", (double)lasted / (double)US_S, word ? ": " : "",

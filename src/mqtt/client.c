@@ -237,7 +237,7 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 	return c;
 }
 
-/* c->wish is main's alone, but for a look at it under the lock. */
+/* c->wish is written by main alone, but for a look at it under the lock. */
 static bool wished(const struct mqtt_client *c, const char *const *filters, size_t n, uint8_t qos)
 {
 	bool same = c->wish && c->nwish == n && c->wish_qos == qos;

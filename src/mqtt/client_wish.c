@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What main wishes to be subscribed to, and what is. */
+/* The subscriptions that main set, and those in effect. */
 #include "mqtt/client_private.h"
 
 #include <stdlib.h>

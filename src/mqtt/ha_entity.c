@@ -205,7 +205,7 @@ static bool is_none(const char *text)
 	return strcmp(text, "none") == 0;
 }
 
-/* What the configuration says, else what unit and name leave no doubt of; and no more of it than
+/* What is configured, else what unit and name leave no doubt of; and no more of it than
  * that version of Home Assistant accepts. */
 static void set_class(const struct point *p, uint32_t version, struct ha_entity *e)
 {

@@ -94,7 +94,7 @@ static void put_bus(const struct model *m, uint32_t entry, const char *key, stru
 	ha_put_category(j, CATEGORY_DIAGNOSTIC);
 }
 
-/* Its status says whether it is there, so only the others depend on that. */
+/* Its status shows whether it is there, so only the others depend on that. */
 bool ha_gateway_put(const struct model *m, uint32_t entry, struct json *j)
 {
 	char key[HA_KEY_SIZE];

@@ -9,7 +9,7 @@
 #include "core/base/text.h"
 #include "mqtt/request.h"
 
-#define OWN_FIFO (256u << 10) /* of an outbox of its own, before the daemon says how much */
+#define OWN_FIFO (256u << 10) /* of an outbox of its own, before the daemon sets its size */
 
 /* What there is of one row. */
 struct seat {
@@ -283,7 +283,7 @@ bool north_takes_list(const struct device *d, const struct north_item *item)
 
 /* -- messages ---------------------------------------------------------------------------------- */
 
-/* A stranger names the topic and we write to it, with our rights: MQTT 5, 4.10, leaves it to us. A
+/* A client names the topic and we write to it, with our rights: MQTT 5, 4.10, leaves it to us. A
  * broker may end the connection for a name that it let pass in the request. NULL: fine. */
 static const char *answer_fault(struct north *n, const struct mqtt_event *e)
 {
@@ -301,7 +301,7 @@ static void refuse_unanswerable(const struct mqtt_event *e, struct north_event *
                                 const char *fault)
 {
 	if (out->kind == NORTH_REFUSED)
-		return; /* its Nak says why already */
+		return; /* its Nak has the reason already */
 	out->refused = (struct north_outcome){
 		.device = out->device,
 		.param = out->nitem == 1 ? out->item[0].param : "",

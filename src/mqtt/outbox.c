@@ -24,7 +24,7 @@ void slot_mark(struct outbox *o, uint32_t id)
 		slot_list(o, id);
 }
 
-/* The class says in which list it stands. */
+/* The class decides in which list it is. */
 static void slot_classify(struct outbox *o, uint32_t id, enum slot_class c)
 {
 	struct slot *s = slot_at(o, id);

@@ -7,7 +7,7 @@
 #define WINDOW_LEAST 1024
 #define WINDOW_MOST (256 * 1024)
 
-/* How late an answer may be for what lies before it: below EARLY the window may grow, above LATE it
+/* How late an answer may be for what is before it: below EARLY the window may grow, above LATE it
  * shrinks. */
 #define EARLY (100 * US_MS)
 #define LATE (250 * US_MS)
@@ -59,7 +59,7 @@ bool pace_asks(const struct pace *p, bool urgent, us_t now)
 	if (now >= pace_wait(p))
 		return false;
 	if (!p->first_asked)
-		return true; /* nothing lies before it: it says how long the way is */
+		return true; /* nothing is before it: it shows how long the way is */
 	if (bytes == 0)
 		return false;
 	return urgent || bytes >= p->window / 4 ||

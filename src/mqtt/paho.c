@@ -275,7 +275,7 @@ static const char *create_handle(struct paho *p, const char *client_id, const ch
 	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
 	once.do_openssl_init = 0;
 	p->lib.MQTTAsync_global_init(&once);
-	/* else it notes each call in a table of 120 kB that nobody reads */
+	/* else it notes each call in a table of 120 kB that is never read */
 	p->lib.MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
 	int rc = p->lib.MQTTAsync_createWithOptions(&p->handle, uri, client_id,
 	                                            MQTTCLIENT_PERSISTENCE_NONE, NULL,

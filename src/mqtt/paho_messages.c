@@ -9,7 +9,7 @@
 #include "core/base/arena.h"
 #include "mqtt/reason.h"
 
-#define QUESTION "xnet-gateway/are-you-there" /* a topic that nobody subscribes to */
+#define QUESTION "xnet-gateway/are-you-there" /* a topic that has no subscribers */
 
 /* -- properties of MQTT 5 ---------------------------------------------------------------------- */
 
@@ -277,7 +277,8 @@ static size_t least(size_t a, size_t b)
 }
 
 /* Thousands at each connect: the library's time for a packet grows with those before it. Of MQTT
- * 3.1.1 one each, since the library does not say how many answers of several a broker has given. */
+ * 3.1.1 one each, since the library does not report how many answers of several a broker has given.
+ */
 void paho_subscribe(struct paho *p, const char *const *filter, size_t n, uint8_t qos)
 {
 	const size_t most = p->protocol == 5 ? PAHO_FILTERS : 1;

@@ -235,14 +235,14 @@ static bool end(struct mqtt_client *c, const struct news *n, us_t now)
 		return true;
 	}
 	pthread_mutex_lock(&c->lock);
-	c->left_open = true; /* destroying would say DISCONNECT, or wait for a name look-up */
+	c->left_open = true; /* destroying would send DISCONNECT, or wait for a name look-up */
 	pthread_mutex_unlock(&c->lock);
 	return true;
 }
 
 /* -- back to the first broker ------------------------------------------------------------------ */
 
-/* A broker that is left must not keep us online: it gets what the Last Will says, behind all that
+/* A broker that is left must not keep us online: it gets the Last Will's message, behind all that
  * was handed over. */
 static void part(struct mqtt_client *c)
 {
@@ -342,7 +342,7 @@ static void guard(struct mqtt_client *c, us_t now)
 		went_down(c, RETRY_NETWORK, "the broker does not respond", now);
 }
 
-/* When the next probe is due; asks it if it is now. */
+/* When the next probe is due; sends it if it is now. */
 static us_t questions(struct mqtt_client *c, us_t now)
 {
 	pthread_mutex_lock(&c->lock);

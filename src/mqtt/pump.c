@@ -8,7 +8,7 @@
 
 /* What was refused is tried again, so that all is current soon after the broker's rules changed;
  * later where what followed was refused at once (a quota). Values need no acknowledgement, but one
- * now and then has it, or nobody would know that they are refused. */
+ * now and then has it, or the refusal would not be noticed. */
 #define REFUSED_FIRST (10 * US_S)
 #define REFUSED_LAST (600 * US_S)
 #define SAMPLE_EVERY (10 * US_S)
@@ -161,7 +161,7 @@ static bool send_question(struct mqtt_client *c, const struct pace_mark *mark)
 	return false;
 }
 
-/* Between messages of QoS 0, whose way nobody acknowledges. */
+/* Between messages of QoS 0, which are not acknowledged. */
 static void ask(struct mqtt_client *c, us_t now)
 {
 	struct pace_mark mark;
@@ -237,7 +237,7 @@ static bool hand_over(struct mqtt_client *c, struct outgoing *m, us_t now)
 	if (m->qos)
 		c->sample_at = now + SAMPLE_EVERY;
 	segments_add(&c->segments, !m->value, now);
-	/* if not, it is back in the outbox; the library will say what is wrong */
+	/* if not, it is back in the outbox; the library will report what is wrong */
 	return paho_send(c->paho, m, expiry, &mark);
 }
 

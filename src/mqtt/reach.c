@@ -35,7 +35,7 @@ static int try_address(const struct addrinfo *a, int *out)
 	return error;
 }
 
-/* 0, or an errno; *unknown: what getaddrinfo() says. */
+/* 0, or an errno; *unknown: the result of getaddrinfo(). */
 static int try_host(const char *host, uint16_t port, int *unknown, int *out)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};

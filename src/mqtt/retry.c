@@ -7,7 +7,7 @@
 #define RIVAL_LATE (60 * US_S)
 #define PATIENCE (180 * US_S)
 #define SHORT_LIFE (5 * US_S)
-#define LONG_LIFE (600 * US_S) /* whoever was there is gone */
+#define LONG_LIFE (600 * US_S) /* the other client is gone */
 #define SHORT_LIVES 3
 #define IGNORES (1400 * US_MS)
 #define IGNORES_AGAIN (4500 * US_MS) /* the second time; the library gives up after 6 s */

@@ -62,7 +62,7 @@ static size_t room_for(size_t n)
 }
 
 /* Elsewhere: where the long text was there would be a hole as large, and never so large a text
- * again (a device's info, once published, is nobody's any more). */
+ * again (a device's info, once published, is not needed any more). */
 static char *small_again(const struct slot *s, size_t room)
 {
 	char *text = memcpy(mem_alloc(room, 1), s->text, s->topic_len + 1u);

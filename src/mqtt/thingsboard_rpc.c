@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What ThingsBoard asks of a device: {"device":…,"data":{"id":…,"method":…,"params":…}}. */
+/* What ThingsBoard requests of a device: {"device":…,"data":{"id":…,"method":…,"params":…}}. */
 #include "mqtt/thingsboard.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #define RPC_EXPIRY 5
 
 struct reply {
-	char *device; /* NULL: nobody can be answered */
+	char *device; /* NULL: no answer is possible */
 	int64_t id;
 };
 
@@ -165,7 +165,7 @@ static int device_of(const struct tb *t, const char *name)
 	return -1;
 }
 
-/* False: no RPC; error says why, "" if it is a response, perhaps our own. */
+/* False: no RPC; error gets the reason, "" if it is a response, perhaps our own. */
 static bool parse(struct rpc *c, const struct mqtt_event *e, char *error, size_t size)
 {
 	error[0] = '\0';

@@ -112,7 +112,7 @@ static bool names_hold(const struct json_members *sorted, const char *name)
 	return sorted->n && bsearch(&key, sorted->member, sorted->n, sizeof key, by_name);
 }
 
-/* The points of the info of a device that we still have, and what it says of them. */
+/* The points of the info of a device that we still have, and its facts of them. */
 static void points_before(struct xnet *x, uint32_t device, const struct json_members *points,
                           struct json_members *passing)
 {

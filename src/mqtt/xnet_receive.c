@@ -45,7 +45,7 @@ static const char *level_from(struct incoming *h, unsigned i)
 	return i < h->t.n ? arena_strdup(h->memory, h->t.at[i]) : "";
 }
 
-/* What no command may be, whatever it says. True: refused. */
+/* What no command may be, whatever its value. True: refused. */
 static bool refuse_payload(struct incoming *h, const char *param)
 {
 	const struct mqtt_event *e = h->e;

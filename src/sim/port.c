@@ -73,7 +73,7 @@ static size_t answer(void *ctx, uint8_t unit, const uint8_t *pdu, size_t len, ui
 static void take_frame(struct sim *s, const uint8_t *bytes, size_t n, us_t now)
 {
 	const struct sim_turn t = simunits_turn(s->units, bytes[0]);
-	/* nobody can answer before he knows that the request is at its end */
+	/* no unit can answer before it has seen the end of the request */
 	const us_t turnaround = t.turnaround > s->wire.silence ? t.turnaround : s->wire.silence;
 
 	simline_turnaround(s->line, bytes[0], turnaround);
@@ -235,7 +235,7 @@ static void control_step(struct sim *s, size_t i)
 	*c = s->control[--s->ncontrol];
 }
 
-/* Takes the place of a socket that nobody serves any more, and of nothing else. */
+/* Takes the place of a socket that is served no more, and of nothing else. */
 static bool control_clear(int fd, const struct sockaddr_un *a)
 {
 	struct stat st;
@@ -283,7 +283,7 @@ static int control_listen(struct sim *s, const char *path)
 	return -1;
 }
 
-/* The path may be somebody else's by now. */
+/* The path may be another process's by now. */
 static void control_unlink(const struct sim *s, const char *path)
 {
 	struct stat st;

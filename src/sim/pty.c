@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* Raw from the start: the line must not echo before somebody opens it. */
+/* Raw from the start: the line must not echo before it is opened. */
 static bool make_raw(const char *name)
 {
 	const int fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);

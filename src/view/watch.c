@@ -238,7 +238,7 @@ static void take_event(struct watch *w, const struct mqtt_event *e,
 		if (e->retained)
 			w->retained_at = watch_now();
 		if (e->len >
-		    MQTT_PAYLOAD_MAX) /* it is not there; that is not to say that it is empty */
+		    MQTT_PAYLOAD_MAX) /* it is not there; that does not mean that it is empty */
 			break;
 		const struct view_message m = {.topic = e->topic,
 		                               .payload = e->payload,
@@ -315,7 +315,7 @@ bool watch_settle(struct watch *w, us_t limit)
 		                                       : w->up_at + EMPTY;
 		if (w->connected && now >= quiet)
 			return true;
-		/* a broker that says no will say no again, but to another version of MQTT */
+		/* a broker that refuses will refuse again, but to another version of MQTT */
 		if (!w->connected && w->trouble[0] && now - w->down_at > SECOND_TRY)
 			return false;
 		wait_until(w, quiet < until ? quiet : until);

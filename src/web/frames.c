@@ -19,7 +19,7 @@
 
 struct tap {
 	char bus[80];
-	us_t until;  /* somebody looks; 0: the place is free */
+	us_t until;  /* a page shows it; 0: the place is free */
 	int64_t id;  /* of its monitor; 0: none runs */
 	bool failed; /* why gets the reason, for this connection */
 	char why[200];
@@ -36,7 +36,7 @@ struct frames {
 	pthread_mutex_t mutex; /* for what follows */
 	pthread_cond_t change;
 	bool end;
-	bool renew;                 /* the connection has a monitor nobody looks at any more */
+	bool renew;                 /* the connection has a monitor that no page shows any more */
 	char gateway[80], why[200]; /* of the connection */
 	struct tap tap[FRAMES_BUSES];
 	/* the thread's own */
@@ -68,7 +68,7 @@ static void tap_begin(struct frames *f, struct tap *t)
 	traffic_init(&t->traffic, conf);
 }
 
-/* Starts the monitors somebody looks at, and stops the others. False: the connection is gone. */
+/* Starts the monitors that a page shows, and stops the others. False: the connection is gone. */
 static bool follow(struct frames *f, bool *wanted)
 {
 	const us_t now = clock_now();

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The assembler reads them; Makefile.am says that this object depends on them. */
+/* The assembler reads them; Makefile.am makes this object depend on them. */
 #define EMBED(name, file)                                                                          \
 	__asm__(".pushsection .rodata\n"                                                           \
 	        ".global page_" #name "\n.global page_" #name "_end\n"                             \

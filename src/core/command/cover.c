@@ -140,7 +140,7 @@ static bool overlay(const struct span *s, const struct command_value *v, const s
 	bool changed = false;
 	memcpy(word, v->word, v->n * sizeof *word);
 	for (unsigned i = 0; i < v->n; i++) {
-		const unsigned k = s->addr + i - newer->addr; /* huge, where it lies before it */
+		const unsigned k = s->addr + i - newer->addr; /* huge, where it is before it */
 		if (k >= new->n)
 			continue;
 		const uint16_t m = s->table == TABLE_COIL ? 1 : v->mask[i] & new->mask[k];

@@ -6,7 +6,7 @@ bool safe_in_force(const struct safe *s)
 	return s->state > SAFE_WATCH;
 }
 
-/* When nobody will have been in control for long enough, by each of the conditions. */
+/* When nothing will have controlled it for long enough, by each of the conditions. */
 static us_t broker_due(const struct safe *s)
 {
 	return s->rule.on_broker && !s->broker_up ? s->alone + s->rule.after : US_NEVER;

@@ -95,7 +95,7 @@ static void record_taken(struct command_table *t, struct record *r, us_t at, us_
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
 }
 
-/* Sent, and no answer that says what became of it. */
+/* Sent, and no answer that reports its outcome. */
 static void record_unsure(struct command_table *t, struct record *r, us_t at, us_t now)
 {
 	r->effect = EFFECT_UNKNOWN;
@@ -144,8 +144,8 @@ static void record_give_way(struct command_table *t, struct record *r, const cha
 		record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command", now);
 }
 
-/* Does this exception say that nothing was written? A device that failed, or a gateway that did not
- * get its response, may have carried it out. */
+/* Does this exception prove that nothing was written? A device that failed, or a gateway that did
+ * not get its response, may have carried it out. */
 static bool surely_not_done(uint8_t exception)
 {
 	return exception == EXC_FUNCTION || exception == EXC_ADDRESS || exception == EXC_VALUE ||
@@ -183,7 +183,7 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 	}
 	if ((exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY) && r->refusals++ < BUSY_MAX &&
 	    !t->closing) {
-		record_retry(r, now + BUSY_AGAIN); /* it says that it has not done it */
+		record_retry(r, now + BUSY_AGAIN); /* it reports that it has not done it */
 		return;
 	}
 	snprintf(reason, sizeof reason, "refused by the device: %s",

@@ -128,7 +128,7 @@ static bool lane_undone(const struct command_table *t, uint32_t lane)
 }
 
 /* A toggle that changes nothing was not taken. What was read while another write of the point was
- * under way says nothing. */
+ * under way proves nothing. */
 static void draft_before(const struct command_table *t, struct record *r)
 {
 	if (r->value.toggle && !command_pending_shared(t, r->device, r->point) && t->ops.current)

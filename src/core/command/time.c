@@ -68,7 +68,7 @@ static bool record_was_suspended(struct command_table *t, struct record *r, us_t
 
 /* Each state has one way to end by time, so that no command waits for ever. A job that the bus may
  * be sending is not declared dead at its expiry: it is recalled, and the bus reports whether it
- * went out; only a bus that says nothing at all is given up. */
+ * went out; only a bus that reports nothing at all is abandoned. */
 static void record_tick(struct command_table *t, struct record *r, us_t now)
 {
 	switch (r->state) {

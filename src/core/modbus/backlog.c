@@ -14,7 +14,7 @@ us_t backlog_wait(const struct backlog *b, us_t now)
 	return b->asked && b->busy > now ? b->busy - now : 0;
 }
 
-/* Not known and waited for in vain: perhaps nobody is there at all, so less the next time. */
+/* Not known and waited for in vain: perhaps there is no unit at all, so less the next time. */
 void backlog_unanswered(struct backlog *b, us_t sent, us_t waited)
 {
 	if (waited && !b->hold)

@@ -144,7 +144,7 @@ static bool proof_of(struct exchange *x, uint16_t addr, uint16_t count, us_t now
 	return !signature_same(&s, &x->sig) && !count_alike(x->peer, &s, now);
 }
 
-/* At the start an answer may be due that nobody here requested. Units answer in order, so behind
+/* At the start an answer to a request of before may be due. Units answer in order, so behind
  * the first answer to a shorter read nothing older can come; if that was the older one itself, what
  * is left over is the answer to this proof, which has another length than that to the request.
  * False: there is no shorter read. */

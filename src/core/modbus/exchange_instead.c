@@ -60,9 +60,9 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 	if (exchange_foreign(x, f) || (f->unit == q->unit && exchange_late(x, &s, now)))
 		return;
 	if (x->state != ST_RECEIVE)
-		return; /* of an older request, whoever was asked */
+		return; /* of an older request, to whatever unit */
 	if (f->unit != q->unit && x->line->tardy[f->unit / 8] >> f->unit % 8 & 1)
-		return; /* that one is late again: says nothing of this unit */
+		return; /* that one is late again: proves nothing about this unit */
 	if (f->unit != q->unit)
 		note(x, INSTEAD_UNIT, f->unit, q->unit);
 	else if ((fc & 0x7F) != q->pdu[0])

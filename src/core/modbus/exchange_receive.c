@@ -50,7 +50,7 @@ static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 {
 	const struct signature s = frame_signature(f);
 	const bool asked = exchange_foreign(x, f);
-	/* what somebody asked may be answered however late */
+	/* the answer to another client may come however late */
 	const us_t until = asked ? US_NEVER : now + 2 * x->configured;
 
 	exchange_instead_frame(x, f, now);
@@ -145,7 +145,7 @@ static bool is_echo(struct exchange *x, const struct frame *f)
 	if (x->echoed || !frame_is(f, x->send) || (!l->echo && !frame_is_request(f)))
 		return false;
 	if (!l->echo && x->first > x->tx_late + exchange_split(l))
-		return false; /* another client asks the same */
+		return false; /* another client sends the same request */
 	if (!l->echo)
 		l->echo = l->echo_found = true;
 	x->echoed = true;

@@ -3,7 +3,7 @@
 
 #include "core/modbus/exchange_inside.h"
 
-/* Some devices, and repeaters before them, say each answer twice. Of one that has done so twice in
+/* Some devices, and repeaters before them, send each answer twice. Of one that has done so twice in
  * a row the second copy is awaited before anything else is sent; then its like is not barred. When
  * it does not come, it is, as it may come later; and nothing is expected any more. */
 

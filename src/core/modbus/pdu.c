@@ -212,7 +212,7 @@ size_t pdu_answer_size(const uint8_t *pdu, size_t len)
 	}
 }
 
-/* Has this request of a function of the specification the length its function says? */
+/* Has this request of a function of the specification the length of its function? */
 static bool well_formed(const uint8_t *pdu, size_t len)
 {
 	return pdu_request_size(pdu, len) == len || (pdu[0] == FC_DIAGNOSTICS && len >= 5);

@@ -115,7 +115,7 @@ void devid_request(const struct devid *s, const struct device *d, struct request
 	pdu_device_id(r, d->id, code_of(most), s->next);
 }
 
-/* False: it says something else than the rules want. */
+/* False: it differs from the rules. */
 static bool object_check(struct devid *s, const struct device *d, const struct object *o, char *buf,
                          size_t size)
 {

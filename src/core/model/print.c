@@ -57,7 +57,7 @@ int point_print(const struct point *p, const struct value *v, const char *unit, 
 	return len + snprintf(buf + at, size - at, " %s", unit);
 }
 
-/* Texts that look like numbers stay texts where the point's type says so. */
+/* Texts that look like numbers stay texts where the point's type requires it. */
 void point_json(struct json *j, const struct point *p, const char *name, const char *text)
 {
 	const bool list = p->source == SOURCE_REGISTER && p->codec.type == TYPE_ARRAY;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What is behind a pointer is compared, and the pointer then taken out of both copies; all the rest
- * is compared as bytes. So a member that somebody adds is never forgotten: at worst nothing is the
+ * is compared as bytes. So a new member is never left out: at worst nothing is the
  * same any more, which a unit test notices.
  */
 #include "core/model/same.h"
@@ -19,7 +19,7 @@ static bool text_out(const char **a, const char **b)
 	return same;
 }
 
-/* Both arrays have n elements without pointers. What lies between their members may make equal ones
+/* Both arrays have n elements without pointers. What is between their members may make equal ones
  * differ. */
 static bool array_same(const void *a, const void *b, size_t n, size_t size)
 {

@@ -48,7 +48,7 @@ static bool span_readable(const struct device *d, const struct span *s)
 	return true;
 }
 
-/* Is what lies between two spans small enough to be read for nothing? */
+/* Is what is between two spans small enough to be read for nothing? */
 static bool hole_small(const struct device *d, struct span a, struct span b, unsigned most)
 {
 	const unsigned end = a.addr < b.addr ? a.addr + a.count : b.addr + b.count;
@@ -203,7 +203,7 @@ static int want_compare(const void *pa, const void *pb)
 	return (a->period > b->period) - (a->period < b->period);
 }
 
-/* b lies in a and is read often enough with it. */
+/* b is within a and is read often enough with it. */
 static bool want_covers(const struct want *a, const struct want *b)
 {
 	const bool same = a->addr == b->addr && a->len == b->len;

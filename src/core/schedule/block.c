@@ -315,7 +315,7 @@ static bool vary_shorter(const struct set *set, const struct span *block, us_t n
 	return false;
 }
 
-/* While requests are unanswered no refusal can be accepted: nothing that nobody wants is read if
+/* While requests are unanswered no refusal can be accepted: nothing that no want has is read if
  * there is another way. Later a cell more is cheaper than another request for what was left out. */
 static bool vary(struct schedule *s, const struct set *set, const struct span *block,
                  const struct node *n, us_t now, struct span *out)
@@ -380,7 +380,7 @@ static bool probe_node(const struct unit *u, const struct node *n, us_t now, str
 bool probe_block(struct schedule *s, struct unit *u, us_t now, struct span *out)
 {
 	const struct node *first = NULL;
-	bool aside = true; /* nothing else is left: a refusal, too, says that it is there */
+	bool aside = true; /* nothing else is left: a refusal, too, proves that it is there */
 	for (size_t i = u->first; i < u->first + u->n; i++)
 		aside &= s->node[i].aside;
 	for (size_t i = u->first; i < u->first + u->n; i++) {

@@ -6,10 +6,10 @@
 #include "core/base/arena.h"
 
 /*
- * Who is next, and until when nobody is, is asked before each read. Neighbours are therefore taken
- * together as pages, and what matters of a page is kept until one of its nodes changes or becomes
- * due. Of nodes of one class and one period the same one goes first whatever the time is: only it
- * has to be compared with the others.
+ * What is next, and until when nothing is, is computed before each read. Neighbours are therefore
+ * taken together as pages, and what matters of a page is kept until one of its nodes changes or
+ * becomes due. Of nodes of one class and one period the same one goes first whatever the time is:
+ * only it has to be compared with the others.
  */
 
 static bool lane_same(const struct node *a, const struct node *b)

@@ -188,13 +188,13 @@ static void unit_doubted(struct schedule *s, struct unit *u, const struct span *
 	u->wait_until = s->turn_at + doubt_wait(s, u, span);
 }
 
-/* A failed turn has two readings: the unit is gone, or it lives and does not give these registers.
- * Both are kept open. The registers are suspected as soon as the retries are used up (or a search
- * for the register is under way), the unit only by failures of which no register is suspected: else
- * one silent register would take its device offline, and a unit that was switched off would have
- * all its registers searched. What decides is the next good answer: it clears the unit and leaves
- * the registers that failed before it under suspicion. A unit counts as gone by time and number
- * together (unit_gone), so that a burst of quick failures is not yet an outage. */
+/* A failed turn has two readings: the unit is gone, or it answers and does not deliver these
+ * registers. Both are kept open. The registers are suspected as soon as the retries are used up (or
+ * a search for the register is under way), the unit only by failures of which no register is
+ * suspected: else one silent register would take its device offline, and a unit that was switched
+ * off would have all its registers searched. What decides is the next good answer: it clears the
+ * unit and leaves the registers that failed before it under suspicion. A unit counts as gone by
+ * time and number together (unit_gone), so that a burst of quick failures is not yet an outage. */
 static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t, bool silent,
                         us_t took, us_t now, struct effects *e)
 {
@@ -205,7 +205,7 @@ static void unit_failed(struct schedule *s, struct unit *u, const struct turn *t
 	if (suspected || (read && (enough || t->kind == TURN_PROBE)))
 		block_failed(s, u, &t->span, took, now, e);
 	u->pass = s->passing = true;
-	if (known) /* it lives: this is the one that it does not give */
+	if (known) /* it answers: this is the one that it does not deliver */
 		return;
 	if (u->fails == 0)
 		u->first_fail = s->turn_at;
@@ -260,8 +260,8 @@ static void turnaround_learn(struct unit *u, us_t turnaround)
 		u->turn = u->turn ? (7 * u->turn + turnaround) / 8 : turnaround;
 }
 
-/* Something came back. Broadcasts are answered by nobody, and what could not even be sent (no
- * turnaround was measured) by nobody either. */
+/* Something came back. Broadcasts get no answer, nor does what could not even be sent (no
+ * turnaround was measured). */
 static bool turn_answered(const struct unit *u, enum outcome o, us_t turnaround)
 {
 	if (o == OUT_REFUSED)
@@ -288,7 +288,7 @@ static void unit_pause(struct unit *u, enum turn_kind kind, us_t now)
 		u->peer.ready_at = us_max(u->peer.ready_at, now + pause);
 }
 
-/* It says nothing of the unit: others chose what was asked, and how long it was waited for. */
+/* It proves nothing about the unit: others chose the request, and how long it was waited for. */
 static void guest_done(struct schedule *s, struct unit *u, us_t took, us_t now)
 {
 	guests_done(s, took);
@@ -323,8 +323,8 @@ static void alternation_note(struct schedule *s, const struct turn *t, enum outc
 		s->again = t->span;
 }
 
-/* The order matters: what the turn says of the unit as such (answered, how fast, alternating) is
- * noted before what it says of the registers, because the search for a bad register asks whether
+/* The order matters: what the turn means for the unit as such (answered, how fast, alternating) is
+ * noted before what it means for the registers, because the search for a bad register asks whether
  * the unit has answered since. A gateway's exceptions 0x0A and 0x0B are the converter's word, not
  * the unit's: silence, and no response time. Jobs touch no register's record: a refused write says
  * nothing of reads. */

@@ -37,7 +37,7 @@ static bool turnaround_same(const struct schedule *s, us_t a, us_t b)
 	return s->wire.baud == 0 || differ <= b / 8;
 }
 
-/* Was it made of just these? Of neighbours the ends say it. */
+/* Was it made of just these? Of neighbours the ends decide. */
 static bool kept_is_of(const struct schedule *s, const struct kept *k, size_t n, us_t turnaround)
 {
 	const size_t first = (size_t)(node_in(s, 0) - s->node),

@@ -2,7 +2,7 @@
 #include "core/schedule/private.h"
 
 /* A unit's time-out follows its recent turnarounds. Some registers take much longer than their
- * neighbours (the device asks a sensor first), so each want has a time-out of its own as well:
+ * neighbours (the device reads a sensor first), so each want has a time-out of its own as well:
  * twice what was waited in vain, then the configured one; and once an answer has shown that
  * less was too short, never that little again. Time-outs are a minute at most, kept as ms in 16
  * bits: what is waited for is rounded up, what was waited for down, so that no answer is missed for

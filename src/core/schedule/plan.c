@@ -32,7 +32,7 @@ struct planner {
 struct run {
 	size_t first, last; /* inclusive */
 	uint32_t end;       /* behind its last cell */
-	uint32_t holes;     /* cells nobody wants, all together */
+	uint32_t holes;     /* cells that no want has, all together */
 };
 
 static uint32_t want_end(const struct want *w)
@@ -145,7 +145,7 @@ static bool want_alone(const struct planner *p, const struct want *w)
 	       cut_between(p, w->addr, want_end(w));
 }
 
-/* A hole's wire time lies between these two; bits share bytes with their neighbours. */
+/* A hole's wire time is between these two; bits share bytes with their neighbours. */
 static us_t hole_least(const struct planner *p, uint32_t cells)
 {
 	if (!table_is_bits(p->table))

@@ -186,7 +186,7 @@ static us_t aside_pause(const struct node *n)
 	return us_min(pause, ASIDE_LONGEST);
 }
 
-/* Does nobody else ask the unit for anything until then? */
+/* Is nothing else requested of the unit until then? */
 static bool unit_unasked(const struct schedule *s, const struct unit *u, const struct node *but,
                          us_t until)
 {
@@ -282,7 +282,7 @@ static unsigned members_unwell(struct schedule *s, size_t n)
 	return least;
 }
 
-/* Exceptions 1 to 3 say that this request cannot be: the unit lives, and one of the registers is
+/* Exceptions 1 to 3 mean that this request cannot be: the unit answers, and one of the registers is
  * the reason; accepted at the second time, since some units refuse once after a restart. The others
  * (device failure, busy …) may be about the moment: they are accepted only after many, or devices
  * with a bad hour would lose registers for hours. A refused block of several is first asked again

@@ -99,7 +99,7 @@ void unit_due_now(struct schedule *s, struct unit *u, us_t now)
 		if (n->aside)
 			continue;
 		const us_t period = n->want.period;
-		/* what was passed over while nobody answered is no overload */
+		/* what was passed over while none answered is no overload */
 		if (n->due < now && period != PERIOD_FASTEST && period != PERIOD_ONCE)
 			n->due += (now - n->due) / period * period;
 		n->due = us_min(n->due, now);

@@ -6,7 +6,7 @@
 
 #define BROADCAST_TURNAROUND                                                                       \
 	(100 * US_MS)   /* "MODBUS over Serial Line V1.02", 2.4.1: 100 to 200 ms */
-#define HELD_FRESH US_S /* so long after its time-out a read still says what the device holds */
+#define HELD_FRESH US_S /* so long after its time-out a read still proves what the device holds */
 #define HELD_AGAIN 2
 
 enum stage { STAGE_READ, STAGE_COMPARE, STAGE_MERGE, STAGE_WRITE, STAGE_ENDED };

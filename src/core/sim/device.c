@@ -392,7 +392,7 @@ bool simdevice_set(struct simdevice *s, const char *point, const char *text, con
 	return simimage_put(&s->image, (uint32_t)i, &v);
 }
 
-/* What function 43/14 must say for its profile to recognise it: the texts without their `*`; and
+/* What function 43/14 must return for its profile to recognise it: the texts without their `*`; and
  * something for each point. */
 static void say_identity(struct simdevice *s)
 {
@@ -433,7 +433,7 @@ struct simdevice *simdevice_create(const struct device *d, uint64_t seed, us_t n
 	simimage_init(&s->image, d);
 	simvalues_init(&s->values, d, seed, now);
 	move_all(s);
-	move_all(s); /* what depends on exponents and factors, now that they stand */
+	move_all(s); /* what depends on exponents and factors, now that they are set */
 	if (d->identify_point >= 0 && d->nidentify)
 		simdevice_set(s, d->set->point[d->identify_point].name, d->identify_word[0], &why);
 	return s;

@@ -120,7 +120,7 @@ void simimage_free(struct simimage *m)
 
 /* -- values ---------------------------------------------------------------------- */
 
-/* Where word k of a point stands. */
+/* Where word k of a point is. */
 static uint16_t *point_cell(const struct simimage *m, const struct point *p, unsigned k)
 {
 	const unsigned words = words_of(p);

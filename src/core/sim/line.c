@@ -173,7 +173,7 @@ static struct event *answer_to(struct simline *l, const uint8_t *adu, size_t n, 
 	return event_of(frame, pdu_frame(adu[0], pdu, len, frame), at);
 }
 
-/* Another client asks the same unit for as much, elsewhere. */
+/* Another client reads as much of the same unit, elsewhere. */
 static void other_client(struct simline *l, const struct event *request, us_t at)
 {
 	struct event *q = event_of(request->bytes, request->n, at);
@@ -374,7 +374,7 @@ void simline_write(struct simline *l, const uint8_t *bytes, size_t n, us_t now)
 	advance(l, now);
 	const us_t start = now > l->tx_end ? now : l->tx_end;
 	const us_t last = l->busy_until > l->tx_end ? l->busy_until : l->tx_end;
-	/* Where bytes wait to be read (a simulator that was scheduled late), nobody could keep a
+	/* Where bytes wait to be read (a simulator that was scheduled late), no client could keep a
 	 * silence behind them: the two collided. */
 	const bool unread = l->out < l->in;
 	struct event *q = event_of(bytes, n, start + wire_chars(&l->wire, (unsigned)n));

@@ -38,7 +38,7 @@ struct simunits {
 
 /* -- requests -------------------------------------------------------------------- */
 
-/* Functions that only ask. Of a vendor's own nobody knows: they count as writes. */
+/* Functions that only read. A vendor's own count as writes. */
 static bool is_read(uint8_t fc)
 {
 	return (fc >= FC_READ_COILS && fc <= FC_READ_INPUT) || fc == FC_READ_EXCEPTION_STATUS ||

@@ -249,7 +249,7 @@ static double bound(const struct point *p, double x)
 	return is_min ? 0.9 * x : x;
 }
 
-/* Settings and ratings stand still, on a value the point allows. */
+/* Settings and ratings are constant, on a value the point allows. */
 static double standing(const struct simvalues *v, const struct point *p)
 {
 	const struct write_rule *w = p->write;

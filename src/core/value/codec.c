@@ -11,7 +11,7 @@
 enum shape { SHAPE_INT, SHAPE_REAL, SHAPE_TEXT };
 
 struct row {
-	uint8_t words; /* 0: codec.length says */
+	uint8_t words; /* 0: by codec.length */
 	uint8_t width; /* bits of the raw pattern; 0: 16 × length */
 	uint8_t shape;
 	bool is_signed;
@@ -150,7 +150,7 @@ static uint64_t ones(unsigned n)
 	return n >= 64 ? BITS_ALL : ((uint64_t)1 << n) - 1;
 }
 
-/* Where the pattern lies in the joined words: a byte, a field of it, or all. */
+/* Where the pattern is in the joined words: a byte, a field of it, or all. */
 struct place {
 	uint8_t shift, width;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The one part of the core that asks libc: the time zone's rules are its business (localtime_r). */
+/* The one part of the core that uses libc for it: the time zone's rules are its business
+ * (localtime_r). */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -178,7 +179,7 @@ static void civil_take(struct civil *t, unsigned part, uint32_t n, bool bytes)
 	case PART_YEAR:
 	case PART_YEAR2:
 		if (n >= 100 && (bytes || part == PART_YEAR2))
-			n = 0; /* not a year: civil_valid() says so */
+			n = 0; /* not a year: civil_valid() is false */
 		t->field[FIELD_YEAR] = (int)(n && n < 100 ? n + 2000 : n);
 		break;
 	case PART_EPOCH:
