@@ -33,8 +33,9 @@ static void connect_link(struct gateway *g, unsigned link)
 	struct north_link l;
 	const struct mqtt_conf *c = north_connection(link, g->model);
 	north_link(g->north, link, &l);
-	if (!c->client_id)
-		identity_client_id(g->model->gateway, id, sizeof id);
+	if (!c->client_id) /* of another link the prefix is that of its devices' names */
+		identity_client_id(link == 0 ? c->prefix : "xnet", g->model->gateway, id,
+		                   sizeof id);
 	g->link[link].mqtt =
 		mqtt_create(c, c->client_id ? c->client_id : id, l.outbox, l.will_topic,
 	                    l.will_text, events_push, events_source(g, link));

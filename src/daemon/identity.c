@@ -26,16 +26,18 @@ static bool machine_id(sd_id128_t *id)
 	return known;
 }
 
-void identity_client_id(const char *gateway, char *buf, size_t size)
+void identity_client_id(const char *prefix, const char *gateway, char *buf, size_t size)
 {
 	sd_id128_t id;
-	char host[65] = "";
+	char machine[65] = "";
 
-	if (machine_id(&id)) {
-		snprintf(buf, size, "xnet-%s-%02x%02x%02x%02x", gateway, id.bytes[0], id.bytes[1],
+	if (machine_id(&id))
+		snprintf(machine, sizeof machine, "%02x%02x%02x%02x", id.bytes[0], id.bytes[1],
 		         id.bytes[2], id.bytes[3]);
-		return;
-	}
-	gethostname(host, sizeof host - 1);
-	snprintf(buf, size, "xnet-%s-%s", gateway, host);
+	else
+		gethostname(machine, sizeof machine - 1);
+	snprintf(buf, size, "%s-%s-%s", prefix, gateway, machine);
+	for (char *c = buf; *c; c++) /* brokers refuse it where their rules name the client id */
+		if (*c == '/')
+			*c = '-';
 }

@@ -7,11 +7,13 @@
 
 #include <stddef.h>
 
-#define IDENTITY_MAX 160
+#define IDENTITY_MAX 288
 
-/* "xnet-<gateway>-<8 hex digits>", which come from the machine's id (machine-id(5)): a network
- * adapter that comes, goes or is renamed does not change them. Without such an id: the host's name.
+/* "<prefix>-<gateway>-<8 hex digits>", / of the prefix as -, so that two gateways of one name and
+ * machine do not take each other's connection where their prefixes differ. The digits come from the
+ * machine's id (machine-id(5)): a network adapter that comes, goes or is renamed does not change
+ * them. Without such an id: the host's name.
  */
-void identity_client_id(const char *gateway, char *buf, size_t size);
+void identity_client_id(const char *prefix, const char *gateway, char *buf, size_t size);
 
 #endif

@@ -341,6 +341,22 @@ devices: {{}}
     assert '"code":9' in client.last(alert)[alert]
 
 
+def test_a_trial_with_a_prefix_of_its_own_leaves_the_gateway_its_connection(line, broker, client, gateway):
+    text = """\
+gateway: plant
+mqtt: {{broker: "{broker}"}}
+buses: {{rs485: {{port: {port}}}}}
+devices: {{}}
+"""
+    one = gateway(line(text, broker))
+    client.wait_for("xnet/sts/plant/status", "online")
+    gateway(line(text.replace('"}}', '", prefix: trial}}'), broker))
+    client.wait_for("trial/sts/plant/status", "online")
+    assert open(broker.log, encoding="utf-8").read().count(" as trial-plant-") == 1
+    assert "connection lost" not in one.text() and client.last("xnet/sts/plant/status") == {
+        "xnet/sts/plant/status": "online"}
+
+
 NAMED = """\
 gateway: plant
 mqtt: {{broker: "{broker}", sys_interval: 1s}}

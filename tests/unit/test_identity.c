@@ -61,8 +61,10 @@ static void it_comes_from_the_machines_id(void **state)
 	(void)state;
 	there = true;
 	answer = 0;
-	identity_client_id("cellar", id, sizeof id);
+	identity_client_id("xnet", "cellar", id, sizeof id);
 	assert_string_equal(id, "xnet-cellar-9ab7db80");
+	identity_client_id("site7/trial", "cellar", id, sizeof id); /* beside the one above */
+	assert_string_equal(id, "site7-trial-cellar-9ab7db80");
 	assert_true(unloaded);
 }
 
@@ -74,11 +76,11 @@ static void without_one_it_is_the_hosts_name(void **state)
 	snprintf(expected, sizeof expected, "xnet-cellar-%s", host);
 	there = true;
 	answer = -2; /* -ENOENT */
-	identity_client_id("cellar", id, sizeof id);
+	identity_client_id("xnet", "cellar", id, sizeof id);
 	assert_string_equal(id, expected);
 	assert_true(unloaded);
 	there = false; /* no such library */
-	identity_client_id("cellar", id, sizeof id);
+	identity_client_id("xnet", "cellar", id, sizeof id);
 	assert_string_equal(id, expected);
 }
 
