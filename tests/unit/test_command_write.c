@@ -183,6 +183,34 @@ static void the_rules_of_a_group_know_what_is_under_way(void **state)
 	assert_int_equal(rig_last(&g)->end, COMMAND_VERIFIED);
 }
 
+/* What is sent again goes out as it went out first: the device sees no half of it. */
+static void a_group_that_is_sent_again_stays_together(void **state)
+{
+	(void)state;
+	static const enum fault row[] = {LOST_READ, EXCEPTION, LOST_REQUEST};
+	for (unsigned i = 0; i < 3; i++) {
+		g.holding[120] = 10;
+		g.holding[121] = 20;
+		g.nreported = g.nwrite = 0;
+		fault(row[i], 1, 6);
+		submit(2, (struct command_item[]){{P_G0, "31"}, {P_G1, "40"}});
+		settle();
+		assert_int_equal(g.nwrite, 1);
+		assert_int_equal(g.holding[120], 31);
+		assert_int_equal(g.holding[121], 40);
+		assert_int_equal(g.nreported, 2);
+		assert_int_equal(g.reported[0].end, COMMAND_VERIFIED);
+		assert_int_equal(g.reported[1].end, COMMAND_VERIFIED);
+	}
+	/* neighbours, too */
+	g.nreported = g.nwrite = 0;
+	fault(EXCEPTION, 1, 6);
+	submit(2, (struct command_item[]){{P_SETPOINT, "45"}, {P_MODE, "local"}});
+	settle();
+	assert_int_equal(g.nwrite, 1);
+	assert_int_equal(g.nreported, 2);
+}
+
 static void a_member_that_fits_no_block_is_written_alone(void **state)
 {
 	(void)state;
@@ -584,6 +612,7 @@ int main(void)
 		T(a_newer_set_takes_the_place_of_an_older_single),
 		T(groups_are_written_whole_with_the_rest_as_read),
 		T(the_rules_of_a_group_know_what_is_under_way),
+		T(a_group_that_is_sent_again_stays_together),
 		T(a_member_that_fits_no_block_is_written_alone),
 		T(the_write_function_of_a_point_is_used),
 		T(groups_that_are_no_neighbours_keep_their_order),

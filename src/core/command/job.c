@@ -242,6 +242,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 		r[i]->job = j->id;
 		r[i]->state = STATE_WAITING;
 		r[i]->alone = n == 1;
+		r[i]->set = n > 1 && !r[i]->set ? j->id : r[i]->set;
 		r[i]->recalled = false;
 		r[i]->expires = j->expires;
 		r[i]->replaceable = j->replaceable;
@@ -434,6 +435,30 @@ bool job_again(struct command_table *t, uint64_t id, us_t now)
 	return again;
 }
 
+/* Of those that went out in one request none was carried out if one was not. */
+static bool goes_along(const struct record *r, const struct record *o)
+{
+	return r->set && o->set == r->set && o != r && !o->reason[0] &&
+	       (o->state == STATE_RETRYING || o->state == STATE_UNSURE);
+}
+
+static void launch_again(struct command_table *t, struct record *r, us_t now)
+{
+	struct record **all = mem_alloc(t->n + 1, sizeof(struct record *));
+	size_t n = 0;
+	all[n++] = r;
+	for (size_t i = 0; i < t->n; i++) {
+		struct record *o = t->record[i];
+		if (!goes_along(r, o))
+			continue;
+		o->tries = r->tries;
+		o->effect = r->effect;
+		all[n++] = o;
+	}
+	records_launch(t, all, n, now);
+	free(all);
+}
+
 void record_launch(struct command_table *t, struct record *r, us_t now)
 {
 	if (pulse_barred(t, r)) {
@@ -444,5 +469,5 @@ void record_launch(struct command_table *t, struct record *r, us_t now)
 		record_end(t, r, COMMAND_FAILED, NULL, COMMAND_CHANGED, now);
 		return;
 	}
-	records_launch(t, &r, 1, now);
+	launch_again(t, r, now);
 }

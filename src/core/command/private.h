@@ -44,6 +44,7 @@ struct record {
 	char *param; /* the point's name, NUL, the payload: one piece of memory */
 	const char *text;
 	uint64_t job;
+	uint64_t set;    /* the first job that it shared with others; 0: none */
 	uint64_t serial; /* order of arrival */
 	struct span written;
 	us_t received, expires; /* expires 0: never */

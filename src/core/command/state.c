@@ -13,8 +13,13 @@
 #define LATE "could not be sent in time"
 #define CLOCK_SLACK 15 /* s: a clock goes on while it is read back */
 
+/* With all that goes along. */
 static bool repeatable(const struct command_table *t, const struct record *r)
 {
+	for (size_t i = 0; r->set && i < t->n; i++)
+		if (t->record[i]->set == r->set &&
+		    !record_point(t, t->record[i])->write->repeatable)
+			return false;
 	return record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END;
 }
 
@@ -194,6 +199,7 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 	}
 	if (exception == EXC_FUNCTION && !r->alone && !record_point(t, r)->write->group) {
 		r->sent = 0; /* not several at once, then: one by one */
+		r->set = 0;
 		if (passed)
 			record_give_way(t, r, NULL, now);
 		else
