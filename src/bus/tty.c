@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #define RS485_DIRECTION (SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND | SER_RS485_RTS_AFTER_SEND)
-#define LATENCY_UNKNOWN                                                                            \
-	(20 * US_MS) /* USB adapters that do not report it collect for up to 16 ms */
+#define LATENCY_UNKNOWN (20 * US_MS) /* USB adapters may collect for 16 ms */
 
 /* Drivers whose write() is not the start of a UART: pseudo-terminals, CDC-ACM, Bluetooth
  * (Linux Documentation/admin-guide/devices.txt). */
