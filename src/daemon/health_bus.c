@@ -142,6 +142,7 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
                      size_t size)
 {
 	char since[8], what[2 * WORDS_MAX];
+	int n;
 	const us_t from = b->answered > b->since ? b->answered : b->since;
 	switch (w) {
 	case WORD_UP:
@@ -161,8 +162,14 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 			                          &b->strange.span, false, what, sizeof what));
 			break;
 		}
-		snprintf(buf, size, "silent since %s: none of %zu devices responds; check %s",
-		         since, b->ndevice,
+		n = snprintf(buf, size, "silent since %s: ", since);
+		if (b->ndevice == 1)
+			n += snprintf(buf + n, size - (size_t)n,
+			              "its only device does not respond");
+		else
+			n += snprintf(buf + n, size - (size_t)n, "none of %zu devices responds",
+			              b->ndevice);
+		snprintf(buf + n, size - (size_t)n, "; check %s",
 		         b->conf->kind == BUS_TCP ? "address, power, id, timeout"
 		                                  : "A/B, power, termination, baud, id");
 		break;

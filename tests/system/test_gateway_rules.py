@@ -381,7 +381,7 @@ def test_a_line_on_which_no_device_responds_is_reported(line, broker, client, ga
     l = line(BOILER, broker)
     l.unplug("boiler")
     gateway(l)
-    client.wait_for("xnet/$SYS/house/bus/rs485/state", lambda m: "none of 1 devices responds" in m.text, limit=60)
+    client.wait_for("xnet/$SYS/house/bus/rs485/state", lambda m: "its only device does not respond" in m.text, limit=60)
     client.wait_for("xnet/sts/house/Alerts", lambda m: '"code":2' in m.text)
     mark = client.mark()
     l.plug("boiler")

@@ -347,6 +347,30 @@ static void none_of_several_repeated_deliveries_is_carried_out(void **state)
 	assert_int_equal(g.nwrite, 5);
 }
 
+/* Nor one that was refused, though it would be accepted by now. */
+static void what_was_refused_is_not_carried_out_when_it_comes_again(void **state)
+{
+	(void)state;
+	const struct command_item item = {P_CLOCK, "now"};
+	struct command_request q = {.item = &item, .n = 1, .duplicate = true};
+	for (int i = 0; i < 2; i++) {
+		g.nreported = 0;
+		g.clock_wrong = i == 0;
+		rig_submit(&g, &q);
+		settle();
+		assert_int_equal(rig_only(&g)->end, COMMAND_REFUSED);
+		assert_int_equal(strstr(g.reason[0], "delivered twice") != NULL, i);
+	}
+	q.duplicate = false; /* somebody tries again */
+	rig_submit(&g, &q);
+	settle();
+	assert_int_equal(g.nwrite, 1);
+	g.nreported = 0;
+	q.duplicate = true;
+	rig_submit(&g, &q);
+	assert_int_equal(rig_only(&g)->end, COMMAND_REPEATED);
+}
+
 static void a_password_goes_first(void **state)
 {
 	(void)state;
@@ -621,6 +645,7 @@ int main(void)
 		T(what_cannot_be_read_back_is_reported_once),
 		T(a_clock_may_go_on_while_it_is_read_back),
 		T(none_of_several_repeated_deliveries_is_carried_out),
+		T(what_was_refused_is_not_carried_out_when_it_comes_again),
 		T(a_password_goes_first),
 		T(a_password_waits_with_the_write_it_is_for),
 		T(no_form_of_a_write_is_taken_for_verified),

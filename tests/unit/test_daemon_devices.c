@@ -264,7 +264,7 @@ static void a_line_without_a_valid_response_reports_what_came(void **state)
 		struct instead instead;
 		const char *words;
 	} row[] = {
-		{OUT_TIMEOUT, {0}, ": none of 1 devices responds; check A/B"},
+		{OUT_TIMEOUT, {0}, ": its only device does not respond; check A/B"},
 		{OUT_GARBLED,
 	         {0},
 	         ": response corrupted; asked for holding register 0 of unit 1\n"},

@@ -71,9 +71,10 @@ struct lane {
 	us_t held;      /* the last read that a command kept from being published; 0: none */
 	struct {
 		uint64_t hash;
-		us_t at;         /* accepted then; 0: none */
-	} before[PAYLOADS_KEPT]; /* the last payloads, to know them when delivered again; a ring */
-	uint8_t nbefore;
+		us_t at;            /* it came then; 0: none */
+	} before[2][PAYLOADS_KEPT]; /* the last payloads, to know them when delivered again: those
+	                               accepted, those refused; each a ring */
+	uint8_t nbefore[2];
 	bool blocked;   /* parked_next(), while it looks */
 	uint8_t shares; /* has another point some of its bits? Found out when it is needed */
 };

@@ -172,12 +172,32 @@ static void draft_time(struct command_table *t, const struct command_request *q,
 	}
 }
 
+/* Did such a payload come a while ago, that was accepted, or refused? */
+static bool draft_known(const struct command_table *t, const struct record *r, bool refused,
+                        us_t now)
+{
+	const uint32_t lane = t->lane_of[record_device(t, r)->point0 + r->point];
+	if (!lane)
+		return false;
+	const struct lane *l = &t->lane[lane - 1];
+	const uint64_t hash = text_hash(r->text);
+	for (size_t i = 0; i < PAYLOADS_KEPT; i++)
+		if (l->before[refused][i].at && l->before[refused][i].hash == hash &&
+		    now - l->before[refused][i].at <= DUPLICATE_WITHIN)
+			return true;
+	return false;
+}
+
 static void draft_check(struct command_table *t, const struct command_request *q, struct record *r,
                         us_t now)
 {
 	const struct point *p = record_point(t, r);
 	struct value exponent, factor;
 	char wall[COMMAND_TIME_SIZE];
+	if (q->duplicate && draft_known(t, r, true, now)) { /* its sender has read that it was */
+		draft_refuse(r, COMMAND_REFUSED, "delivered twice, and refused the first time");
+		return;
+	}
 	if (!draft_permitted(t, q, r) || !draft_counted(t, r))
 		return;
 	struct command_input in = record_input(t, r->device, p, r->text, &exponent, &factor);
@@ -198,18 +218,12 @@ static void draft_check(struct command_table *t, const struct command_request *q
 	draft_before(t, r);
 }
 
-static bool draft_known(const struct command_table *t, const struct record *r, us_t now)
+static void lane_note(struct lane *l, const char *text, bool refused, us_t now)
 {
-	const uint32_t lane = t->lane_of[record_device(t, r)->point0 + r->point];
-	if (!lane)
-		return false;
-	const struct lane *l = &t->lane[lane - 1];
-	const uint64_t hash = text_hash(r->text);
-	for (size_t i = 0; i < PAYLOADS_KEPT; i++)
-		if (l->before[i].at && now - l->before[i].at <= DUPLICATE_WITHIN &&
-		    l->before[i].hash == hash)
-			return true;
-	return false;
+	const uint8_t at = l->nbefore[refused];
+	l->before[refused][at].hash = text_hash(text);
+	l->before[refused][at].at = now ? now : 1;
+	l->nbefore[refused] = (uint8_t)((at + 1) % PAYLOADS_KEPT);
 }
 
 /* One fault refuses them all: each gets the reason, or which other it was. */
@@ -223,6 +237,10 @@ static bool drafts_refused(struct command_table *t, struct record **r, size_t n,
 		return false;
 	snprintf(reason, sizeof reason, "nothing was written, because %s was refused", param);
 	for (size_t i = 0; i < n; i++) {
+		if (record_point(t, r[i])->write) { /* else it never has a lane */
+			const uint32_t lane = lane_get(t, r[i]->device, r[i]->point);
+			lane_note(&t->lane[lane], r[i]->text, true, now);
+		}
 		if (refused(r[i]))
 			record_end(t, r[i], r[i]->verdict, NULL, r[i]->reason, now);
 		else
@@ -236,7 +254,7 @@ static bool drafts_duplicate(struct command_table *t, const struct command_reque
 {
 	bool all = q->duplicate;
 	for (uint32_t i = 0; i < q->n && all; i++)
-		all = draft_known(t, r[i], now);
+		all = draft_known(t, r[i], false, now);
 	for (uint32_t i = 0; i < q->n && all; i++)
 		record_end(t, r[i], COMMAND_REPEATED, NULL, "delivered twice, carried out once",
 		           now);
@@ -311,13 +329,6 @@ static void lane_cancel(struct command_table *t, const struct record *r, bool si
 	}
 }
 
-static void lane_note(struct lane *l, const char *text, us_t now)
-{
-	l->before[l->nbefore].hash = text_hash(text);
-	l->before[l->nbefore].at = now ? now : 1;
-	l->nbefore = (uint8_t)((l->nbefore + 1) % PAYLOADS_KEPT);
-}
-
 static void drafts_accept(struct command_table *t, struct record **r, size_t n, us_t now)
 {
 	size_t launch = 0;
@@ -325,7 +336,7 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 		records_cover(t, r[i], now);
 	for (size_t i = 0; i < n; i++) {
 		const bool wait = lane_overtake(t, r[i], now);
-		lane_note(&t->lane[r[i]->lane], r[i]->text, now);
+		lane_note(&t->lane[r[i]->lane], r[i]->text, false, now);
 		records_unread(t, r[i], now);
 		record_insert(t, r[i], now);
 		if (wait || record_behind(t, r[i]))
