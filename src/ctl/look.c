@@ -44,14 +44,27 @@ int look_options(int argc, char **argv, void (*help)(void), struct broker_option
 	return LOOK_GOES_ON;
 }
 
+void look_full(struct look *l)
+{
+	const bool before = l->full;
+	l->full = l->view->full;
+	if (l->full && !before)
+		fprintf(stderr,
+		        "xnetctl: not all is included: at most %d gateways, %d buses of each, %d "
+		        "devices, %d points\n",
+		        VIEW_GATEWAYS, VIEW_BUSES, VIEW_DEVICES, VIEW_POINTS);
+}
+
 int look_begin(struct look *l, const struct broker_options *o)
 {
 	const int status = look_open(l, o);
 
 	if (status)
 		return status;
-	if (watch_settle(l->watch, SETTLE))
+	if (watch_settle(l->watch, SETTLE)) {
+		look_full(l);
 		return 0;
+	}
 	fprintf(stderr, "xnetctl: broker %s:%u: %s\n", l->conf->host, (unsigned)l->conf->port,
 	        watch_trouble(l->watch));
 	look_end(l);

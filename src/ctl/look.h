@@ -18,7 +18,11 @@ struct look {
 	struct view *view;
 	struct watch *watch;
 	struct screen screen;
+	bool full; /* it was reported */
 };
+
+/* Reports, once, that more was published than the view can hold. */
+void look_full(struct look *l);
 
 #define LOOK_GOES_ON (-1)
 

@@ -29,7 +29,7 @@ struct client {
 };
 
 struct server {
-	const struct look *look;
+	struct look *look;
 	int fd;
 	us_t deaf_until; /* the port is left alone until then */
 	struct client client[CLIENTS];
@@ -84,6 +84,7 @@ static void give_metrics(const struct server *s, struct client *c)
 
 	if (!f)
 		abort();
+	look_full(s->look);
 	view_metrics(s->look->view, watch_connected(s->look->watch), watch_now(), open, f);
 	fclose(f);
 	answer(c, "200 OK",
@@ -232,7 +233,7 @@ static int open_port(const char *where)
 	return fd;
 }
 
-static void serve(const struct look *l, int fd)
+static void serve(struct look *l, int fd)
 {
 	static struct server s;
 	struct sigaction a = {.sa_handler = stop};

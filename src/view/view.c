@@ -67,6 +67,7 @@ void view_clear(struct view *v)
 	names_free(&v->gateways);
 	v->epoch = ++v->rev;
 	v->ignored = 0;
+	v->full = false;
 }
 
 void view_destroy(struct view *v)
@@ -112,13 +113,19 @@ static bool fit(const char *name, size_t len)
 	return len > 0 && len <= NAME_MAX && text_plain(name, len);
 }
 
+static bool full(struct view *v, bool reached)
+{
+	v->full |= reached;
+	return reached;
+}
+
 static struct view_gateway *make_gateway(struct view *v, const char *name, size_t len)
 {
 	const long at = names_find(&v->gateways, gateway_at, v->gateway, name, len);
 
 	if (at >= 0)
 		return &v->gateway[at];
-	if (v->ngateway == VIEW_GATEWAYS || !fit(name, len))
+	if (!fit(name, len) || full(v, v->ngateway == VIEW_GATEWAYS))
 		return NULL;
 	v->gateway = mem_grow(v->gateway, v->ngateway + 1, sizeof *v->gateway);
 	v->gateway[v->ngateway] = (struct view_gateway){.name = copy_name(name, len)};
@@ -132,7 +139,7 @@ static struct view_device *make_device(struct view *v, const char *name, size_t 
 
 	if (at >= 0)
 		return &v->device[at];
-	if (v->ndevice == VIEW_DEVICES || !fit(name, len))
+	if (!fit(name, len) || full(v, v->ndevice == VIEW_DEVICES))
 		return NULL;
 	if (v->ndevice % 64 == 0)
 		v->device = mem_grow(v->device, v->ndevice + 64, sizeof *v->device);
@@ -148,7 +155,7 @@ struct view_point *view_make_point(struct view *v, struct view_device *d, const 
 
 	if (at >= 0)
 		return &d->point[at];
-	if (v->npoint == VIEW_POINTS || !fit(name, len))
+	if (!fit(name, len) || full(v, v->npoint == VIEW_POINTS))
 		return NULL;
 	if (d->npoint % 16 == 0)
 		d->point = mem_grow(d->point, d->npoint + 16, sizeof *d->point);
@@ -158,12 +165,13 @@ struct view_point *view_make_point(struct view *v, struct view_device *d, const 
 	return &d->point[d->npoint++];
 }
 
-static struct view_bus *make_bus(struct view_gateway *g, const char *name, size_t len)
+static struct view_bus *make_bus(struct view *v, struct view_gateway *g, const char *name,
+                                 size_t len)
 {
 	for (size_t i = 0; i < g->nbus; i++)
 		if (strncmp(g->bus[i].name, name, len) == 0 && g->bus[i].name[len] == '\0')
 			return &g->bus[i];
-	if (g->nbus == VIEW_BUSES || !fit(name, len))
+	if (!fit(name, len) || full(v, g->nbus == VIEW_BUSES))
 		return NULL;
 	g->bus[g->nbus] = (struct view_bus){.name = copy_name(name, len)};
 	return &g->bus[g->nbus++];
@@ -304,7 +312,7 @@ static bool take_device_fact(struct view *v, size_t gateway, const struct topic_
 static bool take_bus_fact(struct view *v, struct view_gateway *g, const struct topic_levels *t,
                           const char *end, const struct view_message *m)
 {
-	struct view_bus *b = make_bus(g, t->at[3], t->len[3]);
+	struct view_bus *b = make_bus(v, g, t->at[3], t->len[3]);
 
 	if (!b || !facts_set(&b->facts, t->at[4], (size_t)(end - t->at[4]), m->payload, m->len))
 		return false;

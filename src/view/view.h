@@ -110,6 +110,7 @@ struct view {
 	uint64_t rev;     /* of the last change */
 	uint64_t epoch;   /* of the last view_clear */
 	uint64_t ignored; /* topics that are none of ours, or too many */
+	bool full;        /* something is left out: VIEW_GATEWAYS, VIEW_POINTS … are reached */
 };
 
 struct view *view_create(const char *prefix);

@@ -294,6 +294,7 @@ static void there_are_bounds(void **state)
 	char topic[128], *big = calloc(1, 100001);
 	assert_non_null(big);
 	for (unsigned i = 0; i < VIEW_POINTS + 100; i++) {
+		assert_int_equal(v->full, i > VIEW_POINTS); /* nothing is left out in silence */
 		snprintf(topic, sizeof topic, "xnet/sts/d%u/p%u", i / 100, i);
 		take(v, topic, "1", true);
 	}
@@ -326,6 +327,8 @@ static void there_are_bounds(void **state)
 	const size_t facts = view_gateway(v, "g1")->facts.n;
 	take(v, big, "1", true);
 	assert_int_equal(view_gateway(v, "g1")->facts.n, facts);
+	view_clear(v);
+	assert_false(v->full);
 	free(big);
 	view_destroy(v);
 }
