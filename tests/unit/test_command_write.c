@@ -211,6 +211,25 @@ static void a_group_that_is_sent_again_stays_together(void **state)
 	assert_int_equal(g.nreported, 2);
 }
 
+/* What is left of it is checked again. */
+static void a_half_of_a_group_is_not_sent_again_against_its_rules(void **state)
+{
+	(void)state;
+	submit(2, (struct command_item[]){{P_G0, "31"}, {P_G1, "40"}});
+	const struct job both = g.job[0];
+	g.njob = 0; /* on the wire */
+	rig_command(&g, P_G1, "50");
+	fault(EXCEPTION, 1, 6);
+	job_do(&g, &both);
+	rig_take(&g);
+	fault(EXCEPTION, 1, 3);
+	settle();
+	assert_int_equal(g.holding[120], 10);
+	assert_int_equal(g.holding[121], 20);
+	assert_int_equal(g.nreported, 3);
+	assert_string_equal(g.reason[2], "violates the rule Start < Stop");
+}
+
 static void a_member_that_fits_no_block_is_written_alone(void **state)
 {
 	(void)state;
@@ -637,6 +656,7 @@ int main(void)
 		T(groups_are_written_whole_with_the_rest_as_read),
 		T(the_rules_of_a_group_know_what_is_under_way),
 		T(a_group_that_is_sent_again_stays_together),
+		T(a_half_of_a_group_is_not_sent_again_against_its_rules),
 		T(a_member_that_fits_no_block_is_written_alone),
 		T(the_write_function_of_a_point_is_used),
 		T(groups_that_are_no_neighbours_keep_their_order),

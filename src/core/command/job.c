@@ -455,7 +455,11 @@ static void launch_again(struct command_table *t, struct record *r, us_t now)
 		o->effect = r->effect;
 		all[n++] = o;
 	}
-	records_launch(t, all, n, now);
+	/* a newer command may have taken the place of one of them, and failed or may fail */
+	if (r->set && !group_rules_hold(t, all, n, 0, r->reason, sizeof r->reason))
+		record_end(t, r, COMMAND_REFUSED, NULL, r->reason, now);
+	else
+		records_launch(t, all, n, now);
 	free(all);
 }
 
