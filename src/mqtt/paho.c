@@ -256,13 +256,31 @@ bool paho_disconnect(struct paho *p, int timeout_ms)
 
 /* -- life -------------------------------------------------------------------------------------- */
 
+/* With `begins_and_ends`. It makes the library's locks anew, which are in use as soon as there is a
+ * handle: so once for each variant. */
+static void begin_library(const struct paho_functions *lib)
+{
+	static void (*begun[2])(MQTTAsync_init_options *);
+	MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
+	for (size_t i = 0; i < 2; i++) {
+		if (begun[i] == lib->MQTTAsync_global_init)
+			return;
+		if (begun[i])
+			continue;
+		begun[i] = lib->MQTTAsync_global_init;
+		break;
+	}
+	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
+	options.do_openssl_init = 0;
+	lib->MQTTAsync_global_init(&options);
+}
+
 /* NULL: done; else why not. */
 static const char *create_handle(struct paho *p, const char *client_id, const char *address)
 {
 	MQTTAsync_createOptions v3 = MQTTAsync_createOptions_initializer;
 	MQTTAsync_createOptions v5 = MQTTAsync_createOptions_initializer5;
 	const struct mqtt_conf *c = p->conf;
-	MQTTAsync_init_options once = MQTTAsync_init_options_initializer;
 	char uri[512];
 	/* both need the name, and so a second look-up, by the library */
 	const char *host = c->use_tls || c->use_ws ? c->host : address;
@@ -272,9 +290,7 @@ static const char *create_handle(struct paho *p, const char *client_id, const ch
 	         ipv6 ? "[" : "", host, ipv6 ? "]" : "", (unsigned)c->port,
 	         c->use_ws ? c->path : "");
 	v3.MQTTVersion = MQTTVERSION_3_1_1;
-	/* OpenSSL (1.1.0 and later) sets itself up when it is first used: without TLS never */
-	once.do_openssl_init = 0;
-	p->lib.MQTTAsync_global_init(&once);
+	begin_library(&p->lib);
 	/* else it notes each call in a table of 120 kB that is never read */
 	p->lib.MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
 	int rc = p->lib.MQTTAsync_createWithOptions(&p->handle, uri, client_id,

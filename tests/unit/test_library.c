@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "mqtt/openssl.h"
+#include "mqtt/paho.h"
 #include "mqtt/paho_functions.h"
 
 /* Of handles that never connect the library leaves some bytes; of the sanitizer's interface. */
@@ -18,6 +19,31 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libpaho-mqtt3a\n";
+}
+
+static void (*global_init)(MQTTAsync_init_options *);
+static unsigned begun;
+
+static void count_begun(MQTTAsync_init_options *o)
+{
+	begun++;
+	global_init(o);
+}
+
+bool __real_library_load(bool tls, const char *const *names, size_t n, void *table,
+                         const char **why);
+bool __wrap_library_load(bool tls, const char *const *names, size_t n, void *table,
+                         const char **why);
+bool __wrap_library_load(bool tls, const char *const *names, size_t n, void *table,
+                         const char **why)
+{
+	struct paho_functions *f = table;
+	const bool good = __real_library_load(tls, names, n, table, why);
+	if (good && n == sizeof *f / sizeof(void *)) {
+		global_init = f->MQTTAsync_global_init;
+		f->MQTTAsync_global_init = count_begun;
+	}
+	return good;
 }
 
 static bool mapped(const char *library)
@@ -105,12 +131,33 @@ static void a_library_without_a_function_is_refused(void **state)
 	assert_null(table[0]);
 }
 
+/* It makes the locks of all handles anew: those of a handle that is in use were lost, and what it
+ * sent waited up to a second, or for good. */
+static void the_library_begins_once_for_all_handles(void **state)
+{
+	static const struct mqtt_conf conf = {.host = "127.0.0.1", .port = 1};
+	static const struct paho_sink sink;
+	const char *why = NULL;
+	(void)state;
+	begun = 0;
+	for (int i = 0; i < 2; i++) {
+		struct paho *a = paho_create(&conf, conf.host, "a", 5, NULL, NULL, &sink, &why);
+		struct paho *b = paho_create(&conf, conf.host, "b", 4, NULL, NULL, &sink, &why);
+		assert_non_null(a);
+		assert_non_null(b);
+		paho_destroy(a);
+		paho_destroy(b);
+	}
+	assert_int_equal(begun, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_variant_with_tls_is_loaded_only_when_needed),
 		cmocka_unit_test(openssl_is_loaded_once),
 		cmocka_unit_test(a_library_without_a_function_is_refused),
+		cmocka_unit_test(the_library_begins_once_for_all_handles),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
