@@ -170,7 +170,7 @@ static void hub_watch(struct hub *h, struct bus *b)
 		abort();
 }
 
-/* Who has waited for that may free it. */
+/* The thread that waited for that may free it. */
 static void hub_remove(struct hub *h, struct bus *b)
 {
 	connect_dequeue(h, b);

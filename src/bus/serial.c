@@ -190,7 +190,7 @@ static bool serial_kernel(struct serial *s, bool on, const struct bus_conf *conf
 	return false;
 }
 
-/* Who lets go of the line after a request: the driver, else libmodbus by RTS, which is set up. */
+/* What releases the line after a request: the driver, else libmodbus by RTS, which is set up. */
 static bool serial_direct(struct serial *s, const struct bus_conf *conf, char *why, size_t size)
 {
 	switch (conf->direction) {

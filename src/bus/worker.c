@@ -128,7 +128,7 @@ static void worker_tidy(struct bus *b)
 
 #define LISTEN (5 * US_MS) /* in one go: a request may come meanwhile */
 
-/* Who has the line lent and looks on wants to know whether another client talks on it. */
+/* A client that holds the line and monitors it is to see whether another client sends on it. */
 static bool worker_listens(struct bus *b)
 {
 	if (b->port.fd < 0 || b->port.ops->connects || !atomic_load(&b->tap))

@@ -44,11 +44,11 @@ struct doctor {
 void doctor_say(struct doctor *d, enum check_result r, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Asks a unit; false: the line is gone. */
+/* Probes a unit; false: the line is gone. */
 bool patient_examine(struct doctor *d, struct patient *p, const struct device *device);
 void patient_say(struct doctor *d, const struct patient *p);
 
-/* The sentence at the end; never NULL. Says whether there is something to do. */
+/* The sentence at the end; never NULL. Returns whether there is something to do. */
 bool verdict_give(const struct doctor *d, char *buf, size_t size);
 
 #endif

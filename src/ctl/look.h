@@ -47,7 +47,7 @@ void look_nobody(const struct look *l);
 void look_head(const struct look *l, const struct view_gateway *g);
 
 /* Its lines and devices as tables. rate(ctx, bus) gives requests a second, below 0: not known;
- * NULL: no such column. trouble_only: devices that are as they should be are left out. */
+ * NULL: no such column. most: rows of devices. */
 void look_tables(const struct look *l, const struct view_gateway *g,
                  double (*rate)(void *ctx, const struct view_gateway *g, const struct view_bus *b),
                  void *ctx, size_t most);

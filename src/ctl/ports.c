@@ -63,7 +63,7 @@ static void print_latency(const char *name)
 		fclose(f);
 }
 
-/* Who has it, as far as this user may see. */
+/* The programs that have it, as far as this user may see. */
 static void print_holders(const char *port)
 {
 	struct holder h[HOLDERS];

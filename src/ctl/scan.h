@@ -71,7 +71,7 @@ bool sweep_deep(struct scan *s);
 struct found *scan_find(struct scan *s, uint8_t unit, const struct setting *at);
 struct found *scan_add(struct scan *s, uint8_t unit);
 
-/* Asks a unit what it is, and compares it with the profiles that can be recognised. */
+/* Reads a unit's identification, and compares it with the profiles that can be recognised. */
 void ident_unit(struct scan *s, struct found *f);
 
 /* Does the unit return to function 43/14 what the profile of d wants? why: what came instead. */

@@ -30,7 +30,7 @@ bool screen_moves(int fd);
 
 unsigned screen_width(void); /* of standard error; 80 if it is no terminal */
 
-/* Asks on the terminal; false if the answer is not yes, or there is no terminal. */
+/* Prompts on the terminal; false if the answer is not yes, or there is no terminal. */
 bool screen_confirm(const char *question);
 
 #endif

@@ -216,7 +216,7 @@ static bool ask_near(struct scan *s, unsigned unit)
 	return true;
 }
 
-/* Nobody waited for their responses: asked once more, it is known how slow they are. */
+/* Their responses were not awaited: probed once more, it is known how slow they are. */
 static bool measure_late(struct scan *s, size_t from)
 {
 	for (size_t i = from; i < s->nfound; i++)

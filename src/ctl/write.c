@@ -137,7 +137,7 @@ int write_report(const struct write *w, bool good, const char *outcome, const ch
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* The value before could not be read. Somebody who sees an exception may know that the registers
+/* The value before could not be read. A user who sees an exception may know that the registers
  * can only be written; where nothing right came back, a write may end anywhere. */
 bool write_forbidden(const struct write *w, const struct reply *before, char *reason, size_t size)
 {

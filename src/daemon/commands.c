@@ -122,7 +122,7 @@ static void look_at_member(struct gateway *g, const struct command_outcome *o, u
 	}
 }
 
-/* Nobody answers a broadcast: the devices of the line that have these registers are read, so that
+/* A broadcast has no answer: the devices of the line that have these registers are read, so that
  * their topics show what became of it. */
 static void look_at_members(struct gateway *g, const struct command_outcome *o)
 {

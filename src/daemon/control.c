@@ -163,7 +163,8 @@ static void listen_again(struct gateway *g)
 		epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->listener, &e);
 }
 
-/* Who waits at the door stays readable: without a pause the loop would turn for nothing. */
+/* A client that waits to be accepted stays readable: without a pause the loop would turn for
+ * nothing. */
 static void turn_deaf(struct gateway *g)
 {
 	struct control *x = g->control;

@@ -17,7 +17,7 @@ void keep_destroy(struct gateway *g);
 void keep_model_begins(struct gateway *g, const struct model *old);
 void keep_model_ends(struct gateway *g);
 
-/* Somebody's command for the point was accepted. One for a point that has some of the same bits, of
+/* A command for the point was accepted. One for a point that has some of the same bits, of
  * this or of all units, counts as well, here and below. */
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point);
 

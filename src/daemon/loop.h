@@ -13,7 +13,7 @@
 /* The signals main reads; to be blocked before any thread starts. */
 void loop_signals(sigset_t *set);
 
-/* How the model was come by. */
+/* Where the model came from. */
 struct loop_start {
 	const char *control; /* where the control socket is; NULL: nowhere */
 	struct lastgood kept;

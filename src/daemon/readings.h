@@ -30,7 +30,7 @@ void reading_forget(struct reading *r);
 /* The text that the topic holds, or should hold. */
 void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size);
 
-/* Tell the point's value now even if unchanged (read-back, xnet/get). */
+/* Publish the point's value now even if unchanged (read-back, xnet/get). */
 void reading_publish_again(struct gateway *g, uint32_t point);
 
 /* Raise or clear the point's alert by its value, if it has one. */

@@ -121,7 +121,7 @@ static void report(struct mqtt_client *c, enum mqtt_event_kind kind, const char 
 	deliver(c, &e);
 }
 
-/* Said once a filter, not after each connect. */
+/* Reported once a filter, not after each connect. */
 static void on_not_subscribed(void *ctx, const char *filter, const char *why)
 {
 	struct mqtt_client *c = ctx;

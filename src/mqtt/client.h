@@ -10,7 +10,7 @@
 #include "core/model/model.h"
 #include "mqtt/outbox.h"
 
-/* Said in CONNECT: MQTT 5 brokers deliver nothing larger (3.1.1 has no such word). Far above what
+/* Sent in CONNECT: MQTT 5 brokers deliver nothing larger (3.1.1 has no such word). Far above what
  * we want to have: a large device's `info`, which is read back after a start. */
 #define MQTT_PACKET_MAX (1024 * 1024)
 
@@ -68,7 +68,7 @@ struct mqtt_client;
  * push: called on the client's threads, must only queue the event and wake; it may wait for room,
  * but not once main is in mqtt_destroy(). It copies *e and takes over
  * what it points to.
- * will: topic and text of the Last Will (retained, QoS 1); NULL: none. Several clients may live at
+ * will_topic, will_text: the Last Will (retained, QoS 1); NULL: none. Several clients may exist at
  * a time.
  */
 struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client_id,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * client_private: what client.c (the interface, and what the library's threads report) and
- * publisher.c (the thread that calls the library) share. Nobody else includes this.
+ * publisher.c (the thread that calls the library) share. No other file includes this.
  */
 #ifndef MQTT_CLIENT_PRIVATE_H
 #define MQTT_CLIENT_PRIVATE_H

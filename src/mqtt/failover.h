@@ -34,7 +34,7 @@ bool failover_lost(struct failover *f, us_t life);
 /* Connected. */
 void failover_up(struct failover *f, us_t now);
 
-/* Time to look whether the first can be had again? Asked once each time. held: what came from the
+/* Time to look whether the first can be had again? Called once each time. held: what came from the
  * one in use is not answered yet, so its answer would go to the first: not now, unless that takes
  * long. */
 bool failover_look(struct failover *f, bool held, us_t now);

@@ -355,7 +355,7 @@ static uint8_t category_of(const struct point *p, const struct ha_entity *e)
 	return p->alert || code || p->rate == RATE_ONCE ? CATEGORY_DIAGNOSTIC : CATEGORY_NONE;
 }
 
-/* Who lists points by hand wants to see them. */
+/* Points that are listed by hand are to be shown. */
 static bool enabled_of(const struct device *d, const struct point *p, const struct ha_entity *e)
 {
 	if (p->announced != ANNOUNCED_AUTO)

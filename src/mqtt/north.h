@@ -91,19 +91,20 @@ void north_history(struct north *n, uint32_t device, uint32_t point, const char 
                    int64_t unix_ms);
 
 /* All points of a device in one JSON object. text(ctx, point) gives each as point_print did, NULL:
- * not read, or not since the device is back (published as null). ts: of the newest read in it. */
+ * not read, or not since the device is back (published as null). unix_ms: of the newest read in it.
+ */
 void north_snapshot(struct north *n, uint32_t device, int64_t unix_ms,
                     const char *(*text)(void *ctx, uint32_t point), void *ctx);
 
-/* device NORTH_GATEWAY: the gateway's. Told if the JSON changed. */
+/* device NORTH_GATEWAY: the gateway's. Published if the JSON changed. */
 void north_alerts(struct north *n, int32_t device, const struct alerts *a);
 
 /* Publish the status again (NORTH_GATEWAY: the gateway's); all: also what else is retained of
  * the device. After NORTH_FOREIGN. */
 void north_again(struct north *n, int32_t device, bool all);
 
-/* path below the health tree: "uptime", "bus/rs485/state". Told if the text changed; NULL clears
- * it. */
+/* path below the health tree: "uptime", "bus/rs485/state". Published if the text changed; NULL
+ * clears it. */
 void north_sys(struct north *n, const char *path, const char *text);
 
 /* The same for a long text, which is not kept: publish it after each connect, and when it changed.
@@ -138,7 +139,7 @@ struct north_item {
 	                    * NULL. Then none of the items may be written. */
 };
 
-/* How one command ended. Told exactly once per item. */
+/* How one command ended. Reported exactly once per item. */
 struct north_outcome {
 	int32_t device;     /* NORTH_GATEWAY: a command to the gateway */
 	const char *param;  /* the point as sent */

@@ -60,7 +60,7 @@ void outbox_topic(struct outbox *o, slot_t s, char *buf, size_t size);
 void outbox_properties(struct outbox *o, slot_t s, const char *list);
 size_t properties_size(const char *list); /* bytes of such a list, 0 of NULL */
 
-/* Tell its last text again, if it has one. */
+/* Send its last text again, if it has one. */
 void outbox_again(struct outbox *o, slot_t s);
 
 /* New text: dirty. The same text again is published again only if `again`. */

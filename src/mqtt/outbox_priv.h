@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * outbox_priv: what outbox.c (slots, posts, hand-over) and outbox_list.c (the order in which they
- * go) share. All with the lock held. Nobody else includes this.
+ * go) share. All with the lock held. No other file includes this.
  */
 #ifndef MQTT_OUTBOX_PRIV_H
 #define MQTT_OUTBOX_PRIV_H

@@ -13,9 +13,9 @@
 #define CONNECT_TIMEOUT 5 /* s; the library looks at it every 3 s */
 #define MAX_INFLIGHT 100
 
-/* The library has two threads for all its handles. Whoever destroys the last one waits until they
- * have ended, without its lock: a handle made and connected meanwhile would be left without
- * threads. So what begins and ends handles goes one after the other. */
+/* The library has two threads for all its handles. The thread that destroys the last one waits
+ * until they have ended, without its lock: a handle made and connected meanwhile would be left
+ * without threads. So what begins and ends handles goes one after the other. */
 static pthread_mutex_t begins_and_ends = PTHREAD_MUTEX_INITIALIZER;
 
 static void report_down(struct paho *p, enum retry_failure f, const char *why)

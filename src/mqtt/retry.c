@@ -64,8 +64,8 @@ us_t retry_patience(const struct retry *r, bool tls)
 	return tls ? IGNORES_TLS : IGNORES;
 }
 
-/* Who shares a client id with another connects as often as the other waits: a life is short by what
- * was waited, and a takeover is forgotten late. */
+/* A client that shares a client id with another connects as often as the other waits: a life is
+ * short by what was waited, and a takeover is forgotten late. */
 static void count_life(struct retry *r, enum retry_failure f, us_t now)
 {
 	const us_t life = now - r->up_since;

@@ -193,7 +193,7 @@ static void alerts(void *self, int32_t device, const struct alerts *a, const cha
 	           false);
 }
 
-/* Who overwrites the status has perhaps cleared the rest too. */
+/* What overwrote the status has perhaps cleared the rest too. */
 static void again(void *self, int32_t device, bool all)
 {
 	struct xnet *x = self;

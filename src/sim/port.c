@@ -93,7 +93,7 @@ static void take_client(struct sim *s)
 	s->port = fd;
 }
 
-/* Nobody there: poll() would not wait. */
+/* No client: poll() would not wait. */
 static void hang_up(struct sim *s)
 {
 	s->hung_up = true;

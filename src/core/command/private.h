@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * private: what the files of the command table share. Nobody else includes it.
+ * private: what the files of the command table share. No other file includes it.
  */
 #ifndef CORE_COMMAND_PRIVATE_H
 #define CORE_COMMAND_PRIVATE_H
@@ -136,7 +136,7 @@ void act_stuck(struct command_table *t, const struct record *r, const char *why)
 struct act_node *act_new(struct command_table *t, enum command_act act);
 void act_put(struct command_table *t, struct act_node *n);
 
-/* Tells the outcome and frees the record. value NULL: as sent. reason NULL: none. */
+/* Reports the outcome and frees the record. value NULL: as sent. reason NULL: none. */
 void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
                 const char *reason, us_t now);
 

@@ -57,7 +57,7 @@ void pulse_again(struct command_table *t, struct record *off, const char *why, u
 	off->stuck = true;
 }
 
-/* Whoever reads the point from now on may see it off. */
+/* A read of the point from now on may find it off. */
 void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;) {

@@ -70,7 +70,7 @@ bool safe_adopt(struct safe *s, const struct safe_rule *r, bool same, us_t now);
 
 void safe_broker(struct safe *s, bool up, us_t now);
 
-/* Somebody's command for the point was accepted; and it ended. True: the safe value is lifted. */
+/* A command for the point was accepted; and it ended. True: the safe value is lifted. */
 void safe_accepted(struct safe *s, us_t now);
 bool safe_ended(struct safe *s, us_t received, enum command_effect effect, us_t now);
 

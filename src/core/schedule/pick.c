@@ -126,7 +126,7 @@ static bool waits_since(const struct schedule *s, us_t then, us_t now)
 	return false;
 }
 
-/* Who may be read now: those in doubt only when no other that is due still waits since then. */
+/* Which may be read now: those in doubt only when no other that is due still waits since then. */
 static struct choice survey_eligible(struct schedule *s, const struct survey *v, us_t now)
 {
 	struct choice c = v->ready;

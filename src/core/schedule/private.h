@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * private: what the files of the scheduler share. Nobody else includes it.
+ * private: what the files of the scheduler share. No other file includes it.
  *
  * schedule.c  life, units, the port's coming and going, demands
  * adopt.c     new wants and rules; what is learned stays

@@ -47,7 +47,7 @@ static struct queue *queue_of(struct sharing *s, uint32_t i)
 	return &s->queue[s->cost->bits ? s->want[i]->addr % QUEUES : 0];
 }
 
-/* A read may begin with want[i]. Who came before and is dearer will never be taken any more. */
+/* A read may begin with want[i]. A dearer one before it will never be taken any more. */
 static void begin_at(struct sharing *s, uint32_t i)
 {
 	struct queue *q = queue_of(s, i);

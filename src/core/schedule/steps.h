@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * steps: neighbours shared out to reads at least wire time. Nobody but plan.c includes it.
+ * steps: neighbours shared out to reads at least wire time. Only plan.c includes it.
  *
  * A read's time is a fixed part and one for each byte, so of two places where it could begin one is
  * better, and stays so wherever the read ends: those that can still be the best form a queue, and
