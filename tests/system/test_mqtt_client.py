@@ -52,7 +52,7 @@ def probe(start):
 def test_connects_and_publishes_retained(broker, client, make_client, probe, version):
     p = probe(broker.port, "--version", version)
     p.wait_line(f"up {version}")
-    p.say("set a/status 0 1 online", "set a/Volts 3 0 12.5")
+    p.say("set a/status 0 1 online", "set a/Volts 4 0 12.5")
     client.wait_for("a/status", "online")
     client.wait_for("a/Volts", "12.5")
     late = make_client(broker, "a/#")
@@ -227,7 +227,7 @@ def test_everything_is_published_again_when_the_broker_is_back(patient, probe):
     client.wait_count("v/+", 2000, 60)
     broker.stop()
     p.wait_line("down")
-    p.say("set v/7 3 1 changed", "set d/status 0 1 offline", "post gw/Nak refused")
+    p.say("set v/7 4 1 changed", "set d/status 0 1 offline", "post gw/Nak refused")
     at = client.mark()
     broker.start()
     p.wait_lines("up", 2)
@@ -244,8 +244,8 @@ def test_order_after_a_connect(patient, probe):
     p.wait_line("up")
     broker.stop()
     p.wait_line("down")
-    p.say("set v/1 3 1 old", "set sys/x 4 1 s", "set v/2 3 1 fresh", "set gw/status 1 1 online",
-          "set d/Alerts 2 1 {}", "set d/status 0 1 online", "post gw/Nak n")
+    p.say("set v/1 4 1 old", "set sys/x 5 1 s", "set v/2 4 1 fresh", "set gw/status 1 1 online",
+          "set d/Alerts 3 1 {}", "set d/status 0 1 online", "post gw/Nak n")
     at = client.mark()
     broker.start()
     client.wait_for("sys/x", since=at)
@@ -308,7 +308,7 @@ def test_values_expire_where_that_is_wanted(broker, make_client, probe):
     five = make_client(broker, "#", version=5)
     p = probe(broker.port, "--version", "5", "--expiry", "90")
     p.wait_line("up 5")
-    p.say("set v/1 3 0 12", "set d/status 0 1 online", "post gw/Nak n")
+    p.say("set v/1 4 0 12", "set d/status 0 1 online", "post gw/Nak n")
     assert five.wait_for("v/1").properties.MessageExpiryInterval in range(80, 91)
     for topic in ("d/status", "gw/Nak"):
         assert not hasattr(five.wait_for(topic).properties, "MessageExpiryInterval")
@@ -321,9 +321,9 @@ def test_refusals_of_the_broker_are_reported(make_broker, probe, tmp_path):
     broker = make_broker(extra=[f"acl_file {acl}"])
     p = probe(broker.port, "--version", "5")
     p.wait_line("up 5")
-    p.say("set other/x 3 1 1")
+    p.say("set other/x 4 1 1")
     p.wait_line("refused - the broker refuses publications: not authorised; xnetctl acl prints")
-    p.say("set allowed/x 3 1 1")
+    p.say("set allowed/x 4 1 1")
     wait_until(lambda: p.figures()["queued"] == "0")
     assert p.figures()["dropped"] == "1" and p.figures()["reconnects"] == "0"
 

@@ -96,7 +96,7 @@ def test_what_is_too_large_for_the_broker_is_not_sent(probe):
     raw = RawBroker(maximum_packet=300)
     p = probe(raw.port)
     p.wait_line("up 5")
-    p.say("set info 5 0 " + "x" * 1000, "set value 3 1 " + "x" * 295, "post nak " + "x" * 1000, "post last x")
+    p.say("set info 6 0 " + "x" * 1000, "set value 4 1 " + "x" * 295, "post nak " + "x" * 1000, "post last x")
     wait_until(lambda: raw.of("last"))
     for topic in ("info", "value", "nak"):
         p.wait_line(f"refused {topic} not published: a packet of ")
@@ -109,12 +109,12 @@ def test_what_is_too_large_for_the_broker_is_not_sent(probe):
 
 
 @pytest.mark.parametrize("version", [5, 4])
-@pytest.mark.parametrize("bad", ["post bad x", "set bad 3 1 x", "set bad 3 0 x", "set bad 4 0 x"])
+@pytest.mark.parametrize("bad", ["post bad x", "set bad 4 1 x", "set bad 4 0 x", "set bad 5 0 x"])
 def test_a_message_that_ends_connections_is_sent_twice_at_most(probe, version, bad):
     raw = RawBroker(version=version, dislikes=lambda m: m.topic == "bad")
     p = probe(raw.port, "--version", str(version))
     p.wait_line(f"up {version}")
-    p.say(*[f"set v{i} 3 {i % 2} x" for i in range(8)], "post n1 x", bad, "post n2 x", "set s 4 0 x")
+    p.say(*[f"set v{i} 4 {i % 2} x" for i in range(8)], "post n1 x", bad, "post n2 x", "set s 5 0 x")
     p.wait_line("refused bad not published: the broker ended two connections")
     p.say(bad, "post last x")  # the same again
     wait_until(lambda: raw.of("last"))
@@ -128,7 +128,7 @@ def test_a_message_that_ends_connections_is_sent_twice_at_most(probe, version, b
 def test_a_broker_that_ends_every_connection_convicts_no_message(probe):
     raw = RawBroker(ends=3)
     p = probe(raw.port)
-    p.say("set s 4 1 x", "set v 3 0 x", "post n x")
+    p.say("set s 5 1 x", "set v 4 0 x", "post n x")
     wait_until(lambda: {m.topic for m in list(raw.published)} >= {"s", "v", "n"}, what="all")
     assert len(raw.connects) == 4
     assert p.figures()["dropped"] == "0"
@@ -171,7 +171,7 @@ def test_values_through_a_slow_uplink_are_fresh(broker, client, probe, qos):
     start = time.monotonic()
     for n in range(40):
         now = time.monotonic()
-        p.say(*[f"set plant/device/v{i} 3 {qos} {now:.3f}" for i in range(50)])
+        p.say(*[f"set plant/device/v{i} 4 {qos} {now:.3f}" for i in range(50)])
         time.sleep(max(0, start + n * 0.2 - time.monotonic()))
     posted = time.monotonic()
     p.say("post plant/device/Nak n")
