@@ -247,7 +247,7 @@ const devicesPage = () => {
 	const rest = all.filter(d => !S.gateways.has(d.gateway));
 	if (rest.length) out.push(el("h2", {}, "Others", el("small", {}, "of no gateway that publishes its health")),
 		el("div.grid", {}, ...rest.map(d => liveCard(d.name))));
-	if (!out.length) out.push(quiet(S.broker.connected ? "No gateway: does xnet-gateway run?" : "Not connected."));
+	if (!out.length) out.push(quiet(S.broker.connected ? "No gateway: is it running?" : "Not connected."));
 	return out;
 };
 
