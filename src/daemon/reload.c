@@ -48,11 +48,25 @@ struct reload {
 	size_t nfirst; /* how many of them the running read answers */
 };
 
+/* More buses than there are descriptors for would take them from those that run. A start goes on
+ * without. */
+static void check_descriptors(struct reload *r)
+{
+	char why[320];
+	if (!r->model || r->model->nbus <= r->old->nbus ||
+	    !descriptors_lack(r->model, why, sizeof why))
+		return;
+	diag_error(&r->diag, (struct where){.file = r->paths.file}, "%s", why);
+	model_destroy(r->model);
+	r->model = NULL;
+}
+
 static void *read_config(void *arg)
 {
 	struct reload *r = arg;
 	struct bundle *b = bundle_create(&r->paths);
 	r->model = config_load_bundle(&r->paths, &r->diag, b);
+	check_descriptors(r);
 	diag_sort(&r->diag);
 	if (r->model) { /* here, where it holds up nothing */
 		lastgood_keep(b, &r->kept);

@@ -2,6 +2,7 @@
 """What a reload must not lose: every value is told under its new name, unit and text, also one that is
 read only once or rarely."""
 import json
+import resource
 
 import pytest
 
@@ -111,6 +112,17 @@ def test_an_offline_device_keeps_its_values_under_a_new_prefix(meter, client):
     rewrite(meter, ('mqtt: {', 'mqtt: {prefix: site7, '))
     client.wait_for("site7/sts/meter/Power", "11", since=mark)
     client.wait_for("site7/sts/meter/Slow", "50", since=mark)
+
+
+def test_more_buses_than_descriptors_are_refused(meter, client):
+    resource.prlimit(meter.gateway.process.pid, resource.RLIMIT_NOFILE, (80, 80))
+    more = "".join(f"  n{i}: {{tcp: 127.0.0.1:9}}\n" for i in range(20))
+    rewrite(meter, ("devices:\n", more + "devices:\n"))
+    client.wait_for("xnet/sts/house/Alerts", lambda m: "file descriptors" in m.text)
+    mark = client.mark()
+    meter.set("meter", "Power", 12)
+    client.wait_for("xnet/sts/meter/Power", "12", since=mark)  # all goes on as it was
+    assert meter.gateway.stop() == 0
 
 
 def test_a_value_that_ends_is_null_in_the_history(line, broker, client, gateway):
