@@ -596,7 +596,7 @@ def test_a_safe_value_that_is_refused_is_tried_again(line, broker, client, gatew
     mark = client.mark()
     l.fault("pump", "exception 4")
     broker.stop()
-    l.gateway.process.wait_line("command pump/Speed = 10: refused")
+    l.gateway.process.wait_line("command pump/Speed = 10: failed")
     l.fault("pump", "none")
     broker.start()
     client.wait_for("xnet/sts/pump/Speed", "10", since=mark, limit=60)
