@@ -116,27 +116,31 @@ static struct value intended_value(void *ctx, int index)
 	return in->t->ops.current(in->t->ops.ctx, in->device, (uint32_t)index);
 }
 
-bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
-                      size_t which, char *reason, size_t size)
+static bool rules_hold(const struct group_rule *g, struct intended *in, char *reason, size_t size)
 {
-	const struct device *d = record_device(t, r[which]);
-	const struct group_rule *g = group_find(d->set, record_point(t, r[which])->write->group);
-	struct intended in = {t, r, n, r[which]->device, false};
-	/* whatever becomes of what is under way */
-	for (size_t i = 0; g && i < 2 * g->nrule; i++) {
-		in.pending = i >= g->nrule;
-		const size_t rule = i % g->nrule;
-		const struct value v = expr_eval(g->rule[rule], intended_value, &in);
+	for (size_t i = 0; i < g->nrule; i++) {
+		const struct value v = expr_eval(g->rule[i], intended_value, in);
 		if (v.kind != VALUE_NONE && value_number(&v) != 0)
 			continue;
 		snprintf(reason, size,
 		         v.kind == VALUE_NONE ? "cannot be checked yet: other values of its group "
 		                                "have not been read: %s"
 		                              : "violates the rule %s",
-		         g->rule_text ? g->rule_text[rule] : "of its group");
+		         g->rule_text ? g->rule_text[i] : "of its group");
 		return false;
 	}
 	return true;
+}
+
+/* Whatever becomes of what is under way. */
+bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
+                      size_t which, char *reason, size_t size)
+{
+	const struct device *d = record_device(t, r[which]);
+	const struct group_rule *g = group_find(d->set, record_point(t, r[which])->write->group);
+	struct intended in = {t, r, n, r[which]->device, false}, done = in;
+	done.pending = true;
+	return !g || (rules_hold(g, &in, reason, size) && rules_hold(g, &done, reason, size));
 }
 
 /* -- two configurations ------------------------------------------------------------------ */
