@@ -16,7 +16,7 @@ static bool leads_to(int fd, uint16_t port)
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} peer;
+	} peer = {.v6 = {0}};
 	socklen_t n = sizeof peer;
 	if (getpeername(fd, &peer.any, &n) != 0)
 		return false;
@@ -43,7 +43,7 @@ void segments_begin(struct segments *s, uint16_t port)
 	*s = (struct segments){.fd = -1, .port = port};
 	DIR *all = opendir("/proc/self/fd");
 	for (const struct dirent *e; all && (e = readdir(all));) {
-		struct segments one = {.fd = atoi(e->d_name), .port = port};
+		struct segments one = {.fd = (int)strtol(e->d_name, NULL, 10), .port = port};
 		if (set_nodelay(&one, 1))
 			*s = one;
 	}
