@@ -4,35 +4,16 @@
  * byte that says how it is made, its length, and its bytes: as they are, or as objects behind a
  * right head. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/text.h"
 #include "core/modbus/mbap.h"
 #include "core/model/devid.h"
+#include "feed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define REQUESTS_MOST (3 * DEVID_REQUESTS + 256 + DEVID_FAILED_MAX)
-
-struct feed {
-	const uint8_t *at;
-	size_t left;
-};
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
-
-static uint8_t next(struct feed *f)
-{
-	if (!f->left)
-		return 0;
-	f->left--;
-	return *f->at++;
-}
 
 /* How long the objects of an answer are, cut to what is there. */
 static size_t objects_cut(const uint8_t *pdu, size_t len, unsigned *count)
@@ -135,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t objects[] = {0, 1, 2, 5, 128, 129, 200, 255};
 	struct point points[sizeof objects];
 	struct pointset set = {.point = points, .n = sizeof objects};
-	const struct feed f = {data, size};
+	const struct feed f = {.at = data, .left = size};
 	if (size < 1 || size > 8192)
 		return 0;
 	for (size_t i = 0; i < sizeof objects; i++)

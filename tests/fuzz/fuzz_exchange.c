@@ -2,32 +2,12 @@
 /* Any bytes at any times: the exchange ends, keeps the silence, and takes only a right frame for
  * its answer. A byte below 128 is the length of a piece to come, one above a time to pass. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/modbus/exchange.h"
+#include "feed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct feed {
-	const uint8_t *at;
-	size_t left;
-	us_t now;
-};
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
-
-static uint8_t next(struct feed *f)
-{
-	if (!f->left)
-		return 0;
-	f->left--;
-	return *f->at++;
-}
 
 static void make_request(struct feed *f, struct request *r)
 {
