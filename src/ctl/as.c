@@ -7,7 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/value/codec.h"
-#include "ctl/says.h"
+#include "ctl/wording.h"
 
 #define CELL 8 /* columns of one register */
 #define ROW 8  /* registers on one line */
@@ -226,8 +226,8 @@ static void print_all(const struct place *at, const uint16_t *words, unsigned n)
 		if (!(likely >> i & 1))
 			continue;
 		const char *yaml = kind[i].yaml;
-		printf("# a point for it:   Name: {%s: 0x%04X%s%s", says_table[at->table], at->addr,
-		       *yaml ? ", " : "", yaml);
+		printf("# a point for it:   Name: {%s: 0x%04X%s%s", wording_table[at->table],
+		       at->addr, *yaml ? ", " : "", yaml);
 		if (!kind[i].words)
 			printf(", length: %u", n);
 		puts("}");

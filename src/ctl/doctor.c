@@ -15,8 +15,8 @@
 #include "config.h"
 #include "core/modbus/frame.h"
 #include "ctl/lasting.h"
-#include "ctl/says.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 #define LISTEN (2 * US_S)
 #define REQUESTS 50
@@ -236,7 +236,8 @@ static bool bundle_open(struct doctor *d)
 		return true;
 	d->copy = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (!d->copy) {
-		fprintf(stderr, "xnetctl doctor: %s: %s\n", says_clean(d->bundle), strerror(errno));
+		fprintf(stderr, "xnetctl doctor: %s: %s\n", wording_clean(d->bundle),
+		        strerror(errno));
 		return false;
 	}
 	describe(d, d->copy);
@@ -252,7 +253,7 @@ static bool bundle_close(struct doctor *d)
 	fprintf(stderr,
 	        good ? "%s: written; look through it before you send it.\n"
 	             : "xnetctl doctor: %s cannot be written\n",
-	        says_clean(d->bundle));
+	        wording_clean(d->bundle));
 	return good;
 }
 

@@ -5,8 +5,8 @@
 #include "bus/clock.h"
 #include "ctl/doctor.h"
 #include "ctl/image.h"
-#include "ctl/says.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 #define LONG_MOST 24 /* registers of the long read */
 #define GIVE_UP 5    /* requests without any response: it is not there */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "ctl/says.h"
 #include "ctl/verb.h"
+#include "ctl/wording.h"
 
 #define DIRECTORIES (sizeof(((struct config_paths *)0)->profiles) / sizeof(char *) - 1)
 
@@ -89,7 +89,7 @@ int usage_words(const char *verb, int argc, char **argv, int most, const char *m
 {
 	if (most < argc)
 		fprintf(stderr, "xnetctl %s: '%s' is one argument too many\n", verb,
-		        says_clean(argv[most]));
+		        wording_clean(argv[most]));
 	else
 		fprintf(stderr, "xnetctl %s: %s\n", verb, missing);
 	return usage(verb);

@@ -5,8 +5,8 @@
 #include "core/base/arena.h"
 #include "core/base/topic.h"
 #include "ctl/broker.h"
-#include "ctl/says.h"
 #include "ctl/verb.h"
+#include "ctl/wording.h"
 #include "mqtt/json_parse.h"
 #include "view/watch.h"
 
@@ -234,7 +234,7 @@ static size_t list(const struct forget *f, bool prints)
 			continue;
 		n++;
 		if (prints)
-			puts(says_clean(f->kept[i].topic));
+			puts(wording_clean(f->kept[i].topic));
 	}
 	return n;
 }
@@ -338,7 +338,7 @@ int verb_forget(int argc, char **argv)
 		                   "which gateway? xnetctl fleet lists them");
 	if (!*argv[optind] || strpbrk(argv[optind], "/+#")) {
 		fprintf(stderr, "xnetctl forget: '%s' is no name of a gateway\n",
-		        says_clean(argv[optind]));
+		        wording_clean(argv[optind]));
 		return usage("forget");
 	}
 	return run(&o, argv[optind], sure);

@@ -197,7 +197,7 @@ static void fit(const struct grid *t, size_t *width, size_t room)
 	}
 }
 
-static bool says_nothing(const struct grid *t, size_t k)
+static bool is_blank(const struct grid *t, size_t k)
 {
 	for (size_t i = 0; i < t->nrow; i++)
 		if (strcmp(t->row[i].cell[k], "-") != 0)
@@ -243,7 +243,7 @@ void grid_print(const struct grid *t, const struct screen *s, size_t most)
 	measure(t, width);
 	for (size_t k = 0; k < t->n; k++) {
 		title[k] = t->column[k].title;
-		if (says_nothing(t, k))
+		if (is_blank(t, k))
 			width[k] = 0;
 	}
 	fit(t, width, s->width);

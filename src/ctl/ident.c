@@ -9,9 +9,9 @@
 #include "core/base/text.h"
 #include "core/model/devid.h"
 #include "ctl/image.h"
-#include "ctl/says.h"
 #include "ctl/scan.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 #define SLOWER 4                    /* times as long as its first response any other may take … */
 #define IDENT_TIMEOUT (120 * US_MS) /* … and this */

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/says.h"
 #include "ctl/verb.h"
+#include "ctl/wording.h"
 
 struct search {
 	const char *word; /* NULL: all */
@@ -33,6 +33,6 @@ int verb_keys(int argc, char **argv)
 	config_print_keys(print_line, &s);
 	if (s.found)
 		return EXIT_SUCCESS;
-	fprintf(stderr, "xnetctl keys: no key has the word '%s'\n", says_clean(s.word));
+	fprintf(stderr, "xnetctl keys: no key has the word '%s'\n", wording_clean(s.word));
 	return EXIT_FAILURE;
 }

@@ -6,8 +6,8 @@
 
 #include "bus/clock.h"
 #include "ctl/remote.h"
-#include "ctl/says.h"
 #include "ctl/talk.h"
+#include "ctl/wording.h"
 
 struct wireline *line_open(const struct bus_conf *conf, const char *control, char *why, size_t size)
 {
@@ -56,7 +56,7 @@ void line_ask(struct wireline *l, const struct request *r, us_t timeout, bool on
 	l->ops->ask(l, r, timeout, once, out);
 	out->took = clock_now() - begun;
 	if (!out->why[0])
-		says_reply(l, r, out);
+		wording_reply(l, r, out);
 }
 
 size_t line_late(struct wireline *l, uint8_t *unit, size_t room)

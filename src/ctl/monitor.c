@@ -8,10 +8,10 @@
 #include "bus/clock.h"
 #include "core/base/json.h"
 #include "ctl/pcapng.h"
-#include "ctl/says.h"
 #include "ctl/screen.h"
 #include "ctl/stop.h"
 #include "ctl/target.h"
+#include "ctl/wording.h"
 
 enum { OPT_PCAP = OPT_LINE_LAST, OPT_REPLAY, OPT_FOR, OPT_JSON };
 
@@ -60,7 +60,7 @@ static bool take_time(struct monitor *m)
 			return true;
 		}
 	fprintf(stderr, "xnetctl monitor: --for %s: expects a time like 30s, 5m or 1h\n",
-	        says_clean(optarg));
+	        wording_clean(optarg));
 	return false;
 }
 
@@ -312,7 +312,7 @@ static int replay(struct monitor *m)
 	FILE *in = strcmp(m->replay, "-") == 0 ? stdin : fopen(m->replay, "re");
 
 	if (!in) {
-		fprintf(stderr, "xnetctl monitor: %s: %s\n", says_clean(m->replay),
+		fprintf(stderr, "xnetctl monitor: %s: %s\n", wording_clean(m->replay),
 		        strerror(errno));
 		return EXIT_FAILURE;
 	}
@@ -326,7 +326,7 @@ static int replay(struct monitor *m)
 	if (in != stdin)
 		fclose(in);
 	if (!good)
-		fprintf(stderr, "xnetctl monitor: %s: %s\n", says_clean(m->replay), why);
+		fprintf(stderr, "xnetctl monitor: %s: %s\n", wording_clean(m->replay), why);
 	else
 		print_summary(m, m->last - m->first);
 	return good && m->frames ? EXIT_SUCCESS : EXIT_FAILURE;

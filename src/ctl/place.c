@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/says.h"
+#include "ctl/wording.h"
 
 bool whole_parse(const char *text, unsigned long most, unsigned long *out)
 {
@@ -55,12 +55,12 @@ bool place_parse(const char *text, struct place *p, char *why, size_t size)
 	unsigned long n;
 
 	for (uint8_t table = 0; colon && table < 4; table++) {
-		const size_t len = strlen(says_table[table]);
-		if (colon - text != (long)len || strncmp(text, says_table[table], len) != 0)
+		const size_t len = strlen(wording_table[table]);
+		if (colon - text != (long)len || strncmp(text, wording_table[table], len) != 0)
 			continue;
 		if (!whole_parse(colon + 1, 65535, &n)) {
 			snprintf(why, size, "%s: expects an address from 0 to 65535 (0xFFFF)",
-			         says_clean(text));
+			         wording_clean(text));
 			return false;
 		}
 		*p = (struct place){table, (uint16_t)n, false};
@@ -71,11 +71,11 @@ bool place_parse(const char *text, struct place *p, char *why, size_t size)
 	if (!colon && whole_parse(text, 65535, &n))
 		snprintf(why, size,
 		         "%s: of which table? holding:%s or input:%s (or coil:, discrete:)",
-		         says_clean(text), says_clean(text), says_clean(text));
+		         wording_clean(text), wording_clean(text), wording_clean(text));
 	else
 		snprintf(why, size,
 		         "%s: not a register: write it as input:0x3100, holding:5, coil:0, "
 		         "discrete:0, or 40001 as documents count",
-		         says_clean(text));
+		         wording_clean(text));
 	return false;
 }

@@ -11,9 +11,9 @@
 #include "bus/clock.h"
 #include "core/base/json.h"
 #include "ctl/image.h"
-#include "ctl/says.h"
 #include "ctl/scan.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 #define SAMPLE 8         /* points of a profile that are read */
 #define TIMEOUTS_MOST 12 /* requests without a response: it does not like being asked */
@@ -337,7 +337,7 @@ static const struct device *find_profile(const struct probe *p)
 		if (strcmp(p->scan.catalogue.profile[i].name, p->profile) == 0)
 			return &p->scan.catalogue.profile[i].model->device[0];
 	fprintf(stderr, "xnetctl probe: no profile '%s': xnetctl profiles lists them\n",
-	        says_clean(p->profile));
+	        wording_clean(p->profile));
 	return NULL;
 }
 

@@ -7,8 +7,8 @@
 #include "core/base/diag.h"
 #include "core/model/devid.h"
 #include "ctl/catalogue.h"
-#include "ctl/says.h"
 #include "ctl/verb.h"
+#include "ctl/wording.h"
 
 static void help(void)
 {
@@ -53,7 +53,7 @@ static void none(const struct catalogue *all, const char *word)
 	for (size_t i = 0; i < all->n; i++)
 		names[i] = all->profile[i].name;
 	const char *near = diag_nearest(word, names, all->n);
-	fprintf(stderr, "xnetctl profiles: no profile '%s'", says_clean(word));
+	fprintf(stderr, "xnetctl profiles: no profile '%s'", wording_clean(word));
 	if (near)
 		fprintf(stderr, ": did you mean '%s'?", near);
 	fputs("\n'xnetctl profiles' lists all. A device without one lists its points in "

@@ -9,9 +9,9 @@
 #include "ctl/as.h"
 #include "ctl/image.h"
 #include "ctl/rewatch.h"
-#include "ctl/says.h"
 #include "ctl/stop.h"
 #include "ctl/target.h"
+#include "ctl/wording.h"
 
 #define EVERY US_S
 
@@ -71,7 +71,7 @@ static bool take(void *ctx, int c)
 		r->as = optarg;
 		if (as_known(optarg))
 			return true;
-		fprintf(stderr, "xnetctl read: --as %s: expects %s\n", says_clean(optarg),
+		fprintf(stderr, "xnetctl read: --as %s: expects %s\n", wording_clean(optarg),
 		        as_names());
 		return false;
 	case OPT_JSON:
@@ -115,13 +115,13 @@ static bool take_register(struct read *r, int argc, char **argv)
 	const unsigned long rest = 65536ul - r->at.addr; /* the last one is 65535 */
 	if (argc > 1 && (!whole_parse(argv[1], most < rest ? most : rest, &n) || n == 0)) {
 		fprintf(stderr, "xnetctl read: %s: expects how many, from 1 to %lu\n",
-		        says_clean(argv[1]), most < rest ? most : rest);
+		        wording_clean(argv[1]), most < rest ? most : rest);
 		return false;
 	}
 	r->count = (uint16_t)n;
 	if (r->at.counted && !r->json)
 		fprintf(stderr, "%s is %s %u: documents count from 1, the wire from 0\n", argv[0],
-		        says_table[r->at.table], r->at.addr);
+		        wording_table[r->at.table], r->at.addr);
 	return true;
 }
 
@@ -169,15 +169,15 @@ static int understand(struct read *r, int argc, char **argv)
 static void print_bits(const struct read *r, const uint16_t *words)
 {
 	for (unsigned i = 0; i < r->count; i++)
-		printf("%s %u  %s\n", says_table[r->at.table], r->at.addr + i,
+		printf("%s %u  %s\n", wording_table[r->at.table], r->at.addr + i,
 		       words[i / 16] >> (i % 16) & 1 ? "on" : "off");
 }
 
 static void print_registers(const struct read *r, const struct reply *reply, const uint16_t *words)
 {
 	if (!r->watch) {
-		printf("%s 0x%04X of unit %u, %u %s, answered in %.0f ms", says_table[r->at.table],
-		       r->at.addr, r->unit, r->count,
+		printf("%s 0x%04X of unit %u, %u %s, answered in %.0f ms",
+		       wording_table[r->at.table], r->at.addr, r->unit, r->count,
 		       table_is_bits(r->at.table) ? "bits"
 		       : r->count > 1             ? "registers"
 		                                  : "register",
@@ -193,7 +193,7 @@ static void print_registers(const struct read *r, const struct reply *reply, con
 		return;
 	}
 	for (unsigned i = 0; i < r->count; i++) {
-		printf("%s 0x%04X  %5u  hex %04X", says_table[r->at.table], r->at.addr + i,
+		printf("%s 0x%04X  %5u  hex %04X", wording_table[r->at.table], r->at.addr + i,
 		       words[i], words[i]);
 		if (words[i] >= 0x8000)
 			printf("  s16 %d", (int16_t)words[i]);
@@ -207,9 +207,9 @@ static void json_registers(const struct read *r, const struct reply *reply, cons
 
 	jw_open(&j, NULL, '{');
 	jw_int(&j, "unit", r->unit);
-	jw_string(&j, "table", says_table[r->at.table]);
+	jw_string(&j, "table", wording_table[r->at.table]);
 	jw_int(&j, "addr", r->at.addr);
-	jw_string(&j, "outcome", says_outcome(reply->outcome));
+	jw_string(&j, "outcome", wording_outcome(reply->outcome));
 	if (reply->outcome != OUT_OK) {
 		if (reply->exception)
 			jw_int(&j, "exception", reply->exception);
@@ -249,7 +249,8 @@ static bool read_raw(struct read *r)
 	const bool bits = table_is_bits(r->at.table);
 	const char *as = r->as && strcmp(r->as, "all") != 0 ? r->as : "u16";
 	for (unsigned i = 0, step = 1; good && r->watch && !r->json && i < r->count; i += step) {
-		snprintf(name, sizeof(name), "%s 0x%04X", says_table[r->at.table], r->at.addr + i);
+		snprintf(name, sizeof(name), "%s 0x%04X", wording_table[r->at.table],
+		         r->at.addr + i);
 		if (bits)
 			snprintf(text, sizeof(text), "%s",
 			         words[i / 16] >> (i % 16) & 1 ? "on" : "off");

@@ -13,9 +13,9 @@
 #include "bus/clock.h"
 #include "core/base/arena.h"
 #include "ctl/cut.h"
-#include "ctl/says.h"
 #include "ctl/stop.h"
 #include "ctl/talk.h"
+#include "ctl/wording.h"
 
 #define LATE_MAX 16
 #define LIMIT_TRIES 40 /* it takes 50 requests a second */
@@ -80,7 +80,7 @@ static void take_back(struct remote *r, const char *word)
 	r->held = false;
 	r->head.gone = true;
 	snprintf(r->head.why, sizeof(r->head.why), "xnetd has taken its line back (%.40s)",
-	         says_clean(word));
+	         wording_clean(word));
 }
 
 /* A line of the monitor. While the line is lent, what was not requested comes as the port gives it,
@@ -184,7 +184,7 @@ static void take_error(struct remote *r, const struct jread *t, struct reply *ou
 	const char *err = talk_text(t, "err"), *came = talk_text(t, "came");
 	int64_t n;
 
-	snprintf(out->why, sizeof(out->why), "%.170s", says_clean(talk_text(t, "words") ?: err));
+	snprintf(out->why, sizeof(out->why), "%.170s", wording_clean(talk_text(t, "words") ?: err));
 	out->outcome = OUT_CLOSED;
 	if (strcmp(err, "refused") == 0 && talk_int(t, "exception", &n)) {
 		out->outcome = OUT_REFUSED;

@@ -9,8 +9,8 @@
 #include "bus/clock.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
-#include "ctl/says.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 #define LISTEN (2 * US_S)
 #define WAIT (30 * US_MS) /* between a request and the next one, at least */

@@ -15,9 +15,9 @@
 
 #include "ctl/lasting.h"
 #include "ctl/remote.h"
-#include "ctl/says.h"
 #include "ctl/scan.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 #define NAME_SIZE 80
 
@@ -287,7 +287,7 @@ static void show_diff(const struct text *t, const char *path)
 		if (t->added[i])
 			fprintf(stderr, "+%s\n", t->line[i]);
 		else if (near)
-			fprintf(stderr, " %s\n", says_clean(t->line[i]));
+			fprintf(stderr, " %s\n", wording_clean(t->line[i]));
 	}
 }
 

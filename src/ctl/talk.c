@@ -12,8 +12,8 @@
 
 #include "bus/clock.h"
 #include "core/base/arena.h"
-#include "ctl/says.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 #define PROTOCOL 1
 #define ANSWER_LIMIT (20 * US_S) /* the gateway gives a request up after 10 s */
@@ -178,7 +178,7 @@ bool talk_failed(struct talk *k, const struct jread *t)
 
 	if (!err)
 		return false;
-	snprintf(k->why, sizeof(k->why), "xnetd: %s", says_clean(words ? words : err));
+	snprintf(k->why, sizeof(k->why), "xnetd: %s", wording_clean(words ? words : err));
 	return true;
 }
 
@@ -252,7 +252,7 @@ struct talk *talk_open(const char *control, char *why, size_t size)
 			"%s: xnetd and xnetctl are of different versions: install the same of both",
 			control);
 	const char *gateway = why[0] ? NULL : talk_text(&t, "gateway");
-	snprintf(k->gateway, sizeof(k->gateway), "%s", gateway ? says_clean(gateway) : "");
+	snprintf(k->gateway, sizeof(k->gateway), "%s", gateway ? wording_clean(gateway) : "");
 	jread_free(&t);
 	if (!why[0])
 		return k;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/says.h"
+#include "ctl/wording.h"
 
 #define TIMEOUT_DEFAULT US_S
 #define BAUD_DEFAULT 9600
@@ -38,7 +38,7 @@ static bool take_number(const char *verb, const char *option, unsigned long leas
 		return true;
 	const bool ids = strcmp(verb, "scan") == 0 && strcmp(option, "--id") == 0;
 	fprintf(stderr, "xnetctl %s: %s %s: not a number from %lu to %lu%s\n", verb, option,
-	        says_clean(optarg), least, most, ids ? "; several ids are --ids 1-5" : "");
+	        wording_clean(optarg), least, most, ids ? "; several ids are --ids 1-5" : "");
 	return false;
 }
 
@@ -70,7 +70,7 @@ static bool line_option(struct line_options *o, int c, const char *verb)
 		fprintf(stderr,
 		        "xnetctl %s: --format %s: expects data bits, parity, stop bits, "
 		        "like 8N1 or 8E1\n",
-		        verb, says_clean(optarg));
+		        verb, wording_clean(optarg));
 		return false;
 	case OPT_CONTROL_SOCKET:
 		o->control = strcmp(optarg, "off") == 0 ? NULL : optarg;
@@ -308,7 +308,7 @@ static const char *nearest(const struct target *t, const char *word, char *buf, 
 		snprintf(device, sizeof(device), "%.*s", (int)(dot - word), word);
 		const char *near = diag_nearest(device, known, n);
 		if (near)
-			snprintf(buf, size, "%s%s", near, says_clean(dot));
+			snprintf(buf, size, "%s%s", near, wording_clean(dot));
 		return near ? buf : NULL;
 	}
 	for (size_t k = 0; m && k < m->nbus && n < KNOWN_MAX; k++)
@@ -324,10 +324,10 @@ static int unknown(const struct target *t, const char *verb, const char *word)
 
 	if (d)
 		fprintf(stderr, "xnetctl %s: device %s has no point '%s'", verb, d->name,
-		        says_clean(word + strlen(d->name) + 1));
+		        wording_clean(word + strlen(d->name) + 1));
 	else
 		fprintf(stderr, "xnetctl %s: there is no device, bus or port '%s'", verb,
-		        says_clean(word));
+		        wording_clean(word));
 	if (near)
 		fprintf(stderr, ": did you mean '%s'?\n", near);
 	else if (!d && *word && strspn(word, "0123456789.") == strlen(word) && strchr(word, '.'))

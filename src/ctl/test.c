@@ -6,8 +6,8 @@
 
 #include "ctl/lint.h"
 #include "ctl/replay.h"
-#include "ctl/says.h"
 #include "ctl/verb.h"
+#include "ctl/wording.h"
 
 static int help(int status)
 {
@@ -71,7 +71,7 @@ int verb_test(int argc, char **argv)
 			fprintf(stderr,
 			        "xnetctl test: %s: %s; expects the file of a profile, like "
 			        "/etc/xnet/profiles/NAME.yaml\n",
-			        says_clean(argv[i]), strerror(errno));
+			        wording_clean(argv[i]), strerror(errno));
 			unreadable = true;
 			r.failed++;
 			continue;

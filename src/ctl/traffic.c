@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/says.h"
+#include "ctl/wording.h"
 
 #define PATIENCE (10 * US_S) /* a response that comes later belongs to nothing */
 #define NAMES 1              /* points that are named; of the others how many */
@@ -82,7 +82,7 @@ static void say_request(const struct traffic *t, const struct request *r, char *
 	if (place_of(r, &s)) {
 		points_in(t, &s, names, sizeof(names));
 		snprintf(buf, size, s.addr > 255 ? "%s 0x%04X +%u  %s" : "%s %u +%u  %s",
-		         says_table[s.table], s.addr, s.count, names);
+		         wording_table[s.table], s.addr, s.count, names);
 		return;
 	}
 	if (r->pdu[0] == FC_DIAGNOSTICS)
@@ -203,9 +203,9 @@ static void take_response(struct traffic *t, const struct seen *s, const struct 
 	x->kind = exception ? TRAFFIC_EXCEPTION : TRAFFIC_OK;
 	say_value(t, &t->request, f, value, sizeof(value));
 	if (s->why[0])
-		snprintf(x->outcome, sizeof(x->outcome), "%.150s", says_clean(s->why));
+		snprintf(x->outcome, sizeof(x->outcome), "%.150s", wording_clean(s->why));
 	else if (exception)
-		says_exception(exception, x->outcome, sizeof(x->outcome));
+		wording_exception(exception, x->outcome, sizeof(x->outcome));
 	else
 		snprintf(x->outcome, sizeof(x->outcome), "ok%s", value);
 	note(t, s, true, false, x->outcome);
@@ -232,7 +232,7 @@ static void take_odd(struct traffic *t, const struct seen *s, const struct frame
 		t->now.kind = TRAFFIC_CORRUPTED;
 		if (s->why[0])
 			snprintf(t->now.outcome, sizeof(t->now.outcome), "%.150s",
-			         says_clean(s->why));
+			         wording_clean(s->why));
 		else if (s->n == need)
 			snprintf(t->now.outcome, sizeof(t->now.outcome),
 			         "CRC wrong, %zu of %zu bytes: noise, or another baud rate near %u",
@@ -246,7 +246,7 @@ static void take_odd(struct traffic *t, const struct seen *s, const struct frame
 	}
 	say_bytes(s, x.what, 40);
 	if (s->why[0])
-		snprintf(x.outcome, sizeof(x.outcome), "%.150s", says_clean(s->why));
+		snprintf(x.outcome, sizeof(x.outcome), "%.150s", wording_clean(s->why));
 	else
 		snprintf(x.outcome, sizeof(x.outcome),
 		         f ? "response that belongs to no request"
@@ -266,7 +266,7 @@ static void take_nothing(struct traffic *t, const struct seen *s)
 	t->pending = false;
 	t->now.kind = TRAFFIC_SILENT;
 	snprintf(t->now.outcome, sizeof(t->now.outcome), "%.150s",
-	         s->why[0] ? says_clean(s->why) : "no response");
+	         s->why[0] ? wording_clean(s->why) : "no response");
 	finish(t, &t->now);
 }
 

@@ -9,10 +9,10 @@
 #include "ctl/image.h"
 #include "ctl/perform.h"
 #include "ctl/remote.h"
-#include "ctl/says.h"
 #include "ctl/scan.h"
 #include "ctl/screen.h"
 #include "ctl/stop.h"
+#include "ctl/wording.h"
 
 /* By function 43/14, where its profile uses that; else look() compares a point. */
 static bool is_the_device(struct write *w)
@@ -24,7 +24,7 @@ static bool is_the_device(struct write *w)
 	    ident_device_id(w->line, d, d->id, target_timeout(&w->target, &w->options, d->id), why,
 	                    sizeof(why)))
 		return true;
-	fprintf(stderr, "xnetctl write: refused: id %u %s\n", d->id, says_clean(why));
+	fprintf(stderr, "xnetctl write: refused: id %u %s\n", d->id, wording_clean(why));
 	return false;
 }
 
@@ -66,7 +66,7 @@ static bool look(struct write *w, char *before, size_t size, struct value *curre
 		        is[0] ? "xnetctl write: refused: id %u identifies as %s, not as a %s\n"
 		              : "xnetctl write: refused: id %u%s does not identify itself; %s is "
 		                "expected\n",
-		        d->id, says_clean(is), d->profile);
+		        d->id, wording_clean(is), d->profile);
 		good = false;
 	} else if (m.dead) {
 		fprintf(stderr, "xnetctl write: %s\n", m.block[m.n - 1]->reply.why);
@@ -116,7 +116,7 @@ static void show(const struct write *w, const char *before, const char *then)
 	if (w->json)
 		return;
 	printf("%s.%s  %s 0x%04X of unit %u%s\n  now   %s %s\n  then  %s %s", d->name, p->name,
-	       says_table[p->table], p->addr[0], d->id,
+	       wording_table[p->table], p->addr[0], d->id,
 	       p->write->persistent ? ", kept in EEPROM" : "", before[0] ? before : "-",
 	       before[0] ? unit : "", then, unit);
 	print_range(p);

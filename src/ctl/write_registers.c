@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "ctl/image.h"
-#include "ctl/says.h"
 #include "ctl/screen.h"
+#include "ctl/wording.h"
 
 static bool word_parse(const char *text, bool coil, uint16_t *out)
 {
@@ -41,13 +41,13 @@ bool write_take_registers(struct write *w, int argc, char **argv)
 	}
 	for (int i = 1; i < argc; i++)
 		if (!word_parse(argv[i], coil, &w->word[w->count++])) {
-			fprintf(stderr, "xnetctl write: %s: expects %s\n", says_clean(argv[i]),
+			fprintf(stderr, "xnetctl write: %s: expects %s\n", wording_clean(argv[i]),
 			        coil ? "on or off" : "a word from -32768 to 65535");
 			return false;
 		}
 	if (w->at.counted)
 		fprintf(stderr, "%s is %s %u: documents count from 1, the wire from 0\n", argv[0],
-		        says_table[w->at.table], w->at.addr);
+		        wording_table[w->at.table], w->at.addr);
 	return true;
 }
 
@@ -124,7 +124,7 @@ int write_registers(struct write *w)
 	}
 	const bool readable = w->unit != 0 && read_registers(w, words, &reply);
 	if (!w->json) {
-		printf("%s %u of unit %u\n", says_table[w->at.table], w->at.addr, w->unit);
+		printf("%s %u of unit %u\n", wording_table[w->at.table], w->at.addr, w->unit);
 		if (readable)
 			print_words("now", words, w->count);
 		else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ctl/says.h"
+#include "ctl/wording.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 #include "core/base/text.h"
 #include "core/modbus/words.h"
 
-const char *const says_table[4] = {"coil", "discrete", "holding", "input"};
+const char *const wording_table[4] = {"coil", "discrete", "holding", "input"};
 
-char *says_exception(uint8_t code, char *buf, size_t size)
+char *wording_exception(uint8_t code, char *buf, size_t size)
 {
 	const char *advice = exception_advice(code);
 
@@ -18,7 +18,7 @@ char *says_exception(uint8_t code, char *buf, size_t size)
 	return buf;
 }
 
-const char *says_outcome(uint8_t outcome)
+const char *wording_outcome(uint8_t outcome)
 {
 	static const char *const words[] = {
 		[OUT_OK] = "ok",           [OUT_REFUSED] = "exception",
@@ -31,7 +31,7 @@ const char *says_outcome(uint8_t outcome)
 	return outcome < sizeof(words) / sizeof(words[0]) ? words[outcome] : "unknown";
 }
 
-static void says_failure(const struct wireline *l, const struct request *r, struct reply *out)
+static void wording_failure(const struct wireline *l, const struct request *r, struct reply *out)
 {
 	char text[160];
 
@@ -47,14 +47,14 @@ static void says_failure(const struct wireline *l, const struct request *r, stru
 	         r->unit);
 }
 
-void says_reply(const struct wireline *l, const struct request *r, struct reply *out)
+void wording_reply(const struct wireline *l, const struct request *r, struct reply *out)
 {
 	switch (out->outcome) {
 	case OUT_OK:
 	case OUT_SAME:
 		return;
 	case OUT_REFUSED:
-		says_exception(out->exception, out->why, sizeof(out->why));
+		wording_exception(out->exception, out->why, sizeof(out->why));
 		return;
 	case OUT_DROPPED:
 		snprintf(out->why, sizeof(out->why),
@@ -64,11 +64,11 @@ void says_reply(const struct wireline *l, const struct request *r, struct reply 
 		snprintf(out->why, sizeof(out->why), "%.170s", l->why);
 		return;
 	default:
-		says_failure(l, r, out);
+		wording_failure(l, r, out);
 	}
 }
 
-const char *says_clean(const char *text)
+const char *wording_clean(const char *text)
 {
 	static char buf[4][256];
 	static unsigned at;
