@@ -169,7 +169,7 @@ static void label_same_check(struct load *l, const struct node *text, const stru
 			           text->text, label[i].code);
 }
 
-/* Nothing, or what stands for no value, would mislead the readers of the topic. */
+/* An empty text or "None" would mislead the readers of the topic. */
 static bool label_good(struct load *l, const struct node *text, const char *s)
 {
 	const size_t n = strlen(s);

@@ -110,7 +110,7 @@ static void wait_report(struct performing *p)
 		take_report(p, &r);
 }
 
-/* This machine's clock: whoever is here can look at it. */
+/* Of this machine's clock. */
 static bool wall_at(void *ctx, us_t at, char text[COMMAND_TIME_SIZE])
 {
 	const time_t wall = time(NULL) + (at - clock_now()) / US_S;

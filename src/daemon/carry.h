@@ -10,7 +10,7 @@
 #include "daemon/plant.h"
 
 /* The threads and what is known of them. Those of buses that are gone, or have other settings, are
- * told to end. */
+ * ended. */
 void carry_buses(struct plant *from, struct plant *to);
 
 /* The device of the old plant that this one of the new plant is: same name, same unit of the same

@@ -62,7 +62,7 @@ void commands_tick(struct gateway *g);
 void commands_stop(struct gateway *g);
 void commands_finish(struct gateway *g);
 
-/* Does somebody wait for the outcome of a command? */
+/* Are outcomes of commands pending? */
 bool commands_wait(const struct gateway *g);
 
 void commands_figures(const struct gateway *g, struct command_figures *out);

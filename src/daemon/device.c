@@ -171,7 +171,7 @@ static bool identified(const struct device *d, const char *is)
 	return false;
 }
 
-/* While it is not what it should be it is read again: just after power-up some say nothing, or
+/* While it is not what it should be it is read again: just after power-up some return nothing, or
  * something else. */
 static void ask_again(struct gateway *g, uint32_t device, us_t wait)
 {

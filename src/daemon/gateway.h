@@ -102,7 +102,7 @@ void gateway_alert_end(struct gateway *g, uint8_t kind, enum gateway_alert code,
 
 /* Wall clock in ms since 1970: only for what is published. */
 int64_t gateway_wall(void);
-/* Is it right? By a time server, as far as the system says. */
+/* Is it synchronised with a time server, as the system reports? */
 enum clock_state { CLOCK_UNKNOWN, CLOCK_WRONG, CLOCK_SYNCHRONISED };
 enum clock_state gateway_clock(void);
 /* The wall clock time of a monotonic one. */

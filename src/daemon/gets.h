@@ -27,7 +27,7 @@ void gets_text(struct gateway *g, uint32_t point, const char *why);
  * long. */
 void gets_turn(struct gateway *g);
 
-/* Does somebody wait for an answer? */
+/* Are responses pending? */
 bool gets_wait(const struct gateway *g);
 
 /* Answers all that wait with this reason. */

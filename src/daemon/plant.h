@@ -172,7 +172,7 @@ struct plant {
 	int32_t *tag_bus;        /* bus index by tag; -1: gone with a reload */
 	struct bus **tag_thread; /* by tag; owned where tag_bus is -1; NULL: destroyed */
 	uint32_t ntag;
-	size_t ending; /* buses told to end that have not ended */
+	size_t ending; /* buses that are being ended */
 };
 
 /* All of a model except its threads. It borrows the model. Any thread: a reload builds it beside

@@ -256,7 +256,7 @@ static bool value(struct source *s, const char *name)
 
 bool jread_parse(struct jread *r, const char *text, size_t len)
 {
-	/* what stands for a text is never longer than its source with the quotes; a number's NUL
+	/* the value of a text is never longer than its source with the quotes; a number's NUL
 	 * has the place of what ends it */
 	char *copy = mem_alloc(len + 1, 1);
 	memcpy(copy, text, len);

@@ -38,7 +38,7 @@ struct command_value {
 
 struct command_input {
 	const char *text; /* the payload, NUL-terminated */
-	const char *now;  /* ISO 8601, what `now` stands for; NULL: the clock is not synchronised */
+	const char *now;  /* value of the payload `now`, ISO 8601; NULL: clock not synchronised */
 	const struct value *exponent,
 		*factor; /* of exponent_from, factor_from; NULL: the point has none */
 	bool own;        /* it is configured: needs no confirmation */
@@ -145,7 +145,7 @@ struct command_ops {
 	/* Another device answers there, or the place of its registers is not known: not even the
 	 * end of a pulse is written. NULL: never. */
 	bool (*stranger)(void *ctx, uint32_t device);
-	/* What `now` stands for at this time: ISO 8601. False: our own clock is not synchronised.
+	/* Value of the payload `now` at this time, ISO 8601. False: the clock is not synchronised.
 	 * NULL: never. */
 	bool (*wall)(void *ctx, us_t at, char text[COMMAND_TIME_SIZE]);
 };

@@ -31,7 +31,7 @@ const redraw = key => {
 	list.forEach(x => x[1]());
 };
 const number = t => (t != null && /^-?\d/.test(t) ? parseFloat(t) : NaN);
-// What a stranger publishes as a fact may be a text.
+// A fact published by another client may be a text.
 const span = s =>
 	s < 0 || !isFinite(s) ? "" : s < 10 ? (+s).toFixed(1) + " s" : s < 120 ? Math.round(s) + " s" :
 	s < 5400 ? Math.round(s / 60) + " min" : s < 172800 ? Math.round(s / 3600) + " h" : Math.round(s / 86400) + " d";
