@@ -17,6 +17,7 @@ GONE = 6.0  # seconds without an answer after which a device that is asked must 
 OUTCOME = 6.0  # seconds after a command's own time until its outcome must be there
 LATE = 0.5  # seconds on the way from the gateway's decision to the device's ear
 GROWTH = {"rss": 4000, "fds": 6, "threads": 2}  # kB, number, number
+REFUSED_BEFORE = "refused the first time"
 NOT_WRITTEN = re.compile(
     r"^(could not be sent in time|too late|above the maximum|below the minimum|not a number|no such point|"
     r"a newer command followed|shutting down|does not fit|read-only|busy|the device refuses it|the device is offline)|"
@@ -244,7 +245,8 @@ class Judge:
         got = self.answers.get(c["id"], [])
         life = max(LAST.get(p, 10) for _, p, _ in c["items"]) + OUTCOME
         device = c["items"][0][0]
-        again = [a for a in got[1:] if a["body"] != got[0]["body"] or not self.repeatable(got[0]["t"], a["t"], device)]
+        again = [a for a in got[1:] if not self.same(got[0]["body"], a["body"]) or
+                 not self.repeatable(got[0]["t"], a["t"], device)]
         if again:
             self.say(again[0]["t"], "two outcomes", f"command {c['id']} at {c['t']:.3f}", device)
         if not c["answer"]:
@@ -290,7 +292,7 @@ class Judge:
         naks = [m for m in self.published.get((device, "Nak"), [])
                 if m["t"] >= c["t"] and json.loads(m["payload"]).get("value") == str(value)]
         done = self.written.get((device, point, str(value)), [])
-        if len(naks) > 1 and (naks[1]["payload"] != naks[0]["payload"] or
+        if len(naks) > 1 and (not self.same(naks[0]["payload"], naks[1]["payload"]) or
                               not self.repeatable(naks[0]["t"], naks[1]["t"], device)):
             self.say(naks[1]["t"], "two outcomes", f"{device}/{point} {value}: two Naks", device)
         for m in naks[:1]:
@@ -311,6 +313,11 @@ class Judge:
     def disturbed(self, a, b, device):
         return any(f["target"] in ("broker", "daemon", "all", "gone:" + device) and f["t"] <= b and
                    (f["end"] is None or f["end"] + 3 >= a) for f in self.log["faults"])
+
+    @staticmethod
+    def same(first, second):
+        """Or a refusal for what is permitted by now: the reason of the first is gone, not the refusal."""
+        return second == first or not json.loads(first).get("ok") and REFUSED_BEFORE in second
 
     def repeatable(self, a, b, device):
         """May the same outcome come once more: by QoS 1 after a broken connection, or as what was refused came twice."""

@@ -390,6 +390,25 @@ static void what_was_refused_is_not_carried_out_when_it_comes_again(void **state
 	assert_int_equal(rig_only(&g)->end, COMMAND_REPEATED);
 }
 
+/* Its sender sees the same reason twice, not two outcomes. */
+static void what_is_refused_again_has_the_same_reason(void **state)
+{
+	(void)state;
+	char first[COMMAND_REASON_MAX] = "";
+	const struct command_item item = {P_SETPOINT, "99"};
+	for (int i = 0; i < 2; i++) {
+		struct command_request q = {.item = &item, .n = 1, .duplicate = i == 1};
+		g.nreported = 0;
+		rig_submit(&g, &q);
+		settle();
+		assert_int_equal(rig_only(&g)->end, COMMAND_REFUSED);
+		if (i == 0)
+			snprintf(first, sizeof first, "%s", g.reason[0]);
+	}
+	assert_non_null(strstr(first, "maximum"));
+	assert_string_equal(g.reason[0], first);
+}
+
 static void a_password_goes_first(void **state)
 {
 	(void)state;
@@ -666,6 +685,7 @@ int main(void)
 		T(a_clock_may_go_on_while_it_is_read_back),
 		T(none_of_several_repeated_deliveries_is_carried_out),
 		T(what_was_refused_is_not_carried_out_when_it_comes_again),
+		T(what_is_refused_again_has_the_same_reason),
 		T(a_password_goes_first),
 		T(a_password_waits_with_the_write_it_is_for),
 		T(no_form_of_a_write_is_taken_for_verified),

@@ -194,10 +194,6 @@ static void draft_check(struct command_table *t, const struct command_request *q
 	const struct point *p = record_point(t, r);
 	struct value exponent, factor;
 	char wall[COMMAND_TIME_SIZE];
-	if (q->duplicate && draft_known(t, r, true, now)) { /* its sender has read that it was */
-		draft_refuse(r, COMMAND_REFUSED, "delivered twice, and refused the first time");
-		return;
-	}
 	if (!draft_permitted(t, q, r) || !draft_counted(t, r))
 		return;
 	struct command_input in = record_input(t, r->device, p, r->text, &exponent, &factor);
@@ -216,6 +212,19 @@ static void draft_check(struct command_table *t, const struct command_request *q
 	}
 	draft_time(t, q, r, now);
 	draft_before(t, r);
+}
+
+/* What would be accepted by now, but was refused when it came first: its sender has read that. */
+static void drafts_refused_before(const struct command_table *t, struct record **r, size_t n,
+                                  us_t now)
+{
+	for (size_t i = 0; i < n; i++)
+		if (refused(r[i]))
+			return; /* refused for a reason of today, as a rule the same one */
+	for (size_t i = 0; i < n; i++)
+		if (draft_known(t, r[i], true, now))
+			draft_refuse(r[i], COMMAND_REFUSED,
+			             "delivered twice, and refused the first time");
 }
 
 static void lane_note(struct lane *l, const char *text, bool refused, us_t now)
@@ -367,6 +376,8 @@ bool command_submit(struct command_table *t, const struct command_request *q, us
 			if (!refused(r[i]) &&
 			    !group_rules_hold(t, r, q->n, i, r[i]->reason, sizeof r[i]->reason))
 				r[i]->verdict = COMMAND_REFUSED;
+		if (q->duplicate)
+			drafts_refused_before(t, r, q->n, now);
 		accepted = !drafts_refused(t, r, q->n, now);
 		if (accepted)
 			drafts_accept(t, r, q->n, now);
