@@ -3,13 +3,13 @@
 
 #include "core/base/text.h"
 #include "core/command/command.h"
-#include "daemon/commands.h"
+#include "daemon/base/identity.h"
+#include "daemon/base/log.h"
+#include "daemon/command/commands.h"
+#include "daemon/devices/gets.h"
+#include "daemon/devices/readings.h"
 #include "daemon/events.h"
-#include "daemon/gets.h"
-#include "daemon/health.h"
-#include "daemon/identity.h"
-#include "daemon/log.h"
-#include "daemon/readings.h"
+#include "daemon/health/health.h"
 
 #include <string.h>
 

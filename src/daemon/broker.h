@@ -7,7 +7,7 @@
 #define DAEMON_BROKER_H
 
 #include "core/model/same.h"
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 /* Devices offline first, then the gateway online; connects in the background. */
 void broker_create(struct gateway *g);

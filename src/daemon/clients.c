@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/clients.h"
 
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #define DAEMON_CLIENTS_H
 
 #include "core/control/answer.h"
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 #include <sys/socket.h>
 

@@ -4,8 +4,8 @@
 #include "daemon/control.h"
 
 #include "core/base/text.h"
+#include "daemon/base/log.h"
 #include "daemon/control_verbs.h"
-#include "daemon/log.h"
 #include "daemon/monitor.h"
 #include "daemon/visits.h"
 

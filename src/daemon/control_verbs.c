@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/control_verbs.h"
 
-#include "daemon/commands.h"
-#include "daemon/device.h"
-#include "daemon/gets.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
+#include "daemon/command/commands.h"
+#include "daemon/devices/device.h"
+#include "daemon/devices/gets.h"
+#include "daemon/devices/readings.h"
 #include "daemon/monitor.h"
-#include "daemon/readings.h"
 #include "daemon/reload.h"
 #include "daemon/visits.h"
 

@@ -2,11 +2,11 @@
 #include "daemon/events.h"
 
 #include "core/command/command.h"
-#include "daemon/commands.h"
-#include "daemon/health.h"
-#include "daemon/keep.h"
-#include "daemon/log.h"
-#include "daemon/ondemand.h"
+#include "daemon/base/log.h"
+#include "daemon/command/commands.h"
+#include "daemon/command/keep.h"
+#include "daemon/devices/ondemand.h"
+#include "daemon/health/health.h"
 #include "daemon/reload.h"
 
 #include <stdatomic.h>

@@ -6,7 +6,7 @@
 #ifndef DAEMON_EVENTS_H
 #define DAEMON_EVENTS_H
 
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 struct events;
 

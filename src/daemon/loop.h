@@ -6,7 +6,7 @@
 #ifndef DAEMON_LOOP_H
 #define DAEMON_LOOP_H
 
-#include "daemon/lastgood.h"
+#include "daemon/base/lastgood.h"
 
 #include <signal.h>
 

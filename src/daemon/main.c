@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
-#include "daemon/checkup.h"
-#include "daemon/descriptors.h"
+#include "daemon/base/checkup.h"
+#include "daemon/base/descriptors.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
 

@@ -6,7 +6,7 @@
 #define DAEMON_OPTIONS_H
 
 #include "config/config.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 /* sysexits(3) */
 #define EXIT_USAGE 64

@@ -2,12 +2,12 @@
 #include "daemon/phases.h"
 
 #include "core/modbus/words.h"
-#include "daemon/commands.h"
-#include "daemon/device.h"
-#include "daemon/devid.h"
-#include "daemon/health_device.h"
-#include "daemon/log.h"
-#include "daemon/readings.h"
+#include "daemon/base/log.h"
+#include "daemon/command/commands.h"
+#include "daemon/devices/device.h"
+#include "daemon/devices/devid.h"
+#include "daemon/devices/readings.h"
+#include "daemon/health/health_device.h"
 #include "daemon/sunspec.h"
 
 #define UNREACHED_AFTER (10 * US_S)

@@ -6,7 +6,7 @@
 #ifndef DAEMON_PHASES_H
 #define DAEMON_PHASES_H
 
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 /* What follows from each device_go() since the last call, in their order. Before anything else is
  * done that may depend on it. */

@@ -6,7 +6,7 @@
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H
 
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 void reload_create(struct gateway *g);
 void reload_destroy(struct gateway *g); /* waits for a thread still reading */

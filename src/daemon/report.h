@@ -6,7 +6,7 @@
 #ifndef DAEMON_REPORT_H
 #define DAEMON_REPORT_H
 
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 /* Takes reports from the queue, a bounded number per turn. */
 void reports_take(struct gateway *g);

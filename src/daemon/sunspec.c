@@ -3,12 +3,12 @@
 
 #include "core/modbus/pdu.h"
 
-#include "daemon/carry.h"
-#include "daemon/device.h"
-#include "daemon/health.h"
-#include "daemon/health_device.h"
-#include "daemon/log.h"
-#include "daemon/readings.h"
+#include "daemon/base/log.h"
+#include "daemon/devices/carry.h"
+#include "daemon/devices/device.h"
+#include "daemon/devices/readings.h"
+#include "daemon/health/health.h"
+#include "daemon/health/health_device.h"
 
 #include <stdio.h>
 #include <string.h>

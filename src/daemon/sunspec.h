@@ -6,7 +6,7 @@
 #ifndef DAEMON_SUNSPEC_H
 #define DAEMON_SUNSPEC_H
 
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 /* After a reload: the chain of a device that stays is still known. Before the readings are carried:
  * they belong to addresses. */

@@ -3,8 +3,8 @@
 
 #include "core/command/command.h"
 #include "core/modbus/words.h"
-#include "daemon/device.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
+#include "daemon/devices/device.h"
 #include "daemon/phases.h"
 
 #include <stdio.h>

@@ -58,15 +58,15 @@ def leaves_of_a_table(code, name):
 
 def published():
     """Every leaf below $SYS that a line of the code can publish."""
-    code = sources("src/daemon/*.c")
+    code = sources("src/daemon/**/*.c")
     plain = set(re.findall(r'\b(?:health_sys|health_sys_time|publish_moment|north_sys)\([^,()]+(?:->north)?, *"([^"]+)"', code))
     plain |= set(re.findall(r'{"(commands/[a-z]+)", {', code))
     bus = leaves_of_a_table(text_of("src/mqtt/leaves.c"), "bus_leaves")
     device = leaves_of_a_table(text_of("src/mqtt/leaves.c"), "device_leaves")
     plain |= {"mqtt/" + t for t in leaves_of_a_table(text_of("src/mqtt/leaves.c"), "link_leaves")} | {"thingsboard/…"}
     instead = set(re.findall(r'"(instead/[a-z_]+)"', sources("src/core/**/*.c")))
-    bus |= set(re.findall(r'\bput(?:_number|_percent)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health_bus.c")))
-    device |= set(re.findall(r'\bput(?:_time)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health_device.c")))
+    bus |= set(re.findall(r'\bput(?:_number|_percent)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health/health_bus.c")))
+    device |= set(re.findall(r'\bput(?:_time)?\(g, [^,"]+, "([^"]+)"', text_of("src/daemon/health/health_device.c")))
     assert len(plain) >= 20 and len(bus) >= 17 and len(device) >= 14 and len(instead) >= 10
     return plain | {"bus/<bus>/" + t for t in bus | instead} | {"device/<dev>/" + t for t in device | instead}
 
@@ -86,7 +86,7 @@ def test_every_verb_is_in_the_manual_page():
 
 
 def test_every_alert_of_the_gateway_is_in_the_manual_page():
-    codes = re.findall(r"ALERT_[A-Z_]+ = (\d+),", text_of("src/daemon/gateway.h"))
+    codes = re.findall(r"ALERT_[A-Z_]+ = (\d+),", text_of("src/daemon/base/gateway.h"))
     chapter = text_of("man/xnetd.8").split(".Ss Alerts\n")[1].split("\n.El")[0]
     assert len(codes) >= 10 and re.findall(r"^\.It (\d+)$", chapter, re.M) == codes
 

@@ -19,11 +19,11 @@
 #include <cmocka.h>
 
 #include "bus/bus.h"
+#include "daemon/base/log.h"
+#include "daemon/base/plant.h"
 #include "daemon/broker.h"
 #include "daemon/events.h"
-#include "daemon/log.h"
 #include "daemon/loop.h"
-#include "daemon/plant.h"
 #include "daemon/reload.h"
 
 #define RIG_JOBS 16

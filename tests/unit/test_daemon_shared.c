@@ -2,7 +2,7 @@
 /* Points that share a register: what is written by itself undoes nothing that is newer. */
 #include "daemon_rig.h"
 
-#include "daemon/commands.h"
+#include "daemon/command/commands.h"
 
 #define DEVICE "devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"
 #define WORD "  Word: {holding: 3, write: true, verify: false"

@@ -2,7 +2,7 @@
 /* What nobody sends: keep-alive, safe values, set-up. */
 #include "daemon_rig.h"
 
-#include "daemon/commands.h"
+#include "daemon/command/commands.h"
 #include "daemon/visits.h"
 
 #define DEVICE "devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"

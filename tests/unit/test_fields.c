@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "core/model/model.h"
-#include "daemon/plant.h"
+#include "daemon/base/plant.h"
 
 #pragma GCC diagnostic error "-Wmissing-field-initializers"
 
@@ -22,8 +22,9 @@
 		return (struct type){__VA_ARGS__};                                                 \
 	}
 
-/* Does a reload need a new thread for it: same_conf() in daemon/carry.c? Is it a text: copy_conf()
- * in bus/bus.c? Does it say which device is meant: bus_stays() in core/command/table.c? */
+/* Does a reload need a new thread for it: same_conf() in daemon/devices/carry.c? Is it a text:
+ * copy_conf() in bus/bus.c? Does it say which device is meant: bus_stays() in core/command/table.c?
+ */
 FIELDS_OF(bus_conf, x, x.name, x.where, x.kind, x.port, x.host, x.tcp_port, x.baud, x.data, x.stop,
           x.parity, x.direction, x.rts_high, x.rts_before, x.rts_after, x.silence, x.timeout,
           x.retries, x.echo, x.description, x.connect_delay, x.close_idle)
@@ -35,8 +36,8 @@ FIELDS_OF(mqtt_conf, x, x.where, x.broker, x.nbroker, x.host, x.port, x.use_tls,
           x.tls_verify, x.keepalive, x.qos_value, x.qos_status, x.qos_command, x.retain, x.expiry,
           x.payload_unit, x.properties, x.history_buffer, x.sys_interval)
 
-/* Do the same registers give another value with it: same_place() in daemon/carry.c? Is it then
- * another register to write: point_stays() in core/command/table.c? */
+/* Do the same registers give another value with it: same_place() in daemon/devices/carry.c? Is it
+ * then another register to write: point_stays() in core/command/table.c? */
 FIELDS_OF(point, x, x.name, x.where, x.source, x.table, x.parts, {0}, x.part, {0}, x.absent,
           x.codec, x.expr, x.exponent_from, x.factor_from, x.count_from, x.repeat_n, x.hidden,
           x.label, x.nlabel, x.has_valid, x.valid_min, x.valid_max, x.counter, x.unit,
@@ -47,7 +48,7 @@ FIELDS_OF(point, x, x.name, x.where, x.source, x.table, x.parts, {0}, x.part, {0
 FIELDS_OF(codec, x, x.type, x.order, x.length, x.byte, x.bit, x.bits, x.array, x.of, x.nna, x.words,
           x.on, x.off, x.decimals, x.scale, x.offset, x.na, x.layout)
 
-/* Which device is it with another one: same_unit(), same_identity() in daemon/carry.c? */
+/* Which device is it with another one: same_unit(), same_identity() in daemon/devices/carry.c? */
 FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.bus, x.id, x.enabled,
           x.commands, x.json, x.shared, x.broadcast, x.point0, x.set, x.rule, x.max_write,
           x.write_function, x.setup, x.nsetup, x.offline, x.noffline, x.identify_point,
@@ -56,7 +57,7 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
           x.sources, x.status)
 
 /* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading(), and of a device
- * that is as it was carry_same() in daemon/carry.c? A counter is beside its reading. */
+ * that is as it was carry_same() in daemon/devices/carry.c? A counter is beside its reading. */
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.has_wants, x.since,
           x.answered, x.strange, x.strange_at, x.silent_since, x.lent, x.lent_offline, x.trouble,
           x.place, x.nplace, x.unit_first, x.nunit, x.ndevice)

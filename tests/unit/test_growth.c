@@ -8,8 +8,8 @@
 
 #include <stdatomic.h>
 
-#include "daemon/descriptors.h"
-#include "daemon/readings.h"
+#include "daemon/base/descriptors.h"
+#include "daemon/devices/readings.h"
 
 #define SMALL 100
 #define LARGE (4 * SMALL)

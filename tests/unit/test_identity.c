@@ -50,7 +50,7 @@ static int fake_close(void *library)
 #define dlopen fake_open
 #define dlsym fake_symbol
 #define dlclose fake_close
-#include "daemon/identity.c"
+#include "daemon/base/identity.c"
 #undef dlopen
 #undef dlsym
 #undef dlclose

@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "daemon/checkup.h"
-#include "daemon/lastgood.h"
+#include "daemon/base/checkup.h"
+#include "daemon/base/lastgood.h"
 
 #define MAIN                                                                                       \
 	"gateway: house\nmqtt: {broker: mqtt://h}\nbuses:\n  line: {port: /dev/none}\n"            \

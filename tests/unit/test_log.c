@@ -22,7 +22,7 @@ static int fake_clock(clockid_t id, struct timespec *t)
 }
 
 #define clock_gettime fake_clock
-#include "daemon/log.c"
+#include "daemon/base/log.c"
 #undef clock_gettime
 
 static int tube[2], standard_error;

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/systemd.h"
+#include "daemon/base/systemd.h"
 
 /* A manager that listens to `name`; '@': an abstract one. */
 static int listen_to(const char *name)
