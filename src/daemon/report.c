@@ -40,6 +40,8 @@ static void take_point(struct gateway *g, uint32_t point, const struct report *r
 {
 	if (!live || !command_holds(g->table, point, r->at)) {
 		reading_take(g, point, &r->span, r->word, r->at);
+		if (live)
+			command_was_read(g->table, point, r->at);
 		return;
 	}
 	reading_forget(&g->plant->reading[point]);
@@ -79,7 +81,7 @@ static void take_read(struct gateway *g, struct plant_bus *b, const struct repor
 	phases_take(g);
 	if (!good)
 		return;
-	const bool live = command_alive(g->table) > 0;
+	const bool live = command_watches(g->table);
 	if (live)
 		command_read(g->table, (uint32_t)(b - g->plant->bus), &r->span, r->word, r->linked,
 		             r->at, g->now);

@@ -489,6 +489,17 @@ static inline void job_do(struct rig *g, const struct job *j)
 	command_job(g->t, j->id, o, o == OUT_REFUSED ? g->exception : 0, sent, g->now, g->now);
 }
 
+/* As the daemon does with each point that was read. */
+static inline void points_read(struct rig *g, const struct span *s)
+{
+	for (uint32_t i = 0; i < RIG_POINTS; i++) {
+		const struct span p = model_span(&rig_device, &points[i]);
+		if (p.table == s->table && p.addr >= s->addr &&
+		    p.addr + p.count <= s->addr + s->count && !command_holds(g->t, i, g->now))
+			command_was_read(g->t, i, g->now);
+	}
+}
+
 static inline void read_do(struct rig *g, const struct span *s)
 {
 	uint16_t words[CELLS_MAX] = {0};
@@ -504,6 +515,7 @@ static inline void read_do(struct rig *g, const struct span *s)
 			words[i] = g->holding[s->addr + i];
 	}
 	command_read(g->t, 0, s, words, g->linked, g->now, g->now);
+	points_read(g, s);
 }
 
 static inline bool line_job(struct rig *g)

@@ -193,6 +193,62 @@ static void what_is_asked_of_a_broker_is_held_until_it_is_answered(void **state)
 	assert_false(rig.held);
 }
 
+#define GROUP(more)                                                                                \
+	"points:\n  Low: {holding: 3, write: {group: w" more "}}\n"                                \
+	"  High: {holding: 4, write: {group: w" more "}}\n"                                        \
+	"groups: {w: {rules: [Low < High]}}\n"
+
+/* The oldest job, with this answer, though others wait behind it. */
+static void answer(enum outcome outcome)
+{
+	struct bus *b = rig_bus();
+	assert_true(b->njob > 0);
+	const struct job j = b->job[0];
+	memmove(&b->job[0], &b->job[1], --b->njob * sizeof *b->job);
+	rig_report((struct report){.kind = REPORT_JOB,
+	                           .outcome = (uint8_t)outcome,
+	                           .exception = outcome == OUT_REFUSED ? EXC_ADDRESS : 0,
+	                           .id = j.id,
+	                           .sent = rig.now});
+}
+
+/* The other member must fit each value that the first may have, now or in a moment: of two that
+ * were commanded, the one on the wire or the one behind it. */
+static void the_rules_of_a_group_hold_whatever_becomes_of_what_is_under_way(void **state)
+{
+	static const char refused[] =
+		"\"value\":\"17\",\"reason\":\"violates the rule Low < High\"";
+	for (int i = 0; i < 6; i++) {
+		rig_begin(DEVICE, i < 3 ? GROUP("") : GROUP(", verify: false"));
+		rig_read(3, 10);
+		rig_read(4, 20);
+		rig_command("xnet/cmd/pump/High", "15");
+		if (i == 1 || i == 3 || i == 4)
+			answer(OUT_OK);
+		else if (i == 2 || i == 5)
+			answer(OUT_LINK);
+		if (i < 3 || i == 4)
+			rig_command("xnet/cmd/pump/High", "30");
+		if (i == 4)
+			answer(OUT_REFUSED);
+		rig_said();
+		rig_command("xnet/cmd/pump/Low", "17");
+		if (!strstr(rig_said(), refused))
+			fail_msg("%d: Low 17 is written: High may be 15", i);
+		rig_command("xnet/cmd/pump/Low", "14");
+		assert_null(strstr(rig_said(), "Nak"));
+		if (i >= 3) { /* what was read is known */
+			rig_bus()->njob = 0;
+			rig_pass(US_S);
+			rig_read(4, 30);
+			rig_command("xnet/cmd/pump/Low", "25");
+			assert_null(strstr(rig_said(), "Nak"));
+		}
+		if (i < 5)
+			rig_end(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +256,7 @@ int main(void)
 		RIG_TEST(what_is_commanded_during_the_setup_stays),
 		RIG_TEST(what_is_asked_of_a_broker_is_held_until_it_is_answered),
 		RIG_TEST(a_write_that_waits_for_long_makes_no_value_stale),
+		RIG_TEST(the_rules_of_a_group_hold_whatever_becomes_of_what_is_under_way),
 		RIG_TEST(a_slider_that_is_not_read_back_does_not_jump_back),
 		RIG_TEST(a_get_beside_a_command_is_answered_with_what_is_read_behind_it),
 	};

@@ -224,13 +224,20 @@ void command_finish(struct command_table *t, us_t now);
 void command_tick(struct command_table *t, us_t now);
 us_t command_due(const struct command_table *t); /* US_NEVER: nothing to wait for */
 
-/* While a write of the point is waiting or unverified, a read made at `at` must not be published.
- */
+/* While a write of the point is waiting or unverified, or where the read is older than a write that
+ * was not read back, a read made at `at` must not be published. */
 bool command_holds(const struct command_table *t, uint32_t global_point, us_t at);
 
 /* Such a read was made at `at`; and when the last one was, 0: never. */
 void command_held(struct command_table *t, uint32_t global_point, us_t at);
 us_t command_held_at(const struct command_table *t, uint32_t global_point);
+
+/* A read that is not held was made at `at`. */
+void command_was_read(struct command_table *t, uint32_t global_point, us_t at);
+
+/* Is there anything for which reads matter? Else command_read() to command_was_read() may be left
+ * out. */
+bool command_watches(const struct command_table *t);
 
 /* Is a command of the point pending? Or one of any point that has some of its bits? */
 bool command_pending(const struct command_table *t, uint32_t device, uint32_t point);

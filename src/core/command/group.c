@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Points that are written together: the block they form, their order, the rules between them. */
-#include <stdio.h>
+/* Points that are written together: the block they form, their order. rules.c has their rules. */
 #include <string.h>
 
 #include "core/base/text.h"
 #include "core/command/private.h"
 
-static const struct group_rule *group_find(const struct pointset *set, const char *name)
+const struct group_rule *group_find(const struct pointset *set, const char *name)
 {
 	for (size_t i = 0; name && i < set->ngroup; i++)
 		if (strcmp(set->group[i].name, name) == 0)
@@ -86,61 +85,6 @@ bool group_job(const struct device *d, const struct point *p, struct job *j)
 	j->merge_fc = FC_WRITE_REGISTERS;
 	j->only_if_different = p->write->persistent;
 	return true;
-}
-
-/* -- rules ------------------------------------------------------------------------------- */
-
-struct intended {
-	const struct command_table *t;
-	struct record *const *r;
-	size_t n;
-	uint32_t device;
-	bool pending; /* what is under way is carried out */
-};
-
-/* What the point will be: as commanded now, else by what is under way, else as it was read. */
-static struct value intended_value(void *ctx, int index)
-{
-	const struct intended *in = ctx;
-	for (size_t i = 0; i < in->n; i++)
-		if (in->r[i]->point == (uint32_t)index)
-			return in->r[i]->value.v;
-	for (size_t i = in->pending ? in->t->n : 0; i-- > 0;) {
-		const struct record *r = in->t->record[i];
-		if (r->device == in->device && r->point == (uint32_t)index &&
-		    r->value.v.kind != VALUE_NONE)
-			return r->value.v;
-	}
-	if (!in->t->ops.current)
-		return value_none();
-	return in->t->ops.current(in->t->ops.ctx, in->device, (uint32_t)index);
-}
-
-static bool rules_hold(const struct group_rule *g, struct intended *in, char *reason, size_t size)
-{
-	for (size_t i = 0; i < g->nrule; i++) {
-		const struct value v = expr_eval(g->rule[i], intended_value, in);
-		if (v.kind != VALUE_NONE && value_number(&v) != 0)
-			continue;
-		snprintf(reason, size,
-		         v.kind == VALUE_NONE ? "cannot be checked yet: other values of its group "
-		                                "have not been read: %s"
-		                              : "violates the rule %s",
-		         g->rule_text ? g->rule_text[i] : "of its group");
-		return false;
-	}
-	return true;
-}
-
-/* Whatever becomes of what is under way. */
-bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
-                      size_t which, char *reason, size_t size)
-{
-	const struct device *d = record_device(t, r[which]);
-	const struct group_rule *g = group_find(d->set, record_point(t, r[which])->write->group);
-	struct intended in = {t, r, n, r[which]->device, false}, done = in;
-	done.pending = true;
-	return !g || (rules_hold(g, &in, reason, size) && rules_hold(g, &done, reason, size));
 }
 
 /* -- two configurations ------------------------------------------------------------------ */

@@ -52,7 +52,8 @@ struct record {
 	us_t not_before;        /* of the end of a pulse */
 	us_t pulse;             /* it begins one of this length; 0: none */
 	us_t job_from;          /* before this its job is surely not on the wire */
-	us_t after;             /* only reads that ended at or after this count */
+	us_t after;             /* it was written by then: only reads that ended behind it count */
+	bool read;              /* it was, since it was written last */
 	us_t due;               /* RETRYING: again; else: give up */
 	struct command_value value;
 	struct value before; /* of a toggle: what was read before it; NONE: not known */
@@ -61,6 +62,7 @@ struct record {
 };
 
 #define PAYLOADS_KEPT 8
+#define UNREAD_KEPT 4 /* values that a point may have */
 
 /* All writes of one point; stays when they are done. */
 struct lane {
@@ -69,6 +71,10 @@ struct lane {
 	uint32_t alive;
 	us_t last_sent; /* 0: never */
 	us_t held;      /* the last read that a command kept from being published; 0: none */
+	us_t written;   /* not read back: what was read before this is not what it has; 0: it was
+	                   read since */
+	struct value unread[UNREAD_KEPT]; /* that was written, or may have been; NONE: not known */
+	uint8_t nunread;
 	struct {
 		uint64_t hash;
 		us_t at;            /* it came then; 0: none */
@@ -103,7 +109,8 @@ struct command_table {
 	struct device_state *device;
 	struct act_node **act; /* a ring */
 	size_t act_first, nact, act_room;
-	char *given; /* what the last taken action's texts are in */
+	char *given;    /* what the last taken action's texts are in */
+	size_t nunread; /* lanes with `written` */
 	uint64_t next_id, next_serial;
 	bool closing;
 };
@@ -152,9 +159,15 @@ void record_launch(struct command_table *t, struct record *r, us_t now);
  * that is not why it was not sent. */
 bool job_again(struct command_table *t, uint64_t id, us_t now);
 
-/* group.c */
+/* rules.c */
+/* Do the rules of the group of r[which] hold when r[0..n), of one device, is carried out? */
 bool group_rules_hold(const struct command_table *t, struct record *const *r, size_t n,
                       size_t which, char *reason, size_t size);
+/* It ends, was written or may have been, and was not read since. */
+void lane_unread(struct command_table *t, const struct record *r);
+
+/* group.c */
+const struct group_rule *group_find(const struct pointset *set, const char *name);
 /* The group's registers as one block, all kept; false: they are no neighbours or too many. */
 /* Is q written in one block with p, as members of one group? */
 bool group_holds(const struct point *q, const struct point *p);

@@ -46,6 +46,7 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 	char text[VALUE_TEXT_MAX], shown[VALUE_PRINT_MAX], reason[COMMAND_REASON_MAX];
 	struct value got, exponent, factor;
 	const struct command_input in = record_input(t, r->device, p, "", &exponent, &factor);
+	r->read = true;
 	model_gather(p, block, words, gathered);
 	point_decode(p, gathered, in.exponent, in.factor, text, &got);
 	point_print(p, &got, NULL, shown, sizeof shown);

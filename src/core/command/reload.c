@@ -195,6 +195,10 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 		if (t->lane[i].device != GONE)
 			t->lane_of[m->device[t->lane[i].device].point0 + t->lane[i].point] =
 				(uint32_t)i + 1;
+		else if (t->lane[i].written) {
+			t->lane[i].written = 0;
+			t->nunread--;
+		}
 	}
 	for (size_t i = 0; i < t->n; i++) {
 		struct record *r = t->record[i];

@@ -250,6 +250,8 @@ static void record_job(struct command_table *t, struct record *r, enum outcome o
 	r->job = 0;
 	if (sent) {
 		r->sent = sent;
+		r->after = at;
+		r->read = false;
 		t->lane[r->lane].last_sent = sent;
 		if ((int64_t)r->point == record_device(t, r)->unlock_point)
 			t->device[r->device].unlocked = sent; /* so long it lasts from now on */

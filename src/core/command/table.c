@@ -264,6 +264,8 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 	snprintf(n->a.reason, sizeof n->a.reason, "%s", reason ? reason : "");
 	n->param = r->param;
 	act_put(t, n);
+	if (r->sent && !r->read && end != COMMAND_VERIFIED && r->effect != EFFECT_NONE)
+		lane_unread(t, r);
 	if (!gone && (int64_t)r->point == record_device(t, r)->unlock_point &&
 	    !command_end_good(end))
 		t->device[r->device].unlocked = 0;
@@ -306,6 +308,11 @@ void command_destroy(struct command_table *t)
 	free(t->act);
 	free(t->given);
 	free(t);
+}
+
+bool command_watches(const struct command_table *t)
+{
+	return t->n > 0 || t->nunread > 0;
 }
 
 size_t command_alive(const struct command_table *t)

@@ -135,8 +135,11 @@ us_t command_due(const struct command_table *t)
 
 bool command_holds(const struct command_table *t, uint32_t global_point, us_t at)
 {
-	if (t->n == 0 || !t->lane_of[global_point] || !t->lane[t->lane_of[global_point] - 1].alive)
+	if (!t->lane_of[global_point])
 		return false;
+	const struct lane *l = &t->lane[t->lane_of[global_point] - 1];
+	if (at < l->written || !l->alive)
+		return at < l->written;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct record *r = t->record[i];
 		if (r->lane != t->lane_of[global_point] - 1)
