@@ -90,6 +90,8 @@ struct rig {
 	uint8_t exception;
 	unsigned faults; /* how many jobs the fault hits; then the line is good again */
 	bool reads_fail;
+	bool lags; /* what is known of the registers is what was read of them */
+	uint16_t known[RIG_REGISTERS];
 	bool offline;
 	bool clock_wrong;
 	us_t linked;   /* since when there is the connection */
@@ -264,7 +266,9 @@ static inline struct value current(void *ctx, uint32_t device, uint32_t point)
 	const struct rig *g = ctx;
 	struct value v;
 	(void)device;
-	const uint16_t *cells = table_is_bits(points[point].table) ? g->coil : g->holding;
+	const uint16_t *cells = table_is_bits(points[point].table) ? g->coil
+	                        : g->lags                          ? g->known
+	                                                           : g->holding;
 	point_decode(&points[point], &cells[points[point].addr[0]], NULL, NULL, NULL, &v);
 	return v;
 }
@@ -495,8 +499,10 @@ static inline void points_read(struct rig *g, const struct span *s)
 	for (uint32_t i = 0; i < RIG_POINTS; i++) {
 		const struct span p = model_span(&rig_device, &points[i]);
 		if (p.table == s->table && p.addr >= s->addr &&
-		    p.addr + p.count <= s->addr + s->count && !command_holds(g->t, i, g->now))
+		    p.addr + p.count <= s->addr + s->count && !command_holds(g->t, i, g->now)) {
+			memcpy(&g->known[p.addr], &g->holding[p.addr], p.count * sizeof *g->known);
 			command_was_read(g->t, i, g->now);
+		}
 	}
 }
 

@@ -117,12 +117,98 @@ static void ten_thousand_commands_have_ten_thousand_outcomes(void **state)
 	assert_int_equal(g.coil[6], 0); /* no door stays open */
 }
 
+/* One job is on the wire: it is not taken back any more, and no other goes out. */
+static void random_wire(struct job *wire, bool *busy)
+{
+	if (*busy) {
+		*busy = false;
+		job_do(&g, wire);
+		rig_take(&g);
+	} else if (g.njob && g.job[0].not_before <= g.now && pick(2)) {
+		*wire = g.job[0];
+		*busy = true;
+		memmove(&g.job[0], &g.job[1], --g.njob * sizeof *g.job);
+	} else {
+		rig_step(&g);
+	}
+}
+
+static void random_limits(void)
+{
+	static const uint32_t limit[] = {P_G0, P_G1};
+	char text[2][8];
+	const unsigned n = pick(5) ? 1 : 2, first = n == 2 ? 0 : pick(2);
+	struct command_item item[2];
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(text[i], sizeof *text, "%u", 1 + pick(40));
+		item[i] = (struct command_item){limit[first + i], text[i]};
+	}
+	rig_submit(&g, &(struct command_request){.item = item, .n = n});
+}
+
+static void random_faults(void)
+{
+	static const enum fault row[] = {LOST_REQUEST, LOST_ANSWER, EXCEPTION,
+	                                 LINE_DOWN,    LOST_READ,   DONE_EXCEPTION};
+	g.exception = (uint8_t)(1 + pick(6));
+	g.fault = row[pick(6)];
+	g.faults = pick(3) ? 0 : 1 + pick(3);
+	if (g.fault == DONE_EXCEPTION)
+		g.exception = 4; /* the others prove that nothing was done */
+	g.reads_fail = pick(8) == 0;
+}
+
+/* Whatever becomes of what is under way, and however long nobody reads what became of it. */
+static void three_hundred_worlds_keep_the_rule_of_their_group(void **state)
+{
+	static struct write_rule seldom;
+	unsigned done = 0;
+	for (unsigned world = 0; world < 300; world++) {
+		struct job wire;
+		bool busy = false;
+		const uint64_t first = seed;
+		rig_stop(&g);
+		start(state);
+		change(P_G0);
+		seldom = *points[P_G0].write;
+		seldom.verify = pick(3) > 0;
+		seldom.min_write_interval = pick(2) ? 0 : 300 * US_MS;
+		for (uint32_t i = P_G0; i <= P_G2; i++)
+			changed[i].write = &seldom;
+		reload(&next);
+		g.lags = true;
+		memcpy(g.known, g.holding, sizeof g.known);
+		for (unsigned i = 0; i < 60; i++) {
+			if (pick(2))
+				random_limits();
+			if (pick(4) == 0)
+				random_faults();
+			if (pick(8) == 0 && !busy)
+				read_do(&g, &(struct span){RIG_UNIT, TABLE_HOLDING, 120, 4});
+			rig_take(&g);
+			random_wire(&wire, &busy);
+			g.now += (us_t)pick(50000);
+			if (g.holding[120] >= g.holding[121])
+				fail_msg("%u is not below %u (world %u, seed %llu)", g.holding[120],
+				         g.holding[121], world, (unsigned long long)first);
+		}
+		done += (unsigned)g.nwrite;
+		if (busy)
+			random_wire(&wire, &busy);
+		g.faults = 0;
+		g.reads_fail = false;
+		settle();
+	}
+	assert_true(done > 1500); /* it is not kept by refusing everything */
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(ten_thousand_commands_have_ten_thousand_outcomes),
+		T(three_hundred_worlds_keep_the_rule_of_their_group),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

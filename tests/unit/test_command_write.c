@@ -230,6 +230,89 @@ static void a_half_of_a_group_is_not_sent_again_against_its_rules(void **state)
 	assert_string_equal(g.reason[2], "violates the rule Start < Stop");
 }
 
+/* The members of a group, all of them with this rule: Start is `point`'s. */
+static void seldom_together(uint32_t first, uint32_t last)
+{
+	change(first);
+	rule_of.min_write_interval = 3 * US_S;
+	for (uint32_t i = first; i <= last; i++)
+		changed[i].write = &rule_of;
+	reload(&next);
+}
+
+/* Each member may be written so seldom; the device sees no half of a group for that. */
+static void a_group_that_must_wait_is_written_together(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		seldom_together(P_G0, P_G2);
+		g.nreported = g.nwrite = 0;
+		g.holding[120] = 10;
+		g.holding[121] = 20;
+		g.now += LONG;
+		rig_command(&g, P_G1, "30");
+		const struct job first = g.job[0];
+		g.njob = 0; /* on the wire */
+		submit(2, (struct command_item[]){{P_G0, "15"}, {P_G1, "40"}});
+		assert_int_equal(g.njob, 0);
+		if (i == 1) /* the last value wins, and takes the place in the group */
+			rig_command(&g, P_G1, "50");
+		if (i == 2)
+			fault(LOST_ANSWER, 1, 0);
+		job_do(&g, &first);
+		rig_take(&g);
+		settle();
+		assert_int_equal(g.nwrite, 2);
+		assert_true(g.write[1].at - g.write[0].at >= 3 * US_S);
+		assert_int_equal(g.holding[120], 15);
+		assert_int_equal(g.holding[121], i == 1 ? 50 : 40);
+		assert_int_equal(g.nreported, i == 1 ? 4 : 3);
+	}
+}
+
+/* Nor is a member written twice in a moment, because it waits with the others already. */
+static void a_member_of_a_group_that_waits_keeps_its_interval(void **state)
+{
+	(void)state;
+	seldom_together(P_G0, P_G2);
+	rig_command(&g, P_G1, "30");
+	rig_run(&g, g.now + US_S);
+	submit(2, (struct command_item[]){{P_G0, "15"}, {P_G1, "40"}});
+	rig_command(&g, P_G1, "50");
+	settle();
+	assert_int_equal(g.nwrite, 3);
+	for (size_t i = 1; i < 3; i++)
+		assert_true(g.write[i].at - g.write[i - 1].at >= 3 * US_S);
+	assert_int_equal(g.holding[121], 50);
+}
+
+/* What is written first, because the device wants it so, is waited for. */
+static void a_group_in_requests_of_their_own_waits_in_its_order(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		seldom_together(P_FAR0, P_FAR1);
+		g.nwrite = 0;
+		g.now += LONG;
+		rig_command(&g, P_FAR1, "1");
+		const struct job first = g.job[0];
+		if (i == 0)
+			settle();
+		else
+			g.njob = 0;
+		g.now += i == 0 ? 0 : US_S;
+		submit(2, (struct command_item[]){{P_FAR0, "2"}, {P_FAR1, "3"}});
+		if (i == 1) {
+			job_do(&g, &first);
+			rig_take(&g);
+		}
+		settle();
+		assert_int_equal(g.nwrite, 3);
+		assert_int_equal(g.write[1].addr, 220);
+		assert_int_equal(g.write[2].addr, 210);
+	}
+}
+
 static void a_member_that_fits_no_block_is_written_alone(void **state)
 {
 	(void)state;
@@ -676,6 +759,9 @@ int main(void)
 		T(the_rules_of_a_group_know_what_is_under_way),
 		T(a_group_that_is_sent_again_stays_together),
 		T(a_half_of_a_group_is_not_sent_again_against_its_rules),
+		T(a_group_that_must_wait_is_written_together),
+		T(a_member_of_a_group_that_waits_keeps_its_interval),
+		T(a_group_in_requests_of_their_own_waits_in_its_order),
 		T(a_member_that_fits_no_block_is_written_alone),
 		T(the_write_function_of_a_point_is_used),
 		T(groups_that_are_no_neighbours_keep_their_order),

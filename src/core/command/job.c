@@ -242,7 +242,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 		r[i]->job = j->id;
 		r[i]->state = STATE_WAITING;
 		r[i]->alone = n == 1;
-		r[i]->set = n > 1 && !r[i]->set ? j->id : r[i]->set;
+		r[i]->set = n == 1 ? 0 : r[i]->set ? r[i]->set : j->id;
 		r[i]->recalled = false;
 		r[i]->expires = j->expires;
 		r[i]->replaceable = j->replaceable;
@@ -398,6 +398,20 @@ static bool launch_clock(struct command_table *t, struct record *r, us_t now)
 	return false;
 }
 
+/* The order of a group also holds where one member may be written later than another. */
+static void launch_together(const struct command_table *t, struct record **r, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *group = record_point(t, r[i])->write->group;
+		for (size_t k = 0; k < n && group; k++) {
+			const char *other = record_point(t, r[k])->write->group;
+			const us_t from = launch_time(t, r[k]);
+			if (other && strcmp(group, other) == 0 && from > r[i]->not_before)
+				r[i]->not_before = from;
+		}
+	}
+}
+
 void records_launch(struct command_table *t, struct record **r, size_t n, us_t now)
 {
 	size_t left = 0;
@@ -407,6 +421,7 @@ void records_launch(struct command_table *t, struct record **r, size_t n, us_t n
 	n = left;
 	if (n == 0)
 		return;
+	launch_together(t, r, n);
 	if ((int64_t)r[0]->point != record_device(t, r[0])->unlock_point)
 		launch_unlock(t, r[0], now);
 	launch_sort(t, r, n);
@@ -435,11 +450,12 @@ bool job_again(struct command_table *t, uint64_t id, us_t now)
 	return again;
 }
 
-/* Of those that went out in one request none was carried out if one was not. */
+/* Of those that went out in one request none was carried out if one was not; and what waits
+ * together goes together. */
 static bool goes_along(const struct record *r, const struct record *o)
 {
 	return r->set && o->set == r->set && o != r && !o->reason[0] &&
-	       (o->state == STATE_RETRYING || o->state == STATE_UNSURE);
+	       (o->state == STATE_RETRYING || o->state == STATE_UNSURE || o->state == STATE_PARKED);
 }
 
 static void launch_again(struct command_table *t, struct record *r, us_t now)

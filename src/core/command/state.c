@@ -294,6 +294,26 @@ static bool record_blocks(const struct command_table *t, const struct record *r)
 	       (r->state == STATE_RETRYING && record_once_only(t, r));
 }
 
+/* Does it wait for nothing in its lane, nor for one with some of its bits? */
+static bool parked_free(const struct command_table *t, const struct record *r)
+{
+	for (size_t i = 0; i < t->n && t->record[i] != r; i++)
+		if (t->record[i]->lane == r->lane && record_blocks(t, t->record[i]))
+			return false;
+	return !record_behind(t, r);
+}
+
+/* All that go out with it, too? */
+static bool parked_mates_free(const struct command_table *t, const struct record *r)
+{
+	for (size_t i = 0; i < t->n && r->set; i++) {
+		const struct record *o = t->record[i];
+		if (o->set == r->set && o != r && o->state == STATE_PARKED && !parked_free(t, o))
+			return false;
+	}
+	return true;
+}
+
 struct record *parked_next(const struct command_table *t)
 {
 	struct record *next = NULL;
@@ -301,7 +321,8 @@ struct record *parked_next(const struct command_table *t)
 	for (; i < t->n && !next; i++) {
 		struct record *r = t->record[i];
 		struct lane *l = &t->lane[r->lane];
-		if (r->state == STATE_PARKED && !l->blocked && !record_behind(t, r))
+		if (r->state == STATE_PARKED && !l->blocked && !record_behind(t, r) &&
+		    parked_mates_free(t, r))
 			next = r;
 		l->blocked |= record_blocks(t, r);
 	}
@@ -316,7 +337,7 @@ void lane_wake(struct command_table *t, uint32_t lane, us_t now)
 		struct record *r = t->record[i];
 		if (r->lane != lane || !record_blocks(t, r))
 			continue;
-		if (r->state == STATE_PARKED && !record_behind(t, r))
+		if (r->state == STATE_PARKED && !record_behind(t, r) && parked_mates_free(t, r))
 			record_launch(t, r, now);
 		return;
 	}

@@ -297,7 +297,7 @@ void record_overtake(struct command_table *t, struct record *r, us_t now)
 
 /* True: the newer one has to wait. One that may be on the wire right now goes before it, and the
  * point must not be written again at once; or one that is neither replaced nor overtaken. */
-static bool lane_overtake(struct command_table *t, const struct record *newer, us_t now)
+static bool lane_overtake(struct command_table *t, struct record *newer, us_t now)
 {
 	const uint32_t lane = newer->lane;
 	bool wait = false;
@@ -310,9 +310,11 @@ static bool lane_overtake(struct command_table *t, const struct record *newer, u
 		wait |= (r->state == STATE_RETRYING || r->state == STATE_PARKED) &&
 		        record_once_only(t, r);
 		if (!record_once_only(t, r) && r->origin != COMMAND_PULSE_END &&
-		    !newer->value.toggle) /* what that does depends on the one before */
+		    !newer->value.toggle) { /* what that does depends on the one before */
+			if (r->state == STATE_PARKED)
+				newer->set = r->set; /* in place of it, with those that wait */
 			record_overtake(t, r, now);
-		else if (r->state == STATE_VERIFYING)
+		} else if (r->state == STATE_VERIFYING)
 			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
 	}
 	return wait;
@@ -338,6 +340,41 @@ static void lane_cancel(struct command_table *t, const struct record *r, bool si
 	}
 }
 
+/* Is an older write, of several points, to go before it that the point must not follow at once? */
+static bool lane_waits(const struct command_table *t, const struct record *newer)
+{
+	for (size_t i = 0; i < t->n && record_point(t, newer)->write->min_write_interval; i++) {
+		const struct record *r = t->record[i];
+		if (r->lane == newer->lane && r != newer && r->state == STATE_WAITING && r->job &&
+		    r->origin != COMMAND_PULSE_END && !job_overtaken(t, r->job))
+			return true;
+	}
+	return false;
+}
+
+/* One of a group waits for all of them: they are to go out together. */
+static void group_park(struct command_table *t, struct record **r, size_t n, size_t which)
+{
+	const char *group = record_point(t, r[which])->write->group;
+	uint64_t set = r[which]->set;
+	us_t expires = r[which]->expires;
+	for (size_t i = 0; i < n; i++) {
+		const char *other = record_point(t, r[i])->write->group;
+		if (!group || !other || strcmp(group, other) != 0)
+			continue;
+		r[i]->state = STATE_PARKED;
+		set = set ? set : r[i]->set ? r[i]->set : ++t->next_id;
+		expires = earlier(expires, r[i]->expires);
+	}
+	for (size_t i = 0; i < n && group; i++) {
+		const char *other = record_point(t, r[i])->write->group;
+		if (!other || strcmp(group, other) != 0)
+			continue;
+		r[i]->set = set;
+		r[i]->expires = expires;
+	}
+}
+
 static void drafts_accept(struct command_table *t, struct record **r, size_t n, us_t now)
 {
 	size_t launch = 0;
@@ -350,11 +387,22 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 		record_insert(t, r[i], now);
 		if (wait || record_behind(t, r[i]))
 			r[i]->state = STATE_PARKED;
-		else
-			r[launch++] = r[i];
 	}
-	for (size_t i = 0; i < launch; i++)
-		lane_cancel(t, r[i], launch == 1);
+	for (size_t i = 0; i < n; i++)
+		if (lane_waits(t, r[i]))
+			r[i]->state = STATE_PARKED;
+	for (size_t i = 0; i < n; i++)
+		if (r[i]->state == STATE_PARKED)
+			group_park(t, r, n, i);
+	for (size_t i = 0; i < n; i++)
+		launch += r[i]->state != STATE_PARKED;
+	for (size_t i = 0; i < n; i++)
+		if (r[i]->state != STATE_PARKED || r[i]->set)
+			lane_cancel(t, r[i], launch == 1 && r[i]->state != STATE_PARKED);
+	launch = 0;
+	for (size_t i = 0; i < n; i++)
+		if (r[i]->state != STATE_PARKED)
+			r[launch++] = r[i];
 	records_launch(t, r, launch, now);
 }
 
