@@ -58,6 +58,9 @@ struct mqtt_client {
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
+	bool handing_over; /* the library's sender waits until all of a burst is handed over */
+	pthread_cond_t handed_over;
+	unsigned handed;          /* so often since nothing was under way */
 	struct segments segments; /* the publisher's; its socket is written under the lock */
 	bool permitted;           /* a topic that was refused is not any more */
 	bool alone;               /* nothing else goes before this one is proven: */
