@@ -130,11 +130,11 @@ static void a_bus_among_others_has_a_phase_of_its_own_and_one_for_all_its_period
 	sim_end(&line);
 }
 
-/* Of a hundred with a period of 100 ms four wake at a time, whenever they were begun. */
+/* Of a hundred with a period of 100 ms 20 wake at a time, whenever they were begun. */
 static void the_phases_of_many_buses_lie_on_one_raster(void **state)
 {
 	(void)state;
-	unsigned at[25] = {0};
+	unsigned at[5] = {0};
 	for (unsigned bus = 0; bus < 100; bus++) {
 		sim_begin(&line, 0);
 		schedule_destroy(line.schedule);
@@ -146,12 +146,12 @@ static void the_phases_of_many_buses_lie_on_one_raster(void **state)
 		sim_run(&line, US_S + 1); /* never on the raster */
 		schedule_next(line.schedule, line.now, &line.turn);
 		assert_int_equal(line.turn.kind, TURN_SLEEP);
-		assert_int_equal(line.turn.until % (4 * US_MS), 0);
-		at[line.turn.until / (4 * US_MS) % 25]++;
+		assert_int_equal(line.turn.until % (20 * US_MS), 0);
+		at[line.turn.until / (20 * US_MS) % 5]++;
 		sim_end(&line);
 	}
-	for (unsigned i = 0; i < 25; i++)
-		assert_true(at[i] > 0);
+	for (unsigned i = 0; i < 5; i++)
+		assert_in_range(at[i], 15, 25);
 }
 
 static void a_line_is_idle_until_something_is_due_or_comes(void **state)

@@ -6,7 +6,9 @@
 
 #include "core/base/arena.h"
 
-#define PHASE_RASTER (4 * US_MS)
+#define PHASE_RASTERS 5 /* in the shortest period, within these limits */
+#define PHASE_RASTER_LEAST (4 * US_MS)
+#define PHASE_RASTER_MOST (20 * US_MS)
 #define PHASE_TURNAROUND (50 * US_MS) /* blocks that a slow device would be sent at once */
 
 int want_order(const void *a, const void *b)
@@ -38,7 +40,8 @@ static void phase_set(struct schedule *s, us_t now)
 		return;
 	s->pitch = shortest == US_NEVER ? US_S : shortest;
 	s->origin = now + s->pitch / s->of * s->index;
-	s->origin -= s->origin % PHASE_RASTER;
+	s->origin -= s->origin % us_min(us_max(s->pitch / PHASE_RASTERS, PHASE_RASTER_LEAST),
+	                                PHASE_RASTER_MOST);
 	s->phased = true;
 }
 
