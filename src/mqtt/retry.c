@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mqtt/retry.h"
 
-#define SOON (400 * US_MS) /* for the first minutes: a broker that restarts is found at once */
+#define SOON (250 * US_MS) /* for the first minutes: a broker that restarts is found at once */
 #define SPREAD 60 /* … but not at once by all gateways: they wait a 60th of the outage so far */
 #define LATE (30 * US_S)
 #define RIVAL_LATE (60 * US_S)
