@@ -181,7 +181,7 @@ void bus_figures(struct bus *b, struct bus_figures *out)
 	struct unit_figures f;
 	pthread_mutex_lock(&b->lock);
 	*out = b->shown;
-	out->guest = schedule_guests(b->schedule);
+	out->adhoc = schedule_adhoc(b->schedule);
 	out->missed = 0;
 	for (unsigned unit = 0; unit <= UINT8_MAX; unit++)
 		if (schedule_unit(b->schedule, (uint8_t)unit, &f))

@@ -64,7 +64,7 @@ struct bus_frame {
 	us_t at;       /* its first byte */
 	uint32_t bus;  /* tag */
 	uint32_t lost; /* as many before it found no room in the queue */
-	bool in, guest;
+	bool in, adhoc;
 	uint8_t cause; /* of what went out: enum turn_kind */
 	uint16_t n;
 	uint8_t bytes[2 * ADU_RTU_MAX];
@@ -72,7 +72,7 @@ struct bus_frame {
 };
 
 struct bus_figures {
-	struct guest_figures guest;
+	struct adhoc_figures adhoc;
 	struct line_counters line;
 	uint32_t retries, missed, reopened;
 	uint32_t instead[INSTEAD_KINDS]; /* what came instead of answers */
@@ -102,9 +102,9 @@ bool bus_demand(struct bus *b, const struct span *s, us_t due);
 bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will come */
 /* Another device is behind this unit id: what was learned of its registers is forgotten. */
 void bus_forget(struct bus *b, uint8_t unit);
-/* A lent line polls nothing; guests go at once, with these settings (NULL: its own), all else with
- * the line's own. A guest ends OUT_LINK if the port cannot have them, and OUT_EXPIRED if it still
- * waits when this changes. */
+/* A lent line polls nothing; ad-hoc requests go at once, with these settings (NULL: its own), all
+ * else with the line's own. An ad-hoc request ends OUT_LINK if the port cannot have them, and
+ * OUT_EXPIRED if it still waits when this changes. */
 void bus_lend(struct bus *b, bool lent, const struct bus_tune *t);
 /* Frames (struct bus_frame) go there from now on, as far as there is room; NULL: no more. The queue
  * lives until the thread has ended. */

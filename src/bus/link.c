@@ -143,8 +143,8 @@ static void wire_set(struct bus *b, const struct bus_tune *t)
 	b->line.burst = 0;
 }
 
-/* The line's own settings (baud 0), or those it was lent with when the guest was chosen. False: the
- * port is not set so. */
+/* The line's own settings (baud 0), or those it was lent with when the ad-hoc request was chosen.
+ * False: the port is not set so. */
 bool link_tune(struct bus *b, struct bus_tune want)
 {
 	const struct bus_tune own = {b->conf.baud, b->conf.data, b->conf.stop, b->conf.parity};
@@ -184,7 +184,7 @@ void link_judge(struct bus *b, enum outcome o)
 	const unsigned limit = b->port.ops->silence_limit;
 	/* behind a piece of an answer no other can be distinguished */
 	const bool piece = b->port.ops->ids && b->port.nrx;
-	b->silent += !b->guest;
+	b->silent += !b->adhoc;
 	if (limit && ((b->silent >= limit && !link_owes(b)) || piece))
 		port_close(&b->port);
 }

@@ -11,7 +11,7 @@ static void give(struct bus *b, struct bus_frame *f)
 	struct queue *q = atomic_load(&b->tap);
 	f->bus = b->tag;
 	f->lost = b->unseen;
-	f->guest = b->guest;
+	f->adhoc = b->adhoc;
 	f->cause = (uint8_t)b->turn.kind;
 	if (!q || queue_try_push(q, f))
 		b->unseen = 0;

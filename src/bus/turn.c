@@ -73,7 +73,7 @@ static void transact_instead(struct bus *b, bool failed)
 	b->late = p->late;
 	/* a late one may be why an earlier exchange failed */
 	b->instead = failed || i->kind == INSTEAD_LATE ? *i : (struct instead){0};
-	if (b->guest)
+	if (b->adhoc)
 		return;
 	pthread_mutex_lock(&b->lock);
 	b->shown.instead[i->kind]++;
@@ -188,14 +188,14 @@ static void turn_done(struct bus *b, us_t begun, us_t now, struct effects *e)
 {
 	const struct turn_run *run = &b->run;
 	const enum outcome o = run->outcome;
-	if (b->guest)
+	if (b->adhoc)
 		b->line.count = b->before; /* proves nothing about the configured devices */
 	const struct unit_figures more = turn_more(b, o);
 	pthread_mutex_lock(&b->lock);
 	schedule_gateway(b->schedule, b->backlog.hold);
 	schedule_done(b->schedule, &b->turn, o == OUT_SAME ? OUT_OK : o, run->exception,
 	              run->turnaround, now - begun, now, e);
-	if (!b->guest)
+	if (!b->adhoc)
 		schedule_count(b->schedule, run->span.unit, &more);
 	b->shown.line = b->line.count;
 	b->shown.line.late += b->port.late;
@@ -254,7 +254,7 @@ void turn_start(struct bus *b, bool linked)
 	const struct port_ops *ops = b->port.ops;
 	b->begun_at = clock_now();
 	b->instead = (struct instead){0};
-	b->guest = b->turn.kind == TURN_JOB && b->turn.job->guest;
+	b->adhoc = b->turn.kind == TURN_JOB && b->turn.job->adhoc;
 	b->before = b->line.count;
 	b->exchanges = false;
 	turn_begin(&b->run, &b->turn, &b->rule, &ops->way, &b->line,

@@ -163,7 +163,7 @@ static void worker_start(struct bus *b, bool linked)
 	b->link = tuned ? LINK_THERE : LINK_NONE;
 	b->state = BUS_TURNS;
 	turn_start(b, tuned);
-	if (linked && b->guest && !tuned)
+	if (linked && b->adhoc && !tuned)
 		b->link = LINK_UNTUNED;
 }
 
@@ -290,8 +290,8 @@ static bool worker_chosen(struct bus *b)
 		b->rule = *b->turn.rule;
 	else
 		b->job_came = false;
-	const bool guest = b->turn.kind == TURN_JOB && b->turn.job->guest;
-	b->wanted = guest && b->lent ? b->tune : (struct bus_tune){0};
+	const bool adhoc = b->turn.kind == TURN_JOB && b->turn.job->adhoc;
+	b->wanted = adhoc && b->lent ? b->tune : (struct bus_tune){0};
 	pthread_mutex_unlock(&b->lock);
 	adoption_destroy(a);
 	return any;

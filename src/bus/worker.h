@@ -107,7 +107,7 @@ struct bus {
 	struct backlog backlog;      /* of the endpoint; not used on a serial line */
 	unsigned spans;              /* so many such in a row had as many */
 	struct instead instead;      /* of the turn's last exchange */
-	bool guest;                  /* the turn is a guest's, … */
+	bool adhoc;                  /* the turn is an ad-hoc request's, … */
 	struct line_counters before; /* … and what it changes here is undone */
 	uint32_t late, strange;      /* of the port, as looked at last */
 	uint32_t retries;
@@ -141,8 +141,8 @@ bool link_alive(struct bus *b);
 /* Before something is sent: is the connection still good for it, as far as can be known? */
 bool link_holds(struct bus *b);
 void link_ended(struct bus *b); /* by the peer */
-/* The line's own settings (baud 0), or those it was lent with when the guest was chosen. False: the
- * port is not set so. */
+/* The line's own settings (baud 0), or those it was lent with when the ad-hoc request was chosen.
+ * False: the port is not set so. */
 bool link_tune(struct bus *b, struct bus_tune want);
 void link_judge(struct bus *b, enum outcome o); /* what the turn's outcome means for it */
 

@@ -82,9 +82,9 @@ static void put_bus(struct gateway *g, struct json *j, uint32_t i)
 		jw_string(j, "description", b->conf->description);
 	if (b->lent)
 		jw_string(j, "lent", b->lent);
-	jw_open(j, "guest", '{');
-	jw_int(j, "requests", f.guest.requests);
-	jw_int(j, "busy_ms", f.guest.busy / US_MS);
+	jw_open(j, "adhoc", '{');
+	jw_int(j, "requests", f.adhoc.requests);
+	jw_int(j, "busy_ms", f.adhoc.busy / US_MS);
 	jw_close(j, '}');
 }
 

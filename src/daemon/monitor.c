@@ -164,7 +164,7 @@ static void give(struct gateway *g, struct listener *t, const struct bus_frame *
 		.bytes = f->bytes,
 		.n = f->n,
 		.cause = f->in      ? NULL
-	                 : f->guest ? "guest"
+	                 : f->adhoc ? "adhoc"
 	                            : causes[f->cause],
 		.why = f->why[0] ? f->why : NULL,
 	};

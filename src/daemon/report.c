@@ -267,7 +267,7 @@ static void take(struct gateway *g, const struct report *r)
 	if (r->kind == REPORT_JOB) {
 		if (r->id & DEVID_JOB)
 			take_identification(g, r);
-		else if (r->id & GUEST_JOB)
+		else if (r->id & ADHOC_JOB)
 			visits_report(g, r);
 		else
 			take_job(g, r);

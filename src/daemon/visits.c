@@ -97,7 +97,7 @@ static struct visit *visit_add(struct gateway *g, client_t c, const struct contr
 	const struct plant_bus *b = &g->plant->bus[bus];
 	struct visits *s = g->visits;
 	struct visit *t = mem_alloc(1, sizeof *t);
-	*t = (struct visit){.job = GUEST_JOB | ++s->last, .client = c, .r = *r, .bus = b->bus};
+	*t = (struct visit){.job = ADHOC_JOB | ++s->last, .client = c, .r = *r, .bus = b->bus};
 	t->r.tree = (struct jread){0};
 	t->r.bus = t->r.device = t->r.point = t->r.level = NULL;
 	t->begun = g->now;
@@ -138,7 +138,7 @@ void visits_submit(struct gateway *g, client_t c, const struct control_request *
 	const struct visit *t = visit_add(g, c, r, bus);
 	struct job j = {
 		.id = t->job,
-		.guest = true,
+		.adhoc = true,
 		.timeout = t->timeout,
 		.span = {.unit = r->unit},
 		.raw_len = r->len,

@@ -8,7 +8,7 @@
 #include "daemon/clients.h"
 
 /* Ids of their jobs have this bit, those of commands do not. */
-#define GUEST_JOB ((uint64_t)1 << 63)
+#define ADHOC_JOB ((uint64_t)1 << 63)
 
 void visits_create(struct gateway *g);
 void visits_destroy(struct gateway *g);

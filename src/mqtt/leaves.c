@@ -9,7 +9,7 @@ static const char *const bus_leaves[] = {
 	"state",    "port",        "line",        "load/planned", "load/1min",
 	"requests", "responses",   "timeouts",    "crc_errors",   "garbled",
 	"late",     "exceptions",  "retries",     "missed",       "reopened",
-	"guest",    "description", "errors/1min", "errors/15min", NULL,
+	"adhoc",    "description", "errors/1min", "errors/15min", NULL,
 };
 
 static const char *const device_leaves[] = {

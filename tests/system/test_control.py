@@ -172,7 +172,7 @@ def test_monitor_shows_frames_and_their_cause(plant):
     while not any(x.get("why") for x in seen):
         seen.append(c.next())
         assert seen[-1]["id"] == number
-    assert any(x.get("for") == "guest" and x["hex"].startswith("0103000a0001") for x in seen)
+    assert any(x.get("for") == "adhoc" and x["hex"].startswith("0103000a0001") for x in seen)
     assert any(x.get("dir") == "in" and x["hex"].startswith("010302") for x in seen)
     assert seen[-1]["why"] == "no response" and seen[-1]["dir"] == "in"
     assert "err" not in c.ask("monitor", bus="rs485", on=False)

@@ -221,7 +221,7 @@ static inline void sim_turn(struct line_sim *l, const struct turn *t)
 		exception = job ? 0 : sim_refuses(l, d, &t->span);
 		o = exception ? OUT_REFUSED : OUT_OK;
 		took = exception ? wire_exchange(&l->wire, 5, 2, turnaround)
-		       : job ? wire_exchange(&l->wire, 5, t->job->guest ? t->job->raw_answer : 5,
+		       : job ? wire_exchange(&l->wire, 5, t->job->adhoc ? t->job->raw_answer : 5,
 		                             turnaround)
 		             : wire_read(&l->wire, t->span.table, t->span.count, turnaround);
 		peer_turned(t->peer, turnaround);

@@ -20,7 +20,7 @@ static void identification(const char *vendor, const char *product, uint8_t from
 	assert_int_equal(b->njob, 1);
 	const struct job j = b->job[0];
 	b->njob = 0;
-	assert_true(j.guest);
+	assert_true(j.adhoc);
 	assert_int_equal(j.raw_len, 4);
 	assert_memory_equal(j.raw, ((uint8_t[]){FC_DEVICE_ID, 14, 1, from}), 4);
 	r.id = j.id;
@@ -159,7 +159,7 @@ static void must_be_asked(uint8_t code, uint8_t object)
 {
 	const struct bus *b = rig_bus();
 	assert_int_equal(b->njob, 1);
-	assert_true(b->job[0].guest);
+	assert_true(b->job[0].adhoc);
 	assert_int_equal(b->job[0].span.unit, 1);
 	assert_int_equal(b->job[0].raw_len, 4);
 	assert_memory_equal(b->job[0].raw, ((uint8_t[]){FC_DEVICE_ID, 14, code, object}), 4);

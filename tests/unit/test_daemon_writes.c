@@ -202,7 +202,7 @@ static void set_up_is_written_each_time_the_device_comes(void **state)
 	assert_int_equal(rig_bus()->njob, 1);
 }
 
-static us_t guest_timeout(uint8_t unit, us_t wanted)
+static us_t adhoc_timeout(uint8_t unit, us_t wanted)
 {
 	const struct control_request r = {
 		.unit = unit, .timeout = wanted, .pdu = {3, 0, 0, 0, 1}, .len = 5};
@@ -214,19 +214,20 @@ static us_t guest_timeout(uint8_t unit, us_t wanted)
 	return j.timeout;
 }
 
-/* A safe value that is due while a guest waits for its response waits as long as for a poll. */
-static void a_guest_holds_the_line_no_longer_than_a_poll(void **state)
+/* A safe value that is due while an ad-hoc request waits for its response waits as long as for a
+ * poll. */
+static void an_adhoc_request_holds_the_line_no_longer_than_a_poll(void **state)
 {
 	(void)state;
 	rig_begin("devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"
 	          "  slow: {bus: line, id: 2, every: 1s, profile: own, timeout: 700ms}\n",
 	          SAFE);
-	assert_int_equal(guest_timeout(1, 0), 500 * US_MS); /* the bus's */
-	assert_int_equal(guest_timeout(1, 10 * US_S), 500 * US_MS);
-	assert_int_equal(guest_timeout(9, 10 * US_S), 500 * US_MS);
-	assert_int_equal(guest_timeout(9, 30 * US_MS), 30 * US_MS);
-	assert_int_equal(guest_timeout(2, 10 * US_S), 700 * US_MS);
-	assert_int_equal(guest_timeout(2, 0), 700 * US_MS);
+	assert_int_equal(adhoc_timeout(1, 0), 500 * US_MS); /* the bus's */
+	assert_int_equal(adhoc_timeout(1, 10 * US_S), 500 * US_MS);
+	assert_int_equal(adhoc_timeout(9, 10 * US_S), 500 * US_MS);
+	assert_int_equal(adhoc_timeout(9, 30 * US_MS), 30 * US_MS);
+	assert_int_equal(adhoc_timeout(2, 10 * US_S), 700 * US_MS);
+	assert_int_equal(adhoc_timeout(2, 0), 700 * US_MS);
 }
 
 /* A list is written by one request, and verified by what is read of it. */
@@ -519,7 +520,7 @@ int main(void)
 		RIG_TEST(a_stop_leaves_the_safe_value),
 		RIG_TEST(a_safe_value_is_written_when_the_broker_stays_away),
 		RIG_TEST(a_short_outage_of_the_broker_is_none),
-		RIG_TEST(a_guest_holds_the_line_no_longer_than_a_poll),
+		RIG_TEST(an_adhoc_request_holds_the_line_no_longer_than_a_poll),
 		RIG_TEST(set_up_is_written_each_time_the_device_comes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ struct control_frame {
 	bool in;
 	const uint8_t *bytes;
 	size_t n;
-	const char *cause; /* "poll", "command", "guest"; NULL: not given */
+	const char *cause; /* "poll", "command", "adhoc"; NULL: not given */
 	const char *why;   /* what is wrong with it; NULL: nothing */
 };
 

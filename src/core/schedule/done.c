@@ -289,23 +289,23 @@ static void unit_pause(struct unit *u, enum turn_kind kind, us_t now)
 }
 
 /* It proves nothing about the unit: others chose the request, and how long it was waited for. */
-static void guest_done(struct schedule *s, struct unit *u, us_t took, us_t now)
+static void adhoc_end(struct schedule *s, struct unit *u, us_t took, us_t now)
 {
-	guests_done(s, took);
+	adhoc_done(s, took);
 	if (u)
 		unit_pause(u, pdu_is_write(s->current->raw[0]) ? TURN_JOB : TURN_READ, now);
 }
 
 static bool current_done(struct schedule *s, struct unit *u, us_t took, us_t now)
 {
-	const bool guest = s->current && s->current->guest;
-	if (guest)
-		guest_done(s, u, took, now);
+	const bool adhoc = s->current && s->current->adhoc;
+	if (adhoc)
+		adhoc_end(s, u, took, now);
 	else if (s->current)
 		s->command_at = now;
 	free(s->current);
 	s->current = NULL;
-	return guest;
+	return adhoc;
 }
 
 /* A converter may forget every second request: of two units that are asked in turns one then never

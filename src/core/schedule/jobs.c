@@ -34,8 +34,8 @@ static struct job *job_with_key(const struct schedule *s, uint32_t key)
 
 enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now, uint64_t *old)
 {
-	if (j->guest)
-		return guests_submit(s, j);
+	if (j->adhoc)
+		return adhoc_submit(s, j);
 	struct job *waiting = job_with_key(s, j->key);
 	if (waiting && waiting->replaceable && j->replaceable && !job_expired(waiting, now)) {
 		*old = waiting->id;
@@ -71,10 +71,10 @@ bool schedule_expired(struct schedule *s, us_t now, uint64_t *id)
 		*id = job_end(job_remove(s, i));
 		return true;
 	}
-	for (size_t i = 0; i < s->guests.n; i++) {
-		if (!job_expired(s->guests.job[i], now))
+	for (size_t i = 0; i < s->adhoc.n; i++) {
+		if (!job_expired(s->adhoc.job[i], now))
 			continue;
-		*id = job_end(guests_remove(s, i));
+		*id = job_end(adhoc_remove(s, i));
 		return true;
 	}
 	return false;
@@ -93,10 +93,10 @@ bool schedule_cancel(struct schedule *s, uint64_t id, uint64_t *cancelled)
 		*cancelled = job_end(job_remove(s, i));
 		return true;
 	}
-	for (size_t i = 0; i < s->guests.n; i++) {
-		if (id && s->guests.job[i]->id != id)
+	for (size_t i = 0; i < s->adhoc.n; i++) {
+		if (id && s->adhoc.job[i]->id != id)
 			continue;
-		*cancelled = job_end(guests_remove(s, i));
+		*cancelled = job_end(adhoc_remove(s, i));
 		return true;
 	}
 	return false;

@@ -233,7 +233,7 @@ static void turn_job(struct schedule *s, us_t now, struct turn *out)
 	turn_for(out, TURN_JOB, unit_get(s, s->current->span.unit, now));
 	out->span = s->current->span;
 	out->job = s->current;
-	if (s->current->guest && s->current->timeout) {
+	if (s->current->adhoc && s->current->timeout) {
 		out->timeout = s->current->timeout;
 		out->configured = us_max(out->configured, out->timeout);
 	}
@@ -334,16 +334,16 @@ static bool take_demand(struct schedule *s, bool polls, bool demands)
 	return true;
 }
 
-/* What is due next, or ready, besides guests. */
+/* What is due next, or ready, besides ad-hoc requests. */
 static us_t others_next(const struct schedule *s, const struct survey *v, us_t now)
 {
 	return us_min(v->wake, jobs_wake(s, now));
 }
 
-static bool take_guest(struct schedule *s, const struct survey *v, bool polls, us_t now)
+static bool take_adhoc(struct schedule *s, const struct survey *v, bool polls, us_t now)
 {
 	const us_t until = others_next(s, v, now);
-	s->current = until > now ? guests_take(s, polls, until, now) : NULL;
+	s->current = until > now ? adhoc_take(s, polls, until, now) : NULL;
 	return s->current;
 }
 
@@ -357,7 +357,7 @@ static us_t reads_wake(struct schedule *s, us_t now)
 
 bool schedule_idle(struct schedule *s, us_t now, us_t until)
 {
-	if (s->lost || silent_next(s) || s->guests.n || s->again.count || jobs_wake(s, now) < until)
+	if (s->lost || silent_next(s) || s->adhoc.n || s->again.count || jobs_wake(s, now) < until)
 		return false;
 	return reads_wake(s, now) > until;
 }
@@ -393,13 +393,13 @@ void schedule_next(struct schedule *s, us_t now, struct turn *out)
 		turn_probe(s, silent, now, out);
 		return;
 	}
-	if (take_guest(s, &v, polls, now)) {
+	if (take_adhoc(s, &v, polls, now)) {
 		turn_job(s, now, out);
 		return;
 	}
 	if (!polls) {
-		const us_t guest = guests_wake(s, others_next(s, &v, now), now);
-		turn_sleep(s, us_min(us_min(v.wake, probe), guest), now, out);
+		const us_t adhoc = adhoc_wake(s, others_next(s, &v, now), now);
+		turn_sleep(s, us_min(us_min(v.wake, probe), adhoc), now, out);
 		return;
 	}
 	if (s->debt > 0)

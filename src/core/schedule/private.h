@@ -9,7 +9,7 @@
  * kept.c      the plan of what is due, kept while that stays the same
  * block.c     which cells to read for it, so that the answer cannot be mistaken
  * jobs.c      the table of commands
- * guests.c    requests that go when nothing else needs the line
+ * adhoc.c     requests that go when nothing else needs the line
  * done.c      what a turn's end means
  * patience.c  how long the answer to a read is waited for
  * refused.c   the search for what a device refuses
@@ -37,7 +37,7 @@
 #define SILENT_SHARE_ALONE 2 /* if no unit answers: more frequent probes harm none */
 #define LOSS_ALL 16384
 #define NEVER_READ (INT64_MIN / 4)
-#define GUESTS_MAX 128
+#define ADHOC_MAX 128
 #define PAGE_NODES 64
 #define DIGEST_LANES 6
 
@@ -130,13 +130,13 @@ struct unit {
 };
 
 /* Jobs of the control socket: a lowest class of their own. */
-struct guests {
+struct adhoc {
 	struct job **job; /* waiting, in the order of submission */
 	size_t n, room;
 	us_t credit, credit_at; /* µs of line time they may use; below 0: they have used more */
 	us_t went_at;           /* when the last one went */
 	us_t since;             /* when the first that waits now could have gone; 0: none waits */
-	struct guest_figures count;
+	struct adhoc_figures count;
 };
 
 struct schedule {
@@ -155,7 +155,7 @@ struct schedule {
 	struct job **job;    /* waiting, in the order of submission */
 	size_t njob, job_room;
 	struct job *current; /* given out by schedule_next() */
-	struct guests guests;
+	struct adhoc adhoc;
 	us_t command_at;    /* the last command ended */
 	bool lent;          /* wants and probes pause */
 	us_t turn_at;       /* when it was */
@@ -291,14 +291,14 @@ us_t jobs_wake(const struct schedule *s,
                us_t now); /* when that may change; US_NEVER: not by time */
 unsigned job_exchanges(const struct schedule *s, const struct job *j);
 
-/* guests.c */
-enum submitted guests_submit(struct schedule *s, const struct job *j);
-struct job *guests_remove(struct schedule *s, size_t i); /* the caller owns it */
+/* adhoc.c  */
+enum submitted adhoc_submit(struct schedule *s, const struct job *j);
+struct job *adhoc_remove(struct schedule *s, size_t i); /* the caller owns it */
 /* The one that may go now; the caller owns it. polls: a read is due; until: when the next is. */
-struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now);
-us_t guests_wake(const struct schedule *s, us_t until, us_t now);
-void guests_done(struct schedule *s, us_t took);
-void guests_destroy(struct schedule *s);
+struct job *adhoc_take(struct schedule *s, bool polls, us_t until, us_t now);
+us_t adhoc_wake(const struct schedule *s, us_t until, us_t now);
+void adhoc_done(struct schedule *s, us_t took);
+void adhoc_destroy(struct schedule *s);
 
 /* refused.c */
 void refused_by_unit(struct schedule *s, struct unit *u, const struct span *span, uint8_t code,

@@ -43,7 +43,7 @@ void schedule_destroy(struct schedule *s)
 		unit_destroy(s->unit[i]);
 	for (size_t i = 0; i < s->njob; i++)
 		free(s->job[i]);
-	guests_destroy(s);
+	adhoc_destroy(s);
 	free(s->current);
 	free(s->unit);
 	free(s->job);

@@ -5,7 +5,7 @@
  *
  * Points are due on a fixed grid (k × period); the largest age/period among the due goes first;
  * commands go before polls and never starve them; silent units together cost at most 5 % of the
- * line, guests at most 20 %. Blocks are planned by cost at the moment of reading
+ * line, ad-hoc requests at most 20 %. Blocks are planned by cost at the moment of reading
  * (core/schedule/plan.h).
  */
 #ifndef CORE_SCHEDULE_SCHEDULE_H
@@ -76,8 +76,9 @@ struct job {
 	uint8_t raw[PDU_MAX];     /* fc 0: PDU, with its length and the answer's */
 	uint8_t raw_len;
 	uint16_t raw_answer;
-	bool guest;   /* of the control socket, fc 0: goes when nothing else needs the line */
-	us_t timeout; /* of a guest: so long its answer is waited for; 0: as its unit has it */
+	bool adhoc;   /* of the control socket, fc 0: goes when nothing else needs the line */
+	us_t timeout; /* of an ad-hoc request: so long its answer is waited for; 0: as its unit has
+	                 it */
 };
 
 /* Is it written by the device's own function 22, and not by reading, merging and writing? */
@@ -109,8 +110,8 @@ struct effects {
 	uint8_t aside_exception; /* by this exception, also of a gateway's; 0: by none */
 };
 
-/* What guests have used. */
-struct guest_figures {
+/* What ad-hoc requests have used. */
+struct adhoc_figures {
 	uint32_t requests; /* carried out, however they ended */
 	us_t busy;         /* line time */
 };
@@ -134,20 +135,20 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
                     size_t nr, us_t now);
 
 /* A job. SUBMIT_REPLACED: *old gets the id of the one that will never be sent. BUSY: table full.
- * Guests have a table of their own. */
+ * Ad-hoc requests have a table of their own. */
 enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now, uint64_t *old);
 
-/* While a line is lent its wants and probes pause: commands and demands go on, and guests go at
- * once if nothing of these is due before they would be over, every 2 s nevertheless. To be called
- * when the line gets other settings, too: guests that wait were meant for the ones before and
- * expire now. */
+/* While a line is lent its wants and probes pause: commands and demands go on, and ad-hoc requests
+ * go at once if nothing of these is due before they would be over, every 2 s nevertheless. To be
+ * called when the line gets other settings, too: ad-hoc requests that wait were meant for the ones
+ * before and expire now. */
 void schedule_lend(struct schedule *s, bool lent, us_t now);
-struct guest_figures schedule_guests(const struct schedule *s);
+struct adhoc_figures schedule_adhoc(const struct schedule *s);
 
 /* Jobs that expired without being sent: returns false when there is none (more), else its id. */
 bool schedule_expired(struct schedule *s, us_t now, uint64_t *id);
 
-/* Does a job wait, of guests apart? */
+/* Does a job wait, of ad-hoc requests apart? */
 bool schedule_has_job(const struct schedule *s);
 
 /* Take a waiting job back (all: id 0, one per call). False: none such (perhaps on the wire). */

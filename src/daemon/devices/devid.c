@@ -23,7 +23,7 @@ static void submit(struct gateway *g, uint32_t device, const struct request *q)
 	uint64_t old;
 	struct job j = {
 		.id = DEVID_JOB | ++g->devid_last,
-		.guest = true,
+		.adhoc = true,
 		.span = {.unit = d->id},
 		.raw_len = q->len,
 		.raw_answer = q->answer_len,

@@ -226,7 +226,7 @@ static void publish_counters(struct gateway *g, const char *name, const struct b
 		{"retries", f->retries},
 		{"missed", f->missed},
 		{"reopened", f->reopened},
-		{"guest", f->guest.requests},
+		{"adhoc", f->adhoc.requests},
 	};
 	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
 		put_number(g, name, counters[i].topic, counters[i].n);

@@ -6,9 +6,9 @@
 
 #include "core/base/arena.h"
 
-#define GUEST_SHARE 5              /* at most 1/5 of the line's time */
-#define GUEST_CREDIT (200 * US_MS) /* that an idle line has saved up for them */
-#define GUEST_EVERY                                                                                \
+#define ADHOC_SHARE 5              /* at most 1/5 of the line's time */
+#define ADHOC_CREDIT (200 * US_MS) /* that an idle line has saved up for them */
+#define ADHOC_EVERY                                                                                \
 	(200 * US_MS)         /* a full line waits for one so often; it may be in a turn then      \
 	                       */
 #define LENT_EVERY (2 * US_S) /* the same of a lent line */
@@ -16,10 +16,10 @@
 #define PUT_OFF (150 * US_MS)
 #define READ_BACK (20 * US_MS) /* … that is requested within this time of the command */
 
-enum submitted guests_submit(struct schedule *s, const struct job *j)
+enum submitted adhoc_submit(struct schedule *s, const struct job *j)
 {
-	struct guests *g = &s->guests;
-	if (g->n == GUESTS_MAX)
+	struct adhoc *g = &s->adhoc;
+	if (g->n == ADHOC_MAX)
 		return SUBMIT_BUSY;
 	if (g->n == g->room) {
 		g->room = g->room ? 2 * g->room : 8;
@@ -31,9 +31,9 @@ enum submitted guests_submit(struct schedule *s, const struct job *j)
 	return SUBMIT_ACCEPTED;
 }
 
-struct job *guests_remove(struct schedule *s, size_t i)
+struct job *adhoc_remove(struct schedule *s, size_t i)
 {
-	struct guests *g = &s->guests;
+	struct adhoc *g = &s->adhoc;
 	struct job *j = g->job[i];
 	g->n--;
 	memmove(&g->job[i], &g->job[i + 1], (g->n - i) * sizeof(struct job *));
@@ -42,11 +42,11 @@ struct job *guests_remove(struct schedule *s, size_t i)
 	return j;
 }
 
-void guests_destroy(struct schedule *s)
+void adhoc_destroy(struct schedule *s)
 {
-	for (size_t i = 0; i < s->guests.n; i++)
-		free(s->guests.job[i]);
-	free(s->guests.job);
+	for (size_t i = 0; i < s->adhoc.n; i++)
+		free(s->adhoc.job[i]);
+	free(s->adhoc.job);
 }
 
 static us_t ready_at(const struct schedule *s, const struct job *j)
@@ -67,21 +67,21 @@ static us_t cost(const struct schedule *s, const struct job *j)
 
 static us_t credit(const struct schedule *s, us_t now)
 {
-	const struct guests *g = &s->guests;
-	return us_min(GUEST_CREDIT, g->credit + (now - g->credit_at) / GUEST_SHARE);
+	const struct adhoc *g = &s->adhoc;
+	return us_min(ADHOC_CREDIT, g->credit + (now - g->credit_at) / ADHOC_SHARE);
 }
 
 /* On a full line it is waited for by force: since the last one, or since the first one waits. On a
  * lent one only commands, read-backs and ends of pulses can be in the way. */
 static us_t forced_at(const struct schedule *s)
 {
-	const struct guests *g = &s->guests;
-	return us_max(g->went_at, g->since) + (s->lent ? LENT_EVERY : GUEST_EVERY);
+	const struct adhoc *g = &s->adhoc;
+	return us_max(g->went_at, g->since) + (s->lent ? LENT_EVERY : ADHOC_EVERY);
 }
 
 static struct job *first_ready(struct schedule *s, us_t now, size_t *at)
 {
-	struct guests *g = &s->guests;
+	struct adhoc *g = &s->adhoc;
 	for (size_t i = 0; i < g->n; i++)
 		if (ready_at(s, g->job[i]) <= now &&
 		    (!g->job[i]->expires || g->job[i]->expires > now)) {
@@ -91,16 +91,16 @@ static struct job *first_ready(struct schedule *s, us_t now, size_t *at)
 	return NULL;
 }
 
-/* A read-back will follow, or polls are owed their turn for one: by a guest in between the command
- * would take longer. */
+/* A read-back will follow, or polls are owed their turn for one: by an ad-hoc request in between
+ * the command would take longer. */
 static bool beside_command(const struct schedule *s, us_t now)
 {
 	return s->debt > 0 || now < s->command_at + READ_BACK;
 }
 
-struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now)
+struct job *adhoc_take(struct schedule *s, bool polls, us_t until, us_t now)
 {
-	struct guests *g = &s->guests;
+	struct adhoc *g = &s->adhoc;
 	size_t at;
 	const struct job *j = g->n ? first_ready(s, now, &at) : NULL;
 	if (!j)
@@ -118,19 +118,19 @@ struct job *guests_take(struct schedule *s, bool polls, us_t until, us_t now)
 	if (beside_command(s, now) ? late < PUT_OFF : !fits && late < 0)
 		return NULL;
 	g->went_at = now - us_min(us_max(late, 0), PUT_OFF); /* the next one is not late, too */
-	return guests_remove(s, at);
+	return adhoc_remove(s, at);
 }
 
-us_t guests_wake(const struct schedule *s, us_t until, us_t now)
+us_t adhoc_wake(const struct schedule *s, us_t until, us_t now)
 {
-	const struct guests *g = &s->guests;
+	const struct adhoc *g = &s->adhoc;
 	us_t wake = US_NEVER;
 	for (size_t i = 0; i < g->n; i++) {
 		const struct job *j = g->job[i];
 		us_t at = us_max(now, ready_at(s, j));
 		if (!s->lent) {
 			const us_t lack = -credit(s, now);
-			at = lack >= 0 ? us_max(at, now + (lack + 1) * GUEST_SHARE) : at;
+			at = lack >= 0 ? us_max(at, now + (lack + 1) * ADHOC_SHARE) : at;
 		}
 		if (s->command_at)
 			at = us_max(at, us_min(s->command_at + READ_BACK, forced_at(s) + PUT_OFF));
@@ -143,28 +143,28 @@ us_t guests_wake(const struct schedule *s, us_t until, us_t now)
 	return wake;
 }
 
-void guests_done(struct schedule *s, us_t took)
+void adhoc_done(struct schedule *s, us_t took)
 {
-	s->guests.count.requests++;
-	s->guests.count.busy += took;
+	s->adhoc.count.requests++;
+	s->adhoc.count.busy += took;
 	if (!s->lent)
-		s->guests.credit -= took;
+		s->adhoc.credit -= took;
 }
 
-struct guest_figures schedule_guests(const struct schedule *s)
+struct adhoc_figures schedule_adhoc(const struct schedule *s)
 {
-	return s->guests.count;
+	return s->adhoc.count;
 }
 
 void schedule_lend(struct schedule *s, bool lent, us_t now)
 {
-	for (size_t i = 0; i < s->guests.n; i++)
-		s->guests.job[i]->expires = now;
+	for (size_t i = 0; i < s->adhoc.n; i++)
+		s->adhoc.job[i]->expires = now;
 	if (s->lent == lent)
 		return;
 	s->lent = lent;
 	s->debt = 0;
-	s->guests.credit_at = s->credit_at = now;
+	s->adhoc.credit_at = s->credit_at = now;
 	for (size_t i = 0; i < s->nunit && !lent; i++)
 		if (s->unit[i]->state != UNIT_DOWN)
 			unit_due_now(s, s->unit[i], now); /* what it passed over is no overload */
