@@ -158,15 +158,15 @@ void bus_forget(struct bus *b, uint8_t unit)
 	pthread_mutex_unlock(&b->lock);
 }
 
-void bus_lend(struct bus *b, bool lent, const struct bus_tune *t)
+void bus_hold(struct bus *b, bool held, const struct bus_tune *t)
 {
 	const us_t now = clock_now();
-	const struct bus_tune tune = lent && t ? *t : (struct bus_tune){0};
+	const struct bus_tune tune = held && t ? *t : (struct bus_tune){0};
 	pthread_mutex_lock(&b->lock);
-	if (lent != b->lent || !bus_tune_same(&tune, &b->tune))
-		schedule_lend(b->schedule, lent, now);
+	if (held != b->held || !bus_tune_same(&tune, &b->tune))
+		schedule_hold(b->schedule, held, now);
 	b->tune = tune;
-	b->lent = lent;
+	b->held = held;
 	stir(b);
 	pthread_mutex_unlock(&b->lock);
 }

@@ -46,7 +46,7 @@ struct report {
 	};
 };
 
-/* Settings of a lent line; baud 0: as configured. */
+/* Settings of a held line; baud 0: as configured. */
 struct bus_tune {
 	uint32_t baud;
 	uint8_t data, stop;
@@ -102,10 +102,10 @@ bool bus_demand(struct bus *b, const struct span *s, us_t due);
 bool bus_cancel(struct bus *b, uint64_t id); /* true: taken back, no report will come */
 /* Another device is behind this unit id: what was learned of its registers is forgotten. */
 void bus_forget(struct bus *b, uint8_t unit);
-/* A lent line polls nothing; ad-hoc requests go at once, with these settings (NULL: its own), all
+/* A held line polls nothing; ad-hoc requests go at once, with these settings (NULL: its own), all
  * else with the line's own. An ad-hoc request ends OUT_LINK if the port cannot have them, and
  * OUT_EXPIRED if it still waits when this changes. */
-void bus_lend(struct bus *b, bool lent, const struct bus_tune *t);
+void bus_hold(struct bus *b, bool held, const struct bus_tune *t);
 /* Frames (struct bus_frame) go there from now on, as far as there is room; NULL: no more. The queue
  * lives until the thread has ended. */
 void bus_tap(struct bus *b, struct queue *frames);

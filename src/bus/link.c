@@ -143,7 +143,7 @@ static void wire_set(struct bus *b, const struct bus_tune *t)
 	b->line.burst = 0;
 }
 
-/* The line's own settings (baud 0), or those it was lent with when the ad-hoc request was chosen.
+/* The line's own settings (baud 0), or those it was held with when the ad-hoc request was chosen.
  * False: the port is not set so. */
 bool link_tune(struct bus *b, struct bus_tune want)
 {

@@ -124,7 +124,7 @@ static void worker_tidy(struct bus *b)
 	report_jobs(b, take_expired, OUT_EXPIRED);
 }
 
-/* -- a lent line ------------------------------------------------------------------ */
+/* -- a held line ------------------------------------------------------------------ */
 
 #define LISTEN (5 * US_MS) /* in one go: a request may come meanwhile */
 
@@ -134,10 +134,10 @@ static bool worker_listens(struct bus *b)
 	if (b->port.fd < 0 || b->port.ops->connects || !atomic_load(&b->tap))
 		return false;
 	pthread_mutex_lock(&b->lock);
-	const bool lent = b->lent;
-	b->stirred &= !lent;
+	const bool held = b->held;
+	b->stirred &= !held;
 	pthread_mutex_unlock(&b->lock);
-	return lent;
+	return held;
 }
 
 static void worker_listen(struct bus *b)
@@ -291,7 +291,7 @@ static bool worker_chosen(struct bus *b)
 	else
 		b->job_came = false;
 	const bool adhoc = b->turn.kind == TURN_JOB && b->turn.job->adhoc;
-	b->wanted = adhoc && b->lent ? b->tune : (struct bus_tune){0};
+	b->wanted = adhoc && b->held ? b->tune : (struct bus_tune){0};
 	pthread_mutex_unlock(&b->lock);
 	adoption_destroy(a);
 	return any;

@@ -56,8 +56,8 @@ struct bus {
 	bool resting;              /* the hub is to be stirred then */
 	bool job_came;             /* while the port is closed: try it now */
 	bool ended;                /* nothing is reported any more */
-	struct bus_tune tune;      /* of a lent line; baud 0: its own */
-	bool lent;
+	struct bus_tune tune;      /* of a held line; baud 0: its own */
+	bool held;
 	struct bus_figures shown;
 
 	_Atomic(struct queue *) tap; /* NULL: no monitor */
@@ -141,7 +141,7 @@ bool link_alive(struct bus *b);
 /* Before something is sent: is the connection still good for it, as far as can be known? */
 bool link_holds(struct bus *b);
 void link_ended(struct bus *b); /* by the peer */
-/* The line's own settings (baud 0), or those it was lent with when the ad-hoc request was chosen.
+/* The line's own settings (baud 0), or those it was held with when the ad-hoc request was chosen.
  * False: the port is not set so. */
 bool link_tune(struct bus *b, struct bus_tune want);
 void link_judge(struct bus *b, enum outcome o); /* what the turn's outcome means for it */

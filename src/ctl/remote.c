@@ -26,7 +26,7 @@ struct remote {
 	struct wireline head;
 	struct talk *talk;
 	char bus[80];
-	struct setting own; /* of the line when it is not lent */
+	struct setting own; /* of the line when it is not held */
 	bool monitored, held;
 	uint8_t asked; /* unit of the request under way */
 	uint8_t late[LATE_MAX];
@@ -83,7 +83,7 @@ static void take_back(struct remote *r, const char *word)
 	         wording_clean(word));
 }
 
-/* A line of the monitor. While the line is lent, what was not requested comes as the port gives it,
+/* A line of the monitor. While the line is held, what was not requested comes as the port gives it,
  * in pieces. */
 static void take_seen(void *ctx, const struct jread *t)
 {

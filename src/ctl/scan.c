@@ -21,7 +21,7 @@
 #define DEEP_SETTINGS 3
 #define HOLD 120                   /* s */
 #define HOLD_AGAIN (60 * US_S)     /* then the gateway polls for a while */
-#define HOLD_PAUSE (10300 * US_MS) /* it does not lend the line before */
+#define HOLD_PAUSE (10300 * US_MS) /* the line cannot be held again before */
 
 enum { OPT_DEEP = OPT_LINE_LAST, OPT_FORCE, OPT_ADD, OPT_YES, OPT_JSON, OPT_IDS, OPT_LINES };
 
@@ -181,7 +181,7 @@ static us_t wait_for(const struct scan *s)
 	return beside < WAIT / 2 ? WAIT - beside : WAIT / 2;
 }
 
-/* After another scan the gateway polls for a while before it lends the line again. */
+/* After another scan the gateway polls for a while before it lets the line be held again. */
 static bool hold(struct scan *s)
 {
 	const us_t until = clock_now() + HOLD_PAUSE;

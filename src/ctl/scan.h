@@ -44,7 +44,7 @@ struct scan {
 	bool partly[SCAN_SETTINGS]; /* … and there not all ids were probed */
 	unsigned first, last;       /* ids */
 	bool deep, force, json, add, yes;
-	us_t held_at; /* the line is lent since then */
+	us_t held_at; /* the line is held since then */
 	us_t wait;    /* for a response's first byte before the next id is probed */
 
 	struct setting now;

@@ -53,7 +53,7 @@ static bool take_heard(void *ctx, const struct seen *seen)
 	struct listened *h = ctx;
 	struct frame f;
 
-	/* through the gateway: nor is a response to its last request before the line was lent */
+	/* through the gateway: nor is a response to its last request before the line was held */
 	if (h->ignore_ours && (seen->way == 'o' || seen->n == 0 || seen->at - h->begun < SETTLE))
 		return true;
 	if (!frame_find(seen->bytes, seen->n, 0, NULL, true, &f) || f.len != seen->n) {

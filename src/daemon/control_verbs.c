@@ -72,7 +72,7 @@ static void put_bus(struct gateway *g, struct json *j, uint32_t i)
 		jw_int(j, "baud", b->conf->baud);
 		jw_string(j, "format", format);
 	}
-	jw_string(j, "state", b->lent ? "lent" : b->up ? "up" : "down");
+	jw_string(j, "state", b->holder ? "held" : b->up ? "up" : "down");
 	jw_bool(j, "up", b->up);
 	if (!b->up)
 		jw_string(j, "trouble", b->trouble ? b->trouble : f.trouble);
@@ -80,8 +80,8 @@ static void put_bus(struct gateway *g, struct json *j, uint32_t i)
 	jw_int(j, "devices", (int64_t)b->ndevice);
 	if (b->conf->description)
 		jw_string(j, "description", b->conf->description);
-	if (b->lent)
-		jw_string(j, "lent", b->lent);
+	if (b->holder)
+		jw_string(j, "holder", b->holder);
 	jw_open(j, "adhoc", '{');
 	jw_int(j, "requests", f.adhoc.requests);
 	jw_int(j, "busy_ms", f.adhoc.busy / US_MS);

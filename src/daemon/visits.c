@@ -12,9 +12,9 @@
 #include <string.h>
 
 #define WITHIN (10 * US_S)        /* a request finds its place on the line, or is busy */
-#define HOLDS 16                  /* lent, or lent lately */
+#define HOLDS 16                  /* held, or held lately */
 #define OFFLINE_AFTER (10 * US_S) /* so long statuses stay as they were */
-#define REST_MOST (10 * US_S)     /* after a hold the line is not lent again for so long */
+#define REST_MOST (10 * US_S)     /* after a hold the line is not held again for so long */
 
 struct visit {
 	uint64_t job;
@@ -28,7 +28,7 @@ struct visit {
 struct hold {
 	uint32_t tag; /* of the bus */
 	client_t client;
-	bool lent; /* else it is over, and the line not lent again before `until` */
+	bool held; /* else it is over, and the line not held again before `until` */
 	bool offline;
 	us_t since, until;
 	bool has_id;
@@ -127,7 +127,7 @@ void visits_submit(struct gateway *g, client_t c, const struct control_request *
 		client_fail(g, c, r, CONTROL_E_CLOSED, "the daemon ends");
 		return;
 	}
-	if (h && h->lent && h->client != c) {
+	if (h && h->held && h->client != c) {
 		client_fail(g, c, r, CONTROL_E_BUSY, "the line is held by another client");
 		return;
 	}
@@ -208,18 +208,18 @@ void visits_report(struct gateway *g, const struct report *r)
 	client_send(g, c, true);
 }
 
-/* -- lent lines ------------------------------------------------------------------- */
+/* -- held lines ------------------------------------------------------------------- */
 
 static struct plant_bus *bus_held(const struct gateway *g, const struct hold *h)
 {
 	return plant_bus_of_tag(g->plant, h->tag);
 }
 
-static void lent(struct plant_bus *b, const char *to)
+static void set_holder(struct plant_bus *b, const char *program)
 {
-	free(b->lent);
-	b->lent = to ? mem_strdup(to) : NULL;
-	b->lent_offline = false;
+	free(b->holder);
+	b->holder = program ? mem_strdup(program) : NULL;
+	b->held_offline = false;
 }
 
 /* word NULL: who holds it knows. */
@@ -227,17 +227,17 @@ static void hold_end(struct gateway *g, struct hold *h, const char *word)
 {
 	struct plant_bus *b = bus_held(g, h);
 	const us_t lasted = g->now - h->since;
-	if (!h->lent)
+	if (!h->held)
 		return;
-	bus_lend(h->bus, false, NULL);
+	bus_hold(h->bus, false, NULL);
 	if (b) {
-		lent(b, NULL);
+		set_holder(b, NULL);
 		b->answered = g->now; /* none was polled: silence begins now */
 	}
 	log_info("control: %s: bus %s is given back after %.1f s%s%s", h->who,
 	         b ? b->conf->name : "?", (double)lasted / (double)US_S, word ? ": " : "",
 	         word ? word : "");
-	h->lent = false;
+	h->held = false;
 	h->until = g->now + (lasted < REST_MOST ? lasted : REST_MOST);
 	gateway_wake(g, TIMER_HEALTH, g->now);
 	if (!word)
@@ -253,7 +253,7 @@ static struct hold *hold_free(struct gateway *g)
 {
 	for (size_t i = 0; i < HOLDS; i++) {
 		struct hold *h = &g->visits->hold[i];
-		if (!h->until || (!h->lent && h->until <= g->now))
+		if (!h->until || (!h->held && h->until <= g->now))
 			return h;
 	}
 	return NULL;
@@ -274,13 +274,13 @@ static void hold_begin(struct gateway *g, client_t c, const struct control_reque
                        struct plant_bus *b, struct hold *h)
 {
 	*h = (struct hold){
-		.tag = b->tag, .client = c, .lent = true, .since = g->now, .bus = b->bus};
+		.tag = b->tag, .client = c, .held = true, .since = g->now, .bus = b->bus};
 	h->until = g->now + (r->lasts ? r->lasts : CONTROL_HOLD_MAX * US_S);
 	h->has_id = r->has_id;
 	h->id = r->id;
 	snprintf(h->who, sizeof h->who, "%s", client_who(g, c));
-	lent(b, client_program(g, c));
-	log_info("control: %s: bus %s is lent for %d s at most: its polling pauses", h->who,
+	set_holder(b, client_program(g, c));
+	log_info("control: %s: bus %s is held for %d s at most: its polling pauses", h->who,
 	         b->conf->name, (int)((h->until - g->now) / US_S));
 	gateway_wake(g, TIMER_HEALTH, g->now);
 	gateway_wake(g, TIMER_CONTROL, g->now + OFFLINE_AFTER);
@@ -293,9 +293,9 @@ static const char *hold_fault(const struct gateway *g, client_t c, const struct 
 	static char words[96];
 	if (g->stopping)
 		return "the daemon ends";
-	if (h && h->lent && h->client != c)
+	if (h && h->held && h->client != c)
 		return "the line is held by another client";
-	if (h && !h->lent && h->until > g->now) {
+	if (h && !h->held && h->until > g->now) {
 		snprintf(words, sizeof words, "the line was held just now; again in %d s",
 		         (int)((h->until - g->now + US_S - 1) / US_S));
 		return words;
@@ -329,8 +329,8 @@ void visits_hold(struct gateway *g, client_t c, const struct control_request *r,
 		client_fail(g, c, r, CONTROL_E_BUSY, "too many lines are held");
 		return;
 	}
-	bus_lend(b->bus, true, r->baud || r->data ? &tune : NULL);
-	if (!h->lent)
+	bus_hold(b->bus, true, r->baud || r->data ? &tune : NULL);
+	if (!h->held)
 		hold_begin(g, c, r, b, h);
 	answer_hold(g, c, r, h);
 }
@@ -338,7 +338,7 @@ void visits_hold(struct gateway *g, client_t c, const struct control_request *r,
 void visits_release(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
 {
 	struct hold *h = hold_of(g, g->plant->bus[bus].tag);
-	if (!h || !h->lent || h->client != c) {
+	if (!h || !h->held || h->client != c) {
 		client_fail(g, c, r, CONTROL_E_BUSY, "this client does not hold the line");
 		return;
 	}
@@ -353,7 +353,7 @@ void visits_release(struct gateway *g, client_t c, const struct control_request 
 bool visits_holds(const struct gateway *g, client_t c)
 {
 	for (size_t i = 0; i < HOLDS; i++)
-		if (g->visits->hold[i].lent && g->visits->hold[i].client == c)
+		if (g->visits->hold[i].held && g->visits->hold[i].client == c)
 			return true;
 	return false;
 }
@@ -362,7 +362,7 @@ void visits_client_gone(struct gateway *g, client_t c)
 {
 	struct visits *s = g->visits;
 	for (size_t i = 0; i < HOLDS; i++)
-		if (s->hold[i].lent && s->hold[i].client == c)
+		if (s->hold[i].held && s->hold[i].client == c)
 			hold_end(g, &s->hold[i], "its client has gone");
 	/* what is on the wire already has its line in the journal later */
 	for (size_t i = s->n; i-- > 0;) {
@@ -393,12 +393,12 @@ void visits_model_ends(struct gateway *g)
 {
 	visits_close(g, g->stopping ? "the daemon ends" : "the configuration was reloaded");
 	for (size_t i = 0; i < HOLDS; i++)
-		if (g->visits->hold[i].lent)
+		if (g->visits->hold[i].held)
 			hold_end(g, &g->visits->hold[i], g->stopping ? "closed" : "reload");
 }
 
 /* Has something of it to be written again and again, or in time? It stays online: else nothing
- * would keep it alive while its line is lent. */
+ * would keep it alive while its line is held. */
 static bool kept(const struct gateway *g, uint32_t device)
 {
 	const struct device *d = &g->model->device[device];
@@ -414,8 +414,8 @@ static bool kept(const struct gateway *g, uint32_t device)
 static void go_offline(struct gateway *g, struct plant_bus *b)
 {
 	char text[96];
-	snprintf(text, sizeof text, "its line is lent to %s", b->lent);
-	b->lent_offline = true;
+	snprintf(text, sizeof text, "its line is held by %s", b->holder);
+	b->held_offline = true;
 	for (uint32_t d = 0; d < g->model->ndevice; d++)
 		if (&g->plant->bus[g->model->device[d].bus] == b &&
 		    !g->model->device[d].broadcast && !kept(g, d))
@@ -427,8 +427,8 @@ void visits_tick(struct gateway *g)
 {
 	for (size_t i = 0; i < HOLDS; i++) {
 		struct hold *h = &g->visits->hold[i];
-		struct plant_bus *b = h->lent ? bus_held(g, h) : NULL;
-		if (!h->lent)
+		struct plant_bus *b = h->held ? bus_held(g, h) : NULL;
+		if (!h->held)
 			continue;
 		if (!b || g->now >= h->until) {
 			hold_end(g, h, "time");
@@ -438,9 +438,9 @@ void visits_tick(struct gateway *g)
 			hold_end(g, h, "port");
 			continue;
 		}
-		if (!b->lent_offline && g->now >= h->since + OFFLINE_AFTER)
+		if (!b->held_offline && g->now >= h->since + OFFLINE_AFTER)
 			go_offline(g, b);
 		gateway_wake(g, TIMER_CONTROL,
-		             b->lent_offline ? h->until : h->since + OFFLINE_AFTER);
+		             b->held_offline ? h->until : h->since + OFFLINE_AFTER);
 	}
 }

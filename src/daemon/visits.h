@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * visits: requests of the control socket on the buses, and lines that are lent.
+ * visits: requests of the control socket on the buses, and lines that are held.
  */
 #ifndef DAEMON_VISITS_H
 #define DAEMON_VISITS_H

@@ -210,7 +210,7 @@ def test_a_held_line_is_given_back_when_its_client_is_killed(plant, client):
     state = "xnet/$SYS/plant/bus/rs485/state"
     client.wait_for(state, "up")
     holder = subprocess.Popen(["/usr/bin/python3", "-c", HOLDER, p.path])
-    client.wait_for(state, "lent to a scan")
+    client.wait_for(state, "held by a scan")
     assert p.first.ask("read", bus="rs485", unit=1, table="holding", addr=10, count=1)["err"] == "busy"
     assert p.first.ask("hold", bus="rs485")["err"] == "busy"
     # what must not wait goes first, with the line's own settings

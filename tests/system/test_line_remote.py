@@ -159,7 +159,7 @@ def test_a_line_that_the_daemon_takes_back_ends_the_scan(tmp_path):
     assert [f["id"] for f in json.loads(done.stdout)["found"]] == [2]
 
 
-def test_a_scan_right_after_another_waits_until_the_line_is_lent_again(tmp_path):
+def test_a_scan_right_after_another_waits_until_the_line_is_held_again(tmp_path):
     path = str(tmp_path / "ctl")
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)

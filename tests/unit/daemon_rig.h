@@ -34,7 +34,7 @@ struct bus {
 	size_t nwant, nadopt, ndemand;
 	struct job job[RIG_JOBS]; /* given to the bus, oldest first */
 	size_t njob;
-	bool lent;
+	bool held;
 	struct bus_tune tune;
 	struct queue *frames;
 };
@@ -185,9 +185,9 @@ void bus_forget(struct bus *b, uint8_t unit)
 	(void)b, (void)unit;
 }
 
-void bus_lend(struct bus *b, bool lent, const struct bus_tune *t)
+void bus_hold(struct bus *b, bool held, const struct bus_tune *t)
 {
-	b->lent = lent;
+	b->held = held;
 	b->tune = t ? *t : (struct bus_tune){0};
 }
 

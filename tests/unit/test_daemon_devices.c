@@ -339,23 +339,23 @@ static bool holds(client_t client, us_t lasts)
 }
 
 /* After 10 s its devices are offline, after 120 s it is given back by itself, and then rests. */
-static void a_lent_line_comes_back_by_itself(void **state)
+static void a_held_line_comes_back_by_itself(void **state)
 {
 	(void)state;
 	rig_begin(DEVICE(""), POINTS);
 	rig_unit(1, true);
 	rig_said();
 	assert_true(holds(7, 0));
-	assert_true(rig_bus()->lent);
+	assert_true(rig_bus()->held);
 	assert_false(holds(8, 0)); /* one at a time */
 	rig_pass(9900 * US_MS);
 	assert_null(strstr(rig_said(), "status"));
 	rig_pass(200 * US_MS);
 	assert_non_null(strstr(rig_said(), "meter/status offline"));
 	rig_pass(109700 * US_MS);
-	assert_true(rig_bus()->lent);
+	assert_true(rig_bus()->held);
 	rig_pass(400 * US_MS);
-	assert_false(rig_bus()->lent);
+	assert_false(rig_bus()->held);
 	assert_false(visits_holds(&rig.g, 7));
 	assert_non_null(strstr(rig_journal(), "bus line is given back after 120.0 s: time"));
 	assert_false(holds(8, 0));
@@ -365,42 +365,42 @@ static void a_lent_line_comes_back_by_itself(void **state)
 	assert_true(holds(8, 5 * US_S));
 	rig_unit(1, true);
 	rig_pass(5 * US_S);
-	assert_false(rig_bus()->lent);
+	assert_false(rig_bus()->held);
 }
 
-static void a_lent_line_comes_back_when_its_holder_goes(void **state)
+static void a_held_line_comes_back_when_its_holder_goes(void **state)
 {
 	(void)state;
 	rig_begin(DEVICE(""), POINTS);
 	rig_unit(1, true);
 	assert_true(holds(7, 0));
 	visits_client_gone(&rig.g, 8); /* another */
-	assert_true(rig_bus()->lent);
+	assert_true(rig_bus()->held);
 	rig_pass(20 * US_S);
 	rig_said();
 	visits_client_gone(&rig.g, 7);
 	rig_turn();
-	assert_false(rig_bus()->lent);
+	assert_false(rig_bus()->held);
 	assert_non_null(
 		strstr(rig_journal(), "bus line is given back after 20.0 s: its client has gone"));
 	rig_unit(1, true); /* it answers the polls again */
 	assert_string_equal(rig_said(), "meter/status online");
 }
 
-static void a_reload_gives_a_lent_line_back(void **state)
+static void a_reload_gives_a_held_line_back(void **state)
 {
 	(void)state;
 	rig_begin(DEVICE(""), POINTS);
 	rig_unit(1, true);
 	assert_true(holds(7, 0));
 	rig_reload(DEVICE(", json: true"));
-	assert_false(rig_bus()->lent);
+	assert_false(rig_bus()->held);
 	assert_false(visits_holds(&rig.g, 7));
 	assert_non_null(strstr(rig_journal(), "bus line is given back after 0.0 s: reload"));
 	assert_true(holds(8, 0)); /* after so short a hold there is no rest */
 	rig_port(false);
 	rig_pass(10 * US_S);
-	assert_false(rig_bus()->lent); /* nothing to hold any more */
+	assert_false(rig_bus()->held); /* nothing to hold any more */
 }
 
 #define MANY "points:\n  P{n}: {holding: 0, repeat: {n: 1..8}, valid: {min: 1, max: 100}}\n"
@@ -584,9 +584,9 @@ int main(void)
 		RIG_TEST(another_profile_ends_the_suspicion),
 		RIG_TEST(no_profile_is_suspected_for_less),
 		RIG_TEST(the_description_of_a_bus_is_a_topic_of_it),
-		RIG_TEST(a_lent_line_comes_back_by_itself),
-		RIG_TEST(a_lent_line_comes_back_when_its_holder_goes),
-		RIG_TEST(a_reload_gives_a_lent_line_back),
+		RIG_TEST(a_held_line_comes_back_by_itself),
+		RIG_TEST(a_held_line_comes_back_when_its_holder_goes),
+		RIG_TEST(a_reload_gives_a_held_line_back),
 		RIG_TEST(the_last_error_has_request_and_response),
 		RIG_TEST(the_last_error_may_be_of_a_write),
 		RIG_TEST(a_line_without_a_valid_response_reports_what_came),

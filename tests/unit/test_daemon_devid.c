@@ -389,18 +389,18 @@ static void a_reload_reads_texts_that_are_new(void **state)
 	assert_non_null(strstr(rig_said(), "meter/Maker P9"));
 }
 
-static void texts_wait_for_a_line_that_is_lent(void **state)
+static void texts_wait_for_a_line_that_is_held(void **state)
 {
 	(void)state;
 	rig_begin(DEVICE(""), TEXTS);
 	rig_unit(1, true);
 	texts_fail(3, 0, OUT_TIMEOUT, 0);
-	rig.g.plant->bus[0].lent = mem_strdup("me");
+	rig.g.plant->bus[0].holder = mem_strdup("me");
 	rig_pass(5 * US_S);
 	rig_read(0, 5);
 	assert_int_equal(rig_bus()->njob, 0);
-	free(rig.g.plant->bus[0].lent);
-	rig.g.plant->bus[0].lent = NULL;
+	free(rig.g.plant->bus[0].holder);
+	rig.g.plant->bus[0].holder = NULL;
 	rig_read(0, 5);
 	must_be_asked(2, 0);
 	rig_bus()->njob = 0;
@@ -415,7 +415,7 @@ int main(void)
 		RIG_TEST(what_the_stream_lacks_is_read_one_by_one),
 		RIG_TEST(texts_without_a_response_are_given_up),
 		RIG_TEST(a_reload_reads_texts_that_are_new),
-		RIG_TEST(texts_wait_for_a_line_that_is_lent),
+		RIG_TEST(texts_wait_for_a_line_that_is_held),
 		RIG_TEST(a_device_may_be_recognised_by_its_identification),
 		RIG_TEST(an_identification_that_is_refused_or_does_not_come_is_none),
 		RIG_TEST(an_identification_without_end_ends),

@@ -341,12 +341,12 @@ static void commands_without_end_leave_adhoc_requests_their_share(void **state)
 	sim_end(&line);
 }
 
-static void a_lent_line_polls_nothing_and_still_carries_commands(void **state)
+static void a_held_line_polls_nothing_and_still_carries_commands(void **state)
 {
 	(void)state;
 	sim_busy(&line, 9600, 100 * US_MS);
 	sim_run(&line, US_S);
-	schedule_lend(line.schedule, true, line.now);
+	schedule_hold(line.schedule, true, line.now);
 	sim_measure(&line);
 	sim_run(&line, 5 * US_S);
 	assert_int_equal(line.requests, 0);
@@ -365,21 +365,21 @@ static void a_lent_line_polls_nothing_and_still_carries_commands(void **state)
 	assert_int_equal(line.reads, 1);
 	struct unit_figures before, after;
 	schedule_unit(line.schedule, 1, &before);
-	schedule_lend(line.schedule, false, line.now);
+	schedule_hold(line.schedule, false, line.now);
 	sim_run(&line, 30 * US_MS);
 	assert_true(line.reads > 1);
 	schedule_unit(line.schedule, 1, &after);
-	assert_int_equal(after.missed, before.missed); /* a lent line is not an overloaded one */
+	assert_int_equal(after.missed, before.missed); /* a held line is not an overloaded one */
 	sim_end(&line);
 }
 
 /* A read-back that is due soon, or the end of a pulse, does not wait for who does not respond. */
-static void a_lent_line_lets_what_is_due_soon_go_first(void **state)
+static void a_held_line_lets_what_is_due_soon_go_first(void **state)
 {
 	(void)state;
 	sim_busy(&line, 9600, 100 * US_MS);
 	sim_run(&line, US_S);
-	schedule_lend(line.schedule, true, line.now);
+	schedule_hold(line.schedule, true, line.now);
 	struct job request = adhoc_job(200), pulse = {.id = 99,
 	                                              .span = {2, TABLE_HOLDING, 7, 1},
 	                                              .fc = FC_WRITE_REGISTER,
@@ -411,17 +411,17 @@ static void a_lent_line_lets_what_is_due_soon_go_first(void **state)
 }
 
 /* Its settings would be other ones than those it was meant for: another device might take it. */
-static void an_adhoc_request_that_waits_does_not_outlive_a_lending(void **state)
+static void an_adhoc_request_that_waits_does_not_outlive_a_hold(void **state)
 {
 	(void)state;
 	sim_busy(&line, 9600, 100 * US_MS);
-	for (unsigned i = 0; i < 3; i++) { /* lent, with other settings, given back */
+	for (unsigned i = 0; i < 3; i++) { /* held, with other settings, given back */
 		uint64_t id = 0;
 		struct job j = adhoc_job(1), command = adhoc_job(2);
 		command.adhoc = false;
 		submit(&j);
 		submit(&command);
-		schedule_lend(line.schedule, i < 2, line.now);
+		schedule_hold(line.schedule, i < 2, line.now);
 		assert_true(schedule_expired(line.schedule, line.now, &id));
 		assert_int_equal(id, j.id);
 		assert_false(schedule_expired(line.schedule, line.now, &id));
@@ -463,9 +463,9 @@ int main(void)
 		cmocka_unit_test(a_command_goes_before_all_adhoc_requests),
 		cmocka_unit_test(a_command_takes_no_longer_beside_adhoc_requests),
 		cmocka_unit_test(commands_without_end_leave_adhoc_requests_their_share),
-		cmocka_unit_test(a_lent_line_polls_nothing_and_still_carries_commands),
-		cmocka_unit_test(a_lent_line_lets_what_is_due_soon_go_first),
-		cmocka_unit_test(an_adhoc_request_that_waits_does_not_outlive_a_lending),
+		cmocka_unit_test(a_held_line_polls_nothing_and_still_carries_commands),
+		cmocka_unit_test(a_held_line_lets_what_is_due_soon_go_first),
+		cmocka_unit_test(an_adhoc_request_that_waits_does_not_outlive_a_hold),
 		cmocka_unit_test(adhoc_requests_expire_and_are_taken_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

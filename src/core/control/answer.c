@@ -90,7 +90,7 @@ static const struct {
 	{OUT_DROPPED, CONTROL_E_TIMEOUT, "another client is on the line"},
 	{OUT_LINK, CONTROL_E_LINK, "the port or connection is down"},
 	{OUT_EXPIRED, CONTROL_E_BUSY,
-         "the line had no room for it in time, or was lent or given back: nothing was sent"},
+         "the line had no room for it in time, or was held or released: nothing was sent"},
 	{OUT_CLOSED, CONTROL_E_CLOSED, "the bus ends"},
 };
 

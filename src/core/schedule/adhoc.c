@@ -11,7 +11,7 @@
 #define ADHOC_EVERY                                                                                \
 	(200 * US_MS)         /* a full line waits for one so often; it may be in a turn then      \
 	                       */
-#define LENT_EVERY (2 * US_S) /* the same of a lent line */
+#define HELD_EVERY (2 * US_S) /* the same of a held line */
 /* So much longer it waits for a command, its read-back and the poll between them … */
 #define PUT_OFF (150 * US_MS)
 #define READ_BACK (20 * US_MS) /* … that is requested within this time of the command */
@@ -72,11 +72,11 @@ static us_t credit(const struct schedule *s, us_t now)
 }
 
 /* On a full line it is waited for by force: since the last one, or since the first one waits. On a
- * lent one only commands, read-backs and ends of pulses can be in the way. */
+ * held one only commands, read-backs and ends of pulses can be in the way. */
 static us_t forced_at(const struct schedule *s)
 {
 	const struct adhoc *g = &s->adhoc;
-	return us_max(g->went_at, g->since) + (s->lent ? LENT_EVERY : ADHOC_EVERY);
+	return us_max(g->went_at, g->since) + (s->held ? HELD_EVERY : ADHOC_EVERY);
 }
 
 static struct job *first_ready(struct schedule *s, us_t now, size_t *at)
@@ -108,7 +108,7 @@ struct job *adhoc_take(struct schedule *s, bool polls, us_t until, us_t now)
 	if (!g->since)
 		g->since = now;
 	const bool fits = !polls && until - now > cost(s, j);
-	if (!s->lent) {
+	if (!s->held) {
 		g->credit = credit(s, now);
 		g->credit_at = now;
 		if (g->credit <= 0)
@@ -128,7 +128,7 @@ us_t adhoc_wake(const struct schedule *s, us_t until, us_t now)
 	for (size_t i = 0; i < g->n; i++) {
 		const struct job *j = g->job[i];
 		us_t at = us_max(now, ready_at(s, j));
-		if (!s->lent) {
+		if (!s->held) {
 			const us_t lack = -credit(s, now);
 			at = lack >= 0 ? us_max(at, now + (lack + 1) * ADHOC_SHARE) : at;
 		}
@@ -147,7 +147,7 @@ void adhoc_done(struct schedule *s, us_t took)
 {
 	s->adhoc.count.requests++;
 	s->adhoc.count.busy += took;
-	if (!s->lent)
+	if (!s->held)
 		s->adhoc.credit -= took;
 }
 
@@ -156,16 +156,16 @@ struct adhoc_figures schedule_adhoc(const struct schedule *s)
 	return s->adhoc.count;
 }
 
-void schedule_lend(struct schedule *s, bool lent, us_t now)
+void schedule_hold(struct schedule *s, bool held, us_t now)
 {
 	for (size_t i = 0; i < s->adhoc.n; i++)
 		s->adhoc.job[i]->expires = now;
-	if (s->lent == lent)
+	if (s->held == held)
 		return;
-	s->lent = lent;
+	s->held = held;
 	s->debt = 0;
 	s->adhoc.credit_at = s->credit_at = now;
-	for (size_t i = 0; i < s->nunit && !lent; i++)
+	for (size_t i = 0; i < s->nunit && !held; i++)
 		if (s->unit[i]->state != UNIT_DOWN)
 			unit_due_now(s, s->unit[i], now); /* what it passed over is no overload */
 }

@@ -104,7 +104,7 @@ static void survey_demands(struct schedule *s, us_t now, struct survey *v)
 static struct survey survey_all(struct schedule *s, us_t now)
 {
 	struct survey v = {.wake = US_NEVER};
-	for (size_t i = 0; i < s->nunit && !s->lent; i++)
+	for (size_t i = 0; i < s->nunit && !s->held; i++)
 		if (s->unit[i]->state != UNIT_DOWN)
 			survey_unit(s, s->unit[i], now, &v);
 	survey_demands(s, now, &v);
@@ -181,7 +181,7 @@ static us_t probe_cost(const struct schedule *s, const struct unit *u)
 static struct unit *silent_next(const struct schedule *s)
 {
 	struct unit *next = NULL;
-	for (size_t i = 0; i < s->nunit && s->ndown && !s->lent; i++) {
+	for (size_t i = 0; i < s->nunit && s->ndown && !s->held; i++) {
 		struct unit *u = s->unit[i];
 		if (u->state != UNIT_DOWN || u->n == 0)
 			continue;
@@ -282,7 +282,7 @@ static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn
 /* What failed in the turn before, if it is to be read at once. */
 static bool turn_again(struct schedule *s, us_t now, struct turn *out)
 {
-	struct unit *u = s->again.count && !s->lent ? unit_find(s, s->again.unit) : NULL;
+	struct unit *u = s->again.count && !s->held ? unit_find(s, s->again.unit) : NULL;
 	const struct span span = s->again;
 	s->again.count = 0;
 	if (!u || us_max(u->peer.ready_at, u->peer.mute_until) > now)

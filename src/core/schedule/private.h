@@ -157,7 +157,7 @@ struct schedule {
 	struct job *current; /* given out by schedule_next() */
 	struct adhoc adhoc;
 	us_t command_at;    /* the last command ended */
-	bool lent;          /* wants and probes pause */
+	bool held;          /* wants and probes pause */
 	us_t turn_at;       /* when it was */
 	uint8_t turn_group; /* what the block's wants have in common */
 	bool varied;        /* the turn reads other cells than the plan has */

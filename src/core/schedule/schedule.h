@@ -138,11 +138,11 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
  * Ad-hoc requests have a table of their own. */
 enum submitted schedule_submit(struct schedule *s, const struct job *j, us_t now, uint64_t *old);
 
-/* While a line is lent its wants and probes pause: commands and demands go on, and ad-hoc requests
+/* While a line is held its wants and probes pause: commands and demands go on, and ad-hoc requests
  * go at once if nothing of these is due before they would be over, every 2 s nevertheless. To be
  * called when the line gets other settings, too: ad-hoc requests that wait were meant for the ones
  * before and expire now. */
-void schedule_lend(struct schedule *s, bool lent, us_t now);
+void schedule_hold(struct schedule *s, bool held, us_t now);
 struct adhoc_figures schedule_adhoc(const struct schedule *s);
 
 /* Jobs that expired without being sent: returns false when there is none (more), else its id. */

@@ -309,7 +309,7 @@ void plant_release(struct plant *p)
 		free(p->bus[i].place);
 		free(p->bus[i].unit_first);
 		free(p->bus[i].trouble);
-		free(p->bus[i].lent);
+		free(p->bus[i].holder);
 	}
 	free(p->bus);
 	free(p->device);

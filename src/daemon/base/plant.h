@@ -135,8 +135,8 @@ struct plant_bus {
 	} strange;
 	us_t strange_at;   /* … and when; 0: never */
 	us_t silent_since; /* none of its devices answers; 0: some do */
-	char *lent;        /* to whom; malloc'ed, NULL: not lent */
-	bool lent_offline; /* so long that its devices have gone offline */
+	char *holder;      /* the program that holds the line; malloc'ed, NULL: none */
+	bool held_offline; /* so long that its devices have gone offline */
 	char *trouble;     /* why the port is down; malloc'ed, NULL: unknown */
 	struct place *place;
 	size_t nplace;

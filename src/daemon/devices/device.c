@@ -45,9 +45,9 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 		snprintf(buf, size, "offline: not identified yet");
 		break;
 	case PHASE_OFFLINE:
-		if (b->lent_offline)
-			snprintf(buf, size, "offline: bus %s is lent to %s", b->conf->name,
-			         b->lent);
+		if (b->held_offline)
+			snprintf(buf, size, "offline: bus %s is held by %s", b->conf->name,
+			         b->holder);
 		else if (!b->up)
 			snprintf(buf, size, "offline: bus %s is down", b->conf->name);
 		else if (!s->error_at && !s->seen)
@@ -219,7 +219,7 @@ void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 {
 	for (int32_t d = plant_first_of(b, unit); d >= 0; d = g->plant->device[d].next_on_unit) {
 		const struct device *dev = &g->plant->model->device[d];
-		if (b->lent_offline && g->plant->device[d].phase == PHASE_OFFLINE)
+		if (b->held_offline && g->plant->device[d].phase == PHASE_OFFLINE)
 			continue; /* it is not polled: until its line is given back */
 		if (g->plant->device[d].phase == PHASE_ONLINE)
 			devid_texts(g, (uint32_t)d);

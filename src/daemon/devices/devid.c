@@ -31,7 +31,7 @@ static void submit(struct gateway *g, uint32_t device, const struct request *q)
 	};
 	memcpy(j.raw, q->pdu, q->len);
 	s->identify_at = g->now + SOON;
-	if (!b->lent &&
+	if (!b->holder &&
 	    bus_submit(b->bus, &j, &old) != SUBMIT_BUSY) /* it may have other settings */
 		s->devid_job = j.id;
 }
@@ -40,7 +40,7 @@ static bool may_ask(const struct gateway *g, uint32_t device)
 {
 	const struct device_state *s = &g->plant->device[device];
 	return !s->devid_job && g->now >= s->identify_at &&
-	       !g->plant->bus[g->plant->model->device[device].bus].lent;
+	       !g->plant->bus[g->plant->model->device[device].bus].holder;
 }
 
 static void ask(struct gateway *g, uint32_t device)

@@ -104,8 +104,8 @@ static enum bus_word judge(const struct plant_bus *b, const struct bus_figures *
 	const uint32_t requests = now->requests - then->requests;
 	if (!f->up)
 		return WORD_DOWN;
-	if (b->lent)
-		return WORD_LENT;
+	if (b->holder)
+		return WORD_HELD;
 	if (silent && b->ndevice)
 		return WORD_SILENT;
 	if (requests >= NOISY_MIN && share(now->garbled - then->garbled, requests) >= noisy)
@@ -151,8 +151,8 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 	case WORD_DOWN:
 		snprintf(buf, size, "down: %s", f->trouble[0] ? f->trouble : "not open");
 		break;
-	case WORD_LENT:
-		snprintf(buf, size, "lent to %s", b->lent);
+	case WORD_HELD:
+		snprintf(buf, size, "held by %s", b->holder);
 		break;
 	case WORD_SILENT:
 		clock_text(from, since);
@@ -202,7 +202,7 @@ static void word_changed(struct gateway *g, const char *bus, enum bus_word was, 
 		else if (word_alerts[i].word == was)
 			gateway_alert_end(g, word_alerts[i].kind, word_alerts[i].alert, bus);
 	}
-	if (w == WORD_DOWN || was == WORD_DOWN || w == WORD_LENT || was == WORD_LENT)
+	if (w == WORD_DOWN || was == WORD_DOWN || w == WORD_HELD || was == WORD_HELD)
 		return; /* said when it happened */
 	if (w == WORD_UP)
 		log_info("bus %s: OK again", bus);

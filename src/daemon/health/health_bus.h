@@ -16,7 +16,7 @@ struct bus_sample {
 	uint32_t requests, bad, garbled, missed;
 };
 
-enum bus_word { WORD_UP, WORD_DOWN, WORD_SILENT, WORD_NOISY, WORD_OVERLOADED, WORD_LENT };
+enum bus_word { WORD_UP, WORD_DOWN, WORD_SILENT, WORD_NOISY, WORD_OVERLOADED, WORD_HELD };
 
 struct bus_health {
 	struct bus_sample brief[BUS_SHORT], lengthy[BUS_LONG];
