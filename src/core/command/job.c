@@ -429,32 +429,11 @@ void records_launch(struct command_table *t, struct record **r, size_t n, us_t n
 		i += launch_one(t, r + i, n - i, now);
 }
 
-bool job_again(struct command_table *t, uint64_t id, us_t now)
-{
-	struct record **r = mem_alloc(t->n + 1, sizeof(struct record *));
-	size_t n = 0;
-	bool clock = false;
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->record[i]->job != id)
-			continue;
-		r[n++] = t->record[i];
-		clock |= t->record[i]->value.now;
-	}
-	const bool again = id && clock && !t->closing && now < r[0]->expires && !r[0]->leaves &&
-	                   !r[0]->moved && !job_overtaken(t, id);
-	for (size_t i = 0; i < n && again; i++)
-		r[i]->job = 0;
-	if (again)
-		records_launch(t, r, n, now);
-	free(r);
-	return again;
-}
-
 /* Of those that went out in one request none was carried out if one was not; and what waits
  * together goes together. */
 static bool goes_along(const struct record *r, const struct record *o)
 {
-	return r->set && o->set == r->set && o != r && !o->reason[0] &&
+	return r->set && o->set == r->set && o != r && !o->reason[0] && !o->leaves &&
 	       (o->state == STATE_RETRYING || o->state == STATE_UNSURE || o->state == STATE_PARKED);
 }
 

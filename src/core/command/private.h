@@ -155,9 +155,6 @@ void job_build(const struct device *d, const struct point *p, const struct comma
                struct job *j);
 void records_launch(struct command_table *t, struct record **r, size_t n, us_t now);
 void record_launch(struct command_table *t, struct record *r, us_t now);
-/* The job waited so long that its time, of a clock, is not right any more: with another one. False:
- * that is not why it was not sent. */
-bool job_again(struct command_table *t, uint64_t id, us_t now);
 
 /* rules.c */
 /* Do the rules of the group of r[which] hold when r[0..n), of one device, is carried out? */

@@ -97,9 +97,9 @@ static bool reading(const struct command_table *t, const struct record *r, uint3
 void command_read(struct command_table *t, uint32_t bus, const struct span *block,
                   const uint16_t *words, us_t linked, us_t at, us_t now)
 {
-	for (size_t i = t->n; i-- > 0;) { /* backwards: the one at i may go */
-		struct record *r = t->record[i];
-		if (!reading(t, r, bus, block->unit, at))
+	for (size_t i = t->n; i-- > 0;) { /* backwards: the one at i may go, and others with it */
+		struct record *r = i < t->n ? t->record[i] : NULL;
+		if (!r || !reading(t, r, bus, block->unit, at))
 			continue;
 		const struct span s = model_span(record_device(t, r), record_point(t, r));
 		if (s.table == block->table && s.addr >= block->addr &&

@@ -351,6 +351,45 @@ static struct record *record_with_job(const struct command_table *t, uint64_t id
 	return NULL;
 }
 
+/* With the time of a clock, which is not right any more. */
+static bool job_holds_now(const struct command_table *t, uint64_t id, us_t now)
+{
+	bool clock = false, time = !t->closing;
+	for (size_t i = 0; id && i < t->n; i++) {
+		if (t->record[i]->job != id)
+			continue;
+		clock |= t->record[i]->value.now;
+		time &= now < t->record[i]->expires;
+	}
+	return clock && time;
+}
+
+/* The job waited so long that the time in it is old: with another one, behind what the bus has by
+ * now, so that what a newer command follows is left out. False: that is not why it was not sent. */
+static bool job_again(struct command_table *t, uint64_t id, us_t now)
+{
+	struct record *first = NULL;
+	if (!job_holds_now(t, id, now))
+		return false;
+	for (size_t i = t->n; i-- > 0;) {
+		struct record *r = t->record[i];
+		if (r->job != id)
+			continue;
+		r->job = 0;
+		if (r->moved) {
+			record_end(t, r, COMMAND_FAILED, NULL, COMMAND_MOVED, now);
+		} else if (record_passed(t, r)) {
+			record_give_way(t, r, LATE, now);
+		} else {
+			record_retry(r, now);
+			first = r;
+		}
+	}
+	if (first)
+		record_launch(t, first, now);
+	return true;
+}
+
 void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,
                  us_t at, us_t now)
 {

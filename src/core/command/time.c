@@ -103,7 +103,8 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 void command_tick(struct command_table *t, us_t now)
 {
 	for (size_t i = t->n; i-- > 0;)
-		record_tick(t, t->record[i], now);
+		if (i < t->n) /* those that go out together may end together */
+			record_tick(t, t->record[i], now);
 	/* the one before it may have ended without its job */
 	for (const struct record *r; (r = parked_next(t));)
 		lane_wake(t, r->lane, now);
