@@ -207,6 +207,11 @@ void north_gone(struct north *n, uint32_t device, uint32_t point)
 	EACH(n, gone, device, point);
 }
 
+void north_outdated(struct north *n, uint32_t device, uint32_t point)
+{
+	EACH(n, outdated, device, point);
+}
+
 void north_passing(struct north *n, const struct north_value *v)
 {
 	const struct north_value t = timed(n, v);

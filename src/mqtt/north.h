@@ -77,6 +77,9 @@ void north_value(struct north *n, const struct north_value *v);
 /* Would north_value publish it: does it differ from the last text? For filter_pass's `changed`. */
 bool north_differs(struct north *n, uint32_t device, uint32_t point, const char *text);
 
+/* It was written and not read since: what was published last is not published again. */
+void north_outdated(struct north *n, uint32_t device, uint32_t point);
+
 /* The point's topic becomes None (stale, offline device's unreadable point, unsubscribed). */
 void north_none(struct north *n, uint32_t device, uint32_t point);
 
@@ -255,6 +258,7 @@ struct north_ops {
 	us_t (*turn)(void *self); /* see north_turn; called in every turn */
 	void (*status)(void *self, int32_t device, bool online);
 	void (*value)(void *self, const struct north_value *v);
+	void (*outdated)(void *self, uint32_t device, uint32_t point);
 	void (*gone)(void *self, uint32_t device, uint32_t point);
 	void (*passing)(void *self, const struct north_value *v);
 	void (*history)(void *self, uint32_t device, uint32_t point, const char *text,

@@ -125,6 +125,18 @@ void slot_forget(struct outbox *o, struct slot *s)
 	s->set = 0;
 }
 
+void outbox_outdated(struct outbox *o, slot_t id)
+{
+	pthread_mutex_lock(&o->lock);
+	struct slot *s = id ? slot_at(o, id) : NULL;
+	if (s && s->set && !s->gone) {
+		s->set = 0; /* the text stays: something is on the topic */
+		if (s->listed && !s->wipe)
+			slot_unlist(o, id);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
 bool outbox_differs(struct outbox *o, slot_t id, const char *text)
 {
 	if (!id)

@@ -66,6 +66,10 @@ void outbox_again(struct outbox *o, slot_t s);
 /* New text: dirty. The same text again is published again only if `again`. */
 void outbox_set(struct outbox *o, slot_t s, const char *text, bool again);
 
+/* Its text is not true any more, and what is is not known: it is not sent, nor sent again, before
+ * the slot is set. */
+void outbox_outdated(struct outbox *o, slot_t s);
+
 /* The topic no longer exists: an empty retained message, then the slot is free. */
 void outbox_clear(struct outbox *o, slot_t s);
 

@@ -180,7 +180,7 @@ static void item_failed(struct outbox *o, uint32_t id)
 	s->wiping = 0;
 	if (s->gone && !s->retain && !s->listed) {
 		slots_free(&o->slots, id);
-	} else if (!s->listed) {
+	} else if (!s->listed && (s->set || s->gone || s->wipe)) {
 		list_redo(o, id);
 		s->listed = 1;
 		o->ndirty++;

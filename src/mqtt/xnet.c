@@ -135,6 +135,12 @@ static bool differs(void *self, uint32_t device, uint32_t point, const char *tex
 	                      with_unit(x, device, point, text, buf, sizeof buf));
 }
 
+static void outdated(void *self, uint32_t device, uint32_t point)
+{
+	struct xnet *x = self;
+	outbox_outdated(x->outbox, value_slot(x, device, point));
+}
+
 static void passing(void *self, const struct north_value *v)
 {
 	struct xnet *x = self;
@@ -319,6 +325,7 @@ const struct north_ops xnet_north = {
 	.value = value,
 	.differs = differs,
 	.gone = gone,
+	.outdated = outdated,
 	.passing = passing,
 	.history = history,
 	.snapshot = snapshot,

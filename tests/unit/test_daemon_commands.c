@@ -249,6 +249,71 @@ static void the_rules_of_a_group_hold_whatever_becomes_of_what_is_under_way(void
 	}
 }
 
+/* It was written and not read since: what was read before is wrong. A new connection gets every
+ * topic again, a reload publishes what is current. */
+static void what_was_read_before_a_write_is_not_published_by_a_connect(void **state)
+{
+	static const struct {
+		const char *write; /* keys of the point */
+		enum outcome outcome;
+	} row[] = {
+		{"verify: false", OUT_OK},
+		{"verify: false", OUT_LINK},
+		{"settle: 1min", OUT_OK},
+		{"", OUT_TIMEOUT},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		char points[128];
+		snprintf(points, sizeof points, "points:\n  Level: {holding: 3, write: {%s}}\n",
+		         row[i].write);
+		rig_begin(DEVICE, points);
+		rig_read(3, 10);
+		assert_non_null(strstr(rig_said(), "pump/Level 10"));
+		rig_command("xnet/cmd/pump/Level", "20");
+		rig_pass(US_S);
+		rig_job(3, 20, row[i].outcome);
+		rig_said();
+		rig_broker(false);
+		rig_broker(true);
+		outbox_all_dirty(rig.g.outbox); /* as the publisher does */
+		const char *said = rig_said();
+		if (strstr(said, "pump/Level 10") || !strstr(said, "pump/status online"))
+			fail_msg("%zu: %s", i, said);
+		rig_reload(DEVICE);
+		if (strstr(rig_said(), "pump/Level 10"))
+			fail_msg("%zu: published by the reload", i);
+		/* what is read then is, though it is what was read before */
+		rig_pass(61 * US_S);
+		rig_said();
+		rig_read(3, 10);
+		assert_non_null(strstr(rig_said(), "pump/Level 10"));
+		rig_pass(US_S);
+		rig_read(3, 10);
+		assert_null(strstr(rig_said(), "pump/Level"));
+		if (i + 1 < sizeof row / sizeof *row)
+			rig_end(state);
+	}
+}
+
+/* Nor does the object of all points have it: its time is that of the newest read in it. */
+static void what_was_read_before_a_write_is_not_in_the_json_behind_it(void **state)
+{
+	(void)state;
+	rig_begin("devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own, json: true}\n",
+	          "points:\n  Level: {holding: 3, write: {verify: false}}\n  Flow: {holding: 5}\n");
+	rig_read(3, 10);
+	rig_read(5, 1);
+	assert_non_null(strstr(rig_said(), "\"Level\":10,\"Flow\":1}"));
+	rig_command("xnet/cmd/pump/Level", "20");
+	rig_job(3, 20, OUT_OK);
+	rig_read(5, 2);
+	rig_read(5, 3);
+	assert_non_null(strstr(rig_said(), "\"Level\":null,\"Flow\":3}"));
+	rig_read(3, 20);
+	rig_read(5, 4);
+	assert_non_null(strstr(rig_said(), "\"Level\":20,\"Flow\":"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +322,8 @@ int main(void)
 		RIG_TEST(what_is_asked_of_a_broker_is_held_until_it_is_answered),
 		RIG_TEST(a_write_that_waits_for_long_makes_no_value_stale),
 		RIG_TEST(the_rules_of_a_group_hold_whatever_becomes_of_what_is_under_way),
+		RIG_TEST(what_was_read_before_a_write_is_not_published_by_a_connect),
+		RIG_TEST(what_was_read_before_a_write_is_not_in_the_json_behind_it),
 		RIG_TEST(a_slider_that_is_not_read_back_does_not_jump_back),
 		RIG_TEST(a_get_beside_a_command_is_answered_with_what_is_read_behind_it),
 	};

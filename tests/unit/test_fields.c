@@ -68,7 +68,8 @@ FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_c
           x.error_span, x.error_at, x.instead, x.failed_since, x.unreached, x.late, x.late_at,
           x.invalid, x.doubtful, x.suspected, x.denied_by, x.doubt_since, x.foreign, x.response)
 FIELDS_OF(reading, x, x.at, x.value, x.filter, {{0}}, x.device, x.asked, x.quality, x.known,
-          x.refused, x.denied, x.implausible, x.publish_next, x.undecoded, x.parts, x.rounded)
+          x.refused, x.denied, x.implausible, x.publish_next, x.undecoded, x.parts, x.rounded,
+          x.overwritten)
 
 static void every_field_is_listed(void **state)
 {

@@ -95,6 +95,31 @@ static void the_same_text_is_published_again_only_if_requested(void **state)
 	outbox_destroy(o);
 }
 
+/* Neither waiting nor on its way nor after a connect. */
+static void an_outdated_text_is_not_sent(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	const slot_t a = value(o, "a"), b = value(o, "b");
+	outbox_set(o, a, "1", false);
+	outbox_set(o, b, "2", false);
+	outbox_outdated(o, a);
+	assert_string_equal(drain(o), "b=2");
+	outbox_set(o, a, "1", false); /* it is so again */
+	assert_true(outbox_take(o, &m));
+	outbox_outdated(o, a);
+	outbox_failed(o, m.item);
+	assert_string_equal(drain(o), "");
+	outbox_again(o, a);
+	outbox_all_dirty(o);
+	assert_string_equal(drain(o), "b=2");
+	outbox_outdated(o, 0);
+	outbox_clear(o, a); /* the broker has it */
+	assert_string_equal(drain(o), "a=");
+	outbox_destroy(o);
+}
+
 static void an_overwritten_value_keeps_its_place(void **state)
 {
 	(void)state;
@@ -816,6 +841,7 @@ int main(void)
 		cmocka_unit_test(a_topic_has_one_slot_and_keeps_its_text),
 		cmocka_unit_test(slots_with_keys_share_a_topic),
 		cmocka_unit_test(the_same_text_is_published_again_only_if_requested),
+		cmocka_unit_test(an_outdated_text_is_not_sent),
 		cmocka_unit_test(an_overwritten_value_keeps_its_place),
 		cmocka_unit_test(an_overwritten_status_moves_to_the_end),
 		cmocka_unit_test(a_value_set_before_a_nak_goes_before_it),

@@ -103,6 +103,7 @@ struct command_outcome {
 	us_t received, ended;
 	us_t sent;              /* on the wire; 0: never */
 	bool acknowledged_only; /* publish `value` once, not retained: it can not be read back */
+	bool unread;            /* it was written, or may have been, and not read since */
 	bool toggle;            /* the point's value does not follow from what was sent */
 	bool pulse;             /* began or ended a pulse */
 	bool pulse_over;        /* and surely no `off` is due any more: out of the journal */
@@ -111,7 +112,7 @@ struct command_outcome {
 enum command_act {
 	COMMAND_SUBMIT, /* give job to bus; command_busy() if it does not take it */
 	COMMAND_CANCEL, /* take job `id` back from bus; command_replaced() if it still waited */
-	COMMAND_DEMAND, /* read span on bus at `due` */
+	COMMAND_DEMAND, /* read span on bus at `due`, of `device`'s `point` that was written */
 	COMMAND_REPORT, /* an outcome */
 	COMMAND_STUCK,  /* the end of a pulse failed, and will be tried until it is done: reported
 	                 * once (device, point, param, reason) */
@@ -130,7 +131,7 @@ struct command_action {
 	/* SUBMIT: this write begins a pulse (journal it before it is given to the bus), or ends one
 	 */
 	uint8_t pulse;          /* 0, 1 begins, 2 ends */
-	uint32_t device, point; /* SUBMIT: of the first item */
+	uint32_t device, point; /* SUBMIT: of the first item; DEMAND */
 };
 
 struct command_ops {

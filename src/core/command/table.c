@@ -84,6 +84,8 @@ void act_demand(struct command_table *t, const struct record *r, us_t due)
 	n->a.bus = record_device(t, r)->bus;
 	n->a.span = model_span(record_device(t, r), record_point(t, r));
 	n->a.due = due;
+	n->a.device = r->device;
+	n->a.point = r->point;
 	act_put(t, n);
 }
 
@@ -254,6 +256,8 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && !r->leaves &&
 	                             reported_once(t, r) &&
 	                             !record_newer(t, r), /* else it would jump back */
+		.unread =
+			r->sent && !r->read && end != COMMAND_VERIFIED && r->effect != EFFECT_NONE,
 		.toggle = r->value.toggle,
 		.pulse = r->origin == COMMAND_PULSE_END || (r->sent && r->pulse),
 		.pulse_over = pulse_over(r, end),
@@ -264,7 +268,7 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 	snprintf(n->a.reason, sizeof n->a.reason, "%s", reason ? reason : "");
 	n->param = r->param;
 	act_put(t, n);
-	if (r->sent && !r->read && end != COMMAND_VERIFIED && r->effect != EFFECT_NONE)
+	if (n->a.outcome.unread)
 		lane_unread(t, r);
 	if (!gone && (int64_t)r->point == record_device(t, r)->unlock_point &&
 	    !command_end_good(end))

@@ -48,6 +48,7 @@ struct reading {
 	bool implausible : 1;  /* read outside `valid`, and no pattern of a sleeping device */
 	bool publish_next : 1; /* requested: the next read is published even if unchanged */
 	bool undecoded : 1;    /* its scale is in another point: decoded at the turn's end */
+	bool overwritten : 1;  /* its point was written, and not read since */
 	bool rounded : 1;      /* read in this round of the device's fastest rate */
 	uint8_t parts : 3; /* of one read in two requests: enum part_seen; in word[2], word[3] */
 };

@@ -103,6 +103,13 @@ static void show(struct gateway *g, const struct command_outcome *o)
 	bus_demand(g->plant->bus[d->bus].bus, &s, g->now);
 }
 
+/* What was read before is not published again, by a connect or a reload; what is read is. */
+static void outdate(struct gateway *g, uint32_t device, uint32_t point)
+{
+	north_outdated(g->north, device, point);
+	reading_overwritten(&g->plant->reading[g->model->device[device].point0 + point]);
+}
+
 static bool overlap(const struct span *a, const struct span *b)
 {
 	return a->table == b->table && a->addr < b->addr + b->count && b->addr < a->addr + a->count;
@@ -144,6 +151,8 @@ static void report(struct gateway *g, const struct command_outcome *o)
 	if (secret(g, o) && command_end_good(o->end))
 		return;
 	if (known) {
+		if (o->unread)
+			outdate(g, o->device, o->point);
 		show(g, o);
 		if (g->model->device[o->device].broadcast && o->effect != EFFECT_NONE)
 			look_at_members(g, o);
@@ -197,6 +206,7 @@ void commands_act(struct gateway *g)
 			cancel(g, &a);
 			break;
 		case COMMAND_DEMAND:
+			outdate(g, a.device, a.point);
 			bus_demand(g->plant->bus[a.bus].bus, &a.span, a.due);
 			break;
 		case COMMAND_REPORT:

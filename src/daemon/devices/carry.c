@@ -90,6 +90,7 @@ static void carry_reading(struct reading *from, struct reading *to)
 	to->refused = from->refused;
 	to->denied = from->denied;
 	to->implausible = from->implausible;
+	to->overwritten = from->overwritten;
 	from->value = value_none();
 	/* labels, decimals or limits may differ: the next read is decoded anew */
 	to->known = false;

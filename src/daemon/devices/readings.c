@@ -51,6 +51,13 @@ void reading_forget(struct reading *r)
 	r->undecoded = false;
 }
 
+void reading_overwritten(struct reading *r)
+{
+	reading_forget(r);
+	r->overwritten = true;
+	r->filter.published = 0; /* the next value is news, however near to the last */
+}
+
 void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size)
 {
 	const struct reading *r = &p->reading[point];
@@ -248,7 +255,7 @@ static void take_words(struct gateway *g, uint32_t point, const struct point *pt
 	struct reading *r = &p->reading[point];
 	const unsigned n = plant_raw_words(pt);
 	note_read(state_of(p, point), r, pt, at);
-	r->refused = false;
+	r->refused = r->overwritten = false;
 	const bool elsewhere = point_derives(pt);
 	if (r->known && !elsewhere && memcmp(reading_raw(r, n), now, n * sizeof *now) == 0) {
 		renew(g, point, r, pt, at);

@@ -27,6 +27,9 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q);
 /* Forget the raw words, so that the next read is decoded and compared with what was published. */
 void reading_forget(struct reading *r);
 
+/* Its point was written, and not read since: what is known of it is of before. */
+void reading_overwritten(struct reading *r);
+
 /* The text that the topic holds, or should hold. */
 void reading_text(const struct plant *p, uint32_t point, char *buf, size_t size);
 

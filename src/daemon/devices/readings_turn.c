@@ -15,7 +15,7 @@ static const char *snapshot_text(void *ctx, uint32_t point)
 	struct snapshot *s = ctx;
 	const struct reading *r = &s->plant->reading[s->point0 + point];
 	const bool demanded = plant_point(s->plant, s->point0 + point)->poll == POLL_ON_DEMAND;
-	if (r->quality == QUALITY_NEVER || (demanded && !r->asked) ||
+	if (r->quality == QUALITY_NEVER || r->overwritten || (demanded && !r->asked) ||
 	    derive_outdated(s->plant, s->point0 + point))
 		return NULL;
 	reading_text(s->plant, s->point0 + point, s->text, sizeof s->text);
