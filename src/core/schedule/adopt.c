@@ -97,6 +97,7 @@ static void phases_set(struct schedule *s)
 {
 	struct span *block = mem_alloc(s->n, sizeof *block);
 	uint16_t steps = 0;
+	scratch_begin(s);
 	for (size_t first = 0; first < s->n;) {
 		const struct want *w = &s->node[first].want;
 		const struct unit *u = unit_find(s, w->unit);
@@ -119,6 +120,7 @@ static void phases_set(struct schedule *s)
 			block_phase(s, &block[i], &first, &steps);
 		first = end;
 	}
+	scratch_end(s);
 	free(block);
 }
 
@@ -202,6 +204,5 @@ void schedule_adopt(struct schedule *s, const struct want *w, size_t nw, const s
 	units_adopt(s, r, nr, now);
 	units_forget(s);
 	units_range(s);
-	schedule_scratch(s);
 	phases_set(s);
 }

@@ -377,6 +377,7 @@ void schedule_done(struct schedule *s, const struct turn *t, enum outcome o, uin
 	case OUT_CLOSED:
 		break;
 	}
+	scratch_end(s);
 	if (o == OUT_REFUSED || o == OUT_TIMEOUT || o == OUT_GARBLED)
 		unit_changed(u);
 	e->aside_for = o;

@@ -269,6 +269,7 @@ static void turn_read(struct schedule *s, struct node *n, us_t now, struct turn 
 	}
 	out->timeout = us_max(out->timeout, patience_of(s, u, &out->span));
 	turn_value(s, u, out);
+	scratch_end(s);
 }
 
 static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn *out)
@@ -277,6 +278,7 @@ static void turn_probe(struct schedule *s, struct unit *u, us_t now, struct turn
 	u->free_probe = false;
 	turn_for(out, TURN_PROBE, u);
 	out->second = !probe_block(s, u, now, &out->span);
+	scratch_end(s);
 }
 
 /* What failed in the turn before, if it is to be read at once. */

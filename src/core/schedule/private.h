@@ -39,6 +39,7 @@
 #define NEVER_READ (INT64_MIN / 4)
 #define ADHOC_MAX 128
 #define PAGE_NODES 64
+#define SCRATCH_MOST 4096 /* nodes */
 #define DIGEST_LANES 6
 
 enum rank { RANK_HIGH, RANK_NORMAL, RANK_LOW, RANK_FASTEST, RANKS };
@@ -173,8 +174,8 @@ struct schedule {
 	bool passing;    /* some unit's `pass` is set */
 	us_t hold; /* a request to a silent unit keeps a gateway busy for so long; 0: not known */
 	us_t credit, credit_at; /* µs of line time for silent units */
-	/* scratch for the planner: list as large as it can get, of what is in nodes; see node_in()
-	 */
+	/* scratch for the planner, there from scratch_begin() to scratch_end(): list as large as it
+	 * can get, of what is in nodes; see node_in() */
 	const struct want **list;
 	struct cut *cut;
 	size_t scratch, cut_room;
@@ -241,7 +242,9 @@ void unit_destroy(struct unit *u);
 us_t unit_turnaround(const struct unit *u);
 us_t unit_ready_at(const struct unit *u);
 void unit_due_now(struct schedule *s, struct unit *u, us_t now);
-void schedule_scratch(struct schedule *s);
+/* Around what uses `list` and `cut`: between turns the many buses of a thread have none. */
+void scratch_begin(struct schedule *s);
+void scratch_end(struct schedule *s);
 us_t grid_next(const struct schedule *s, const struct node *n,
                us_t now); /* its first point after now */
 void demands_drop(struct schedule *s, uint8_t unit);

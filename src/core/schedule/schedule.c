@@ -108,13 +108,25 @@ void unit_due_now(struct schedule *s, struct unit *u, us_t now)
 	unit_changed(u);
 }
 
-void schedule_scratch(struct schedule *s)
+void scratch_begin(struct schedule *s)
 {
 	const size_t need = s->n + s->ndemand;
 	if (need <= s->scratch)
 		return;
 	s->scratch = s->ndemand ? need + need / 4 : need;
 	s->list = mem_grow(s->list, s->scratch, sizeof(struct want *));
+}
+
+/* A large one would be mapped anew each time, and there are few. */
+void scratch_end(struct schedule *s)
+{
+	if (s->scratch > SCRATCH_MOST)
+		return;
+	free(s->list);
+	free(s->cut);
+	s->list = NULL;
+	s->cut = NULL;
+	s->scratch = s->cut_room = 0;
 }
 
 us_t grid_next(const struct schedule *s, const struct node *n, us_t now)
@@ -163,7 +175,6 @@ bool schedule_demand(struct schedule *s, const struct span *span, us_t due)
 		.base = due - PERIOD_OF_ONCE,
 		.last = NEVER_READ,
 	};
-	schedule_scratch(s);
 	return true;
 }
 
