@@ -214,6 +214,7 @@ void bus_destroy(struct bus *b)
 	port_close(&b->port);
 	schedule_destroy(b->schedule);
 	free(b->seen);
+	free(b->run);
 	adoption_destroy(b->adoption);
 	pthread_mutex_destroy(&b->lock);
 	free((char *)b->conf.name);

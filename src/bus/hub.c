@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #define NOWHERE SIZE_MAX
 #define CONNECT_GAP (25 * US_MS) /* 40 a second, … */
 #define CONNECT_BURST 10         /* … after a while without so many at once */
+#define SPARE_MOST 16
 
 /* Buses that wait for their turn to connect. */
 struct line_up {
@@ -37,13 +39,34 @@ struct hub {
 	/* The thread's own. */
 	struct bus **heap; /* what is due first on top */
 	size_t n, room;
-	unsigned waits;            /* after which nothing was left unreported */
-	struct line_up waiting[2]; /* those that are down go behind the others */
-	us_t connect_at;           /* see connect_take() */
+	unsigned waits;                     /* after which nothing was left unreported */
+	struct line_up waiting[2];          /* those that are down go behind the others */
+	us_t connect_at;                    /* see connect_take() */
+	struct turn_run *spare[SPARE_MOST]; /* see hub_lend(); the last one back goes first */
+	size_t nspare;
 };
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct hub *shared; /* of the TCP endpoints; NULL: there are none */
+
+/* -- turns ------------------------------------------------------------------------ */
+
+struct turn_run *hub_lend(struct bus *b)
+{
+	struct hub *h = b->hub;
+	if (!h->nspare)
+		return mem_alloc(1, sizeof(struct turn_run));
+	return memset(h->spare[--h->nspare], 0, sizeof(struct turn_run));
+}
+
+void hub_take_back(struct bus *b, struct turn_run *run)
+{
+	struct hub *h = b->hub;
+	if (h->nspare < SPARE_MOST)
+		h->spare[h->nspare++] = run;
+	else
+		free(run);
+}
 
 /* -- when each is due: a heap --------------------------------------------------- */
 
@@ -382,6 +405,8 @@ static void hub_destroy(struct hub *h)
 	close(h->event);
 	pthread_cond_destroy(&h->left);
 	pthread_mutex_destroy(&h->lock);
+	while (h->nspare)
+		free(h->spare[--h->nspare]);
 	free(h->heap);
 	free(h);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 struct bus;
+struct turn_run;
 
 /* The bus is driven from now on. */
 void hub_join(struct bus *b);
@@ -26,5 +27,8 @@ void hub_stir(struct bus *b);
 bool hub_permits(struct bus *b, bool at_once);
 /* A number that is another one as soon as all that has happened on sockets was noted again. */
 unsigned hub_waits(const struct bus *b);
+/* Memory for how a turn is carried out, all 0, and back again: few buses have a turn at a time. */
+struct turn_run *hub_lend(struct bus *b);
+void hub_take_back(struct bus *b, struct turn_run *run);
 
 #endif

@@ -172,15 +172,15 @@ void link_judge(struct bus *b, enum outcome o)
 		link_lost(b);
 		return;
 	}
-	if (o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME || b->run.exception) {
+	if (o == OUT_OK || o == OUT_REFUSED || o == OUT_SAME || b->run->exception) {
 		b->fails = 0;
 		b->write_at = 0;
 		b->silent = 0;
 		b->open_at = 0;
 		return;
 	}
-	if (b->turn.kind == TURN_JOB && b->run.sent)
-		b->write_at = b->run.sent;
+	if (b->turn.kind == TURN_JOB && b->run->sent)
+		b->write_at = b->run->sent;
 	const unsigned limit = b->port.ops->silence_limit;
 	/* behind a piece of an answer no other can be distinguished */
 	const bool piece = b->port.ops->ids && b->port.nrx;

@@ -10,7 +10,7 @@
 
 static bool transact_send(struct bus *b, us_t now)
 {
-	struct exchange *x = &b->run.exchange;
+	struct exchange *x = &b->run->exchange;
 	const enum port_sent sent = port_send(&b->port, x->send);
 	if (sent != PORT_UNSENT) /* also of a part: who knows what the other side makes of it */
 		exchange_sent(x, now, clock_now());
@@ -23,7 +23,7 @@ static bool transact_send(struct bus *b, us_t now)
 static bool transact_receive(struct bus *b, bool at_once)
 {
 	uint8_t buf[ADU_RTU_MAX];
-	struct exchange *x = &b->run.exchange;
+	struct exchange *x = &b->run->exchange;
 	const unsigned answers = x->answers;
 	b->looked = hub_waits(b);
 	const int n = port_take(&b->port, buf, sizeof(buf));
@@ -47,23 +47,23 @@ static bool transact_drain(struct bus *b, us_t now)
 {
 	if (!b->port.ops->ids)
 		return transact_receive(b, true);
-	exchange_input(&b->run.exchange, b->port.rx, 0, now);
+	exchange_input(&b->run->exchange, b->port.rx, 0, now);
 	return true;
 }
 
 /* What the port dropped is no answer of this exchange, but may be why there is none. */
 static void transact_instead(struct bus *b, bool failed)
 {
-	struct instead *i = &b->run.exchange.instead;
+	struct instead *i = &b->run->exchange.instead;
 	const struct port *p = &b->port;
 	if (p->strange != b->strange)
 		instead_note(i, &(struct instead){.kind = INSTEAD_TRANSACTION,
 		                                  .is = p->strange_id,
 		                                  .should = p->transaction});
-	if (p->late != b->late && p->late_unit == b->run.request.unit)
+	if (p->late != b->late && p->late_unit == b->run->request.unit)
 		instead_note(i, &(struct instead){.kind = INSTEAD_LATE,
 		                                  .after = p->late_after,
-		                                  .timeout = b->run.exchange.configured});
+		                                  .timeout = b->run->exchange.configured});
 	if (failed && p->nrx && p->ops->ids)
 		instead_note(i, &(struct instead){.kind = INSTEAD_SHORT,
 		                                  .is = p->nrx,
@@ -83,7 +83,7 @@ static void transact_instead(struct bus *b, bool failed)
 
 static void transact_seen(struct bus *b)
 {
-	const struct exchange *x = &b->run.exchange;
+	const struct exchange *x = &b->run->exchange;
 	char text[112];
 	const char *why = text;
 	if (x->outcome == OUT_OK)
@@ -99,18 +99,18 @@ static void transact_seen(struct bus *b)
 
 static void transact_begin(struct bus *b)
 {
-	b->exchanges = turn_next(&b->run, clock_now()) == TURN_EXCHANGE;
-	b->port.zero = b->exchanges && b->run.zero;
+	b->exchanges = turn_next(b->run, clock_now()) == TURN_EXCHANGE;
+	b->port.zero = b->exchanges && b->run->zero;
 }
 
 /* The exchange is over; is another one wanted? */
 static void transact_end(struct bus *b, bool linked)
 {
-	const struct exchange *x = &b->run.exchange;
+	const struct exchange *x = &b->run->exchange;
 	if (atomic_load_explicit(&b->tap, memory_order_relaxed))
 		transact_seen(b);
 	transact_instead(b, !linked || (x->outcome != OUT_OK && x->outcome != OUT_REFUSED));
-	turn_exchanged(&b->run, linked, clock_now());
+	turn_exchanged(b->run, linked, clock_now());
 	transact_begin(b);
 }
 
@@ -118,7 +118,7 @@ static void transact_end(struct bus *b, bool linked)
  * through a new one. */
 static enum carried transact_broke(struct bus *b)
 {
-	if (!exchange_waits(&b->run.exchange))
+	if (!exchange_waits(&b->run->exchange))
 		return CARRIED_UNLINK;
 	link_ended(b);
 	transact_end(b, false);
@@ -137,7 +137,7 @@ enum carried turn_carry(struct bus *b)
 	bool linked = true;
 	if (!b->exchanges)
 		return CARRIED_OVER;
-	switch (exchange_next(&b->run.exchange, now, &until)) {
+	switch (exchange_next(&b->run->exchange, now, &until)) {
 	case EX_SLEEP:
 		worker_wait(b, until, WAIT_TIME);
 		return CARRIED_WAITS;
@@ -186,7 +186,7 @@ static struct unit_figures turn_more(const struct bus *b, enum outcome o)
 
 static void turn_done(struct bus *b, us_t begun, us_t now, struct effects *e)
 {
-	const struct turn_run *run = &b->run;
+	const struct turn_run *run = b->run;
 	const enum outcome o = run->outcome;
 	if (b->adhoc)
 		b->line.count = b->before; /* proves nothing about the configured devices */
@@ -227,7 +227,7 @@ static void report_effects(struct bus *b, const struct effects *e, uint8_t unit)
 /* What came of it, as the main thread gets it. */
 static void turn_report(struct bus *b, bool job, us_t now)
 {
-	const struct turn_run *run = &b->run;
+	const struct turn_run *run = b->run;
 	const bool good = run->outcome == OUT_OK;
 	struct report r = {
 		.span = run->span,
@@ -257,7 +257,8 @@ void turn_start(struct bus *b, bool linked)
 	b->adhoc = b->turn.kind == TURN_JOB && b->turn.job->adhoc;
 	b->before = b->line.count;
 	b->exchanges = false;
-	turn_begin(&b->run, &b->turn, &b->rule, &ops->way, &b->line,
+	b->run = hub_lend(b);
+	turn_begin(b->run, &b->turn, &b->rule, &ops->way, &b->line,
 	           ops->connects ? &b->backlog : NULL);
 	if (linked)
 		transact_begin(b);
@@ -266,7 +267,7 @@ void turn_start(struct bus *b, bool linked)
 enum outcome turn_finish(struct bus *b)
 {
 	const bool job = b->turn.kind == TURN_JOB;
-	struct turn_run *run = &b->run;
+	struct turn_run *run = b->run;
 	struct effects e = {0};
 	b->retries += run->retries;
 	const us_t now = clock_now();
@@ -279,4 +280,10 @@ enum outcome turn_finish(struct bus *b)
 	turn_report(b, job, now);
 	report_effects(b, &e, run->span.unit);
 	return run->outcome;
+}
+
+void turn_over(struct bus *b)
+{
+	hub_take_back(b, b->run);
+	b->run = NULL;
 }

@@ -175,6 +175,7 @@ static void worker_finish(struct bus *b)
 		link_judge(b, o);
 	else if (b->link == LINK_NONE)
 		link_down(b);
+	turn_over(b);
 }
 
 /* -- the port is opened ------------------------------------------------------------- */

@@ -91,7 +91,7 @@ struct bus {
 	struct line line;
 	struct turn turn;
 	struct unit_rule rule; /* of the turn's unit; no windows */
-	struct turn_run run;   /* how it is carried out */
+	struct turn_run *run;  /* how it is carried out, from turn_start() to turn_over(): large */
 	bool opened;           /* once at least */
 	bool up;               /* in use; a closed port may be opened by the next turn */
 	bool reported;    /* `up`, as reported: an endpoint that only accepts is not reported */
@@ -168,5 +168,7 @@ enum carried turn_carry(struct bus *b);
 void turn_unlinked(struct bus *b);
 /* Hands it to the scheduler, reports. OUT_LINK: the port is gone. */
 enum outcome turn_finish(struct bus *b);
+/* After what else is to be known of it. */
+void turn_over(struct bus *b);
 
 #endif
