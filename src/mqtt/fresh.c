@@ -5,7 +5,9 @@
 #define EVERY_MAX (2 * US_S)
 #define USUAL_MIN US_S
 #define HURRY (100 * US_MS) /* between two probes while in doubt */
-#define STOOD US_S          /* so late comes a turn only when we stood still */
+#define EARLY 4
+#define LATE 16
+#define STOOD US_S /* so late comes a turn only when we stood still */
 /* A broker keeps back what exceeds its window of unacknowledged messages, and sends it behind its
  * answer. So fewer must have come meanwhile than any window holds (RabbitMQ: 10, mosquitto: 20);
  * and none for a while after something stood still, as a window may be set to 1. */
@@ -53,17 +55,19 @@ bool fresh_silent(struct fresh *f, us_t now)
 	return f->waiting && !f->busy && now - larger(f->life, f->asked[0]) >= f->silence;
 }
 
-static us_t next_question(const struct fresh *f)
+/* usually: so long after the one before, but sooner while in doubt. */
+static us_t next_question(const struct fresh *f, us_t usually)
 {
 	const us_t soon = f->asked[0] + HURRY;
 	const bool hurry =
 		doubtful(f, 0, soon) || (f->twice && (f->second || doubtful(f, 1, soon)));
-	return hurry ? soon : f->asked[0] + f->every;
+	return hurry ? soon : f->asked[0] + usually;
 }
 
+/* A little early with what the client is awake for, values that go out for one … */
 bool fresh_asks(const struct fresh *f, us_t now)
 {
-	return !f->waiting && now >= next_question(f);
+	return !f->waiting && now >= next_question(f, f->every - f->every / EARLY);
 }
 
 /* Longer since the last probe than usual: something stood still. */
@@ -103,7 +107,8 @@ void fresh_answer(struct fresh *f, us_t now)
 us_t fresh_due(struct fresh *f)
 {
 	if (!f->waiting)
-		f->planned = next_question(f);
+		/* … and alone only if nothing does that by a little later */
+		f->planned = next_question(f, f->every + f->every / LATE);
 	else if (f->silence == US_NEVER)
 		f->planned = US_NEVER;
 	else

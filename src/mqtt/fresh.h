@@ -17,7 +17,7 @@
 #include "core/base/span.h"
 
 struct fresh {
-	us_t every;        /* between two probes */
+	us_t every;        /* between two probes, about */
 	us_t usual;        /* an age that nothing needs to have stood still for */
 	us_t silence;      /* no answer and no other word for so long: the broker is gone */
 	us_t sure[2];      /* what comes now the broker sent after this; [1]: at QoS 2 */
@@ -43,7 +43,8 @@ void fresh_tune(struct fresh *f, us_t keepalive, us_t shortest);
 /* A turn of the client. True: the broker is silent, and not because we stood still. */
 bool fresh_silent(struct fresh *f, us_t now);
 
-/* Is a probe due? Then call fresh_ask() just before it goes out. */
+/* A turn of the client, planned or not: is a probe due, or nearly so? Then call fresh_ask() just
+ * before it goes out. */
 bool fresh_asks(const struct fresh *f, us_t now);
 void fresh_ask(struct fresh *f, us_t now);
 void fresh_answer(struct fresh *f, us_t now);

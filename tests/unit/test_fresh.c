@@ -115,6 +115,33 @@ static void a_silent_broker_is_left_before_it_closes_the_connection(void **state
 	}
 }
 
+/* Values go out every second, now and then a little early or late. */
+static void the_probe_goes_with_values_that_wake_the_client(void **state)
+{
+	(void)state;
+	struct fresh f;
+	us_t last = 100 * S, value = last;
+	unsigned alone = 0, probes = 0;
+	fresh_begin(&f, KEEPALIVE, SHORTEST, last, last);
+	for (us_t n = 1; n <= 60;) {
+		const us_t due = fresh_due(&f);
+		const us_t now = due < value ? due : value;
+		alone += due < value;
+		if (now == value)
+			value = (100 + n) * S + (n * 7919 % 41 - 20) * MS;
+		n += now != due;
+		if (!fresh_asks(&f, now))
+			continue;
+		fresh_ask(&f, now);
+		fresh_answer(&f, now);
+		assert_true(now - last <= f.every * 9 / 8);
+		last = now;
+		probes++;
+	}
+	assert_int_equal(alone, 0);
+	assert_in_range(probes, 28, 32);
+}
+
 static void after_a_standstill_what_was_received_is_read_first(void **state)
 {
 	(void)state;
@@ -354,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_gap_is_over_with_a_question_of_after_it),
 		cmocka_unit_test(an_answer_among_messages_ends_no_doubt),
 		cmocka_unit_test(a_silent_broker_is_left_before_it_closes_the_connection),
+		cmocka_unit_test(the_probe_goes_with_values_that_wake_the_client),
 		cmocka_unit_test(after_a_standstill_what_was_received_is_read_first),
 		cmocka_unit_test(while_a_message_is_taken_nothing_is_silent),
 		cmocka_unit_test(short_command_timeouts_make_probes_more_frequent),
