@@ -36,11 +36,15 @@ class Judge:
         self.found.append({"t": t, "rule": rule, "words": words, "dev": device})
 
     def index_reads(self):
+        """A retained message is news if another was the last: the gateway was back at the broker before the observer."""
         self.published = {}
         for e in self.log["traffic"]:
             part = e["topic"].split("/")
-            if not e["ret"] and len(part) == 4 and part[1] == "sts":
-                self.published.setdefault((part[2], part[3]), []).append(e)
+            if len(part) != 4 or part[1] != "sts":
+                continue
+            messages = self.published.setdefault((part[2], part[3]), [])
+            if not e["ret"] or not messages or messages[-1]["payload"] != e["payload"]:
+                messages.append(e)
         for e in self.log["truth"]:
             if e["k"] != "read":
                 continue
