@@ -84,6 +84,7 @@ static void take_report(struct performing *p, const struct report *r)
 		                    r->at, now);
 		break;
 	case REPORT_JOB:
+		command_instead(p->table, r->id, &r->instead);
 		command_job(p->table, r->id, (enum outcome)r->outcome, r->exception, r->sent, r->at,
 		            now);
 		break;

@@ -255,6 +255,59 @@ static void the_last_error_may_be_of_a_write(void **state)
 	                                 "to a write of holding register 4 of unit 1\n"));
 }
 
+/* Also to the sender of a command: "no response" only where nothing came. */
+static void what_came_instead_of_the_response_to_a_command_is_in_its_nak(void **state)
+{
+	(void)state;
+	static const struct {
+		enum outcome outcome;
+		bool sent;
+		struct instead instead;
+		const char *reason;
+	} row[] = {
+		{OUT_TIMEOUT, true, {0}, "no response; not known whether it was carried out"},
+		{OUT_TIMEOUT,
+	         true,
+	         {.kind = INSTEAD_UNIT, .is = 9, .should = 1},
+	         "response from unit id 9 instead of 1: check id; not known whether it was "
+	         "carried out"},
+		{OUT_GARBLED,
+	         true,
+	         {.kind = INSTEAD_VALUE},
+	         "response to a write has another address or value: see loose_echo; not known "
+	         "whether it was carried out"},
+		{OUT_TIMEOUT,
+	         true,
+	         {.kind = INSTEAD_PATH, .tcp = true, .is = 11},
+	         "exception 11, gateway target does not respond: the gateway responds, the unit "
+	         "behind it does not; not known whether it was carried out"},
+		{OUT_TIMEOUT,
+	         false,
+	         {.kind = INSTEAD_TRANSACTION, .tcp = true, .is = 6, .should = 5},
+	         "response with transaction id 6 instead of 5; nothing was written"},
+		{OUT_TIMEOUT, false, {0}, "no response; nothing was written"},
+	};
+	health_begin(DEVICE(""), "points:\n  Level: {holding: 4, write: only}\n");
+	rig_unit(1, true);
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		char reason[256];
+		if (!row[i].sent)
+			rig_unit(1, false); /* else it would be sent again */
+		rig_command("xnet/cmd/meter/Level", "5");
+		const struct job j = rig_bus()->job[rig_bus()->njob - 1];
+		rig_said();
+		rig_report((struct report){.kind = REPORT_JOB,
+		                           .outcome = (uint8_t)row[i].outcome,
+		                           .instead = row[i].instead,
+		                           .id = j.id,
+		                           .span = j.span,
+		                           .sent = row[i].sent ? rig.now : 0});
+		snprintf(reason, sizeof reason, "\"reason\":\"%s\"", row[i].reason);
+		if (!strstr(rig_said(), reason))
+			fail_msg("not %s but %s", reason, rig.said);
+	}
+}
+
 /* "None responds" is said only where nothing came. */
 static void a_line_without_a_valid_response_reports_what_came(void **state)
 {
@@ -589,6 +642,7 @@ int main(void)
 		RIG_TEST(a_reload_gives_a_held_line_back),
 		RIG_TEST(the_last_error_has_request_and_response),
 		RIG_TEST(the_last_error_may_be_of_a_write),
+		RIG_TEST(what_came_instead_of_the_response_to_a_command_is_in_its_nak),
 		RIG_TEST(a_line_without_a_valid_response_reports_what_came),
 		RIG_TEST(a_device_never_reached_is_logged_once_with_the_likely_causes),
 		RIG_TEST(figures_of_many_devices_leave_room_for_values),

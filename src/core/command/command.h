@@ -15,6 +15,7 @@
 #ifndef CORE_COMMAND_COMMAND_H
 #define CORE_COMMAND_COMMAND_H
 
+#include "core/modbus/instead.h"
 #include "core/model/model.h"
 
 #define COMMAND_REASON_MAX 192
@@ -194,6 +195,10 @@ bool command_submit(struct command_table *t, const struct command_request *r, us
 /* The `off` of a pulse that a life before this one began: written as soon as it can be, and tried
  * until it is done. One that is already under way will do. */
 void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now);
+
+/* What came instead of the response to this job, for the outcome's text. Call it before
+ * command_job(); without it nothing came. */
+void command_instead(struct command_table *t, uint64_t id, const struct instead *i);
 
 /* What the bus reports. sent 0: never on the wire. A job that is not the table's is ignored. */
 void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,

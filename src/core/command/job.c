@@ -240,6 +240,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 	}
 	for (size_t i = 0; i < n; i++) {
 		r[i]->job = j->id;
+		r[i]->instead = (struct instead){0};
 		r[i]->state = STATE_WAITING;
 		r[i]->alone = n == 1;
 		r[i]->set = n == 1 ? 0 : r[i]->set ? r[i]->set : j->id;

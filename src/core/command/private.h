@@ -6,6 +6,7 @@
 #define CORE_COMMAND_PRIVATE_H
 
 #include "core/command/command.h"
+#include "core/modbus/words.h"
 
 /* For a read-back to come; not counted while the process is suspended. */
 #define READ_BACK_WITHIN (10 * US_S)
@@ -56,8 +57,9 @@ struct record {
 	bool read;              /* it was, since it was written last */
 	us_t due;               /* RETRYING: again; else: give up */
 	struct command_value value;
-	struct value before; /* of a toggle: what was read before it; NONE: not known */
-	/* of a draft that is refused; "" good. UNSURE: the device's exception; "": no response */
+	struct value before;    /* of a toggle: what was read before it; NONE: not known */
+	struct instead instead; /* what came instead of the response to its last job */
+	/* of a draft that is refused; "" good. UNSURE: the device's exception; "": `instead` */
 	char reason[COMMAND_REASON_MAX];
 };
 
@@ -220,8 +222,12 @@ void lane_wake(struct command_table *t, uint32_t lane, us_t now);
 /* The oldest parked write with nothing before it in its lane to wait for; NULL: none. */
 struct record *parked_next(const struct command_table *t);
 #define SHUTTING_DOWN "shutting down"
+/* "no response" only if nothing came to its last job. buf: WORDS_MAX. Returns buf. */
+char *record_instead(const struct record *r, char *buf);
 /* The outcome's text of one that was sent, where no more is known. Ends with the record. */
 const char *record_not_known(struct record *r);
+/* The end of one that was sent, and was not answered before a newer one came. */
+void record_supersede(struct command_table *t, struct record *r, us_t now);
 void record_retry(struct record *r, us_t due);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "core/command/private.h"
-#include "core/modbus/words.h"
 
 #define READ_AGAIN (500 * US_MS)
 #define READS_MAX 3
@@ -44,6 +43,7 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 	const struct point *p = record_point(t, r);
 	uint16_t gathered[CELLS_MAX];
 	char text[VALUE_TEXT_MAX], shown[VALUE_PRINT_MAX], reason[COMMAND_REASON_MAX];
+	char came[WORDS_MAX];
 	struct value got, exponent, factor;
 	const struct command_input in = record_input(t, r->device, p, "", &exponent, &factor);
 	r->read = true;
@@ -79,10 +79,11 @@ static void record_read(struct command_table *t, struct record *r, const struct 
 		r->tries++;
 		record_launch(t, r, now);
 	} else if (pulse_ends) {
-		pulse_again(t, r, "no response, and it is still on", now);
+		snprintf(reason, sizeof reason, "%s, and it is still on", record_instead(r, came));
+		pulse_again(t, r, reason, now);
 	} else {
-		snprintf(reason, sizeof reason, "no response, and not applied: device reports %.*s",
-		         120, shown);
+		snprintf(reason, sizeof reason, "%s, and not applied: device reports %.*s",
+		         record_instead(r, came), 120, shown);
 		record_end(t, r, COMMAND_FAILED, shown, reason, now);
 	}
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/command/private.h"
-#include "core/modbus/words.h"
 
 #define BUSY_MAX 20
 #define LATE "could not be sent in time"
@@ -68,11 +67,17 @@ static void record_acknowledge(struct command_table *t, struct record *r, us_t n
 	           known ? shown : NULL, NULL, now);
 }
 
+char *record_instead(const struct record *r, char *buf)
+{
+	return instead_text(&r->instead, buf, WORDS_MAX);
+}
+
 const char *record_not_known(struct record *r)
 {
+	char came[WORDS_MAX];
 	const size_t n = strlen(r->reason);
 	snprintf(r->reason + n, sizeof r->reason - n, "%s; not known whether it was carried out",
-	         n ? "" : "no response");
+	         n ? "" : record_instead(r, came));
 	return r->reason;
 }
 
@@ -87,22 +92,32 @@ static void record_taken(struct command_table *t, struct record *r, us_t at, us_
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
 }
 
+void record_supersede(struct command_table *t, struct record *r, us_t now)
+{
+	char reason[COMMAND_REASON_MAX], came[WORDS_MAX];
+	snprintf(reason, sizeof reason, "%s, and superseded by a newer command",
+	         record_instead(r, came));
+	record_end(t, r, COMMAND_SUPERSEDED, NULL, reason, now);
+}
+
 /* Sent, and no answer that reports its outcome. */
 static void record_unsure(struct command_table *t, struct record *r, us_t at, us_t now)
 {
+	char reason[COMMAND_REASON_MAX], came[WORDS_MAX];
 	r->effect = EFFECT_UNKNOWN;
 	if (r->origin == COMMAND_PULSE_END) {
 		if (!readable(t, r)) {
-			pulse_again(t, r, "no response", now);
+			pulse_again(t, r, record_instead(r, came), now);
 			return;
 		}
 	} else if (record_once_only(t, r)) {
-		record_end(t, r, COMMAND_FAILED, NULL,
-		           "no response; not repeated, since it may have been carried out", now);
+		snprintf(reason, sizeof reason,
+		         "%s; not repeated, since it may have been carried out",
+		         record_instead(r, came));
+		record_end(t, r, COMMAND_FAILED, NULL, reason, now);
 		return;
 	} else if (record_newer(t, r)) {
-		record_end(t, r, COMMAND_SUPERSEDED, NULL,
-		           "no response, and superseded by a newer command", now);
+		record_supersede(t, r, now);
 		return;
 	} else if (!readable(t, r) || r->leaves || !device_online(t, r)) {
 		record_end(t, r, COMMAND_FAILED, NULL, record_not_known(r), now);
@@ -199,6 +214,16 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 		record_end(t, r, COMMAND_REFUSED, NULL, reason, now);
 }
 
+/* Why nothing was written; NULL: the outcome's own words. */
+static const char *unsent_instead(const struct record *r, enum outcome o, char *reason, size_t size)
+{
+	char came[WORDS_MAX];
+	if (!r->instead.kind || (o != OUT_TIMEOUT && o != OUT_GARBLED))
+		return NULL;
+	snprintf(reason, size, "%s; nothing was written", record_instead(r, came));
+	return reason;
+}
+
 static void job_unsent(struct command_table *t, struct record *r, enum outcome o, us_t now)
 {
 	static const struct {
@@ -213,19 +238,22 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		[OUT_EXPIRED] = {COMMAND_EXPIRED, LATE},
 		[OUT_CLOSED] = {COMMAND_FAILED, "the line was closed"},
 	};
+	char text[COMMAND_REASON_MAX];
+	const char *came = unsent_instead(r, o, text, sizeof text);
+	const char *why = came ? came : row[o].reason;
 	const bool again = o != OUT_CLOSED && !t->closing;
 	if (r->origin == COMMAND_PULSE_END && o == OUT_CLOSED && !t->closing) {
 		pulse_soon(r, now); /* a reload opens the line anew */
 		return;
 	}
 	if (r->origin == COMMAND_PULSE_END && o != OUT_CLOSED) {
-		pulse_again(t, r, row[o].reason, now);
+		pulse_again(t, r, why, now);
 		return;
 	}
 	/* a read before the write was lost: nothing happened yet */
 	const bool lost = o == OUT_GARBLED || (o == OUT_TIMEOUT && device_online(t, r));
 	if (lost && again && record_passed(t, r)) {
-		record_give_way(t, r, row[o].reason, now);
+		record_give_way(t, r, why, now);
 		return;
 	}
 	if (lost && again && r->tries < 1) {
@@ -233,8 +261,8 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 		record_retry(r, now);
 		return;
 	}
-	record_end(t, r, row[o].end, NULL,
-	           t->closing && o == OUT_CLOSED ? SHUTTING_DOWN : row[o].reason, now);
+	record_end(t, r, row[o].end, NULL, t->closing && o == OUT_CLOSED ? SHUTTING_DOWN : why,
+	           now);
 }
 
 /* The job is over; is the command? First what the write has set in motion, whatever its outcome: an
@@ -388,6 +416,13 @@ static bool job_again(struct command_table *t, uint64_t id, us_t now)
 	if (first)
 		record_launch(t, first, now);
 	return true;
+}
+
+void command_instead(struct command_table *t, uint64_t id, const struct instead *i)
+{
+	for (size_t k = 0; i->kind && id && k < t->n; k++)
+		if (t->record[k]->job == id)
+			t->record[k]->instead = *i;
 }
 
 void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,

@@ -283,8 +283,7 @@ void record_overtake(struct command_table *t, struct record *r, us_t now)
 		record_end(t, r, COMMAND_SUPERSEDED, NULL, "superseded by a newer command", now);
 		break;
 	case STATE_UNSURE:
-		record_end(t, r, COMMAND_SUPERSEDED, NULL,
-		           "no response, and superseded by a newer command", now);
+		record_supersede(t, r, now);
 		break;
 	default: /* the bus knows whether it can still be replaced */
 		if (r->overtaken)

@@ -303,6 +303,7 @@ void commands_refuse(struct gateway *g, const struct north_event *e)
 
 void commands_report(struct gateway *g, const struct report *r)
 {
+	command_instead(g->table, r->id, &r->instead);
 	command_job(g->table, r->id, r->outcome, r->exception, r->sent, r->at, g->now);
 	commands_act(g);
 }
