@@ -42,6 +42,29 @@ static void a_keep_alive_repeats_what_was_commanded(void **state)
 	rig_job(3, 20, OUT_OK);
 }
 
+/* A command that is under way when it is due serves as well only if the device took it. */
+static void a_keep_alive_does_not_miss_its_time_for_a_refused_command(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, KEPT);
+	rig_read(3, 10);
+	command("20", 20);
+	rig_pass(59 * US_S);
+	rig_command("xnet/cmd/pump/Level", "30");
+	rig_pass(2 * US_S);
+	rig_job(3, 30, OUT_REFUSED);
+	rig_pass(0);
+	rig_job(3, 20, OUT_OK);
+	rig_pass(59 * US_S);
+	rig_command("xnet/cmd/pump/Level", "40");
+	rig_pass(2 * US_S);
+	rig_job(3, 40, OUT_OK);
+	rig_pass(59 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+	rig_pass(US_S);
+	rig_job(3, 40, OUT_OK);
+}
+
 #define RELAY(more) "points:\n  Relay: {coil: 3, write: {toggle: 0x5500" more "}, rewrite: 60s}\n"
 
 /* What it made of the relay is repeated. */
@@ -513,6 +536,7 @@ int main(void)
 		RIG_TEST(a_broadcast_pauses_the_keep_alive_of_the_members),
 		RIG_TEST(commands_off_writes_nothing),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),
+		RIG_TEST(a_keep_alive_does_not_miss_its_time_for_a_refused_command),
 		RIG_TEST(a_keep_alive_does_not_toggle_again),
 		RIG_TEST(a_reload_keeps_what_is_repeated_and_when),
 		RIG_TEST(a_keep_alive_does_not_go_to_another_device),

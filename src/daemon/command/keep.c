@@ -19,6 +19,7 @@ struct kept {
 	               */
 	char *safe_value;         /* of the model before, during a reload */
 	us_t rewrite_at, sync_at; /* US_NEVER: not due */
+	bool missed;              /* the keep-alive was due, but a command was under way */
 	bool commanded; /* a command was accepted since the start, or since the safe value */
 	struct safe safe;
 };
@@ -201,6 +202,7 @@ static void repeat(struct gateway *g, struct kept *k, const char *value)
 	free(k->last);
 	k->last = last;
 	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
+	k->missed = false;
 }
 
 static bool is(const struct kept *k, uint32_t device, uint32_t point)
@@ -326,6 +328,8 @@ void keep_ended(struct gateway *g, const struct command_outcome *o)
 		} else if (o->origin == COMMAND_FROM_GATEWAY) {
 			own_ended(g, k, o);
 		}
+		if (k->missed) /* what was under way was not written, or was another point's */
+			k->rewrite_at = g->now;
 		wake(g, k);
 	}
 }
@@ -368,7 +372,9 @@ static void sync_clock(struct gateway *g, struct kept *k)
 static void rewrite(struct gateway *g, struct kept *k)
 {
 	k->rewrite_at = g->now + rule_of(g, k)->rewrite;
-	if (!command_pending_shared(g->table, k->device, k->point)) /* it serves as well */
+	k->missed =
+		command_pending_shared(g->table, k->device, k->point); /* it may serve as well */
+	if (!k->missed)
 		own_write(g, k->device, k->point, k->last, false);
 }
 
