@@ -172,7 +172,7 @@ void broker_turn(struct gateway *g)
 	const bool held = commands_wait(g) || gets_wait(g);
 	for (unsigned i = 0; i < NORTH_LINKS; i++)
 		if (g->link[i].mqtt)
-			mqtt_hold(g->link[i].mqtt, held);
+			mqtt_hold(g->link[i].mqtt, held, g->link[i].taken);
 }
 
 void broker_leaves(struct gateway *g)

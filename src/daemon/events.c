@@ -313,6 +313,8 @@ static void take(struct gateway *g, size_t most)
 			         m.topic ? ": " : "", m.text);
 		else if (m.kind != MQTT_MESSAGE)
 			connection(g, &m);
+		else
+			g->link[m.link].taken = m.number;
 		message(g, &m);
 	}
 }

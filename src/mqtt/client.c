@@ -91,7 +91,7 @@ static void on_message(void *ctx, struct mqtt_event *e, uint8_t qos)
 {
 	struct mqtt_client *c = ctx;
 	pthread_mutex_lock(&c->lock);
-	c->received++;
+	e->number = ++c->received;
 	e->since = fresh_message(&c->fresh, qos, client_now());
 	segments_acknowledge(&c->segments);
 	pthread_mutex_unlock(&c->lock);
@@ -276,12 +276,13 @@ void mqtt_shortest(struct mqtt_client *c, int64_t shortest)
 	pthread_mutex_unlock(&c->lock);
 }
 
-void mqtt_hold(struct mqtt_client *c, bool held)
+void mqtt_hold(struct mqtt_client *c, bool held, uint64_t taken)
 {
 	pthread_mutex_lock(&c->lock);
-	if (c->held != held)
+	if (c->held != held || (c->leaving && c->taken != taken))
 		client_wake(c);
 	c->held = held;
+	c->taken = taken;
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -42,6 +42,7 @@ struct mqtt_event {
 	size_t correlation_len;
 	uint32_t expiry; /* seconds; 0: none */
 	int64_t since;   /* MQTT_MESSAGE: when its time began, µs of CLOCK_BOOTTIME; see fresh.h */
+	uint64_t number; /* MQTT_MESSAGE: counted from 1 by each client */
 	char text[192];  /* MQTT_DOWN, MQTT_REFUSED: why, for people */
 };
 
@@ -83,8 +84,9 @@ void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n,
 void mqtt_shortest(struct mqtt_client *c, int64_t shortest);
 
 /* Is something under way whose outcome belongs to the broker in use? Until then the first of a list
- * is not returned to, for a minute at most. */
-void mqtt_hold(struct mqtt_client *c, bool held);
+ * is not returned to, for a minute at most. taken: the number of the last message that was
+ * looked at for this. */
+void mqtt_hold(struct mqtt_client *c, bool held, uint64_t taken);
 
 void mqtt_figures(struct mqtt_client *c, struct mqtt_figures *out);
 

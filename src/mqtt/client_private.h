@@ -53,8 +53,11 @@ struct mqtt_client {
 	const char *refused;
 	uint64_t published, received, refusals, connects, done, acked;
 	bool held;       /* mqtt_hold() */
+	uint64_t taken;  /* messages that main has dealt with: the number of the last */
 	bool leaving;    /* nothing is subscribed any more */
 	uint64_t proven; /* `received` at the last probe then; UINT64_MAX: none was sent */
+	us_t probed;     /* when that was sent */
+	bool answered;   /* and it was answered */
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
@@ -77,8 +80,9 @@ struct mqtt_client {
 	struct retry retry;                     /* of the broker in use */
 	struct retry retries[MQTT_BROKERS_MAX]; /* of the others */
 	struct failover failover;
-	bool returns; /* PARTING, to the first broker */
-	size_t left;  /* … from this one */
+	bool returns;  /* PARTING, to the first broker */
+	size_t left;   /* … from this one */
+	us_t leave_by; /* nothing is subscribed any more, to return to it by then; 0: it is not */
 	bool reachable, tls_trouble, tls_port, refusal_reported;
 	uint8_t have_qos;
 	unsigned closes; /* attempts that the broker closed before any succeeded */
@@ -134,6 +138,14 @@ void client_watch_subscriptions(struct mqtt_client *c, us_t now);
 
 /* client_wish.c: subscribes and unsubscribes so that the subscriptions are those that main set. */
 void client_subscribe_wish(struct mqtt_client *c);
+
+/* client_leave.c; by the publisher. The way back to the first broker: nothing is subscribed any
+ * more, and what came by then is answered where it came from. */
+void client_leave(struct mqtt_client *c, us_t now);
+bool client_may_part(struct mqtt_client *c, us_t now);
+/* The connection is over, or stays: subscriptions are as main set them. */
+void client_left(struct mqtt_client *c);
+bool client_held(struct mqtt_client *c);
 
 /* pump.c; by the publisher, but pump_done() */
 void pump_begin(struct mqtt_client *c, us_t now); /* connected */

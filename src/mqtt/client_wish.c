@@ -66,7 +66,7 @@ void client_subscribe_wish(struct mqtt_client *c)
 			w++;
 		}
 	}
-	if (c->state == CLIENT_UP) {
+	if (c->state == CLIENT_UP && !c->leave_by) {
 		paho_unsubscribe(c->paho, go.filter, go.n);
 		paho_subscribe(c->paho, come.filter, come.n, c->have_qos);
 	}
@@ -76,7 +76,7 @@ void client_subscribe_wish(struct mqtt_client *c)
 	c->have = wish;
 	c->nhave = n;
 	pthread_mutex_lock(&c->lock);
-	c->leaving = n == 0;
+	c->leaving = n == 0 || c->leave_by;
 	c->proven = UINT64_MAX;
 	pthread_mutex_unlock(&c->lock);
 }

@@ -63,6 +63,7 @@ static void drop_handle(struct mqtt_client *c)
 	struct paho *p = c->paho;
 	c->paho = NULL;
 	paho_destroy(p); /* lands what was on its way */
+	client_left(c);
 	pthread_mutex_lock(&c->lock);
 	c->news_up = c->news_down = false; /* of the handle that is gone */
 	pthread_mutex_unlock(&c->lock);
@@ -254,24 +255,22 @@ static void leave_for_first(struct mqtt_client *c, us_t now)
 	c->left = before;
 }
 
-/* Its commands are under way, or their outcomes wait to be published. */
-static bool held(struct mqtt_client *c)
-{
-	pthread_mutex_lock(&c->lock);
-	const bool held = c->held;
-	pthread_mutex_unlock(&c->lock);
-	return held || outbox_answers(c->outbox);
-}
-
 static void look_for_first(struct mqtt_client *c, us_t now)
 {
-	if (c->ending || c->failover.look_at > now || !failover_look(&c->failover, held(c), now))
+	if (c->ending)
+		return;
+	if (c->leave_by) {
+		if (client_may_part(c, now))
+			leave_for_first(c, now);
+		return;
+	}
+	if (c->failover.look_at > now || !failover_look(&c->failover, client_held(c), now))
 		return;
 	const int fd = reach_connect(c->conf.broker[0].host, c->conf.broker[0].port);
 	if (fd < 0)
 		return;
 	close(fd);
-	leave_for_first(c, now);
+	client_leave(c, now);
 }
 
 /* It has what it had to get, or has had the time. */
@@ -387,7 +386,9 @@ static us_t step(struct mqtt_client *c, const struct news *n, us_t now)
 	case CLIENT_UP:
 		return sooner(sooner(question, pump_due(c)),
 		              n->ending ? n->end_by
-		                        : failover_due(&c->failover, now >= c->failover.look_at));
+		              : c->leave_by
+		                      ? c->leave_by
+		                      : failover_due(&c->failover, now >= c->failover.look_at));
 	default:
 		return c->retry_at;
 	}

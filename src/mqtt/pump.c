@@ -214,9 +214,12 @@ void pump_last_question(struct mqtt_client *c, us_t now)
 {
 	struct pace_mark mark;
 	pthread_mutex_lock(&c->lock);
-	const bool asks = c->leaving && !c->left_open && !c->flying && c->proven != c->received;
+	const bool asks = c->leaving && !c->left_open && (!c->flying || c->leave_by) &&
+	                  c->proven != c->received;
 	if (asks) {
 		c->proven = c->received;
+		c->probed = now;
+		c->answered = false;
 		mark = count_question(c, now);
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -420,6 +423,7 @@ void pump_done(void *ctx, const struct paho_done *d)
 	c->unacked -= d->qos > 0;
 	c->done++;
 	c->acked += answered && d->qos;
+	c->answered |= question && answered && d->mark.at >= c->probed;
 	if (!question) {
 		c->published += d->ok;
 		c->refusals += d->refused != NULL;

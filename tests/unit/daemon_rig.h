@@ -264,9 +264,9 @@ void mqtt_subscribe(struct mqtt_client *c, const char *const *filters, size_t n,
 		snprintf(rig.own.filter, sizeof rig.own.filter, "%s", n ? filters[0] : "");
 }
 
-void mqtt_hold(struct mqtt_client *c, bool held)
+void mqtt_hold(struct mqtt_client *c, bool held, uint64_t taken)
 {
-	(void)c;
+	(void)c, (void)taken;
 	rig.held = held;
 }
 

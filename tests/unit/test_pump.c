@@ -24,7 +24,9 @@ static struct {
 static unsigned nsent;
 static char reported[192];
 static const struct mqtt_client *handed_by;
-static unsigned marked_alone;
+static unsigned marked_alone, nmarked, nunsubscribed;
+static bool marks; /* probes go out */
+static struct pace_mark marked;
 
 us_t client_now(void)
 {
@@ -67,9 +69,17 @@ bool paho_send(struct paho *p, const struct outgoing *m, uint32_t expiry,
 
 bool paho_mark(struct paho *p, const struct pace_mark *mark)
 {
-	(void)p, (void)mark;
+	(void)p;
 	marked_alone += handed_by->handing_over;
-	return false;
+	nmarked += marks;
+	marked = *mark;
+	return marks;
+}
+
+void paho_unsubscribe(struct paho *p, const char *const *filters, size_t n)
+{
+	(void)p, (void)filters;
+	nunsubscribed += (unsigned)n;
 }
 
 struct rig {
@@ -265,9 +275,55 @@ static void the_sender_does_not_wait_in_a_burst_without_end(void **state)
 	end(&r);
 }
 
+/* The last probe is answered, if it is a new one. */
+static void answered(struct rig *r, unsigned count)
+{
+	pump_last_question(&r->client, now);
+	assert_int_equal(nmarked, count);
+	now += 10 * US_MS;
+	pump_done(&r->client, &(struct paho_done){.ok = true, .mark = marked});
+}
+
+/* A command that comes while the gateway leaves for the first broker of the list would be answered
+ * there, where nobody waits for it. */
+static void a_broker_is_left_when_no_command_can_come_any_more(void **state)
+{
+	(void)state;
+	struct rig r;
+	char text[] = "xnet/cmd/#", *filter[] = {text};
+	begin(&r, 5);
+	marks = true;
+	nmarked = nunsubscribed = 0;
+	r.client.have = filter;
+	r.client.nhave = 1;
+	client_leave(&r.client, now);
+	assert_int_equal(nunsubscribed, 1);
+	assert_false(client_may_part(&r.client, now));
+	pump_last_question(&r.client, now);
+	assert_false(client_may_part(&r.client, now));
+	r.client.received++; /* on its way when nothing was subscribed any more */
+	answered(&r, 2);
+	assert_false(client_may_part(&r.client, now)); /* main has not looked at it */
+	r.client.taken = r.client.received;
+	r.client.held = true;
+	assert_false(client_may_part(&r.client, now)); /* it is under way */
+	r.client.held = false;
+	assert_true(client_may_part(&r.client, now));
+	client_left(&r.client);
+	assert_false(r.client.leaving);
+	/* not for ever */
+	client_leave(&r.client, now);
+	r.client.held = true;
+	now += 5 * US_S;
+	assert_true(client_may_part(&r.client, now));
+	marks = false;
+	end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_broker_is_left_when_no_command_can_come_any_more),
 		cmocka_unit_test(all_is_published_again_when_the_broker_permits_it_again),
 		cmocka_unit_test(a_value_now_and_then_asks),
 		cmocka_unit_test(what_is_never_permitted_costs_one_message_at_a_time),

@@ -53,6 +53,7 @@ enum gateway_alert {
 struct link {
 	struct mqtt_client *mqtt; /* NULL: the model has it not */
 	bool connected;
+	uint64_t taken; /* the number of its last message that was dispatched */
 };
 
 struct gateway {
