@@ -68,7 +68,6 @@ struct bus *bus_create(const struct bus_conf *conf, uint32_t tag, unsigned index
 	b->schedule = schedule_create(&wire, index, of, now);
 	b->shown.stepped = now;
 	b->shown.step_limit = US_NEVER;
-	describe(&b->conf, b->port.ops, &b->shown);
 	hub_join(b);
 	return b;
 }
@@ -179,10 +178,22 @@ void bus_tap(struct bus *b, struct queue *frames)
 void bus_figures(struct bus *b, struct bus_figures *out)
 {
 	struct unit_figures f;
+	const struct bus_shown *s = &b->shown;
 	pthread_mutex_lock(&b->lock);
-	*out = b->shown;
-	out->adhoc = schedule_adhoc(b->schedule);
-	out->missed = 0;
+	*out = (struct bus_figures){
+		.adhoc = schedule_adhoc(b->schedule),
+		.line = s->line,
+		.retries = s->retries,
+		.reopened = s->reopened,
+		.busy = s->busy,
+		.stepped = s->stepped,
+		.step_limit = s->step_limit,
+		.up = s->up,
+	};
+	memcpy(out->instead, s->instead, sizeof(out->instead));
+	describe(&b->conf, b->port.ops, out);
+	snprintf(out->trouble, sizeof(out->trouble), "%s", s->trouble ? s->trouble : "");
+	snprintf(out->note, sizeof(out->note), "%s", s->note ? s->note : "");
 	for (unsigned unit = 0; unit <= UINT8_MAX; unit++)
 		if (schedule_unit(b->schedule, (uint8_t)unit, &f))
 			out->missed += f.missed;
@@ -215,6 +226,8 @@ void bus_destroy(struct bus *b)
 	schedule_destroy(b->schedule);
 	free(b->seen);
 	free(b->run);
+	free(b->shown.trouble);
+	free(b->shown.note);
 	adoption_destroy(b->adoption);
 	pthread_mutex_destroy(&b->lock);
 	free((char *)b->conf.name);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "bus/worker.h"
 
+#include "core/base/arena.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REOPEN (400 * US_MS)   /* a serial port that is not there is tried again */
@@ -24,6 +27,12 @@ static void report_port(struct bus *b, const char *text)
 	worker_report(b, REPORT_PORT, &r);
 }
 
+static void text_set(char **text, const char *to)
+{
+	free(*text);
+	*text = to[0] ? mem_strdup(to) : NULL;
+}
+
 /* Reported once, and again when the reason changes. Commands that wait end with OUT_LINK. */
 void link_down(struct bus *b)
 {
@@ -35,11 +44,12 @@ void link_down(struct bus *b)
 		return;
 	}
 	pthread_mutex_lock(&b->lock);
-	const bool news = b->reported || strcmp(b->shown.trouble, b->port.why) != 0;
+	const bool news =
+		b->reported || strcmp(b->shown.trouble ? b->shown.trouble : "", b->port.why) != 0;
 	b->up = b->reported = false;
 	b->shown.up = false;
-	snprintf(b->shown.trouble, sizeof(b->shown.trouble), "%s", b->port.why);
-	b->shown.note[0] = 0;
+	text_set(&b->shown.trouble, b->port.why);
+	text_set(&b->shown.note, "");
 	schedule_port_lost(b->schedule, clock_now());
 	b->job_came = false;
 	pthread_mutex_unlock(&b->lock);
@@ -55,8 +65,8 @@ void link_proven(struct bus *b)
 	pthread_mutex_lock(&b->lock);
 	b->reported = true;
 	b->shown.up = true;
-	b->shown.trouble[0] = 0;
-	snprintf(b->shown.note, sizeof(b->shown.note), "%s", b->port.why);
+	text_set(&b->shown.trouble, "");
+	text_set(&b->shown.note, b->port.why);
 	pthread_mutex_unlock(&b->lock);
 	report_port(b, b->port.why);
 }

@@ -42,6 +42,15 @@ enum bus_wait { WAIT_TIME, WAIT_LINK, WAIT_INPUT, WAIT_OUTPUT };
 
 enum bus_permit { PERMIT_NONE, PERMIT_AWAITED, PERMIT_GIVEN };
 
+/* What bus_figures() gives of it; texts only where there is one, as there may be many buses. */
+struct bus_shown {
+	struct line_counters line;
+	uint32_t retries, reopened, instead[INSTEAD_KINDS];
+	us_t busy, stepped, step_limit;
+	bool up;
+	char *trouble, *note; /* NULL: none */
+};
+
 struct bus {
 	struct bus_conf conf; /* strings are copies */
 	uint32_t tag;
@@ -58,7 +67,7 @@ struct bus {
 	bool ended;                /* nothing is reported any more */
 	struct bus_tune tune;      /* of a held line; baud 0: its own */
 	bool held;
-	struct bus_figures shown;
+	struct bus_shown shown;
 
 	_Atomic(struct queue *) tap; /* NULL: no monitor */
 
