@@ -352,6 +352,8 @@ static inline void rig_report(struct report r)
 {
 	r.bus = rig_bus()->tag;
 	r.at = r.at ? r.at : rig.now;
+	if (r.kind == REPORT_READ && !r.sent)
+		r.sent = r.at;
 	assert_true(queue_try_push(rig.g.reports, &r));
 	rig_turn();
 }

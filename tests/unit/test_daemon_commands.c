@@ -103,6 +103,28 @@ static struct mqtt_event get_level(void)
 	                           .since = rig.now};
 }
 
+/* Of a request that was under way the device may have taken the values before the `get` came. */
+static void a_get_is_answered_with_what_was_requested_after_it(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, "points:\n  Level: {holding: 3, write: true}\n");
+	const us_t sent = rig.now;
+	rig_pass(50 * US_MS);
+	rig_event(get_level());
+	rig_said();
+	rig_pass(50 * US_MS);
+	rig_report((struct report){.kind = REPORT_READ,
+	                           .outcome = OUT_OK,
+	                           .sent = sent,
+	                           .span = {1, TABLE_HOLDING, 3, 1},
+	                           .word = {10}});
+	assert_null(strstr(rig_said(), "answer/me"));
+	rig_pass(50 * US_MS);
+	rig_read(3, 11);
+	assert_non_null(
+		strstr(rig_said(), "answer/me {\"ok\":true,\"param\":\"Level\",\"value\":\"11\""));
+}
+
 /* A `get` is not answered with what was read before it. */
 static void a_get_beside_a_command_is_answered_with_what_is_read_behind_it(void **state)
 {
@@ -325,6 +347,7 @@ int main(void)
 		RIG_TEST(what_was_read_before_a_write_is_not_published_by_a_connect),
 		RIG_TEST(what_was_read_before_a_write_is_not_in_the_json_behind_it),
 		RIG_TEST(a_slider_that_is_not_read_back_does_not_jump_back),
+		RIG_TEST(a_get_is_answered_with_what_was_requested_after_it),
 		RIG_TEST(a_get_beside_a_command_is_answered_with_what_is_read_behind_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,8 +228,9 @@ static void take(struct gateway *g, uint32_t bus, const struct report *r, bool g
 	for (size_t k = 0; k < g->gets->n; k++) {
 		struct get *t = g->gets->get[k];
 		const struct device *d = &g->model->device[t->device];
-		if (d->bus != bus || r->at < t->asked)
-			continue;
+		if (d->bus != bus || (good ? r->sent : r->at) < t->asked)
+			continue; /* the request of a good one: the device may have answered before
+			           */
 		for (size_t i = t->n; i-- > 0;) {
 			const struct span s = span_of(g->plant, &t->awaited[i]);
 			if (!touches(&s, &r->span, good))
