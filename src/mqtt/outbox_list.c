@@ -95,13 +95,15 @@ void slot_unlist(struct outbox *o, uint32_t id)
 
 /* -- what goes next ---------------------------------------------------------------------------- */
 
-/* The first of a post's own values that waits; 0: none. */
-static uint32_t own_value(const struct outbox *o, const struct post_item *i)
+/* One of a post's own values that waits; 0: none. Those before it have just been found gone: looked
+ * at anew for each that goes, thousands would cost their square. */
+static uint32_t own_value(const struct outbox *o, struct post_item *i)
 {
 	for (size_t k = 0; k < i->nafter; k++) {
-		const uint32_t id = i->after[k];
+		const uint32_t id = i->after[i->next];
 		if (id <= o->slots.n && slot_at(o, id)->text && slot_at(o, id)->listed)
 			return id;
+		i->next = (i->next + 1) % i->nafter;
 	}
 	return 0;
 }
@@ -129,7 +131,7 @@ static uint32_t lane_next(const struct outbox *o, enum lane l)
 		}
 		if (l == LANE_BULK)
 			return id;
-		const struct post_item *i = post_at(o, id);
+		struct post_item *i = post_at(o, id);
 		if (passed_by || behind_few(o, i->behind))
 			return 0;
 		const uint32_t first = own_value(o, i);

@@ -14,11 +14,11 @@ struct post_item {
 	uint32_t at; /* its number, from 1 */
 	bool flying, history, retain, suspect;
 	uint8_t qos;
-	uint32_t taken;  /* when, of all that were taken */
-	uint32_t behind; /* the outbox's values_out, when all set before it are out */
-	slot_t *after;   /* these go before it */
-	size_t nafter;
-	size_t size; /* counted against the bound */
+	uint32_t taken;      /* when, of all that were taken */
+	uint32_t behind;     /* the outbox's values_out, when all set before it are out */
+	slot_t *after;       /* these go before it */
+	size_t nafter, next; /* next: of them looked at first */
+	size_t size;         /* counted against the bound */
 	size_t payload_at, len, correlation_at, correlation_len;
 	size_t response_at, response_len, properties_at, properties_len;
 	bool correlation, response;

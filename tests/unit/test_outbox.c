@@ -313,6 +313,33 @@ static void a_post_waits_for_its_own_values(void **state)
 	outbox_destroy(o);
 }
 
+/* Whichever of them is set again meanwhile, or comes back from a lost connection. */
+static void a_post_goes_when_none_of_its_values_waits(void **state)
+{
+	(void)state;
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	set_many(o, "v", 1000);
+	const slot_t after[] = {value(o, "v700"), value(o, "v500"), value(o, "v600")};
+	const struct post p = {
+		.topic = "nak", .payload = "x", .qos = 1, .after = after, .nafter = 3};
+	outbox_post(o, &p);
+	assert_int_equal(until(o, "v700"), 1);
+	assert_int_equal(until(o, "v500"), 1);
+	outbox_set(o, value(o, "v700"), "2", false);
+	assert_true(outbox_take(o, &m));
+	assert_string_equal(m.topic, "v600");
+	outbox_failed(o, m.item);
+	assert_true(outbox_take(o, &m));
+	assert_true(m.topic[1] == '6' || m.topic[1] == '7');
+	outbox_sent(o, m.item);
+	assert_true(outbox_take(o, &m));
+	assert_true(m.topic[1] == '6' || m.topic[1] == '7');
+	outbox_sent(o, m.item);
+	assert_int_equal(until(o, "nak"), 1);
+	outbox_destroy(o);
+}
+
 static void nothing_is_starved_by_what_goes_before_it(void **state)
 {
 	(void)state;
@@ -852,6 +879,7 @@ int main(void)
 		cmocka_unit_test(what_ended_two_connections_is_not_sent_again),
 		cmocka_unit_test(what_was_innocent_is_trusted_again),
 		cmocka_unit_test(a_post_waits_for_its_own_values),
+		cmocka_unit_test(a_post_goes_when_none_of_its_values_waits),
 		cmocka_unit_test(nothing_is_starved_by_what_goes_before_it),
 		cmocka_unit_test(a_passing_text_is_kept_until_it_is_sent),
 		cmocka_unit_test(a_passing_text_that_changes_on_its_way_is_published_again),
