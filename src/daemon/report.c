@@ -180,7 +180,7 @@ static void take_aside(struct gateway *g, struct plant_bus *b, const struct repo
 			g->plant->device[rd->device].doubtful = true;
 			g->plant->device[rd->device].denied_by = r->exception;
 		}
-		g->plant->device[rd->device].touched = true; /* expressions wait for it no longer */
+		plant_touch(g->plant, rd->device); /* expressions wait for it no longer */
 		log_warn("device %s: point %s is skipped, retried after 5 s, then less often: %s",
 		         plant_device(g->plant, point)->name, plant_point(g->plant, point)->name,
 		         failure_words_of(r->outcome, r->exception, &r->instead, &r->span, false,

@@ -116,6 +116,7 @@ static void found(struct gateway *g, uint32_t device)
 		return;
 	}
 	forget_readings(g, device);
+	plant_look(p, device); /* which of its alerts are there at all has changed */
 	plant_round(p, device);
 	plant_index(p, d->bus, d->id);
 	plant_rewant_soon(p, d->bus);

@@ -61,12 +61,13 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.has_wants, x.since,
           x.answered, x.strange, x.strange_at, x.silent_since, x.holder, x.held_offline, x.trouble,
           x.place, x.nplace, x.unit_first, x.nunit, x.ndevice)
-FIELDS_OF(device_state, x, x.phase, x.touched, x.derives, x.alerting, x.alerts_changed, x.repeated,
-          x.alerts_read, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen, x.own_from,
-          x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.devid, x.devid_job,
-          x.devid_failed, x.same, x.texts_due, x.texts, x.error, x.exception, x.error_wrote,
-          x.error_span, x.error_at, x.instead, x.failed_since, x.unreached, x.late, x.late_at,
-          x.invalid, x.doubtful, x.suspected, x.denied_by, x.doubt_since, x.foreign, x.response)
+FIELDS_OF(device_state, x, x.phase, x.touched, x.looked, x.derives, x.alerting, x.alerts_changed,
+          x.repeated, x.alerts_read, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen,
+          x.own_from, x.round, x.newest, x.alerts, x.identifies, x.identify_at, x.devid,
+          x.devid_job, x.devid_failed, x.same, x.texts_due, x.texts, x.error, x.exception,
+          x.error_wrote, x.error_span, x.error_at, x.instead, x.failed_since, x.unreached, x.late,
+          x.late_at, x.invalid, x.doubtful, x.suspected, x.denied_by, x.doubt_since, x.foreign,
+          x.response)
 FIELDS_OF(reading, x, x.at, x.value, x.filter, {{0}}, x.device, x.asked, x.quality, x.known,
           x.refused, x.denied, x.implausible, x.publish_next, x.undecoded, x.parts, x.rounded,
           x.overwritten)

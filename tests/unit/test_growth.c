@@ -54,6 +54,17 @@ LOOKED_UP(size_t, model_wants,
           (const struct model *m, uint32_t bus, const uint8_t *how, struct want **w,
            struct unit_rule **r, size_t *nr),
           m, bus, how, w, r, nr)
+
+struct slot;
+struct slots;
+static unsigned long slots_seen;
+struct slot *__real_slots_at(const struct slots *t, uint32_t id);
+struct slot *__wrap_slots_at(const struct slots *t, uint32_t id);
+struct slot *__wrap_slots_at(const struct slots *t, uint32_t id)
+{
+	slots_seen++;
+	return __real_slots_at(t, id);
+}
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 struct texts {
@@ -417,8 +428,81 @@ static void a_turn_does_not_search_who_never_answered(void **state)
 	(void)state;
 	const unsigned long small = turn_calls(SMALL), large = turn_calls(LARGE);
 	print_message("turns: %lu calls, %lu\n", small, large);
+	assert_true(large <= small);
+}
+
+/* Turns in which one device is read; none of the others has answered yet. */
+static unsigned long turns_of_one(unsigned n)
+{
+	char *devices;
+	size_t size;
+	FILE *f = open_memstream(&devices, &size);
+	fputs("devices:\n", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "  d%u: {bus: line, id: %u, profile: own}\n", i, i + 1);
+	fclose(f);
+	rig_begin(devices, "points:\n  P: {holding: 1}\n"
+	                   "  A: {holding: 9, bit: 0, alert: fault, code: 1}\n");
+	rig_turn();
+	calls = 0;
+	for (unsigned i = 0; i < SMALL; i++)
+		rig_read(1, (uint16_t)i);
+	const unsigned long counted = calls;
+	rig_said();
+	rig_read(9, 1);
+	assert_non_null(strstr(rig_said(), "d0/Alerts {\"faults\":[{\"code\":1"));
+	assert_int_equal(rig_end(NULL), 0);
+	free(devices);
+	return counted;
+}
+
+static void a_turn_looks_at_what_was_read(void **state)
+{
+	(void)state;
+	const unsigned long small = turns_of_one(UNITS), large = turns_of_one(4 * UNITS);
+	print_message("turns of one device: %lu calls, %lu\n", small, large);
 	assert_true(small > 0);
 	assert_true(large <= small);
+}
+
+/* The values of a `get` of a whole device, and its answer behind them. */
+static unsigned long slots_of_get(unsigned n)
+{
+	struct outbox *o = outbox_create(1000);
+	struct outgoing m;
+	char topic[32];
+	slot_t *after = mem_alloc(n, sizeof *after);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(topic, sizeof topic, "v%u", i);
+		after[i] = outbox_slot(o, topic, SLOT_VALUE, 0, true);
+		outbox_set(o, after[i], "1", true);
+	}
+	outbox_post(
+		o,
+		&(struct post){
+			.topic = "answer", .payload = "", .qos = 1, .after = after, .nafter = n});
+	slots_seen = 0;
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(outbox_take(o, &m));
+		assert_string_not_equal(m.topic, "answer");
+		outbox_sent(o, m.item);
+	}
+	assert_true(outbox_take(o, &m));
+	assert_string_equal(m.topic, "answer");
+	outbox_sent(o, m.item);
+	const unsigned long counted = slots_seen;
+	outbox_destroy(o);
+	free(after);
+	return counted;
+}
+
+static void an_answer_finds_its_values(void **state)
+{
+	(void)state;
+	const unsigned long small = slots_of_get(SMALL), large = slots_of_get(LARGE);
+	print_message("an answer behind its values: %lu slots looked at, %lu\n", small, large);
+	assert_true(small > SMALL);
+	assert_true(large < MOST * small);
 }
 
 static unsigned long lookups_of_one_change(unsigned n)
@@ -481,6 +565,8 @@ int main(void)
 		cmocka_unit_test(online_waits_for_no_device_that_is),
 		cmocka_unit_test(alerts_grow_with_what_they_are_about),
 		cmocka_unit_test(a_turn_does_not_search_who_never_answered),
+		cmocka_unit_test(a_turn_looks_at_what_was_read),
+		cmocka_unit_test(an_answer_finds_its_values),
 		cmocka_unit_test(a_reload_takes_over_what_changed),
 		cmocka_unit_test(buses_need_descriptors),
 	};

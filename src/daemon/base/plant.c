@@ -149,6 +149,19 @@ void plant_round(struct plant *p, uint32_t device)
 	p->device[device].round = round;
 }
 
+void plant_look(struct plant *p, uint32_t device)
+{
+	if (!p->device[device].looked)
+		p->look[p->nlook++] = device;
+	p->device[device].looked = true;
+}
+
+void plant_touch(struct plant *p, uint32_t device)
+{
+	p->device[device].touched = true;
+	plant_look(p, device);
+}
+
 void plant_unbind(struct plant *p, uint32_t device, us_t now)
 {
 	struct sunspec *s = p->model->device[device].set->sunspec;
@@ -204,6 +217,7 @@ static void make_device(struct plant *p, size_t d)
 	if (s->alerting) {
 		s->alerts = alerts_create();
 		s->alerts_changed = true;
+		plant_look(p, (uint32_t)d);
 	}
 }
 
@@ -216,6 +230,8 @@ struct plant *plant_build(struct model *m)
 	p->reading = mem_alloc(m->npoint, sizeof *p->reading);
 	p->how = mem_alloc(m->npoint, 1);
 	p->counter = mem_alloc(count_counters(m), sizeof *p->counter);
+	p->rewant = mem_alloc(m->nbus, sizeof *p->rewant);
+	p->look = mem_alloc(m->ndevice, sizeof *p->look);
 	for (size_t d = 0; d < m->ndevice; d++)
 		make_device(p, d);
 	index_units(p);
@@ -248,18 +264,19 @@ static void rewant(struct gateway *g, uint32_t bus)
 
 void plant_rewant_soon(struct plant *p, uint32_t bus)
 {
-	p->bus[bus].rewant = p->rewant = true;
+	if (!p->bus[bus].rewant)
+		p->rewant[p->nrewant++] = bus;
+	p->bus[bus].rewant = true;
 }
 
 void plant_turn(struct gateway *g)
 {
 	struct plant *p = g->plant;
-	for (uint32_t b = 0; p->rewant && b < p->model->nbus; b++) {
-		if (p->bus[b].rewant)
-			rewant(g, b);
-		p->bus[b].rewant = false;
+	for (size_t i = 0; i < p->nrewant; i++) {
+		rewant(g, p->rewant[i]);
+		p->bus[p->rewant[i]].rewant = false;
 	}
-	p->rewant = false;
+	p->nrewant = 0;
 }
 
 static void start_bus(struct gateway *g, uint32_t bus)
@@ -316,6 +333,8 @@ void plant_release(struct plant *p)
 	free(p->reading);
 	free(p->counter);
 	free(p->how);
+	free(p->rewant);
+	free(p->look);
 	assert(p->nchange == 0); /* each device_go() is followed by phases_take() */
 	free(p->change);
 	free(p->tag_bus);

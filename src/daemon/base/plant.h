@@ -64,6 +64,7 @@ enum device_phase {
 struct device_state {
 	uint8_t phase; /* enum device_phase */
 	bool touched;  /* a reading changed or was renewed in this turn */
+	bool looked;   /* plant_look() was called, readings_turn() is still to come */
 	bool derives;  /* has points that depend on others */
 	bool alerting; /* has points that are alerts */
 	bool alerts_changed;
@@ -166,7 +167,10 @@ struct plant {
 	struct point_counter *counter; /* by point */
 	size_t ncounter;
 	uint8_t *how; /* per point, for model_wants(): polled though it is on demand; read in two */
-	bool rewant;  /* of some bus */
+	uint32_t *rewant; /* buses of which plant_rewant_soon() was called */
+	size_t nrewant;
+	uint32_t *look; /* devices of which plant_look() was called */
+	size_t nlook;
 	struct phase_change *change;
 	size_t nchange;
 	/* over all models */
@@ -202,6 +206,12 @@ size_t plant_place_from(const struct plant_bus *b, uint32_t key);
 void plant_index(struct plant *p, uint32_t bus, uint8_t unit);
 /* Is it read in two requests, by its addresses or as the device wants it so? */
 bool plant_apart(const struct plant *p, uint32_t point);
+
+/* Its expressions, alerts and snapshot are looked at when the turn ends: something that they
+ * depend on has changed. All others are not. */
+void plant_look(struct plant *p, uint32_t device);
+/* A reading of it changed or was renewed. */
+void plant_touch(struct plant *p, uint32_t device);
 
 /* The fastest period of the device's points: after some came or went. */
 void plant_round(struct plant *p, uint32_t device);

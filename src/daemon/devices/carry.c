@@ -237,7 +237,8 @@ static bool carry_same(struct plant *from, int32_t was, struct plant *to, uint32
 	a->alerts = fresh;
 	b->alerts_read = a->alerts_read;
 	b->repeated = a->repeated;
-	b->touched = a->touched; /* by a report of this turn */
+	if (a->touched) /* by a report of this turn */
+		plant_touch(to, device);
 	b->same = true;
 	move_points(from, (uint32_t)was, to, device);
 	return true;

@@ -180,7 +180,7 @@ static void take_text(void *ctx, uint8_t object, const struct value *v)
 	const struct taking *t = ctx;
 	struct plant *p = t->g->plant;
 	const struct device *d = &p->model->device[t->device];
-	p->device[t->device].touched = true;
+	plant_touch(p, t->device);
 	if (t->at > p->device[t->device].newest)
 		p->device[t->device].newest = t->at;
 	for (uint32_t i = 0; i < d->set->n; i++) {

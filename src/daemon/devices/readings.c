@@ -84,8 +84,10 @@ void reading_alert(struct plant *p, uint32_t point)
 		.source = pt->name, /* several points may share a code */
 	};
 	if (active ? alerts_raise(s->alerts, &a)
-	           : alerts_clear(s->alerts, a.kind, a.code, pt->name))
+	           : alerts_clear(s->alerts, a.kind, a.code, pt->name)) {
 		s->alerts_changed = true;
+		plant_look(p, r->device);
+	}
 }
 
 void reading_reset(struct plant *p, uint32_t point)
@@ -200,9 +202,10 @@ static void renew(struct gateway *g, uint32_t point, struct reading *r, const st
 		publish(g, point, false);
 }
 
-static void note_read(struct device_state *s, struct reading *r, const struct point *pt, us_t at)
+static void note_read(struct plant *p, struct reading *r, const struct point *pt, us_t at)
 {
-	s->touched = true;
+	struct device_state *s = &p->device[r->device];
+	plant_touch(p, r->device);
 	if (at > s->newest)
 		s->newest = at;
 	if (pt->period != s->round)
@@ -254,7 +257,7 @@ static void take_words(struct gateway *g, uint32_t point, const struct point *pt
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
 	const unsigned n = plant_raw_words(pt);
-	note_read(state_of(p, point), r, pt, at);
+	note_read(p, r, pt, at);
 	r->refused = r->overwritten = false;
 	const bool elsewhere = point_derives(pt);
 	if (r->known && !elsewhere && memcmp(reading_raw(r, n), now, n * sizeof *now) == 0) {
@@ -295,7 +298,6 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 {
 	struct plant *p = g->plant;
 	struct reading *r = &p->reading[point];
-	struct device_state *s = state_of(p, point);
 	const struct point *pt = plant_point(p, point);
 	const struct value none = value_none();
 	const bool ends = pt->history && r->quality == QUALITY_GOOD && !pt->hidden &&
@@ -304,7 +306,7 @@ void reading_none(struct gateway *g, uint32_t point, enum quality q)
 	store(r, &none);
 	r->quality = (uint8_t)q;
 	r->filter.published = 0; /* the next value is news, however near to the last */
-	s->touched = true;
+	plant_touch(p, r->device);
 	reading_alert(p, point);
 	north_none(g->north, r->device, local(p, point));
 	if (ends) /* else the gap would look like a value that did not change */

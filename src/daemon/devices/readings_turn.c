@@ -4,6 +4,8 @@
 
 #include "daemon/devices/derive.h"
 
+#include <stdlib.h>
+
 struct snapshot {
 	const struct plant *plant;
 	uint32_t point0;
@@ -50,7 +52,7 @@ static void snapshot(struct gateway *g, uint32_t device)
 }
 
 /* Until each alert was read it is not known that there is none. Where one was missing the next
- * turn goes on: all devices that do not answer would be searched in each. */
+ * look goes on, when something of the device was read, or is read no more. */
 static bool alerts_known(const struct plant *p, uint32_t device)
 {
 	const struct device *d = &p->model->device[device];
@@ -74,18 +76,33 @@ static void publish_alerts(struct gateway *g, uint32_t device)
 	north_alerts(g->north, (int32_t)device, s->alerts);
 }
 
+static void turn_of(struct gateway *g, uint32_t device)
+{
+	struct device_state *s = &g->plant->device[device];
+	if (s->touched && s->derives)
+		derive_device(g, device);
+	if (s->touched && g->model->device[device].json)
+		snapshot(g, device);
+	s->touched = false;
+	if (s->alerts_changed)
+		publish_alerts(g, device);
+	s->looked = false;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* In the order of the configuration, whoever was read first. What is done for one device concerns
+ * no other. */
 void readings_turn(struct gateway *g)
 {
 	struct plant *p = g->plant;
-	for (uint32_t i = 0; i < p->model->ndevice; i++) {
-		const struct device *d = &p->model->device[i];
-		struct device_state *s = &p->device[i];
-		if (s->touched && s->derives)
-			derive_device(g, i);
-		if (s->touched && d->json)
-			snapshot(g, i);
-		s->touched = false;
-		if (s->alerts_changed)
-			publish_alerts(g, i);
-	}
+	if (p->nlook > 1)
+		qsort(p->look, p->nlook, sizeof *p->look, by_number);
+	for (size_t i = 0; i < p->nlook; i++)
+		turn_of(g, p->look[i]);
+	p->nlook = 0;
 }
