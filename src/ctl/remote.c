@@ -252,6 +252,10 @@ static void remote_ask(struct wireline *l, const struct request *q, us_t timeout
 		jread_free(&t);
 		clock_sleep(clock_now() + LIMIT_REST);
 	}
+	if (talk_text(&t, "paused"))
+		fprintf(stderr,
+		        "xnetctl: the keep-alive of %.130s is paused until its next command\n",
+		        wording_clean(talk_text(&t, "paused")));
 	if (l->gone) {
 		out->outcome = OUT_LINK;
 	} else if (talk_text(&t, "err")) {

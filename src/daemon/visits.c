@@ -4,6 +4,7 @@
 #include "core/command/command.h"
 #include "core/modbus/words.h"
 #include "daemon/base/log.h"
+#include "daemon/command/keep.h"
 #include "daemon/devices/device.h"
 #include "daemon/phases.h"
 
@@ -180,6 +181,36 @@ static const char *name_of(const struct gateway *g, const struct bus *b)
 	return "?";
 }
 
+/* Was it written, or perhaps? */
+static bool wrote(const struct visit *t, const struct report *r)
+{
+	const bool not_done = r->outcome == OUT_REFUSED &&
+	                      (r->exception <= EXC_VALUE || r->exception == EXC_BUSY ||
+	                       r->exception == EXC_NEGATIVE_ACKNOWLEDGE);
+	return t->place[0] && r->sent && !not_done;
+}
+
+/* What was written must not be undone by a keep-alive of the same registers. Gives the first of
+ * those that pause now, as "device.point"; false: none did. */
+static bool pause_kept(struct gateway *g, const struct visit *t, char *buf, size_t size)
+{
+	const struct span s = control_pdu_cells(t->r.unit, t->r.pdu, t->r.len);
+	bool any = false;
+	for (uint32_t i = 0; i < g->model->ndevice; i++) {
+		const struct device *d = &g->model->device[i];
+		for (uint32_t k = 0; g->plant->bus[d->bus].bus == t->bus && k < d->set->n; k++) {
+			const struct write_rule *w = d->set->point[k].write;
+			if (!w || !w->rewrite || !control_touches(g->model, d->bus, &s, i, k) ||
+			    !keep_pause(g, i, k, "a client of the control socket wrote it"))
+				continue;
+			if (!any)
+				snprintf(buf, size, "%s.%s", d->name, d->set->point[k].name);
+			any = true;
+		}
+	}
+	return any;
+}
+
 static const struct control_result never = {.outcome = OUT_CLOSED};
 
 void visits_report(struct gateway *g, const struct report *r)
@@ -191,7 +222,9 @@ void visits_report(struct gateway *g, const struct report *r)
 	if (i == s->n)
 		return;
 	const struct visit *t = s->visit[i];
+	char paused[2 * NAME_MAX_LEN + 2];
 	const struct control_result o = {
+		.paused = wrote(t, r) && pause_kept(g, t, paused, sizeof paused) ? paused : NULL,
 		.outcome = (enum outcome)r->outcome,
 		.exception = r->exception,
 		.answer = r->answer_len ? r->answer : NULL,

@@ -253,6 +253,55 @@ static void an_adhoc_request_holds_the_line_no_longer_than_a_poll(void **state)
 	assert_int_equal(adhoc_timeout(2, 0), 700 * US_MS);
 }
 
+static void adhoc_write(uint8_t unit, enum outcome outcome, uint8_t exception)
+{
+	const struct control_request r = {
+		.unit = unit, .pdu = {FC_WRITE_REGISTER, 0, 3, 0, 99}, .len = 5};
+	visits_submit(&rig.g, 0, &r, 0);
+	const struct job j = rig_bus()->job[--rig_bus()->njob];
+	rig_report((struct report){.kind = REPORT_JOB,
+	                           .outcome = (uint8_t)outcome,
+	                           .exception = exception,
+	                           .id = j.id,
+	                           .sent = rig.now});
+}
+
+/* What somebody wrote on purpose is not undone a minute later; what was not written changes
+ * nothing. */
+static void a_keep_alive_does_not_undo_what_the_control_socket_wrote(void **state)
+{
+	static const struct {
+		uint8_t unit;
+		enum outcome outcome;
+		uint8_t exception;
+		bool pauses;
+	} row[] = {
+		{1, OUT_OK, 0, true},       {1, OUT_TIMEOUT, 0, true}, {1, OUT_REFUSED, 4, true},
+		{1, OUT_REFUSED, 2, false}, {2, OUT_OK, 0, false},     {0, OUT_OK, 0, true},
+	};
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		rig_begin(DEVICE, KEPT);
+		rig_read(3, 10);
+		command("20", 20);
+		rig_pass(US_S);
+		rig_journal();
+		adhoc_write(row[i].unit, row[i].outcome, row[i].exception);
+		const bool paused = strstr(rig_journal(), "keep-alive paused") != NULL;
+		rig_pass(60 * US_S);
+		if (paused != row[i].pauses || rig_bus()->njob != !row[i].pauses)
+			fail_msg("%zu: %s, %zu written", i, paused ? "paused" : "goes on",
+			         rig_bus()->njob);
+		rig_bus()->njob = 0;
+		if (row[i].pauses) { /* until the next command */
+			command("30", 30);
+			rig_pass(60 * US_S);
+			rig_job(3, 30, OUT_OK);
+		}
+		if (i + 1 < sizeof row / sizeof *row)
+			rig_end(state);
+	}
+}
+
 /* A list is written by one request, and verified by what is read of it. */
 static void an_array_is_written_at_once_and_read_back(void **state)
 {
@@ -527,6 +576,7 @@ static void commands_off_writes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		RIG_TEST(a_keep_alive_does_not_undo_what_the_control_socket_wrote),
 		RIG_TEST(an_array_is_written_at_once_and_read_back),
 		RIG_TEST(an_array_is_a_list_in_json),
 		RIG_TEST(each_bit_of_an_array_is_seen),

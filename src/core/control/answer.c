@@ -143,6 +143,8 @@ void control_put_result(struct json *j, const struct control_request *r,
 		put_good(j, r, o);
 	else
 		put_bad(j, o);
+	if (o->paused)
+		jw_string(j, "paused", o->paused);
 	put_ms(j, "turnaround_ms", o->turnaround);
 	put_ms(j, "took_ms", o->took);
 	control_end(j);
@@ -179,16 +181,19 @@ static struct span written_at(const struct device *d, const struct point *p)
 	return s;
 }
 
+static bool has_some(const struct device *d, const struct point *p, const struct span *s)
+{
+	if (p->source != SOURCE_REGISTER || p->absent || !model_bound(d))
+		return false;
+	const struct span read = model_span(d, p), written = written_at(d, p);
+	return touch(s, &read) || touch(s, &written);
+}
+
 static const struct point *owner_in(const struct device *d, const struct span *s)
 {
-	for (uint32_t i = 0; i < d->set->n; i++) {
-		const struct point *p = &d->set->point[i];
-		if (p->source != SOURCE_REGISTER || p->absent || !model_bound(d))
-			continue;
-		const struct span read = model_span(d, p), written = written_at(d, p);
-		if (touch(s, &read) || touch(s, &written))
-			return p;
-	}
+	for (uint32_t i = 0; i < d->set->n; i++)
+		if (has_some(d, &d->set->point[i], s))
+			return &d->set->point[i];
 	return NULL;
 }
 
@@ -197,15 +202,26 @@ static bool to_all(const struct bus_conf *b, uint8_t unit)
 	return unit == 0 || (b->kind == BUS_TCP && unit == UINT8_MAX);
 }
 
+static bool answers(const struct model *m, uint32_t bus, const struct span *s,
+                    const struct device *d)
+{
+	return d->bus == bus && s->count &&
+	       (d->id == s->unit || to_all(&m->bus[bus], s->unit) || to_all(&m->bus[bus], d->id));
+}
+
+bool control_touches(const struct model *m, uint32_t bus, const struct span *s, uint32_t device,
+                     uint32_t point)
+{
+	const struct device *d = &m->device[device];
+	return answers(m, bus, s, d) && has_some(d, &d->set->point[point], s);
+}
+
 bool control_owner(const struct model *m, uint32_t bus, const struct span *s, char *buf,
                    size_t size)
 {
-	for (size_t i = 0; i < m->ndevice && s->count; i++) {
+	for (size_t i = 0; i < m->ndevice; i++) {
 		const struct device *d = &m->device[i];
-		if (d->bus != bus || !(d->id == s->unit || to_all(&m->bus[bus], s->unit) ||
-		                       to_all(&m->bus[bus], d->id)))
-			continue;
-		const struct point *p = owner_in(d, s);
+		const struct point *p = answers(m, bus, s, d) ? owner_in(d, s) : NULL;
 		if (!p)
 			continue;
 		snprintf(buf, size, "%s.%s", d->name, p->name);

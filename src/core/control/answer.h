@@ -20,6 +20,7 @@ struct control_result {
 	struct instead instead;
 	us_t turnaround, took; /* 0: not known */
 	us_t timeout;          /* as it was waited for */
+	const char *paused;    /* "device.point": its keep-alive was paused; NULL: none was */
 };
 
 /* A frame that went over a line. */
@@ -49,5 +50,9 @@ void control_put_frame(struct json *j, bool has_id, int64_t id, const struct con
  */
 bool control_owner(const struct model *m, uint32_t bus, const struct span *s, char *buf,
                    size_t size);
+
+/* Are cells of this point among them? */
+bool control_touches(const struct model *m, uint32_t bus, const struct span *s, uint32_t device,
+                     uint32_t point);
 
 #endif

@@ -334,6 +334,19 @@ void keep_ended(struct gateway *g, const struct command_outcome *o)
 	}
 }
 
+bool keep_pause(struct gateway *g, uint32_t device, uint32_t point, const char *why)
+{
+	bool paused = false;
+	for (size_t i = 0; i < g->keep->n; i++) {
+		struct kept *k = &g->keep->kept[i];
+		if (!is(k, device, point) || !k->last || !rule_of(g, k)->rewrite)
+			continue;
+		pause(k, why);
+		paused = true;
+	}
+	return paused;
+}
+
 /* -- events ----------------------------------------------------------------------- */
 
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point)

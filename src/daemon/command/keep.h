@@ -28,6 +28,10 @@ bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point);
 /* A command of a known device ended. */
 void keep_ended(struct gateway *g, const struct command_outcome *o);
 
+/* Something else than a command wrote its registers: a keep-alive would undo that, and pauses until
+ * the next command. False: none was going on. */
+bool keep_pause(struct gateway *g, uint32_t device, uint32_t point, const char *why);
+
 /* After these the caller calls commands_act(). */
 void keep_device_online(struct gateway *g, uint32_t device);
 void keep_broker(struct gateway *g, bool up);
