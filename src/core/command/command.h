@@ -253,6 +253,10 @@ bool command_pending_shared(const struct command_table *t, uint32_t device, uint
  * so with itself. */
 bool command_shares(const struct model *m, uint32_t da, uint32_t pa, uint32_t db, uint32_t pb);
 
+/* The devices whose points may share bits with points of this one, itself too, ascending. Borrowed,
+ * until the next command_adopt(). */
+const uint32_t *command_near(const struct command_table *t, uint32_t device, size_t *n);
+
 struct command_text {
 	uint32_t device, point;
 	const char *text;

@@ -42,19 +42,19 @@ static void record_job_of(const struct command_table *t, const struct record *r,
 
 void records_cover(struct command_table *t, const struct record *newer, us_t now)
 {
-	struct job job, older;
+	struct job job, other;
 	bool built = false;
 	if (newer->value.toggle)
 		return;
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
+	for (struct record *r = records_near(t, newer->device).last, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
 		if (!may_cover(t, newer, r))
 			continue;
 		if (!built)
 			record_job_of(t, newer, &job);
 		built = true;
-		record_job_of(t, r, &older);
-		if (!job_covers(&job, &older))
+		record_job_of(t, r, &other);
+		if (!job_covers(&job, &other))
 			continue;
 		const bool waits = r->state == STATE_WAITING;
 		r->covered = waits;
@@ -191,17 +191,16 @@ static bool lane_shares(const struct command_table *t, uint32_t lane)
 {
 	struct lane *l = &t->lane[lane];
 	const struct model *m = t->model;
+	size_t n;
+	const uint32_t *near = command_near(t, l->device, &n);
 	if (l->shares != SHARES_UNKNOWN)
 		return l->shares == SHARES;
 	l->shares = SHARES_NOT;
-	for (uint32_t i = 0; i < m->ndevice; i++) {
-		if (!one_line(&m->device[i], &m->device[l->device]))
-			continue;
-		for (uint32_t k = 0; k < m->device[i].set->n; k++)
-			if ((i != l->device || k != l->point) &&
-			    command_shares(m, l->device, l->point, i, k))
+	for (size_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < m->device[near[i]].set->n; k++)
+			if ((near[i] != l->device || k != l->point) &&
+			    command_shares(m, l->device, l->point, near[i], k))
 				l->shares = SHARES;
-	}
 	return l->shares == SHARES;
 }
 
@@ -224,8 +223,9 @@ bool record_behind(const struct command_table *t, const struct record *r)
 {
 	if (t->closing || !lane_shares(t, r->lane))
 		return false;
-	for (size_t i = 0; i < t->n && t->record[i] != r; i++)
-		if (undone(t->record[i]) && records_share(t, t->record[i], r))
+	const struct record *o = records_near(t, r->device).first;
+	for (; o && o != r; o = o->link[LIST_NEAR].next)
+		if (undone(o) && records_share(t, o, r))
 			return true;
 	return false;
 }
@@ -234,8 +234,9 @@ bool record_before(const struct command_table *t, const struct record *r)
 {
 	if (!lane_shares(t, r->lane))
 		return false;
-	for (size_t i = t->n; i-- > 0 && t->record[i] != r;)
-		if (t->record[i]->origin != COMMAND_PULSE_END && records_share(t, r, t->record[i]))
+	const struct record *o = records_near(t, r->device).last;
+	for (; o && o != r; o = o->link[LIST_NEAR].prev)
+		if (o->origin != COMMAND_PULSE_END && records_share(t, r, o))
 			return true;
 	return false;
 }
@@ -244,17 +245,18 @@ void records_unread(struct command_table *t, const struct record *newer, us_t no
 {
 	if (!lane_shares(t, newer->lane))
 		return;
-	for (size_t i = t->n; i-- > 0;)
-		if (t->record[i]->state == STATE_VERIFYING && records_share(t, t->record[i], newer))
-			record_end(t, t->record[i], COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+	for (struct record *r = records_near(t, newer->device).last, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
+		if (r->state == STATE_VERIFYING && records_share(t, r, newer))
+			record_end(t, r, COMMAND_ACKNOWLEDGED, NULL, NULL, now);
+	}
 }
 
 bool command_pending_shared(const struct command_table *t, uint32_t device, uint32_t point)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->record[i]->device != GONE &&
-		    command_shares(t->model, device, point, t->record[i]->device,
-		                   t->record[i]->point))
+	const struct record *r = records_near(t, device).first;
+	for (; r; r = r->link[LIST_NEAR].next)
+		if (command_shares(t->model, device, point, r->device, r->point))
 			return true;
 	return false;
 }

@@ -224,7 +224,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 {
 	struct act_node *node = act_new(t, COMMAND_SUBMIT);
 	const struct write_rule *w = record_point(t, r[0])->write;
-	j->id = ++t->next_id;
+	j->id = job_id(t, r[0]->lane);
 	j->key = n == 1 ? t->lane[r[0]->lane].key : 0;
 	j->replaceable = j->replaceable && n == 1 && r[0]->origin != COMMAND_PULSE_END;
 	j->only_if_different = (j->only_if_different || r[0]->only_if_different) && !j->raw_len &&
@@ -249,6 +249,7 @@ static void submit(struct command_table *t, struct record **r, size_t n, struct 
 		r[i]->replaceable = j->replaceable;
 		r[i]->written = j->span;
 		r[i]->job_from = j->not_before;
+		record_waits(t, r[i]);
 	}
 	j->expires = job_expires(r, n, j, now);
 	node->a.bus = record_device(t, r[0])->bus;
@@ -440,15 +441,16 @@ static bool goes_along(const struct record *r, const struct record *o)
 
 static void launch_again(struct command_table *t, struct record *r, us_t now)
 {
-	struct record **all = mem_alloc(t->n + 1, sizeof(struct record *));
+	struct record **all = mem_alloc(1, sizeof(struct record *));
 	size_t n = 0;
 	all[n++] = r;
-	for (size_t i = 0; i < t->n; i++) {
-		struct record *o = t->record[i];
+	for (struct record *o = r->set ? records_near(t, r->device).first : NULL; o;
+	     o = o->link[LIST_NEAR].next) {
 		if (!goes_along(r, o))
 			continue;
 		o->tries = r->tries;
 		o->effect = r->effect;
+		all = mem_grow(all, n + 1, sizeof(struct record *));
 		all[n++] = o;
 	}
 	/* a newer command may have taken the place of one of them, and failed or may fail */
@@ -462,7 +464,7 @@ static void launch_again(struct command_table *t, struct record *r, us_t now)
 void record_launch(struct command_table *t, struct record *r, us_t now)
 {
 	if (pulse_barred(t, r)) {
-		record_retry(r, now + PULSE_AGAIN);
+		record_retry(t, r, now + PULSE_AGAIN);
 		return;
 	}
 	if (r->leaves) { /* it was on the wire when the configuration changed */

@@ -5,11 +5,13 @@
 #ifndef CORE_COMMAND_PRIVATE_H
 #define CORE_COMMAND_PRIVATE_H
 
+#include "core/base/due.h"
 #include "core/command/command.h"
 #include "core/modbus/words.h"
 
 /* For a read-back to come; not counted while the process is suspended. */
 #define READ_BACK_WITHIN (10 * US_S)
+#define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
 
 enum state {
 	STATE_DRAFT,     /* not in the table yet */
@@ -20,13 +22,35 @@ enum state {
 	STATE_UNSURE,    /* no answer came: to be read before anything else is done */
 };
 
+/* In which lists a record is, each in order of arrival. */
+enum list_kind {
+	LIST_LANE,   /* of one point */
+	LIST_NEAR,   /* of points that may share registers */
+	LIST_PARKED, /* STATE_PARKED */
+	LIST_KINDS
+};
+
+struct record;
+
+struct link {
+	struct record *next, *prev;
+};
+
+struct list {
+	struct record *first, *last;
+};
+
 struct record {
-	uint8_t state;    /* enum state */
-	uint8_t origin;   /* enum command_origin */
-	uint8_t tries;    /* writes repeated after a time-out */
-	uint8_t demands;  /* reads that failed */
-	uint8_t refusals; /* "busy" answers */
-	uint8_t effect;   /* enum command_effect, as far as it is known now */
+	struct link link[LIST_KINDS];
+	struct due_node wake; /* when time does something to it */
+	struct due_node turn; /* its place in command_tick() */
+	bool parked;          /* it is in LIST_PARKED */
+	uint8_t state;        /* enum state */
+	uint8_t origin;       /* enum command_origin */
+	uint8_t tries;        /* writes repeated after a time-out */
+	uint8_t demands;      /* reads that failed */
+	uint8_t refusals;     /* "busy" answers */
+	uint8_t effect;       /* enum command_effect, as far as it is known now */
 	bool only_if_different;
 	bool alone;       /* its job holds no other record */
 	bool replaceable; /* and a newer one takes its job's place on the bus */
@@ -69,6 +93,7 @@ struct record {
 /* All writes of one point; stays when they are done. */
 struct lane {
 	uint32_t device, point; /* UINT32_MAX: gone */
+	uint32_t home;          /* its device, also when the point is gone */
 	uint32_t key;           /* of its jobs: newer ones replace older ones on the bus */
 	uint32_t alive;
 	us_t last_sent; /* 0: never */
@@ -83,7 +108,7 @@ struct lane {
 	} before[2][PAYLOADS_KEPT]; /* the last payloads, to know them when delivered again: those
 	                               accepted, those refused; each a ring */
 	uint8_t nbefore[2];
-	bool blocked;   /* parked_next(), while it looks */
+	struct list list;
 	uint8_t shares; /* has another point some of its bits? Found out when it is needed */
 };
 
@@ -100,15 +125,36 @@ struct act_node {
 	bool has_value, has_reason;
 };
 
+/* A device's place on the line. */
+struct seat {
+	uint32_t bus;
+	uint8_t unit;
+	uint32_t device;
+};
+
+/* Devices that may share registers: those of one unit id, or all of a line with a broadcast. */
+struct near {
+	size_t from, n; /* in near_device */
+	struct list list;
+};
+
 struct command_table {
 	const struct model *model;
 	struct command_ops ops;
-	struct record **record; /* in order of arrival */
+	struct record **record; /* in order of arrival; for the few that look at all of them */
 	size_t n, room;
 	struct lane *lane;
 	size_t nlane, lane_room;
 	uint32_t *lane_of; /* by global point; 0: none yet, else lane + 1 */
 	struct device_state *device;
+	struct seat *seat; /* of all devices, by bus and unit id */
+	struct near *near;
+	uint32_t *near_of,
+		*near_device; /* by device; those of one `near` side by side, ascending */
+	struct list parked;
+	struct due wake, turn;
+	us_t tick;             /* command_tick(): its time, */
+	uint64_t ticking;      /* and the one whose turn it is; 0: it does not run */
 	struct act_node **act; /* a ring */
 	size_t act_first, nact, act_room;
 	char *given;    /* what the last taken action's texts are in */
@@ -137,13 +183,30 @@ bool record_once_only(const struct command_table *t,
 bool record_pulses(const struct record *r);    /* begins or ends a pulse */
 /* ops.wall, or NULL; text: COMMAND_TIME_SIZE. */
 const char *record_wall(const struct command_table *t, us_t at, char *text);
-bool record_newer(const struct command_table *t,
-                  const struct record *r); /* a later one of its lane is pending */
+bool record_newer(const struct record *r); /* a later one of its lane is pending */
 void act_demand(struct command_table *t, const struct record *r, us_t due);
 void act_cancel(struct command_table *t, const struct record *r);
 void act_stuck(struct command_table *t, const struct record *r, const char *why);
 struct act_node *act_new(struct command_table *t, enum command_act act);
 void act_put(struct command_table *t, struct act_node *n);
+
+/* index.c */
+/* For the table's model, with no record in it. */
+void index_fit(struct command_table *t);
+void index_free(struct command_table *t);
+void index_add(struct command_table *t, struct record *r);
+void index_near(struct command_table *t, struct record *r); /* after index_fit() */
+void index_remove(struct command_table *t, struct record *r);
+/* Its state, due, expires or recalled is another one. */
+void record_waits(struct command_table *t, struct record *r);
+struct list records_of_lane(const struct command_table *t, uint32_t lane);
+/* Of all devices that may share registers with this one, itself too. */
+struct list records_near(const struct command_table *t, uint32_t device);
+/* These may have others in them: of points near. */
+struct list records_of_unit(const struct command_table *t, uint32_t bus, uint8_t unit);
+struct list records_of_job(const struct command_table *t, uint64_t id);
+/* A new one for a write of the lane, and of others near. */
+uint64_t job_id(struct command_table *t, uint32_t lane);
 
 /* Reports the outcome and frees the record. value NULL: as sent. reason NULL: none. */
 void record_end(struct command_table *t, struct record *r, enum command_end end, const char *value,
@@ -202,7 +265,7 @@ void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now);
 void pulse_hurry(struct command_table *t, struct record *off, us_t now);
 /* It failed, or could not be given to the bus: again, by and by or soon. */
 void pulse_again(struct command_table *t, struct record *off, const char *why, us_t now);
-void pulse_soon(struct record *off, us_t now);
+void pulse_soon(struct command_table *t, struct record *off, us_t now);
 /* `on` can be read back no more. */
 void pulse_off_sent(struct command_table *t, const struct record *off, us_t now);
 /* An `off` that must not be written, because another device is there; and take one back. */
@@ -228,7 +291,7 @@ char *record_instead(const struct record *r, char *buf);
 const char *record_not_known(struct record *r);
 /* The end of one that was sent, and was not answered before a newer one came. */
 void record_supersede(struct command_table *t, struct record *r, us_t now);
-void record_retry(struct record *r, us_t due);
+void record_retry(struct command_table *t, struct record *r, us_t due);
 /* It could not be read back: an end, but for the end of a pulse. */
 void record_unread(struct command_table *t, struct record *r, const char *why, us_t now);
 struct command_input record_input(const struct command_table *t, uint32_t device,

@@ -26,9 +26,9 @@ void pulse_end(struct command_table *t, struct record *on, us_t sent, us_t now)
 
 void command_pulse_left(struct command_table *t, uint32_t device, uint32_t point, us_t now)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->record[i]->device == device && t->record[i]->point == point &&
-		    t->record[i]->origin == COMMAND_PULSE_END)
+	const struct record *r = records_near(t, device).first;
+	for (; r; r = r->link[LIST_NEAR].next)
+		if (r->device == device && r->point == point && r->origin == COMMAND_PULSE_END)
 			return;
 	pulse_off(t, device, point, 0, now);
 }
@@ -37,6 +37,7 @@ void pulse_hurry(struct command_table *t, struct record *off, us_t now)
 {
 	if (off->state == STATE_RETRYING && off->due > now + BUSY_AGAIN) {
 		off->due = now + BUSY_AGAIN;
+		record_waits(t, off);
 	} else if (off->state == STATE_WAITING && off->not_before > now) {
 		off->not_before = 0;
 		act_cancel(t, off);
@@ -44,14 +45,14 @@ void pulse_hurry(struct command_table *t, struct record *off, us_t now)
 	}
 }
 
-void pulse_soon(struct record *off, us_t now)
+void pulse_soon(struct command_table *t, struct record *off, us_t now)
 {
-	record_retry(off, now + BUSY_AGAIN);
+	record_retry(t, off, now + BUSY_AGAIN);
 }
 
 void pulse_again(struct command_table *t, struct record *off, const char *why, us_t now)
 {
-	record_retry(off, now + (t->closing ? BUSY_AGAIN : PULSE_AGAIN));
+	record_retry(t, off, now + (t->closing ? BUSY_AGAIN : PULSE_AGAIN));
 	if (!off->stuck)
 		act_stuck(t, off, why);
 	off->stuck = true;
@@ -60,10 +61,10 @@ void pulse_again(struct command_table *t, struct record *off, const char *why, u
 /* A read of the point from now on may find it off. */
 void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
 {
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
-		if (r->lane != off->lane || r->origin == COMMAND_PULSE_END ||
-		    r->state != STATE_VERIFYING || !record_pulses(r))
+	for (struct record *r = records_of_lane(t, off->lane).last, *older; r; r = older) {
+		older = r->link[LIST_LANE].prev;
+		if (r->origin == COMMAND_PULSE_END || r->state != STATE_VERIFYING ||
+		    !record_pulses(r))
 			continue;
 		if (r->demands)
 			record_end(t, r, COMMAND_FAILED, NULL,
@@ -90,7 +91,7 @@ void pulse_recall(struct command_table *t, struct record *off, us_t now)
 void command_strange(struct command_table *t, uint32_t device, us_t now)
 {
 	device_bar(t, device, now);
-	for (size_t i = t->n; i-- > 0;)
-		if (t->record[i]->device == device && pulse_barred(t, t->record[i]))
-			pulse_recall(t, t->record[i], now);
+	for (struct record *r = records_near(t, device).last; r; r = r->link[LIST_NEAR].prev)
+		if (r->device == device && pulse_barred(t, r))
+			pulse_recall(t, r, now);
 }

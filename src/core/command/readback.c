@@ -11,9 +11,9 @@
 /* With all that goes along. */
 static bool repeatable(const struct command_table *t, const struct record *r)
 {
-	for (size_t i = 0; r->set && i < t->n; i++)
-		if (t->record[i]->set == r->set &&
-		    !record_point(t, t->record[i])->write->repeatable)
+	const struct record *o = r->set ? records_near(t, r->device).first : NULL;
+	for (; o; o = o->link[LIST_NEAR].next)
+		if (o->set == r->set && !record_point(t, o)->write->repeatable)
 			return false;
 	return record_point(t, r)->write->repeatable || r->origin == COMMAND_PULSE_END;
 }
@@ -95,17 +95,31 @@ static bool reading(const struct command_table *t, const struct record *r, uint3
 	       record_device(t, r)->bus == bus && record_device(t, r)->id == unit && at >= r->after;
 }
 
+/* The newest of the unit that came before this one. */
+static struct record *record_older(const struct command_table *t, uint32_t bus, uint8_t unit,
+                                   uint64_t serial)
+{
+	struct record *r = records_of_unit(t, bus, unit).last;
+	while (r && r->serial >= serial)
+		r = r->link[LIST_NEAR].prev;
+	return r;
+}
+
 void command_read(struct command_table *t, uint32_t bus, const struct span *block,
                   const uint16_t *words, us_t linked, us_t at, us_t now)
 {
-	for (size_t i = t->n; i-- > 0;) { /* backwards: the one at i may go, and others with it */
-		struct record *r = i < t->n ? t->record[i] : NULL;
-		if (!r || !reading(t, r, bus, block->unit, at))
+	const struct list unit = records_of_unit(t, bus, block->unit);
+	for (struct record *r = unit.last, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
+		if (!reading(t, r, bus, block->unit, at))
 			continue;
 		const struct span s = model_span(record_device(t, r), record_point(t, r));
-		if (s.table == block->table && s.addr >= block->addr &&
-		    s.addr + s.count <= block->addr + block->count)
-			record_read(t, r, block, words, linked, now);
+		if (s.table != block->table || s.addr < block->addr ||
+		    s.addr + s.count > block->addr + block->count)
+			continue;
+		const uint64_t serial = r->serial;
+		record_read(t, r, block, words, linked, now);
+		older = record_older(t, bus, block->unit, serial); /* others may have gone, too */
 	}
 }
 
@@ -127,8 +141,8 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
                          enum outcome o, uint8_t exception, us_t at, us_t now)
 {
 	char words[WORDS_MAX];
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
+	for (struct record *r = records_of_unit(t, bus, span->unit).last, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
 		if (!reading(t, r, bus, span->unit, at))
 			continue;
 		const struct span s = model_span(record_device(t, r), record_point(t, r));

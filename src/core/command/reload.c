@@ -44,7 +44,12 @@ static bool point_stays(const struct model *a, const struct device *da, const st
 static struct lane lane_in(const struct model *old, const struct model *m, const struct lane *l)
 {
 	struct lane to = *l;
-	to.device = to.point = GONE;
+	to.device = to.point = to.home = GONE;
+	if (l->home != GONE) {
+		const char *name = old->device[l->home].name;
+		const int home = model_find_device(m, name, strlen(name));
+		to.home = home < 0 ? GONE : (uint32_t)home;
+	}
 	to.shares = SHARES_UNKNOWN;
 	if (l->device == GONE)
 		return to;
@@ -63,7 +68,7 @@ static struct lane lane_in(const struct model *old, const struct model *m, const
 bool command_place_stays(const struct model *old, uint32_t device, uint32_t point,
                          const struct model *m)
 {
-	const struct lane l = {.device = device, .point = point};
+	const struct lane l = {.device = device, .point = point, .home = device};
 	return lane_in(old, m, &l).device != GONE;
 }
 
@@ -204,9 +209,10 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 		struct record *r = t->record[i];
 		r->device = t->lane[r->lane].device;
 		r->point = t->lane[r->lane].point;
-		if (r->device != GONE)
-			(*(r->overtaken ? &t->device[r->device].overtaken
-			                : &t->device[r->device].alive))++;
+		if (r->device == GONE)
+			continue;
+		(*(r->overtaken ? &t->device[r->device].overtaken : &t->device[r->device].alive))++;
+		index_near(t, r);
 	}
 	for (size_t i = t->n; i-- > 0;)
 		if (t->record[i]->device == GONE)

@@ -55,9 +55,9 @@ static void member_options(const struct state_space *s, struct member *m)
 	const struct lane *l = &t->lane[lane - 1];
 	for (size_t i = 0; i < l->nunread; i++)
 		option_add(m, l->unread[i], NULL);
-	for (size_t i = 0; i < t->n && l->alive; i++)
-		if (t->record[i]->lane == lane - 1 && t->record[i]->value.v.kind != VALUE_NONE)
-			option_add(m, t->record[i]->value.v, t->record[i]);
+	for (const struct record *r = l->list.first; r; r = r->link[LIST_LANE].next)
+		if (r->value.v.kind != VALUE_NONE)
+			option_add(m, r->value.v, r);
 }
 
 /* Was the option carried out in this state? One before the last that was may have been. */

@@ -38,11 +38,12 @@ static bool device_online(const struct command_table *t, const struct record *r)
 	return !t->ops.online || t->ops.online(t->ops.ctx, r->device);
 }
 
-void record_retry(struct record *r, us_t due)
+void record_retry(struct command_table *t, struct record *r, us_t due)
 {
 	r->state = STATE_RETRYING;
 	r->job = 0;
 	r->due = due;
+	record_waits(t, r);
 }
 
 static void record_verify(struct command_table *t, struct record *r, us_t after, uint8_t state)
@@ -52,6 +53,7 @@ static void record_verify(struct command_table *t, struct record *r, us_t after,
 	r->after = after;
 	r->due = after + READ_BACK_WITHIN;
 	r->demands = 0;
+	record_waits(t, r);
 	act_demand(t, r, after);
 }
 
@@ -86,7 +88,7 @@ static void record_taken(struct command_table *t, struct record *r, us_t at, us_
 {
 	const struct write_rule *w = record_point(t, r)->write;
 	r->effect = EFFECT_DONE;
-	if (!readable(t, r) || !w->verify || r->leaves || record_newer(t, r) || record_before(t, r))
+	if (!readable(t, r) || !w->verify || r->leaves || record_newer(r) || record_before(t, r))
 		record_acknowledge(t, r, now);
 	else
 		record_verify(t, r, at + w->settle, STATE_VERIFYING);
@@ -116,7 +118,7 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 		         record_instead(r, came));
 		record_end(t, r, COMMAND_FAILED, NULL, reason, now);
 		return;
-	} else if (record_newer(t, r)) {
+	} else if (record_newer(r)) {
 		record_supersede(t, r, now);
 		return;
 	} else if (!readable(t, r) || r->leaves || !device_online(t, r)) {
@@ -133,11 +135,9 @@ static void record_unsure(struct command_table *t, struct record *r, us_t at, us
 static bool record_passed(const struct command_table *t, const struct record *r)
 {
 	if (r->origin == COMMAND_PULSE_END || !record_once_only(t, r))
-		return r->origin != COMMAND_PULSE_END && record_newer(t, r);
-	for (size_t i = 0; i < t->n; i++)
-		if (t->record[i]->lane == r->lane && t->record[i]->serial > r->serial &&
-		    t->record[i]->origin != COMMAND_PULSE_END &&
-		    t->record[i]->state == STATE_WAITING)
+		return r->origin != COMMAND_PULSE_END && record_newer(r);
+	for (const struct record *o = r->link[LIST_LANE].next; o; o = o->link[LIST_LANE].next)
+		if (o->origin != COMMAND_PULSE_END && o->state == STATE_WAITING)
 			return true; /* one that is parked waits for it */
 	return false;
 }
@@ -166,8 +166,7 @@ static void record_doubtful(struct command_table *t, struct record *r, const cha
 	const struct write_rule *w = record_point(t, r)->write;
 	r->effect = EFFECT_UNKNOWN;
 	snprintf(r->reason, sizeof r->reason, "%s", reason);
-	if (record_once_only(t, r) || record_newer(t, r) || r->leaves || !readable(t, r) ||
-	    !w->verify)
+	if (record_once_only(t, r) || record_newer(r) || r->leaves || !readable(t, r) || !w->verify)
 		record_end(t, r, COMMAND_REFUSED, NULL, record_not_known(r), now);
 	else
 		record_verify(t, r, at + w->settle, STATE_UNSURE);
@@ -190,7 +189,7 @@ static void job_refused(struct command_table *t, struct record *r, uint8_t excep
 	}
 	if ((exception == EXC_ACKNOWLEDGE || exception == EXC_BUSY) && r->refusals++ < BUSY_MAX &&
 	    !t->closing) {
-		record_retry(r, now + BUSY_AGAIN); /* it reports that it has not done it */
+		record_retry(t, r, now + BUSY_AGAIN); /* it reports that it has not done it */
 		return;
 	}
 	snprintf(reason, sizeof reason, "refused by the device: %s",
@@ -243,7 +242,7 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 	const char *why = came ? came : row[o].reason;
 	const bool again = o != OUT_CLOSED && !t->closing;
 	if (r->origin == COMMAND_PULSE_END && o == OUT_CLOSED && !t->closing) {
-		pulse_soon(r, now); /* a reload opens the line anew */
+		pulse_soon(t, r, now); /* a reload opens the line anew */
 		return;
 	}
 	if (r->origin == COMMAND_PULSE_END && o != OUT_CLOSED) {
@@ -258,7 +257,7 @@ static void job_unsent(struct command_table *t, struct record *r, enum outcome o
 	}
 	if (lost && again && r->tries < 1) {
 		r->tries++;
-		record_retry(r, now);
+		record_retry(t, r, now);
 		return;
 	}
 	record_end(t, r, row[o].end, NULL, t->closing && o == OUT_CLOSED ? SHUTTING_DOWN : why,
@@ -325,8 +324,8 @@ static bool record_blocks(const struct command_table *t, const struct record *r)
 /* Does it wait for nothing in its lane, nor for one with some of its bits? */
 static bool parked_free(const struct command_table *t, const struct record *r)
 {
-	for (size_t i = 0; i < t->n && t->record[i] != r; i++)
-		if (t->record[i]->lane == r->lane && record_blocks(t, t->record[i]))
+	for (const struct record *o = r->link[LIST_LANE].prev; o; o = o->link[LIST_LANE].prev)
+		if (record_blocks(t, o))
 			return false;
 	return !record_behind(t, r);
 }
@@ -334,8 +333,8 @@ static bool parked_free(const struct command_table *t, const struct record *r)
 /* All that go out with it, too? */
 static bool parked_mates_free(const struct command_table *t, const struct record *r)
 {
-	for (size_t i = 0; i < t->n && r->set; i++) {
-		const struct record *o = t->record[i];
+	const struct record *o = r->set ? records_near(t, r->device).first : NULL;
+	for (; o; o = o->link[LIST_NEAR].next) {
 		if (o->set == r->set && o != r && o->state == STATE_PARKED && !parked_free(t, o))
 			return false;
 	}
@@ -344,26 +343,17 @@ static bool parked_mates_free(const struct command_table *t, const struct record
 
 struct record *parked_next(const struct command_table *t)
 {
-	struct record *next = NULL;
-	size_t i = 0;
-	for (; i < t->n && !next; i++) {
-		struct record *r = t->record[i];
-		struct lane *l = &t->lane[r->lane];
-		if (r->state == STATE_PARKED && !l->blocked && !record_behind(t, r) &&
-		    parked_mates_free(t, r))
-			next = r;
-		l->blocked |= record_blocks(t, r);
-	}
-	while (i-- > 0)
-		t->lane[t->record[i]->lane].blocked = false;
-	return next;
+	struct record *r = t->parked.first;
+	while (r && !(parked_free(t, r) && parked_mates_free(t, r)))
+		r = r->link[LIST_PARKED].next;
+	return r;
 }
 
 void lane_wake(struct command_table *t, uint32_t lane, us_t now)
 {
-	for (size_t i = 0; i < t->n && t->lane[lane].alive > 0; i++) {
-		struct record *r = t->record[i];
-		if (r->lane != lane || !record_blocks(t, r))
+	struct record *r = records_of_lane(t, lane).first;
+	for (; r; r = r->link[LIST_LANE].next) {
+		if (!record_blocks(t, r))
 			continue;
 		if (r->state == STATE_PARKED && !record_behind(t, r) && parked_mates_free(t, r))
 			record_launch(t, r, now);
@@ -373,21 +363,22 @@ void lane_wake(struct command_table *t, uint32_t lane, us_t now)
 
 static struct record *record_with_job(const struct command_table *t, uint64_t id)
 {
-	for (size_t i = 0; id && i < t->n; i++)
-		if (t->record[i]->job == id)
-			return t->record[i];
-	return NULL;
+	struct record *r = records_of_job(t, id).first;
+	while (r && r->job != id)
+		r = r->link[LIST_NEAR].next;
+	return r;
 }
 
 /* With the time of a clock, which is not right any more. */
 static bool job_holds_now(const struct command_table *t, uint64_t id, us_t now)
 {
 	bool clock = false, time = !t->closing;
-	for (size_t i = 0; id && i < t->n; i++) {
-		if (t->record[i]->job != id)
+	const struct record *r = records_of_job(t, id).first;
+	for (; r; r = r->link[LIST_NEAR].next) {
+		if (r->job != id)
 			continue;
-		clock |= t->record[i]->value.now;
-		time &= now < t->record[i]->expires;
+		clock |= r->value.now;
+		time &= now < r->expires;
 	}
 	return clock && time;
 }
@@ -399,8 +390,8 @@ static bool job_again(struct command_table *t, uint64_t id, us_t now)
 	struct record *first = NULL;
 	if (!job_holds_now(t, id, now))
 		return false;
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
+	for (struct record *r = records_of_job(t, id).last, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
 		if (r->job != id)
 			continue;
 		r->job = 0;
@@ -409,7 +400,7 @@ static bool job_again(struct command_table *t, uint64_t id, us_t now)
 		} else if (record_passed(t, r)) {
 			record_give_way(t, r, LATE, now);
 		} else {
-			record_retry(r, now);
+			record_retry(t, r, now);
 			first = r;
 		}
 	}
@@ -420,9 +411,10 @@ static bool job_again(struct command_table *t, uint64_t id, us_t now)
 
 void command_instead(struct command_table *t, uint64_t id, const struct instead *i)
 {
-	for (size_t k = 0; i->kind && id && k < t->n; k++)
-		if (t->record[k]->job == id)
-			t->record[k]->instead = *i;
+	struct record *r = i->kind ? records_of_job(t, id).first : NULL;
+	for (; r; r = r->link[LIST_NEAR].next)
+		if (r->job == id)
+			r->instead = *i;
 }
 
 void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t exception, us_t sent,
@@ -440,8 +432,9 @@ void command_job(struct command_table *t, uint64_t id, enum outcome o, uint8_t e
 static bool job_leaves(const struct command_table *t, uint64_t id)
 {
 	bool leaves = false;
-	for (size_t i = 0; i < t->n; i++)
-		leaves |= t->record[i]->job == id && t->record[i]->leaves;
+	const struct record *r = records_of_job(t, id).first;
+	for (; r; r = r->link[LIST_NEAR].next)
+		leaves |= r->job == id && r->leaves;
 	return leaves;
 }
 
@@ -449,7 +442,7 @@ void command_replaced(struct command_table *t, uint64_t id, us_t now)
 {
 	const bool leaves = id && job_leaves(t, id);
 	for (struct record *r; (r = record_with_job(t, id));) {
-		const bool last = !record_newer(t, r);
+		const bool last = !record_newer(r);
 		r->job = 0;
 		if (t->closing && last)
 			record_end(t, r, COMMAND_FAILED, NULL, SHUTTING_DOWN, now);
@@ -472,7 +465,7 @@ void command_busy(struct command_table *t, uint64_t id, us_t now)
 	for (struct record *r; (r = record_with_job(t, id));) {
 		r->job = 0;
 		if (r->origin == COMMAND_PULSE_END)
-			pulse_soon(r, now);
+			pulse_soon(t, r, now);
 		else if (t->closing)
 			record_end(t, r, COMMAND_FAILED, NULL, SHUTTING_DOWN, now);
 		else

@@ -33,8 +33,8 @@ static bool refused(const struct record *r)
 static uint32_t request_overtakes(const struct command_table *t, const struct command_request *q)
 {
 	uint32_t n = 0;
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *r = t->record[i];
+	const struct record *r = records_near(t, q->device).first;
+	for (; r; r = r->link[LIST_NEAR].next) {
 		if (r->device != q->device || r->overtaken || record_once_only(t, r) ||
 		    r->origin == COMMAND_PULSE_END)
 			continue;
@@ -107,21 +107,19 @@ static bool draft_counted(const struct command_table *t, struct record *r)
 
 static const struct record *lane_pulse(const struct command_table *t, uint32_t lane)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *r = t->record[i];
-		if (r->lane == lane && record_pulses(r))
-			return r;
-	}
-	return NULL;
+	const struct record *r = records_of_lane(t, lane).first;
+	while (r && !record_pulses(r))
+		r = r->link[LIST_LANE].next;
+	return r;
 }
 
 /* Does a write wait that the bus does not know of? What follows would go before it. */
 static bool lane_undone(const struct command_table *t, uint32_t lane)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *r = t->record[i];
-		if (r->lane == lane && r->origin != COMMAND_PULSE_END &&
-		    r->state != STATE_WAITING && r->state != STATE_VERIFYING)
+	const struct record *r = records_of_lane(t, lane).first;
+	for (; r; r = r->link[LIST_LANE].next) {
+		if (r->origin != COMMAND_PULSE_END && r->state != STATE_WAITING &&
+		    r->state != STATE_VERIFYING)
 			return true;
 	}
 	return false;
@@ -298,12 +296,9 @@ void record_overtake(struct command_table *t, struct record *r, us_t now)
  * point must not be written again at once; or one that is neither replaced nor overtaken. */
 static bool lane_overtake(struct command_table *t, struct record *newer, us_t now)
 {
-	const uint32_t lane = newer->lane;
 	bool wait = false;
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
-		if (r->lane != lane || r->state == STATE_DRAFT)
-			continue;
+	for (struct record *r = records_of_lane(t, newer->lane).last, *older; r; r = older) {
+		older = r->link[LIST_LANE].prev;
 		wait |= r->state == STATE_WAITING &&
 		        record_point(t, r)->write->min_write_interval && r->job_from <= now;
 		wait |= (r->state == STATE_RETRYING || r->state == STATE_PARKED) &&
@@ -321,8 +316,9 @@ static bool lane_overtake(struct command_table *t, struct record *newer, us_t no
 
 bool job_overtaken(const struct command_table *t, uint64_t job)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->record[i]->job == job && !t->record[i]->overtaken)
+	const struct record *r = records_of_job(t, job).first;
+	for (; r; r = r->link[LIST_NEAR].next)
+		if (r->job == job && !r->overtaken)
 			return false;
 	return true;
 }
@@ -331,10 +327,10 @@ bool job_overtaken(const struct command_table *t, uint64_t job)
  * points) are taken back, before it needs their room there. */
 static void lane_cancel(struct command_table *t, const struct record *r, bool single)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *o = t->record[i];
-		if (o->lane == r->lane && o != r && o->state == STATE_WAITING && o->job &&
-		    !(single && o->replaceable) && job_overtaken(t, o->job))
+	const struct record *o = records_of_lane(t, r->lane).first;
+	for (; o; o = o->link[LIST_LANE].next) {
+		if (o != r && o->state == STATE_WAITING && o->job && !(single && o->replaceable) &&
+		    job_overtaken(t, o->job))
 			act_cancel(t, o);
 	}
 }
@@ -342,9 +338,11 @@ static void lane_cancel(struct command_table *t, const struct record *r, bool si
 /* Is an older write, of several points, to go before it that the point must not follow at once? */
 static bool lane_waits(const struct command_table *t, const struct record *newer)
 {
-	for (size_t i = 0; i < t->n && record_point(t, newer)->write->min_write_interval; i++) {
-		const struct record *r = t->record[i];
-		if (r->lane == newer->lane && r != newer && r->state == STATE_WAITING && r->job &&
+	if (!record_point(t, newer)->write->min_write_interval)
+		return false;
+	const struct record *r = records_of_lane(t, newer->lane).first;
+	for (; r; r = r->link[LIST_LANE].next) {
+		if (r != newer && r->state == STATE_WAITING && r->job &&
 		    r->origin != COMMAND_PULSE_END && !job_overtaken(t, r->job))
 			return true;
 	}
@@ -362,7 +360,7 @@ static void group_park(struct command_table *t, struct record **r, size_t n, siz
 		if (!group || !other || strcmp(group, other) != 0)
 			continue;
 		r[i]->state = STATE_PARKED;
-		set = set ? set : r[i]->set ? r[i]->set : ++t->next_id;
+		set = set ? set : r[i]->set ? r[i]->set : job_id(t, r[i]->lane);
 		expires = earlier(expires, r[i]->expires);
 	}
 	for (size_t i = 0; i < n && group; i++) {
@@ -399,9 +397,12 @@ static void drafts_accept(struct command_table *t, struct record **r, size_t n, 
 		if (r[i]->state != STATE_PARKED || r[i]->set)
 			lane_cancel(t, r[i], launch == 1 && r[i]->state != STATE_PARKED);
 	launch = 0;
-	for (size_t i = 0; i < n; i++)
-		if (r[i]->state != STATE_PARKED)
+	for (size_t i = 0; i < n; i++) {
+		if (r[i]->state == STATE_PARKED)
+			record_waits(t, r[i]);
+		else
 			r[launch++] = r[i];
+	}
 	records_launch(t, r, launch, now);
 }
 

@@ -175,8 +175,8 @@ uint32_t lane_get(struct command_table *t, uint32_t device, uint32_t point)
 		t->lane_room = t->lane_room ? 2 * t->lane_room : 16;
 		t->lane = mem_grow(t->lane, t->lane_room, sizeof *t->lane);
 	}
-	t->lane[t->nlane] =
-		(struct lane){.device = device, .point = point, .key = (uint32_t)t->nlane + 1};
+	t->lane[t->nlane] = (struct lane){
+		.device = device, .point = point, .home = device, .key = (uint32_t)t->nlane + 1};
 	*slot = (uint32_t)++t->nlane;
 	return *slot - 1;
 }
@@ -194,26 +194,36 @@ void record_insert(struct command_table *t, struct record *r, us_t now)
 	t->record[t->n++] = r;
 	t->lane[r->lane].alive++;
 	t->device[r->device].alive++;
+	index_add(t, r);
 }
 
-bool record_newer(const struct command_table *t, const struct record *r)
+bool record_newer(const struct record *r)
 {
-	for (size_t i = 0; i < t->n && !r->covered; i++)
-		if (t->record[i]->lane == r->lane && t->record[i]->serial > r->serial &&
-		    t->record[i]->origin != COMMAND_PULSE_END)
-			return true;
-	return r->covered;
+	if (r->covered)
+		return true;
+	const struct record *o = r->state == STATE_DRAFT ? NULL : r->link[LIST_LANE].next;
+	while (o && o->origin == COMMAND_PULSE_END)
+		o = o->link[LIST_LANE].next;
+	return o;
 }
 
-static void record_remove(struct command_table *t, const struct record *r)
+/* Where it is in record[]: they are in the order of their serial numbers. */
+static size_t record_place(const struct command_table *t, const struct record *r)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->record[i] != r)
-			continue;
-		memmove(&t->record[i], &t->record[i + 1], (t->n - i - 1) * sizeof(struct record *));
-		t->n--;
-		break;
+	size_t from = 0, to = t->n;
+	while (to - from > 1) {
+		const size_t mid = from + (to - from) / 2;
+		*(t->record[mid]->serial > r->serial ? &to : &from) = mid;
 	}
+	return from;
+}
+
+static void record_remove(struct command_table *t, struct record *r)
+{
+	const size_t i = record_place(t, r);
+	memmove(&t->record[i], &t->record[i + 1], (t->n - i - 1) * sizeof(struct record *));
+	t->n--;
+	index_remove(t, r);
 	t->lane[r->lane].alive--;
 	if (r->device != GONE)
 		(*(r->overtaken ? &t->device[r->device].overtaken : &t->device[r->device].alive))--;
@@ -255,7 +265,7 @@ void record_end(struct command_table *t, struct record *r, enum command_end end,
 		.sent = r->sent,
 		.acknowledged_only = end == COMMAND_ACKNOWLEDGED && !r->leaves &&
 	                             reported_once(t, r) &&
-	                             !record_newer(t, r), /* else it would jump back */
+	                             !record_newer(r), /* else it would jump back */
 		.unread =
 			r->sent && !r->read && end != COMMAND_VERIFIED && r->effect != EFFECT_NONE,
 		.toggle = r->value.toggle,
@@ -285,6 +295,7 @@ void table_fit(struct command_table *t, const struct model *m)
 	t->model = m;
 	t->lane_of = mem_alloc(m->npoint, sizeof *t->lane_of);
 	t->device = mem_alloc(m->ndevice, sizeof *t->device);
+	index_fit(t);
 }
 
 struct command_table *command_create(const struct model *m, const struct command_ops *ops)
@@ -309,6 +320,9 @@ void command_destroy(struct command_table *t)
 	free(t->lane);
 	free(t->lane_of);
 	free(t->device);
+	index_free(t);
+	due_free(&t->wake);
+	due_free(&t->turn);
 	free(t->act);
 	free(t->given);
 	free(t);

@@ -2,16 +2,15 @@
 /* What time, a lost device, a closed line or the end of the daemon do to commands. */
 #include "core/command/private.h"
 
-#define SUSPENDED (2 * US_S)   /* a busy machine is not so late */
-#define SILENT_BUS (60 * US_S) /* a job that expired this long ago and was never reported */
+#define SUSPENDED (2 * US_S) /* a busy machine is not so late */
 
 /* What the device must not get now, because it is not known that it is the one that is meant. Ends
  * of pulses are another matter; what was written is still looked at. */
 void device_bar(struct command_table *t, uint32_t device, us_t now)
 {
 	const char *why = t->ops.forbids ? t->ops.forbids(t->ops.ctx, device) : NULL;
-	for (size_t i = t->n; why && i-- > 0;) {
-		struct record *r = t->record[i];
+	for (struct record *r = why ? records_near(t, device).last : NULL, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
 		if (r->device != device || r->origin == COMMAND_PULSE_END ||
 		    r->state == STATE_VERIFYING)
 			continue;
@@ -29,8 +28,8 @@ void command_offline(struct command_table *t, uint32_t device, us_t now)
 	if (device < t->model->ndevice)
 		t->device[device].unlocked = 0; /* it may come back locked */
 	device_bar(t, device, now);
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
+	for (struct record *r = records_near(t, device).last, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
 		if (r->device != device || r->state == STATE_WAITING || r->state == STATE_PARKED)
 			continue; /* one try is due to each */
 		if (r->origin != COMMAND_PULSE_END || r->state != STATE_RETRYING)
@@ -41,8 +40,8 @@ void command_offline(struct command_table *t, uint32_t device, us_t now)
 /* One whose job may be on the wire ends with it: a pulse that began must be ended. */
 void command_moved(struct command_table *t, uint32_t device, us_t now)
 {
-	for (size_t i = t->n; i-- > 0;) {
-		struct record *r = t->record[i];
+	for (struct record *r = records_near(t, device).last, *older; r; r = older) {
+		older = r->link[LIST_NEAR].prev;
 		if (r->device != device)
 			continue;
 		r->moved = r->origin != COMMAND_PULSE_END;
@@ -62,6 +61,7 @@ static bool record_was_suspended(struct command_table *t, struct record *r, us_t
 	if (now < r->due + SUSPENDED)
 		return false;
 	r->due = now + READ_BACK_WITHIN;
+	record_waits(t, r);
 	act_demand(t, r, now);
 	return true;
 }
@@ -91,6 +91,7 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 			           now);
 		} else if (r->expires && now >= r->expires && !r->recalled) {
 			r->recalled = true; /* the bus may be busy for long with another */
+			record_waits(t, r);
 			act_cancel(t, r);
 		}
 		break;
@@ -102,36 +103,29 @@ static void record_tick(struct command_table *t, struct record *r, us_t now)
 
 void command_tick(struct command_table *t, us_t now)
 {
-	for (size_t i = t->n; i-- > 0;)
-		if (i < t->n) /* those that go out together may end together */
-			record_tick(t, t->record[i], now);
+	t->tick = now;
+	for (struct due_node *d; (d = due_first(&t->wake)) && d->at <= now;) {
+		struct record *r = d->owner;
+		due_never(&t->wake, &r->wake);
+		due_set(&t->turn, &r->turn, -(us_t)r->serial); /* the newest first */
+	}
+	for (struct due_node *d; (d = due_first(&t->turn));) {
+		struct record *r = d->owner;
+		due_never(&t->turn, &r->turn);
+		t->ticking = r->serial;
+		record_waits(t, r);
+		record_tick(t, r, now);
+	}
+	t->ticking = 0;
 	/* the one before it may have ended without its job */
 	for (const struct record *r; (r = parked_next(t));)
 		lane_wake(t, r->lane, now);
 }
 
-static us_t record_due(const struct record *r)
-{
-	switch (r->state) {
-	case STATE_PARKED:
-		return r->expires ? r->expires : US_NEVER;
-	case STATE_WAITING:
-		if (!r->expires)
-			return US_NEVER;
-		return r->recalled ? r->expires + SILENT_BUS : r->expires;
-	default:
-		return r->due;
-	}
-}
-
 us_t command_due(const struct command_table *t)
 {
-	us_t due = parked_next(t) ? 0 : US_NEVER;
-	for (size_t i = 0; i < t->n; i++) {
-		const us_t one = record_due(t->record[i]);
-		due = one < due ? one : due;
-	}
-	return due;
+	const struct due_node *first = due_first(&t->wake);
+	return parked_next(t) ? 0 : first ? first->at : US_NEVER;
 }
 
 bool command_holds(const struct command_table *t, uint32_t global_point, us_t at)
@@ -141,10 +135,7 @@ bool command_holds(const struct command_table *t, uint32_t global_point, us_t at
 	const struct lane *l = &t->lane[t->lane_of[global_point] - 1];
 	if (at < l->written || !l->alive)
 		return at < l->written;
-	for (size_t i = 0; i < t->n; i++) {
-		const struct record *r = t->record[i];
-		if (r->lane != t->lane_of[global_point] - 1)
-			continue;
+	for (const struct record *r = l->list.first; r; r = r->link[LIST_LANE].next) {
 		if (r->state == STATE_VERIFYING || r->state == STATE_UNSURE
 		            ? at < r->after
 		            : r->origin != COMMAND_PULSE_END || at >= r->not_before)
