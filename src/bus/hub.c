@@ -18,7 +18,7 @@
 #define NOWHERE SIZE_MAX
 #define CONNECT_GAP (25 * US_MS) /* 40 a second, … */
 #define CONNECT_BURST 10         /* … after a while without so many at once */
-#define SPARE_MOST 16
+#define SPARE_MOST 32
 
 /* Buses that wait for their turn to connect. */
 struct line_up {

@@ -97,11 +97,11 @@ static void phases_set(struct schedule *s)
 {
 	struct span *block = mem_alloc(s->n, sizeof *block);
 	uint16_t steps = 0;
-	scratch_begin(s);
 	for (size_t first = 0; first < s->n;) {
 		const struct want *w = &s->node[first].want;
 		const struct unit *u = unit_find(s, w->unit);
 		size_t end = first;
+		scratch_begin(s, u);
 		while (end < s->n && s->node[end].want.unit == w->unit &&
 		       s->node[end].want.table == w->table) {
 			s->list[end - first] = &s->node[end].want;

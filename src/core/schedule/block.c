@@ -142,7 +142,7 @@ static struct set set_of(struct schedule *s, struct unit *u, const struct node *
 	struct set set = {
 		.unit = u, .must = n, .table = n->want.table, .group = n->group, .until = US_NEVER};
 	unit_digest(s, u, now);
-	scratch_begin(s);
+	scratch_begin(s, u);
 	for (size_t i = u->first; i < u->first + u->n; i += PAGE_NODES) {
 		const struct node *page = &s->node[i];
 		if (page_of(u, i)->pull <= now || (n >= page && n < page + PAGE_NODES))

@@ -242,8 +242,9 @@ void unit_destroy(struct unit *u);
 us_t unit_turnaround(const struct unit *u);
 us_t unit_ready_at(const struct unit *u);
 void unit_due_now(struct schedule *s, struct unit *u, us_t now);
-/* Around what uses `list` and `cut`: between turns the many buses of a thread have none. */
-void scratch_begin(struct schedule *s);
+/* Around what uses `list`, with room for all of a unit, and `cut`: between turns the many buses of
+ * a thread have none. */
+void scratch_begin(struct schedule *s, const struct unit *u);
 void scratch_end(struct schedule *s);
 us_t grid_next(const struct schedule *s, const struct node *n,
                us_t now); /* its first point after now */

@@ -103,7 +103,7 @@ void learnt_disproved(struct unit *u, const struct span *span)
 size_t members_of(struct schedule *s, const struct unit *u, const struct span *span)
 {
 	size_t n = 0;
-	scratch_begin(s);
+	scratch_begin(s, u);
 	for (size_t i = nodes_from(s, u, span); nodes_within(s, u, i, span); i++)
 		if (s->node[i].group == s->turn_group && node_inside(&s->node[i], span))
 			s->list[n++] = &s->node[i].want;

@@ -108,9 +108,9 @@ void unit_due_now(struct schedule *s, struct unit *u, us_t now)
 	unit_changed(u);
 }
 
-void scratch_begin(struct schedule *s)
+void scratch_begin(struct schedule *s, const struct unit *u)
 {
-	const size_t need = s->n + s->ndemand;
+	const size_t need = u->n + s->ndemand;
 	if (need <= s->scratch)
 		return;
 	s->scratch = s->ndemand ? need + need / 4 : need;
