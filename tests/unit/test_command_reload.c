@@ -419,6 +419,37 @@ static void what_is_on_the_wire_is_not_known(void **state)
 	assert_int_equal(g.reported[0].effect, EFFECT_UNKNOWN);
 }
 
+/* Neither is what was carried out, at the old place, carried out at the new one, nor what was
+ * refused there. */
+static void what_comes_again_behind_a_reload_is_not_carried_out(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t point;
+		const char *text;
+		enum command_end first, again;
+	} row[] = {
+		{P_SILENT, "5", COMMAND_VERIFIED, COMMAND_REPEATED},
+		{P_SETPOINT, "99", COMMAND_REFUSED, COMMAND_REFUSED},
+	};
+	for (size_t i = 0; i < 2; i++) {
+		const struct command_item item = {row[i].point, row[i].text};
+		struct command_request q = {.item = &item, .n = 1};
+		g.nreported = 0;
+		rig_submit(&g, &q);
+		settle();
+		assert_int_equal(rig_only(&g)->end, row[i].first);
+		change(row[i].point)->addr[0] = 135;
+		rule_of.max = 200;
+		reload(&next);
+		g.nreported = g.nwrite = 0;
+		q.duplicate = true;
+		rig_submit(&g, &q);
+		expect(row[i].again, g.reason[0], 0);
+		reload(&rig_model);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -429,6 +460,7 @@ int main(void)
 		T(what_may_not_be_written_any_more),
 		T(what_waits_in_the_table),
 		T(what_was_written_is_not_compared_with_another_meaning),
+		T(what_comes_again_behind_a_reload_is_not_carried_out),
 		T(what_means_the_same_goes_on),
 		T(what_was_under_way_is_not_compared_with_another_meaning),
 		T(a_pulse_under_way_is_ended),

@@ -181,6 +181,24 @@ static const char *gone_reason(const struct record *r)
 	return COMMAND_CHANGED;
 }
 
+/* Its point is elsewhere, by the same name: what was delivered for it may be delivered again. */
+static void lane_moves(struct command_table *t, const struct model *old, const struct model *m,
+                       const struct lane *from)
+{
+	if (from->device == GONE)
+		return;
+	const struct device *d = &old->device[from->device];
+	const char *name = d->set->point[from->point].name;
+	const int device = model_find_device(m, d->name, strlen(d->name));
+	const struct pointset *set = device < 0 ? NULL : m->device[device].set;
+	const int point = set ? model_find_point(set, name, strlen(name)) : -1;
+	if (point < 0 || !set->point[point].write)
+		return;
+	const uint32_t lane = lane_get(t, (uint32_t)device, (uint32_t)point);
+	memcpy(t->lane[lane].before, from->before, sizeof from->before);
+	memcpy(t->lane[lane].nbefore, from->nbefore, sizeof from->nbefore);
+}
+
 void command_adopt(struct command_table *t, const struct model *m, us_t now)
 {
 	const struct model *old = t->model;
@@ -195,8 +213,9 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 		next = (size_t)k + 1;
 	}
 	free(was);
-	for (size_t i = 0; i < t->nlane; i++) {
-		t->lane[i] = lane_in(old, m, &t->lane[i]);
+	for (size_t i = 0, n = t->nlane; i < n; i++) {
+		const struct lane from = t->lane[i];
+		t->lane[i] = lane_in(old, m, &from);
 		if (t->lane[i].device != GONE)
 			t->lane_of[m->device[t->lane[i].device].point0 + t->lane[i].point] =
 				(uint32_t)i + 1;
@@ -204,6 +223,8 @@ void command_adopt(struct command_table *t, const struct model *m, us_t now)
 			t->lane[i].written = 0;
 			t->nunread--;
 		}
+		if (t->lane[i].device == GONE)
+			lane_moves(t, old, m, &from);
 	}
 	for (size_t i = 0; i < t->n; i++) {
 		struct record *r = t->record[i];
