@@ -146,70 +146,58 @@ static void make_filters(struct xnet *x)
 	add_filter(x, "$SYS", "+", "device/+/info");
 }
 
-struct slots_of {
-	slot_t *slot;
+/* Which slots a model has, by number: what is gone is cleared in the order of the numbers, and
+ * sorting them took as long as finding them. */
+struct marks {
+	uint8_t *of; /* BEFORE, NOW */
 	size_t n;
 };
 
-static void collect(struct slots_of *s, slot_t slot)
+#define BEFORE 1
+#define NOW 2
+
+static void mark(struct marks *m, slot_t slot, uint8_t as)
 {
-	if (slot)
-		s->slot[s->n++] = slot;
+	if (!slot)
+		return;
+	if (slot >= m->n) {
+		const size_t n = 2 * ((size_t)slot + 1);
+		m->of = mem_grow(m->of, n, 1);
+		memset(m->of + m->n, 0, n - m->n);
+		m->n = n;
+	}
+	m->of[slot] |= as;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	const slot_t x = *(const slot_t *)a, y = *(const slot_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-static void collect_device(struct slots_of *s, const struct device *d, const slot_t *value,
-                           const struct xnet_device *own)
+static void mark_device(struct marks *m, const struct device *d, const slot_t *value,
+                        const struct xnet_device *own, uint8_t as)
 {
 	for (size_t i = 0; i < d->set->n; i++)
-		collect(s, value[d->point0 + i]);
-	collect(s, own->status);
-	collect(s, own->alerts);
-	collect(s, own->snapshot);
+		mark(m, value[d->point0 + i], as);
+	mark(m, own->status, as);
+	mark(m, own->alerts, as);
+	mark(m, own->snapshot, as);
 }
 
-static struct slots_of slots_begin(const struct model *m)
-{
-	return (struct slots_of){
-		.slot = mem_alloc(m->npoint + 3 * m->ndevice + 2, sizeof(slot_t)),
-	};
-}
-
-static void slots_end(struct slots_of *s, slot_t status, slot_t alerts)
-{
-	collect(s, status);
-	collect(s, alerts);
-	qsort(s->slot, s->n, sizeof *s->slot, by_number);
-}
-
-/* The slots of the model before, sorted, but of devices whose slots stay. */
-static struct slots_of slots_before(const struct before *old)
+/* The slots of the model before, but of devices whose slots stay. */
+static void mark_before(struct marks *t, const struct before *old)
 {
 	const struct model *m = old->model;
-	if (!m)
-		return (struct slots_of){0};
-	struct slots_of s = slots_begin(m);
-	for (size_t i = 0; i < m->ndevice; i++)
+	for (size_t i = 0; m && i < m->ndevice; i++)
 		if (!old->stays[i])
-			collect_device(&s, &m->device[i], old->value, &old->device[i]);
-	slots_end(&s, old->gateway_status, old->gateway_alerts);
-	return s;
+			mark_device(t, &m->device[i], old->value, &old->device[i], BEFORE);
+	mark(t, m ? old->gateway_status : 0, BEFORE);
+	mark(t, m ? old->gateway_alerts : 0, BEFORE);
 }
 
-static struct slots_of slots_now(const struct xnet *x, const int32_t *same)
+static void mark_now(struct marks *t, const struct xnet *x, const int32_t *same)
 {
 	const struct model *m = x->model;
-	struct slots_of s = slots_begin(m);
 	for (size_t i = 0; i < m->ndevice; i++)
 		if (!same || same[i] < 0)
-			collect_device(&s, &m->device[i], x->value, &x->device[i]);
-	slots_end(&s, x->gateway_status, x->gateway_alerts);
-	return s;
+			mark_device(t, &m->device[i], x->value, &x->device[i], NOW);
+	mark(t, x->gateway_status, NOW);
+	mark(t, x->gateway_alerts, NOW);
 }
 
 /* A topic of a device that another gateway has now. */
@@ -223,18 +211,16 @@ static bool is_elsewhere(const struct xnet *x, slot_t s)
 	       model_find_device(x->model, t.at[1], t.len[1]) < 0;
 }
 
-static void clear_gone(struct xnet *x, const struct slots_of *old, const struct slots_of *now)
+static void clear_gone(struct xnet *x, const struct marks *t)
 {
-	size_t k = 0;
-	for (size_t i = 0; i < old->n; i++) {
-		while (k < now->n && now->slot[k] < old->slot[i])
-			k++;
-		if (k < now->n && now->slot[k] == old->slot[i])
+	for (size_t i = 0; i < t->n; i++) {
+		const slot_t slot = (slot_t)i;
+		if (t->of[i] != BEFORE)
 			continue;
-		if (is_elsewhere(x, old->slot[i]))
-			outbox_leave(x->outbox, old->slot[i]);
+		if (is_elsewhere(x, slot))
+			outbox_leave(x->outbox, slot);
 		else
-			outbox_clear(x->outbox, old->slot[i]);
+			outbox_clear(x->outbox, slot);
 	}
 }
 
@@ -280,10 +266,11 @@ static void clear_sys(struct xnet *x)
 
 static void clear_left(struct xnet *x, const struct before *old, const int32_t *same)
 {
-	const struct slots_of was = slots_before(old), now = slots_now(x, same);
-	clear_gone(x, &was, &now);
-	free(was.slot);
-	free(now.slot);
+	struct marks t = {0};
+	mark_before(&t, old);
+	mark_now(&t, x, same);
+	clear_gone(x, &t);
+	free(t.of);
 	if (!none_left(x, old, same))
 		clear_sys(x);
 }
