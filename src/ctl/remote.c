@@ -381,11 +381,12 @@ static bool find_bus(struct remote *r, const struct bus_conf *conf)
 {
 	struct json j = {0};
 	struct jread t = {0};
-	int64_t from = 0;
+	int64_t from = 0, before;
 	bool found = false;
 
 	do {
 		jread_free(&t);
+		before = from;
 		talk_begin(r->talk, &j, "buses");
 		if (from)
 			jw_int(&j, "from", from);
@@ -400,7 +401,7 @@ static bool find_bus(struct remote *r, const struct bus_conf *conf)
 			snprintf(r->bus, sizeof(r->bus), "%s", name);
 			take_settings(r, &t, b);
 		}
-	} while (!found && talk_int(&t, "next", &from) && from > 0);
+	} while (!found && talk_int(&t, "next", &from) && from > before);
 	jread_free(&t);
 	jw_free(&j);
 	return found;

@@ -124,6 +124,28 @@ def test_a_socket_that_is_not_right_is_reported_to_be_so(tmp_path, says, text):
     assert done.returncode in (1, 69) and text in done.stderr, done.stderr
 
 
+def test_a_list_of_buses_without_an_end_is_not_read_for_ever(tmp_path):
+    path = str(tmp_path / "ctl")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(1)
+
+    def serve():
+        client, _ = server.accept()
+        client.sendall(GREETING)
+        with client, client.makefile("r") as lines:
+            for line in lines:
+                asked = json.loads(line)["id"]
+                client.sendall((json.dumps({"id": asked, "next": 1, "buses": []}) + "\n").encode())
+
+    other = threading.Thread(target=serve, daemon=True)
+    other.start()
+    done = xnetctl("read", "--control", path, "/dev/null", "--id", 1, "holding:0")
+    other.join(LIMIT)
+    server.close()
+    assert done.returncode == 69, done.stderr
+
+
 def test_a_line_that_the_daemon_takes_back_ends_the_scan(tmp_path):
     """What is asked then goes out with the line's own settings: nothing that comes back may count."""
     path = str(tmp_path / "ctl")
