@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names: from a name to its place in an array, for arrays that only grow. Pure.
+ * names: from a name to its place in an array, for arrays that only grow. Pure but for the seed.
  */
 #ifndef VIEW_NAMES_H
 #define VIEW_NAMES_H
@@ -11,6 +11,7 @@
 struct names {
 	uint32_t *slot; /* 0: free; else place + 1 */
 	size_t room, n; /* room: a power of two, or 0 */
+	uint64_t seed;  /* who publishes names must not know which of them meet */
 };
 
 /* The name at a place of the caller's array. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "view/names.h"
 #include "view/view.h"
 
 static us_t now;
@@ -222,6 +223,39 @@ static void the_log_has_alerts_that_come_and_go_and_refusals(void **state)
 	view_destroy(v);
 }
 
+static unsigned looked;
+
+static const char *name_at(const void *array, size_t place)
+{
+	looked++;
+	return ((const char(*)[8])array)[place];
+}
+
+/* As a peer may choose them that knows the function, but not the seed. */
+static void names_that_meet_in_a_known_hash_do_not_meet(void **state)
+{
+	(void)state;
+	enum { NAMES = 500, BITS = 0x7ff };
+	static char name[NAMES][8];
+	struct names h = {0};
+	for (unsigned i = 0, n = 0; n < NAMES; i++) {
+		uint32_t fnv = 2166136261u;
+		snprintf(name[n], sizeof name[n], "%x", i);
+		for (const char *s = name[n]; *s; s++)
+			fnv = (fnv ^ (unsigned char)*s) * 16777619u;
+		n += (fnv & BITS) == 0;
+	}
+	looked = 0;
+	for (unsigned i = 0; i < NAMES; i++) {
+		assert_int_equal(names_find(&h, name_at, name, name[i], strlen(name[i])), -1);
+		names_add(&h, name_at, name);
+	}
+	for (unsigned i = 0; i < NAMES; i++)
+		assert_int_equal(names_find(&h, name_at, name, name[i], strlen(name[i])), i);
+	names_free(&h);
+	assert_true(looked < 20 * NAMES);
+}
+
 static void hostile_names_and_texts_do_no_harm(void **state)
 {
 	(void)state;
@@ -344,6 +378,7 @@ int main(void)
 			the_age_of_a_retained_value_is_not_known_and_of_a_device_by_its_gateways_clock),
 		cmocka_unit_test(what_is_gone_is_gone),
 		cmocka_unit_test(the_log_has_alerts_that_come_and_go_and_refusals),
+		cmocka_unit_test(names_that_meet_in_a_known_hash_do_not_meet),
 		cmocka_unit_test(hostile_names_and_texts_do_no_harm),
 		cmocka_unit_test(there_are_bounds),
 	};
