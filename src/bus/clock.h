@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock: the one place where the bus threads read the time and wait.
+ * clock: the one place where the bus threads read the time and wait; and whether the wall clock is
+ * right.
  */
 #ifndef BUS_CLOCK_H
 #define BUS_CLOCK_H
@@ -8,6 +9,10 @@
 #include <time.h>
 
 #include "core/base/span.h"
+
+/* Is the wall clock synchronised with a time server, as the system reports? */
+enum clock_state { CLOCK_UNKNOWN, CLOCK_WRONG, CLOCK_SYNCHRONISED };
+enum clock_state clock_state(void);
 
 /* µs, CLOCK_BOOTTIME: a deadline passes while the machine sleeps, too */
 us_t clock_now(void);

@@ -111,13 +111,15 @@ static void wait_report(struct performing *p)
 		take_report(p, &r);
 }
 
-/* Of this machine's clock. */
+/* Of this machine's clock, unless the system reports that it is not synchronised. */
 static bool wall_at(void *ctx, us_t at, char text[COMMAND_TIME_SIZE])
 {
 	const time_t wall = time(NULL) + (at - clock_now()) / US_S;
 	struct tm t;
 
 	(void)ctx;
+	if (clock_state() == CLOCK_WRONG)
+		return false;
 	localtime_r(&wall, &t);
 	return strftime(text, COMMAND_TIME_SIZE, "%Y-%m-%dT%H:%M:%S%z", &t) > 0;
 }

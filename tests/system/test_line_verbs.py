@@ -2,6 +2,7 @@
 """xnetctl read and write on a line of their own: what they print, what they send, how they end."""
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from conftest import LIMIT, TOP, wait_until
 from linefix import Unit, wire  # noqa: F401
 from simfix import HEAD, HOUSE, PROFILES, line  # noqa: F401
+from test_commands_life import FAKE_CLOCK
 
 FAST = HOUSE.replace("baud: 9600", "baud: 115200, timeout: 2s")  # no busy machine is so late
 
@@ -129,6 +131,21 @@ def test_a_point_is_written_once_checked_and_read_back(line):
     done = xnetctl("write", *config, "--yes", "--over", "rs485", "--id", 2, "holding:12", 0x4302, 0)
     assert done.returncode == 0 and "verified" in done.stdout
     assert xnetctl("read", *config, "meter1.PulseWidth").stdout.split()[1] == "130"
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no compiler")
+def test_a_clock_is_set_to_now_only_while_our_own_is_synchronised(line, tmp_path):
+    flag, library, source = tmp_path / "synchronised", tmp_path / "clock.so", tmp_path / "clock.c"
+    source.write_text(FAKE_CLOCK, encoding="utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", f'-DFLAG="{flag}"', "-o", library, source], check=True)
+    env = {**os.environ, "LD_PRELOAD": " ".join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))}
+    plant = line(FAST)
+    done = xnetctl("write", "-c", plant.config, "--yes", "scc1.DateTime", "now", env=env)
+    assert done.returncode == 1 and "clock is not synchronised" in done.stderr, done.stderr
+    assert plant.writes() == []
+    flag.touch()
+    done = xnetctl("write", "-c", plant.config, "--yes", "scc1.DateTime", "now", env=env)
+    assert "not synchronised" not in done.stderr and len(plant.writes()) == 1, done.stderr
 
 
 def test_a_write_whose_response_is_lost_is_not_written_again(line):

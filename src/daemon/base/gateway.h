@@ -6,6 +6,7 @@
 #ifndef DAEMON_BASE_GATEWAY_H
 #define DAEMON_BASE_GATEWAY_H
 
+#include "bus/clock.h"
 #include "bus/queue.h"
 #include "config/config.h"
 #include "core/model/alerts.h"
@@ -103,9 +104,7 @@ void gateway_alert_end(struct gateway *g, uint8_t kind, enum gateway_alert code,
 
 /* Wall clock in ms since 1970: only for what is published. */
 int64_t gateway_wall(void);
-/* Is it synchronised with a time server, as the system reports? */
-enum clock_state { CLOCK_UNKNOWN, CLOCK_WRONG, CLOCK_SYNCHRONISED };
-enum clock_state gateway_clock(void);
+enum clock_state gateway_clock(void); /* clock_state() */
 /* The wall clock time of a monotonic one. */
 int64_t gateway_wall_of(us_t monotonic);
 

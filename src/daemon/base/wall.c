@@ -2,22 +2,11 @@
 /* The one look at the wall clock; tests have their own. */
 #include "daemon/base/gateway.h"
 
-#include <sys/timex.h>
 #include <time.h>
-#include <unistd.h>
-
-/* Made by systemd-timesyncd once it has set the clock. */
-#define TIMESYNC "/run/systemd/timesync/synchronized"
 
 enum clock_state gateway_clock(void)
 {
-	struct timex t = {0};
-	const int state = adjtimex(&t);
-	if (state >= 0)
-		return state != TIME_ERROR && !(t.status & STA_UNSYNC) ? CLOCK_SYNCHRONISED
-		                                                       : CLOCK_WRONG;
-	/* a sandbox forbids even to ask the kernel */
-	return access(TIMESYNC, F_OK) == 0 ? CLOCK_SYNCHRONISED : CLOCK_UNKNOWN;
+	return clock_state();
 }
 
 int64_t gateway_wall(void)
