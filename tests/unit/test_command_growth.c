@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* What commands cost as more of them are under way at once: counted are calls (the linker puts the
  * counting ones in their place), never time. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "daemon_rig.h"
 
 #include "core/command/command.h"
+#include "daemon/command/commands.h"
 
 struct record;
 
@@ -34,6 +28,9 @@ COUNTED(const struct device *, record_device,
         (const struct command_table *t, const struct record *r), t, r)
 COUNTED(const struct point *, record_point, (const struct command_table *t, const struct record *r),
         t, r)
+COUNTED(bool, command_shares,
+        (const struct model *m, uint32_t da, uint32_t pa, uint32_t db, uint32_t pb), m, da, pa, db,
+        pb)
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static const struct write_rule rule = {
@@ -121,10 +118,51 @@ static void commands_at_once_look_at_their_own(void **state)
 	assert_true(large < MOST * small);
 }
 
+/* Two commands to each of n devices whose point has a keep-alive: one is refused, one is accepted.
+ */
+static unsigned long kept_calls(unsigned n)
+{
+	char *text, topic[64];
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	for (unsigned i = 0; i <= (n - 1) / 8; i++)
+		fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
+	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own}\n", i, i / 8, i % 8 + 1);
+	fclose(f);
+	rig_begin(text, "points:\n  P: {holding: 1, write: {rewrite: 60s}}\n");
+	rig_pass(10 * US_S);
+	calls = 0;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(topic, sizeof topic, "xnet/cmd/d%u/P", i);
+		rig_command(topic, "x");
+		rig_command(topic, "7");
+	}
+	const unsigned long counted = calls;
+	struct command_figures count;
+	commands_figures(&rig.g, &count);
+	assert_int_equal(count.received, 2 * n);
+	assert_int_equal(count.ended[COMMAND_REFUSED], n);
+	assert_int_equal(rig_end(NULL), 0);
+	free(text);
+	return counted;
+}
+
+static void a_command_looks_at_keep_alives_near_it(void **state)
+{
+	(void)state;
+	const unsigned long small = kept_calls(SMALL), large = kept_calls(LARGE);
+	print_message("commands and keep-alives: %lu calls, %lu\n", small, large);
+	assert_true(small > 0);
+	assert_true(large < MOST * small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_at_once_look_at_their_own),
+		cmocka_unit_test(a_command_looks_at_keep_alives_near_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,7 +159,7 @@ struct command_item {
 
 struct command_request {
 	uint32_t device;
-	const struct command_item *item;
+	const struct command_item *item; /* no point twice */
 	uint32_t n;     /* all are checked before any is written; each gets its own outcome */
 	uint8_t origin; /* enum command_origin */
 	bool retained;  /* delivered because we subscribed */

@@ -27,7 +27,8 @@ struct kept {
 struct keep {
 	struct kept *kept, *before; /* before: those of the old model during a reload */
 	size_t n, nbefore;
-	size_t next; /* of those before: behind the one found last, as they keep their order */
+	size_t *from; /* by device, and behind the last: where its points begin; NULL: no model */
+	size_t next;  /* of those before: behind the one found last, as they keep their order */
 	bool broker_up;
 };
 
@@ -69,6 +70,34 @@ static struct safe_rule safe_rule_of(const struct gateway *g, const struct kept 
 		.on_broker = w->safe_on_broker,
 		.on_no_command = w->safe_on_no_command,
 	};
+}
+
+/* -- those whose registers may be shared ------------------------------------------------ */
+
+struct nearby {
+	const uint32_t *device;
+	size_t n; /* devices to come */
+	size_t at, end;
+};
+
+static struct nearby nearby(const struct gateway *g, uint32_t device)
+{
+	struct nearby w = {0};
+	if (g->keep->from)
+		w.device = command_near(g->table, device, &w.n);
+	return w;
+}
+
+/* In the order of kept[]; NULL: no more. */
+static struct kept *nearby_next(const struct gateway *g, struct nearby *w)
+{
+	for (; w->at == w->end; w->n--, w->device++) {
+		if (w->n == 0)
+			return NULL;
+		w->at = g->keep->from[*w->device];
+		w->end = g->keep->from[*w->device + 1];
+	}
+	return &g->keep->kept[w->at++];
 }
 
 /* -- reload ----------------------------------------------------------------------- */
@@ -139,8 +168,10 @@ static void begin(struct gateway *g, const struct model *old, uint32_t device, u
 
 void keep_model_begins(struct gateway *g, const struct model *old)
 {
+	size_t *from = mem_alloc(g->model->ndevice + 1, sizeof *from);
 	for (uint32_t i = 0; i < g->model->ndevice; i++) {
 		const struct device *d = &g->model->device[i];
+		from[i] = g->keep->n;
 		for (uint32_t p = 0; d->enabled && p < d->set->n; p++)
 			if (has_rule(d->set->point[p].write))
 				begin(g, old, i, p);
@@ -155,6 +186,8 @@ void keep_model_begins(struct gateway *g, const struct model *old)
 			gateway_alert_end(g, ALERT_WARNING, ALERT_SAFE_VALUE, k->source);
 		forget(k);
 	}
+	from[g->model->ndevice] = g->keep->n;
+	g->keep->from = from;
 	free(g->keep->before);
 	g->keep->before = NULL;
 	g->keep->nbefore = 0;
@@ -171,6 +204,8 @@ void keep_model_ends(struct gateway *g)
 	g->keep->next = 0;
 	g->keep->kept = NULL;
 	g->keep->n = 0;
+	free(g->keep->from);
+	g->keep->from = NULL;
 }
 
 void keep_destroy(struct gateway *g)
@@ -178,6 +213,7 @@ void keep_destroy(struct gateway *g)
 	for (size_t i = 0; i < g->keep->n; i++)
 		forget(&g->keep->kept[i]);
 	free(g->keep->kept);
+	free(g->keep->from);
 	free(g->keep);
 }
 
@@ -237,12 +273,11 @@ static void overwritten(struct gateway *g, struct kept *k, const struct command_
 
 static void shared_changed(struct gateway *g, const struct command_text *newer, bool done)
 {
-	for (size_t i = 0; i < g->keep->n; i++) {
-		struct kept *k = &g->keep->kept[i];
+	struct nearby w = nearby(g, newer->device);
+	for (struct kept *k; (k = nearby_next(g, &w));)
 		if (!is(k, newer->device, newer->point) &&
 		    shares(g, k, newer->device, newer->point))
 			overwritten(g, k, newer, done);
-	}
 }
 
 /* -- safe values ------------------------------------------------------------------ */
@@ -317,8 +352,8 @@ static void shared_ended(struct gateway *g, struct kept *k, const struct command
 
 void keep_ended(struct gateway *g, const struct command_outcome *o)
 {
-	for (size_t i = 0; i < g->keep->n; i++) {
-		struct kept *k = &g->keep->kept[i];
+	struct nearby w = nearby(g, o->device);
+	for (struct kept *k; (k = nearby_next(g, &w));) {
 		if (!is(k, o->device, o->point)) {
 			if (!shares(g, k, o->device, o->point))
 				continue;
@@ -351,16 +386,17 @@ bool keep_pause(struct gateway *g, uint32_t device, uint32_t point, const char *
 
 void keep_accepted(struct gateway *g, uint32_t device, uint32_t point)
 {
-	for (size_t i = 0; i < g->keep->n; i++)
-		if (shares(g, &g->keep->kept[i], device, point))
-			safe_accepted(&g->keep->kept[i].safe, g->now);
+	struct nearby w = nearby(g, device);
+	for (struct kept *k; (k = nearby_next(g, &w));)
+		if (shares(g, k, device, point))
+			safe_accepted(&k->safe, g->now);
 }
 
 bool keep_rules(const struct gateway *g, uint32_t device, uint32_t point)
 {
-	for (size_t i = 0; i < g->keep->n; i++)
-		if (shares(g, &g->keep->kept[i], device, point) &&
-		    (g->keep->kept[i].commanded || safe_in_force(&g->keep->kept[i].safe)))
+	struct nearby w = nearby(g, device);
+	for (const struct kept *k; (k = nearby_next(g, &w));)
+		if (shares(g, k, device, point) && (k->commanded || safe_in_force(&k->safe)))
 			return true;
 	return false;
 }
