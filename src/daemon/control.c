@@ -7,7 +7,7 @@
 #include "daemon/base/log.h"
 #include "daemon/control_verbs.h"
 #include "daemon/monitor.h"
-#include "daemon/visits.h"
+#include "daemon/requests.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -214,7 +214,7 @@ void control_tick(struct gateway *g)
 		struct client *c = &g->control->client[i];
 		if (!c->number || c->gone)
 			continue;
-		const bool waits = c->under_way || visits_holds(g, c->number) ||
+		const bool waits = c->under_way || requests_holds(g, c->number) ||
 		                   (monitor_listens(g, c->number) && !c->nout);
 		if (waits)
 			c->active = g->now;
@@ -223,7 +223,7 @@ void control_tick(struct gateway *g)
 		else
 			gateway_wake(g, TIMER_CONTROL, c->active + IDLE);
 	}
-	visits_tick(g);
+	requests_tick(g);
 }
 
 bool control_waits(const struct gateway *g)
@@ -330,7 +330,7 @@ static void reap(struct gateway *g)
 		if (!c->gone)
 			continue;
 		monitor_client_gone(g, c->number);
-		visits_client_gone(g, c->number);
+		requests_client_gone(g, c->number);
 		*c = (struct client){.fd = -1};
 	}
 }
@@ -366,14 +366,14 @@ void control_create(struct gateway *g)
 	g->control = x;
 	x->listener = -1;
 	x->epoll = epoll_create1(EPOLL_CLOEXEC);
-	visits_create(g);
+	requests_create(g);
 	monitor_create(g);
 	follow_model(g);
 }
 
 void control_destroy(struct gateway *g)
 {
-	visits_destroy(g);
+	requests_destroy(g);
 	monitor_destroy(g);
 	if (g->control->epoll >= 0)
 		close(g->control->epoll);
@@ -384,7 +384,7 @@ void control_destroy(struct gateway *g)
 
 void control_stop(struct gateway *g)
 {
-	visits_model_ends(g);
+	requests_model_ends(g);
 	monitor_model_ends(g);
 	close_socket(g, "the daemon ends");
 	reap(g);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * control: the control socket: who is connected, their lines in and out. Nothing here blocks. What
- * a line requests is done by control_verbs.c and visits.c. The protocol is doc/control.md.
+ * a line requests is done by control_verbs.c and requests.c. The protocol is doc/control.md.
  */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H

@@ -8,7 +8,7 @@
 #include "daemon/devices/readings.h"
 #include "daemon/monitor.h"
 #include "daemon/reload.h"
-#include "daemon/visits.h"
+#include "daemon/requests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,7 +348,7 @@ static void on_bus(struct gateway *g, client_t c, const struct control_request *
 		fail(g, c, r, CONTROL_E_DENIED, denied);
 		return;
 	}
-	visits_submit(g, c, r, bus);
+	requests_submit(g, c, r, bus);
 }
 
 static const struct {
@@ -367,8 +367,8 @@ static const struct {
 	{CONTROL_WRITE, NULL, on_bus, true},
 	{CONTROL_PDU, NULL, on_bus, false},
 	{CONTROL_MONITOR, NULL, monitor_begin, false},
-	{CONTROL_HOLD, NULL, visits_hold, true},
-	{CONTROL_RELEASE, NULL, visits_release, false},
+	{CONTROL_HOLD, NULL, requests_hold, true},
+	{CONTROL_RELEASE, NULL, requests_release, false},
 	{CONTROL_RELOAD, reload, NULL, true},
 	{CONTROL_LOG, level, NULL, true},
 };

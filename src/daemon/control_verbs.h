@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * control_verbs: what a line of the control socket requests. Each request gets its answer here, or
- * later through visits.c, or when its command, read or reload has its outcome.
+ * later through requests.c, or when its command, read or reload has its outcome.
  */
 #ifndef DAEMON_CONTROL_VERBS_H
 #define DAEMON_CONTROL_VERBS_H

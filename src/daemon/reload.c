@@ -14,8 +14,8 @@
 #include "daemon/health/health.h"
 #include "daemon/monitor.h"
 #include "daemon/phases.h"
+#include "daemon/requests.h"
 #include "daemon/sunspec.h"
-#include "daemon/visits.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -215,7 +215,7 @@ static void take_over(struct gateway *g)
 {
 	struct reload *r = g->reload;
 	struct model *old = g->model, *next = r->model;
-	visits_model_ends(g);
+	requests_model_ends(g);
 	monitor_model_ends(g);
 	commands_model_ends(g);
 	gets_end(g, "the configuration was reloaded meanwhile");

@@ -10,8 +10,8 @@
 #include "daemon/devices/readings.h"
 #include "daemon/health/health_device.h"
 #include "daemon/phases.h"
+#include "daemon/requests.h"
 #include "daemon/sunspec.h"
-#include "daemon/visits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,7 +268,7 @@ static void take(struct gateway *g, const struct report *r)
 		if (r->id & DEVID_JOB)
 			take_identification(g, r);
 		else if (r->id & ADHOC_JOB)
-			visits_report(g, r);
+			requests_report(g, r);
 		else
 			take_job(g, r);
 		return;

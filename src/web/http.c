@@ -39,7 +39,7 @@ struct http {
 	us_t ticked;
 };
 
-struct visit {
+struct line_request {
 	char body[COMMAND_BODY + 1];
 	size_t len; /* above COMMAND_BODY: too long */
 };
@@ -295,7 +295,7 @@ static enum MHD_Result get(struct http *h, struct MHD_Connection *c, const char 
 }
 
 static enum MHD_Result post(const struct http *h, struct MHD_Connection *c, const char *url,
-                            const struct visit *r)
+                            const struct line_request *r)
 {
 	const char *type = header(c, "Content-Type");
 	char text[256];
@@ -315,7 +315,7 @@ static enum MHD_Result post(const struct http *h, struct MHD_Connection *c, cons
 	return say(c, status, text);
 }
 
-static void collect(struct visit *r, const char *data, size_t n)
+static void collect(struct line_request *r, const char *data, size_t n)
 {
 	if (r->len + n > COMMAND_BODY) {
 		r->len = COMMAND_BODY + 1;
@@ -330,7 +330,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
                                   size_t *n, void **state)
 {
 	struct http *h = ctx;
-	struct visit *r = *state;
+	struct line_request *r = *state;
 
 	(void)version;
 	if (!r) {

@@ -2,7 +2,7 @@
 /* Devices and their values: phases, staleness, what is derived, what is published and when. */
 #include "daemon_rig.h"
 
-#include "daemon/visits.h"
+#include "daemon/requests.h"
 
 #define DEVICE(keys) "devices:\n  meter: {bus: line, id: 1, every: 1s, profile: own" keys "}\n"
 #define POINTS                                                                                     \
@@ -386,9 +386,9 @@ static void the_description_of_a_bus_is_a_topic_of_it(void **state)
 static bool holds(client_t client, us_t lasts)
 {
 	const struct control_request r = {.verb = CONTROL_HOLD, .lasts = lasts};
-	visits_hold(&rig.g, client, &r, 0);
+	requests_hold(&rig.g, client, &r, 0);
 	rig_turn();
-	return visits_holds(&rig.g, client);
+	return requests_holds(&rig.g, client);
 }
 
 /* After 10 s its devices are offline, after 120 s it is given back by itself, and then rests. */
@@ -409,7 +409,7 @@ static void a_held_line_comes_back_by_itself(void **state)
 	assert_true(rig_bus()->held);
 	rig_pass(400 * US_MS);
 	assert_false(rig_bus()->held);
-	assert_false(visits_holds(&rig.g, 7));
+	assert_false(requests_holds(&rig.g, 7));
 	assert_non_null(strstr(rig_journal(), "bus line is given back after 120.0 s: time"));
 	assert_false(holds(8, 0));
 	rig_pass(9 * US_S);
@@ -427,11 +427,11 @@ static void a_held_line_comes_back_when_its_holder_goes(void **state)
 	rig_begin(DEVICE(""), POINTS);
 	rig_unit(1, true);
 	assert_true(holds(7, 0));
-	visits_client_gone(&rig.g, 8); /* another */
+	requests_client_gone(&rig.g, 8); /* another */
 	assert_true(rig_bus()->held);
 	rig_pass(20 * US_S);
 	rig_said();
-	visits_client_gone(&rig.g, 7);
+	requests_client_gone(&rig.g, 7);
 	rig_turn();
 	assert_false(rig_bus()->held);
 	assert_non_null(
@@ -448,7 +448,7 @@ static void a_reload_gives_a_held_line_back(void **state)
 	assert_true(holds(7, 0));
 	rig_reload(DEVICE(", json: true"));
 	assert_false(rig_bus()->held);
-	assert_false(visits_holds(&rig.g, 7));
+	assert_false(requests_holds(&rig.g, 7));
 	assert_non_null(strstr(rig_journal(), "bus line is given back after 0.0 s: reload"));
 	assert_true(holds(8, 0)); /* after so short a hold there is no rest */
 	rig_port(false);

@@ -3,7 +3,7 @@
 #include "daemon_rig.h"
 
 #include "daemon/command/commands.h"
-#include "daemon/visits.h"
+#include "daemon/requests.h"
 
 #define DEVICE "devices:\n  pump: {bus: line, id: 1, every: 1s, profile: own}\n"
 #define KEPT "points:\n  Level: {holding: 3, write: true, rewrite: 60s, verify: false}\n"
@@ -229,7 +229,7 @@ static us_t adhoc_timeout(uint8_t unit, us_t wanted)
 {
 	const struct control_request r = {
 		.unit = unit, .timeout = wanted, .pdu = {3, 0, 0, 0, 1}, .len = 5};
-	visits_submit(&rig.g, 0, &r, 0);
+	requests_submit(&rig.g, 0, &r, 0);
 	assert_int_equal(rig_bus()->njob, 1);
 	const struct job j = rig_bus()->job[0];
 	rig_bus()->njob = 0;
@@ -257,7 +257,7 @@ static void adhoc_write(uint8_t unit, enum outcome outcome, uint8_t exception)
 {
 	const struct control_request r = {
 		.unit = unit, .pdu = {FC_WRITE_REGISTER, 0, 3, 0, 99}, .len = 5};
-	visits_submit(&rig.g, 0, &r, 0);
+	requests_submit(&rig.g, 0, &r, 0);
 	const struct job j = rig_bus()->job[--rig_bus()->njob];
 	rig_report((struct report){.kind = REPORT_JOB,
 	                           .outcome = (uint8_t)outcome,

@@ -69,7 +69,7 @@ struct gateway {
 	struct health *health;
 	struct reload *reload;
 	struct control *control;
-	struct visits *visits;
+	struct requests *requests;
 	uint64_t devid_last; /* the newest request for a device's identification */
 	struct monitors *monitors;
 	const char *control_path; /* NULL: no socket */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "daemon/visits.h"
+#include "daemon/requests.h"
 
 #include "core/command/command.h"
 #include "core/modbus/words.h"
@@ -17,7 +17,7 @@
 #define OFFLINE_AFTER (10 * US_S) /* so long statuses stay as they were */
 #define REST_MOST (10 * US_S)     /* after a hold the line is not held again for so long */
 
-struct visit {
+struct line_request {
 	uint64_t job;
 	client_t client;
 	struct control_request r; /* without its tree */
@@ -38,31 +38,31 @@ struct hold {
 	char who[96];
 };
 
-struct visits {
-	struct visit **visit;
+struct requests {
+	struct line_request **request;
 	size_t n;
 	uint64_t last;
 	struct hold hold[HOLDS];
 };
 
-void visits_create(struct gateway *g)
+void requests_create(struct gateway *g)
 {
-	g->visits = mem_alloc(1, sizeof *g->visits);
+	g->requests = mem_alloc(1, sizeof *g->requests);
 }
 
-void visits_destroy(struct gateway *g)
+void requests_destroy(struct gateway *g)
 {
-	struct visits *s = g->visits;
+	struct requests *s = g->requests;
 	for (size_t i = 0; i < s->n; i++)
-		free(s->visit[i]);
-	free(s->visit);
+		free(s->request[i]);
+	free(s->request);
 	free(s);
 }
 
 static struct hold *hold_of(const struct gateway *g, uint32_t tag)
 {
 	for (size_t i = 0; i < HOLDS; i++) {
-		struct hold *h = &g->visits->hold[i];
+		struct hold *h = &g->requests->hold[i];
 		if (h->until && h->tag == tag)
 			return h;
 	}
@@ -92,13 +92,14 @@ static us_t timeout_of(const struct gateway *g, const struct control_request *r,
 	return r->timeout && r->timeout < most ? r->timeout : most;
 }
 
-static struct visit *visit_add(struct gateway *g, client_t c, const struct control_request *r,
-                               uint32_t bus)
+static struct line_request *line_request_add(struct gateway *g, client_t c,
+                                             const struct control_request *r, uint32_t bus)
 {
 	const struct plant_bus *b = &g->plant->bus[bus];
-	struct visits *s = g->visits;
-	struct visit *t = mem_alloc(1, sizeof *t);
-	*t = (struct visit){.job = ADHOC_JOB | ++s->last, .client = c, .r = *r, .bus = b->bus};
+	struct requests *s = g->requests;
+	struct line_request *t = mem_alloc(1, sizeof *t);
+	*t = (struct line_request){
+		.job = ADHOC_JOB | ++s->last, .client = c, .r = *r, .bus = b->bus};
 	t->r.tree = (struct jread){0};
 	t->r.bus = t->r.device = t->r.point = t->r.level = NULL;
 	t->begun = g->now;
@@ -107,19 +108,19 @@ static struct visit *visit_add(struct gateway *g, client_t c, const struct contr
 		snprintf(t->who, sizeof t->who, "%s", client_who(g, c));
 		place_text(r, t->place, sizeof t->place);
 	}
-	s->visit = mem_grow(s->visit, s->n + 1, sizeof *s->visit);
-	s->visit[s->n++] = t;
+	s->request = mem_grow(s->request, s->n + 1, sizeof *s->request);
+	s->request[s->n++] = t;
 	return t;
 }
 
-static void visit_end(struct gateway *g, size_t i)
+static void line_request_end(struct gateway *g, size_t i)
 {
-	struct visits *s = g->visits;
-	free(s->visit[i]);
-	s->visit[i] = s->visit[--s->n];
+	struct requests *s = g->requests;
+	free(s->request[i]);
+	s->request[i] = s->request[--s->n];
 }
 
-void visits_submit(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
+void requests_submit(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
 {
 	const struct plant_bus *b = &g->plant->bus[bus];
 	const struct hold *h = hold_of(g, b->tag);
@@ -136,7 +137,7 @@ void visits_submit(struct gateway *g, client_t c, const struct control_request *
 		client_fail(g, c, r, CONTROL_E_LINK, b->trouble);
 		return;
 	}
-	const struct visit *t = visit_add(g, c, r, bus);
+	const struct line_request *t = line_request_add(g, c, r, bus);
 	struct job j = {
 		.id = t->job,
 		.adhoc = true,
@@ -148,12 +149,12 @@ void visits_submit(struct gateway *g, client_t c, const struct control_request *
 	};
 	memcpy(j.raw, r->pdu, r->len);
 	if (bus_submit(b->bus, &j, &old) == SUBMIT_BUSY) {
-		visit_end(g, g->visits->n - 1);
+		line_request_end(g, g->requests->n - 1);
 		client_fail(g, c, r, CONTROL_E_BUSY, "too many requests wait for this line");
 	}
 }
 
-static void audit(const struct visit *t, const struct control_result *o, const char *bus)
+static void audit(const struct line_request *t, const struct control_result *o, const char *bus)
 {
 	char end[96];
 	if (!t->place[0])
@@ -182,7 +183,7 @@ static const char *name_of(const struct gateway *g, const struct bus *b)
 }
 
 /* Was it written, or perhaps? */
-static bool wrote(const struct visit *t, const struct report *r)
+static bool wrote(const struct line_request *t, const struct report *r)
 {
 	const bool not_done = r->outcome == OUT_REFUSED &&
 	                      (r->exception <= EXC_VALUE || r->exception == EXC_BUSY ||
@@ -192,7 +193,7 @@ static bool wrote(const struct visit *t, const struct report *r)
 
 /* What was written must not be undone by a keep-alive of the same registers. Gives the first of
  * those that pause now, as "device.point"; false: none did. */
-static bool pause_kept(struct gateway *g, const struct visit *t, char *buf, size_t size)
+static bool pause_kept(struct gateway *g, const struct line_request *t, char *buf, size_t size)
 {
 	const struct span s = control_pdu_cells(t->r.unit, t->r.pdu, t->r.len);
 	bool any = false;
@@ -213,15 +214,15 @@ static bool pause_kept(struct gateway *g, const struct visit *t, char *buf, size
 
 static const struct control_result never = {.outcome = OUT_CLOSED};
 
-void visits_report(struct gateway *g, const struct report *r)
+void requests_report(struct gateway *g, const struct report *r)
 {
-	struct visits *s = g->visits;
+	struct requests *s = g->requests;
 	size_t i = 0;
-	while (i < s->n && s->visit[i]->job != r->id)
+	while (i < s->n && s->request[i]->job != r->id)
 		i++;
 	if (i == s->n)
 		return;
-	const struct visit *t = s->visit[i];
+	const struct line_request *t = s->request[i];
 	char paused[2 * NAME_MAX_LEN + 2];
 	const struct control_result o = {
 		.paused = wrote(t, r) && pause_kept(g, t, paused, sizeof paused) ? paused : NULL,
@@ -237,7 +238,7 @@ void visits_report(struct gateway *g, const struct report *r)
 	audit(t, &o, name_of(g, t->bus));
 	control_put_result(client_line(g), &t->r, &o);
 	const client_t c = t->client;
-	visit_end(g, i);
+	line_request_end(g, i);
 	client_send(g, c, true);
 }
 
@@ -285,7 +286,7 @@ static void hold_end(struct gateway *g, struct hold *h, const char *word)
 static struct hold *hold_free(struct gateway *g)
 {
 	for (size_t i = 0; i < HOLDS; i++) {
-		struct hold *h = &g->visits->hold[i];
+		struct hold *h = &g->requests->hold[i];
 		if (!h->until || (!h->held && h->until <= g->now))
 			return h;
 	}
@@ -339,7 +340,7 @@ static const char *hold_fault(const struct gateway *g, client_t c, const struct 
 	return NULL;
 }
 
-void visits_hold(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
+void requests_hold(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
 {
 	struct plant_bus *b = &g->plant->bus[bus];
 	struct hold *h = hold_of(g, b->tag);
@@ -368,7 +369,7 @@ void visits_hold(struct gateway *g, client_t c, const struct control_request *r,
 	answer_hold(g, c, r, h);
 }
 
-void visits_release(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
+void requests_release(struct gateway *g, client_t c, const struct control_request *r, uint32_t bus)
 {
 	struct hold *h = hold_of(g, g->plant->bus[bus].tag);
 	if (!h || !h->held || h->client != c) {
@@ -383,51 +384,51 @@ void visits_release(struct gateway *g, client_t c, const struct control_request 
 	client_send(g, c, true);
 }
 
-bool visits_holds(const struct gateway *g, client_t c)
+bool requests_holds(const struct gateway *g, client_t c)
 {
 	for (size_t i = 0; i < HOLDS; i++)
-		if (g->visits->hold[i].held && g->visits->hold[i].client == c)
+		if (g->requests->hold[i].held && g->requests->hold[i].client == c)
 			return true;
 	return false;
 }
 
-void visits_client_gone(struct gateway *g, client_t c)
+void requests_client_gone(struct gateway *g, client_t c)
 {
-	struct visits *s = g->visits;
+	struct requests *s = g->requests;
 	for (size_t i = 0; i < HOLDS; i++)
 		if (s->hold[i].held && s->hold[i].client == c)
 			hold_end(g, &s->hold[i], "its client has gone");
 	/* what is on the wire already has its line in the journal later */
 	for (size_t i = s->n; i-- > 0;) {
-		const struct visit *t = s->visit[i];
+		const struct line_request *t = s->request[i];
 		if (t->client != c || !bus_cancel(t->bus, t->job))
 			continue;
 		audit(t, &never, name_of(g, t->bus));
-		visit_end(g, i);
+		line_request_end(g, i);
 	}
 }
 
 /* What still waits was permitted by a configuration that ends. */
-static void visits_close(struct gateway *g, const char *words)
+static void requests_close(struct gateway *g, const char *words)
 {
-	struct visits *s = g->visits;
+	struct requests *s = g->requests;
 	for (size_t i = s->n; i-- > 0;) {
-		const struct visit *t = s->visit[i];
+		const struct line_request *t = s->request[i];
 		if (!bus_cancel(t->bus, t->job))
 			continue; /* on the wire: its report is still to come */
 		audit(t, &never, name_of(g, t->bus));
 		control_put_error(client_line(g), t->r.has_id, t->r.id, CONTROL_E_CLOSED, words);
 		client_send(g, t->client, true);
-		visit_end(g, i);
+		line_request_end(g, i);
 	}
 }
 
-void visits_model_ends(struct gateway *g)
+void requests_model_ends(struct gateway *g)
 {
-	visits_close(g, g->stopping ? "the daemon ends" : "the configuration was reloaded");
+	requests_close(g, g->stopping ? "the daemon ends" : "the configuration was reloaded");
 	for (size_t i = 0; i < HOLDS; i++)
-		if (g->visits->hold[i].held)
-			hold_end(g, &g->visits->hold[i], g->stopping ? "closed" : "reload");
+		if (g->requests->hold[i].held)
+			hold_end(g, &g->requests->hold[i], g->stopping ? "closed" : "reload");
 }
 
 /* Has something of it to be written again and again, or in time? It stays online: else nothing
@@ -456,10 +457,10 @@ static void go_offline(struct gateway *g, struct plant_bus *b)
 	phases_take(g);
 }
 
-void visits_tick(struct gateway *g)
+void requests_tick(struct gateway *g)
 {
 	for (size_t i = 0; i < HOLDS; i++) {
-		struct hold *h = &g->visits->hold[i];
+		struct hold *h = &g->requests->hold[i];
 		struct plant_bus *b = h->held ? bus_held(g, h) : NULL;
 		if (!h->held)
 			continue;
