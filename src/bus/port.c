@@ -168,8 +168,8 @@ static void mbap_stray(struct port *p, uint16_t id)
 {
 	struct port_asked *a = mbap_asked(p, id);
 	if (!a) {
-		p->strange++;
-		p->strange_id = id;
+		p->stray++;
+		p->stray_id = id;
 		return;
 	}
 	p->late++;

@@ -80,12 +80,12 @@ struct port {
 	             * taken */
 	bool ended; /* the peer sends no more: set by who waits for it */
 	uint16_t transaction, nrx;
-	bool zero;        /* the request's unit is 0 and shown as 255: on TCP it answers */
-	bool broken;      /* the link ended without a farewell (probes unanswered, reset) */
-	uint32_t late;    /* answers of transactions that were given up, and doubled ones */
-	us_t late_after;  /* the last one came so long after its request */
-	uint32_t strange; /* answers of transactions that there never were */
-	uint16_t strange_id;
+	bool zero;       /* the request's unit is 0 and shown as 255: on TCP it answers */
+	bool broken;     /* the link ended without a farewell (probes unanswered, reset) */
+	uint32_t late;   /* answers of transactions that were given up, and doubled ones */
+	us_t late_after; /* the last one came so long after its request */
+	uint32_t stray;  /* answers of transactions that there never were */
+	uint16_t stray_id;
 	uint8_t late_unit;
 	struct port_asked asked[PORT_ASKED];
 	uint32_t requests, answers; /* through this connection; without broadcasts */

@@ -56,9 +56,9 @@ static void transact_instead(struct bus *b, bool failed)
 {
 	struct instead *i = &b->run->exchange.instead;
 	const struct port *p = &b->port;
-	if (p->strange != b->strange)
+	if (p->stray != b->stray)
 		instead_note(i, &(struct instead){.kind = INSTEAD_TRANSACTION,
-		                                  .is = p->strange_id,
+		                                  .is = p->stray_id,
 		                                  .should = p->transaction});
 	if (p->late != b->late && p->late_unit == b->run->request.unit)
 		instead_note(i, &(struct instead){.kind = INSTEAD_LATE,
@@ -69,7 +69,7 @@ static void transact_instead(struct bus *b, bool failed)
 		                                  .is = p->nrx,
 		                                  .should = (uint16_t)mbap_size(p->rx, p->nrx)});
 	i->tcp = p->ops->ids;
-	b->strange = p->strange;
+	b->stray = p->stray;
 	b->late = p->late;
 	/* a late one may be why an earlier exchange failed */
 	b->instead = failed || i->kind == INSTEAD_LATE ? *i : (struct instead){0};

@@ -118,7 +118,7 @@ struct bus {
 	struct instead instead;      /* of the turn's last exchange */
 	bool adhoc;                  /* the turn is an ad-hoc request's, … */
 	struct line_counters before; /* … and what it changes here is undone */
-	uint32_t late, strange;      /* of the port, as looked at last */
+	uint32_t late, stray;        /* of the port, as looked at last */
 	uint32_t retries;
 };
 

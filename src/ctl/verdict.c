@@ -10,7 +10,7 @@
 struct sums {
 	unsigned units, silent, perfect, asked, good, corrupted, shorter, timeouts, exceptions,
 		others, gateway;
-	const struct patient *worst, *dumb, *stranger, *refuser;
+	const struct patient *worst, *dumb, *mismatch, *refuser;
 	bool by_length;
 };
 
@@ -39,8 +39,8 @@ static struct sums sum_up(const struct doctor *d)
 		s.gateway += p->gateway;
 		if (silent && !s.dumb)
 			s.dumb = p;
-		if (p->others && !s.stranger)
-			s.stranger = p;
+		if (p->others && !s.mismatch)
+			s.mismatch = p;
 		if (p->name && p->exceptions && !p->good &&
 		    !s.refuser) /* it should know its registers */
 			s.refuser = p;
@@ -91,11 +91,11 @@ bool verdict_give(const struct doctor *d, char *buf, size_t size)
 
 	if (line)
 		snprintf(buf, size, "%s", line);
-	else if (s.stranger)
+	else if (s.mismatch)
 		snprintf(buf, size,
 		         "unit id %u responds in place of %u: check the ids; two devices may "
 		         "have the same one.",
-		         s.stranger->other_unit, s.stranger->unit);
+		         s.mismatch->other_unit, s.mismatch->unit);
 	else if (s.dumb)
 		snprintf(buf, size, "only unit %u does not respond: its id, its power, its stub.",
 		         s.dumb->unit);
@@ -131,5 +131,5 @@ bool verdict_give(const struct doctor *d, char *buf, size_t size)
 		         "All is well.");
 	else
 		snprintf(buf, size, "all is well.");
-	return line || s.stranger || s.dumb || s.worst || s.refuser;
+	return line || s.mismatch || s.dumb || s.worst || s.refuser;
 }

@@ -47,16 +47,16 @@ static void went(struct gateway *g, uint32_t device)
 	commands_device_offline(g, device);
 }
 
-static void strange(struct gateway *g, uint32_t device)
+static void mismatched(struct gateway *g, uint32_t device)
 {
 	gateway_alert(g, ALERT_FAULT, ALERT_WRONG_DEVICE, g->plant->model->device[device].name,
 	              g->plant->device[device].identifies);
-	commands_device_strange(g, device);
+	commands_device_mismatch(g, device);
 }
 
 static void take(struct gateway *g, const struct phase_change *c)
 {
-	if (c->is == PHASE_ONLINE && c->was == PHASE_STRANGER)
+	if (c->is == PHASE_ONLINE && c->was == PHASE_MISMATCH)
 		begin_anew(g, c->device);
 	if (c->is == PHASE_ONLINE)
 		came(g, c->device);
@@ -64,8 +64,8 @@ static void take(struct gateway *g, const struct phase_change *c)
 		went(g, c->device);
 	else if (c->is == PHASE_OFFLINE)
 		readings_forget_device(g->plant, c->device);
-	if (c->is == PHASE_STRANGER)
-		strange(g, c->device);
+	if (c->is == PHASE_MISMATCH)
+		mismatched(g, c->device);
 	if (c->is == PHASE_OFFLINE && sunspec_unbind(g, c->device))
 		commands_device_moved(g, c->device);
 	health_device_state(g, c->device);

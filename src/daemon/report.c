@@ -131,8 +131,8 @@ static void take_failed(struct gateway *g, struct plant_bus *b, const struct rep
 			gateway_wake(g, TIMER_REACH, g->now);
 	}
 	if (r->instead.kind || r->outcome == OUT_GARBLED || r->outcome == OUT_DROPPED) {
-		b->strange = (struct failure){r->outcome, r->instead, r->span};
-		b->strange_at = r->at;
+		b->invalid = (struct failure){r->outcome, r->instead, r->span};
+		b->invalid_at = r->at;
 	}
 	sunspec_failed(g, b, r);
 	phases_take(g);

@@ -76,7 +76,7 @@ static void none(struct gateway *g, uint32_t device)
 		         models);
 	g->plant->device[device].walk_over = g->now;
 	gateway_wake(g, TIMER_SUNSPEC, g->now + LOOK_AGAIN);
-	device_strange(g, device, text);
+	device_mismatch(g, device, text);
 }
 
 /* Readings of the same points under other addresses, perhaps of another device. */

@@ -356,7 +356,7 @@ static void what_acts_each_time_is_not_taken_from_a_retained_message(void **stat
 	}
 }
 
-static const char *stranger(void *ctx, uint32_t device)
+static const char *mismatch(void *ctx, uint32_t device)
 {
 	(void)ctx;
 	return device == 0 ? "a different device responds at this unit id" : NULL;
@@ -366,7 +366,7 @@ static void nothing_is_written_to_another_device(void **state)
 {
 	(void)state;
 	command_destroy(g.t);
-	g.t = command_create(&rig_model, &(struct command_ops){.forbids = stranger});
+	g.t = command_create(&rig_model, &(struct command_ops){.forbids = mismatch});
 	rig_command(&g, P_SETPOINT, "45");
 	settle();
 	expect(COMMAND_REFUSED, "a different device responds at this unit id", 0);

@@ -180,12 +180,12 @@ static void the_end_of_a_pulse_is_not_written_to_another_device(void **state)
 	g.t = command_create(&rig_model, &(struct command_ops){.current = current,
 	                                                       .online = online,
 	                                                       .ctx = &g,
-	                                                       .stranger = another});
+	                                                       .mismatch = another});
 	another_there = false;
 	rig_command(&g, P_DOOR, "on");
 	rig_run(&g, g.now + 300 * US_MS);
 	another_there = true;
-	command_strange(g.t, 0, g.now);
+	command_mismatch(g.t, 0, g.now);
 	rig_take(&g);
 	rig_run(&g, g.now + 100 * US_S);
 	assert_int_equal(g.nwrite, 1);

@@ -378,7 +378,7 @@ static void what_waits_does_not_go_to_a_device_that_must_identify_itself(void **
 	command_offline(g.t, 0, g.now); /* whatever answers next may be another one */
 	nothing_went_out();
 	wait_in_all_ways();
-	command_strange(g.t, 0, g.now);
+	command_mismatch(g.t, 0, g.now);
 	nothing_went_out();
 	wait_in_all_ways();
 	reload(&rig_model); /* it is asked for its identity from now on */

@@ -63,7 +63,7 @@ static void a_device_that_is_another_stays_offline(void **state)
 	assert_string_equal(rig_said(), "");
 	assert_int_equal(rig.g.plant->device[0].phase, PHASE_IDENTIFYING);
 	rig_read(1, 8);
-	assert_int_equal(rig.g.plant->device[0].phase, PHASE_STRANGER);
+	assert_int_equal(rig.g.plant->device[0].phase, PHASE_MISMATCH);
 	assert_non_null(strstr(rig_said(), "identifies as 8"));
 	assert_null(strstr(rig.said, "meter/"));
 	rig_read(1, 9); /* another one again: said anew */

@@ -67,7 +67,7 @@ static void a_device_may_be_recognised_by_its_identification(void **state)
 	rig_pass(5 * US_S);
 	rig_read(0, 125);
 	identification("Schneider Electric", NULL, 0, 1);
-	assert_int_equal(rig.g.plant->device[0].phase, PHASE_STRANGER);
+	assert_int_equal(rig.g.plant->device[0].phase, PHASE_MISMATCH);
 	identification(NULL, "PM5110 ", 1, 0);
 	assert_non_null(strstr(rig_said(), "meter/status online"));
 	assert_non_null(strstr(rig.said, "house/Alerts {\"faults\":[],\"warnings\":[]}"));
@@ -90,7 +90,7 @@ static void a_device_may_be_recognised_by_its_identification(void **state)
 	assert_int_not_equal(rig.g.plant->device[0].phase, PHASE_ONLINE);
 	rig_read(0, 127);
 	identification("Schneider Electric", "PM5110", 0, 0);
-	assert_int_equal(rig.g.plant->device[0].phase, PHASE_STRANGER);
+	assert_int_equal(rig.g.plant->device[0].phase, PHASE_MISMATCH);
 }
 
 static void an_identification_that_is_refused_or_does_not_come_is_none(void **state)
@@ -100,7 +100,7 @@ static void an_identification_that_is_refused_or_does_not_come_is_none(void **st
 	rig_said();
 	rig_unit(1, true);
 	identification_fails(OUT_REFUSED, EXC_FUNCTION);
-	assert_int_equal(rig.g.plant->device[0].phase, PHASE_STRANGER);
+	assert_int_equal(rig.g.plant->device[0].phase, PHASE_MISMATCH);
 	assert_non_null(strstr(rig_said(), "does not report its identity: exception 1, "));
 	rig_unit(1, false);
 	rig_unit(1, true);
@@ -110,7 +110,7 @@ static void an_identification_that_is_refused_or_does_not_come_is_none(void **st
 		rig_pass(5 * US_S);
 		rig_read(0, 123);
 	}
-	assert_int_equal(rig.g.plant->device[0].phase, PHASE_STRANGER);
+	assert_int_equal(rig.g.plant->device[0].phase, PHASE_MISMATCH);
 	assert_non_null(strstr(rig_said(), "no valid response to function 43/14"));
 	assert_null(strstr(rig.said, "meter/Watts 12.3"));
 	/* late, after it went away: of nobody any more */
@@ -143,7 +143,7 @@ static void an_identification_without_end_ends(void **state)
 	for (uint8_t i = 0; i < 8; i++)
 		identification("Schneider Electric", NULL, i, i + 1);
 	assert_int_equal(rig_bus()->njob, 0);
-	assert_int_equal(rig.g.plant->device[0].phase, PHASE_STRANGER);
+	assert_int_equal(rig.g.plant->device[0].phase, PHASE_MISMATCH);
 }
 
 /* -- points ---------------------------------------------------------------------------- */

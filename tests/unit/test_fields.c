@@ -59,7 +59,7 @@ FIELDS_OF(device, x, x.name, x.where, x.profile, x.title, x.vendor, x.model, x.b
 /* Does it outlive a reload: carry_one_bus(), carry_device(), carry_reading(), and of a device
  * that is as it was carry_same() in daemon/devices/carry.c? A counter is beside its reading. */
 FIELDS_OF(plant_bus, x, x.conf, x.bus, x.tag, x.up, x.reported_down, x.rewant, x.has_wants, x.since,
-          x.answered, x.strange, x.strange_at, x.silent_since, x.holder, x.held_offline, x.trouble,
+          x.answered, x.invalid, x.invalid_at, x.silent_since, x.holder, x.held_offline, x.trouble,
           x.place, x.nplace, x.unit_first, x.nunit, x.ndevice)
 FIELDS_OF(device_state, x, x.phase, x.touched, x.looked, x.derives, x.alerting, x.alerts_changed,
           x.repeated, x.alerts_read, x.next_on_unit, x.since, x.walk_from, x.walk_over, x.seen,

@@ -23,7 +23,7 @@ static void the_first_is_answered_at_once(void **state)
 	assert_int_equal(foreign_next(&f), START + 10 * US_S);
 }
 
-/* A stranger, or a second gateway that answers each of ours, 100 times a second for an hour. */
+/* A mismatch, or a second gateway that answers each of ours, 100 times a second for an hour. */
 static void a_storm_is_answered_seldom(void **state)
 {
 	(void)state;

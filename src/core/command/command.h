@@ -146,7 +146,7 @@ struct command_ops {
 	const char *(*forbids)(void *ctx, uint32_t device);
 	/* Another device answers there, or the place of its registers is not known: not even the
 	 * end of a pulse is written. NULL: never. */
-	bool (*stranger)(void *ctx, uint32_t device);
+	bool (*mismatch)(void *ctx, uint32_t device);
 	/* Value of the payload `now` at this time, ISO 8601. False: the clock is not synchronised.
 	 * NULL: never. */
 	bool (*wall)(void *ctx, us_t at, char text[COMMAND_TIME_SIZE]);
@@ -214,11 +214,11 @@ void command_read_failed(struct command_table *t, uint32_t bus, const struct spa
                          enum outcome o, uint8_t exception, us_t at, us_t now);
 
 void command_offline(struct command_table *t, uint32_t device, us_t now);
-/* ops.forbids() and ops.stranger() are true from now on: what waits, and ends of pulses, are taken
+/* ops.forbids() and ops.mismatch() are true from now on: what waits, and ends of pulses, are taken
  * back. command_offline() and command_adopt() call ops.forbids(), too. */
-void command_strange(struct command_table *t, uint32_t device, us_t now);
+void command_mismatch(struct command_table *t, uint32_t device, us_t now);
 /* Its registers may be elsewhere when it is back: what is not on the wire yet is taken back, and
- * all of its commands fail. Ends of pulses wait until ops.stranger() is false again. */
+ * all of its commands fail. Ends of pulses wait until ops.mismatch() is false again. */
 void command_moved(struct command_table *t, uint32_t device, us_t now);
 
 /* SIGTERM: nothing new is taken; pulses end now, tried again and again; what is on the wire is read

@@ -76,8 +76,8 @@ void pulse_off_sent(struct command_table *t, const struct record *off, us_t now)
 
 bool pulse_barred(const struct command_table *t, const struct record *r)
 {
-	return r->origin == COMMAND_PULSE_END && t->ops.stranger &&
-	       t->ops.stranger(t->ops.ctx, r->device);
+	return r->origin == COMMAND_PULSE_END && t->ops.mismatch &&
+	       t->ops.mismatch(t->ops.ctx, r->device);
 }
 
 /* One on the wire is out of reach; its answer proves nothing about the device that is meant. */
@@ -88,7 +88,7 @@ void pulse_recall(struct command_table *t, struct record *off, us_t now)
 	pulse_again(t, off, "a different device responds at this unit id", now);
 }
 
-void command_strange(struct command_table *t, uint32_t device, us_t now)
+void command_mismatch(struct command_table *t, uint32_t device, us_t now)
 {
 	device_bar(t, device, now);
 	for (struct record *r = records_near(t, device).last; r; r = r->link[LIST_NEAR].prev)

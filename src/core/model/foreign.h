@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * foreign: when to publish again what another client has overwritten. At once, but then seldom: two
- * gateways of one name would answer each other without end, and one small message of a stranger
+ * gateways of one name would answer each other without end, and one small message of another client
  * must not cost hundreds. Pure; one struct a device, from zeroed memory; times are monotonic, > 0.
  */
 #ifndef CORE_MODEL_FOREIGN_H

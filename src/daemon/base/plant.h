@@ -57,7 +57,7 @@ enum device_phase {
 	PHASE_DISABLED,
 	PHASE_OFFLINE,
 	PHASE_IDENTIFYING, /* answers, but is not identified yet */
-	PHASE_STRANGER,    /* is another device than configured */
+	PHASE_MISMATCH,    /* is another device than configured */
 	PHASE_ONLINE,
 };
 
@@ -134,8 +134,8 @@ struct plant_bus {
 		uint8_t outcome;
 		struct instead instead;
 		struct span span;
-	} strange;
-	us_t strange_at;   /* … and when; 0: never */
+	} invalid;
+	us_t invalid_at;   /* … and when; 0: never */
 	us_t silent_since; /* none of its devices answers; 0: some do */
 	char *holder;      /* the program that holds the line; malloc'ed, NULL: none */
 	bool held_offline; /* so long that its devices have gone offline */

@@ -329,9 +329,9 @@ void commands_device_offline(struct gateway *g, uint32_t device)
 	commands_act(g);
 }
 
-void commands_device_strange(struct gateway *g, uint32_t device)
+void commands_device_mismatch(struct gateway *g, uint32_t device)
 {
-	command_strange(g->table, device, g->now);
+	command_mismatch(g->table, device, g->now);
 	commands_act(g);
 }
 

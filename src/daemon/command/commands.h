@@ -43,7 +43,7 @@ void commands_act(struct gateway *g);
 void commands_device_online(struct gateway *g, uint32_t device);
 void commands_device_offline(struct gateway *g, uint32_t device);
 /* It has been identified as another one. */
-void commands_device_strange(struct gateway *g, uint32_t device);
+void commands_device_mismatch(struct gateway *g, uint32_t device);
 /* Its registers may be elsewhere when it is back: all of its commands fail. */
 void commands_device_moved(struct gateway *g, uint32_t device);
 

@@ -28,10 +28,10 @@ static const char *forbids(void *ctx, uint32_t device)
 
 /* An `off` of ours is a matter of safety: it goes also to a device that is not identified yet.
  */
-static bool stranger(void *ctx, uint32_t device)
+static bool mismatch(void *ctx, uint32_t device)
 {
 	const struct gateway *g = ctx;
-	return g->plant->device[device].phase == PHASE_STRANGER ||
+	return g->plant->device[device].phase == PHASE_MISMATCH ||
 	       !model_bound(&g->model->device[device]);
 }
 
@@ -50,7 +50,7 @@ void own_create(struct gateway *g)
 	const struct command_ops ops = {.current = current,
 	                                .online = online,
 	                                .forbids = forbids,
-	                                .stranger = stranger,
+	                                .mismatch = mismatch,
 	                                .wall = wall,
 	                                .ctx = g};
 	g->table = command_create(g->model, &ops);

@@ -36,8 +36,8 @@ static void carry_one_bus(struct plant_bus *from, struct plant_bus *to)
 	to->reported_down = from->reported_down;
 	to->since = from->since;
 	to->answered = from->answered;
-	to->strange = from->strange;
-	to->strange_at = from->strange_at;
+	to->invalid = from->invalid;
+	to->invalid_at = from->invalid_at;
 	to->silent_since = from->silent_since;
 	to->trouble = from->trouble;
 	from->trouble = NULL;
@@ -162,7 +162,7 @@ static void carry_device(struct device_state *from, struct device_state *to, boo
 	}
 	to->texts_due = from->texts_due;
 	to->seen = from->seen;
-	to->own_from = from->phase == PHASE_STRANGER ? from->seen : from->own_from;
+	to->own_from = from->phase == PHASE_MISMATCH ? from->seen : from->own_from;
 	to->newest = from->newest;
 	to->error = from->error;
 	to->exception = from->exception;

@@ -38,7 +38,7 @@ void device_state_text(const struct plant *p, uint32_t device, char *buf, size_t
 			suspect_text(p, device, buf + strlen(buf), size - strlen(buf));
 		}
 		break;
-	case PHASE_STRANGER:
+	case PHASE_MISMATCH:
 		snprintf(buf, size, "offline: %s", s->identifies);
 		break;
 	case PHASE_IDENTIFYING:
@@ -74,7 +74,7 @@ static void log_change(const struct gateway *g, uint32_t device, enum device_pha
 		log_info("device %s: online", d->name);
 	else if (was == PHASE_ONLINE && trouble)
 		log_warn("device %s: offline: %s", d->name, trouble);
-	if (s->phase == PHASE_STRANGER)
+	if (s->phase == PHASE_MISMATCH)
 		log_error("device %s: %s; stays offline; see xnetctl probe %s --id %u%s", d->name,
 		          s->identifies, g->plant->bus[d->bus].conf->name, d->id,
 		          device_must_identify(d) ? " (identify: ignore disables this check)" : "");
@@ -99,7 +99,7 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 		return;
 	s->phase = (uint8_t)phase;
 	s->since = g->now;
-	if (phase == PHASE_OFFLINE || was == PHASE_STRANGER)
+	if (phase == PHASE_OFFLINE || was == PHASE_MISMATCH)
 		s->own_from = own_from(p, device);
 	if (phase == PHASE_OFFLINE)
 		devid_forget(s);
@@ -116,7 +116,7 @@ void device_go(struct gateway *g, uint32_t device, enum device_phase phase, cons
 const char *device_forbids(const struct plant *p, uint32_t device)
 {
 	switch ((enum device_phase)p->device[device].phase) {
-	case PHASE_STRANGER:
+	case PHASE_MISMATCH:
 		return "a different device responds at this unit id";
 	case PHASE_OFFLINE:
 	case PHASE_IDENTIFYING:
@@ -130,22 +130,22 @@ const char *device_forbids(const struct plant *p, uint32_t device)
 	return NULL;
 }
 
-void device_strange(struct gateway *g, uint32_t device, const char *text)
+void device_mismatch(struct gateway *g, uint32_t device, const char *text)
 {
 	struct device_state *s = &g->plant->device[device];
-	if (s->phase == PHASE_STRANGER && strcmp(s->identifies, text) == 0)
+	if (s->phase == PHASE_MISMATCH && strcmp(s->identifies, text) == 0)
 		return;
 	free(s->identifies);
 	s->identifies = mem_strdup(text);
 	s->phase = PHASE_IDENTIFYING; /* another mismatch is reported anew */
-	device_go(g, device, PHASE_STRANGER, text);
+	device_go(g, device, PHASE_MISMATCH, text);
 }
 
-static void become_stranger(struct gateway *g, uint32_t device, const char *as)
+static void become_mismatch(struct gateway *g, uint32_t device, const char *as)
 {
 	char text[VALUE_PRINT_MAX + 32];
 	snprintf(text, sizeof text, as ? "identifies as %s" : "does not report its identity", as);
-	device_strange(g, device, text);
+	device_mismatch(g, device, text);
 }
 
 /* The text of the configuration may be written with other decimals than ours. */
@@ -191,7 +191,7 @@ static void check_identity(struct gateway *g, uint32_t device)
 	const struct reading *r = &g->plant->reading[point];
 	if (!r->known) {
 		if (r->refused || d->set->point[d->identify_point].absent)
-			become_stranger(g, device, NULL);
+			become_mismatch(g, device, NULL);
 		else if (g->plant->device[device].phase == PHASE_OFFLINE)
 			device_go(g, device, PHASE_IDENTIFYING, NULL);
 		ask_again(g, device, IDENTIFY_SOON);
@@ -203,9 +203,9 @@ static void check_identity(struct gateway *g, uint32_t device)
 		device_go(g, device, PHASE_ONLINE, NULL);
 		return;
 	}
-	if (g->plant->device[device].phase != PHASE_STRANGER)
+	if (g->plant->device[device].phase != PHASE_MISMATCH)
 		g->plant->device[device].identify_at = g->now + IDENTIFY_SOON;
-	become_stranger(g, device, text);
+	become_mismatch(g, device, text);
 	ask_again(g, device, r->quality == QUALITY_GOOD ? IDENTIFY_AGAIN : IDENTIFY_SOON);
 }
 

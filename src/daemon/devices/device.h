@@ -12,7 +12,7 @@
 void device_go(struct gateway *g, uint32_t device, enum device_phase phase, const char *trouble);
 
 /* It answers, but is not the device that is meant. text: why, "has no SunSpec models". */
-void device_strange(struct gateway *g, uint32_t device, const char *text);
+void device_mismatch(struct gateway *g, uint32_t device, const char *text);
 
 /* A unit gave an answer: its devices are online, as far as they are what they should be. */
 void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit);

@@ -72,8 +72,8 @@ void devid_forget(struct device_state *s)
 static void is_another(struct gateway *g, uint32_t device, const char *text)
 {
 	struct device_state *s = &g->plant->device[device];
-	s->identify_at = g->now + (s->phase == PHASE_STRANGER ? AGAIN : SOON);
-	device_strange(g, device, text);
+	s->identify_at = g->now + (s->phase == PHASE_MISMATCH ? AGAIN : SOON);
+	device_mismatch(g, device, text);
 }
 
 static void take_answer(struct gateway *g, uint32_t device, const struct report *r)

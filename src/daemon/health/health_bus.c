@@ -156,10 +156,10 @@ static void words_of(const struct plant_bus *b, const struct bus_figures *f, enu
 		break;
 	case WORD_SILENT:
 		clock_text(from, since);
-		if (b->strange_at && b->strange_at >= from) {
+		if (b->invalid_at && b->invalid_at >= from) {
 			snprintf(buf, size, "no valid response since %s: %s", since,
-			         failure_words_of(b->strange.outcome, 0, &b->strange.instead,
-			                          &b->strange.span, false, what, sizeof what));
+			         failure_words_of(b->invalid.outcome, 0, &b->invalid.instead,
+			                          &b->invalid.span, false, what, sizeof what));
 			break;
 		}
 		n = snprintf(buf, size, "silent since %s: ", since);
