@@ -206,8 +206,8 @@ static void drain(struct exchange *x, const uint8_t *bytes, size_t n, us_t now)
 	if (x->n)
 		exchange_take_drained(x, now);
 	x->noisy = 0;
-	const struct twin *t = &x->line->twin;
-	if (exchange_twin_missed(x->line))
+	const struct duplicate *t = &x->line->duplicate;
+	if (exchange_duplicate_missed(x->line))
 		exchange_stray(x->line, t->unit, &t->sig, false, now, now + 2 * x->configured);
 	if (!x->begun)
 		decide(x, now);
@@ -278,7 +278,7 @@ static enum exchange_act wait_for_line(struct exchange *x, us_t now, us_t *until
 
 	if (x->strict && (!x->proven || x->briefly)) /* a second one may follow a silence behind */
 		t += x->line->wire.silence;
-	if (exchange_twin_due(x->line))
+	if (exchange_duplicate_due(x->line))
 		t += x->line->wire.silence;
 	if (x->n && t < x->line->last_end + exchange_split(x->line))
 		t = x->line->last_end + exchange_split(x->line); /* of stray bytes more may come */

@@ -93,7 +93,7 @@ struct stray {
 };
 
 /* The last right answer, whose second copy may follow. */
-struct twin {
+struct duplicate {
 	bool open; /* nothing was sent since */
 	uint8_t unit;
 	uint8_t crc[2];
@@ -119,9 +119,10 @@ struct line {
 	uint8_t tardy[256 / 8]; /* bits: units of which an answer came late */
 	bool ids;      /* each answer names its request (Modbus TCP): none is an older request's */
 	uint8_t early; /* early answers with unique signatures, clears `timed` after three */
-	struct twin twin;
-	uint8_t twin_once[256 / 8], twins[256 / 8]; /* bits: units that sent their last answer
-	                                             * twice, and those that always do */
+	struct duplicate duplicate;
+	uint8_t duplicate_once[256 / 8],
+		duplicates[256 / 8]; /* bits: units that sent their last answer
+	                              * twice, and those that always do */
 	uint8_t stray_at;
 	uint16_t nonce; /* of the last proof by diagnostics */
 	struct stray stray[LINE_STRAYS];

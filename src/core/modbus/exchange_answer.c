@@ -51,7 +51,8 @@ static void succeed(struct exchange *x, const struct frame *f, us_t now)
 			peer_left_over(p, &x->sig, now, x->configured);
 	p->doublings = 0;
 	const size_t end = f->at + f->len;
-	if (!exchange_twin_begin(x->line, f, x->buf + end, x->n - end)) { /* a doubled answer */
+	if (!exchange_duplicate_begin(x->line, f, x->buf + end,
+	                              x->n - end)) { /* a doubled answer */
 		peer_stray(p, &x->sig, now, now + 2 * x->configured);
 		x->line->count.late++;
 	}
@@ -92,7 +93,7 @@ static void send_on(struct exchange *x, const struct frame *f, us_t now)
 		x->repeat--;
 	}
 	x->strayed = false;
-	exchange_twin_begin(x->line, f, NULL, 0);
+	exchange_duplicate_begin(x->line, f, NULL, 0);
 	if (x->peer->ready_at < now + x->pause)
 		x->peer->ready_at = now + x->pause;
 	exchange_shift(x, f->at + f->len, now);

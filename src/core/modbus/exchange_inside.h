@@ -49,14 +49,14 @@ void exchange_instead_frame(struct exchange *x, const struct frame *f, us_t now)
 void exchange_instead_spoilt(struct exchange *x, size_t got, size_t need);
 void exchange_instead_nothing(struct exchange *x);
 
-/* exchange_twin.c: units that send each answer twice. begin: a right answer, with the n bytes
+/* exchange_duplicate.c: units that send each answer twice. begin: a right answer, with the n bytes
  * behind it; false: they are to be barred as a copy that was not expected. take: bytes that came
  * before anything was sent; true: the expected copy. missed: something is to be sent now; true: the
- * copy of l->twin was expected and may still come. */
-bool exchange_twin_begin(struct line *l, const struct frame *f, const uint8_t *rest, size_t n);
-bool exchange_twin_take(struct line *l, const uint8_t *bytes, size_t n);
-bool exchange_twin_missed(struct line *l);
-bool exchange_twin_due(const struct line *l); /* is one expected? */
+ * copy of l->duplicate was expected and may still come. */
+bool exchange_duplicate_begin(struct line *l, const struct frame *f, const uint8_t *rest, size_t n);
+bool exchange_duplicate_take(struct line *l, const uint8_t *bytes, size_t n);
+bool exchange_duplicate_missed(struct line *l);
+bool exchange_duplicate_due(const struct line *l); /* is one expected? */
 
 /* The like of an answer that came, or is due, of a unit. */
 void exchange_stray(struct line *l, uint8_t unit, const struct signature *s, bool asked, us_t now,

@@ -45,7 +45,7 @@ void exchange_stray(struct line *l, uint8_t unit, const struct signature *s, boo
 	l->stray_at = (uint8_t)((l->stray_at + 1) % LINE_STRAYS);
 }
 
-/* A frame that is not our answer: its twin or its answer may still come. */
+/* A frame that is not our answer: its duplicate or its answer may still come. */
 static void note_stray(struct exchange *x, const struct frame *f, us_t now)
 {
 	const struct signature s = frame_signature(f);
@@ -104,13 +104,13 @@ void exchange_take_drained(struct exchange *x, us_t now)
 	struct frame f;
 
 	while (frame_find(x->buf, x->n, x->n, NULL, true, &f)) {
-		if (exchange_twin_take(x->line, f.pdu - 1, f.len))
+		if (exchange_duplicate_take(x->line, f.pdu - 1, f.len))
 			x->line->count.late++;
 		else
 			note_stray(x, &f, now);
 		exchange_shift(x, f.at + f.len, now);
 	}
-	if (x->n && exchange_twin_take(x->line, x->buf, x->n)) {
+	if (x->n && exchange_duplicate_take(x->line, x->buf, x->n)) {
 		x->line->count.late++;
 		exchange_shift(x, x->n, now);
 	}

@@ -20,19 +20,19 @@ static void bit_set(uint8_t *bits, uint8_t unit, bool on)
 
 static bool seen(struct line *l)
 {
-	const uint8_t unit = l->twin.unit;
-	const bool known = bit(l->twins, unit);
-	bit_set(l->twins, unit, bit(l->twin_once, unit));
-	bit_set(l->twin_once, unit, true);
-	l->twin.open = false;
+	const uint8_t unit = l->duplicate.unit;
+	const bool known = bit(l->duplicates, unit);
+	bit_set(l->duplicates, unit, bit(l->duplicate_once, unit));
+	bit_set(l->duplicate_once, unit, true);
+	l->duplicate.open = false;
 	return known;
 }
 
-bool exchange_twin_begin(struct line *l, const struct frame *f, const uint8_t *rest, size_t n)
+bool exchange_duplicate_begin(struct line *l, const struct frame *f, const uint8_t *rest, size_t n)
 {
 	const uint8_t *frame = f->pdu - 1;
-	struct twin *t = &l->twin;
-	*t = (struct twin){
+	struct duplicate *t = &l->duplicate;
+	*t = (struct duplicate){
 		.open = true,
 		.unit = f->unit,
 		.sig = frame_signature(f),
@@ -46,31 +46,31 @@ bool exchange_twin_begin(struct line *l, const struct frame *f, const uint8_t *r
 	if (n == f->len)
 		return seen(l);
 	t->got = (uint16_t)n;
-	return n == 0 || bit(l->twins, f->unit);
+	return n == 0 || bit(l->duplicates, f->unit);
 }
 
-bool exchange_twin_take(struct line *l, const uint8_t *bytes, size_t n)
+bool exchange_duplicate_take(struct line *l, const uint8_t *bytes, size_t n)
 {
-	const struct twin *t = &l->twin;
+	const struct duplicate *t = &l->duplicate;
 	if (!t->open || n + t->got != t->len || n < sizeof t->crc ||
 	    memcmp(bytes + n - sizeof t->crc, t->crc, sizeof t->crc) != 0)
 		return false;
 	return seen(l);
 }
 
-bool exchange_twin_missed(struct line *l)
+bool exchange_duplicate_missed(struct line *l)
 {
-	const uint8_t unit = l->twin.unit;
-	if (!l->twin.open)
+	const uint8_t unit = l->duplicate.unit;
+	if (!l->duplicate.open)
 		return false;
-	const bool known = bit(l->twins, unit);
-	l->twin.open = false;
-	bit_set(l->twins, unit, false);
-	bit_set(l->twin_once, unit, false);
+	const bool known = bit(l->duplicates, unit);
+	l->duplicate.open = false;
+	bit_set(l->duplicates, unit, false);
+	bit_set(l->duplicate_once, unit, false);
 	return known;
 }
 
-bool exchange_twin_due(const struct line *l)
+bool exchange_duplicate_due(const struct line *l)
 {
-	return l->twin.open && bit(l->twins, l->twin.unit);
+	return l->duplicate.open && bit(l->duplicates, l->duplicate.unit);
 }
