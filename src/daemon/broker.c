@@ -139,7 +139,7 @@ static void leave_broker(struct gateway *g, const struct model *old)
 	health_stopped(g, old);
 	outbox_kick(g->outbox);
 	leave(g, 0, CHANGE_LIMIT, mqtt_leave);
-	events_rival_over(g, old->gateway);
+	events_id_conflict_over(g, old->gateway);
 }
 
 static void leave_changed(struct gateway *g, const struct model *old)

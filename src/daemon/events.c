@@ -17,7 +17,7 @@
 #define EVENTS_ROOM 1024
 #define EVENTS_BYTES (1024 * 1024) /* topics and payloads of what waits there */
 #define EVENTS_PER_TURN 256
-#define RIVAL_STANDS (600 * US_S) /* since the last sight of it */
+#define ID_CONFLICT_FOR (600 * US_S) /* since the last sight of it */
 #define LOOK_AGAIN (2 * US_MS)
 #define SETTLE (2 * US_S)        /* what is retained has come when so long none came */
 #define FOREIGN_QUIET (5 * US_S) /* our own change of the status may still be on its way back */
@@ -210,7 +210,7 @@ static void dispatch(struct gateway *g, const struct north_event *e)
 }
 
 /* The broker lets only one of them in at a time. */
-static void rival(struct gateway *g, const char *why)
+static void id_conflict(struct gateway *g, const char *why)
 {
 	char text[320];
 	snprintf(
@@ -218,30 +218,30 @@ static void rival(struct gateway *g, const char *why)
 		"%s; give each gateway a name (gateway) or a client id (mqtt.client_id) of its own",
 		why);
 	gateway_alert(g, ALERT_WARNING, ALERT_CLIENT_ID, g->model->gateway, text);
-	g->rival_until = g->now + RIVAL_STANDS;
-	gateway_wake(g, TIMER_FOREIGN, g->rival_until);
+	g->id_conflict_until = g->now + ID_CONFLICT_FOR;
+	gateway_wake(g, TIMER_FOREIGN, g->id_conflict_until);
 }
 
-void events_rival_over(struct gateway *g, const char *source)
+void events_id_conflict_over(struct gateway *g, const char *source)
 {
-	g->rival_until = 0;
+	g->id_conflict_until = 0;
 	gateway_alert_end(g, ALERT_WARNING, ALERT_CLIENT_ID, source);
 }
 
-static void rival_tick(struct gateway *g)
+static void id_conflict_tick(struct gateway *g)
 {
-	if (!g->rival_until)
+	if (!g->id_conflict_until)
 		return;
-	if (g->now < g->rival_until) {
-		gateway_wake(g, TIMER_FOREIGN, g->rival_until);
+	if (g->now < g->id_conflict_until) {
+		gateway_wake(g, TIMER_FOREIGN, g->id_conflict_until);
 		return;
 	}
-	events_rival_over(g, g->model->gateway);
+	events_id_conflict_over(g, g->model->gateway);
 }
 
 void events_foreign_tick(struct gateway *g)
 {
-	rival_tick(g);
+	id_conflict_tick(g);
 	for (int32_t d = NORTH_GATEWAY; d < (int32_t)g->model->ndevice; d++)
 		foreign_tick(g, d);
 }
@@ -263,9 +263,9 @@ static void log_connection(const struct gateway *g, const struct mqtt_event *e, 
 static void broker_connection(struct gateway *g, const struct mqtt_event *e)
 {
 	const bool up = e->kind == MQTT_UP;
-	const bool known = g->rival_until && (up || e->rival);
-	if (e->rival)
-		rival(g, e->text);
+	const bool known = g->id_conflict_until && (up || e->id_conflict);
+	if (e->id_conflict)
+		id_conflict(g, e->text);
 	log_connection(g, e, known);
 	keep_broker(g, up);
 	if (up)

@@ -40,6 +40,6 @@ void events_foreign_tick(struct gateway *g);
 void events_settle(struct gateway *g);
 
 /* Our client id is another one now. source: the name under which the Alert was raised. */
-void events_rival_over(struct gateway *g, const char *source);
+void events_id_conflict_over(struct gateway *g, const char *source);
 
 #endif

@@ -159,9 +159,10 @@ void client_sink(struct mqtt_client *c, struct paho_sink *sink)
 	};
 }
 
-void client_report_down(struct mqtt_client *c, const char *why, bool rival)
+void client_report_down(struct mqtt_client *c, const char *why, bool id_conflict)
 {
-	struct mqtt_event e = {.kind = MQTT_DOWN, .protocol = c->protocol, .rival = rival};
+	struct mqtt_event e = {
+		.kind = MQTT_DOWN, .protocol = c->protocol, .id_conflict = id_conflict};
 	snprintf(e.text, sizeof e.text, "%s", why);
 	deliver(c, &e);
 }

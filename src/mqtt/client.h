@@ -30,7 +30,7 @@ struct mqtt_event {
 	uint8_t kind;
 	uint8_t link; /* which connection: the receiver's own number for it */
 	bool retained;
-	bool rival;           /* MQTT_DOWN: another client took the client id, or seems to */
+	bool id_conflict;     /* MQTT_DOWN: another client took the client id, or seems to */
 	bool dup;             /* MQTT_MESSAGE: the broker reports it may have delivered it before */
 	uint8_t protocol;     /* MQTT_UP: 4 or 5 */
 	uint32_t packet_most; /* MQTT_UP: bytes of a packet that the broker takes; 0: not given */

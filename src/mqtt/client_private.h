@@ -114,7 +114,7 @@ struct mqtt_client {
 us_t client_now(void);                       /* CLOCK_BOOTTIME, µs */
 struct timespec client_deadline(us_t until); /* of CLOCK_MONOTONIC, for condition variables */
 void client_sink(struct mqtt_client *c, struct paho_sink *sink);
-void client_report_down(struct mqtt_client *c, const char *why, bool rival);
+void client_report_down(struct mqtt_client *c, const char *why, bool id_conflict);
 void client_report(struct mqtt_client *c, enum mqtt_event_kind kind, const char *text);
 void client_report_topic(struct mqtt_client *c, enum mqtt_event_kind kind, const char *topic,
                          const char *text);

@@ -69,7 +69,7 @@ static void drop_handle(struct mqtt_client *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void note_error(struct mqtt_client *c, const char *why, bool was_up, bool rival)
+static void note_error(struct mqtt_client *c, const char *why, bool was_up, bool id_conflict)
 {
 	pthread_mutex_lock(&c->lock);
 	snprintf(c->last_error, sizeof c->last_error, "%s", why);
@@ -77,7 +77,7 @@ static void note_error(struct mqtt_client *c, const char *why, bool was_up, bool
 	if (!was_up && strcmp(c->reason, why) == 0)
 		return;
 	snprintf(c->reason, sizeof c->reason, "%s", why);
-	client_report_down(c, why, rival);
+	client_report_down(c, why, id_conflict);
 }
 
 /* The broker whose turn it is. Each has a memory of its own: of its version, of its refusals. */
@@ -111,12 +111,12 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	if (delay && (was_up ? failover_lost(&c->failover, life) : failover_down(&c->failover)))
 		delay = 0;
 	c->retry_at = delay ? client_now() + retry_jitter(delay, (unsigned)rand_r(&c->seed)) : now;
-	const bool rival = was_up && retry_rival(&c->retry, f);
-	if (rival && f != RETRY_TAKEN)
+	const bool id_conflict = was_up && retry_id_conflict(&c->retry, f);
+	if (id_conflict && f != RETRY_TAKEN)
 		snprintf(text, sizeof text,
 		         "%.70s, repeatedly: does another client use the client id %.60s?", why,
 		         c->client_id);
-	note_error(c, text, was_up, rival);
+	note_error(c, text, was_up, id_conflict);
 	use_broker(c, before);
 }
 

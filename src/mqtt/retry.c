@@ -4,7 +4,7 @@
 #define SOON (250 * US_MS) /* for the first minutes: a broker that restarts is found at once */
 #define SPREAD 60 /* … but not at once by all gateways: they wait a 60th of the outage so far */
 #define LATE (30 * US_S)
-#define RIVAL_LATE (60 * US_S)
+#define ID_CONFLICT_LATE (60 * US_S)
 #define PATIENCE (180 * US_S)
 #define SHORT_LIFE (5 * US_S)
 #define LONG_LIFE (600 * US_S) /* the other client is gone */
@@ -104,7 +104,7 @@ us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now)
 		return 0;
 	const bool patient =
 		f == RETRY_NETWORK || f == RETRY_IGNORED || f == RETRY_VERSION || f == RETRY_CLOSED;
-	const us_t latest = r->short_lives >= SHORT_LIVES ? RIVAL_LATE : LATE;
+	const us_t latest = r->short_lives >= SHORT_LIVES ? ID_CONFLICT_LATE : LATE;
 	const us_t outage = now - r->down_since;
 	if (patient && r->short_lives < SHORT_LIVES && outage < PATIENCE)
 		r->delay = outage / SPREAD > SOON ? outage / SPREAD : SOON;
@@ -120,7 +120,7 @@ us_t retry_jitter(us_t delay, unsigned random)
 	return delay / 2 + delay * (random % 1024) / 1024;
 }
 
-bool retry_rival(const struct retry *r, enum retry_failure f)
+bool retry_id_conflict(const struct retry *r, enum retry_failure f)
 {
 	return f == RETRY_TAKEN || (f == RETRY_NETWORK && r->short_lives >= SHORT_LIVES);
 }

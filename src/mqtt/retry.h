@@ -57,6 +57,6 @@ us_t retry_down(struct retry *r, enum retry_failure f, bool was_up, us_t now);
 us_t retry_jitter(us_t delay, unsigned random);
 
 /* After a loss: does another client seem to use our client id? */
-bool retry_rival(const struct retry *r, enum retry_failure f);
+bool retry_id_conflict(const struct retry *r, enum retry_failure f);
 
 #endif

@@ -228,7 +228,7 @@ static unsigned duel(enum retry_failure f)
 		up = next;
 		connects += now > 3600 * S;
 	}
-	assert_true(retry_rival(&r[0], f) && retry_rival(&r[1], f));
+	assert_true(retry_id_conflict(&r[0], f) && retry_id_conflict(&r[1], f));
 	return connects;
 }
 
@@ -247,7 +247,7 @@ static void a_reason_of_the_broker_is_no_sign_of_a_rival(void **state)
 	for (us_t t = S; t < 10 * S; t += S) {
 		retry_up(&r, t);
 		retry_down(&r, RETRY_ENDED, true, t);
-		assert_false(retry_rival(&r, RETRY_ENDED));
+		assert_false(retry_id_conflict(&r, RETRY_ENDED));
 	}
 }
 
@@ -264,7 +264,7 @@ static void a_rival_that_is_gone_is_forgotten(void **state)
 	retry_up(&r, t);
 	t += 700 * S;
 	assert_true(retry_down(&r, RETRY_NETWORK, true, t) == SOON);
-	assert_false(retry_rival(&r, RETRY_NETWORK));
+	assert_false(retry_id_conflict(&r, RETRY_NETWORK));
 }
 
 /* It accepts the connection and says nothing to a CONNECT of 5. */

@@ -83,8 +83,8 @@ struct gateway {
 	bool alerts_changed;
 	us_t alerts_due; /* not published again before */
 	bool stopping;
-	us_t rival_until;    /* the Alert about another client of our client id; 0: none */
-	bool status_changed; /* the line for systemctl status */
+	us_t id_conflict_until; /* the Alert about another client of our client id; 0: none */
+	bool status_changed;    /* the line for systemctl status */
 	us_t status_published;
 	us_t now;                       /* clock_now() of this turn */
 	us_t reported, reported_before; /* the last turns that took a report */
