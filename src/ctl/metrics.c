@@ -16,7 +16,7 @@
 
 #define CLIENTS 8
 #define REQUEST_MAX 8192
-#define DEAF US_S /* after a client could not be taken for want of descriptors or memory */
+#define PAUSE US_S /* after a client could not be taken for want of descriptors or memory */
 #define PATIENCE (5 * US_S) /* for a client's request, and for it to take the answer */
 
 struct client {
@@ -31,7 +31,7 @@ struct client {
 struct server {
 	struct look *look;
 	int fd;
-	us_t deaf_until; /* the port is left alone until then */
+	us_t paused_until; /* the port is left alone until then */
 	struct client client[CLIENTS];
 };
 
@@ -154,7 +154,7 @@ static void welcome(struct server *s)
 	const int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		s->deaf_until = watch_now() + DEAF; /* who waits stays readable */
+		s->paused_until = watch_now() + PAUSE; /* who waits stays readable */
 		fprintf(stderr, "xnetctl metrics: no client can connect for a while: %s\n",
 		        strerror(errno));
 	}
@@ -170,8 +170,8 @@ static void welcome(struct server *s)
 
 static void turn(struct server *s)
 {
-	const bool deaf = watch_now() < s->deaf_until;
-	struct pollfd p[CLIENTS + 2] = {{.fd = deaf ? -1 : s->fd, .events = POLLIN},
+	const bool paused = watch_now() < s->paused_until;
+	struct pollfd p[CLIENTS + 2] = {{.fd = paused ? -1 : s->fd, .events = POLLIN},
 	                                {.fd = watch_fd(s->look->watch), .events = POLLIN}};
 
 	for (size_t i = 0; i < CLIENTS; i++) {

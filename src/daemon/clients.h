@@ -36,7 +36,7 @@ struct client {
 
 struct control {
 	int epoll, listener;       /* -1: no socket */
-	us_t deaf_until;           /* no descriptor was free: the listener is left alone; 0: not */
+	us_t paused_until;         /* no descriptor was free: the listener is left alone; 0: not */
 	const struct model *model; /* that the socket is there, or not, for */
 	struct client client[CLIENTS];
 	client_t last;

@@ -26,7 +26,7 @@
 #define FLOOD 200 /* requests in one second: the client is sent away */
 #define IDLE (600 * US_S)
 #define MODE 0660
-#define DEAF US_S /* after a client could not be taken for want of descriptors or memory */
+#define PAUSE US_S /* after a client could not be taken for want of descriptors or memory */
 
 /* Its name as far as the daemon may see it; the client can give a better one. */
 static void program_of(struct client *c)
@@ -158,20 +158,20 @@ static void listen_again(struct gateway *g)
 {
 	struct control *x = g->control;
 	struct epoll_event e = {.events = EPOLLIN, .data.u32 = 0};
-	x->deaf_until = 0;
+	x->paused_until = 0;
 	if (x->listener >= 0)
 		epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->listener, &e);
 }
 
 /* A client that waits to be accepted stays readable: without a pause the loop would turn for
  * nothing. */
-static void turn_deaf(struct gateway *g)
+static void pause_listener(struct gateway *g)
 {
 	struct control *x = g->control;
 	log_warn("control: no client can connect for a while: %s", strerror(errno));
 	epoll_ctl(x->epoll, EPOLL_CTL_DEL, x->listener, NULL);
-	x->deaf_until = g->now + DEAF;
-	gateway_wake(g, TIMER_CONTROL, x->deaf_until);
+	x->paused_until = g->now + PAUSE;
+	gateway_wake(g, TIMER_CONTROL, x->paused_until);
 }
 
 static void come(struct gateway *g)
@@ -181,7 +181,7 @@ static void come(struct gateway *g)
 	const int fd = accept4(x->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			turn_deaf(g);
+			pause_listener(g);
 		return;
 	}
 	for (size_t i = 0; i < CLIENTS && !c; i++)
@@ -205,11 +205,11 @@ static void come(struct gateway *g)
 
 void control_tick(struct gateway *g)
 {
-	const us_t deaf = g->control->deaf_until;
-	if (deaf && g->now >= deaf)
+	const us_t paused = g->control->paused_until;
+	if (paused && g->now >= paused)
 		listen_again(g);
-	else if (deaf)
-		gateway_wake(g, TIMER_CONTROL, deaf);
+	else if (paused)
+		gateway_wake(g, TIMER_CONTROL, paused);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *c = &g->control->client[i];
 		if (!c->number || c->gone)
@@ -300,7 +300,7 @@ static void close_socket(struct gateway *g, const char *words)
 	unlink(g->control_path);
 	close(x->listener);
 	x->listener = -1;
-	x->deaf_until = 0;
+	x->paused_until = 0;
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *c = &x->client[i];
 		if (!c->number || c->gone)
