@@ -62,7 +62,7 @@ void doctor_say(struct doctor *d, enum check_result r, const char *name, const c
 	jw_open(&d->out, NULL, '{');
 	jw_string(&d->out, "check", name);
 	jw_string(&d->out, "result", json[r]);
-	jw_string(&d->out, "says", text);
+	jw_string(&d->out, "text", text);
 	jw_close(&d->out, '}');
 }
 

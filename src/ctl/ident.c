@@ -184,8 +184,8 @@ static void by_profile(struct scan *s, struct found *f, us_t timeout, bool by_id
 		            : d->identify_point < 0 || d->set->sunspec || !profile_is(s, &a, d))
 			continue;
 		f->profile = s->catalogue.profile[i].name;
-		if (!f->says[0])
-			snprintf(f->says, sizeof(f->says), "%.60s (identify)",
+		if (!f->identity[0])
+			snprintf(f->identity, sizeof(f->identity), "%.60s (identify)",
 			         d->title ? d->title : f->profile);
 		return;
 	}
@@ -194,16 +194,16 @@ static void by_profile(struct scan *s, struct found *f, us_t timeout, bool by_id
 /* A word of the device that names one profile: its vendor and one of its models. */
 static void by_word(struct scan *s, struct found *f)
 {
-	for (size_t i = 0; i < s->catalogue.n && f->says[0]; i++) {
+	for (size_t i = 0; i < s->catalogue.n && f->identity[0]; i++) {
 		const struct device *d = &s->catalogue.profile[i].model->device[0];
 		char models[512];
-		if (!d->vendor || !d->model || !strcasestr(f->says, d->vendor))
+		if (!d->vendor || !d->model || !strcasestr(f->identity, d->vendor))
 			continue;
 		snprintf(models, sizeof(models), "%s", d->model);
 		for (char *save, *m = strtok_r(models, ",", &save); m;
 		     m = strtok_r(NULL, ",", &save)) {
 			m += strspn(m, " ");
-			if (strlen(m) >= 3 && strcasestr(f->says, m))
+			if (strlen(m) >= 3 && strcasestr(f->identity, m))
 				f->profile = s->catalogue.profile[i].name;
 		}
 		if (f->profile)
@@ -218,20 +218,21 @@ void ident_unit(struct scan *s, struct found *f)
 	char text[80];
 
 	if (f->corrupted) {
-		snprintf(f->says, sizeof(f->says),
+		snprintf(f->identity, sizeof(f->identity),
 		         "corrupted responses: two devices with this id?");
 		return;
 	}
 	const bool by_id = ask_device_id(s, f->unit, timeout, text, sizeof(text));
 	if (by_id)
-		snprintf(f->says, sizeof(f->says), "%s (FC 43)", text);
+		snprintf(f->identity, sizeof(f->identity), "%s (FC 43)", text);
 	else if (ask_server_id(s, f->unit, timeout, text, sizeof(text)))
-		snprintf(f->says, sizeof(f->says), "%s (FC 17)", text);
+		snprintf(f->identity, sizeof(f->identity), "%s (FC 17)", text);
 	by_profile(s, f, timeout, by_id);
 	if (!f->profile)
 		by_word(s, f);
-	if (!f->says[0] && f->exception)
-		snprintf(f->says, sizeof(f->says), "exception %u: alive, unknown", f->exception);
-	else if (!f->says[0])
-		snprintf(f->says, sizeof(f->says), "responds, unknown");
+	if (!f->identity[0] && f->exception)
+		snprintf(f->identity, sizeof(f->identity), "exception %u: alive, unknown",
+		         f->exception);
+	else if (!f->identity[0])
+		snprintf(f->identity, sizeof(f->identity), "responds, unknown");
 }

@@ -241,7 +241,7 @@ static void print_json(const struct probe *p)
 
 	jw_open(&j, NULL, '{');
 	jw_int(&j, "id", p->found.unit);
-	jw_string(&j, "says", p->found.says);
+	jw_string(&j, "identity", p->found.identity);
 	jw_bool(&j, "complete", !stop_asked());
 	jw_open(&j, "profiles", '[');
 	for (size_t i = 0; i < p->n && i < SHOWN; i++) {
@@ -265,7 +265,7 @@ static void print_candidates(const struct probe *p)
 	const struct setting s = line_setting(&p->scan.line->conf);
 
 	printf("unit %u at %s: %s\n", p->found.unit, setting_text(&s, line, sizeof(line)),
-	       p->found.says);
+	       p->found.identity);
 	if (stop_asked())
 		printf("Interrupted: %u of %u profiles were compared.\n", p->tried,
 		       (unsigned)p->scan.catalogue.n);

@@ -316,7 +316,7 @@ static void print_table(const struct scan *s)
 	char line[32], first[24];
 	bool several = false;
 
-	printf("%4s  %-10s  %10s  %-29s  %s\n", "id", "line", "first byte", "says", "profile");
+	printf("%4s  %-10s  %10s  %-29s  %s\n", "id", "line", "first byte", "identity", "profile");
 	for (size_t i = 0; i < s->nfound; i++) {
 		const struct found *f = &s->found[i];
 		if (f->first)
@@ -324,7 +324,7 @@ static void print_table(const struct scan *s)
 		else
 			snprintf(first, sizeof(first), "-");
 		printf("%4u  %-10s  %10s  %-29.44s  %s\n", f->unit,
-		       setting_text(&f->setting, line, sizeof(line)), first, f->says,
+		       setting_text(&f->setting, line, sizeof(line)), first, f->identity,
 		       f->profile ? f->profile : "-");
 		several = several || !setting_same(&f->setting, &s->found[0].setting);
 	}
@@ -361,7 +361,7 @@ static void print_json(const struct scan *s)
 		if (f->exception)
 			jw_int(&j, "exception", f->exception);
 		jw_bool(&j, "corrupted", f->corrupted);
-		jw_string(&j, "says", f->says);
+		jw_string(&j, "identity", f->identity);
 		jw_string(&j, "profile", f->profile);
 		jw_close(&j, '}');
 	}

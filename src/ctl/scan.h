@@ -19,11 +19,11 @@
 struct found {
 	uint8_t unit;
 	struct setting setting;
-	us_t first;        /* request to the first byte of the response */
-	uint8_t fc;        /* function it responded to */
-	uint8_t exception; /* it responded with; 0: with values */
-	bool corrupted;    /* only corrupted responses came */
-	char says[96];
+	us_t first;          /* request to the first byte of the response */
+	uint8_t fc;          /* function it responded to */
+	uint8_t exception;   /* it responded with; 0: with values */
+	bool corrupted;      /* only corrupted responses came */
+	char identity[96];   /* what it reports to be, and how; or how it responds */
 	const char *profile; /* of the catalogue, NULL: unknown */
 };
 

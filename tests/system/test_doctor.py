@@ -45,8 +45,8 @@ def test_who_loses_and_how_decides_what_to_try(line):
     assert done.returncode == 1
     checks = {c["check"]: c for c in json.loads(done.stdout)["checks"] if c["result"] != "note"}
     assert checks["unit 1 scc1"]["result"] == "ok"
-    assert checks["unit 2 meter1"]["result"] == "fail" and "CRC" in checks["unit 2 meter1"]["says"]
-    assert checks["unit 3 relay1"]["says"].startswith("0 of 5; 5 no response")  # it is not waited for 50 times
+    assert checks["unit 2 meter1"]["result"] == "fail" and "CRC" in checks["unit 2 meter1"]["text"]
+    assert checks["unit 3 relay1"]["text"].startswith("0 of 5; 5 no response")  # it is not waited for 50 times
     assert json.loads(done.stdout)["try"] == "only unit 3 does not respond: its id, its power, its stub."
 
 

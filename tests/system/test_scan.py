@@ -45,7 +45,7 @@ def test_what_responds_is_found_at_each_setting_and_nothing_is_written(wire, tmp
         return found
 
     found = undisturbed(found_all)
-    assert found[1]["says"] == "Acme Meter 3 1.0 (FC 43)"
+    assert found[1]["identity"] == "Acme Meter 3 1.0 (FC 43)"
     assert found[2]["exception"] == 1
     assert found[3]["first_ms"] >= 400  # it answered long after the next id was asked
     assert found[5]["function"] == 4
