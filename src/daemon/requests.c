@@ -268,7 +268,7 @@ static void hold_end(struct gateway *g, struct hold *h, const char *word)
 		set_holder(b, NULL);
 		b->answered = g->now; /* none was polled: silence begins now */
 	}
-	log_info("control: %s: bus %s is given back after %.1f s%s%s", h->who,
+	log_info("control: %s: bus %s is released after %.1f s%s%s", h->who,
 	         b ? b->conf->name : "?", (double)lasted / (double)US_S, word ? ": " : "",
 	         word ? word : "");
 	h->held = false;

@@ -14,7 +14,7 @@ static const struct row v5_row[] = {
 	{0x81, "malformed packet"},
 	{0x82, "protocol error"},
 	{0x83, "the broker does not accept it"},
-	{0x84, "the broker does not speak this MQTT version"},
+	{0x84, "the broker does not support this MQTT version"},
 	{0x85, "the client id is not accepted"},
 	{0x86, "user name or password is wrong"},
 	{0x87, "not authorised"},
@@ -43,7 +43,7 @@ static const struct row v5_row[] = {
 };
 
 static const struct row v4_row[] = {
-	{1, "the broker does not speak this MQTT version"},
+	{1, "the broker does not support this MQTT version"},
 	{2, "the client id is not accepted"},
 	{3, "the broker is not available"},
 	{4, "user name or password is wrong"},

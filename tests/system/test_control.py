@@ -219,7 +219,7 @@ def test_a_held_line_is_given_back_when_its_client_is_killed(plant, client):
     holder.kill()
     holder.wait()
     client.wait_for(state, "up")
-    wait_until(lambda: "is given back" in p.gateway.text(), what="the line in the journal")
+    wait_until(lambda: "is released after" in p.gateway.text(), what="the line in the journal")
 
 
 def test_a_hold_by_the_socket_itself(plant):

@@ -391,7 +391,7 @@ static bool holds(client_t client, us_t lasts)
 	return requests_holds(&rig.g, client);
 }
 
-/* After 10 s its devices are offline, after 120 s it is given back by itself, and then rests. */
+/* After 10 s its devices are offline, after 120 s it is released by itself, and then rests. */
 static void a_held_line_comes_back_by_itself(void **state)
 {
 	(void)state;
@@ -410,7 +410,7 @@ static void a_held_line_comes_back_by_itself(void **state)
 	rig_pass(400 * US_MS);
 	assert_false(rig_bus()->held);
 	assert_false(requests_holds(&rig.g, 7));
-	assert_non_null(strstr(rig_journal(), "bus line is given back after 120.0 s: time"));
+	assert_non_null(strstr(rig_journal(), "bus line is released after 120.0 s: time"));
 	assert_false(holds(8, 0));
 	rig_pass(9 * US_S);
 	assert_false(holds(8, 0));
@@ -435,7 +435,7 @@ static void a_held_line_comes_back_when_its_holder_goes(void **state)
 	rig_turn();
 	assert_false(rig_bus()->held);
 	assert_non_null(
-		strstr(rig_journal(), "bus line is given back after 20.0 s: its client has gone"));
+		strstr(rig_journal(), "bus line is released after 20.0 s: its client has gone"));
 	rig_unit(1, true); /* it answers the polls again */
 	assert_string_equal(rig_said(), "meter/status online");
 }
@@ -449,7 +449,7 @@ static void a_reload_gives_a_held_line_back(void **state)
 	rig_reload(DEVICE(", json: true"));
 	assert_false(rig_bus()->held);
 	assert_false(requests_holds(&rig.g, 7));
-	assert_non_null(strstr(rig_journal(), "bus line is given back after 0.0 s: reload"));
+	assert_non_null(strstr(rig_journal(), "bus line is released after 0.0 s: reload"));
 	assert_true(holds(8, 0)); /* after so short a hold there is no rest */
 	rig_port(false);
 	rig_pass(10 * US_S);

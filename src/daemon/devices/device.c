@@ -220,7 +220,7 @@ void device_answered(struct gateway *g, struct plant_bus *b, uint8_t unit)
 	for (int32_t d = plant_first_of(b, unit); d >= 0; d = g->plant->device[d].next_on_unit) {
 		const struct device *dev = &g->plant->model->device[d];
 		if (b->held_offline && g->plant->device[d].phase == PHASE_OFFLINE)
-			continue; /* it is not polled: until its line is given back */
+			continue; /* it is not polled: until its line is released */
 		if (g->plant->device[d].phase == PHASE_ONLINE)
 			devid_texts(g, (uint32_t)d);
 		if (!model_bound(dev))
