@@ -253,6 +253,30 @@ static void an_adhoc_request_holds_the_line_no_longer_than_a_poll(void **state)
 	assert_int_equal(adhoc_timeout(2, 0), 700 * US_MS);
 }
 
+#define CLOCK                                                                                      \
+	"points:\n  Clock: {holding: 3, type: datetime, length: 2, layout: [epoch], "              \
+	"write: true, verify: false, sync: 1d}\n"
+
+/* Nor for its whole interval left wrong, nor asked in vain all the time. */
+static void a_clock_that_was_not_set_is_set_a_little_later(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, CLOCK);
+	rig.clock = CLOCK_SYNCHRONISED;
+	rig_unit(1, true);
+	rig_pass(61 * US_S);
+	for (us_t wait = 60 * US_S; wait < 600 * US_S; wait *= 2) {
+		assert_int_equal(rig_bus()->njob, 1);
+		rig_job(3, rig_bus()->job[0].value[0], OUT_REFUSED);
+		rig_pass(wait - US_S);
+		assert_int_equal(rig_bus()->njob, 0);
+		rig_pass(2 * US_S);
+	}
+	rig_job(3, rig_bus()->job[0].value[0], OUT_OK);
+	rig_pass(20 * 3600 * US_S);
+	assert_int_equal(rig_bus()->njob, 0);
+}
+
 static void adhoc_write(uint8_t unit, enum outcome outcome, uint8_t exception)
 {
 	const struct control_request r = {
@@ -576,6 +600,7 @@ static void commands_off_writes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		RIG_TEST(a_clock_that_was_not_set_is_set_a_little_later),
 		RIG_TEST(a_keep_alive_does_not_undo_what_the_control_socket_wrote),
 		RIG_TEST(an_array_is_written_at_once_and_read_back),
 		RIG_TEST(an_array_is_a_list_in_json),

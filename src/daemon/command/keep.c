@@ -19,8 +19,10 @@ struct kept {
 	               */
 	char *safe_value;         /* of the model before, during a reload */
 	us_t rewrite_at, sync_at; /* US_NEVER: not due */
-	bool missed;              /* the keep-alive was due, but a command was under way */
-	bool commanded; /* a command was accepted since the start, or since the safe value */
+	us_t sync_after; /* the clock was not set: so long after that it is tried again; 0: it was
+	                  */
+	bool missed;     /* the keep-alive was due, but a command was under way */
+	bool commanded;  /* a command was accepted since the start, or since the safe value */
 	struct safe safe;
 };
 
@@ -324,11 +326,30 @@ static void commanded(struct gateway *g, struct kept *k, const struct command_ou
 	repeat(g, k, o->effect == EFFECT_DONE ? lasting(o) : NULL);
 }
 
+/* A clock that was not set is not left alone for its whole interval; nor is one that refuses tried
+ * again and again. What somebody else set it to meanwhile stays. */
+static void sync_ended(struct gateway *g, struct kept *k, const struct command_outcome *o)
+{
+	const us_t interval = rule_of(g, k)->sync;
+	if (!interval || strcmp(o->sent_text, "now") != 0 || o->end == COMMAND_SUPERSEDED)
+		return;
+	if (command_end_good(o->end)) {
+		k->sync_after = 0;
+		return;
+	}
+	k->sync_after = k->sync_after ? 2 * k->sync_after : CLOCK_AGAIN;
+	if (k->sync_after > interval)
+		k->sync_after = interval;
+	if (g->now + k->sync_after < k->sync_at)
+		k->sync_at = g->now + k->sync_after;
+}
+
 static void own_ended(struct gateway *g, struct kept *k, const struct command_outcome *o)
 {
 	const bool safe =
 		rule_of(g, k)->safe_after && strcmp(o->sent_text, rule_of(g, k)->safe_value) == 0;
 	const bool good = command_end_good(o->end);
+	sync_ended(g, k, o);
 	if (safe)
 		safe_written(&k->safe, good, g->now);
 	if (good && (safe || !safe_in_force(&k->safe)))
