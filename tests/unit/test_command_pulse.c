@@ -93,6 +93,21 @@ static void a_pulse_that_cannot_be_read_back_in_time(void **state)
 	assert_int_equal(g.coil[6], 0);
 }
 
+/* Between the attempts what is read is what the device has: its topic must not stay as it was. */
+static void between_the_attempts_to_end_a_pulse_its_point_is_published(void **state)
+{
+	(void)state;
+	fault(EXCEPTION, 99, 4);
+	rig_command(&g, P_DOOR, "on");
+	while (!g.stuck && rig_step(&g))
+		;
+	assert_int_equal(g.stuck, 1);
+	assert_false(command_holds(g.t, P_DOOR, g.now));
+	fault(GOOD, 0, 0);
+	settle();
+	assert_int_equal(g.coil[6], 0);
+}
+
 /* Whatever the device does with it: tried at a bounded rate until it is done, told once. */
 static void the_end_of_a_pulse_that_fails_is_reported_and_tried_again(void **state)
 {
@@ -572,6 +587,7 @@ int main(void)
 		T(at_the_end_no_interval_is_waited_for),
 		T(a_pulse_that_is_not_taken_is_reported),
 		T(a_pulse_that_cannot_be_read_back_in_time),
+		T(between_the_attempts_to_end_a_pulse_its_point_is_published),
 		T(the_end_of_a_pulse_that_fails_is_reported_and_tried_again),
 		T(at_the_end_of_the_gateway_it_is_tried_more_often),
 		T(the_end_of_a_pulse_is_not_written_to_another_device),

@@ -136,7 +136,8 @@ bool command_holds(const struct command_table *t, uint32_t global_point, us_t at
 	if (at < l->written || !l->alive)
 		return at < l->written;
 	for (const struct record *r = l->list.first; r; r = r->link[LIST_LANE].next) {
-		if (r->state == STATE_VERIFYING || r->state == STATE_UNSURE
+		const bool stuck = r->origin == COMMAND_PULSE_END && r->state == STATE_RETRYING;
+		if (stuck || r->state == STATE_VERIFYING || r->state == STATE_UNSURE
 		            ? at < r->after
 		            : r->origin != COMMAND_PULSE_END || at >= r->not_before)
 			return true;
