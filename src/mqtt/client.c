@@ -229,7 +229,6 @@ struct mqtt_client *mqtt_create(const struct mqtt_conf *conf, const char *client
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->cond, &attr);
 	pthread_cond_init(&c->cond_ended, &attr);
-	pthread_cond_init(&c->handed_over, &attr);
 	pthread_condattr_destroy(&attr);
 	outbox_on_kick(o, on_kick, c);
 	if (pthread_create(&c->thread, NULL, publisher_run, c) != 0) {
@@ -350,7 +349,6 @@ static void client_free(struct mqtt_client *c)
 	arena_destroy(c->arena);
 	pthread_cond_destroy(&c->cond);
 	pthread_cond_destroy(&c->cond_ended);
-	pthread_cond_destroy(&c->handed_over);
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->push_lock);
 	free(c);

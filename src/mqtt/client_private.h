@@ -39,6 +39,7 @@ struct mqtt_client {
 	bool woken, ending, ended; /* under `lock`, as all down to `left_open` */
 	uint8_t protocol, wish_qos;
 	bool starved, blocked; /* the window is full; all that waits is behind its own topic */
+	bool unproven;         /* starved until the broker proves what it has taken */
 	bool news_up, news_down, parted, new_wish;
 	enum client_state state;
 	enum retry_failure failure;
@@ -61,9 +62,6 @@ struct mqtt_client {
 	unsigned flying, unacked,
 		window; /* handed over; those of QoS 1; how many of those may be */
 	struct pace pace;
-	bool handing_over; /* the library's sender waits until all of a burst is handed over */
-	pthread_cond_t handed_over;
-	unsigned handed;          /* so often since nothing was under way */
 	struct segments segments; /* the publisher's; its socket is written under the lock */
 	bool permitted;           /* a topic that was refused is not any more */
 	bool alone;               /* nothing else goes before this one is proven: */

@@ -18,11 +18,6 @@
 #define PARDON_FIRST (60 * US_S)
 #define PARDON_EVERY (3600 * US_S)
 
-/* The longest that the library's sender waits for the rest of a burst; and where more is wanted
- * than goes out, both work at the same time. */
-#define HAND_OVER (2 * US_MS)
-#define HAND_OVERS 8 /* since nothing was under way */
-
 bool client_abandoned(struct mqtt_client *c)
 {
 	pthread_mutex_lock(&c->lock);
@@ -111,11 +106,13 @@ static bool alone_over(struct mqtt_client *c, us_t now)
 /* With the lock held. m NULL: any message at all? */
 static bool room(struct mqtt_client *c, const struct outgoing *m, us_t now)
 {
-	const bool fits = alone_over(c, now) && c->flying < PAHO_FLIGHTS &&
-	                  (!m || !m->qos || c->unacked < c->window) &&
-	                  (!m || !m->suspect || pace_clear(&c->pace, now)) &&
-	                  pace_room(&c->pace, now);
+	const bool proven = alone_over(c, now) &&
+	                    (!m || !m->suspect || pace_clear(&c->pace, now)) &&
+	                    pace_room(&c->pace, now);
+	const bool fits =
+		proven && c->flying < PAHO_FLIGHTS && (!m || !m->qos || c->unacked < c->window);
 	c->starved |= !fits;
+	c->unproven |= !proven;
 	return fits;
 }
 
@@ -124,38 +121,10 @@ static bool any_room(struct mqtt_client *c, us_t now, bool *asks)
 {
 	pthread_mutex_lock(&c->lock);
 	const bool fits = !c->left_open && room(c, NULL, now);
-	c->handing_over |= fits && c->handed < HAND_OVERS;
-	*asks = !c->left_open && pace_asks(&c->pace, c->starved, now);
+	*asks = !c->left_open && pace_asks(&c->pace, c->unproven, now);
 	pthread_mutex_unlock(&c->lock);
 	return fits;
 }
-
-/* -- one thread at a time ----------------------------------------------------------------------
- *
- * The library's sender wakes with the first message of a burst. It and the publisher would then
- * wait for each other's locks with every message: 2,500 switches between threads a second where
- * 400 do. So the sender, once it has written a message of QoS 0, waits until the burst is handed
- * over. Only messages of QoS 0 are handed over meanwhile: they need no lock that the sender holds
- * (MQTTAsync_send of 1.3.12), everything else does. */
-
-/* With the lock held. */
-static void sender_goes_on(struct mqtt_client *c)
-{
-	if (c->handing_over)
-		pthread_cond_signal(&c->handed_over);
-	c->handing_over = false;
-}
-
-/* With the lock held. */
-static void sender_waits(struct mqtt_client *c)
-{
-	const struct timespec t = client_deadline(client_now() + HAND_OVER);
-	while (c->handing_over)
-		if (pthread_cond_timedwait(&c->handed_over, &c->lock, &t) != 0)
-			c->handing_over = false;
-}
-
-/* -- what is handed over ----------------------------------------------------------------------- */
 
 static bool reserve(struct mqtt_client *c, const struct outgoing *m, size_t size, us_t now,
                     struct pace_mark *mark)
@@ -163,8 +132,6 @@ static bool reserve(struct mqtt_client *c, const struct outgoing *m, size_t size
 	const uint32_t id = (uint32_t)(uintptr_t)m->item;
 	pthread_mutex_lock(&c->lock);
 	const bool fits = room(c, m, now);
-	if (m->qos)
-		sender_goes_on(c);
 	if (fits) {
 		c->flying++;
 		c->unacked += m->qos > 0;
@@ -180,7 +147,6 @@ static bool reserve(struct mqtt_client *c, const struct outgoing *m, size_t size
 /* With the lock held. */
 static struct pace_mark count_question(struct mqtt_client *c, us_t now)
 {
-	sender_goes_on(c);
 	c->flying++;
 	return pace_ask(&c->pace, now);
 }
@@ -202,7 +168,7 @@ static void ask(struct mqtt_client *c, us_t now)
 {
 	struct pace_mark mark;
 	pthread_mutex_lock(&c->lock);
-	const bool asks = pace_asks(&c->pace, c->starved, now);
+	const bool asks = pace_asks(&c->pace, c->unproven, now);
 	if (asks)
 		mark = count_question(c, now);
 	pthread_mutex_unlock(&c->lock);
@@ -246,8 +212,7 @@ static bool nothing_to_take(struct mqtt_client *c, uint64_t done)
 static uint64_t begin_pumping(struct mqtt_client *c)
 {
 	pthread_mutex_lock(&c->lock);
-	c->starved = c->blocked = false;
-	c->handed = c->flying ? c->handed + 1 : 0;
+	c->starved = c->unproven = c->blocked = false;
 	const uint64_t done = c->done;
 	pthread_mutex_unlock(&c->lock);
 	return done;
@@ -351,9 +316,6 @@ void pump(struct mqtt_client *c)
 	pardon(c, client_now());
 	retry_refused(c, client_now());
 	hand_over_all(c);
-	pthread_mutex_lock(&c->lock);
-	sender_goes_on(c);
-	pthread_mutex_unlock(&c->lock);
 	segments_end(&c->segments);
 }
 
@@ -434,7 +396,5 @@ void pump_done(void *ctx, const struct paho_done *d)
 		segments_acknowledge(&c->segments);
 	if (worth_waking(c) || c->ending || c->leaving || c->refused || c->permitted)
 		client_wake(c);
-	if (d->ok && !d->qos && !question)
-		sender_waits(c);
 	pthread_mutex_unlock(&c->lock);
 }
