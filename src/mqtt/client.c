@@ -60,7 +60,8 @@ static void on_up(void *ctx, const struct paho_terms *t)
 	c->terms = *t;
 	if (!c->terms.keepalive)
 		c->terms.keepalive = c->conf.keepalive;
-	fresh_begin(&c->fresh, c->terms.keepalive, c->shortest, c->trying_since, client_now());
+	fresh_begin(&c->fresh, c->terms.keepalive, c->shortest,
+	            c->doubt_since ? c->doubt_since : c->trying_since, client_now());
 	c->news_up = true;
 	client_wake(c);
 	pthread_mutex_unlock(&c->lock);

@@ -46,6 +46,7 @@ struct mqtt_client {
 	struct paho_terms terms;
 	struct fresh fresh;
 	us_t shortest, trying_since;
+	us_t doubt_since;     /* fresh_doubt() of the last connection */
 	pthread_mutex_t lock; /* never held across a call of the library or of push */
 	pthread_cond_t cond, cond_ended;
 	us_t end_by;

@@ -4,7 +4,10 @@
 #define EVERY_MIN (200 * US_MS)
 #define EVERY_MAX (2 * US_S)
 #define USUAL_MIN US_S
-#define HURRY (100 * US_MS) /* between two probes while in doubt */
+/* Between two probes while in doubt; and before the first of them, as a broker that stood still
+ * reads what other clients had sent to it message by message, a turn for each, and us among them.
+ */
+#define HURRY (100 * US_MS)
 #define EARLY 4
 #define LATE 16
 #define STOOD US_S /* so late comes a turn only when we stood still */
@@ -29,6 +32,14 @@ static bool doubtful(const struct fresh *f, unsigned i, us_t now)
 	return now - f->sure[i] > f->usual;
 }
 
+/* The last probe lay at a broker that stood still: what its other clients sent then is still to
+ * come. */
+static void drain(struct fresh *f, us_t now)
+{
+	if (now - f->asked[0] > f->usual)
+		f->from = now + HURRY;
+}
+
 void fresh_tune(struct fresh *f, us_t keepalive, us_t shortest)
 {
 	f->every = larger(smaller(shortest / 5, EVERY_MAX), EVERY_MIN);
@@ -45,6 +56,12 @@ void fresh_begin(struct fresh *f, us_t keepalive, us_t shortest, us_t asked, us_
 	*f = (struct fresh){
 		.sure = {asked, asked}, .asked = {asked, asked}, .life = now, .planned = now};
 	fresh_tune(f, keepalive, shortest);
+	drain(f, now);
+}
+
+us_t fresh_doubt(const struct fresh *f, us_t now)
+{
+	return doubtful(f, 0, now) ? f->sure[0] : 0;
 }
 
 bool fresh_silent(struct fresh *f, us_t now)
@@ -61,7 +78,7 @@ static us_t next_question(const struct fresh *f, us_t usually)
 	const us_t soon = f->asked[0] + HURRY;
 	const bool hurry =
 		doubtful(f, 0, soon) || (f->twice && (f->second || doubtful(f, 1, soon)));
-	return hurry ? soon : f->asked[0] + usually;
+	return larger(hurry ? soon : f->asked[0] + usually, f->from);
 }
 
 /* A little early with what the client is awake for, values that go out for one … */
@@ -94,6 +111,7 @@ void fresh_answer(struct fresh *f, us_t now)
 	if (!f->waiting)
 		return;
 	pass(f, now);
+	drain(f, now);
 	f->waiting = false;
 	f->second = !f->second;
 	f->life = now;

@@ -28,14 +28,19 @@ struct fresh {
 	us_t planned;      /* when the next turn is due */
 	bool twice;        /* QoS 2 is in use: the next probe is the second of a pair */
 	bool second;
+	us_t from;    /* no probe before this */
 	us_t strict;  /* until then nothing may come between a probe and its answer */
 	bool waiting; /* for an answer */
 	bool busy;    /* a message is being taken: nothing behind it can be received */
 };
 
-/* Connected; the CONNECT went out at `asked` at the earliest. keepalive: as the broker wants it.
- * shortest: the shortest time that a command may take. */
+/* Connected; the CONNECT went out at `asked` at the earliest. Or, where the connection before ended
+ * in doubt: fresh_doubt() of it, as what the broker was sent since may still lie there. keepalive:
+ * as the broker wants it. shortest: the shortest time that a command may take. */
 void fresh_begin(struct fresh *f, us_t keepalive, us_t shortest, us_t asked, us_t now);
+
+/* The connection is over: since when nothing was proven; 0: all is well. */
+us_t fresh_doubt(const struct fresh *f, us_t now);
 
 /* Another shortest time. */
 void fresh_tune(struct fresh *f, us_t keepalive, us_t shortest);

@@ -100,6 +100,11 @@ static void went_down(struct mqtt_client *c, enum retry_failure f, const char *w
 	char text[192];
 	const bool was_up = c->state == CLIENT_UP;
 	set_state(c, CLIENT_IDLE);
+	if (was_up) {
+		pthread_mutex_lock(&c->lock);
+		c->doubt_since = fresh_doubt(&c->fresh, now);
+		pthread_mutex_unlock(&c->lock);
+	}
 	drop_handle(c);
 	snprintf(text, sizeof text, "%s", why);
 	if (f == RETRY_UNCLEAR)
@@ -189,7 +194,8 @@ static void came_up(struct mqtt_client *c, us_t now)
 	c->moved_at = c->acked_at = c->looked_at = c->subscribed_at = now;
 	outbox_all_dirty(c->outbox);
 	pump_begin(c, now);
-	ask(c, now); /* before subscribing: what is retained comes behind the answer */
+	if (!c->doubt_since)
+		ask(c, now); /* before subscribing: what is retained comes behind the answer */
 	/* before it, too: the library's thread may report what is retained at once, and main
 	 * forgets with MQTT_UP what the connection before has brought */
 	client_report(c, MQTT_UP, "");

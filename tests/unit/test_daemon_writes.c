@@ -513,6 +513,23 @@ static void nothing_is_written_to_all_units_unasked(void **state)
 	assert_non_null(strstr(rig_said(), "retained"));
 }
 
+/* What is retained lies at the broker for as long as it likes, and comes first of all when it did
+ * not respond for a while. */
+static void a_retained_command_is_not_too_late(void **state)
+{
+	(void)state;
+	rig_begin(DEVICE, "points:\n  Level: {holding: 3, write: true, accept_retained: true}\n");
+	rig_unit(1, true);
+	rig_pass(60 * US_S);
+	rig_event((struct mqtt_event){.kind = MQTT_MESSAGE,
+	                              .topic = mem_strdup("xnet/cmd/pump/Level"),
+	                              .payload = mem_strdup("20"),
+	                              .len = 2,
+	                              .retained = true,
+	                              .since = rig.now - 30 * US_S});
+	rig_job(3, 20, OUT_OK);
+}
+
 /* Its keep-alive would undo a newer command to all units. */
 static void a_broadcast_pauses_the_keep_alive_of_the_members(void **state)
 {
@@ -608,6 +625,7 @@ int main(void)
 		RIG_TEST(a_broadcast_is_sent_and_not_confirmed),
 		RIG_TEST(a_broadcast_is_refused_where_something_would_have_to_be_read),
 		RIG_TEST(nothing_is_written_to_all_units_unasked),
+		RIG_TEST(a_retained_command_is_not_too_late),
 		RIG_TEST(a_broadcast_pauses_the_keep_alive_of_the_members),
 		RIG_TEST(commands_off_writes_nothing),
 		RIG_TEST(a_keep_alive_repeats_what_was_commanded),

@@ -91,6 +91,33 @@ static void an_answer_among_messages_ends_no_doubt(void **state)
 	assert_true(hear(&f, 1, 140 * S + 4 * MS) == 140 * S + 4 * MS);
 }
 
+/* A broker that stood still reads what other clients sent to it meanwhile bit by bit, and answers
+ * us before it is done: at once, or behind the connection that we begin because it was silent. */
+static void what_lay_at_a_broker_that_stood_still_is_old(void **state)
+{
+	(void)state;
+	struct fresh f;
+	fresh_begin(&f, KEEPALIVE, SHORTEST, 100 * S, 100 * S);
+	round_trip(&f, 101 * S, 101 * S + MS);
+	assert_true(fresh_doubt(&f, 103 * S) == 0);
+	fresh_ask(&f, 103 * S);
+	const us_t doubt = fresh_doubt(&f, 123 * S);
+	assert_true(doubt == 101 * S);
+	for (unsigned anew = 0; anew < 2; anew++) {
+		const us_t up = 124 * S;
+		if (anew)
+			fresh_begin(&f, KEEPALIVE, SHORTEST, doubt, up);
+		else
+			fresh_answer(&f, up);
+		assert_false(fresh_asks(&f, up + 99 * MS));
+		assert_true(fresh_due(&f) == up + 100 * MS);
+		assert_true(hear(&f, 1, up + 50 * MS) <= 103 * S);
+		assert_true(fresh_asks(&f, up + 100 * MS));
+		round_trip(&f, up + 100 * MS, up + 101 * MS);
+		assert_true(hear(&f, 1, up + 102 * MS) == up + 102 * MS);
+	}
+}
+
 static void a_silent_broker_is_left_before_it_closes_the_connection(void **state)
 {
 	(void)state;
@@ -380,6 +407,7 @@ int main(void)
 		cmocka_unit_test(what_comes_after_a_gap_began_at_the_last_answered_question),
 		cmocka_unit_test(a_gap_is_over_with_a_question_of_after_it),
 		cmocka_unit_test(an_answer_among_messages_ends_no_doubt),
+		cmocka_unit_test(what_lay_at_a_broker_that_stood_still_is_old),
 		cmocka_unit_test(a_silent_broker_is_left_before_it_closes_the_connection),
 		cmocka_unit_test(the_probe_goes_with_values_that_wake_the_client),
 		cmocka_unit_test(after_a_standstill_what_was_received_is_read_first),

@@ -269,7 +269,7 @@ static void give(struct gateway *g, const struct north_event *e)
 		.retained = e->retained,
 		.duplicate = e->dup,
 		.expiry = (us_t)e->expiry * US_S,
-		.since = e->since,
+		.since = e->retained ? g->now : e->since, /* it lies there as long as it may */
 		.request = e->request,
 	};
 	if (command_submit(g->table, &r, g->now))
