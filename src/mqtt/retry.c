@@ -9,6 +9,9 @@
 #define SHORT_LIFE (5 * US_S)
 #define LONG_LIFE (600 * US_S) /* the other client is gone */
 #define SHORT_LIVES 3
+/* Of a broker that answered to 5 before: 4 s of attempts, as a proxy closes them while its broker
+ * starts. */
+#define CLOSES 15
 #define IGNORES (1400 * US_MS)
 #define IGNORES_AGAIN (4500 * US_MS) /* the second time; the library gives up after 6 s */
 #define IGNORES_TLS (3 * US_S)       /* the handshake of a small machine takes a second */
@@ -30,7 +33,7 @@ void retry_up(struct retry *r, us_t now)
  * that is away. Only what the broker reports is proof, so a guess is not kept: 5 is tried first. */
 static unsigned closes_until_4(const struct retry *r)
 {
-	return r->has[1] ? 9 : r->has[0] ? 1 : 2;
+	return r->has[1] ? CLOSES : r->has[0] ? 1 : 2;
 }
 
 /* True: another version is worth an attempt at once. */

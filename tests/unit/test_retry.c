@@ -51,7 +51,7 @@ static void a_guess_is_not_kept(void **state)
 	retry_down(&r, RETRY_NETWORK, true, 300 * S);
 	retry_up(&r, 301 * S); /* it knows 5 by now */
 	retry_down(&r, RETRY_NETWORK, true, 400 * S);
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 14; i++)
 		assert_int_equal(after(&r, RETRY_CLOSED), 5);
 	assert_int_equal(after(&r, RETRY_CLOSED), 4);
 }
