@@ -617,6 +617,23 @@ static inline int stop(void **state)
 	return 0;
 }
 
+/* The first job that may go out now, no older one of its key before it, leaves the queue. False:
+ * none. */
+static inline bool rig_next_job(struct job *out)
+{
+	for (size_t i = 0; i < g.njob; i++) {
+		bool first = g.job[i].not_before <= g.now;
+		for (size_t k = 0; k < i && first; k++)
+			first = !g.job[i].key || g.job[k].key != g.job[i].key;
+		if (!first)
+			continue;
+		*out = g.job[i];
+		memmove(&g.job[i], &g.job[i + 1], (--g.njob - i) * sizeof *g.job);
+		return true;
+	}
+	return false;
+}
+
 static inline void settle(void)
 {
 	rig_run(&g, g.now + LONG);

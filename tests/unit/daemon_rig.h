@@ -380,6 +380,28 @@ static inline void rig_failed(uint16_t addr, uint16_t n, enum outcome outcome, u
 	                           .span = {1, TABLE_HOLDING, addr, n}});
 }
 
+/* The devices d0 … of the profile `own`: all on the line (a_bus 0), or so many a TCP bus, and one
+ * `d` on the line. To be freed. */
+static inline char *rig_devices(unsigned n, unsigned a_bus)
+{
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	for (unsigned i = 0; a_bus && i <= n / a_bus; i++)
+		fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
+	fputs("devices:\n", f);
+	if (a_bus)
+		fputs("  d: {bus: line, id: 1, profile: own}\n", f);
+	for (unsigned i = 0; i < n; i++)
+		if (a_bus)
+			fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own}\n", i, i / a_bus,
+			        i % a_bus + 1);
+		else
+			fprintf(f, "  d%u: {bus: line, id: %u, profile: own}\n", i, i + 1);
+	fclose(f);
+	return text;
+}
+
 /* One holding register of unit 1 was read. */
 static inline void rig_read(uint16_t addr, uint16_t word)
 {

@@ -122,15 +122,7 @@ static void commands_at_once_look_at_their_own(void **state)
  */
 static unsigned long kept_calls(unsigned n)
 {
-	char *text, topic[64];
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-	for (unsigned i = 0; i <= (n - 1) / 8; i++)
-		fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
-	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", f);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own}\n", i, i / 8, i % 8 + 1);
-	fclose(f);
+	char topic[64], *text = rig_devices(n, 8);
 	rig_begin(text, "points:\n  P: {holding: 1, write: {rewrite: 60s}}\n");
 	rig_pass(10 * US_S);
 	calls = 0;

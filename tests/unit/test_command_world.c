@@ -253,16 +253,7 @@ static void wire_done(void)
 
 static void wire_take(void)
 {
-	for (size_t i = 0; i < g.njob && !busy; i++) {
-		bool first = g.job[i].not_before <= g.now;
-		for (size_t k = 0; k < i && first; k++)
-			first = !g.job[i].key || g.job[k].key != g.job[i].key;
-		if (!first)
-			continue;
-		wire = g.job[i];
-		busy = true;
-		memmove(&g.job[i], &g.job[i + 1], (--g.njob - i) * sizeof *g.job);
-	}
+	busy = busy || rig_next_job(&wire);
 }
 
 /* -- outcomes --------------------------------------------------------------------------------- */

@@ -209,15 +209,7 @@ static void expressions_are_computed_once(void **state)
 /* What Home Assistant and ThingsBoard get of a new configuration, of the next, and at the stop. */
 static void northbound_calls(unsigned n, unsigned long counted[3])
 {
-	char *devices;
-	size_t size;
-	FILE *f = open_memstream(&devices, &size);
-	for (unsigned i = 0; i <= n / 50; i++)
-		fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
-	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", f);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own}\n", i, i / 50, i % 50 + 1);
-	fclose(f);
+	char *devices = rig_devices(n, 50);
 	rig_begin(devices, "points:\n  P: {holding: 1}\n"
 	                   "  A: {holding: 2, bit: 0, alert: fault, code: 1}\n");
 	calls = 0;
@@ -270,13 +262,7 @@ static void read_of_all(unsigned n, uint16_t addr, uint16_t high, uint16_t low)
 /* All devices of a bus find their models. */
 static unsigned long walk_calls(unsigned n)
 {
-	char *devices;
-	size_t size;
-	FILE *f = open_memstream(&devices, &size);
-	fputs("devices:\n", f);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "  d%u: {bus: line, id: %u, profile: own}\n", i, i + 1);
-	fclose(f);
+	char *devices = rig_devices(n, 0);
 	rig_begin(devices, "sunspec: {base: 0, models: {one: {id: 7, length: 4}}}\n"
 	                   "points:\n  A: {holding: one+2}\n"
 	                   "  B: {holding: one+3}\n  C: {holding: one+4}\n");
@@ -341,15 +327,7 @@ static void online_waits_for_no_device_that_is(void **state)
 /* A second gateway with the same devices: each status that it publishes is an Alert. */
 static unsigned long foreign_calls(unsigned n)
 {
-	char *devices, topic[64];
-	size_t size;
-	FILE *f = open_memstream(&devices, &size);
-	for (unsigned i = 0; i <= n / 50; i++)
-		fprintf(f, "  b%u: {tcp: h%u}\n", i, i);
-	fputs("devices:\n  d: {bus: line, id: 1, profile: own}\n", f);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "  d%u: {bus: b%u, id: %u, profile: own}\n", i, i / 50, i % 50 + 1);
-	fclose(f);
+	char topic[64], *devices = rig_devices(n, 50);
 	rig_begin(devices, "points:\n  P: {holding: 1}\n");
 	rig_pass(10 * US_S);
 	calls = 0;
@@ -434,13 +412,7 @@ static void a_turn_does_not_search_who_never_answered(void **state)
 /* Turns in which one device is read; none of the others has answered yet. */
 static unsigned long turns_of_one(unsigned n)
 {
-	char *devices;
-	size_t size;
-	FILE *f = open_memstream(&devices, &size);
-	fputs("devices:\n", f);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "  d%u: {bus: line, id: %u, profile: own}\n", i, i + 1);
-	fclose(f);
+	char *devices = rig_devices(n, 0);
 	rig_begin(devices, "points:\n  P: {holding: 1}\n"
 	                   "  A: {holding: 9, bit: 0, alert: fault, code: 1}\n");
 	rig_turn();
